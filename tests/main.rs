@@ -68,6 +68,7 @@ mod retain_clear_ends;
 mod retain_clear_scale;
 mod retain_restore;
 mod retries;
+mod rotation;
 mod secrets;
 mod select;
 mod selection;

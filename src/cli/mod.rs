@@ -58,6 +58,7 @@ mod property;
 mod property_flags;
 mod publish;
 mod read;
+mod recording;
 mod replay;
 mod request;
 mod respond;

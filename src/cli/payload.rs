@@ -70,8 +70,8 @@ pub(super) fn both_given(name: &str, operand: &OsStr, option: &OsStr) -> Error {
 /// The error for a message without a payload.
 pub(super) fn no_message() -> Error {
     Error::usage("no message to publish").with_hint(
-        "give one of -m TEXT, -f FILE, -s (standard input), -l (its lines), --json (its lines as records) and -n (no \
-         payload)",
+        "give one of -m TEXT, -f FILE, -s (standard input), -l (its lines), --json (its lines as records), --size SIZE (random \
+         bytes) and -n (no payload)",
     )
 }
 

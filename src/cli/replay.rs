@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use super::{text, value};
-use crate::command::input::{Moment, RecordSelection, Window};
+use crate::command::input::{Moment, RecordSelection, TimeRange};
 use crate::command::publish::FOREVER;
 use crate::error::Error;
 
@@ -80,7 +80,7 @@ impl ReplayArgs {
     pub(super) fn selection(&self) -> Result<RecordSelection, Error> {
         let filters = self.topic_filter.iter().map(|filter| text::topic_filter("topic filter", filter));
         Ok(RecordSelection {
-            window: Window::new(self.from, self.to),
+            window: TimeRange::new(self.from, self.to),
             filters: filters.collect::<Result<_, _>>()?,
         })
     }

@@ -10,6 +10,7 @@ use super::connection::{ConnectionArgs, Purpose};
 use super::format::FormatArgs;
 use super::manual::Manual;
 use super::property::{PropertyArgs, Subscribing};
+use super::recording::RecordingArgs;
 use super::selection::SelectionArgs;
 use super::subcommand::Subcommand;
 use super::subscription::SubscriptionArgs;
@@ -78,6 +79,9 @@ pub(super) struct SubscribeArgs {
     /// mqtt sub ends, unless it was started with nohup
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     output: Option<PathBuf>,
+
+    #[command(flatten)]
+    recording: RecordingArgs,
 
     #[command(flatten)]
     action: ActionArgs,
@@ -207,7 +211,13 @@ impl TryFrom<SubscribeArgs> for Config {
         let output = args.output.filter(|path| !names_stdout(path));
         if output.is_some() {
             args.view.check_output()?;
+        } else {
+            args.recording.check_stdout()?;
         }
+        let is_lines = matches!(
+            format,
+            MessageFormat::Text { newline: true, .. } | MessageFormat::Json { pretty: false }
+        );
         let in_url = args.connection.url_topic()?.filter(|_| {
             // What is typed beats the topic of MQTT_URL; with a typed -L all are subscribed to.
             args.subscriptions.is_empty() || args.connection.url_is_typed()
@@ -265,6 +275,7 @@ impl TryFrom<SubscribeArgs> for Config {
             remove_retained: args.remove_retained,
             session_file: args.session_file,
             output,
+            output_options: args.recording.resolve(is_lines),
             exec,
             display: args.view.resolve(format)?,
             verbosity: args.report.resolve()?,

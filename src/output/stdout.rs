@@ -14,14 +14,13 @@
 //! end of the reader, with or without anything to write.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::Diagnostics;
+use super::output_file::{FileOptions, OutputFile, cannot_write};
 use super::taken::Taken;
 use crate::error::Error;
 use crate::quantity::counted;
@@ -37,8 +36,8 @@ pub struct Stdout {
     /// How much of the buffer was written; the rest follows.
     written: usize,
     route: Option<Route>,
-    /// A file in place of standard output, with its name.
-    file: Option<(PathBuf, File)>,
+    /// A file in place of standard output.
+    file: Option<OutputFile>,
     /// Looks whether the reader has taken out of a pipe what was written, where that is to be waited for.
     taken: Option<Taken>,
     /// A flush is over only when everything is taken.
@@ -75,9 +74,9 @@ impl Stdout {
     /// A file in place of standard output: made if there is none, and appended to.
     ///
     /// # Errors
-    /// It cannot be opened, or is a pipe, which would block.
-    pub fn file(path: &Path) -> Result<Self, Error> {
-        Ok(Self { file: Some((path.to_owned(), open(path)?)), ..Self::default() })
+    /// It cannot be opened, is a pipe, which would block, or cannot be kept as the options say.
+    pub fn file(path: &Path, options: FileOptions) -> Result<Self, Error> {
+        Ok(Self { file: Some(OutputFile::open(path, options)?), ..Self::default() })
     }
 
     /// Lets [`Stdout::must_be_taken`] work.
@@ -98,23 +97,22 @@ impl Stdout {
     /// # Errors
     /// It cannot be opened, and the old one is kept.
     pub fn reopen(&mut self) -> Result<Reopened, Error> {
-        let Some((path, old)) = &mut self.file else {
+        let Some(file) = &mut self.file else {
             let is_file = rustix::fs::fstat(rustix::stdio::stdout()).is_ok_and(|status| {
                 rustix::fs::FileType::from_raw_mode(status.st_mode) == rustix::fs::FileType::RegularFile
             });
             return Ok(if is_file { Reopened::Inherited } else { Reopened::NoFile });
         };
-        let new = open(path)?;
         while self.written < self.buffer.len() {
-            match old.write(&self.buffer[self.written..]) {
+            match file.write(&self.buffer[self.written..]) {
                 Ok(length) => self.written += length,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(cannot_write(path, error)),
+                Err(error) => return Err(cannot_write(file.path(), error)),
             }
         }
         self.buffer.clear();
         self.written = 0;
-        *old = new;
+        file.reopen()?;
         Ok(Reopened::Done)
     }
 
@@ -136,6 +134,16 @@ impl Stdout {
     /// # Errors
     /// [`Error::OutputClosed`] when the reader is gone; [`Error::File`] for everything else.
     pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let has_more = self.waiting_bytes() > 0;
+        if has_more
+            && self.written == 0
+            && let Some(file) = &mut self.file
+            && let Err(error) = file.prepare(self.buffer.len())
+        {
+            let error = cannot_write(file.path(), error);
+            self.buffer.clear();
+            return Poll::Ready(Err(error));
+        }
         while self.waiting_bytes() > 0 {
             match self.poll_write(context) {
                 Poll::Ready(Ok(length)) => self.written += length,
@@ -149,7 +157,7 @@ impl Stdout {
                     self.buffer.clear();
                     self.written = 0;
                     return Poll::Ready(Err(match &self.file {
-                        Some((path, _)) => cannot_write(path, error),
+                        Some(file) => cannot_write(file.path(), error),
                         None => Error::file("standard output", error),
                     }));
                 }
@@ -162,8 +170,11 @@ impl Stdout {
         self.buffer.clear();
         self.written = 0;
         self.buffer.shrink_to(KEPT_BYTES);
-        if self.must_be_taken
-            && self.file.is_none()
+        if let Some(file) = &mut self.file {
+            if has_more && let Err(error) = file.written() {
+                return Poll::Ready(Err(cannot_write(file.path(), error)));
+            }
+        } else if self.must_be_taken
             && let Some(taken) = &mut self.taken
         {
             ready!(taken.poll(context))?;
@@ -189,7 +200,7 @@ impl Stdout {
         use rustix::fs::{FileType, SeekFrom, fstat, ftruncate, seek};
         let written = &self.buffer[..self.written];
         let part = written.len() - memchr::memrchr(b'\n', written).map_or(0, |end| end + 1);
-        let file = self.file.as_ref().map_or(rustix::stdio::stdout(), |(_, file)| file.as_fd());
+        let file = self.file.as_ref().map_or(rustix::stdio::stdout(), |file| file.file().as_fd());
         let status = fstat(file)?;
         let end = u64::try_from(status.st_size).unwrap_or_default();
         let is_file = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile;
@@ -199,6 +210,9 @@ impl Stdout {
         let end = end.saturating_sub(part as u64);
         ftruncate(file, end)?;
         seek(file, SeekFrom::Start(end))?;
+        if let Some(file) = &mut self.file {
+            file.was_cut(part as u64);
+        }
         Ok(())
     }
 
@@ -218,7 +232,9 @@ impl Stdout {
     /// As [`Stdout::poll_flush`].
     pub async fn finish(&mut self, diagnostics: &Diagnostics) -> Result<bool, Error> {
         if let Ok(flushed) = tokio::time::timeout(LAST_FLUSH_LIMIT, self.flush()).await {
-            return flushed.map(|()| true);
+            flushed?;
+            let Some(file) = &mut self.file else { return Ok(true) };
+            return file.finish().map(|()| true).map_err(|error| cannot_write(file.path(), error));
         }
         match self.waiting_bytes() as u64 {
             0 => diagnostics.warning(
@@ -258,7 +274,7 @@ impl Stdout {
 
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
         let rest = &self.buffer[self.written..];
-        if let Some((_, file)) = &mut self.file {
+        if let Some(file) = &mut self.file {
             return Poll::Ready(file.write(rest));
         }
         self.route();
@@ -289,27 +305,6 @@ pub enum Reopened {
     Inherited,
     /// It is no file.
     NoFile,
-}
-
-/// The names that a system has for the standard output of each program.
-const STDOUT: [&str; 3] = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
-
-fn open(path: &Path) -> Result<File, Error> {
-    let failed = |error| Error::file(format!("cannot open {}", path.display()), error);
-    if std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
-        let hint = if STDOUT.iter().any(|name| path == Path::new(name)) {
-            "messages go to standard output where --output is not given".to_owned()
-        } else {
-            format!("> {} writes to it without blocking", path.display())
-        };
-        return Err(Error::usage(format!("{} is a pipe", path.display())).with_hint(hint));
-    }
-    outlive_file_limit();
-    File::options().append(true).create(true).open(path).map_err(failed)
-}
-
-fn cannot_write(path: &Path, error: std::io::Error) -> Error {
-    Error::file(format!("cannot write {}", path.display()), error)
 }
 
 /// Past the buffer of `std`, which would copy once more and look for line ends.

@@ -185,7 +185,7 @@ fn values_that_are_names_of_options_are_pointed_at() {
 #[test]
 fn what_an_option_needs_is_named() {
     assert_eq!(answer(&["pub", "a", "b", "--interval", "5"]).0, "--interval needs --repeat <COUNT|forever>");
-    assert_eq!(answer(&["pub", "a", "b", "-q", "1", "--seed=5"]).0, "--seed needs --template");
+    assert_eq!(answer(&["pub", "--json", "--speed=5"]).0, "--speed needs --timing <recorded>");
     let (message, hint) = answer(&["completions"]);
     assert_eq!(message, "<SHELL> is missing");
     assert!(hint.starts_with("for example: mqtt completions "), "{hint}");

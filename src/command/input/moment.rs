@@ -44,13 +44,13 @@ impl Moment {
 
 /// The part of a recording between two moments: the first belongs to it, the last does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
+pub struct TimeRange {
     from: Option<Moment>,
     to: Option<Moment>,
     zone: TimeZone,
 }
 
-impl Window {
+impl TimeRange {
     /// In the local time zone. Where both are times of day and the first is the later one, it is the part around
     /// midnight.
     #[must_use]
@@ -122,7 +122,7 @@ mod tests {
         #[case] contains: bool,
     ) {
         let moment = |text: &str| (!text.is_empty()).then(|| Moment::parse_in(text, &zone()).unwrap());
-        let window = Window { from: moment(from), to: moment(to), zone: zone() };
+        let window = TimeRange { from: moment(from), to: moment(to), zone: zone() };
         let time = clock::parse(&format!("2026-11-20T{time}Z")).unwrap();
         assert_eq!(window.contains(time), contains);
     }

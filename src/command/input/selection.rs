@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::moment::Window;
+use super::moment::TimeRange;
 use super::record::{NoRecord, Record};
 use crate::clock;
 use crate::protocol::topic;
@@ -11,14 +11,14 @@ use crate::protocol::topic;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordSelection {
     /// By the time when they were received (`--from`, `--to`).
-    pub window: Window,
+    pub window: TimeRange,
     /// By their topic, one of these checked filters at least (`--topic-filter`); none is all.
     pub filters: Vec<String>,
 }
 
 impl Default for RecordSelection {
     fn default() -> Self {
-        Self { window: Window::new(None, None), filters: Vec::new() }
+        Self { window: TimeRange::new(None, None), filters: Vec::new() }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::selection::{Conditions, MessageKind};
 use crate::client::options::ClientOptions;
-use crate::output::{MessageFormat, Verbosity};
+use crate::output::{FileOptions, MessageFormat, Verbosity};
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::wire::Subscription;
@@ -46,6 +46,8 @@ pub struct Config {
     pub exec: Option<Exec>,
     /// A file in place of standard output (`--output`).
     pub output: Option<PathBuf>,
+    /// How that file is kept.
+    pub output_options: FileOptions,
     /// What is said on standard error.
     pub verbosity: Verbosity,
 }

@@ -16,7 +16,7 @@ use crate::signal::{HangUp, hang_up_is_ignored};
 
 pub(super) fn open(config: &Config) -> Result<Stdout, Error> {
     if let Some(path) = &config.output {
-        return Stdout::file(path);
+        return Stdout::file(path, config.output_options);
     }
     // Where the broker keeps what is not acknowledged, messages wait there until the reader has them. In another
     // session they would be lost all the same.

@@ -1,0 +1,287 @@
+//! Files that were rotated: their names, and what becomes of them.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+
+use super::output_file::{FileOptions, Synchronisation};
+
+/// The ending of a compressed file, and of one that is not whole.
+const COMPRESSED: &str = ".zst";
+const PARTIAL: &str = ".zst.part";
+
+/// The level that zstd itself takes, at some hundreds of megabytes a second.
+const LEVEL: i32 = 3;
+
+/// A rotated file, by what stands behind the name of the file that it was: `20261121T000000Z`, and a number if it is not
+/// the first of that second.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct RotationStamp {
+    time: String,
+    number: u32,
+}
+
+impl RotationStamp {
+    fn at(time: SystemTime) -> Self {
+        let time = Timestamp::try_from(time).unwrap_or(Timestamp::MAX);
+        Self { time: time.strftime("%Y%m%dT%H%M%SZ").to_string(), number: 1 }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (time, number) = match text.split_once('-') {
+            Some((time, number)) => (time, number.parse().ok().filter(|number| *number > 1)?),
+            None => (text, 1),
+        };
+        let bytes = time.as_bytes();
+        let is_time = bytes.len() == 16
+            && bytes.iter().enumerate().all(|(at, byte)| match at {
+                8 => *byte == b'T',
+                15 => *byte == b'Z',
+                _ => byte.is_ascii_digit(),
+            });
+        is_time.then(|| Self { time: time.to_owned(), number })
+    }
+
+    /// The path of the file, but for the ending of a compressed one.
+    fn path(&self, path: &Path) -> PathBuf {
+        let number = if self.number > 1 { format!("-{}", self.number) } else { String::new() };
+        with_ending(path, &format!(".{}{number}", self.time))
+    }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut path = OsString::from(path);
+    path.push(ending);
+    path.into()
+}
+
+/// The rotated files of one file.
+#[derive(Debug)]
+pub(super) struct Archive {
+    path: PathBuf,
+    options: FileOptions,
+    /// The latest one, which may be gone by now.
+    latest: Option<RotationStamp>,
+    /// A thread that compresses and removes files.
+    thread: Option<JoinHandle<io::Result<()>>>,
+    /// More was rotated meanwhile.
+    again: bool,
+    failure: Option<io::Error>,
+}
+
+impl Archive {
+    pub(super) fn new(path: &Path, options: FileOptions) -> io::Result<Self> {
+        let mut this =
+            Self { path: path.to_owned(), options, latest: None, thread: None, again: false, failure: None };
+        if options.rotation.is_some() {
+            this.latest = rotated_files(path)?.pop().map(|(stamp, _)| stamp);
+            this.tidy();
+        }
+        Ok(this)
+    }
+
+    /// The name of a file that is rotated at that time. It comes after all earlier names, also of a clock that was
+    /// ahead.
+    pub(super) fn next_path(&mut self, time: SystemTime) -> PathBuf {
+        let mut stamp = RotationStamp::at(time);
+        if let Some(latest) = self.latest.take().filter(|latest| *latest >= stamp) {
+            stamp = RotationStamp { number: latest.number + 1, ..latest };
+        }
+        self.latest.insert(stamp).path(&self.path)
+    }
+
+    /// What went wrong, once.
+    pub(super) fn failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    /// Compresses and removes files as the options say, beside the run.
+    pub(super) fn tidy(&mut self) {
+        if self.options.keep.is_none() && !self.options.compress {
+            return;
+        }
+        match self.thread.take() {
+            Some(thread) if !thread.is_finished() => {
+                self.again = true;
+                self.thread = Some(thread);
+                return;
+            }
+            Some(thread) => self.join(thread),
+            None => {}
+        }
+        self.again = false;
+        let (path, options) = (self.path.clone(), self.options);
+        self.thread = Some(std::thread::spawn(move || tidy(&path, options)));
+    }
+
+    fn join(&mut self, thread: JoinHandle<io::Result<()>>) {
+        let ended = thread
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the thread that compresses files failed")));
+        self.failure = self.failure.take().or(ended.err());
+    }
+
+    /// Waits until everything is done.
+    pub(super) fn finish(&mut self) {
+        while let Some(thread) = self.thread.take() {
+            self.join(thread);
+            if self.again {
+                self.tidy();
+            }
+        }
+    }
+
+    /// Makes the names of files outlive a loss of power.
+    pub(super) fn synchronise_folder(&self) -> io::Result<()> {
+        File::open(folder(&self.path))?.sync_all()
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The rotated files, oldest first, and whether each is compressed; files that are not whole are removed.
+fn rotated_files(path: &Path) -> io::Result<Vec<(RotationStamp, bool)>> {
+    let base = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder(path))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let rest = name.as_encoded_bytes().strip_prefix(base).and_then(|rest| rest.strip_prefix(b"."));
+        let Some(rest) = rest.and_then(|rest| std::str::from_utf8(rest).ok()) else { continue };
+        if let Some(stamp) = rest.strip_suffix(PARTIAL) {
+            if RotationStamp::parse(stamp).is_some() {
+                fs::remove_file(entry.path())?;
+            }
+            continue;
+        }
+        let stamp = rest.strip_suffix(COMPRESSED);
+        if let Some(found_stamp) = RotationStamp::parse(stamp.unwrap_or(rest)) {
+            found.push((found_stamp, stamp.is_some()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn tidy(path: &Path, options: FileOptions) -> io::Result<()> {
+    let mut files = rotated_files(path)?;
+    let surplus = options.keep.map_or(0, |keep| files.len().saturating_sub(keep));
+    for (stamp, is_compressed) in files.drain(..surplus) {
+        let file = stamp.path(path);
+        fs::remove_file(if is_compressed { with_ending(&file, COMPRESSED) } else { file })?;
+    }
+    for (stamp, is_compressed) in files {
+        if options.compress && !is_compressed {
+            compress(&stamp.path(path), options.synchronisation != Synchronisation::Never)?;
+        }
+    }
+    Ok(())
+}
+
+/// Replaces a file by a compressed one, which is there as a whole or not at all.
+fn compress(path: &Path, synchronises: bool) -> io::Result<()> {
+    let partial = with_ending(path, PARTIAL);
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let mut encoder = zstd::stream::write::Encoder::new(File::create(&partial)?, LEVEL)?;
+    encoder.include_checksum(true)?;
+    encoder.set_pledged_src_size(Some(metadata.len()))?;
+    io::copy(&mut &file, &mut encoder)?;
+    let compressed = encoder.finish()?;
+    compressed.set_permissions(metadata.permissions())?;
+    compressed.set_modified(metadata.modified()?)?;
+    if synchronises {
+        compressed.sync_all()?;
+    }
+    fs::rename(&partial, with_ending(path, COMPRESSED))?;
+    fs::remove_file(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::output_file::Rotation;
+    use super::*;
+    use std::time::Duration;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn rotated_files_have_free_names_that_sort_by_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
+        let options = FileOptions { rotation: Some(Rotation::Bytes(1)), ..FileOptions::default() };
+        let mut archive = Archive::new(&path, options).unwrap();
+        for (seconds, name) in [
+            (0, "a.jsonl.20261118T110640Z"),
+            (0, "a.jsonl.20261118T110640Z-2"),
+            (1, "a.jsonl.20261118T110641Z"),
+            // The clock was set back.
+            (0, "a.jsonl.20261118T110641Z-2"),
+        ] {
+            let rotated = archive.next_path(time + Duration::from_secs(seconds));
+            assert_eq!(rotated, folder.path().join(name));
+            // A name is not used again when its file is gone.
+            if seconds == 0 {
+                fs::write(with_ending(&rotated, COMPRESSED), name).unwrap();
+            }
+        }
+        let mut next_run = Archive::new(&path, options).unwrap();
+        assert_eq!(next_run.next_path(time), folder.path().join("a.jsonl.20261118T110641Z-3"));
+    }
+
+    /// Also what an earlier run has left undone. Other files are left alone.
+    #[test]
+    fn oldest_files_are_removed_and_the_others_compressed() {
+        let folder = tempfile::tempdir().unwrap();
+        let others = [
+            "a",
+            "a.1",
+            "a.20260101T000000",
+            "a.20260101T000000Z.gz",
+            "ab.20260101T000000Z",
+            "a.20260101T000000Z-1",
+        ];
+        let rotated =
+            ["a.20260101T000000Z", "a.20260102T000000Z.zst", "a.20260103T000000Z-2", "a.20260103T000000Z"];
+        for name in others.iter().chain(&rotated).chain(&["a.20260103T000000Z.zst.part"]) {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        let rotation = Some(Rotation::Bytes(1));
+        let options = FileOptions { rotation, keep: Some(2), compress: true, ..FileOptions::default() };
+        let mut archive = Archive::new(&folder.path().join("a"), options).unwrap();
+        archive.tidy();
+        archive.finish();
+        assert!(archive.failure().is_none());
+        let mut expected: Vec<&str> = others.to_vec();
+        expected.extend(["a.20260103T000000Z.zst", "a.20260103T000000Z-2.zst"]);
+        expected.sort_unstable();
+        assert_eq!(names(folder.path()), expected);
+        let compressed = fs::read(folder.path().join("a.20260103T000000Z-2.zst")).unwrap();
+        assert_eq!(zstd::stream::decode_all(&compressed[..]).unwrap(), b"a.20260103T000000Z-2");
+    }
+
+    #[test]
+    fn failure_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = FileOptions { compress: true, ..FileOptions::default() };
+        let mut archive = Archive::new(&folder.path().join("missing").join("a"), options).unwrap();
+        archive.tidy();
+        archive.finish();
+        assert_eq!(archive.failure().unwrap().kind(), io::ErrorKind::NotFound);
+    }
+}
