@@ -185,6 +185,24 @@ fn verdicts_have_colors() {
     assert!(!bench(&["--fail-if", "errors > 0"], 0).contains('\x1b'));
 }
 
+/// Somebody types at the shell meanwhile.
+#[test]
+fn progress_is_not_drawn_from_the_background() {
+    let broker = Broker::start();
+    let line =
+        format!("'{}' bench pub -p {} --rate 50 --warmup 0", env!("CARGO_BIN_EXE_mqtt"), broker.port());
+    let shell = Mqtt::new(["--norc", "--noprofile", "-i"]).instead("bash").env("TERM", "xterm");
+    let mut shell = shell.on_a_terminal_of_its_own().spawn();
+    shell.write(format!("{line} --duration 1.5 &\nwait; echo fir''st done\n"));
+    shell.wait_for_stdout("first done");
+    shell.write(format!("{line} --duration 1.5; echo sec''ond done\nexit\n"));
+    let outcome = shell.wait_for_end();
+    let shown = format!("{}{}", String::from_utf8_lossy(&outcome.stdout), outcome.stderr);
+    let (background, foreground) = shown.split_once("first done").expect("it was waited for");
+    assert!(!background.contains(" up, out "), "{background}");
+    assert!(foreground.contains(" up, out "), "{foreground}");
+}
+
 /// The shell does that itself for a program that a signal ends.
 #[test]
 fn interrupt_leaves_a_clean_line() {

@@ -14,7 +14,6 @@ use tokio::time::MissedTickBehavior;
 
 use super::Diagnostics;
 use super::screen::Screen;
-use super::terminal::is_in_foreground;
 
 /// What is done sooner shows no progress.
 const FIRST_DRAWN_AFTER: Duration = Duration::from_millis(500);
@@ -109,10 +108,6 @@ impl Progress {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
-                // The terminal belongs to another program while this one runs in the background.
-                if !is_in_foreground() {
-                    continue;
-                }
                 if let Some(target) = target.take() {
                     shown.set_draw_target(target());
                 }

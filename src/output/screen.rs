@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::TermLike;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::terminal::columns;
+use super::terminal::{columns, is_in_foreground};
 
 /// What is assumed where the terminal does not say.
 const USUAL_COLUMNS: u16 = 80;
@@ -87,7 +87,12 @@ impl TermLike for Screen {
 
     fn flush(&self) -> io::Result<()> {
         let drawing = std::mem::take(&mut *self.drawing.lock().unwrap_or_else(PoisonError::into_inner));
-        if takes_drawing() { io::stderr().write_all(drawing.as_bytes()) } else { Ok(()) }
+        // The terminal belongs to another program while this one runs in the background.
+        if is_in_foreground() && takes_drawing() {
+            io::stderr().write_all(drawing.as_bytes())
+        } else {
+            Ok(())
+        }
     }
 }
 
