@@ -101,6 +101,8 @@ pub(super) static OPTIONS: &[Foreign] = &[
         ..value(&["-t", "--topic", "--filter"], "{}").on(&["retain-clear"])
     },
     flag(&["-y", "--force", "--no-confirm"], "--yes").on(&["retain-clear"]),
+    flag(&["-n", "--simulate"], "--dry-run").on(&["retain-clear"]),
+    value(&["--host", "--bind", "--address", "--ip"], "--listen {}").on(&["broker"]),
     needless(&["--no-retain"], "without -r the broker does not keep the message").on(&["pub"]),
     needless(&["--dup"], "a message that is sent again is marked as a duplicate by itself").on(&["pub"]),
     value(&["--message-expiry-interval", "--expiry", "-e"], "--message-expiry {}").on(&["pub", "rr"]),
@@ -276,7 +278,7 @@ pub(super) fn answer_option(program: &Command, line: &[OsString], typed: &str) -
     };
     Some(ForeignAnswer {
         message,
-        hint: translated(program, line).unwrap_or_else(|| alone(row, names, line)),
+        hint: translated(program, line).unwrap_or_else(|| alone(definition, row, names, line, (at, typed))),
     })
 }
 
@@ -286,13 +288,13 @@ pub(super) fn answer_misread(program: fn() -> Command, line: &[OsString]) -> Opt
     (1..line.len()).find(|at| misreadable(line, *at).next().is_some())?;
     let program = program();
     let (definition, names) = called_by(&program, line);
-    let (_, row) = misread(definition, names, line)?;
+    let (at, row) = misread(definition, names, line)?;
     let theirs = row.theirs.first()?;
     let ours = row.ours.split(' ').next()?;
     let message = format!("{theirs} with a number is called {ours} here");
     Some(ForeignAnswer {
         message,
-        hint: translated(&program, line).unwrap_or_else(|| alone(row, names, line)),
+        hint: translated(&program, line).unwrap_or_else(|| alone(definition, row, names, line, (at, theirs))),
     })
 }
 
@@ -334,10 +336,21 @@ fn called_names(names: usize, line: &[OsString]) -> String {
     line[1..names].iter().filter_map(|name| name.to_str()).collect::<Vec<_>>().join(" ")
 }
 
-/// The options of a row behind the subcommand alone.
-fn alone(row: &Foreign, names: usize, line: &[OsString]) -> String {
-    let ours = row.ours.replace("{}", "VALUE");
-    format!("mqtt {} {ours}", called_names(names, line)).trim_end().to_owned()
+/// The options of a row behind the subcommand alone, in place of the option at this place of the line.
+fn alone(
+    definition: &Command,
+    row: &Foreign,
+    names: usize,
+    line: &[OsString],
+    (at, typed): (usize, &str),
+) -> String {
+    let is_secret = |option: &str| {
+        let mut args = definition.get_arguments();
+        args.any(|arg| words::is_called(arg, option) && secret::kind(arg).is_some())
+    };
+    let value = value_of(line, at, typed).0.filter(|_| !row.ours.split(' ').any(is_secret));
+    let value = value.map_or_else(|| "VALUE".to_owned(), |value| shell::quoted(&shown(value.as_ref())));
+    format!("mqtt {} {}", called_names(names, line), row.ours.replace("{}", &value)).trim_end().to_owned()
 }
 
 fn is_called(word: &OsString, typed: &str) -> bool {

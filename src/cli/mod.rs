@@ -167,7 +167,17 @@ pub fn parse(
         given: &given,
         left_out: left_out.as_ref(),
     };
-    let invocation = match subcommand.resolve(&line)? {
+    // A value that was forgotten explains many errors.
+    let names = Entry::called(table::SUBCOMMANDS, &arguments).map_or(1, |(_, names)| names);
+    let taken = || slips::first_taken(&definition, names, &arguments);
+    let resolved = subcommand.resolve(&line).map_err(|error| {
+        let hint = if error.hint().is_none() { taken() } else { None };
+        match hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
+    });
+    let invocation = match resolved? {
         Resolved::Run(invocation) => invocation,
         Resolved::Print { text, problem } => {
             warnings.extend(later.into_iter().flat_map(|later| later.take()));

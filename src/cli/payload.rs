@@ -11,6 +11,9 @@ use super::value;
 use crate::command::input::Source;
 use crate::error::Error;
 
+/// The operand that is the payload.
+const MESSAGE: &str = "MESSAGE";
+
 /// Topic and payload of a message as operands.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct OperandArgs {
@@ -31,7 +34,7 @@ impl OperandArgs {
 
     /// The payload, under the operand's name.
     pub(super) fn given(&mut self) -> Option<(&'static str, Source)> {
-        self.message_operand.take().map(|text| ("MESSAGE", Source::Message(value::bytes(text))))
+        self.message_operand.take().map(|text| (MESSAGE, Source::Message(value::bytes(text))))
     }
 }
 
@@ -115,7 +118,12 @@ impl PayloadArgs {
 pub(super) fn one(mut given: Vec<(&'static str, Source)>) -> Result<Option<Source>, Error> {
     match (given.pop(), given.pop()) {
         (Some((one, _)), Some((other, _))) => {
-            Err(Error::usage(format!("{other} and {one} are two sources for one message; give one")))
+            let error = Error::usage(format!("{other} and {one} are two sources for one message; give one"));
+            Err(if [one, other].contains(&MESSAGE) {
+                error.with_hint("MESSAGE is the second word; a topic that has blanks is quoted")
+            } else {
+                error
+            })
         }
         (source, _) => Ok(source.map(|(_, source)| source)),
     }

@@ -487,11 +487,9 @@ impl TryFrom<PublishArgs> for Config {
 
 /// The topic of a message, from `-t` or the URL.
 pub(super) fn topic(given: &[OsString], connection: &ConnectionArgs) -> Result<String, Error> {
-    named_topic(given, connection)?.ok_or_else(no_topic)
-}
-
-fn no_topic() -> Error {
-    Error::usage("no topic to publish to").with_hint("mqtt pub TOPIC MESSAGE")
+    named_topic(given, connection)?.ok_or_else(|| {
+        Error::usage("no topic to publish to").with_hint("give it as the first operand or with -t")
+    })
 }
 
 /// The topics that each message goes to.

@@ -58,13 +58,13 @@ pub(super) fn read(
             if let Some(help) = help::asked_for(names, arguments) {
                 return help.map(Err);
             }
-            return match slips::one_dash(command, names, arguments) {
+            return match slips::wrong_dash(command, names, arguments) {
                 Some(slip) => Err(slip),
                 None => asked_or_wrong(arguments, Some(error)).map(Err),
             };
         }
     };
-    if let Some(slip) = slips::one_dash(command, names, arguments) {
+    if let Some(slip) = slips::wrong_dash(command, names, arguments) {
         return Err(slip);
     }
     slips::in_operands(&definition, names, arguments, &matches)?;

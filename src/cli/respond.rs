@@ -8,6 +8,7 @@ use super::manual::Manual;
 use super::payload::{PayloadArgs, given_once, one};
 use super::property::{PropertyArgs, Requesting};
 use super::subcommand::Subcommand;
+use super::text::shown;
 use super::verbosity::VerbosityArgs;
 use super::will::WillArgs;
 use super::{text, value};
@@ -130,9 +131,16 @@ impl TryFrom<RespondArgs> for Config {
             (None, true) => ResponsePayload::Echo,
             (Some(source), false) => ResponsePayload::Fixed(source),
             (None, false) => {
-                return Err(Error::usage("no response to publish").with_hint(
-                    "give one of -m TEXT, -f FILE, -s (standard input), -n (no payload) and --echo",
-                ));
+                let hint = match &args.filters[..] {
+                    [_, .., last] => format!(
+                        "'{}' is read as a topic filter; the response goes after -m, or give one of -f FILE, -s, -n and --echo",
+                        shown(last)
+                    ),
+                    _ => {
+                        "give one of -m TEXT, -f FILE, -s (standard input), -n (no payload) and --echo".into()
+                    }
+                };
+                return Err(Error::usage("no response to publish").with_hint(hint));
             }
         };
         let filters = filters(&args)?;

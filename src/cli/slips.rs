@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 
 use super::payload::{both_given, no_message};
 use super::text::shown;
@@ -13,21 +13,35 @@ use crate::nearest::in_words;
 use crate::notation::shell;
 use crate::quotation::cut;
 
+/// What programs that set texts make of a hyphen, or of two: en dash, em dash, minus sign.
+const DASHES: [char; 3] = ['–', '—', '−'];
+
 /// The heading of the sources of a message.
 const PAYLOAD: &str = "Payload (one of)";
 
-/// The name of an option after one dash, as some programs write it: `-host`. Here it is a letter with a value, and
-/// hardly ever meant as that.
-pub(super) fn one_dash(program: fn() -> Command, names: usize, line: &[OsString]) -> Option<Error> {
+/// An option after the wrong dash. One dash before a name, as some programs write it: `-host` is a letter with a value
+/// here, and hardly ever meant as that. Or a dash of texts, as documents have it: `–q`.
+pub(super) fn wrong_dash(program: fn() -> Command, names: usize, line: &[OsString]) -> Option<Error> {
     // Nearly always there is none, and the definition is not needed to see that.
     let may_be = |word: &OsString| {
-        let word = word.as_encoded_bytes();
-        word.len() > 3 && word[0] == b'-' && word[1] != b'-'
+        let bytes = word.as_encoded_bytes();
+        let is_one = bytes.len() > 3 && bytes[0] == b'-' && bytes[1] != b'-';
+        is_one || word.to_str().is_some_and(|word| word.starts_with(DASHES))
     };
     line.get(names..)?.iter().find(|word| may_be(word))?;
     let program = program();
     let (definition, names) = foreign::called_by(&program, line);
+    let of_texts = |word: &OsString| {
+        let name = word.to_str()?.strip_prefix(DASHES)?;
+        let name = name.strip_prefix('-').unwrap_or(name);
+        let dashes = if name.split('=').next()?.chars().count() == 1 { "-" } else { "--" };
+        let ours = format!("{dashes}{name}");
+        is_option(definition, ours.split('=').next()?).then_some(ours)
+    };
     let ours = |word: &OsString| {
+        if let Some(ours) = of_texts(word) {
+            return Some(ours);
+        }
         let word = word.to_str()?.strip_prefix('-')?;
         let (name, value) = word.split_at(word.find('=').unwrap_or(word.len()));
         let is_it = |name: &&str| name.len() > 2 && *name == name_of(word);
@@ -43,11 +57,12 @@ pub(super) fn one_dash(program: fn() -> Command, names: usize, line: &[OsString]
     for at in (names..end).filter(|at| !is_value(*at)) {
         meant[at] = ours(&line[at]).map_or_else(|| line[at].clone(), OsString::from);
     }
-    let typed = name_of(line[at].to_str()?.strip_prefix('-')?);
+    let typed = line[at].to_str()?.split('=').next()?;
+    let wrong = if typed.starts_with('-') { "one dash" } else { "a dash of texts" };
     let option = meant[at].to_string_lossy().into_owned();
     let option = option.split('=').next().unwrap_or_default();
     let ready = foreign::translated(&program, &meant).unwrap_or_else(|| option.to_owned());
-    Some(Error::usage(format!("-{typed} has one dash: did you mean {option}?")).with_hint(ready))
+    Some(Error::usage(format!("{typed} has {wrong}: did you mean {option}?")).with_hint(ready))
 }
 
 /// The name in front of a value, in this program's spelling.
@@ -74,7 +89,10 @@ pub(super) fn in_operands(
         let name = if operand == "filters" { "FILTER" } else { "TOPIC" };
         return match both_given(name, value, option) {
             error if option.as_encoded_bytes().starts_with(b"-") => Err(error),
-            error => match slips.of_operand(value).or_else(|| slips.beside_topic(operand)) {
+            error => match first_taken(definition, names, line)
+                .or_else(|| slips.of_operand(value, true))
+                .or_else(|| slips.beside_topic(operand))
+            {
                 Some(hint) => Err(error.with_hint(hint)),
                 None => Err(error),
             },
@@ -103,7 +121,10 @@ pub(super) fn superfluous(
         return None;
     }
     let slips = LineSlips { definition, names, line };
-    if let Some(hint) = slips.of_operand(typed.as_ref()) {
+    if let Some(hint) = slips.of_operand(typed.as_ref(), true) {
+        return Some((format!("unexpected argument '{}' found", shown(typed.as_ref())), hint));
+    }
+    if let Some(hint) = slips.command_after_dashes() {
         return Some((format!("unexpected argument '{}' found", shown(typed.as_ref())), hint));
     }
     if !has(definition, "message_operand") {
@@ -148,6 +169,25 @@ pub(super) fn taken(definition: &Command, names: usize, line: &[OsString], value
     is_option(definition, value).then(|| taken_by(&line[one.word - 1], &line[one.word]))
 }
 
+/// The first option of a line that has taken the name of another one.
+pub(super) fn first_taken(definition: &Command, names: usize, line: &[OsString]) -> Option<String> {
+    all_taken(definition, names, line, |_| true).into_iter().next()
+}
+
+fn all_taken(
+    definition: &Command,
+    names: usize,
+    line: &[OsString],
+    is_asked: impl Fn(&Arg) -> bool,
+) -> Vec<String> {
+    let values = words::values(definition, names, line).into_iter();
+    let separate = values.filter(|one| {
+        one.from == 0 && one.number == 0 && one.arg.get_id() != property::ID && is_asked(one.arg)
+    });
+    let is_name = |at: &usize| line[*at].to_str().is_some_and(|word| is_option(definition, word));
+    separate.map(|one| one.word).filter(is_name).map(|at| taken_by(&line[at - 1], &line[at])).collect()
+}
+
 fn taken_by(option: &OsStr, value: &OsStr) -> String {
     let (option, value) = (shown(option), shown(value));
     format!("{option} has taken '{value}' as its value: is the value of {option} missing?")
@@ -160,14 +200,8 @@ pub(super) fn warnings(
     line: &[OsString],
     matches: &ArgMatches,
 ) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for one in words::values(definition, names, line) {
-        let is_word = one.from == 0 && one.number == 0 && one.arg.get_id() != property::ID;
-        let word = &line[one.word];
-        if is_word && word.to_str().is_some_and(|word| is_option(definition, word)) {
-            warnings.push(taken_by(&line[one.word - 1], word));
-        }
-    }
+    // A payload may be anything.
+    let mut warnings = all_taken(definition, names, line, |arg| arg.get_help_heading() != Some(PAYLOAD));
     for arg in definition.get_arguments() {
         let kind = arg.get_value_names().and_then(|names| names.first()).map_or("", |name| name.as_str());
         if !["TOPIC", "FILTER", "OPTIONS:FILTER"].contains(&kind) {
@@ -181,7 +215,7 @@ pub(super) fn warnings(
     }
     let slips = LineSlips { definition, names, line };
     for filter in typed(matches, "filters") {
-        let meant = slips.of_operand(filter);
+        let meant = slips.of_operand(filter, false);
         warnings.extend(meant.map(|meant| format!("'{}' is read as a topic filter; {meant}", shown(filter))));
     }
     if ["message", "message_operand"].iter().any(|id| typed(matches, id).any(|value| value == "-")) {
@@ -209,6 +243,12 @@ fn in_topic(topic: &str, is_filter: bool) -> Option<String> {
         };
         return Some(format!(
             "{name} '{}': '{level}' is an ordinary level in MQTT; {instead}",
+            shown(topic.as_ref())
+        ));
+    }
+    if topic.starts_with(['“', '”', '„', '‘', '’', '«']) {
+        return Some(format!(
+            "{name} '{}' begins with a quotation mark of texts; a shell has ' and \"",
             shown(topic.as_ref())
         ));
     }
@@ -248,8 +288,8 @@ impl LineSlips<'_> {
         move |at| places.contains(&at)
     }
 
-    /// What an operand was meant as, by what stands in front of it.
-    fn of_operand(&self, operand: &OsStr) -> Option<String> {
+    /// What an operand was meant as, by what stands in front of it; `is_wrong` where it cannot be meant as an operand.
+    fn of_operand(&self, operand: &OsStr, is_wrong: bool) -> Option<String> {
         let operands = words::operands(self.definition, self.names, self.line);
         let count = operands.len();
         let at = operands.into_iter().find(|at| self.line[*at] == *operand)?;
@@ -265,7 +305,7 @@ impl LineSlips<'_> {
             }
             let flag = self.definition.get_arguments().find(|arg| words::is_called(arg, word))?;
             let says_so = ["true", "false", "yes", "no", "on", "off", "1", "0"].contains(&text);
-            return (says_so && !flag.get_action().takes_values())
+            return ((is_wrong || says_so) && !flag.get_action().takes_values())
                 .then(|| format!("{word} takes no value: write it alone, or leave it out"));
         };
         let kind = value.arg.get_value_names()?.first()?.as_str();
@@ -280,6 +320,16 @@ impl LineSlips<'_> {
             return Some(format!("a command of several words is quoted: {command}"));
         }
         None
+    }
+
+    /// The line with `--` in front of the program to run, if the subcommand runs one.
+    fn command_after_dashes(&self) -> Option<String> {
+        let runs = self.definition.get_positionals().any(|arg| arg.is_last_set() && !arg.is_hide_set());
+        let at =
+            words::operands(self.definition, self.names, self.line).into_iter().next().filter(|_| runs)?;
+        let mut meant = self.line.to_vec();
+        meant.insert(at, "--".into());
+        Some(self.ready("a program to run goes after --", meant))
     }
 
     /// What is meant by operands beside `-t`.

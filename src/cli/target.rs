@@ -260,6 +260,9 @@ impl TargetArgs {
         let in_url = url.and_then(|url| url.port);
         let port = one_of(("port", "-p"), (option, port_rank), (in_url, url_rank))?;
         let rank = if in_url.is_some() { url_rank.max(port_rank) } else { port_rank };
+        if url.is_none() && port_rank == Rank::Flag && brokers.iter().all(|broker| broker.port.is_some()) {
+            origin.warn("-p has no effect: the host comes with its port".into());
+        }
         for broker in &mut brokers {
             broker.port = broker.port.or(port);
         }

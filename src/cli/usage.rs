@@ -29,6 +29,8 @@ pub(super) fn from_clap(
     if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
         let (is_host, kind) = refused(&error, subcommand.unwrap_or(command));
         let value = match kind {
+            // That none was given is no secret.
+            _ if value.is_empty() => String::new(),
             // Not even a misspelt header is shown: it may hold a token.
             Some(SecretKind::Whole | SecretKind::Header | SecretKind::Property) => "…".to_owned(),
             Some(SecretKind::Url) => shown(without_user_info(&without_secrets(value)).as_ref()),
@@ -188,6 +190,9 @@ fn without_value(error: &clap::Error, command: Option<&Command>, names: &str) ->
     }
     match argument.split(' ').next()? {
         "--host" => Some(format!("-h takes the host of the broker; for help: mqtt {names}--help")),
+        "--password" => {
+            Some("--password-prompt asks for it, and --password-file reads it from a file".into())
+        }
         "--protocol-version" => {
             Some("-V takes the version of MQTT, such as -V 5; for that of this program: mqtt version".into())
         }

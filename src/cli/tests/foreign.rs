@@ -35,6 +35,12 @@ const FOREIGN: &[(&str, &str, &str)] = &[
         "mqtt compat mosquitto_pub -h b -u me -P … -t a -m -5 -i x",
     ),
     ("mqtt retain-clear -t a/# -y", "-t is not needed: filters stand alone", "mqtt retain-clear 'a/#' --yes"),
+    (
+        "mqtt broker --host 0.0.0.0 -p 0",
+        "--host is called --listen here",
+        "mqtt broker --listen 0.0.0.0 -p 0",
+    ),
+    ("mqtt retain-clear a -n", "-n is called --dry-run here", "mqtt retain-clear a --dry-run"),
     ("mqtt retain-clear a -y", "-y is called --yes here", "mqtt retain-clear a --yes"),
     ("mqtt pub a b --cleansession", "--cleansession is not needed", "mqtt pub a b"),
     ("mqtt bench publish --count 5", "publish is called bench pub here", "mqtt bench pub --count 5"),
@@ -201,6 +207,8 @@ fn count_of_ping_is_recognised() {
         ("mqtt bench conn -c 5", "mqtt bench conn --clients 5"),
         ("mqtt bench pub -c 5 -s 9", "mqtt bench pub --publishers 5 --size 9"),
         ("mqtt bench -c5", "mqtt bench --publishers 5"),
+        // What else is wrong is left out.
+        ("mqtt bench -c 10 --strange x", "mqtt bench --publishers 10"),
         ("mqtt bench sub -c 5", "mqtt bench sub --subscribers 5"),
         ("mqtt ping -W 2 -c 3 -u me -P x", "mqtt ping -W 2 -C 3 -u me -P …"),
     ] {

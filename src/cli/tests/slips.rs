@@ -19,107 +19,125 @@ fn warnings(line: &[&str]) -> Vec<String> {
     read.found.warnings
 }
 
+/// Lines, what is said to them, and what was meant.
+const MEANT_OTHERWISE: &[(&[&str], &str, &str)] = &[
+    (
+        &["pub", "-t", "a", "hello"],
+        "TOPIC 'hello' and -t 'a' are both given; give one",
+        "the payload goes after -m: mqtt pub -t a -m hello",
+    ),
+    (
+        &["pub", "-q", "1", "-t", "a", "hello", "world", "-r"],
+        "TOPIC 'hello' and -t 'a' are both given; give one",
+        "quote a payload that has blanks: mqtt pub -q 1 -t a -m 'hello world' -r",
+    ),
+    (
+        &["pub", "home/x", "hello", "world", "-u", "me", "-P", "x7x"],
+        "unexpected argument 'world' found after TOPIC 'home/x' and MESSAGE 'hello'",
+        "quote a payload that has blanks: mqtt pub home/x 'hello world' -u me -P …",
+    ),
+    (
+        &["pub", "-r", "home/x", "{name:", "X}"],
+        "unexpected argument 'X}' found after TOPIC 'home/x' and MESSAGE '{name:'",
+        "put single quotes around the whole payload, as in '{\"on\": true}'",
+    ),
+    (
+        &["rr", "home/x", "get", "all"],
+        "unexpected argument 'all' found after TOPIC 'home/x' and MESSAGE 'get'",
+        "quote a payload that has blanks: mqtt rr home/x 'get all'",
+    ),
+    (
+        &["pub", "-t", "a", "-m", "hello", "world"],
+        "TOPIC 'world' and -t 'a' are both given; give one",
+        "quote a text that has blanks",
+    ),
+    (
+        &["pub", "-r", "true", "-t", "a", "-m", "x"],
+        "TOPIC 'true' and -t 'a' are both given; give one",
+        "-r takes no value: write it alone, or leave it out",
+    ),
+    (
+        &["pub", "-t", "a", "-r", "on"],
+        "TOPIC 'on' and -t 'a' are both given; give one",
+        "the payload goes after -m: mqtt pub -t a -r -m on",
+    ),
+    (
+        &["pub", "a", "b", "--retain", "yes"],
+        "unexpected argument 'yes' found",
+        "--retain takes no value: write it alone, or leave it out",
+    ),
+    (
+        &["pub", "a", "b", "--retain=true"],
+        "--retain takes no value, and 'true' is given",
+        "write --retain alone, or leave it out",
+    ),
+    (
+        &["sub", "-t", "a", "-W", "500", "ms"],
+        "FILTER 'ms' and -t 'a' are both given; give one",
+        "write the unit without a blank: 500ms",
+    ),
+    (
+        &["pub", "a", "b", "-W", "5", "s"],
+        "unexpected argument 's' found",
+        "write the unit without a blank: 5s",
+    ),
+    (&["ping", "-W", "500", "ms", "h"], "unexpected argument 'h' found", "see mqtt ping --help"),
+    (
+        &["pub", "-t", "a", "-"],
+        "TOPIC '-' and -t 'a' are both given; give one",
+        "-s reads the payload from standard input",
+    ),
+    (
+        &["sub", "-t", "a", "--exec", "echo", "hi"],
+        "FILTER 'hi' and -t 'a' are both given; give one",
+        "a command of several words is quoted: 'echo hi'",
+    ),
+    (
+        &["pub", "-t", "a", "-l", "mqtts", "-m", "x"],
+        "TOPIC 'mqtts' and -t 'a' are both given; give one",
+        "-l takes no value: write it alone, or leave it out",
+    ),
+    (
+        &["sub", "-t", "a", "-c", "1"],
+        "FILTER '1' and -t 'a' are both given; give one",
+        "-c takes no value: write it alone, or leave it out",
+    ),
+    (
+        &["broker", "-p", "0", "mqtt", "pub", "a", "b"],
+        "unexpected argument 'mqtt' found",
+        "a program to run goes after --: mqtt broker -p 0 -- mqtt pub a b",
+    ),
+    (
+        &["sub", "-t", "a", "b"],
+        "FILTER 'b' and -t 'a' are both given; give one",
+        "give each filter with -t, or all of them without",
+    ),
+    (
+        &["pub", "home/x", "-5.2", "-q", "1"],
+        "unexpected argument '-5' found",
+        "a payload that begins with a dash goes after -m: mqtt pub home/x -m -5.2 -q 1",
+    ),
+    (
+        &["pub", "-t", "home/x", "-5"],
+        "unexpected argument '-5' found",
+        "a payload that begins with a dash goes after -m: mqtt pub -t home/x -m -5",
+    ),
+    (
+        &["pub", "home/x", "-yes"],
+        "unexpected argument '-y' found",
+        "a payload that begins with a dash goes after -m: mqtt pub home/x -m -yes",
+    ),
+    (
+        &["pub", "home/x", "-hello"],
+        "no message to publish",
+        "'-hello' was read as option -h; a payload that begins with a dash goes after -m: mqtt pub home/x -m -hello",
+    ),
+];
+
 #[test]
 fn operands_that_are_meant_otherwise_are_answered_with_the_line() {
-    for (line, message, hint) in [
-        (
-            &["pub", "-t", "a", "hello"][..],
-            "TOPIC 'hello' and -t 'a' are both given; give one",
-            "the payload goes after -m: mqtt pub -t a -m hello",
-        ),
-        (
-            &["pub", "-q", "1", "-t", "a", "hello", "world", "-r"],
-            "TOPIC 'hello' and -t 'a' are both given; give one",
-            "quote a payload that has blanks: mqtt pub -q 1 -t a -m 'hello world' -r",
-        ),
-        (
-            &["pub", "home/x", "hello", "world", "-u", "me", "-P", "x7x"],
-            "unexpected argument 'world' found after TOPIC 'home/x' and MESSAGE 'hello'",
-            "quote a payload that has blanks: mqtt pub home/x 'hello world' -u me -P …",
-        ),
-        (
-            &["pub", "-r", "home/x", "{name:", "X}"],
-            "unexpected argument 'X}' found after TOPIC 'home/x' and MESSAGE '{name:'",
-            "put single quotes around the whole payload, as in '{\"on\": true}'",
-        ),
-        (
-            &["rr", "home/x", "get", "all"],
-            "unexpected argument 'all' found after TOPIC 'home/x' and MESSAGE 'get'",
-            "quote a payload that has blanks: mqtt rr home/x 'get all'",
-        ),
-        (
-            &["pub", "-t", "a", "-m", "hello", "world"],
-            "TOPIC 'world' and -t 'a' are both given; give one",
-            "quote a text that has blanks",
-        ),
-        (
-            &["pub", "-r", "true", "-t", "a", "-m", "x"],
-            "TOPIC 'true' and -t 'a' are both given; give one",
-            "-r takes no value: write it alone, or leave it out",
-        ),
-        (
-            &["pub", "-t", "a", "-r", "on"],
-            "TOPIC 'on' and -t 'a' are both given; give one",
-            "the payload goes after -m: mqtt pub -t a -r -m on",
-        ),
-        (
-            &["pub", "a", "b", "--retain", "yes"],
-            "unexpected argument 'yes' found",
-            "--retain takes no value: write it alone, or leave it out",
-        ),
-        (
-            &["pub", "a", "b", "--retain=true"],
-            "--retain takes no value, and 'true' is given",
-            "write --retain alone, or leave it out",
-        ),
-        (
-            &["sub", "-t", "a", "-W", "500", "ms"],
-            "FILTER 'ms' and -t 'a' are both given; give one",
-            "write the unit without a blank: 500ms",
-        ),
-        (
-            &["pub", "a", "b", "-W", "5", "s"],
-            "unexpected argument 's' found",
-            "write the unit without a blank: 5s",
-        ),
-        (&["ping", "-W", "500", "ms", "h"], "unexpected argument 'h' found", "see mqtt ping --help"),
-        (
-            &["pub", "-t", "a", "-"],
-            "TOPIC '-' and -t 'a' are both given; give one",
-            "-s reads the payload from standard input",
-        ),
-        (
-            &["sub", "-t", "a", "--exec", "echo", "hi"],
-            "FILTER 'hi' and -t 'a' are both given; give one",
-            "a command of several words is quoted: 'echo hi'",
-        ),
-        (
-            &["sub", "-t", "a", "b"],
-            "FILTER 'b' and -t 'a' are both given; give one",
-            "give each filter with -t, or all of them without",
-        ),
-        (
-            &["pub", "home/x", "-5.2", "-q", "1"],
-            "unexpected argument '-5' found",
-            "a payload that begins with a dash goes after -m: mqtt pub home/x -m -5.2 -q 1",
-        ),
-        (
-            &["pub", "-t", "home/x", "-5"],
-            "unexpected argument '-5' found",
-            "a payload that begins with a dash goes after -m: mqtt pub -t home/x -m -5",
-        ),
-        (
-            &["pub", "home/x", "-yes"],
-            "unexpected argument '-y' found",
-            "a payload that begins with a dash goes after -m: mqtt pub home/x -m -yes",
-        ),
-        (
-            &["pub", "home/x", "-hello"],
-            "no message to publish",
-            "'-hello' was read as option -h; a payload that begins with a dash goes after -m: mqtt pub home/x -m -hello",
-        ),
-    ] {
-        assert_eq!(answer(line), (message.to_owned(), hint.to_owned()), "{line:?}");
+    for (line, message, hint) in MEANT_OTHERWISE {
+        assert_eq!(answer(line), ((*message).to_owned(), (*hint).to_owned()), "{line:?}");
     }
 }
 
@@ -152,8 +170,38 @@ fn long_names_after_one_dash_are_answered_with_the_line() {
     }
 }
 
+/// As documents and web pages have them.
+#[test]
+fn dashes_of_texts_are_answered_with_the_line() {
+    for (line, option, ready) in [
+        (&["pub", "-t", "a", "-m", "b", "–q", "1"][..], "-q", "mqtt pub -t a -m b -q 1"),
+        (&["pub", "–t", "a", "–m", "b"], "-t", "mqtt pub -t a -m b"),
+        (&["sub", "a", "—retain-handling", "new"], "--retain-handling", "mqtt sub a --retain-handling new"),
+        (&["sub", "a", "–-port=1884"], "--port", "mqtt sub a --port=1884"),
+    ] {
+        let (message, hint) = answer(line);
+        assert!(
+            message.ends_with(&format!("has a dash of texts: did you mean {option}?")),
+            "{line:?}: {message}"
+        );
+        assert_eq!(hint, ready, "{line:?}");
+    }
+    assert_eq!(warnings(&["pub", "a", "-m", "–5 °C"]), [""; 0]);
+    let found = warnings(&["sub", "-t", "“a”"]);
+    assert!(found.len() == 1 && found[0].contains("quotation mark of texts"), "{found:?}");
+}
+
 #[test]
 fn values_that_are_names_of_options_are_pointed_at() {
+    for (line, hint) in [
+        (
+            &["pub", "-i", "-q", "1", "-t", "a", "-m", "b"][..],
+            "-i has taken '-q' as its value: is the value of -i missing?",
+        ),
+        (&["sub", "-t", "a", "-F", "-C", "1"], "-F has taken '-C' as its value: is the value of -F missing?"),
+    ] {
+        assert_eq!(answer(line).1, hint, "{line:?}");
+    }
     for (line, hint) in [
         (
             &["pub", "-h", "-t", "x", "-m", "y"][..],
@@ -164,7 +212,7 @@ fn values_that_are_names_of_options_are_pointed_at() {
         assert_eq!(answer(line).1, hint, "{line:?}");
     }
     for (line, hint) in [
-        (&["pub", "-t", "a", "-m", "-r"][..], "-m has taken '-r' as its value: is the value of -m missing?"),
+        (&["sub", "-t", "-v"][..], "-t has taken '-v' as its value: is the value of -t missing?"),
         (
             &["pub", "a", "b", "-i", "--retain"],
             "-i has taken '--retain' as its value: is the value of -i missing?",
@@ -173,7 +221,8 @@ fn values_that_are_names_of_options_are_pointed_at() {
         assert_eq!(warnings(line), [hint], "{line:?}");
     }
     for line in [
-        &["pub", "a", "-m=-r"][..],
+        &["pub", "a", "-m", "-r"][..],
+        &["pub", "a", "-i=-r", "-n"],
         &["pub", "a", "-m-r"],
         &["pub", "a", "-m", "-rain"],
         &["pub", "a", "-m", "-5"],
@@ -198,6 +247,7 @@ fn filter_that_a_shell_takes_for_a_comment_is_shown_in_quotes() {
         (&["sub", "-t"][..], "# needs quotes in a shell: mqtt sub -t '#'"),
         (&["sub", "a", "-T"], "# needs quotes in a shell: mqtt sub -T '#'"),
         (&["pub", "-t"], "see mqtt pub --help"),
+        (&["pub", "a", "b", "-P"], "--password-prompt asks for it, and --password-file reads it from a file"),
     ] {
         assert_eq!(answer(line).1, hint, "{line:?}");
     }
