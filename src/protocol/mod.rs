@@ -28,7 +28,7 @@ impl Protocol {
         }
     }
 
-    /// The version a CONNECT's level byte names.
+    /// The version with this level byte in CONNECT; `None` if it is not supported.
     #[must_use]
     pub fn from_level(level: u8) -> Option<Self> {
         match level {
@@ -50,7 +50,7 @@ impl std::fmt::Display for Protocol {
     }
 }
 
-/// Which way a packet goes, seen from the client.
+/// The direction of a packet, seen from the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// To the broker.
@@ -73,7 +73,7 @@ pub enum QoS {
 }
 
 impl QoS {
-    /// The level two bits name; 3 is no QoS ([MQTT-3.3.1-4]).
+    /// The QoS level in these two bits; 3 is invalid ([MQTT-3.3.1-4]).
     #[must_use]
     pub fn from_bits(bits: u8) -> Option<Self> {
         match bits {

@@ -33,7 +33,7 @@ pub enum PropertyKind {
     Pair,
 }
 
-/// Where a property may stand: packets by type, and the will inside CONNECT.
+/// A place for properties: a packet by its type, or the will in CONNECT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// The properties of a packet.
@@ -132,13 +132,13 @@ properties! {
 }
 
 impl PropertyId {
-    /// Whether the standard allows the property there.
+    /// Whether the standard allows the property in this place ([MQTT-2.2.2.2], table 2-4).
     #[must_use]
     pub fn allowed_in(self, place: Place) -> bool {
         self.places() & place.bit() != 0
     }
 
-    /// Whether it may be repeated there: user properties anywhere, subscription identifiers in a
+    /// Whether the property may be repeated in this place: User Property anywhere, Subscription Identifier in a
     /// PUBLISH from the broker ([MQTT-3.3.2.3.8]).
     fn repeats_in(self, place: Place) -> bool {
         self == Self::UserProperty
@@ -162,7 +162,7 @@ pub enum Value<'a> {
 /// One property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Property<'a> {
-    /// Which.
+    /// Its identifier.
     pub id: PropertyId,
     /// Its value, of the kind [`PropertyId::kind`] says.
     pub value: Value<'a>,
@@ -184,7 +184,7 @@ fn read_one<'a>(reader: &mut FieldReader<'a>) -> Result<Property<'a>, Malformed>
     Ok(Property { id, value })
 }
 
-/// Why a value cannot be what a property of this kind holds, or `None` if it can.
+/// The reason why a value is invalid for this kind of property; `None` if it is valid.
 #[must_use]
 pub fn out_of_range(id: PropertyId, value: u32) -> Option<&'static str> {
     match id.kind() {
@@ -241,13 +241,13 @@ impl<'a> Properties<'a> {
         Ok(Self { block })
     }
 
-    /// Whether there are none.
+    /// Whether the packet has no properties.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.block.is_empty()
     }
 
-    /// The block as it came, without its length.
+    /// The block as it was received, without its length.
     #[must_use]
     pub fn block(&self) -> &'a [u8] {
         self.block
@@ -260,7 +260,7 @@ impl<'a> Properties<'a> {
         std::iter::from_fn(move || if reader.is_empty() { None } else { read_one(&mut reader).ok() })
     }
 
-    /// The value of a numeric property, if it is there.
+    /// The value of a numeric property; `None` if the packet does not have it.
     #[must_use]
     pub fn number(&self, id: PropertyId) -> Option<u32> {
         self.iter().find(|property| property.id == id).and_then(|property| match property.value {
@@ -269,7 +269,7 @@ impl<'a> Properties<'a> {
         })
     }
 
-    /// The value of a string property, if it is there.
+    /// The value of a string property; `None` if the packet does not have it.
     #[must_use]
     pub fn text(&self, id: PropertyId) -> Option<&'a str> {
         self.iter().find(|property| property.id == id).and_then(|property| match property.value {
@@ -278,7 +278,7 @@ impl<'a> Properties<'a> {
         })
     }
 
-    /// The value of a binary property, if it is there.
+    /// The value of a binary property; `None` if the packet does not have it.
     #[must_use]
     pub fn binary(&self, id: PropertyId) -> Option<&'a [u8]> {
         self.iter().find(|property| property.id == id).and_then(|property| match property.value {
@@ -338,14 +338,14 @@ impl PropertyBlock {
         }
     }
 
-    /// Becomes a copy of received properties and keeps its memory: for building the properties of one
-    /// message after the other without an allocation each.
+    /// Replaces the block by a copy of received properties. The memory is reused, so that the properties of
+    /// message after message cost no allocation.
     pub fn assign(&mut self, properties: Properties<'_>) {
         self.bytes.clear();
         self.bytes.extend_from_slice(properties.block);
     }
 
-    /// The same without these.
+    /// The same block without these properties.
     #[must_use]
     pub fn without(&self, ids: &[PropertyId]) -> Self {
         let mut rest = Self::default();
@@ -355,7 +355,7 @@ impl PropertyBlock {
         rest
     }
 
-    /// The same with the properties of `defaults` of which it has none.
+    /// The same block, with those properties of `defaults` that it does not have.
     #[must_use]
     pub fn or_from(&self, defaults: &Self) -> Self {
         let mut both = self.clone();
@@ -366,19 +366,19 @@ impl PropertyBlock {
         both
     }
 
-    /// Whether nothing was added.
+    /// Whether the block has no properties.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// The block as it goes on the wire, without its length.
+    /// The block as it is sent, without its length.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The same properties for reading.
+    /// The properties, for reading.
     #[must_use]
     pub fn view(&self) -> Properties<'_> {
         Properties { block: &self.bytes }

@@ -1,4 +1,4 @@
-//! Reason Codes: the number as it came, its name in the standard, and what it means for the user.
+//! Reason Codes: the number as received, its name in the standard, and advice for the user.
 //!
 //! The number stays a raw `u8`: a broker that sends one this table does not know is still reported
 //! truthfully, where an enum could only fail.
@@ -82,8 +82,8 @@ impl ReasonCode {
         self.0 >= 0x80
     }
 
-    /// The Reason Code that says what a CONNACK return code of MQTT 3.x says (1–5); other values
-    /// are "Unspecified error".
+    /// The Reason Code for a CONNACK return code of MQTT 3.x (1–5, section 3.2.2.3 of MQTT 3.1.1); "Unspecified
+    /// error" for other values.
     #[must_use]
     pub fn from_return_code(code: u8) -> Self {
         match code {
@@ -97,7 +97,7 @@ impl ReasonCode {
         }
     }
 
-    /// The CONNACK return code of MQTT 3.x that comes nearest (a broker's side of the mapping).
+    /// The nearest CONNACK return code of MQTT 3.x, for a broker that answers a client of that version.
     #[must_use]
     pub fn to_return_code(self) -> u8 {
         match self {
@@ -110,7 +110,7 @@ impl ReasonCode {
         }
     }
 
-    /// The name the standard gives the code, `None` for a number it does not define.
+    /// The name in the standard; `None` for a number that the standard does not define.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
         Some(match self.0 {
@@ -161,7 +161,7 @@ impl ReasonCode {
         })
     }
 
-    /// What the user may do about it, where anything general is known.
+    /// Advice for the user; `None` where there is nothing general to say.
     #[must_use]
     pub fn advice(self) -> Option<&'static str> {
         Some(match self.0 {
@@ -183,15 +183,15 @@ impl ReasonCode {
         })
     }
 
-    /// Whether it refuses who the client is, or what a client with its credentials may do.
+    /// Whether the code refuses the client's identity or the rights of its credentials.
     #[must_use]
     pub fn is_about_credentials(self) -> bool {
         matches!(self.0, 0x86 | 0x87 | 0x8C)
     }
 
-    /// Whether trying again later can help. Credentials, identity, bans and broken protocol do not
-    /// heal by themselves; a busy, restarting or full broker may, and so may one that sends its clients to
-    /// another one for a time, as clusters do behind a load balancer.
+    /// Whether another attempt can succeed. Refused credentials and identities, bans and protocol errors stay as they
+    /// are. A busy, restarting or full broker may recover, and a broker may send its clients to another one only for a
+    /// time, as clusters do behind a load balancer.
     #[must_use]
     pub fn retry(self) -> Retry {
         match self.0 {
@@ -201,20 +201,20 @@ impl ReasonCode {
     }
 }
 
-/// Whether trying again later can help: decides between reconnecting and giving up. A first connection
-/// without `--wait-for-server` is not tried again, whatever the cause.
+/// Whether another attempt can succeed. It decides between reconnecting and giving up. A first connection without
+/// `--wait-for-server` is not tried again, whatever the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
     /// A network or broker condition that may pass.
     Later,
-    /// An answer that may pass; the second in a row counts.
+    /// An answer that may be temporary: the second one in a row is final.
     Once,
-    /// The same attempt would fail the same way.
+    /// Another attempt would fail in the same way.
     Never,
 }
 
 impl Retry {
-    /// Whether it ends the attempts. `is_second`: the attempt before was answered in a doubtful way too.
+    /// Whether no further attempt is made. `is_second`: the attempt before it ended with [`Retry::Once`] too.
     #[must_use]
     pub fn is_final(self, is_second: bool) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! Topic names and topic filters: what is legal, and which filter matches which name.
+//! Topic names and topic filters: which are valid, and which filter matches which name.
 //!
 //! `rumqttc::matches` panics on a name whose first character is not ASCII and never matches a
 //! `$`-topic, so matching is ours. Names come off the network as bytes, hence bytes throughout.
@@ -6,7 +6,7 @@
 /// The prefix of a shared subscription ([MQTT-4.8.2-1]).
 const SHARE: &str = "$share/";
 
-/// Why a topic name or topic filter is not legal.
+/// Why a topic name or topic filter is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TopicError {
     /// [MQTT-4.7.3-1]
@@ -46,19 +46,19 @@ fn text(bytes: &[u8]) -> Result<&str, TopicError> {
     if bytes.contains(&0) { Err(TopicError::Null) } else { Ok(text) }
 }
 
-/// Checks a name to publish to.
+/// Checks a topic name.
 ///
 /// # Errors
-/// The rule of [MQTT-4.7] the name breaks.
+/// The rule of [MQTT-4.7] that the name breaks.
 pub fn check_name(name: &[u8]) -> Result<&str, TopicError> {
     let text = text(name)?;
     if name.iter().any(|byte| matches!(byte, b'+' | b'#')) { Err(TopicError::Wildcard) } else { Ok(text) }
 }
 
-/// Checks a filter to subscribe to, shared or not.
+/// Checks a topic filter, shared or not.
 ///
 /// # Errors
-/// The rule of [MQTT-4.7] or [MQTT-4.8.2] the filter breaks.
+/// The rule of [MQTT-4.7] or [MQTT-4.8.2] that the filter breaks.
 pub fn check_filter(filter: &[u8]) -> Result<&str, TopicError> {
     let whole = text(filter)?;
     let levels = match whole.strip_prefix(SHARE) {
@@ -83,26 +83,26 @@ pub fn check_filter(filter: &[u8]) -> Result<&str, TopicError> {
     Ok(whole)
 }
 
-/// Whether a legal filter has a wildcard in it.
+/// Whether a valid filter has a wildcard.
 #[must_use]
 pub fn has_wildcard(filter: &str) -> bool {
     filter.contains(['+', '#'])
 }
 
-/// The share name and the filter inside a shared subscription, or `None` for an ordinary filter.
+/// Share name and topic filter of a shared subscription; `None` for an ordinary filter.
 #[must_use]
 pub fn shared(filter: &str) -> Option<(&str, &str)> {
     filter.strip_prefix(SHARE)?.split_once('/')
 }
 
-/// Whether it is a topic under which brokers tell of themselves (MQTT 5, section 4.7.2).
+/// Whether a topic begins with `$`, which brokers use for their own purposes (MQTT 5, section 4.7.2).
 #[must_use]
 pub fn is_of_server(name: &[u8]) -> bool {
     name == b"$SYS" || name.starts_with(b"$SYS/")
 }
 
-/// Whether a legal filter matches a topic name. A shared subscription matches what its inner
-/// filter matches; a wildcard in the first level does not match a `$`-topic ([MQTT-4.7.2-1]).
+/// Whether a valid filter matches a topic name. A shared subscription matches as the filter in it does; a wildcard in
+/// the first level does not match a topic that begins with `$` ([MQTT-4.7.2-1]).
 #[must_use]
 pub fn matches(filter: &[u8], name: &[u8]) -> bool {
     let filter = match filter.strip_prefix(SHARE.as_bytes()) {
@@ -199,7 +199,7 @@ mod tests {
         }
     }
 
-    /// The rule written the slow way: levels as lists, recursion.
+    /// The same rule, written slowly: lists of levels, recursion.
     fn reference(filter: &[&str], name: &[&str]) -> bool {
         match (filter, name) {
             (["#"], _) | ([], []) => true,

@@ -19,7 +19,7 @@ impl<'a> FieldReader<'a> {
         Self { rest: body, packet }
     }
 
-    /// A cursor over a part, blaming the same packet.
+    /// A cursor over a part; its errors name the same packet.
     pub(in crate::protocol) fn over(&self, part: &'a [u8]) -> Self {
         Self { rest: part, packet: self.packet }
     }

@@ -20,9 +20,9 @@ impl<'a> FieldReader<'a> {
         if protocol == Protocol::V5 { Properties::read(self, place) } else { Ok(Properties::NONE) }
     }
 
-    /// A Reason Code. One that reports no failure must be one the standard has for this packet
-    /// ([MQTT-3.4.2-1], [MQTT-3.9.3-2], [MQTT-3.14.2-1] and their like): what else it could mean
-    /// nobody knows, and taking it for success could be a lie. A failure stays one under any number.
+    /// A Reason Code. A code below 0x80 must be one that the standard defines for this packet ([MQTT-3.4.2-1],
+    /// [MQTT-3.9.3-2], [MQTT-3.14.2-1] and others): an unknown one must not be reported as success. A code from 0x80 on
+    /// is a failure, also if it is unknown.
     fn reason(&mut self) -> Result<ReasonCode, Malformed> {
         let reason = ReasonCode(self.u8()?);
         self.check_reason(reason)?;
@@ -53,9 +53,8 @@ impl<'a> FieldReader<'a> {
         Ok(self.rest)
     }
 
-    /// The topic name of a PUBLISH. An empty one is the session's to judge: it may have an alias. One
-    /// that is not UTF-8 is passed on: some brokers let them through, and to end the link then would
-    /// leave their users with nothing.
+    /// The topic name of a PUBLISH. The session checks an empty one, which may have an alias. One that is not UTF-8 is
+    /// passed on: some brokers forward such names, and their users could receive nothing if that ended the connection.
     fn topic_name(&mut self) -> Result<&'a [u8], Malformed> {
         let name = self.binary()?;
         if memchr::memchr2(b'+', b'#', name).is_some() {
@@ -73,7 +72,7 @@ impl<'a> FieldReader<'a> {
     }
 }
 
-/// One packet, borrowed from the bytes it came in.
+/// One packet, borrowed from the bytes that were received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are the standard's own names")]
 pub enum Packet<'a> {
@@ -94,13 +93,13 @@ pub enum Packet<'a> {
         properties: Properties<'a>,
         filters: SubscriptionList<'a>,
     },
-    /// One Reason Code a filter; 0–2 is the granted QoS.
+    /// One Reason Code for each filter; 0–2 is the granted QoS.
     SubAck {
         packet_identifier: u16,
         properties: Properties<'a>,
         reasons: &'a [u8],
     },
-    /// The filters' options are without meaning here.
+    /// The options of the filters have no meaning here.
     Unsubscribe {
         packet_identifier: u16,
         properties: Properties<'a>,
@@ -125,7 +124,7 @@ pub enum Packet<'a> {
 }
 
 impl Packet<'_> {
-    /// Its type.
+    /// The type of the packet.
     #[must_use]
     pub fn kind(&self) -> PacketType {
         match self {
@@ -147,7 +146,7 @@ impl Packet<'_> {
         }
     }
 
-    /// Its properties; of SUBSCRIBE and the like those of the packet as a whole.
+    /// The properties of the packet; not those of the will in a CONNECT.
     #[must_use]
     pub fn properties(&self) -> Properties<'_> {
         match self {
@@ -166,14 +165,14 @@ impl Packet<'_> {
     }
 }
 
-/// A PUBLISH. The topic is bytes: a broker may send one that is not UTF-8, and the link stays up.
+/// A PUBLISH. The topic is bytes: a broker may send one that is not UTF-8, and the connection is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are the standard's own names")]
 pub struct Publish<'a> {
     pub dup: bool,
     pub qos: QoS,
     pub retain: bool,
-    /// 0 at QoS 0, where there is none.
+    /// 0 at QoS 0, which has no packet identifier.
     pub packet_identifier: u16,
     pub topic: &'a [u8],
     pub properties: Properties<'a>,
@@ -189,13 +188,13 @@ pub struct Ack<'a> {
     pub properties: Properties<'a>,
 }
 
-/// A CONNECT, of whichever version it names.
+/// A CONNECT of any version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are the standard's own names")]
 pub struct Connect<'a> {
     pub protocol: Protocol,
     pub clean_start: bool,
-    /// Seconds; 0 turns it off.
+    /// Keep Alive in seconds; 0 turns it off.
     pub keep_alive: u16,
     pub properties: Properties<'a>,
     pub client_identifier: &'a str,
@@ -281,8 +280,8 @@ impl<'a> SubscriptionList<'a> {
 /// connection; a CONNECT names its own.
 ///
 /// # Errors
-/// Every violation of the standard that one packet by itself can show. A short read inside the
-/// packet is malformed, never a reason to wait: the frame is whole.
+/// Every violation of the standard that can be seen in one packet alone. A packet whose content ends early is
+/// malformed: all of its bytes are here, and there is nothing to wait for.
 #[inline]
 pub fn decode(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed> {
     // The bare acknowledgement, of which there is one or two for every message.
@@ -397,8 +396,8 @@ fn ack(protocol: Protocol, mut reader: FieldReader<'_>) -> Result<Ack<'_>, Malfo
     Ok(Ack { packet_identifier, reason, properties })
 }
 
-/// The tail of acknowledgements, DISCONNECT and AUTH: both parts may be left out, the reason then
-/// being 0x00 ([MQTT-3.4.2.1], [MQTT-3.14.2.1]).
+/// Reason Code and properties at the end of acknowledgements, DISCONNECT and AUTH. Both may be left out; the Reason
+/// Code is 0x00 then ([MQTT-3.4.2.1], [MQTT-3.14.2.1]).
 fn reason_and_properties<'a>(
     protocol: Protocol,
     reader: &mut FieldReader<'a>,

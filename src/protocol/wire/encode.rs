@@ -1,5 +1,4 @@
-//! Writing packets. All input was validated where it entered the program, so writing cannot fail; lengths
-//! beyond what the encoding can express were refused there.
+//! Writing packets. All input is checked where it enters the program, lengths included, so that writing cannot fail.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use rumqttc::mqttbytes::v4;
@@ -10,7 +9,7 @@ use super::super::reason::ReasonCode;
 use super::super::{Protocol, QoS};
 use super::{Connect, PacketType, Subscription, put_binary, put_variable_byte_integer};
 
-/// Bytes a Variable Byte Integer takes ([MQTT-1.5.5]).
+/// The size of a Variable Byte Integer in bytes ([MQTT-1.5.5]).
 fn variable_length(value: usize) -> usize {
     match value {
         0..=127 => 1,
@@ -32,7 +31,7 @@ fn put_properties(out: &mut impl BufMut, block: &[u8]) {
 /// The packet's type and flags, and its length.
 const LARGEST_FIXED_HEADER_BYTES: usize = 5;
 
-/// Appends a packet whose body is built first: for packets that are rare.
+/// Appends a packet from its body, which costs a copy: for rare packets.
 fn put_packet(out: &mut BytesMut, first: u8, body: &[u8]) {
     out.reserve(LARGEST_FIXED_HEADER_BYTES + body.len());
     out.put_u8(first);
@@ -40,8 +39,8 @@ fn put_packet(out: &mut BytesMut, first: u8, body: &[u8]) {
     out.put_slice(body);
 }
 
-/// Appends a CONNECT. `rumqttc`'s writes its flags at an absolute index, knows neither MQTT 3.1 nor
-/// binary passwords, and drops empty user names.
+/// Appends a CONNECT. That of `rumqttc` writes its flags at an absolute index, supports neither MQTT 3.1 nor binary
+/// passwords, and drops empty user names.
 pub fn connect(out: &mut BytesMut, connect: &Connect<'_>) {
     let v5 = connect.protocol == Protocol::V5;
     let mut body = Vec::with_capacity(128);
@@ -93,20 +92,19 @@ pub fn connack(
     put_packet(out, 0x20, &body);
 }
 
-/// Whether messages go under a topic alias once the broker knows it ([MQTT-3.3.2.3.4]).
+/// Whether messages are sent with a topic alias ([MQTT-3.3.2.3.4]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TopicAlias {
-    /// They do not.
+    /// Never.
     #[default]
     None,
-    /// They do if the broker takes aliases, and has one left.
+    /// If the broker's Topic Alias Maximum leaves one.
     Auto,
-    /// They do under this one, which is not 0.
+    /// With this alias, which is not 0.
     Fixed(u16),
 }
 
-/// What stays the same from message to message of one publisher: topic, QoS, RETAIN, properties.
-/// Encoded once; writing a message is copies only.
+/// Topic, QoS, RETAIN and properties of the messages of one publisher, encoded once: to write a message is to copy.
 #[derive(Debug, Clone)]
 pub struct PublishTemplate {
     qos: QoS,
@@ -141,7 +139,7 @@ impl PublishTemplate {
         Self { qos, topic_alias: TopicAlias::None, head: head.freeze(), topic_end }
     }
 
-    /// Where the properties begin, which is behind the packet identifier.
+    /// Where the properties begin, after the packet identifier.
     fn properties_at(&self) -> usize {
         self.topic_end + if self.qos == QoS::AtMostOnce { 0 } else { 2 }
     }
@@ -151,14 +149,14 @@ impl PublishTemplate {
         &self.head[self.properties_at()..]
     }
 
-    /// Whether it is for this version of the protocol.
+    /// Whether the template is for this version of the protocol.
     #[must_use]
     pub fn is_for(&self, protocol: Protocol) -> bool {
         // MQTT 5 has a length here even where there are no properties.
         self.properties().is_empty() == (protocol != Protocol::V5)
     }
 
-    /// The same for this version: 3.x has no properties, and those that it has left out are gone.
+    /// The same template for this version. MQTT 3.x has no properties: they are dropped, and do not come back.
     #[must_use]
     pub fn converted(&self, protocol: Protocol) -> Self {
         if self.is_for(protocol) {
@@ -169,13 +167,13 @@ impl PublishTemplate {
         Self { head, ..*self }
     }
 
-    /// The same with an alias for its topic (MQTT 5); the properties hold none.
+    /// The same template with an alias for its topic (MQTT 5). The properties must not have a Topic Alias.
     #[must_use]
     pub fn with_topic_alias(self, topic_alias: TopicAlias) -> Self {
         Self { topic_alias, ..self }
     }
 
-    /// Whether its topic is to have an alias.
+    /// Whether messages are sent with a topic alias.
     #[must_use]
     pub fn topic_alias(&self) -> TopicAlias {
         self.topic_alias
@@ -262,8 +260,8 @@ impl PublishTemplate {
         1 + variable_length(remaining) + remaining
     }
 
-    /// Appends so many messages with packet identifiers from this one on, which do not go past the last;
-    /// `patch` gets the number of each, from 0 on, and its payload to make it what it is to be.
+    /// Appends `count` messages with consecutive packet identifiers from this one on, which must not wrap. `patch`
+    /// is called with the number of each message, from 0 on, and with its payload, to change it.
     #[inline]
     pub fn put_run(
         &self,
@@ -296,7 +294,7 @@ impl PublishTemplate {
         patch(0, &mut first[payload_at..]);
     }
 
-    /// Appends one message. `packet_identifier` is not 0 at QoS 1 and 2 and without meaning at 0.
+    /// Appends one message. `packet_identifier` must not be 0 at QoS 1 and 2, and is ignored at QoS 0.
     pub fn put(&self, out: &mut BytesMut, packet_identifier: u16, dup: bool, payload: &[u8]) {
         let start = out.len();
         let remaining = self.remaining_length(payload.len());
@@ -318,13 +316,13 @@ impl PublishTemplate {
     }
 }
 
-/// Appends a PUBLISH to be forwarded as it is (a broker's side): everything given, nothing kept.
+/// Appends a PUBLISH as a broker forwards it, with everything from `publish`.
 pub fn put_publish(out: &mut BytesMut, protocol: Protocol, publish: &super::Publish<'_>) {
     put_publish_head(out, protocol, publish, publish.payload.len());
     out.put_slice(publish.payload);
 }
 
-/// Appends a PUBLISH up to its payload, which is written from elsewhere; `reserve` bytes are set aside.
+/// Appends a PUBLISH without its payload, which is written separately. Room for `reserve` bytes is allocated.
 pub fn put_publish_head(
     out: &mut BytesMut,
     protocol: Protocol,
@@ -348,15 +346,15 @@ pub fn put_publish_head(
     }
 }
 
-/// `rumqttc`'s writers fail only on lengths the encoding cannot express and on packet identifier 0;
-/// both are ruled out before anything is encoded.
+/// Ignores the result of a writer of `rumqttc`: they fail only if a length cannot be encoded or a packet identifier
+/// is 0, and both are checked earlier.
 fn written<E: std::fmt::Debug>(result: &Result<usize, E>) {
     debug_assert!(result.is_ok(), "{result:?}");
 }
 
-/// Appends a PUBACK, PUBREC, PUBREL or PUBCOMP. Success has one form in every version; a failing
-/// reason exists in MQTT 5 only and is left out for 3.x. `rumqttc`'s reasons are enums that cannot
-/// hold every code, so that form is written here.
+/// Appends a PUBACK, PUBREC, PUBREL or PUBCOMP. Success has the same form in every version. A failing Reason Code
+/// exists only in MQTT 5 and is left out for 3.x; it is written here, since the enums of `rumqttc` do not have every
+/// code.
 pub fn ack(
     out: &mut BytesMut,
     protocol: Protocol,
@@ -449,7 +447,7 @@ pub fn unsubscribe(
     written(&v5::Unsubscribe { pkid: packet_identifier, filters, properties }.write(out));
 }
 
-/// Appends a SUBACK (a broker's side); a failure is 0x80 in MQTT 3.x.
+/// Appends a SUBACK, as a broker does; every failure is 0x80 in MQTT 3.x.
 pub fn suback(out: &mut BytesMut, protocol: Protocol, packet_identifier: u16, reasons: &[ReasonCode]) {
     let mut body = Vec::with_capacity(3 + reasons.len());
     body.put_u16(packet_identifier);
@@ -462,7 +460,7 @@ pub fn suback(out: &mut BytesMut, protocol: Protocol, packet_identifier: u16, re
     put_packet(out, 0x90, &body);
 }
 
-/// Appends an UNSUBACK (a broker's side); MQTT 3.x carries no reasons.
+/// Appends an UNSUBACK, as a broker does; it has no Reason Codes in MQTT 3.x.
 pub fn unsuback(out: &mut BytesMut, protocol: Protocol, packet_identifier: u16, reasons: &[ReasonCode]) {
     let mut body = Vec::with_capacity(3 + reasons.len());
     body.put_u16(packet_identifier);
@@ -483,8 +481,8 @@ pub fn ping_response(out: &mut BytesMut) {
     written(&v4::PingResp.write(out));
 }
 
-/// Appends a DISCONNECT; MQTT 3.x has neither reason nor properties. `rumqttc`'s v5 form with a
-/// reason and no properties is one byte too long.
+/// Appends a DISCONNECT; it has neither Reason Code nor properties in MQTT 3.x. That of `rumqttc` with a Reason Code
+/// and without properties is one byte too long.
 pub fn disconnect(out: &mut BytesMut, protocol: Protocol, reason: ReasonCode, properties: &PropertyBlock) {
     if protocol != Protocol::V5 || (reason == ReasonCode::SUCCESS && properties.is_empty()) {
         return written(&v4::Disconnect.write(out));
@@ -492,7 +490,7 @@ pub fn disconnect(out: &mut BytesMut, protocol: Protocol, reason: ReasonCode, pr
     put_reason(out, 0xE0, reason, properties);
 }
 
-/// Appends an AUTH (MQTT 5 only); `rumqttc`'s cannot be built.
+/// Appends an AUTH (MQTT 5 only); `rumqttc` has none that can be built.
 pub fn auth(out: &mut BytesMut, reason: ReasonCode, properties: &PropertyBlock) {
     put_reason(out, 0xF0, reason, properties);
 }

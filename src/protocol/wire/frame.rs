@@ -1,4 +1,4 @@
-//! Where packets begin and end in a stream of bytes.
+//! The borders of packets in a stream of bytes.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ pub const LARGEST_PACKET_BYTES: u32 = 268_435_460;
 /// The size of a PUBACK without reason and properties.
 pub const PUBACK_BYTES: usize = 4;
 
-/// The packet identifiers of the plain PUBACKs that the bytes begin with.
+/// The packet identifiers of the PUBACKs without Reason Code at the beginning of `bytes`, up to the first other packet.
 #[inline]
 pub fn plain_pubacks(bytes: &[u8]) -> impl Iterator<Item = u16> {
     let packets = bytes.as_chunks::<PUBACK_BYTES>().0.iter();
@@ -28,8 +28,8 @@ pub fn plain_pubacks(bytes: &[u8]) -> impl Iterator<Item = u16> {
 /// does ([MQTT-3.1.2.11.4]); `rumqttc`'s own limit compares the remaining length.
 ///
 /// # Errors
-/// An invalid packet type, a malformed Remaining Length, or a packet over the limit: all known as
-/// soon as the fixed header is there.
+/// An invalid packet type, a malformed Remaining Length, or a packet over the limit. The fixed header is enough to
+/// find them.
 #[inline]
 pub fn frame(buffer: &[u8], largest_bytes: u32) -> Result<Option<usize>, Malformed> {
     // By far the most packets have a Remaining Length of one byte, and are whole.
@@ -42,7 +42,7 @@ pub fn frame(buffer: &[u8], largest_bytes: u32) -> Result<Option<usize>, Malform
     any_frame(buffer, largest_bytes)
 }
 
-/// How long the packet will be whose beginning this is, if that can be told already.
+/// The length of the packet that begins with these bytes; `None` if they are too few to tell it.
 #[must_use]
 pub fn announced(buffer: &[u8]) -> Option<usize> {
     match rumqttc::mqttbytes::check(buffer.iter(), usize::MAX) {

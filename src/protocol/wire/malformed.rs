@@ -1,4 +1,4 @@
-//! What a peer sends against the standard.
+//! Violations of the standard by a peer.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::PacketType;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{packet}{what}", packet = .packet.map(|p| format!("{}: ", p.name())).unwrap_or_default())]
 pub struct Malformed {
-    /// The packet it was found in, if it got that far.
+    /// The packet with the violation; `None` if not even its type is valid.
     pub packet: Option<PacketType>,
     /// What is wrong.
     pub what: Cow<'static, str>,
@@ -24,7 +24,7 @@ impl Malformed {
         Self { packet: Some(packet), what: what.into(), reason: ReasonCode::PROTOCOL_ERROR }
     }
 
-    /// A PUBLISH whose topic name is none ([MQTT-3.3.2-1], [MQTT-3.3.2-2], [MQTT-3.3.2-8]).
+    /// A PUBLISH with an invalid topic name ([MQTT-3.3.2-1], [MQTT-3.3.2-2], [MQTT-3.3.2-8]).
     #[must_use]
     pub fn topic_name(error: TopicError) -> Self {
         let reason = match error {
@@ -37,7 +37,7 @@ impl Malformed {
         Self::protocol_error(PacketType::Publish, format!("topic name: {error}")).with_reason(reason)
     }
 
-    /// The same, with another Reason Code.
+    /// The same violation, with another Reason Code.
     #[must_use]
     pub fn with_reason(self, reason: ReasonCode) -> Self {
         Self { reason, ..self }
