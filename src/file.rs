@@ -251,14 +251,6 @@ impl Written {
         bytes.drain(..mark);
         Ok(Self { bytes, stranger })
     }
-
-    /// The content as text.
-    ///
-    /// # Errors
-    /// It is not UTF-8.
-    pub fn into_text(self) -> io::Result<String> {
-        String::from_utf8(self.bytes).map_err(|_| io::Error::other("it is not UTF-8"))
-    }
 }
 
 /// How many bytes a byte-order mark takes at the beginning of a text, as editors and spreadsheets of
