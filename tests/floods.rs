@@ -150,3 +150,64 @@ fn a_flood_of_unrelated_messages_hides_no_answer_and_no_end() {
         assert!(bench.lines().iter().any(|line| line.starts_with("generator")), "{:?}", bench.lines());
     }
 }
+
+/// Answers CONNECT and SUBSCRIBE, sends messages of QoS 2 from then on without end, and nothing else: no PUBREL, no
+/// PINGRESP. Says whether a connection that was subscribed ended with DISCONNECT.
+fn flood_of_qos_2() -> (u16, mpsc::Receiver<bool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, ends) = mpsc::channel();
+    std::thread::spawn(move || {
+        while let Ok((mut client, _)) = listener.accept() {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                let (mut received, mut buffer) = (Vec::new(), [0; 65_536]);
+                let (mut is_subscribed, mut last) = (false, 0);
+                while let Ok(count @ 1..) = client.read(&mut buffer) {
+                    received.extend_from_slice(&buffer[..count]);
+                    let mut used = 0;
+                    while let Ok(Some(length)) = wire::frame(&received[used..], wire::LARGEST_PACKET_BYTES) {
+                        let packet = &received[used..used + length];
+                        used += length;
+                        last = packet[0] >> 4;
+                        match last {
+                            1 => client.write_all(&[0x20, 2, 0, 0]).unwrap(),
+                            8 => {
+                                client.write_all(&[0x90, 3, packet[2], packet[3], 2]).unwrap();
+                                is_subscribed = true;
+                                let messages = (1..=1000).flat_map(|identifier| {
+                                    Message::new("t", b"x")
+                                        .at(QoS::ExactlyOnce, identifier)
+                                        .bytes(Protocol::V3_1_1)
+                                });
+                                let (block, mut flooded) =
+                                    (messages.collect::<Vec<u8>>(), client.try_clone().unwrap());
+                                std::thread::spawn(move || while flooded.write_all(&block).is_ok() {});
+                            }
+                            _ => {}
+                        }
+                    }
+                    received.drain(..used);
+                }
+                if is_subscribed {
+                    let _ = sender.send(last == 14);
+                }
+            });
+        }
+    });
+    (port, ends)
+}
+
+/// A client that leaves waits a moment for PUBREL, and not for `--connect-timeout`.
+#[test]
+fn a_flood_of_qos_2_does_not_hold_a_client_that_leaves() {
+    for words in [
+        &["sub", "-t", "t", "-q", "2", "-C", "1"][..],
+        &["bench", "sub", "--topic", "t", "--qos", "2", "--duration", "200ms"],
+    ] {
+        let (port, ends) = flood_of_qos_2();
+        let line = ["-h", "127.0.0.1", "-p", &port.to_string(), "-V", "311", "--connect-timeout", "1h"];
+        Mqtt::new(words).args(line).run();
+        assert!(ends.recv().unwrap(), "{words:?}: no DISCONNECT");
+    }
+}

@@ -129,6 +129,8 @@ pub(super) struct Connection {
     unwritten: Unwritten,
     keep_alive: KeepAlive,
     received_messages: bool,
+    /// The broker keeps the session when the connection ends.
+    session_is_kept: bool,
     /// In a box: there may be thousands of connections.
     rare: Option<Box<Rare>>,
     state: ConnectionState,
@@ -138,8 +140,8 @@ pub(super) struct Connection {
 #[derive(Debug, Default)]
 struct Rare {
     renewal: Option<Renewal>,
-    /// Acknowledgements that wait until the handler has settled their messages, the oldest first; that of a QoS 0
-    /// message is empty. Used if the handler defers them.
+    /// Acknowledgements that wait until the handler has settled their messages, the oldest first. Used if the
+    /// handler defers them.
     deferred: VecDeque<Box<[u8]>>,
     /// Those of them that are not empty.
     unacknowledged: usize,
@@ -199,6 +201,7 @@ impl Connection {
             keep_alive: KeepAlive::new(keep_alive, now),
             rare: None,
             received_messages: false,
+            session_is_kept: true,
             state: ConnectionState::Open(None),
         }
     }
@@ -206,6 +209,11 @@ impl Connection {
     /// The connection began with this authentication, and renews it if that is asked for.
     pub(super) fn authenticate_again(&mut self, authentication: &Authentication, now: Instant) {
         self.rare.get_or_insert_default().renewal = Some(Renewal::of(authentication, now));
+    }
+
+    /// The session ends with the connection.
+    pub(super) fn ends_session(&mut self) {
+        self.session_is_kept = false;
     }
 
     /// The Reason Code of the DISCONNECT when the handler interrupts the connection.
@@ -286,8 +294,10 @@ impl Connection {
             ConnectionState::Open(barrier) | ConnectionState::Blocked(barrier, _) => {
                 let keep_alive = &self.keep_alive;
                 let waiting_since = (!self.unwritten.is_empty()).then(|| keep_alive.last_sent());
-                barrier
-                    .map(|barrier| barrier.until(keep_alive.last_moved(), waiting_since, self.barrier_limit))
+                barrier.map(|barrier| {
+                    let longest = barrier.longest(self.barrier_limit, self.session_is_kept);
+                    barrier.until(keep_alive.last_moved(), waiting_since, longest)
+                })
             }
             ConnectionState::Broken(_, broken) => Some(broken.until),
             ConnectionState::Closing(closing) => Some(closing.until),

@@ -69,6 +69,16 @@ impl Connected {
         asked.without(&[PropertyId::ReasonString, PropertyId::UserProperty])
     }
 
+    /// Whether the broker keeps the session when the connection ends ([MQTT-3.1.2-23]; before MQTT 5 by Clean
+    /// Session).
+    pub(super) fn keeps_session(&self, options: &ClientOptions) -> bool {
+        if self.protocol != Protocol::V5 {
+            return !options.clean_start;
+        }
+        let granted = self.properties.view().number(PropertyId::SessionExpiryInterval);
+        granted.or(options.session_expiry_interval).is_some_and(|seconds| seconds > 0)
+    }
+
     /// How long the broker keeps the session, in seconds, if that is less than was asked for
     /// ([MQTT-3.2.2.3.2]).
     pub(super) fn shorter_session(&self, asked: Option<u32>) -> Option<u32> {

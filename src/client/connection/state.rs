@@ -9,6 +9,9 @@ use crate::protocol::wire::Malformed;
 /// How long the broker may be silent while the QoS 2 messages it has sent are not released. A slow one
 /// takes its time to read their acknowledgements, and forgets those it has not read when we go.
 const RELEASE_LIMIT: Duration = Duration::from_secs(2);
+/// How long to wait for all of that, in a session that the broker keeps. Other packets may come before PUBREL on a
+/// slow link, and from some brokers without end. What a session that ends has not released is forgotten anyway.
+const RELEASES_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a connection is doing. With a barrier it is closing: the handler is not asked for more.
 #[derive(Debug)]
@@ -69,13 +72,20 @@ impl Barrier {
         }
     }
 
+    /// The longest wait, of a limit that the user has set. `is_kept`: the broker keeps the session.
+    pub(super) fn longest(self, limit: Duration, is_kept: bool) -> Duration {
+        match self {
+            Self::Sent { .. } => limit,
+            Self::Received { .. } => limit.min(if is_kept { RELEASES_LIMIT } else { RELEASE_LIMIT }),
+        }
+    }
+
     /// How long to wait for the answer. `moved`: when bytes moved last, either way. `waiting_since`: the stream
     /// has not taken everything, and last took something then.
     pub(super) fn until(self, moved: Instant, waiting_since: Option<Instant>, limit: Duration) -> Instant {
         match (self, waiting_since) {
             (Self::Sent { .. }, Some(taken)) => taken + limit,
             (Self::Sent { since }, None) => since + limit,
-            // A broker that sends something else all the time is not listened to for ever.
             (Self::Received { since }, _) => (moved + RELEASE_LIMIT).min(since + limit),
         }
     }

@@ -128,6 +128,28 @@ fn a_satisfied_command_does_not_wait_for_the_close() {
     }
 }
 
+/// The broker sends a message of QoS 2 a second without end, and releases none.
+#[test]
+fn a_flood_does_not_hold_up_the_release_of_messages_for_long() {
+    for (is_kept, limit) in [(false, Duration::from_secs(2)), (true, Duration::from_secs(5))] {
+        let mut world = World::new(Protocol::V5);
+        if !is_kept {
+            world.connection.ends_session();
+        }
+        world.send(QoS::ExactlyOnce, 10);
+        world.wake_up();
+        world.handler.leaves = true;
+        world.wake_up();
+        let before = world.now;
+        while world.count("DISCONNECT") == 0 {
+            world.send(QoS::ExactlyOnce, 10);
+            world.wait(Duration::from_secs(1));
+        }
+        let (at, _) = world.packets.last().unwrap();
+        assert!(*at - before <= limit + LAST_LOOK, "{is_kept}: {:?}", *at - before);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
