@@ -208,3 +208,31 @@ fn first_connection_fails_at_once() {
         run.does_not_mention("trying again");
     }
 }
+
+/// Every command waits for the first of several brokers that is there.
+#[test]
+fn wait_for_several_brokers() {
+    let broker = Broker::start();
+    for command in [
+        &["will-test", "--case", "take-over"][..],
+        &["retain-clear", "a", "--dry-run"],
+        &["sub", "-t", "a", "-E"],
+        &["pub", "-t", "a", "-n", "-q", "1"],
+    ] {
+        let [nowhere, late] = [0; 2].map(|_| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap().port()
+        });
+        let hosts = format!("127.0.0.1:{nowhere},127.0.0.1:{late}");
+        let run = Mqtt::new(command).args(["-h", &hosts, "--wait-for-server", "60"]).args(SOON).spawn();
+        run.wait_for_stderr("no connection yet: ");
+        let listener = TcpListener::bind(("127.0.0.1", late)).unwrap();
+        let port = broker.port();
+        std::thread::spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                pass(client, port);
+            }
+        });
+        run.wait_for_end().exits(0).mentions("connected");
+    }
+}

@@ -1,5 +1,7 @@
 //! Which brokers to try, if the command line or DNS names several.
 
+use super::first_attempts::FirstAttempts;
+use super::handler::Change;
 use super::options::ClientOptions;
 use crate::error::{Error, Retry};
 use crate::net::{self, Endpoint};
@@ -30,24 +32,36 @@ pub(super) fn is_worth_another_broker(error: &Error) -> bool {
 }
 
 impl ClientOptions {
-    /// Chooses one broker for many connections that must go to the same: the first
-    /// that can be reached. A single broker is not tried.
+    /// Chooses one broker for many connections that must go to the same: the first that can be reached. It is
+    /// waited for as the options say, and `on_change` hears of that. A single broker is not tried.
     ///
     /// # Errors
     /// None can be reached, each with its cause.
-    pub async fn settle(&mut self) -> Result<(), Error> {
+    pub async fn settle(&mut self, on_change: impl FnMut(Change<'_>)) -> Result<(), Error> {
         if self.fallbacks.is_empty() && !self.service_records {
             return Ok(());
         }
+        let mut attempts = FirstAttempts::new(&self.reconnect, on_change);
+        let endpoint = loop {
+            match self.reachable().await {
+                Ok(endpoint) => break endpoint,
+                Err(error) => attempts.wait_after(error).await?,
+            }
+        };
+        self.endpoint = endpoint;
+        self.fallbacks.clear();
+        self.service_records = false;
+        self.reconnect.wait_for_server = attempts.left();
+        attempts.succeeded();
+        Ok(())
+    }
+
+    /// The first broker that can be reached.
+    async fn reachable(&self) -> Result<Endpoint, Error> {
         let mut failures = Vec::new();
         for endpoint in brokers(self).await? {
             match net::dial(&endpoint).await {
-                Ok(_) => {
-                    self.endpoint = endpoint;
-                    self.fallbacks.clear();
-                    self.service_records = false;
-                    return Ok(());
-                }
+                Ok(_) => return Ok(endpoint),
                 Err(error) if is_worth_another_broker(&error) => {
                     failures.push((endpoint.address.to_string(), error));
                 }

@@ -8,6 +8,7 @@ mod brokers;
 mod connect;
 mod connection;
 mod event;
+mod first_attempts;
 pub mod handler;
 mod handshake;
 mod inflight;

@@ -7,15 +7,16 @@ use std::sync::mpsc;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::back_off::BackOff;
 use super::connect::{Answer, ConnectRequest, ConnectWatch, Seen, Up, Versions};
+use super::first_attempts::FirstAttempts;
+use super::handler::Change;
 use super::handshake::{self, Connected};
 use super::options::ClientOptions;
 use super::redirect;
 use super::session::{Event, Session};
-use crate::error::{Error, Layer, Retry};
+use crate::error::{Error, Layer};
 use crate::net::{self, Stream};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
@@ -136,35 +137,27 @@ impl<'a> RawLink<'a> {
     }
 
     /// Connects with the version that the options ask for or the broker speaks, and tries again for as long
-    /// as they say (`--wait-for-server`). `not_yet` gets the reason for which the first attempt has failed.
+    /// as they say (`--wait-for-server`). `on_change` hears of that.
     ///
     /// # Errors
     /// As for [`Self::open`].
     pub async fn open_first(
         options: &ClientOptions,
         trace: impl Fn() -> Option<Trace<'a>>,
-        not_yet: impl FnOnce(&Error),
+        on_change: impl FnMut(Change<'_>),
     ) -> Result<Self, Error> {
-        let started = Instant::now();
-        let mut back_off = BackOff::new(options.reconnect.max_delay);
-        let (mut not_yet, mut doubtful) = (Some(not_yet), false);
+        let mut attempts = FirstAttempts::new(&options.reconnect, on_change);
         loop {
             let negotiate = async |request: &ConnectRequest<'_>, watch: &ConnectWatch| {
                 request.negotiate(&mut Versions::default(), watch).await
             };
-            let error = match Self::open_by(options, trace(), negotiate).await {
-                Ok(link) => return Ok(link),
-                Err(error) => error,
-            };
-            let is_second = std::mem::replace(&mut doubtful, error.retry() == Retry::Once);
-            let left = options.reconnect.wait_for_server.saturating_sub(started.elapsed());
-            if left.is_zero() || error.retry().is_final(is_second) {
-                return Err(error);
+            match Self::open_by(options, trace(), negotiate).await {
+                Ok(link) => {
+                    attempts.succeeded();
+                    return Ok(link);
+                }
+                Err(error) => attempts.wait_after(error).await?,
             }
-            if let Some(not_yet) = not_yet.take() {
-                not_yet(&error);
-            }
-            sleep(back_off.pause().min(left)).await;
         }
     }
 

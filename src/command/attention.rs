@@ -243,7 +243,7 @@ impl Supervision for Supervisor<'_> {
 }
 
 /// Tells the user of a change in the state of the link.
-fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
+pub(super) fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
     match change {
         Change::NextBroker(why) => {
             diagnostics.change("next-broker", format_args!("{why}; trying the next broker"));

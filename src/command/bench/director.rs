@@ -171,7 +171,7 @@ async fn probe(
     credentials: Option<&ClientCredentials>,
     check: impl FnOnce(&Opened) -> Result<(), Error>,
 ) -> Result<(Protocol, String), Error> {
-    options.settle().await?;
+    options.settle(|_| ()).await?; // bench has no --wait-for-server
     options.forget_tls_sessions(); // each client pays for a full handshake, and so does the server
     let broker = options.endpoint.address.to_string();
     let mut first = options.clone();

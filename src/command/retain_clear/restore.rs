@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::super::attention::Attention;
+use super::super::attention::{Attention, report_change};
 use super::Config;
 use super::backup::{Backup, BackupRecords};
 use super::clear::{Listing, report_unmade};
@@ -94,7 +94,7 @@ pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics)
     };
     let mut work = Restoring { records, entries: Vec::new(), unanswerable: 0 };
     let mut client = config.client.clone();
-    let result = match attention.within(client.settle()).await {
+    let result = match attention.within(client.settle(|change| report_change(diagnostics, change))).await {
         Ok(Ok(())) => {
             send::send(&client, &mut work, total, config.limits(), &mut attention, diagnostics).await
         }

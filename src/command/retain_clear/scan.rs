@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 use bytes::BytesMut;
 use tokio::time::{Instant, Sleep};
 
-use super::super::attention::{Attention, Supervisor};
+use super::super::attention::{Attention, Supervisor, report_change};
 use super::super::stored::{self, Care, EndOfStored};
 use super::backup::Backup;
 use super::entry::{Fate, RetainedTopic, fingerprint};
@@ -102,7 +102,7 @@ pub(super) async fn first_scan(
     attention: &mut Attention,
     diagnostics: &Diagnostics,
 ) -> Scanned {
-    match attention.within(client.settle()).await {
+    match attention.within(client.settle(|change| report_change(diagnostics, change))).await {
         Ok(Ok(())) => scan(client, options, looking, false, backup, attention, diagnostics).await,
         Ok(Err(error)) | Err(error) => Scanned::failed(error),
     }

@@ -31,7 +31,8 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::attention::Attention;
+use super::attention::{Attention, report_change};
+use crate::client::handler::Change;
 use crate::client::options::{ClientOptions, Secret, Version, Will};
 use crate::client::raw::RawLink;
 use crate::command::{Common, Invocation, Running};
@@ -199,7 +200,7 @@ async fn prepare(
     diagnostics: &Diagnostics,
 ) -> Result<Vec<CasePlan>, Error> {
     let prepared = async {
-        config.client.settle().await?;
+        config.client.settle(|change| report_change(diagnostics, change)).await?;
         let spoken = spoken(config, diagnostics).await?;
         if config.client.will.is_none() {
             control::run(config, spoken, diagnostics).await?;
@@ -254,8 +255,8 @@ const MATRIX: [Protocol; 2] = [Protocol::V3_1_1, Protocol::V5];
 /// said once, as an error.
 async fn spoken(config: &Config, diagnostics: &Diagnostics) -> Result<Protocol, Error> {
     let options = without_will(&identified(&config.client));
-    let not_yet = |error: &Error| diagnostics.no_connection("waiting", "no connection yet", error);
-    let mut link = RawLink::open_first(&options, || trace(diagnostics, "probe"), not_yet).await?;
+    let on_change = |change: Change<'_>| report_change(diagnostics, change);
+    let mut link = RawLink::open_first(&options, || trace(diagnostics, "probe"), on_change).await?;
     let spoken = link.connected().protocol;
     link.disconnect(ReasonCode::SUCCESS).await.map(|()| spoken)
 }
