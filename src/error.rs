@@ -17,6 +17,7 @@
 //! | HTTP 401, 403, 404 or 407, or a proxy's ruleset, twice in a row | once, it may come from a gateway that is being set up | [`Error::doubtful`] |
 //! | TLS on a port that was to be plain, at the first contact | the command line stays the same | [`Error::fatal`] in `client::connect` |
 //! | a packet that breaks the standard | the broker's next would break it too | [`Error::Protocol`] |
+//! | a subscription refused at first, or for good later; what may pass (0x80, 0x83, 0x97 …) after it was granted is asked for again | the filter and the client's rights stay the same | `command::resubscribing` |
 //! | the same packet ends three links | it would end the next | `client::strikes` |
 
 use crate::exit::Exit;
@@ -257,6 +258,7 @@ impl Error {
         match GaveUp::of(&source) {
             None => Self::File { what: what.into(), source, hint: None },
             Some(GaveUp::OutputClosed) => Self::OutputClosed,
+            Some(GaveUp::Interrupted(number)) => Self::Signal(*number),
             Some(late @ GaveUp::Late { .. }) => Self::timed_out(late.to_string()),
         }
     }

@@ -286,3 +286,91 @@ fn an_assigned_identifier_is_used_again() {
     run.exits(0).prints("x\n");
     server.finish();
 }
+
+/// What the broker had granted, and refuses for now on the next link, is asked for again; the only filter, or one
+/// of several.
+#[rstest]
+#[case(V5, 0x97)]
+#[case(V5, 0x80)]
+#[case(V5, 0x83)]
+#[case(V3_1_1, 0x80)]
+fn subscription_refused_after_a_reconnect_is_asked_for_again(#[case] protocol: Protocol, #[case] code: u8) {
+    for filters in [&["a"][..], &["b", "a"]] {
+        let granted = vec![0; filters.len()];
+        let refused = [&granted[1..], &[code]].concat();
+        let server = Server::start(move |listener| {
+            let mut peer = listener.accept_session(protocol);
+            let (identifier, _) = peer.expect_subscribe(protocol);
+            peer.send(&packets::suback(protocol, identifier, &granted));
+            peer.close();
+            let mut peer = listener.accept_session(protocol);
+            let (identifier, _) = peer.expect_subscribe(protocol);
+            peer.send(&packets::suback(protocol, identifier, &refused));
+            for code in [code, 0] {
+                let (identifier, asked) = peer.expect_subscribe(protocol);
+                assert_eq!(asked.len(), 1, "the other is granted");
+                peer.send(&packets::suback(protocol, identifier, &[code]));
+            }
+            peer.send(&Message::new("a", b"x").bytes(protocol));
+            peer.expect_disconnect(protocol);
+        });
+        let line = ["-V", version(protocol), "-q", "0", "-C", "1"];
+        let topics = filters.iter().flat_map(|filter| ["-t", filter]);
+        let run =
+            Mqtt::subscribe(server.port()).args(line).args(topics).args(SOON).run().exits(0).prints("x\n");
+        run.mentions("connected again")
+            .mentions("subscription to 'a' refused: ")
+            .mentions("; trying again")
+            .mentions("subscribed to 'a' again");
+        server.finish();
+    }
+}
+
+/// At first a refusal ends the run, as do one for good, and any where nothing is to be tried again.
+#[rstest]
+#[case::at_first(false, 0x97, &[], 151)]
+#[case::for_good(true, 0x87, &[], 135)]
+#[case::without_attempts(true, 0x97, &["--reconnect", "1"], 151)]
+fn subscription_refused_for_good_ends_the_run(
+    #[case] was_granted: bool,
+    #[case] code: u8,
+    #[case] more: &[&str],
+    #[case] status: i32,
+) {
+    let attempts = if more.is_empty() { 1 } else { 2 };
+    let server = Server::start(move |listener| {
+        if was_granted {
+            let mut peer = listener.accept_session(V5);
+            peer.grant_subscription(V5);
+            peer.close();
+        }
+        let mut peer = listener.accept_session(V5);
+        for _ in 0..attempts {
+            let (identifier, _) = peer.expect_subscribe(V5);
+            peer.send(&packets::suback(V5, identifier, &[code]));
+        }
+        peer.expect_disconnect(V5);
+    });
+    let run = Mqtt::subscribe(server.port()).args(["-V", "5", "-t", "a"]).args(SOON).args(more).run();
+    run.exits(status).mentions("subscription to 'a' refused: ");
+}
+
+/// A responder goes on as well.
+#[rstest]
+fn responder_asks_again_for_a_subscription(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |listener| {
+        let mut peer = listener.accept_session(protocol);
+        peer.grant_subscription(protocol);
+        peer.close();
+        let mut peer = listener.accept_session(protocol);
+        let (identifier, _) = peer.expect_subscribe(protocol);
+        peer.send(&packets::suback(protocol, identifier, &[0x80]));
+        peer.grant_subscription(protocol);
+        peer.send(&Message::new("a", b"x").bytes(protocol));
+        peer.expect_publish(protocol, mqtt::protocol::QoS::AtMostOnce, b"y");
+    });
+    let port = server.port().to_string();
+    let line = ["respond", "-h", "127.0.0.1", "-p", &port, "-V", version(protocol), "-t", "a", "-q", "0"];
+    let run = Mqtt::new(line).args(["-e", "b", "-m", "y", "-C", "1"]).args(SOON).run();
+    run.mentions("; trying again").mentions("subscribed again");
+}

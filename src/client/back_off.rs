@@ -10,19 +10,21 @@ const HEALTHY: Duration = Duration::from_secs(5);
 
 /// A row of failures.
 #[derive(Debug)]
-pub(super) struct BackOff {
+pub struct BackOff {
     most: Duration,
     failures: u32,
 }
 
 impl BackOff {
     /// Pauses of up to `most`.
-    pub(super) fn new(most: Duration) -> Self {
+    #[must_use]
+    pub fn new(most: Duration) -> Self {
         Self { most, failures: 0 }
     }
 
     /// The number of failures in a row.
-    pub(super) fn failures(&self) -> u32 {
+    #[must_use]
+    pub fn failures(&self) -> u32 {
         self.failures
     }
 
@@ -39,7 +41,7 @@ impl BackOff {
     }
 
     /// Counts one more failure, and returns the pause after it.
-    pub(super) fn pause(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let ceiling = self.ceiling(self.failures);
         self.failures += 1;
         ceiling.mul_f64(fastrand::f64())

@@ -10,6 +10,7 @@ pub mod ping;
 pub mod publish;
 pub mod request;
 pub mod respond;
+mod resubscribing;
 pub mod retain_clear;
 mod schedule;
 mod stored;

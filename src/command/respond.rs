@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::attention::{Attention, Stop, Supervisor, unanswered};
 use super::input::Source;
+use super::resubscribing::{Resubscribing, tell_refused};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
@@ -100,7 +101,8 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         stdout: Stdout::new(),
         fixed,
         has_asked: false,
-        is_subscribed: false,
+        subscribed: Subscribed::Never,
+        resubscribing: Resubscribing::new(config.client.reconnect),
         waiting: VecDeque::new(),
         waiting_bytes: 0,
         open: DeferredRequests::default(),
@@ -226,8 +228,8 @@ struct Answerer<'a> {
     fixed: Option<Bytes>,
     /// SUBSCRIBE was sent on this link, or is not needed there.
     has_asked: bool,
-    /// The session has the subscriptions.
-    is_subscribed: bool,
+    subscribed: Subscribed,
+    resubscribing: Resubscribing,
     waiting: VecDeque<AcceptedRequest>,
     waiting_bytes: usize,
     open: DeferredRequests,
@@ -377,6 +379,17 @@ impl Answerer<'_> {
     }
 }
 
+/// Whether the session has the subscriptions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subscribed {
+    Never,
+    Now,
+    /// It had them, and was lost.
+    Lost,
+    /// After that the broker has refused one for now.
+    Refused,
+}
+
 /// The filters that requests come by, for people.
 struct Filters<'a>(&'a [String]);
 
@@ -399,8 +412,11 @@ impl Handler for Answerer<'_> {
             self.waiting.retain(|request| request.qos != QoS::AtLeastOnce);
             self.waiting_bytes = self.waiting.iter().map(AcceptedRequest::bytes).sum();
         }
-        self.is_subscribed &= connected.session_present;
-        self.has_asked = self.is_subscribed;
+        if !connected.session_present && self.subscribed == Subscribed::Now {
+            self.subscribed = Subscribed::Lost;
+        }
+        self.has_asked = self.subscribed == Subscribed::Now;
+        self.resubscribing.stop();
         Ok(())
     }
 
@@ -410,7 +426,7 @@ impl Handler for Answerer<'_> {
         session: &mut Session,
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
-        if !self.has_asked {
+        if !self.has_asked || self.resubscribing.poll_due(cx).is_ready() {
             self.subscribe(session, out);
         }
         self.respond(session, out);
@@ -436,9 +452,18 @@ impl Handler for Answerer<'_> {
                 for (filter, reason) in self.config.filters.iter().zip(reasons) {
                     let (reason, filter, qos) = (ReasonCode(*reason), cut(filter), self.config.qos);
                     if reason.is_failure() {
-                        // Requests that never come are worse than an end that is seen.
                         let what = format!("subscription to '{filter}' refused");
-                        return Err(Error::refused(what, reason, &properties).of(Denial::Suback));
+                        let error = Error::refused(what, reason, &properties).of(Denial::Suback);
+                        // Requests that never come are worse than an end that is seen.
+                        if self.subscribed == Subscribed::Never || !self.resubscribing.may_pass(&error) {
+                            return Err(error);
+                        }
+                        if self.subscribed != Subscribed::Refused {
+                            tell_refused(&error, self.diagnostics);
+                        }
+                        self.subscribed = Subscribed::Refused;
+                        self.resubscribing.wait();
+                        return Ok(Flow::Continue);
                     }
                     if reason.0 < qos as u8 {
                         let granted = reason.0;
@@ -447,7 +472,11 @@ impl Handler for Answerer<'_> {
                         ));
                     }
                 }
-                self.is_subscribed = true;
+                self.resubscribing.granted();
+                if std::mem::replace(&mut self.subscribed, Subscribed::Now) == Subscribed::Refused {
+                    self.diagnostics.change("subscribed", "subscribed again");
+                    return Ok(Flow::Continue);
+                }
                 self.diagnostics.change_event("subscribed", "subscribed");
                 if self.diagnostics.is_interactive() {
                     let filters = Filters(&self.config.filters);

@@ -2,13 +2,48 @@
 
 use std::fmt;
 
+use bytes::BytesMut;
+
 use super::config::{Config, FilterOptions};
+use crate::client::session::Session;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::wire::Subscription;
 
 /// Filters that share a SUBSCRIBE, because they share its subscription identifier or have none.
 pub(super) struct FilterGroup<'a> {
-    pub(super) filters: Vec<&'a FilterOptions>,
-    pub(super) properties: PropertyBlock,
+    pub(super) filters: Vec<GroupFilter<'a>>,
+    /// Places of those that were asked for in the latest SUBSCRIBE.
+    pub(super) asked: Vec<usize>,
+    properties: PropertyBlock,
+}
+
+/// One of them, and what the broker has said of it.
+pub(super) struct GroupFilter<'a> {
+    pub(super) options: &'a FilterOptions,
+    /// In this run, perhaps on an earlier link.
+    pub(super) was_granted: bool,
+    /// After that it was refused, and is asked for again.
+    pub(super) is_refused_for_now: bool,
+}
+
+impl<'a> FilterGroup<'a> {
+    /// Appends a SUBSCRIBE for those of the filters that `wanted` says, if there are any; whether there are.
+    pub(super) fn ask(
+        &mut self,
+        session: &mut Session,
+        out: &mut BytesMut,
+        token: u64,
+        wanted: impl Fn(&GroupFilter<'a>) -> bool,
+    ) -> bool {
+        let asked = self.filters.iter().enumerate().filter(|(_, filter)| wanted(filter));
+        self.asked = asked.map(|(index, _)| index).collect();
+        let subscriptions: Vec<Subscription<'_>> =
+            self.asked.iter().map(|index| self.filters[*index].options.subscription()).collect();
+        if !subscriptions.is_empty() {
+            session.subscribe(out, &subscriptions, &self.properties, token);
+        }
+        !subscriptions.is_empty()
+    }
 }
 
 /// One group for each subscription identifier, in the order in which they come.
@@ -16,17 +51,18 @@ pub(super) fn groups(config: &Config) -> Vec<FilterGroup<'_>> {
     let mut groups: Vec<FilterGroup<'_>> = Vec::new();
     for options in &config.filters {
         let same = |group: &&mut FilterGroup<'_>| {
-            group.filters.first().is_some_and(|first| first.identifier == options.identifier)
+            group.filters.first().is_some_and(|first| first.options.identifier == options.identifier)
         };
+        let filter = GroupFilter { options, was_granted: false, is_refused_for_now: false };
         if let Some(group) = groups.iter_mut().find(same) {
-            group.filters.push(options);
+            group.filters.push(filter);
             continue;
         }
         let mut properties = config.subscribe_properties.clone();
         if let Some(identifier) = options.identifier {
             properties.push(PropertyId::SubscriptionIdentifier, Value::Number(identifier));
         }
-        groups.push(FilterGroup { filters: vec![options], properties });
+        groups.push(FilterGroup { filters: vec![filter], asked: Vec::new(), properties });
     }
     groups
 }

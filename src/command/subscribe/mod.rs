@@ -34,6 +34,7 @@ use self::selection::Selector;
 pub use self::selection::{Conditions, MessageKind};
 use self::stages::{MARKER_TOKEN, Requests, SubscribeWork};
 use super::attention::{Stop, Supervisor, unanswered};
+use super::resubscribing::Resubscribing;
 use super::stored::EndOfStored;
 use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::session::{Event, Session};
@@ -86,6 +87,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         groups: groups(&config),
         granted: diagnostics.is_interactive().then(Granted::default),
         count_refused: 0,
+        resubscribing: Resubscribing::new(config.client.reconnect),
         refused: None,
         some_refused: false,
         all_refused: None,
@@ -171,6 +173,8 @@ struct Subscriber<'a> {
     granted: Option<Granted>,
     /// Filters refused on this link.
     count_refused: usize,
+    /// Those that are refused for now.
+    resubscribing: Resubscribing,
     /// The latest refusal, not yet said.
     refused: Option<Error>,
     some_refused: bool,
@@ -356,6 +360,9 @@ impl Handler for Subscriber<'_> {
             }
             if self.requests == Requests::Sent && session.requests_are_answered() {
                 self.requests = Requests::Answered;
+            }
+            if self.requests == Requests::Answered && self.resubscribing.poll_due(cx).is_ready() {
+                self.ask_again(session, out);
             }
             if self.requests == Requests::Answered {
                 self.shower.fill(cx, session, out, &mut self.stdout);

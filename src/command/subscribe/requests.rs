@@ -1,4 +1,4 @@
-//! SUBSCRIBE and UNSUBSCRIBE of a run, and what the broker answers.
+//! What is asked of the broker, and what it answers: SUBSCRIBE and UNSUBSCRIBE.
 
 use bytes::BytesMut;
 
@@ -8,6 +8,7 @@ use super::filters::Granted;
 use super::stages::{MARKER_TOKEN, Requests, UNSUBSCRIBE_TOKEN};
 use crate::client::handler::Flow;
 use crate::client::session::Session;
+use crate::command::resubscribing::tell_refused;
 use crate::command::stored::Care;
 use crate::error::{Denial, Error};
 use crate::protocol::QoS;
@@ -23,10 +24,9 @@ impl Subscriber<'_> {
         if let Some(granted) = &mut self.granted {
             granted.begin(self.groups.len());
         }
-        for (token, group) in self.groups.iter().enumerate() {
-            let subscriptions: Vec<Subscription<'_>> =
-                group.filters.iter().map(|options| options.subscription()).collect();
-            session.subscribe(out, &subscriptions, &group.properties, token as u64);
+        self.resubscribing.stop();
+        for (token, group) in self.groups.iter_mut().enumerate() {
+            group.ask(session, out, token as u64, |_| true);
         }
         let filters: Vec<&str> = self.config.unsubscribe.iter().map(String::as_str).collect();
         if !filters.is_empty() {
@@ -48,27 +48,60 @@ impl Subscriber<'_> {
         self.requests = Requests::Sent;
     }
 
+    /// Asks again for what was refused for now.
+    pub(super) fn ask_again(&mut self, session: &mut Session, out: &mut BytesMut) {
+        for (token, group) in self.groups.iter_mut().enumerate() {
+            if group.ask(session, out, token as u64, |filter| filter.is_refused_for_now) {
+                self.count_subscribing += 1;
+                self.requests = Requests::Sent;
+            }
+        }
+    }
+
+    /// Whether what was granted before is asked for again where it was refused for now: not in a run that ends with
+    /// the answers, which would end without.
+    fn asks_again(&self) -> bool {
+        !self.config.ends_with_answers() && self.end_of_retained.is_none()
+    }
+
     /// Says which filters were refused; there is nothing to stay for if all of them were.
     pub(super) fn subscribed(&mut self, token: u64, reasons: &[u8], properties: &Properties<'_>) -> Flow {
-        let Some(group) = usize::try_from(token).ok().and_then(|index| self.groups.get(index)) else {
+        let asks_again = self.asks_again();
+        let Some(group) = usize::try_from(token).ok().and_then(|index| self.groups.get_mut(index)) else {
             return Flow::Continue;
         };
-        for (options, reason) in group.filters.iter().zip(reasons) {
-            let FilterOptions { filter, qos, .. } = options;
+        let mut is_news = false;
+        for (index, reason) in group.asked.iter().zip(reasons) {
+            let filtered = &mut group.filters[*index];
+            let FilterOptions { filter, qos, .. } = filtered.options;
             let reason = ReasonCode(*reason);
+            let was_refused_for_now = std::mem::take(&mut filtered.is_refused_for_now);
             if reason.is_failure() {
                 let what = format!("subscription to '{}' refused", cut(filter));
                 let error = Error::refused(what, reason, properties).of(Denial::Suback);
+                if asks_again && filtered.was_granted && self.resubscribing.may_pass(&error) {
+                    filtered.is_refused_for_now = true;
+                    if !was_refused_for_now {
+                        tell_refused(&error, self.diagnostics);
+                    }
+                    continue;
+                }
+                self.selector.is_refused(filter);
+                self.shower.is_refused(filter);
                 // The last one is said when it is known whether it is the reason to leave.
                 if let Some(earlier) = self.refused.replace(error) {
                     self.diagnostics.error(&earlier);
                 }
-                self.selector.is_refused(filter);
-                self.shower.is_refused(filter);
                 self.count_refused += 1;
                 continue;
             }
+            filtered.was_granted = true;
             let (granted, filter) = (reason.0, cut(filter));
+            if was_refused_for_now {
+                self.diagnostics.change("subscribed", format_args!("subscribed to '{filter}' again"));
+            } else {
+                is_news = true;
+            }
             let is_lower = granted < *qos as u8;
             if is_lower {
                 self.diagnostics
@@ -78,6 +111,12 @@ impl Subscriber<'_> {
                 all.add(&filter, is_lower.then_some(granted));
             }
         }
+        if group.filters.iter().any(|filter| filter.is_refused_for_now) {
+            self.resubscribing.wait();
+        } else if !self.groups.iter().flat_map(|group| &group.filters).any(|filter| filter.is_refused_for_now)
+        {
+            self.resubscribing.granted();
+        }
         if self.count_refused == self.config.filters.len() {
             self.all_refused = self.refused.take();
             return Flow::Stop;
@@ -86,7 +125,9 @@ impl Subscriber<'_> {
             self.diagnostics.error(&error);
             self.some_refused = true;
         }
-        self.diagnostics.change_event("subscribed", "subscribed");
+        if is_news {
+            self.diagnostics.change_event("subscribed", "subscribed");
+        }
         self.say_subscribed();
         Flow::Continue
     }
