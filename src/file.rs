@@ -4,6 +4,8 @@
 //! A file that is no ordinary one may also have no beginning: to open a FIFO waits for its writer. It is
 //! opened and read on a thread of its own, and the wait ends with the run: see [`Patience`].
 
+mod output;
+
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -12,6 +14,8 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::quantity::duration;
+
+pub use output::OutputFile;
 
 /// The size of the first read if the length is unknown, in bytes.
 const FIRST_BYTES: usize = 64 * 1024;
@@ -24,17 +28,22 @@ pub fn names_stdout(path: &Path) -> bool {
 }
 
 /// What ends the wait for a file that is no ordinary one, or for a command. Signals end the process
-/// meanwhile.
+/// meanwhile, until they are caught.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Patience {
     /// The time limit of the run, and when it is over.
     limit: Option<(Duration, Instant)>,
+    /// The time limit of each file.
+    each: Option<Duration>,
+    /// The signal that was caught, if there was one.
+    caught: Option<fn() -> Option<i32>>,
     /// Says that the reader of standard output has left, where the run is for its sake.
     has_no_reader: Option<fn() -> bool>,
 }
 
 /// One for the whole process: a file may be opened far from what knows the limits of the run.
-static PATIENCE: Mutex<Patience> = Mutex::new(Patience { limit: None, has_no_reader: None });
+static PATIENCE: Mutex<Patience> =
+    Mutex::new(Patience { limit: None, each: None, caught: None, has_no_reader: None });
 
 /// Between two looks at whether the reader has left.
 const LOOK: Duration = Duration::from_millis(50);
@@ -44,7 +53,13 @@ impl Patience {
     #[must_use]
     pub fn new(limit: Option<Duration>, has_no_reader: Option<fn() -> bool>) -> Self {
         let limit = limit.and_then(|limit| Some((limit, Instant::now().checked_add(limit)?)));
-        Self { limit, has_no_reader }
+        Self { limit, has_no_reader, ..Self::default() }
+    }
+
+    /// The same, and each file is waited for no longer than this, and until a signal is caught.
+    #[must_use]
+    pub fn for_each(self, limit: Option<Duration>, caught: fn() -> Option<i32>) -> Self {
+        Self { each: limit, caught: Some(caught), ..self }
     }
 
     /// Holds from now on for every file.
@@ -77,6 +92,28 @@ impl Patience {
     }
 }
 
+/// The wait for one file.
+struct Wait {
+    patience: Patience,
+    /// The signal that was caught before: the run has its own limit then, and its last files are for the reader.
+    before: Option<i32>,
+}
+
+impl Wait {
+    fn begin() -> Self {
+        let held = Patience::held();
+        let patience = held.each.map_or(held, |limit| held.at_most(limit));
+        Self { patience, before: patience.caught.and_then(|caught| caught()) }
+    }
+
+    fn is_over(&self, path: &Path) -> Option<GaveUp> {
+        if let (None, Some(number)) = (self.before, self.patience.caught.and_then(|caught| caught())) {
+            return Some(GaveUp::Interrupted(number));
+        }
+        self.patience.is_over(|| format!("the file {}", path.display()))
+    }
+}
+
 /// Why there was no longer wait. It stands inside an [`io::Error`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GaveUp {
@@ -89,6 +126,8 @@ pub enum GaveUp {
     },
     /// Standard output has no reader any more.
     OutputClosed,
+    /// This signal was caught.
+    Interrupted(i32),
 }
 
 impl GaveUp {
@@ -104,6 +143,7 @@ impl fmt::Display for GaveUp {
         match self {
             Self::Late { what, limit } => write!(f, "after {}, waiting for {what}", duration(*limit)),
             Self::OutputClosed => f.write_str("standard output was closed"),
+            Self::Interrupted(_) => f.write_str("interrupted"),
         }
     }
 }
@@ -124,7 +164,7 @@ pub fn patiently<T: Send + 'static>(
     if !std::fs::metadata(path).is_ok_and(is_special) {
         return work(path);
     }
-    let patience = Patience::held();
+    let wait = Wait::begin();
     let (sender, done) = mpsc::sync_channel(1);
     let own = path.to_owned();
     std::thread::spawn(move || sender.send(work(&own)));
@@ -134,7 +174,7 @@ pub fn patiently<T: Send + 'static>(
             Err(mpsc::RecvTimeoutError::Disconnected) => return Err(io::ErrorKind::Interrupted.into()),
             Err(mpsc::RecvTimeoutError::Timeout) => {}
         }
-        if let Some(why) = patience.is_over(|| format!("the file {}", path.display())) {
+        if let Some(why) = wait.is_over(path) {
             return Err(io::Error::other(why));
         }
     }

@@ -8,7 +8,7 @@
 use std::io::Read as _;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, Once, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -98,18 +98,26 @@ pub const END_LIMIT: Duration = Duration::from_secs(9);
 /// The thread calls nothing but the system.
 const STACK_BYTES: usize = 64 * 1024;
 
+/// The number of the latest SIGINT or SIGTERM, where a run is ended by force after it; 0 before.
+static LATEST: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
+
+/// The signal that was caught, for waits that nothing else ends: in system calls.
+#[must_use]
+pub fn caught() -> Option<i32> {
+    i32::try_from(LATEST.load(Ordering::SeqCst)).ok().filter(|number| *number > 0)
+}
+
 fn force() -> std::io::Result<()> {
     let (mut ours, theirs) = StdUnixStream::pair()?;
-    let first = Arc::<AtomicUsize>::default();
     for number in [SIGINT, SIGTERM] {
         let value = usize::try_from(number).unwrap_or_default();
-        signal_hook::flag::register_usize(number, Arc::clone(&first), value)?;
+        signal_hook::flag::register_usize(number, Arc::clone(&LATEST), value)?;
         signal_hook::low_level::pipe::register(number, theirs.try_clone()?)?;
     }
     let watch = move || {
         if ours.read_exact(&mut [0]).is_ok() {
             std::thread::sleep(END_LIMIT);
-            raise(i32::try_from(first.load(Ordering::SeqCst)).unwrap_or(SIGTERM));
+            raise(caught().unwrap_or(SIGTERM));
         }
     };
     std::thread::Builder::new().name("signals".into()).stack_size(STACK_BYTES).spawn(watch)?;

@@ -102,6 +102,48 @@ fn file_to_write_without_a_reader_ends_at_the_time_limit() {
     }
 }
 
+/// A pipe whose reader has opened it and takes nothing: the write of a backup waits in the middle.
+#[test]
+fn file_to_write_whose_reader_stalls_ends_at_the_time_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = pipe(&folder);
+    let broker = Broker::start();
+    let payload = "x".repeat(60_000);
+    for topic in ["r/1", "r/2", "r/3", "r/4"] {
+        broker.publish().args(["-t", topic, "-r", "-q", "1", "-s"]).stdin(payload.clone()).run().succeeds();
+    }
+    let reader = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let port = broker.port().to_string();
+    for words in [&["r/#", "--yes", "--backup"][..], &["r/#", "--export"]] {
+        let line = ["retain-clear", "-h", "127.0.0.1", "-p", &port, "-W", "1"];
+        let run = Mqtt::new(line).args(words).args([&path]).run();
+        run.exits(27).mentions("timed out after 1s, waiting for the file");
+    }
+    drop(reader);
+}
+
+/// A command without -W has the limit of its connection, if that was given.
+#[test]
+fn file_is_waited_for_no_longer_than_a_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = pipe(&folder);
+    // Opened, and stalled in the middle.
+    let mut stalled = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    std::io::Write::write_all(&mut stalled, b"-----BEGIN").unwrap();
+    for words in [
+        &["will-test", "--cafile"][..],
+        &["bench", "pub", "--cafile"],
+        &["bench", "pub", "--payload-file"],
+        &["bench", "pub", "--tls-use-os-certs", "--cert"],
+        &["sub", "-t", "a", "--options-file"],
+    ] {
+        let line = ["-h", "127.0.0.1", "-p", "1", "--connect-timeout", "300ms"];
+        let run = Mqtt::new(words).args([&path]).args(line);
+        let run = if words.contains(&"--cert") { run.args(["--key", "/dev/null"]) } else { run };
+        run.run().fails(27, "timed out after 300ms, waiting for the file");
+    }
+}
+
 /// A comparison is for its reader alone.
 #[test]
 fn compare_ends_with_the_reader_of_its_table() {

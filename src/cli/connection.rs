@@ -99,7 +99,8 @@ pub(super) struct ConnectionArgs {
 
     /// Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has
     /// no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the
-    /// PINGREQ after the last QoS 0 message
+    /// PINGREQ after the last QoS 0 message. If it is given, also for each pipe that an option names in
+    /// place of a file, except the payload's (-f)
     #[arg(long, env = "MQTT_CONNECT_TIMEOUT", value_name = "DURATION", default_value = "30",
           value_parser = value::positive_duration)]
     connect_timeout: Duration,

@@ -15,6 +15,7 @@ use super::{help, property, secret, slips, usage, words};
 use crate::error::Error;
 use crate::file::Patience;
 use crate::output::has_no_reader;
+use crate::signal;
 
 /// A command line after stage one.
 pub(super) struct Read {
@@ -158,11 +159,15 @@ fn is_given(matches: &clap::ArgMatches, id: &str) -> bool {
     matches.try_contains_id(id).is_ok_and(|given| given)
 }
 
-/// Files are waited for as long as the run may take (`-W`), and while there is a reader for whose sake it is.
+/// Files are waited for as long as the run may take (`-W`), each as long as a connection where the user has said
+/// how long that is, and while there is a reader for whose sake the run is.
 fn wait_for_files(matches: &clap::ArgMatches, is_for_reader: bool) {
     let limit = matches.try_get_one::<Duration>("timeout").ok().flatten().copied();
     let has_no_reader: Option<fn() -> bool> = if is_for_reader { Some(has_no_reader) } else { None };
-    Patience::new(limit, has_no_reader).hold();
+    let is_set = |id| is_given(matches, id) && matches.value_source(id) != Some(ValueSource::DefaultValue);
+    let each = matches.try_get_one::<Duration>("connect_timeout").ok().flatten();
+    let each = each.copied().filter(|_| is_set("connect_timeout"));
+    Patience::new(limit, has_no_reader).for_each(each, signal::caught).hold();
 }
 
 /// The words behind the name of a subcommand, read by its definition alone: neither the environment nor a

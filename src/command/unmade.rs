@@ -1,12 +1,11 @@
 //! A run that could not be made because something of its configuration cannot be had. Whoever waits for a
 //! report learns that from it, and does not take an older file for the report of this run.
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use super::attention::Attention;
 use super::bench::{self, config::Mode};
-use super::will_test::{self, replace};
+use super::will_test::{self, output_file};
 use super::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::file::{names_stdout, patiently};
@@ -97,7 +96,6 @@ impl Invocation for Unmade {
 }
 
 fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let open = |path: &Path| OpenOptions::new().write(true).create(true).truncate(false).open(path);
-    let written = patiently(path, open).and_then(|file| replace(file, content));
+    let written = patiently(path, output_file).and_then(|mut file| file.replace(content));
     written.map_err(|error| Error::file(format!("cannot write {}", path.display()), error))
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::super::input::Record;
 use crate::error::Error;
-use crate::file::{mark, names_stdout, read_all};
+use crate::file::{OutputFile, mark, names_stdout, read_all};
 use crate::output::{MessageFormat, MessageWriter, stdout_as_file};
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
@@ -18,7 +18,7 @@ use crate::protocol::wire::Publish;
 #[derive(Debug)]
 pub(super) struct Backup {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: BufWriter<OutputFile>,
     is_needed: bool,
     is_stdout: bool,
     /// An ordinary file of its own, which can be started again and must reach the disk; a pipe or device is
@@ -49,7 +49,7 @@ impl Backup {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = if is_stdout { stdout_as_file() } else { options.open(path) };
-        let file = file.map_err(|error| {
+        let file = file.and_then(|file| OutputFile::new(file, path)).map_err(|error| {
             let exists = error.kind() == ErrorKind::AlreadyExists;
             let error = Error::file(format!("cannot make the backup {}", path.display()), error);
             if exists { error.with_hint(NO_OVERWRITING) } else { error }
@@ -96,7 +96,7 @@ impl Backup {
         self.file
             .flush()
             .and_then(|()| self.file.seek(SeekFrom::Start(self.begin)))
-            .and_then(|_| self.file.get_ref().set_len(self.begin))
+            .and_then(|_| self.file.get_ref().file().set_len(self.begin))
             .map_err(|error| self.failed(error))
     }
 
@@ -108,7 +108,7 @@ impl Backup {
     pub(super) fn keep(&mut self) -> Result<(), Error> {
         self.file.flush().map_err(|error| self.failed(error))?;
         if self.is_file {
-            self.file.get_ref().sync_all().map_err(|error| self.failed(error))?;
+            self.file.get_ref().file().sync_all().map_err(|error| self.failed(error))?;
             self.begin = self.file.stream_position().map_err(|error| self.failed(error))?;
             self.sync_name().map_err(|error| self.failed(error))?;
         }

@@ -19,9 +19,8 @@ mod pulse;
 mod report;
 mod run;
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::future::poll_fn;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::task::Poll;
 use std::time::Duration;
@@ -38,7 +37,7 @@ use crate::client::raw::RawLink;
 use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::file::patiently;
+use crate::file::{OutputFile, patiently};
 use crate::output::{Diagnostics, Progress, Stdout, Verbosity};
 use crate::protocol::Protocol;
 use crate::protocol::property::{PropertyBlock, PropertyId};
@@ -117,8 +116,7 @@ async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         return Ok(Exit::Success);
     }
     // Found out before a minute of waiting, not after.
-    let open = |path: &Path| OpenOptions::new().write(true).create(true).truncate(false).open(path);
-    let junit = config.junit.clone().map(|path| match patiently(&path, open) {
+    let junit = config.junit.clone().map(|path| match patiently(&path, output_file) {
         Ok(file) => Ok((file, path)),
         Err(error) => Err(cannot_write(&path, error)),
     });
@@ -144,9 +142,9 @@ async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         let server = config.client.endpoint.address.to_string();
         report::json(Some(server), &results, why.as_deref(), stdout.buffer());
     }
-    let written = junit.map_or(Ok(()), |(file, path)| {
+    let written = junit.map_or(Ok(()), |(mut file, path)| {
         let xml = report::junit(&results, why.as_deref());
-        replace(file, xml.as_bytes()).map_err(|error| cannot_write(&path, error))
+        file.replace(xml.as_bytes()).map_err(|error| cannot_write(&path, error))
     });
     match end {
         Some(Error::OutputClosed) if total == 0 => {
@@ -240,12 +238,9 @@ fn cannot_write(path: &Path, error: std::io::Error) -> Error {
     Error::file(format!("cannot write {}", path.display()), error)
 }
 
-/// Makes this the content of the file; a pipe or device has none to be replaced.
-pub(super) fn replace(mut file: File, content: &[u8]) -> std::io::Result<()> {
-    if file.metadata()?.is_file() {
-        file.set_len(0)?;
-    }
-    file.write_all(content)
+/// Opens a file for a report, whose content stays until there is another.
+pub(super) fn output_file(path: &Path) -> std::io::Result<OutputFile> {
+    OutputFile::new(OpenOptions::new().write(true).create(true).truncate(false).open(path)?, path)
 }
 
 /// The versions of `--version-matrix`.

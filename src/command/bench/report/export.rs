@@ -1,8 +1,8 @@
 //! The report for programs: as a JSON object, CSV and `JUnit`'s XML; and the files it goes to. They are
 //! opened before the run: a file that cannot be written must not fail after an hour of load.
 
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -17,7 +17,7 @@ use super::super::config::Mode;
 use super::figure::{FIGURES, Section};
 use super::{LoadReport, SeriesSecond, html, latency};
 use crate::error::Error;
-use crate::file::{Written, patiently};
+use crate::file::{OutputFile, Written, patiently};
 use crate::notation::printable;
 use crate::output::{self, TestCase, TestOutcome, put_json_line};
 
@@ -287,7 +287,7 @@ impl Outputs {
 #[derive(Debug)]
 struct Output {
     path: PathBuf,
-    file: File,
+    file: OutputFile,
     form: Form,
     /// There was none before, and it holds nothing yet.
     is_new: bool,
@@ -304,19 +304,13 @@ impl Output {
             }
             Err(error) => return Err(failed(error)),
         };
+        let file = OutputFile::new(file, path).map_err(failed)?;
         Ok(Self { path: path.to_owned(), file, form, is_new })
     }
 
     fn write(mut self, render: impl FnOnce(Form) -> String) -> Result<(), Error> {
         let text = render(self.form);
-        let mut write = || {
-            // A pipe or a terminal has no length.
-            if self.file.metadata()?.is_file() {
-                self.file.set_len(0)?;
-            }
-            self.file.write_all(text.as_bytes())
-        };
-        write().map_err(|error| failed(&self.path, error))?;
+        self.file.replace(text.as_bytes()).map_err(|error| failed(&self.path, error))?;
         self.is_new = false;
         Ok(())
     }

@@ -1,0 +1,94 @@
+//! Files that a run writes. A write to a pipe waits for its reader, and that wait ends with the run, as the one
+//! to open the pipe does.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::{LOOK, Wait};
+
+/// What a pipe that is ready takes at once: `PIPE_BUF`, below which a write to it does not wait.
+const PIECE_BYTES: usize = 4096;
+
+/// A file to be written.
+#[derive(Debug)]
+pub struct OutputFile {
+    file: File,
+    path: PathBuf,
+    /// It has a content that can be replaced, and takes everything at once: no pipe or terminal.
+    is_ordinary: bool,
+    /// It was waited for long enough.
+    given_up: bool,
+}
+
+impl OutputFile {
+    /// The file at this path, which is open.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn new(file: File, path: &Path) -> io::Result<Self> {
+        let is_ordinary = file.metadata()?.is_file();
+        Ok(Self { file, path: path.to_owned(), is_ordinary, given_up: false })
+    }
+
+    /// The file itself.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Makes this the content of the file.
+    ///
+    /// # Errors
+    /// Those of the file; [`GaveUp`](super::GaveUp).
+    pub fn replace(&mut self, content: &[u8]) -> io::Result<()> {
+        if self.is_ordinary {
+            self.file.set_len(0)?;
+        }
+        self.write_all(content)
+    }
+
+    /// Waits until it takes something.
+    fn wait(&mut self) -> io::Result<()> {
+        if self.given_up {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let wait = Wait::begin();
+        let look = Timespec { tv_sec: 0, tv_nsec: LOOK.subsec_nanos().into() };
+        loop {
+            match poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], Some(&look)) {
+                Ok(0) | Err(Errno::INTR) => {}
+                // Or it is broken, which the write reports.
+                Ok(_) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+            if let Some(why) = wait.is_over(&self.path) {
+                self.given_up = true;
+                return Err(io::Error::other(why));
+            }
+        }
+    }
+}
+
+impl Write for OutputFile {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        if self.is_ordinary {
+            return self.file.write(buffer);
+        }
+        self.wait()?;
+        self.file.write(&buffer[..buffer.len().min(PIECE_BYTES)])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for OutputFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
