@@ -177,19 +177,6 @@ fn other_refusals_are_not_asked_again() {
         run.exits(i32::from(reason));
         server.finish();
     }
-    // In the form of 3.1.1.
-    for (code, reason) in [(4, 0x86), (5, 0x87)] {
-        let server = Server::start(move |server| {
-            let mut peer = server.accept();
-            peer.expect_connect(V5);
-            peer.send(&[0x20, 2, 0, code]);
-            peer.expect_end();
-            server.expect_nobody();
-        });
-        let run = Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run();
-        run.exits(reason).mentions("-V 311");
-        server.finish();
-    }
 }
 
 #[test]
@@ -359,5 +346,32 @@ fn will_test_skips_what_needs_mqtt_5() {
             let why = "needs MQTT 5, which the broker does not support";
             assert_eq!(skipped, BTreeSet::from([why]), "{report:#}");
         }
+    }
+}
+
+/// A broker of 3.1.1 takes the properties of MQTT 5 for something else, the client identifier or the user name, and
+/// refuses what it read. What it says to 3.1.1 counts.
+#[test]
+fn refusal_in_the_old_form_is_followed_by_3_1_1() {
+    for (code, accepts) in [(2, true), (4, true), (5, true), (5, false)] {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.expect_connect(V5);
+            peer.send(&[0x20, 2, 0, code]);
+            peer.expect_end();
+            if accepts {
+                let mut peer = server.accept_session(V3_1_1);
+                peer.expect(V3_1_1, &Message::new("a", b"x").bytes(V3_1_1));
+                peer.expect_fence_and_disconnect(V3_1_1);
+            } else {
+                let mut peer = server.accept();
+                peer.expect_connect(V3_1_1);
+                peer.send(&[0x20, 2, 0, code]);
+                peer.expect_end();
+            }
+        });
+        let run = Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run();
+        run.exits(if accepts { 0 } else { 135 });
+        server.finish();
     }
 }

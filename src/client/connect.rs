@@ -8,6 +8,7 @@
 //! |---|---|
 //! | refuses the version (0x84; return code 1) | 3.1.1, and it is remembered |
 //! | accepts in the form of 3.1.1 | 3.1.1, and it is remembered: it has not read the CONNECT as MQTT 5 |
+//! | refuses in the form of 3.1.1 for another reason | 3.1.1, whose answer counts: it may have misread what MQTT 5 has in CONNECT |
 //! | closes or resets without an answer | 3.1.1, for this connection |
 //! | is silent for [`SILENCE`] | 3.1.1 on a second connection beside it, for this connection: the first answer wins, the other one is closed |
 //! | refuses for another reason | no further attempt |
@@ -110,6 +111,8 @@ enum At {
     Silent,
     /// The broker has answered, but not with an accepting CONNACK.
     Answer,
+    /// The broker has refused MQTT 5 in the form of 3.1.1: it may have misread the CONNECT.
+    OldForm,
     /// The broker has not answered MQTT 5, and 3.1.1 at once.
     Older,
 }
@@ -205,7 +208,9 @@ impl ConnectRequest<'_> {
                     known.accepted = None;
                     Some(Protocol::V5)
                 }
-                (Version::Auto, Protocol::V5) if failure.refuses_version() => Some(Protocol::V3_1_1),
+                (Version::Auto, Protocol::V5) if failure.refuses_version() || failure.at == At::OldForm => {
+                    Some(Protocol::V3_1_1)
+                }
                 (Version::Auto, Protocol::V5) if may_guess && failure.at == At::Closed => {
                     guessed = true;
                     Some(Protocol::V3_1_1)
@@ -288,7 +293,9 @@ impl ConnectRequest<'_> {
             Failure { error: self.unanswered(error), at }
         })?;
         watch.packet(protocol, Direction::Received, &packet);
-        let connected = opening.accept(stream, &packet).await.map_err(answered)?;
+        let accepted = opening.accept(stream, &packet).await;
+        let at = if opening.is_old_form(&packet) { At::OldForm } else { At::Answer };
+        let connected = accepted.map_err(|error| Failure { error, at })?;
         Ok(Answer { connected, leftover, connect: opening.into_connect() })
     }
 

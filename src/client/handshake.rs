@@ -268,7 +268,7 @@ impl Opening {
 
     /// Whether a CONNECT of MQTT 5 was answered with a CONNACK without properties: by a broker that has
     /// read it as one of 3.1.1, and would go on to read and write that.
-    fn is_old_form(&self, answer: &[u8]) -> bool {
+    pub(super) fn is_old_form(&self, answer: &[u8]) -> bool {
         self.protocol == Protocol::V5 && matches!(answer, [0x20, 2, ..])
     }
 
