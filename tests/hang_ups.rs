@@ -162,3 +162,42 @@ fn another_client_with_the_same_identifier_is_suspected() {
         server.finish();
     }
 }
+
+/// The PINGREQ that finds the end of the retained messages, on which a subscription that is answered is no progress.
+#[rstest]
+fn pingreq_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = ends_three_links(protocol, move |peer| {
+        loop {
+            let packet = peer.packet();
+            match packet[0] >> 4 {
+                8 => {
+                    let (identifier, codes) = (u16::from_be_bytes([packet[2], packet[3]]), [0]);
+                    peer.send(&packets::suback(protocol, identifier, &codes));
+                }
+                12 => break,
+                _ => {}
+            }
+        }
+    });
+    let args = ["-V", version(protocol), "-t", "a", "--retained-only"];
+    let run = Mqtt::subscribe(server.port()).args(args).args(SOON).run();
+    run.exits(1).mentions("3 times in a row at the same packet: PINGREQ");
+    server.finish();
+}
+
+/// A request of each QoS, on links whose subscription is answered.
+#[rstest]
+fn request_that_is_not_taken_ends_the_run(
+    #[values(V3_1_1, V5)] protocol: Protocol,
+    #[values("0", "1", "2")] qos: &str,
+) {
+    let server = ends_three_links(protocol, move |peer| {
+        peer.grant_subscription(protocol);
+        assert_eq!(peer.packet()[0] >> 4, 3);
+    });
+    let port = server.port().to_string();
+    let line = ["rr", "-h", "127.0.0.1", "-p", &port, "-V", version(protocol), "--reconnect", "always"];
+    let run = Mqtt::new(line).args(["-t", "a", "-e", "b", "-m", "x", "-q", qos]).args(SOON).run();
+    run.exits(1).mentions(&format!("3 times in a row at the same packet: PUBLISH (QoS {qos}), the request"));
+    server.finish();
+}

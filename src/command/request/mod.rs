@@ -521,8 +521,13 @@ impl Handler for Requester<'_> {
     }
 
     fn awaits(&self) -> Option<&'static str> {
-        let is_only_sent = self.stage == RequestStage::Waiting && self.config.qos == QoS::AtMostOnce;
-        is_only_sent.then_some("PUBLISH (QoS 0), the request")
+        let is_only_sent = self.stage == RequestStage::Waiting
+            && (self.config.qos == QoS::AtMostOnce || self.handover != Handover::Acknowledged);
+        is_only_sent.then_some(match self.config.qos {
+            QoS::AtMostOnce => "PUBLISH (QoS 0), the request",
+            QoS::AtLeastOnce => "PUBLISH (QoS 1), the request",
+            QoS::ExactlyOnce => "PUBLISH (QoS 2), the request",
+        })
     }
 
     fn on_written(&mut self, bytes: usize) {

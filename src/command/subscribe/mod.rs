@@ -530,6 +530,11 @@ impl Handler for Subscriber<'_> {
         }
     }
 
+    fn awaits(&self) -> Option<&'static str> {
+        let waits = self.end_of_retained.as_ref().is_some_and(EndOfStored::is_unanswered);
+        (waits && self.requests == Requests::Answered).then_some("PINGREQ")
+    }
+
     fn on_part(&mut self, collected_bytes: usize) {
         self.answer.part(collected_bytes);
         self.idle.part(collected_bytes);
