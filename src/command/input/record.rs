@@ -197,7 +197,11 @@ fn block(json: &RawValue) -> Result<PropertyBlock, String> {
         match id.kind() {
             PropertyKind::Text => {
                 let text = value.as_str().filter(|text| is_string(text));
-                block.push(id, Value::Text(text.ok_or(format!("{name}: it must be a string"))?));
+                let text = text.ok_or_else(|| format!("{name}: it must be a string"))?;
+                if id == PropertyId::ResponseTopic {
+                    topic::check_name(text.as_bytes()).map_err(|why| format!("{name}: {why}"))?;
+                }
+                block.push(id, Value::Text(text));
             }
             PropertyKind::Binary => {
                 let text = value.as_str().ok_or_else(|| format!("{name}: it must be a string"))?;
@@ -287,6 +291,8 @@ mod tests {
             (r#"{"topic":"a","properties":{"payload-format-indicator":2}}"#, "payload-format-indicator"),
             (r#"{"topic":"a","properties":{"content-type":1}}"#, "content-type"),
             (r#"{"topic":"a","properties":{"receive-maximum":1}}"#, "receive-maximum"),
+            (r#"{"topic":"a","properties":{"response-topic":"x/#"}}"#, "response-topic: "),
+            (r#"{"topic":"a","properties":{"response-topic":""}}"#, "response-topic: "),
             (r#"{"topic":"a","properties":{"user-properties":[{"k":1}]}}"#, "user-properties"),
         ] {
             let error = Record::parse(line.as_bytes()).unwrap_err().why;
