@@ -63,7 +63,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         backup.keep()?;
     }
     let scan_report = ScanReport::of(&scanned);
-    let Scanned { entries, ended_by, refused, in_order, error, .. } = scanned;
+    let Scanned { entries, ended_by, refused, unselected, in_order, error, .. } = scanned;
     let mut run = ClearRun {
         config,
         client: &client,
@@ -72,6 +72,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         attention,
         backup,
         entries,
+        unselected,
         verification: None,
         passes: 0,
         in_order,
@@ -202,6 +203,8 @@ struct ClearRun<'a> {
     backup: Option<Backup>,
     /// By topic.
     entries: Vec<RetainedTopic>,
+    /// Messages that the first scan has found beside these.
+    unselected: u64,
     /// The last one.
     verification: Option<ScanReport>,
     passes: u32,
@@ -317,6 +320,10 @@ impl ClearRun<'_> {
         }
         match (total, left(&self.entries)) {
             (0, _) if self.incomplete => {}
+            (0, _) if self.unselected > 0 => {
+                let received = counted(self.unselected, "retained message");
+                self.diagnostics.state(format_args!("{received} received, none selected"));
+            }
             (0, _) => self.diagnostics.state("no retained messages received"),
             (_, _) if self.declined => self.diagnostics.state("nothing was cleared"),
             (_, _) if self.clear.dry_run => {

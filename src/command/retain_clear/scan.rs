@@ -64,6 +64,8 @@ pub(super) struct Scanned {
     pub(super) took: Duration,
     /// Filters the broker refused, with their reasons.
     pub(super) refused: Vec<(String, ReasonCode)>,
+    /// Messages that are there and not selected.
+    pub(super) unselected: u64,
     /// The broker sends what is retained before what is published later.
     pub(super) in_order: bool,
     /// Why it ended early.
@@ -87,6 +89,7 @@ impl Scanned {
             ended_by: ScanEndedBy::Error,
             took: Duration::ZERO,
             refused: Vec::new(),
+            unselected: 0,
             in_order: false,
             error: Some(error),
         }
@@ -144,6 +147,7 @@ pub(super) async fn scan(
         check_again: false,
         by_name: false,
         foreign: 0,
+        unselected: 0,
         refused: Vec::new(),
         ended_by: ScanEndedBy::Error,
         leaving: Vec::new(),
@@ -162,6 +166,7 @@ pub(super) async fn scan(
         error: result.err(),
         entries: scanner.found.into_values().collect(),
         refused: scanner.refused,
+        unselected: scanner.unselected,
     }
 }
 
@@ -213,6 +218,8 @@ struct Scanner<'a> {
     by_name: bool,
     /// Messages that no filter asked for.
     foreign: u64,
+    /// Messages that are not selected.
+    unselected: u64,
     refused: Vec<(String, ReasonCode)>,
     ended_by: ScanEndedBy,
     /// Topics asked for by name that came, whose subscriptions end behind the next SUBSCRIBE. Before it,
@@ -276,6 +283,7 @@ impl Scanner<'_> {
             return Ok(());
         };
         if !self.wants(topic, publish) {
+            self.unselected += count;
             return Ok(());
         }
         let known = self.found.get(topic);
@@ -379,7 +387,7 @@ impl Scanner<'_> {
             .collect();
         session.subscribe(out, &subscriptions, &PropertyBlock::default(), 0);
         if pass.purpose == PassPurpose::Check {
-            self.foreign = 0;
+            (self.foreign, self.unselected) = (0, 0);
         }
         pass.state = PassState::Subscribing;
         // A checking pass follows each that asks.
