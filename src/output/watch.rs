@@ -21,6 +21,8 @@ const MOST_LINE_BYTES: usize = 4096;
 const KEPT_BYTES: usize = 64 * 1024;
 /// Columns and rows where the terminal does not say.
 const USUAL_SIZE: (u16, u16) = (80, 24);
+/// Behind the heading.
+const CONNECTED_AGAIN: &str = " (connected again)";
 /// Moves the cursor to the top left and clears the screen (ECMA-48).
 const CLEAR: &[u8] = b"\x1b[H\x1b[2J";
 
@@ -95,9 +97,13 @@ impl Watch {
         written
     }
 
-    /// The next drawing is of everything: something else may have been written.
-    pub fn disturbed(&mut self) {
+    /// The next drawing is of everything: something else may have been written, that the connection was lost. It
+    /// shows that there is another.
+    pub fn connected_again(&mut self) {
         self.drawn_for = None;
+        if !self.heading.ends_with(CONNECTED_AGAIN) {
+            self.heading.push_str(CONNECTED_AGAIN);
+        }
     }
 
     /// Appends what brings the terminal up to date.
@@ -217,8 +223,11 @@ mod tests {
         take(&mut watch, "b", b"2");
         assert_eq!(drawn(&mut watch, (20, 5)), "\x1b[3;1H\x1b[2Kb 2\x1b[4;1H\x1b[2K");
         // What was written in between, and another size: everything.
-        watch.disturbed();
-        assert!(drawn(&mut watch, (20, 5)).starts_with("\x1b[H\x1b[2JBroker: h\x1b[2;1H\x1b[2Ka "));
+        for _ in 0..2 {
+            watch.connected_again();
+            let start = "\x1b[H\x1b[2JBroker: h (connecte…\x1b[2;1H\x1b[2Ka ";
+            assert!(drawn(&mut watch, (20, 5)).starts_with(start));
+        }
         assert!(
             drawn(&mut watch, (8, 5))
                 .ends_with("\x1b[2;1H\x1b[2Ka \\x1b[…\x1b[3;1H\x1b[2Kb 2\x1b[4;1H\x1b[2K")

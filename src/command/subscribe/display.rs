@@ -62,8 +62,9 @@ impl Shower {
             Self::Rate(rate) => rate.start(),
             Self::Stats(stats) => stats.start(),
             Self::Watch(watch, clock) => {
-                // What was said of the last one goes.
-                watch.disturbed();
+                if clock.is_some() {
+                    watch.connected_again();
+                }
                 clock.get_or_insert_with(|| interval(RESIZE_INTERVAL));
             }
         }
