@@ -109,7 +109,7 @@ pub(super) const FLAGS: &[Flag] = &[
         CONNECT,
         Id::ReceiveMaximum,
         "COUNT",
-        "Most QoS 1 and 2 messages the broker may send before they are acknowledged [default: 65535]",
+        "Most QoS 1 and 2 messages the broker may send before they are acknowledged [default: 65535, 1000 for respond]",
     ),
     flag(
         "--topic-alias-maximum",
