@@ -161,7 +161,7 @@ fn flood_of_qos_2() -> (u16, mpsc::Receiver<bool>) {
         while let Ok((mut client, _)) = listener.accept() {
             let sender = sender.clone();
             std::thread::spawn(move || {
-                let (mut received, mut buffer) = (Vec::new(), [0; 65_536]);
+                let (mut received, mut buffer) = (Vec::new(), [0; 4096]);
                 let (mut is_subscribed, mut last) = (false, 0);
                 while let Ok(count @ 1..) = client.read(&mut buffer) {
                     received.extend_from_slice(&buffer[..count]);
