@@ -116,6 +116,19 @@ fn a_relay_that_is_killed_loses_nothing(#[values("311", "5")] version: &str) {
     feed.publisher.finish().succeeds();
 }
 
+/// A program may read the output of a run when it has ended.
+#[rstest]
+fn run_that_ends_by_itself_does_not_wait_for_its_reader(#[values("311", "5")] version: &str) {
+    let broker = Broker::start();
+    let session = ["-V", version, "-c", "-i", "reader", "-q", "1", "-t", "n"];
+    let subscribe = || Mqtt::subscribe(broker.port()).args(session);
+    subscribe().args(["-E"]).run().succeeds();
+    Mqtt::publish(broker.port()).args(["-q", "1", "-l", "-t", "n"]).stdin("1\n2\n").run().succeeds();
+    subscribe().args(["-C", "1"]).leave_stdout_unread().run().succeeds();
+    // That one was acknowledged.
+    subscribe().args(["-C", "1"]).run().succeeds().prints("2\n");
+}
+
 /// What the reader of the pipe leaves in it is not acknowledged and comes again in the next run, also if the subscriber
 /// is ended in good order.
 #[rstest]

@@ -62,6 +62,15 @@ impl Config {
         (ends_by_itself && self.timeout.is_none()).then_some(self.client.connect_timeout)
     }
 
+    /// Whether the run ends without a signal.
+    pub(super) fn ends_by_itself(&self) -> bool {
+        self.ends_with_answers()
+            || self.count.is_some()
+            || self.timeout.is_some()
+            || self.idle.is_some()
+            || self.selection.kind == MessageKind::Retained
+    }
+
     /// Whether all is done once everything that was asked is answered.
     pub(super) fn ends_with_answers(&self) -> bool {
         self.exit_after_subscribing || self.filters.is_empty() && !self.stays

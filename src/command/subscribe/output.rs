@@ -19,8 +19,11 @@ pub(super) fn open(config: &Config) -> Result<Stdout, Error> {
         return Stdout::file(path, config.output_options);
     }
     // Where the broker keeps what is not acknowledged, messages wait there until the reader has them. In another
-    // session they would be lost all the same.
-    let waits = !config.client.clean_start && matches!(config.display, Display::Messages(_));
+    // session they would be lost all the same. A program that reads only when this one has ended must find a run that
+    // ends by itself ended.
+    let waits = !config.client.clean_start
+        && !config.ends_by_itself()
+        && matches!(config.display, Display::Messages(_));
     Ok(if waits { Stdout::new().waiting_for_reader() } else { Stdout::new() })
 }
 
