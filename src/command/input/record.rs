@@ -99,7 +99,12 @@ impl<'a> Record<'a> {
             serde_json::from_slice::<serde::de::IgnoredAny>(line).map_err(|error| broken(&error))?;
             return Err(NoRecord::new("not a JSON object"));
         }
-        let members: Members<'a> = serde_json::from_slice(line).map_err(|error| broken(&error))?;
+        // Text is looked at once for what is not UTF-8, and bytes at each member.
+        let members = match std::str::from_utf8(line) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(line),
+        };
+        let members: Members<'a> = members.map_err(|error| broken(&error))?;
         let name = members.topic.map(|topic| text("topic", topic)).transpose()?;
         if let Some(name) = &name {
             topic::check_name(name.as_bytes()).map_err(|why| format!("topic: {why}"))?;

@@ -152,8 +152,9 @@ pub(crate) struct RecordReader {
     has_times: Option<bool>,
     /// How often the input began again, and how many messages this time has brought.
     round: (u64, u64),
-    /// By the topic of the record.
-    known: HashMap<Box<str>, Known>,
+    /// The places of topics that came before, by that of the record.
+    places: HashMap<Box<str>, usize>,
+    known: Vec<Known>,
     /// Each kind that came, with its number.
     departures: Vec<Departure>,
     /// One that came for the first time and was not said.
@@ -230,7 +231,8 @@ impl RecordReader {
             is_first: true,
             has_times: None,
             round: (0, 0),
-            known: HashMap::new(),
+            places: HashMap::new(),
+            known: Vec::new(),
             departures: Vec::new(),
             unsaid: None,
             filling: None,
@@ -246,8 +248,13 @@ impl RecordReader {
     /// A new link may speak another version.
     pub(crate) fn speak(&mut self, protocol: Protocol) {
         if std::mem::replace(&mut self.protocol, protocol) != protocol {
-            self.known.clear();
+            self.forget_topics();
         }
+    }
+
+    fn forget_topics(&mut self) {
+        self.places.clear();
+        self.known.clear();
     }
 
     /// Whether to go on in this round: the last one has brought messages.
@@ -411,14 +418,19 @@ impl RecordReader {
         let qos = record.qos.unwrap_or(self.defaults.qos);
         let retain = self.retain(&record);
         let name = record.topic.as_deref().unwrap_or(&self.defaults.topic);
-        if !self.known.contains_key(name) {
+        let place = if let Some(place) = self.places.get(name) {
+            *place
+        } else {
             let topic = rewritten(self.rewrites(), name)?;
+            let name = name.into();
             if self.known.len() == MOST_TOPICS {
-                self.known.clear();
+                self.forget_topics();
             }
-            self.known.insert(name.into(), Known { topic, templates: [const { None }; 6] });
-        }
-        let Some(known) = self.known.get_mut(name) else { return Err(NoRecord::new("it has no topic")) };
+            self.places.insert(name, self.known.len());
+            self.known.push(Known { topic, templates: [const { None }; 6] });
+            self.known.len() - 1
+        };
+        let Some(known) = self.known.get_mut(place) else { return Err(NoRecord::new("it has no topic")) };
         let payload = match (record.payload, &self.form) {
             (Some(payload), _) => payload,
             (None, LineForm::Record(RecordOptions { payload: Some(payload), .. })) => {
