@@ -21,9 +21,9 @@ use crate::command::input::{
 };
 use crate::command::publish::{Config, FOREVER, Filling, SpoolOptions};
 use crate::error::Error;
-use crate::protocol::QoS;
 use crate::protocol::property::{PropertyBlock, PropertyId};
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, TopicAlias};
+use crate::protocol::{QoS, topic};
 
 /// Publish messages to a topic
 ///
@@ -425,7 +425,7 @@ impl TryFrom<PublishArgs> for Config {
         let source = source(given, args.spool.is_some())?;
         args.lines.check(&source)?;
         let mut topics = match source {
-            Source::Records(_) => named_topic(&topics, &args.connection)?.into_iter().collect(),
+            Source::Records(_) => topic_of_records(&topics, &args.connection)?.into_iter().collect(),
             Source::TopicLines(_) if !topics.is_empty() => {
                 return Err(Error::usage("-t and --topic-from-line both give the topic"));
             }
@@ -516,6 +516,15 @@ fn named_topic(given: &[OsString], connection: &ConnectionArgs) -> Result<Option
         (None, None) => return Ok(None),
     };
     text::topic_name("topic", &topic).map(Some)
+}
+
+/// The topic of records that have none.
+fn topic_of_records(given: &[OsString], connection: &ConnectionArgs) -> Result<Option<String>, Error> {
+    let has_wildcard = |topic: &OsString| topic.to_str().is_some_and(topic::has_wildcard);
+    named_topic(given, connection).map_err(|error| match given.iter().find(|topic| has_wildcard(topic)) {
+        Some(_) => error.with_hint("--topic-filter selects records; -t is the topic of those that have none"),
+        None => error,
+    })
 }
 
 /// The topic alias, from the option or the property.

@@ -269,3 +269,9 @@ fn recordings() {
         ),
     ]);
 }
+
+#[test]
+fn filter_of_records_is_no_topic() {
+    let error = run(&words(&["pub", "--json", "-t", "a/#"]), &[]).err().unwrap();
+    assert_eq!(error.hint(), Some("--topic-filter selects records; -t is the topic of those that have none"));
+}

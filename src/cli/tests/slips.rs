@@ -234,7 +234,7 @@ fn values_that_are_names_of_options_are_pointed_at() {
 #[test]
 fn what_an_option_needs_is_named() {
     assert_eq!(answer(&["pub", "a", "b", "--interval", "5"]).0, "--interval needs --repeat <COUNT|forever>");
-    assert_eq!(answer(&["pub", "--json", "--speed=5"]).0, "--speed needs --timing <recorded>");
+    assert_eq!(answer(&["sub", "a", "--output", "f", "--keep=5"]).0, "--keep needs --rotate <SIZE|DURATION>");
     let (message, hint) = answer(&["completions"]);
     assert_eq!(message, "<SHELL> is missing");
     assert!(hint.starts_with("for example: mqtt completions "), "{hint}");
