@@ -401,7 +401,8 @@ impl Publisher<'_> {
             (None, None) => return Poll::Pending,
         };
         let copies = self.config.copies();
-        let may_have_begun = copies > 1 || self.replay.is_some();
+        let is_timed = self.replay.is_some();
+        let may_have_begun = copies > 1 || is_timed;
         while session.can_publish(qos) {
             if out.len() >= OUTPUT_BYTES {
                 self.ask_how_far(session, out);
@@ -424,7 +425,7 @@ impl Publisher<'_> {
                     NextInput::End => return Poll::Pending,
                 },
             };
-            if topic == 0 && self.poll_due(cx, &input).is_pending() {
+            if is_timed && topic == 0 && self.poll_due(cx, &input).is_pending() {
                 self.begun = Some((input, topic));
                 return Poll::Pending;
             }
@@ -452,10 +453,11 @@ impl Publisher<'_> {
     /// The next input, once its time has come.
     fn poll_input(&mut self, cx: &mut Context<'_>, session: &Session) -> Poll<Result<NextInput, Error>> {
         ready!(self.poll_timing(cx, session));
+        let input = self.work.poll_next(cx);
         if self.reader.is_none() && self.filler.is_none() {
-            return self.work.poll_next(cx);
+            return input;
         }
-        let input = ready!(self.work.poll_next(cx))?;
+        let input = ready!(input)?;
         if let (PublishWork::Lines(lines), Some(reader)) = (&mut self.work, &mut self.reader)
             && !matches!(input, NextInput::End)
             && !reader.goes_on(lines.rounds())

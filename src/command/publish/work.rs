@@ -38,6 +38,7 @@ impl PublishWork {
     }
 
     /// The next input.
+    #[inline]
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<NextInput, Error>> {
         Poll::Ready(Ok(match self {
             Self::Lines(lines) => return lines.poll_next(cx),

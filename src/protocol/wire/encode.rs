@@ -307,7 +307,9 @@ impl PublishTemplate {
             put_length(out, remaining);
             out.put_slice(&self.head[TOPIC_AT..]);
         }
-        out[start] |= u8::from(dup) << 3;
+        if dup {
+            out[start] |= 0x08;
+        }
         if self.qos != QoS::AtMostOnce {
             let behind = out.len() - self.properties().len();
             out[behind - 2..behind].copy_from_slice(&packet_identifier.to_be_bytes());
