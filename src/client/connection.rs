@@ -124,7 +124,7 @@ pub(super) struct Connection {
     interrupted: ReasonCode,
     /// The beginning of a packet whose rest is still to come.
     partial: Vec<u8>,
-    /// `partial` holds what came with CONNACK and was not looked at.
+    /// `partial` holds what came with CONNACK, or before a pause, and was not looked at.
     has_leftover: bool,
     unwritten: Unwritten,
     keep_alive: KeepAlive,

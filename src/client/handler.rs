@@ -125,6 +125,13 @@ pub trait Handler {
         false
     }
 
+    /// Whether packets that were received after this one wait until the next wake-up, because work on what came
+    /// before has taken long: signals and time limits are looked at before. [`Handler::is_full`] holds as well then.
+    #[inline]
+    fn pauses(&self) -> bool {
+        false
+    }
+
     /// Deals with the successes of several QoS 1 publishes at once, by their tokens.
     ///
     /// # Errors

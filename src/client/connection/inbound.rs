@@ -183,6 +183,10 @@ impl Connection {
             if let Err(ended) = self.handle(wake_up, &rest[..length]) {
                 return (used, Err(ended));
             }
+            if wake_up.handler.pauses() && self.is_reading() {
+                self.has_leftover = used < received.len();
+                return (used, Ok(()));
+            }
         }
     }
 
