@@ -115,6 +115,18 @@ pub enum Error {
         /// The identifiers of the options that break a rule together; empty where only the message tells.
         about: Vec<String>,
     },
+    /// A program in an option is invalid.
+    #[error("{message}")]
+    Program {
+        /// What is wrong, in one line.
+        message: String,
+        /// The line of the program that is wrong.
+        line: String,
+        /// Where in this line, in characters from 1.
+        column: usize,
+        /// What to do instead.
+        hint: Option<String>,
+    },
     /// A layer between here and the broker failed.
     #[error("{}{cause}", .layer.prefix())]
     Link {
@@ -268,6 +280,7 @@ impl Error {
     pub fn with_hint(mut self, text: impl Into<String>) -> Self {
         match &mut self {
             Self::Usage { hint, .. }
+            | Self::Program { hint, .. }
             | Self::Link { hint, .. }
             | Self::Refused { hint, .. }
             | Self::TimedOut { hint, .. }
@@ -284,6 +297,7 @@ impl Error {
     #[must_use]
     pub fn with_place(mut self, place: &str) -> Self {
         if let Self::Usage { message: text, .. }
+        | Self::Program { message: text, .. }
         | Self::Link { cause: text, .. }
         | Self::TimedOut { when: text, .. }
         | Self::File { what: text, .. }
@@ -337,11 +351,21 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Usage { hint, .. }
+            | Self::Program { hint, .. }
             | Self::Link { hint, .. }
             | Self::Refused { hint, .. }
             | Self::TimedOut { hint, .. }
             | Self::File { hint, .. } => hint.as_deref(),
             Self::Elsewhere { refusal, .. } => refusal.hint(),
+            _ => None,
+        }
+    }
+
+    /// The line of a program that is wrong, and where in it, in characters from 1.
+    #[must_use]
+    pub fn place(&self) -> Option<(&str, usize)> {
+        match self {
+            Self::Program { line, column, .. } => Some((line, *column)),
             _ => None,
         }
     }
@@ -367,7 +391,7 @@ impl Error {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Usage { .. } => Exit::Usage,
+            Self::Usage { .. } | Self::Program { .. } => Exit::Usage,
             Self::Link { .. } | Self::Protocol(_) | Self::File { .. } | Self::Input(_) => Exit::Failure,
             // A number the standard does not define could be anything in a shell, a signal for example.
             Self::Refused { reason, .. } if reason.name().is_none() => Exit::Failure,

@@ -86,6 +86,7 @@ impl Mosquitto {
     fn exit(self, error: &Error) -> Exit {
         Exit::Foreign(match error {
             Error::Usage { .. }
+            | Error::Program { .. }
             | Error::File { .. }
             | Error::Input(_)
             | Error::Refused { denial: Denial::Message, .. } => return Exit::Failure,

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use colored::{ColoredString, Colorize as _};
 use indicatif::ProgressBar;
+use unicode_width::UnicodeWidthStr;
 
 use super::events;
 use super::packet_log;
@@ -95,6 +96,18 @@ impl Diagnostics {
         Self { manner, ..self }
     }
 
+    /// The same lines for a thread that outlives the borrow of these.
+    #[must_use]
+    pub fn for_thread(&self) -> Self {
+        let terminal = self.terminal.clone();
+        Self {
+            color: self.color,
+            has_times: self.has_times,
+            manner: self.manner,
+            ..Self::with(self.verbosity, terminal, std::io::stderr())
+        }
+    }
+
     /// A text that is written as it is.
     pub fn raw(&self, text: &str) {
         if !text.is_empty() {
@@ -137,7 +150,8 @@ impl Diagnostics {
         if let Manner::Mosquitto(mosquitto) = self.manner {
             return self.foreign(mosquitto.text(error).as_deref());
         }
-        let quiet = self.verbosity == Verbosity::Quiet && !matches!(error, Error::Usage { .. });
+        let quiet = self.verbosity == Verbosity::Quiet
+            && !matches!(error, Error::Usage { .. } | Error::Program { .. });
         if quiet || matches!(error, Error::OutputClosed | Error::Signal(_)) {
             return;
         }
@@ -145,7 +159,8 @@ impl Diagnostics {
             return self.line(&events::error(None, error, self.hint(error).as_deref()));
         }
         let name = self.terminal().stderr.paint("mqtt:", bold_red);
-        self.line(&format!("{name} {}\n{}", sentence(error), self.hint_line(error)));
+        let place = error.place().map_or_else(String::new, |(line, column)| marked(line, column));
+        self.line(&format!("{name} {}\n{place}{}", sentence(error), self.hint_line(error)));
     }
 
     /// Why one part of the work failed, named by `place`, while the run goes on.
@@ -406,6 +421,18 @@ impl HeldLines {
 /// What is said in one line: safe to show, and not longer than a person reads.
 fn sentence(text: impl Display) -> String {
     printable(&*cut_line(&text.to_string()))
+}
+
+/// The line of a program with a mark below its wrong place. Of a long line the part around the place is shown.
+fn marked(line: &str, column: usize) -> String {
+    const BEFORE: usize = 60;
+    const ALL: usize = 100;
+    let skipped = column.saturating_sub(BEFORE);
+    let shown: String =
+        line.chars().skip(skipped).take(ALL).map(|c| if c == '\t' { ' ' } else { c }).collect();
+    let before: String = shown.chars().take(column.saturating_sub(1 + skipped)).collect();
+    let width = UnicodeWidthStr::width(printable(&before).as_str());
+    format!("    {}\n    {}^\n", printable(&shown), " ".repeat(width))
 }
 
 fn bold_red(text: ColoredString) -> ColoredString {
