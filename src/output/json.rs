@@ -135,6 +135,26 @@ pub(super) fn put_record(
     form: PayloadForm,
     style: RecordStyle,
 ) -> bool {
+    put_head(out, opening, publish);
+    out.push(b',');
+    let as_json = form == PayloadForm::Json && is_json(publish.payload);
+    if publish.payload.is_empty() && style == RecordStyle::Mosquitto {
+        out.extend_from_slice(b"\"payload\":null");
+    } else if as_json {
+        out.extend_from_slice(b"\"payload\":");
+        match style {
+            RecordStyle::Own => put_json(out, publish.payload),
+            RecordStyle::Mosquitto => put_compact(out, publish.payload),
+        }
+    } else {
+        put_binary(out, "payload", publish.payload);
+    }
+    out.push(b'}');
+    as_json || form == PayloadForm::Text || publish.payload.is_empty()
+}
+
+/// Appends the record up to the payload, without the comma before it.
+pub(super) fn put_head(out: &mut Vec<u8>, opening: &[u8], publish: &Publish<'_>) {
     out.extend_from_slice(opening);
     match std::str::from_utf8(publish.topic) {
         Ok(topic) => put_escaped(out, topic),
@@ -157,21 +177,6 @@ pub(super) fn put_record(
         out.extend_from_slice(b",\"properties\":");
         put_properties_object(out, publish.properties, Cow::Borrowed);
     }
-    out.push(b',');
-    let as_json = form == PayloadForm::Json && is_json(publish.payload);
-    if publish.payload.is_empty() && style == RecordStyle::Mosquitto {
-        out.extend_from_slice(b"\"payload\":null");
-    } else if as_json {
-        out.extend_from_slice(b"\"payload\":");
-        match style {
-            RecordStyle::Own => put_json(out, publish.payload),
-            RecordStyle::Mosquitto => put_compact(out, publish.payload),
-        }
-    } else {
-        put_binary(out, "payload", publish.payload);
-    }
-    out.push(b'}');
-    as_json || form == PayloadForm::Text || publish.payload.is_empty()
 }
 
 /// Colours topic, QoS and retain in the record that begins at `start`. Its keys are the first of the record, in

@@ -6,7 +6,7 @@
 use std::time::SystemTime;
 
 use super::format::MessageFormat;
-use super::json::PayloadForm;
+use super::json::{self, PayloadForm};
 use super::record::{Misfit, RecordWriter};
 use super::record_style::RecordStyle;
 use super::template::render;
@@ -70,6 +70,48 @@ impl MessageWriter {
         }
         Ok(())
     }
+
+    /// Whether results that are strings are to be shown as the text they are.
+    #[must_use]
+    pub fn shows_raw_results(&self) -> bool {
+        !matches!(self.format, MessageFormat::Json { .. })
+    }
+
+    /// Appends one result that was computed from a message, in place of the message: JSON, or text.
+    pub fn write_result(&self, out: &mut Vec<u8>, topic: &[u8], result: &[u8], is_json: bool) {
+        let RecordWriter { terminal, palette, .. } = self.records;
+        let (is_verbose, newline, is_indented) = match self.format {
+            MessageFormat::Text { verbose, newline } => (verbose, newline, false),
+            MessageFormat::Json { pretty } => (false, true, pretty),
+            MessageFormat::Template(_) => (false, true, false),
+        };
+        if is_verbose {
+            put_topic(out, topic, terminal, palette);
+        }
+        if !is_json {
+            put_bytes(out, result, LineFeed::Pass, terminal);
+        } else if !terminal && !is_indented {
+            out.extend_from_slice(result);
+        } else {
+            let mut safe = Vec::with_capacity(result.len());
+            json::put_safe(&mut safe, result);
+            if is_indented {
+                json::put_indented(out, &safe, RecordStyle::Own);
+            } else {
+                out.extend_from_slice(&safe);
+            }
+        }
+        if newline {
+            out.push(b'\n');
+        }
+    }
+}
+
+fn put_topic(out: &mut Vec<u8>, topic: &[u8], terminal: bool, palette: &Palette) {
+    out.extend_from_slice(palette.topic.begin);
+    put_bytes(out, topic, LineFeed::Show, terminal);
+    out.extend_from_slice(palette.topic.end);
+    out.push(b' ');
 }
 
 /// As `mosquitto_sub` does: an empty payload is nothing to see; with `-v` it is `(null)`.
@@ -84,10 +126,7 @@ fn put_text(
         return;
     }
     if verbose {
-        out.extend_from_slice(palette.topic.begin);
-        put_bytes(out, publish.topic, LineFeed::Show, terminal);
-        out.extend_from_slice(palette.topic.end);
-        out.push(b' ');
+        put_topic(out, publish.topic, terminal, palette);
     }
     if publish.payload.is_empty() {
         out.extend_from_slice(b"(null)");

@@ -28,6 +28,29 @@ pub enum Misfit {
     Json,
 }
 
+/// Writes records without their payload, as JSON: for those who give the payload a form of their own.
+#[derive(Debug)]
+pub struct RecordHead {
+    opening: RecordOpening,
+    buffer: Vec<u8>,
+}
+
+impl Default for RecordHead {
+    fn default() -> Self {
+        Self { opening: RecordOpening::new(RecordStyle::Own), buffer: Vec::new() }
+    }
+}
+
+impl RecordHead {
+    /// The record of a message.
+    pub fn of(&mut self, publish: &Publish<'_>, received: SystemTime) -> &[u8] {
+        self.buffer.clear();
+        json::put_head(&mut self.buffer, self.opening.at(received), publish);
+        self.buffer.push(b'}');
+        &self.buffer
+    }
+}
+
 /// Writes messages as JSON records.
 #[derive(Debug)]
 pub(super) struct RecordWriter {
