@@ -1,4 +1,4 @@
-//! Process groups of commands that the program runs: what a command has started ends with it.
+//! The end of processes: of commands that the program runs, with what they have started, and of itself.
 
 use std::ffi::OsStr;
 use std::io;
@@ -52,4 +52,21 @@ pub fn end_group(child: &mut Child, group: Pid) {
         let _ = kill_process_group(group, Signal::KILL);
     }
     let _ = child.wait();
+}
+
+/// Does work on a thread with a stack of this size, and waits for it.
+///
+/// # Errors
+/// The system's, if it refuses the thread.
+pub fn on_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("mqtt".into()).stack_size(bytes);
+        let running = thread.spawn_scoped(scope, work)?;
+        Ok(running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
+/// Ends this process at once, from any thread.
+pub fn end(code: u8) -> ! {
+    signal_hook::low_level::exit(code.into())
 }

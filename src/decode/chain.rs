@@ -1,0 +1,245 @@
+//! Formats that are applied one after the other.
+
+use super::plain::{FORMATS, PlainFormat};
+
+/// Formats in the order in which they are decoded, at least one.
+#[derive(Debug, Clone)]
+pub struct FormatChain {
+    steps: Vec<&'static PlainFormat>,
+}
+
+/// A name that no format has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownFormat {
+    /// It is none.
+    #[error("unknown format '{0}'; there are {names}", names = FormatChain::names().join(", "))]
+    Name(String),
+    /// Its values are the end of what can be decoded.
+    #[error("'{0}' gives a value: no other format can follow it")]
+    AfterValue(&'static str),
+}
+
+impl FormatChain {
+    /// The names of all formats.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        FORMATS.iter().map(|format| format.name).collect()
+    }
+
+    /// Reads `gzip+cbor`.
+    ///
+    /// # Errors
+    /// A name is unknown, or something follows a format of values.
+    pub fn parse(text: &str) -> Result<Self, UnknownFormat> {
+        let format = |name: &str| {
+            let found = FORMATS.iter().find(|format| format.name == name);
+            found.ok_or_else(|| UnknownFormat::Name(name.to_owned()))
+        };
+        let steps = text.split('+').map(format).collect::<Result<Vec<_>, _>>()?;
+        let before = steps.split_last().map_or(&[][..], |(_, before)| before);
+        match before.iter().find(|format| format.is_value) {
+            Some(format) => Err(UnknownFormat::AfterValue(format.name)),
+            None => Ok(Self { steps }),
+        }
+    }
+
+    /// Whether what comes out is JSON.
+    #[must_use]
+    pub fn gives_value(&self) -> bool {
+        self.steps.last().is_some_and(|format| format.is_value)
+    }
+
+    /// Decodes a payload.
+    ///
+    /// # Errors
+    /// Why it is not of the format, whose name stands before.
+    pub fn decode(&self, payload: &[u8]) -> Result<Vec<u8>, String> {
+        let mut decoded = None::<Vec<u8>>;
+        for format in &self.steps {
+            let result = (format.decode)(decoded.as_deref().unwrap_or(payload));
+            decoded = Some(result.map_err(|why| format!("{}: {why}", format.name))?);
+        }
+        Ok(decoded.unwrap_or_default())
+    }
+
+    /// Encodes a payload: the way back.
+    ///
+    /// # Errors
+    /// Why it cannot be of the format, whose name stands before.
+    pub fn encode(&self, payload: &[u8]) -> Result<Vec<u8>, String> {
+        let mut encoded = None::<Vec<u8>>;
+        for format in self.steps.iter().rev() {
+            let result = (format.encode)(encoded.as_deref().unwrap_or(payload));
+            encoded = Some(result.map_err(|why| format!("{}: {why}", format.name))?);
+        }
+        Ok(encoded.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::{MOST_DECODED_BYTES, MOST_NESTING};
+    use proptest::prelude::*;
+
+    fn chain(text: &str) -> FormatChain {
+        FormatChain::parse(text).unwrap()
+    }
+
+    #[test]
+    fn names_are_checked() {
+        let refused = |text: &str| FormatChain::parse(text).unwrap_err().to_string();
+        assert!(refused("yaml").starts_with("unknown format 'yaml'; there are "), "{}", refused("yaml"));
+        assert!(refused("").starts_with("unknown format ''"));
+        assert!(refused("hex+").starts_with("unknown format ''"));
+        assert!(refused("Gzip").starts_with("unknown format 'Gzip'"));
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_come_back(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            for format in FORMATS.iter().filter(|format| !format.is_value) {
+                let encoded = (format.encode)(&bytes).unwrap();
+                prop_assert_eq!((format.decode)(&encoded).unwrap(), bytes.clone(), "{}", format.name);
+            }
+            let both = chain("base64+hex");
+            prop_assert_eq!(both.decode(&both.encode(&bytes).unwrap()).unwrap(), bytes);
+        }
+
+        /// Whatever comes is decoded or refused.
+        #[test]
+        fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            for format in FORMATS {
+                if let Ok(decoded) = (format.decode)(&bytes)
+                    && format.is_value
+                {
+                    let value = serde_json::from_slice::<serde_json::Value>(&decoded);
+                    prop_assert!(value.is_ok(), "{}: {value:?}", format.name);
+                }
+            }
+        }
+    }
+
+    #[cfg(feature = "decoders")]
+    mod decoders {
+        use super::*;
+
+        fn decoded(format: &str, hex: &str) -> String {
+            let bytes = crate::notation::hex::decode(hex.replace(' ', "").as_bytes()).unwrap();
+            match chain(format).decode(&bytes) {
+                Ok(decoded) => String::from_utf8(decoded).unwrap(),
+                Err(why) => format!("error: {why}"),
+            }
+        }
+
+        /// From appendix A of RFC 8949.
+        #[test]
+        fn cbor() {
+            for (hex, json) in [
+                ("00", "0"),
+                ("18 64", "100"),
+                ("1b ffffffffffffffff", "18446744073709551615"),
+                ("3b 7fffffffffffffff", "-9223372036854775808"),
+                ("3b ffffffffffffffff", "\"-18446744073709551616\""),
+                ("f9 3e00", "1.5"),
+                ("fb 3ff199999999999a", "1.1"),
+                ("f9 7c00", "null"),
+                ("f9 7e00", "null"),
+                ("f4", "false"),
+                ("f6", "null"),
+                ("c1 1a 514b67b0", "1363896240"),
+                ("44 01020304", "\"AQIDBA==\""),
+                ("64 49455446", "\"IETF\""),
+                ("83 01 02 03", "[1,2,3]"),
+                ("a2 01 02 03 04", "{\"1\":2,\"3\":4}"),
+                ("bf 61 61 01 61 62 9f 02 03 ff ff", "{\"a\":1,\"b\":[2,3]}"),
+            ] {
+                assert_eq!(decoded("cbor", hex), json, "{hex}");
+            }
+            for hex in ["", "18", "ff", "83 01 02", "00 00", "1c", "62 61"] {
+                assert!(decoded("cbor", hex).starts_with("error: cbor: "), "{hex}: {}", decoded("cbor", hex));
+            }
+        }
+
+        #[test]
+        fn message_pack() {
+            for (hex, json) in [
+                ("93 01 ff c0", "[1,-1,null]"),
+                ("82 a1 61 cb 3ff8000000000000 a1 62 c3", "{\"a\":1.5,\"b\":true}"),
+                ("cf ffffffffffffffff", "18446744073709551615"),
+                ("c4 02 0102", "\"AQI=\""),
+                ("d6 ff 00000001", "\"AAAAAQ==\""),
+                ("81 01 02", "{\"1\":2}"),
+                ("a1 ff", "\"/w==\""),
+            ] {
+                assert_eq!(decoded("msgpack", hex), json, "{hex}");
+            }
+            for hex in ["", "93 01", "c1 00", "01 02", "dd ffffffff", "c6 ffffffff"] {
+                assert!(decoded("msgpack", hex).starts_with("error: msgpack: "), "{hex}");
+            }
+        }
+
+        #[test]
+        fn json_comes_back() {
+            let json = r#"{"a":[1,-2,1.5,null,true,"x","é"],"b":{"c":18446744073709551615}}"#;
+            for format in ["cbor", "msgpack", "gzip+cbor", "base64+zstd+msgpack", "hex+zlib+cbor"] {
+                let encoded = chain(format).encode(json.as_bytes()).unwrap();
+                assert_eq!(
+                    String::from_utf8(chain(format).decode(&encoded).unwrap()).unwrap(),
+                    json,
+                    "{format}"
+                );
+            }
+            assert!(chain("gzip+cbor").encode(b"no").unwrap_err().starts_with("cbor: not JSON"));
+            assert_eq!(
+                FormatChain::parse("cbor+gzip").unwrap_err().to_string(),
+                "'cbor' gives a value: no other format can follow it"
+            );
+        }
+
+        /// Two members of one file are one payload.
+        #[test]
+        fn compressed_parts_are_joined() {
+            let part = |text: &[u8]| chain("gzip").encode(text).unwrap();
+            assert_eq!(chain("gzip").decode(&[part(b"ab"), part(b"cd")].concat()).unwrap(), b"abcd");
+        }
+
+        #[test]
+        fn bombs_are_refused() {
+            let zeros = vec![0; MOST_DECODED_BYTES + 1];
+            for format in ["gzip", "zlib", "zstd"] {
+                let bomb = chain(format).encode(&zeros).unwrap();
+                assert!(bomb.len() < 100_000, "{format}");
+                let why = chain(format).decode(&bomb).unwrap_err();
+                assert_eq!(why, format!("{format}: it decodes to more than 64 MiB"));
+                assert_eq!(
+                    chain(format).decode(&chain(format).encode(&zeros[1..]).unwrap()).unwrap().len(),
+                    MOST_DECODED_BYTES
+                );
+            }
+            for (format, level) in [("cbor", "81"), ("cbor", "c1"), ("msgpack", "91")] {
+                let nested = format!("{}00", level.repeat(1_000_000));
+                assert_eq!(
+                    decoded(format, &nested),
+                    format!("error: {format}: nested deeper than {MOST_NESTING} levels"),
+                    "{level}"
+                );
+            }
+            // Lengths that are claimed and not there.
+            for hex in ["9b 7fffffffffffffff", "5b 7fffffffffffffff", "bb 00ffffffffffffff"] {
+                assert!(decoded("cbor", hex).starts_with("error: cbor: "), "{hex}");
+            }
+        }
+
+        #[test]
+        fn what_is_cut_is_refused() {
+            for format in ["gzip", "zlib", "zstd"] {
+                let whole = chain(format).encode(b"some text").unwrap();
+                for length in 0..whole.len() {
+                    assert!(chain(format).decode(&whole[..length]).is_err(), "{format} {length}");
+                }
+                assert!(chain(format).decode(b"some text").is_err());
+            }
+        }
+    }
+}

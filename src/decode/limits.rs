@@ -1,0 +1,18 @@
+//! The limits of what a payload decodes to.
+
+/// What a payload is in another format, or what is wrong with it.
+pub(super) type Converted = Result<Vec<u8>, String>;
+
+/// How many bytes a payload may have after each step of decoding.
+pub const MOST_DECODED_BYTES: usize = 64 * 1024 * 1024;
+/// How deep values may be nested.
+pub const MOST_NESTING: usize = 100;
+
+/// Refuses what is too long.
+pub(super) fn within_limit(bytes: Vec<u8>) -> Converted {
+    if bytes.len() > MOST_DECODED_BYTES {
+        Err(format!("it decodes to more than {} MiB", MOST_DECODED_BYTES >> 20))
+    } else {
+        Ok(bytes)
+    }
+}

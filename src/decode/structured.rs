@@ -1,0 +1,153 @@
+//! Formats of structured values: CBOR (RFC 8949) and `MessagePack`, from and to JSON.
+//!
+//! What JSON cannot hold: byte strings become base64, NaN and the infinities null, keys that are not text their JSON as
+//! text, and the tags of CBOR and the types of `MessagePack`'s extensions are dropped. Back from JSON, a text stays a
+//! text.
+
+use std::io::Cursor;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Number, Value};
+
+use super::limits::{Converted, MOST_NESTING, within_limit};
+
+pub(super) fn decode_cbor(bytes: &[u8]) -> Converted {
+    use ciborium::de::Error;
+    let mut rest = bytes;
+    let value: ciborium::Value = ciborium::de::from_reader_with_recursion_limit(&mut rest, MOST_NESTING)
+        .map_err(|error| match error {
+            Error::Io(_) => "it ends inside a value".to_owned(),
+            Error::Syntax(at) => format!("invalid CBOR at byte {at}"),
+            Error::Semantic(_, why) => why,
+            Error::RecursionLimitExceeded => too_deep(),
+        })?;
+    is_all(rest)?;
+    written(&cbor_as_json(value))
+}
+
+pub(super) fn encode_cbor(bytes: &[u8]) -> Converted {
+    let mut encoded = Vec::new();
+    ciborium::into_writer(&parsed(bytes)?, &mut encoded).map_err(|error| error.to_string())?;
+    Ok(encoded)
+}
+
+pub(super) fn decode_message_pack(bytes: &[u8]) -> Converted {
+    use rmpv::decode::Error;
+    let mut cursor = Cursor::new(bytes);
+    let value =
+        rmpv::decode::read_value_with_max_depth(&mut cursor, MOST_NESTING).map_err(|error| match error {
+            Error::InvalidMarkerRead(_) | Error::InvalidDataRead(_) => "it ends inside a value".to_owned(),
+            Error::DepthLimitExceeded => too_deep(),
+        })?;
+    let used = usize::try_from(cursor.position()).unwrap_or(usize::MAX);
+    is_all(bytes.get(used..).unwrap_or_default())?;
+    written(&message_pack_as_json(value))
+}
+
+pub(super) fn encode_message_pack(bytes: &[u8]) -> Converted {
+    let mut encoded = Vec::new();
+    rmpv::encode::write_value(&mut encoded, &json_as_message_pack(parsed(bytes)?))
+        .map_err(|error| error.to_string())?;
+    Ok(encoded)
+}
+
+fn too_deep() -> String {
+    format!("nested deeper than {MOST_NESTING} levels")
+}
+
+fn is_all(rest: &[u8]) -> Result<(), String> {
+    if rest.is_empty() { Ok(()) } else { Err(format!("{} bytes follow the value", rest.len())) }
+}
+
+fn written(value: &Value) -> Converted {
+    within_limit(serde_json::to_vec(value).map_err(|error| error.to_string())?)
+}
+
+fn parsed(bytes: &[u8]) -> Result<Value, String> {
+    serde_json::from_slice(bytes).map_err(|error| format!("not JSON: {error}"))
+}
+
+fn float(number: f64) -> Value {
+    Number::from_f64(number).map_or(Value::Null, Value::Number)
+}
+
+fn binary(bytes: &[u8]) -> Value {
+    Value::String(STANDARD.encode(bytes))
+}
+
+fn key(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+fn cbor_as_json(value: ciborium::Value) -> Value {
+    match value {
+        ciborium::Value::Integer(number) => {
+            let number = i128::from(number);
+            let exact =
+                i64::try_from(number).map(Number::from).or_else(|_| u64::try_from(number).map(Number::from));
+            // Below -2^63 there is no whole number of JSON that others read.
+            exact.map_or_else(|_| Value::String(number.to_string()), Value::Number)
+        }
+        ciborium::Value::Bytes(bytes) => binary(&bytes),
+        ciborium::Value::Float(number) => float(number),
+        ciborium::Value::Text(text) => Value::String(text),
+        ciborium::Value::Bool(is_true) => Value::Bool(is_true),
+        ciborium::Value::Tag(_, value) => cbor_as_json(*value),
+        ciborium::Value::Array(values) => values.into_iter().map(cbor_as_json).collect(),
+        ciborium::Value::Map(members) => {
+            let members =
+                members.into_iter().map(|(name, value)| (key(cbor_as_json(name)), cbor_as_json(value)));
+            Value::Object(members.collect::<Map<_, _>>())
+        }
+        _ => Value::Null,
+    }
+}
+
+fn message_pack_as_json(value: rmpv::Value) -> Value {
+    match value {
+        rmpv::Value::Nil => Value::Null,
+        rmpv::Value::Boolean(is_true) => Value::Bool(is_true),
+        rmpv::Value::Integer(number) => {
+            let exact = number.as_i64().map(Number::from).or_else(|| number.as_u64().map(Number::from));
+            exact.map_or(Value::Null, Value::Number)
+        }
+        rmpv::Value::F32(number) => float(number.into()),
+        rmpv::Value::F64(number) => float(number),
+        rmpv::Value::String(text) => match text.as_str() {
+            Some(text) => Value::String(text.to_owned()),
+            None => binary(text.as_bytes()),
+        },
+        rmpv::Value::Binary(bytes) | rmpv::Value::Ext(_, bytes) => binary(&bytes),
+        rmpv::Value::Array(values) => values.into_iter().map(message_pack_as_json).collect(),
+        rmpv::Value::Map(members) => {
+            let members = members
+                .into_iter()
+                .map(|(name, value)| (key(message_pack_as_json(name)), message_pack_as_json(value)));
+            Value::Object(members.collect::<Map<_, _>>())
+        }
+    }
+}
+
+fn json_as_message_pack(value: Value) -> rmpv::Value {
+    match value {
+        Value::Null => rmpv::Value::Nil,
+        Value::Bool(is_true) => rmpv::Value::Boolean(is_true),
+        Value::Number(number) => number
+            .as_i64()
+            .map(rmpv::Value::from)
+            .or_else(|| number.as_u64().map(rmpv::Value::from))
+            .unwrap_or_else(|| rmpv::Value::F64(number.as_f64().unwrap_or(f64::NAN))),
+        Value::String(text) => rmpv::Value::from(text),
+        Value::Array(values) => rmpv::Value::Array(values.into_iter().map(json_as_message_pack).collect()),
+        Value::Object(members) => rmpv::Value::Map(
+            members
+                .into_iter()
+                .map(|(name, value)| (rmpv::Value::from(name), json_as_message_pack(value)))
+                .collect(),
+        ),
+    }
+}

@@ -1,0 +1,174 @@
+//! From the text of a program to what can be run, or to the place of its first error.
+
+use jaq_core::data::JustLut;
+use jaq_core::load::parse::Def;
+use jaq_core::load::{self, Arena, File, Loader, lex, parse};
+use jaq_core::{Compiler, compile};
+use jaq_json::Val;
+
+use super::guard::STACK_BYTES;
+use crate::process;
+
+/// Names of jq that do not exist here. They read the environment or further inputs, write to standard error,
+/// or end the program.
+const ABSENT: [&str; 14] = [
+    "env",
+    "$ENV",
+    "input",
+    "inputs",
+    "input_filename",
+    "input_line_number",
+    "debug",
+    "stderr",
+    "debug_empty",
+    "stderr_empty",
+    "halt",
+    "halt_error",
+    "get_search_list",
+    "modulemeta",
+];
+
+/// What `jaq` leaves to other crates.
+const OWN_DEFINITIONS: &str = r#"
+def @csv: [.[] | if type == "string" then "\"" + (. / "\"" | join("\"\"")) + "\""
+  elif . == null then "" elif isboolean or isnumber then tostring
+  else error("\(type) is not valid in a csv row") end] | join(",");
+def @tsv: [.[] | if type == "string" then (. / "\\" | join("\\\\")) / "\t" | join("\\t") | . / "\n" | join("\\n")
+  | . / "\r" | join("\\r")
+  elif . == null then "" elif isboolean or isnumber then tostring
+  else error("\(type) is not valid in a tsv row") end] | join("\t");
+"#;
+
+/// The compiler calls itself for what is nested; for this much the stack suffices.
+const MOST_PROGRAM_BYTES: usize = 16 * 1024;
+
+pub(super) type Filter = jaq_core::Filter<JustLut<Val>>;
+
+/// What is wrong with a program, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadProgram {
+    /// What is wrong.
+    pub what: String,
+    /// The line and the column of the place, from 1.
+    pub line: usize,
+    /// In characters.
+    pub column: usize,
+    /// That line of the program.
+    pub excerpt: String,
+    /// What may help.
+    pub hint: Option<&'static str>,
+}
+
+impl BadProgram {
+    fn at(program: &str, offset: usize, what: String) -> Self {
+        let before = &program[..offset];
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        Self {
+            what,
+            line: before.matches('\n').count() + 1,
+            column: before[start..].chars().count() + 1,
+            excerpt: program[start..].lines().next().unwrap_or_default().to_owned(),
+            hint: None,
+        }
+    }
+
+    /// At a part of the program; if it is none, at its end.
+    fn of(program: &str, part: &str, what: String) -> Self {
+        let offset = (part.as_ptr() as usize).checked_sub(program.as_ptr() as usize);
+        let offset = offset.filter(|offset| program.is_char_boundary(*offset));
+        Self::at(program, offset.unwrap_or(program.trim_end().len()), what)
+    }
+}
+
+/// Compiles a program, and makes something of its syntax tree, which there is only here.
+pub(super) fn compile<T: Send>(
+    program: &str,
+    look: impl FnOnce(&parse::Term<&str>) -> Option<T> + Send,
+) -> Result<(Filter, Option<T>), BadProgram> {
+    if program.len() > MOST_PROGRAM_BYTES {
+        let what = format!("a program may have {MOST_PROGRAM_BYTES} bytes; this one has {}", program.len());
+        return Err(BadProgram::at(program, 0, what));
+    }
+    let work = || {
+        let filter = filter(program)?;
+        let term = load::parse(program, |parser| parser.term());
+        Ok((filter, term.as_ref().and_then(look)))
+    };
+    process::on_stack(STACK_BYTES, work)
+        .unwrap_or_else(|error| Err(BadProgram::at(program, 0, format!("cannot start a thread: {error}"))))
+}
+
+fn filter(program: &str) -> Result<Filter, BadProgram> {
+    let arena = Arena::default();
+    let own = load::parse(OWN_DEFINITIONS, |parser| parser.defs()).unwrap_or_default();
+    let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).chain(own);
+    let is_absent = |definition: &Def<&str>| ABSENT.contains(&definition.name);
+    let loader = Loader::new(definitions.filter(|definition| !is_absent(definition)));
+    let modules = loader
+        .load(&arena, File { code: program, path: () })
+        .map_err(|errors| first(program, errors, |error| loading(program, error)))?;
+    load::import(&modules, |_| Err(String::new()))
+        .map_err(|errors| first(program, errors, |error| loading(program, error)))?;
+    let functions = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
+    let functions = functions.filter(|(name, ..)| !ABSENT.contains(name));
+    Compiler::default().with_funs(functions).compile(modules).map_err(|errors| {
+        first(program, errors, |undefined| {
+            undefined.into_iter().next().map(|(name, kind)| undefined_name(program, name, &kind))
+        })
+    })
+}
+
+/// The first error that has a place in the program.
+fn first<E>(
+    program: &str,
+    errors: load::Errors<&str, (), E>,
+    described: impl Fn(E) -> Option<BadProgram>,
+) -> BadProgram {
+    let mut described = errors.into_iter().filter_map(|(_, error)| described(error));
+    described.next().unwrap_or_else(|| BadProgram::at(program, 0, "invalid program".into()))
+}
+
+fn loading(program: &str, error: load::Error<&str>) -> Option<BadProgram> {
+    match error {
+        load::Error::Io(paths) => paths
+            .into_iter()
+            .next()
+            .map(|(path, _)| BadProgram::of(program, path, "modules and data files cannot be loaded".into())),
+        load::Error::Lex(errors) => errors.into_iter().next().map(|(expected, found)| {
+            let what = match expected {
+                lex::Expect::Delim(open) => {
+                    format!("{} is missing for '{open}'", lex::Expect::Delim(open).as_str())
+                }
+                lex::Expect::Token => "unexpected character".to_owned(),
+                other => format!("expected {}", other.as_str()),
+            };
+            BadProgram::of(program, found, what)
+        }),
+        load::Error::Parse(errors) => errors.into_iter().next().map(|(expected, found)| {
+            let expected = match expected {
+                parse::Expect::Nothing => "end of the program",
+                ref other => other.as_str(),
+            };
+            let found_text = if found.is_empty() {
+                "the program ends".to_owned()
+            } else {
+                format!("found '{}'", found.chars().take(20).collect::<String>())
+            };
+            BadProgram::of(program, found, format!("expected {expected}, but {found_text}"))
+        }),
+    }
+}
+
+fn undefined_name(program: &str, name: &str, kind: &compile::Undefined) -> BadProgram {
+    let shown = match kind {
+        compile::Undefined::Filter(arity) => format!("{name}/{arity}"),
+        _ => name.to_owned(),
+    };
+    let mut bad = BadProgram::of(program, name, format!("{} {shown} is not defined", kind.as_str()));
+    if ABSENT.contains(&name) {
+        bad.hint = Some(
+            "a program sees one message and nothing else: it has no environment, no further input, no debug and no halt",
+        );
+    }
+    bad
+}

@@ -1,0 +1,152 @@
+//! A message as a value: its record, with the payload parsed where it is JSON.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jaq_json::{Rc, Val, read};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// How deep a payload may be nested to count as JSON: the limit of `serde_json`.
+pub const MOST_LEVELS: usize = 127;
+
+/// A message as the input of a program.
+#[derive(Debug, Clone)]
+pub struct ProgramInput {
+    /// The record.
+    pub value: Val,
+    /// The payload is JSON.
+    pub is_json: bool,
+}
+
+impl ProgramInput {
+    /// From the record without its payload, and the payload: what it is if it is JSON, otherwise a string, with
+    /// `payload-encoding` if that has to be base64.
+    #[must_use]
+    pub fn new(record: &[u8], payload: &[u8]) -> Self {
+        // The record is our own JSON.
+        let mut value = read::parse_single(record).unwrap_or_default();
+        let payload = ParsedPayload::of(payload);
+        if let Val::Obj(members) = &mut value {
+            let members = Rc::make_mut(members);
+            members.insert(key("payload"), payload.value);
+            if payload.is_base64 {
+                members.insert(key("payload-encoding"), Val::utf8_str("base64"));
+            }
+        }
+        Self { value, is_json: payload.is_json }
+    }
+}
+
+fn key(name: &'static str) -> Val {
+    Val::utf8_str(name)
+}
+
+struct ParsedPayload {
+    value: Val,
+    is_json: bool,
+    is_base64: bool,
+}
+
+impl ParsedPayload {
+    fn of(bytes: &[u8]) -> Self {
+        // `jaq` reads more than JSON, and nested to any depth.
+        if is_json(bytes)
+            && let Ok(value) = read::parse_single(bytes)
+        {
+            return Self { value, is_json: true, is_base64: false };
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self { value: Val::utf8_str(text.to_owned()), is_json: false, is_base64: false },
+            Err(_) => Self { value: Val::utf8_str(STANDARD.encode(bytes)), is_json: false, is_base64: true },
+        }
+    }
+}
+
+/// Whether it is one JSON value that is not nested too deep.
+fn is_json(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<Checked>(text).is_ok())
+}
+
+/// Any JSON, of which nothing is kept. Other than `IgnoredAny` it is held to the limit of nesting.
+struct Checked;
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Checked {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self, A::Error> {
+        while values.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        while members.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(payload: &[u8]) -> (String, bool) {
+        let input = ProgramInput::new(br#"{"topic":"a"}"#, payload);
+        (input.value.to_string(), input.is_json)
+    }
+
+    #[test]
+    fn payload_is_json_or_text_or_base64() {
+        assert_eq!(shown(br#" {"t": 1.50}"#), (r#"{"topic":"a","payload":{"t":1.50}}"#.into(), true));
+        assert_eq!(shown(b"ON"), (r#"{"topic":"a","payload":"ON"}"#.into(), false));
+        assert_eq!(shown(b""), (r#"{"topic":"a","payload":""}"#.into(), false));
+        let binary = r#"{"topic":"a","payload":"/w==","payload-encoding":"base64"}"#;
+        assert_eq!(shown(b"\xff"), (binary.into(), false));
+        // What `jaq` reads beyond JSON is text.
+        for text in ["NaN", "# comment", "[1,]", "{1:2}", "b\"x\"", "+1", "1 2", "'a'", "Infinity"] {
+            assert!(!shown(text.as_bytes()).1, "{text}");
+        }
+    }
+
+    #[test]
+    fn nesting_beyond_the_limit_is_text() {
+        let nested = |levels: usize| ["[".repeat(levels), "]".repeat(levels)].concat();
+        assert!(shown(nested(MOST_LEVELS).as_bytes()).1);
+        assert!(!shown(nested(MOST_LEVELS + 1).as_bytes()).1);
+        assert!(!shown(nested(1_000_000).as_bytes()).1);
+        assert!(!shown("{\"a\":".repeat(100_000).as_bytes()).1);
+    }
+}
