@@ -6,9 +6,11 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod command;
+pub mod decode;
 pub mod error;
 pub mod exit;
 pub mod file;
+pub mod jq;
 pub mod manner;
 pub mod masking;
 pub mod nearest;
@@ -45,7 +47,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(Parsed::Run { left_out: Some(text), .. }) => diagnostics.explaining_denials(text.clone()),
         _ => diagnostics,
     };
-    let outcome = request.and_then(|request| fulfil(request, &diagnostics));
+    let outcome = request.and_then(|request| match &request {
+        Parsed::Run { invocation, .. } if invocation.runs_programs() => {
+            process::on_stack(jq::STACK_BYTES, || fulfil(request, &diagnostics))
+                .unwrap_or_else(|error| Err(Error::file("cannot start a thread", error)))
+        }
+        _ => fulfil(request, &diagnostics),
+    });
     if let Err(error) = &outcome {
         diagnostics.error(error);
     }

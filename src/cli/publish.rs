@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::ValueHint;
 
 use super::connection::{ConnectionArgs, Purpose};
+use super::decode::EncodeArgs;
 use super::manual::Manual;
 use super::payload::{OperandArgs, PayloadArgs, no_message, one};
 use super::property::{PropertyArgs, Publishing};
@@ -19,7 +20,7 @@ use crate::client::options::Reconnect;
 use crate::command::input::{
     GeneratedPayloads, LookUp, RecordOptions, Rewrite, Source, TextTemplate, TopicLines,
 };
-use crate::command::publish::{Config, FOREVER, Filling, SpoolOptions};
+use crate::command::publish::{Config, Encoding, FOREVER, Filling, SpoolOptions};
 use crate::error::Error;
 use crate::protocol::property::{PropertyBlock, PropertyId};
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, TopicAlias};
@@ -98,6 +99,9 @@ pub(super) struct PublishArgs {
 
     #[command(flatten)]
     template: TemplateArgs,
+
+    #[command(flatten)]
+    encode: EncodeArgs,
 
     /// {name} in topics is plain text, as for mosquitto's clients.
     #[arg(skip)]
@@ -442,6 +446,9 @@ impl TryFrom<PublishArgs> for Config {
                 return Err(Error::usage("--spool keeps messages until they are acknowledged: -q 1 or -q 2"));
             }
             args.replay.check_with_spool()?;
+            if args.encode.is_given() {
+                return Err(Error::usage("--encode cannot be used with --spool"));
+            }
             if repeats {
                 return Err(Error::usage("--repeat and --repeat-delay cannot be used with --spool"));
             }
@@ -472,6 +479,7 @@ impl TryFrom<PublishArgs> for Config {
             source,
             terminator: args.lines.terminator(),
             filling,
+            encode: args.encode.resolve()?.map(Encoding),
             repeat: args.repeat.unwrap_or(1),
             interval: args.interval,
             speed: args.replay.speed(),

@@ -7,8 +7,10 @@ use clap::ValueHint;
 
 use super::action::ActionArgs;
 use super::connection::{ConnectionArgs, Purpose};
+use super::decode::DecodeArgs;
 use super::format::FormatArgs;
 use super::manual::Manual;
+use super::program::{self, ProgramArgs};
 use super::property::{PropertyArgs, Subscribing};
 use super::recording::RecordingArgs;
 use super::selection::SelectionArgs;
@@ -62,6 +64,12 @@ pub(super) struct SubscribeArgs {
 
     #[command(flatten)]
     selection: SelectionArgs,
+
+    #[command(flatten)]
+    decode: DecodeArgs,
+
+    #[command(flatten)]
+    programs: ProgramArgs,
 
     /// Clear each retained message on the broker once it is written out
     #[arg(long)]
@@ -122,7 +130,10 @@ impl Subcommand for SubscribeArgs {
         ],
         examples: &[
             ("Write out every message below home, with its topic", "mqtt sub -t 'home/#' -v"),
-            ("Write out messages as JSON", "mqtt sub -t 'home/#' --json | jq .payload"),
+            (
+                "Write out one value of the JSON in each payload, where it is above a limit",
+                "mqtt sub -t 'meter/#' -v --where '.payload.power > 1000' --jq .payload.power",
+            ),
             (
                 "Keep a log: the broker stores what arrives while this program is not running",
                 "mqtt sub -h broker.example -t site/1 -q 1 -c -i archive >> archive.log",
@@ -193,21 +204,16 @@ impl TryFrom<SubscribeArgs> for Config {
         }
         let for_commands = args.action.filters();
         let exec = args.action.resolve()?;
+        let decode = args.decode.resolve()?;
+        let (programs, on_error) = args.programs.resolve(!decode.is_empty())?;
         let origin = args.connection.origin.clone();
         let format = args.format.resolve(&origin)?;
         if exec.is_some() {
-            let is_plain = format == MessageFormat::Text { verbose: false, newline: true };
-            if !is_plain || view.is_some() || args.output.is_some() {
-                return Err(Error::usage(
-                    "--exec shows no messages: options of Output cannot be used with it",
-                ));
-            }
-            if args.remove_retained || args.session_file.is_some() {
-                return Err(Error::usage(
-                    "--exec cannot be used with --remove-retained or --session-file, which go by what was written out",
-                ));
-            }
+            let has_output = view.is_some() || args.output.is_some();
+            check_exec(&format, has_output, args.remove_retained || args.session_file.is_some())?;
         }
+        let other = view.or_else(|| exec.is_some().then_some("--exec"));
+        program::check_results(&programs, &format, other)?;
         let output = args.output.filter(|path| !names_stdout(path));
         if output.is_some() {
             args.view.check_output()?;
@@ -267,6 +273,9 @@ impl TryFrom<SubscribeArgs> for Config {
             unsubscribe,
             unsubscribe_properties: properties.unsubscribe,
             selection,
+            decode,
+            programs,
+            on_error,
             count: args.count,
             timeout: args.timeout,
             idle: args.idle,
@@ -281,4 +290,17 @@ impl TryFrom<SubscribeArgs> for Config {
             verbosity: args.report.resolve()?,
         })
     }
+}
+
+/// Refuses options of output, and those that go by it, beside `--exec`.
+fn check_exec(format: &MessageFormat, has_output: bool, goes_by_output: bool) -> Result<(), Error> {
+    if has_output || *format != (MessageFormat::Text { verbose: false, newline: true }) {
+        return Err(Error::usage("--exec shows no messages: options of Output cannot be used with it"));
+    }
+    if goes_by_output {
+        return Err(Error::usage(
+            "--exec cannot be used with --remove-retained or --session-file, which go by what was written out",
+        ));
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 
 use crate::client::options::{Secret, Version};
+use crate::command::subscribe::FailurePolicy;
 use crate::net::Proxy;
 use crate::notation::{HostPort, HostPortError, Size};
 use crate::output::ColorChoice;
@@ -24,6 +25,15 @@ pub(super) fn color() -> impl TypedValueParser<Value = ColorChoice> {
         "always" => ColorChoice::Always,
         "never" => ColorChoice::Never,
         _ => ColorChoice::Auto,
+    })
+}
+
+/// What follows when a program fails on a message.
+pub(super) fn on_program_error() -> impl TypedValueParser<Value = FailurePolicy> {
+    PossibleValuesParser::new(["skip", "show", "stop"]).map(|text| match text.as_str() {
+        "show" => FailurePolicy::Show,
+        "stop" => FailurePolicy::Stop,
+        _ => FailurePolicy::Skip,
     })
 }
 

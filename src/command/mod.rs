@@ -35,9 +35,14 @@ pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Exit, Error>> + 'a>>;
 pub type Common<'a> = (Verbosity, Option<&'a ClientOptions>);
 
 /// A subcommand with its checked configuration.
-pub trait Invocation: Any + Debug {
+pub trait Invocation: Any + Debug + Send {
     /// What the program needs of any subcommand.
     fn common(&self) -> Common<'_>;
+
+    /// Whether it runs programs of the jq language, which need a large stack.
+    fn runs_programs(&self) -> bool {
+        false
+    }
 
     /// Runs it to its end.
     ///

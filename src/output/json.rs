@@ -179,6 +179,14 @@ pub(super) fn put_head(out: &mut Vec<u8>, opening: &[u8], publish: &Publish<'_>)
     }
 }
 
+/// Appends `,"name":"text"`.
+pub(super) fn put_member(out: &mut Vec<u8>, name: &str, text: &str) {
+    out.push(b',');
+    put_string(out, name);
+    out.push(b':');
+    put_string(out, text);
+}
+
 /// Colours topic, QoS and retain in the record that begins at `start`. Its keys are the first of the record, in
 /// this order, compact or indented.
 pub(super) fn color(out: &mut Vec<u8>, start: usize, palette: &Palette) {

@@ -71,6 +71,26 @@ impl MessageWriter {
         Ok(())
     }
 
+    /// The same for a payload that was decoded, to JSON if `is_value`, or that was not, and why.
+    ///
+    /// # Errors
+    /// As [`MessageWriter::write`].
+    pub fn write_decoded(
+        &mut self,
+        out: &mut Vec<u8>,
+        publish: &Publish<'_>,
+        received: SystemTime,
+        is_value: bool,
+        error: Option<&str>,
+    ) -> Result<(), Misfit> {
+        self.records.is_value = is_value;
+        self.records.payload_error = error.map(str::to_owned);
+        let written = self.write(out, publish, received);
+        self.records.is_value = false;
+        self.records.payload_error = None;
+        written
+    }
+
     /// Whether results that are strings are to be shown as the text they are.
     #[must_use]
     pub fn shows_raw_results(&self) -> bool {

@@ -42,10 +42,13 @@ impl Default for RecordHead {
 }
 
 impl RecordHead {
-    /// The record of a message.
-    pub fn of(&mut self, publish: &Publish<'_>, received: SystemTime) -> &[u8] {
+    /// The record of a message, and why its payload was not decoded.
+    pub fn of(&mut self, publish: &Publish<'_>, received: SystemTime, payload_error: Option<&str>) -> &[u8] {
         self.buffer.clear();
         json::put_head(&mut self.buffer, self.opening.at(received), publish);
+        if let Some(error) = payload_error {
+            json::put_member(&mut self.buffer, "payload-error", error);
+        }
         self.buffer.push(b'}');
         &self.buffer
     }
@@ -61,6 +64,10 @@ pub(super) struct RecordWriter {
     pub(super) palette: &'static Palette,
     /// Holds a record that is to be indented or made safe.
     scratch: Vec<u8>,
+    /// The payload in hand was decoded to JSON.
+    pub(super) is_value: bool,
+    /// Why the payload in hand was not decoded.
+    pub(super) payload_error: Option<String>,
 }
 
 impl RecordWriter {
@@ -71,6 +78,8 @@ impl RecordWriter {
             opening: RecordOpening::new(style),
             palette: Palette::PLAIN,
             scratch: Vec::new(),
+            is_value: false,
+            payload_error: None,
         }
     }
 
@@ -85,6 +94,7 @@ impl RecordWriter {
         pretty: bool,
     ) -> bool {
         let start = out.len();
+        let form = if self.is_value { PayloadForm::Json } else { form };
         let fits = self.put_plain(out, publish, received, form, pretty);
         if self.palette.has_colors() {
             json::color(out, start, self.palette);
@@ -102,11 +112,14 @@ impl RecordWriter {
     ) -> bool {
         let opening = self.opening.at(received);
         if !pretty && !self.terminal {
-            return json::put_record(out, opening, publish, form, self.style);
+            let fits = json::put_record(out, opening, publish, form, self.style);
+            put_error(out, self.payload_error.as_deref());
+            return fits;
         }
         self.scratch.clear();
         self.scratch.shrink_to(KEPT_BYTES);
         let fits = json::put_record(&mut self.scratch, opening, publish, form, self.style);
+        put_error(&mut self.scratch, self.payload_error.as_deref());
         if !self.terminal {
             json::put_indented(out, &self.scratch, self.style);
         } else if !pretty {
@@ -117,5 +130,14 @@ impl RecordWriter {
             json::put_indented(out, &safe, self.style);
         }
         fits
+    }
+}
+
+/// Adds to a record why its payload was not decoded.
+fn put_error(record: &mut Vec<u8>, error: Option<&str>) {
+    if let Some(error) = error {
+        record.truncate(record.len() - 1);
+        json::put_member(record, "payload-error", error);
+        record.push(b'}');
     }
 }

@@ -167,6 +167,8 @@ fn values_of_every_option_are_offered_or_have_no_list() {
         "NAMES",
         "VERSION",
         "CMD",
+        "EXPR",
+        "FILTER=FORMAT",
         "REGEX",
         "RATE",
         "s#REGEX#TEXT#",

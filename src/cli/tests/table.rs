@@ -316,7 +316,7 @@ fn values_of_the_environment_are_hidden() {
 /// An option that two subcommands have is one declaration, and says the same in both.
 #[test]
 fn options_of_one_name_are_one_option() {
-    let own = ["topic", "qos", "no_retained", "retain_as_published", "json"];
+    let own = ["topic", "qos", "no_retained", "retain_as_published", "json", "on_error"];
     for (one, other) in [("pub", "sub"), ("pub", "rr"), ("sub", "rr")] {
         let others = arguments(other);
         for arg in arguments(one).iter().filter(|arg| !own.contains(&arg.get_id().as_str())) {

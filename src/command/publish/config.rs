@@ -8,6 +8,7 @@ use super::filled::{Filler, Filling, PayloadFilling};
 use super::replay::ReplayClock;
 use crate::client::options::ClientOptions;
 use crate::command::input::{FieldValues, LineForm, RecordReader, Source, TextTemplate};
+use crate::decode::FormatChain;
 use crate::error::Error;
 use crate::output::Verbosity;
 use crate::protocol::property::PropertyBlock;
@@ -37,6 +38,8 @@ pub struct Config {
     pub terminator: u8,
     /// Topics and payloads are filled in for each message (`--template`).
     pub filling: Option<Filling>,
+    /// The format that payloads are encoded in (`--encode`).
+    pub encode: Option<Encoding>,
     /// How often the message is sent, at least once; 1 where each line is one, [`FOREVER`] without end.
     pub repeat: u64,
     /// The time from one repeat to the next, on an absolute schedule.
@@ -56,6 +59,20 @@ pub struct Config {
     pub timeout: Option<Duration>,
     /// What is said on standard error.
     pub verbosity: Verbosity,
+}
+
+/// A format that payloads are encoded in.
+#[derive(Debug, Clone)]
+pub struct Encoding(pub FormatChain);
+
+impl Encoding {
+    /// A payload in this format. An empty one stays empty: it clears a retained message.
+    pub(super) fn encoded(&self, payload: &[u8]) -> Result<Vec<u8>, Error> {
+        if payload.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.0.encode(payload).map_err(|why| Error::Input(format!("--encode: {why}")))
+    }
 }
 
 impl Config {

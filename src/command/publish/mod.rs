@@ -35,7 +35,7 @@ use crate::protocol::QoS;
 use crate::protocol::wire::PublishTemplate;
 use crate::quantity::counted;
 
-pub use config::{Config, FOREVER};
+pub use config::{Config, Encoding, FOREVER};
 pub use filled::Filling;
 pub use spool::SpoolOptions;
 
@@ -466,11 +466,17 @@ impl Publisher<'_> {
             lines.stop();
             return Poll::Ready(Ok(NextInput::End));
         }
-        Poll::Ready(Ok(match (input, &mut self.filler) {
+        let input = match (input, &mut self.filler) {
             (NextInput::Payload(input), Some(filler)) => {
                 let number = self.sent / self.config.copies() as u64 + 1;
                 filler.payload(number, &input).map_or_else(NextInput::invalid, NextInput::Payload)
             }
+            (input, _) => input,
+        };
+        Poll::Ready(Ok(match (input, &self.config.encode) {
+            (NextInput::Payload(input), Some(chain)) if self.reader.is_none() => chain
+                .encoded(&input)
+                .map_or_else(NextInput::invalid, |payload| NextInput::Payload(payload.into())),
             (input, _) => input,
         }))
     }
@@ -514,6 +520,10 @@ impl Publisher<'_> {
                 Ok(Some(message)) => message,
                 Ok(None) => return Ok(None),
                 Err(error) => return self.not_a_record(error),
+            };
+            let payload = match &self.config.encode {
+                Some(chain) => chain.encoded(&payload)?.into(),
+                None => payload,
             };
             let keep = || Some(kept(input, &payload));
             session.publish(out, &template, &payload, keep, number)?;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::selection::{Conditions, MessageKind};
 use crate::client::options::ClientOptions;
+use crate::decode::Rule;
+use crate::jq::{Condition, Program};
 use crate::output::{FileOptions, MessageFormat, Verbosity};
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
@@ -26,6 +28,12 @@ pub struct Config {
     pub unsubscribe_properties: PropertyBlock,
     /// Which messages are shown.
     pub selection: Conditions,
+    /// Which payloads are decoded, and from which format (`--decode`).
+    pub decode: Vec<Rule>,
+    /// What is computed from them (`--where`, `--jq`, `--until`).
+    pub programs: Programs,
+    /// What follows when that fails; each has a default of its own.
+    pub on_error: Option<FailurePolicy>,
     /// Leave after that many messages shown (`-C`).
     pub count: Option<u64>,
     /// Leave after that long, whatever came (`-W`).
@@ -75,6 +83,43 @@ impl Config {
     pub(super) fn ends_with_answers(&self) -> bool {
         self.exit_after_subscribing || self.filters.is_empty() && !self.stays
     }
+}
+
+/// Programs that are run on messages.
+#[derive(Debug, Clone, Default)]
+pub struct Programs {
+    /// Only messages for which it is true are shown.
+    pub keep: Option<Condition>,
+    /// Its results are shown in place of the message.
+    pub show: Option<Program>,
+    /// The run ends at a message for which it is true.
+    pub until: Option<Condition>,
+}
+
+impl Programs {
+    /// Whether there is one.
+    #[must_use]
+    pub fn are_given(&self) -> bool {
+        self.keep.is_some() || self.show.is_some() || self.until.is_some()
+    }
+
+    /// Whether there is one that cannot be decided from the header of a message.
+    #[must_use]
+    pub fn are_run(&self) -> bool {
+        let is_program = |condition: &Option<Condition>| matches!(condition, Some(Condition::Program(_)));
+        self.show.is_some() || is_program(&self.keep) || is_program(&self.until)
+    }
+}
+
+/// What follows when a payload cannot be decoded, or a program fails on a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// The message is left out.
+    Skip,
+    /// The run ends.
+    Stop,
+    /// The message is shown as it is.
+    Show,
 }
 
 /// A command that is run for each message.

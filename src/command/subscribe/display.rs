@@ -13,11 +13,25 @@ use super::silence::Silence;
 use super::stats::Stats;
 use crate::client::session::Session;
 use crate::error::Error;
+use crate::jq::ProgramResults;
 use crate::output::{Diagnostics, MessageWriter, Misfit, StandardStream, Stdout, Watch};
 use crate::protocol::wire::Publish;
 
 /// How often to look whether the terminal has another size.
 const RESIZE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What is known of a payload beside its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PayloadNote<'a> {
+    /// It was decoded to JSON.
+    pub(super) is_value: bool,
+    /// Why it was not decoded.
+    pub(super) error: Option<&'a str>,
+}
+
+impl PayloadNote<'_> {
+    pub(super) const PLAIN: Self = Self { is_value: false, error: None };
+}
 
 /// A [`Display`] at work.
 pub(super) enum Shower {
@@ -79,9 +93,15 @@ impl Shower {
         stdout: &mut Stdout,
         publish: &Publish<'_>,
         received: SystemTime,
+        note: &PayloadNote<'_>,
     ) -> Result<(), Misfit> {
         match self {
-            Self::Messages(writer) => writer.write(stdout.buffer(), publish, received),
+            Self::Messages(writer) if *note == PayloadNote::PLAIN => {
+                writer.write(stdout.buffer(), publish, received)
+            }
+            Self::Messages(writer) => {
+                writer.write_decoded(stdout.buffer(), publish, received, note.is_value, note.error)
+            }
             Self::Rate(rate) => {
                 rate.count();
                 Ok(())
@@ -149,6 +169,20 @@ impl Shower {
             }
             Self::Files(files) => files.take_error().map_or(Ok(None), Err),
             Self::Messages(_) | Self::Rate(_) | Self::Watch(..) | Self::Stats(_) => Ok(None),
+        }
+    }
+
+    /// Whether results that are strings are shown as the text they are.
+    pub(super) fn shows_raw_results(&self) -> bool {
+        !matches!(self, Self::Messages(writer) if !writer.shows_raw_results())
+    }
+
+    /// Shows what was computed from a message in its place.
+    pub(super) fn results(&self, stdout: &mut Stdout, publish: &Publish<'_>, results: &ProgramResults) {
+        if let Self::Messages(writer) = self {
+            for (text, is_json) in results.iter() {
+                writer.write_result(stdout.buffer(), publish.topic, text, is_json);
+            }
         }
     }
 

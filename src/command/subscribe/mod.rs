@@ -1,6 +1,6 @@
 //! `mqtt sub`: receive messages and write them out.
 
-use std::mem::{Discriminant, discriminant};
+use std::mem::Discriminant;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
@@ -8,11 +8,14 @@ use bytes::BytesMut;
 
 mod clears;
 mod config;
+mod decoding;
 mod display;
 mod exec;
 mod files;
 mod filters;
+mod messages;
 mod output;
+mod programs;
 mod rate;
 mod requests;
 mod selection;
@@ -24,12 +27,14 @@ mod stats;
 
 use self::clears::Clears;
 pub use self::config::{
-    Config, Display, Exec, ExecCommand, ExecFailure, ExecRule, FilesOptions, FilterOptions, SilenceOptions,
-    StatsOptions,
+    Config, Display, Exec, ExecCommand, ExecFailure, ExecRule, FailurePolicy, FilesOptions, FilterOptions,
+    Programs, SilenceOptions, StatsOptions,
 };
+use self::decoding::Decoding;
 use self::display::Shower;
 use self::exec::Executor;
 use self::filters::{FilterGroup, Granted, groups};
+use self::programs::Evaluator;
 use self::selection::Selector;
 pub use self::selection::{Conditions, MessageKind};
 use self::stages::{MARKER_TOKEN, Requests, SubscribeWork};
@@ -45,7 +50,6 @@ use crate::exit::Exit;
 use crate::output::{Diagnostics, Misfit, Stdout};
 use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::Publish;
 use crate::quantity::{counted, duration};
 use crate::signal;
 use crate::storage::session_file::SessionFile;
@@ -53,6 +57,10 @@ use crate::storage::session_file::SessionFile;
 impl Invocation for Config {
     fn common(&self) -> Common<'_> {
         (self.verbosity, Some(&self.client))
+    }
+
+    fn runs_programs(&self) -> bool {
+        self.programs.are_run()
     }
 
     fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {
@@ -71,11 +79,13 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let unreleased =
         config.session_file.as_ref().map(|path| SessionFile::open(path, identifier)).transpose()?;
     let mut attention = output::attention(&config)?;
+    let shower = Shower::new(&config, diagnostics)?;
+    let evaluator = Evaluator::new(&config, shower.shows_raw_results(), diagnostics)?;
     let mut subscriber = Subscriber {
         config: &config,
         diagnostics,
         supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
-        shower: Shower::new(&config, diagnostics)?,
+        shower,
         executor: config.exec.as_ref().map(|exec| Executor::new(exec, diagnostics)).transpose()?,
         stdout,
         unreleased,
@@ -92,6 +102,8 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         some_refused: false,
         all_refused: None,
         selector: Selector::new(&config.selection, &config.filters),
+        decoding: Decoding::new(&config, diagnostics),
+        evaluator,
         clears: Clears::new(config.remove_retained, config.client.connect_timeout),
         work: SubscribeWork::Unfinished,
         outcome: None,
@@ -134,7 +146,8 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Err(error) => Err(error),
     };
     let all_cleared = subscriber.clears.conclude(diagnostics);
-    match flushed.and(result) {
+    let failures = [subscriber.decoding.summary(), subscriber.evaluator.summary()];
+    match programs::with_failures(flushed.and(result), failures, diagnostics) {
         Ok(()) | Err(Error::OutputClosed) if !all_cleared => Ok(Exit::Negative),
         Err(Error::OutputClosed) => Ok(Exit::Success),
         Err(error) => Err(error),
@@ -180,6 +193,8 @@ struct Subscriber<'a> {
     some_refused: bool,
     all_refused: Option<Error>,
     selector: Selector<'a>,
+    decoding: Decoding<'a>,
+    evaluator: Evaluator<'a>,
     clears: Clears,
     work: SubscribeWork,
     /// How to end, once what was shown is cleared.
@@ -209,71 +224,12 @@ impl Subscriber<'_> {
         Ok(())
     }
 
-    /// Whether it is one that a user may want to see, and not the marker of `--retained-only`.
-    fn is_for_user(&mut self, publish: &Publish<'_>) -> bool {
-        if let Some(end) = &mut self.end_of_retained {
-            if end.takes(publish) {
-                return false;
-            }
-            if publish.retain {
-                self.answer.renew();
-                end.came();
-            }
-        }
-        !self.clears.is_echo(publish) && self.selector.takes(publish)
-    }
-
-    fn message(&mut self, publish: &Publish<'_>) -> Flow {
-        if !self.is_for_user(publish) {
-            if let Some(executor) = &mut self.executor {
-                executor.pass();
-            }
-            return Flow::Continue;
-        }
-        match self.executor.as_mut().map(|executor| executor.take(publish)) {
-            Some(false) => return Flow::Continue,
-            Some(true) => {}
-            None => self.show(publish),
-        }
-        self.shown += 1;
-        self.clears.shown(publish);
-        if self.config.count.is_some_and(|count| self.shown >= count) {
-            self.work = SubscribeWork::Complete;
-            // With something to clear or to run the link goes on, and brings no more messages.
-            let is_over = self.clears.is_empty() && self.executor.is_none();
-            return if is_over { Flow::Stop } else { Flow::Continue };
-        }
-        Flow::Continue
-    }
-
-    fn show(&mut self, publish: &Publish<'_>) {
-        // One clock reading a batch: what is read together was received together.
-        let received = *self.received.get_or_insert_with(SystemTime::now);
-        self.diagnostics.put_held_packets(self.stdout.buffer(), false);
-        if publish.qos != QoS::AtMostOnce {
-            self.stdout.must_be_taken();
-        }
-        if let Err(misfit) = self.shower.message(&mut self.stdout, publish, received) {
-            self.warn_of(misfit, publish);
-        }
-    }
-
     /// The error of a run that would end by itself if the broker answered.
     fn unanswered(&self, limit: Duration) -> Error {
         match self.requests {
             Requests::Answered => unanswered("PINGREQ", "PINGRESP", limit),
             _ if self.count_subscribing == 0 => unanswered("UNSUBSCRIBE", "UNSUBACK", limit),
             _ => unanswered("SUBSCRIBE", "SUBACK", limit),
-        }
-    }
-
-    /// Says it once for the whole run: what does not fit one message mostly fits none.
-    fn warn_of(&mut self, misfit: Misfit, publish: &Publish<'_>) {
-        let kind = discriminant(&misfit);
-        if !self.misfits.contains(&kind) {
-            self.misfits.push(kind);
-            let topic = String::from_utf8_lossy(publish.topic);
-            self.diagnostics.warning(format_args!("topic '{topic}': {misfit} (shown only once)"));
         }
     }
 
@@ -392,7 +348,7 @@ impl Handler for Subscriber<'_> {
                 if let (Some(unreleased), QoS::ExactlyOnce) = (&mut self.unreleased, publish.qos) {
                     unreleased.delivered(publish.packet_identifier);
                 }
-                return Ok(self.message(&publish));
+                return self.message(&publish);
             }
             Event::Released { packet_identifier } => {
                 if let Some(unreleased) = &mut self.unreleased {
@@ -436,7 +392,11 @@ impl Handler for Subscriber<'_> {
     }
 
     fn is_full(&self) -> bool {
-        self.executor.as_ref().is_some_and(Executor::is_full)
+        self.executor.as_ref().is_some_and(Executor::is_full) || self.evaluator.is_turn_over()
+    }
+
+    fn pauses(&self) -> bool {
+        self.evaluator.is_turn_over()
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -445,6 +405,9 @@ impl Handler for Subscriber<'_> {
         }
         self.received = None;
         self.selector.batch_is_over();
+        if self.evaluator.is_turn_over() {
+            cx.waker().wake_by_ref();
+        }
         if let Some(warning) = self.shower.batch_is_over()? {
             self.diagnostics.warning(warning);
         }
@@ -457,6 +420,7 @@ impl Handler for Subscriber<'_> {
     }
 
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.evaluator.begin_turn();
         if let Poll::Ready(limit) = self.answer.poll(cx) {
             return Poll::Ready(Err(self.unanswered(limit)));
         }

@@ -86,19 +86,28 @@ impl<'a> Selector<'a> {
     }
 
     /// Whether the message is to be shown. It counts as shown if it is.
+    #[cfg(test)]
     pub(super) fn takes(&mut self, publish: &Publish<'_>) -> bool {
-        let Conditions { kind, filter_out, chance_percent, grep, .. } = self.selection;
+        self.admits(publish) && self.finds(publish) && self.is_due(publish)
+    }
+
+    /// Whether the message meets the conditions that do not look at its payload.
+    pub(super) fn admits(&self, publish: &Publish<'_>) -> bool {
+        let Conditions { kind, filter_out, chance_percent, .. } = self.selection;
         let unwanted = if publish.retain { MessageKind::Live } else { MessageKind::Retained };
-        // The conditions that remember what was shown come last.
         *kind != unwanted
             && !filter_out.iter().any(|filter| topic::matches(filter.as_bytes(), publish.topic))
             && chance_percent.is_none_or(|percent| fastrand::f64() * 100.0 < percent)
-            && grep.as_ref().is_none_or(|regex| regex.is_match(publish.payload))
-            && self.is_taken_of_topic(publish)
     }
 
-    /// What the last messages of the topic decide.
-    fn is_taken_of_topic(&mut self, publish: &Publish<'_>) -> bool {
+    /// Whether the payload meets the condition about it.
+    pub(super) fn finds(&self, publish: &Publish<'_>) -> bool {
+        self.selection.grep.as_ref().is_none_or(|regex| regex.is_match(publish.payload))
+    }
+
+    /// Whether the message meets the conditions that look at the last messages of the topic, which come last. It
+    /// counts as shown if it does.
+    pub(super) fn is_due(&mut self, publish: &Publish<'_>) -> bool {
         let Some(topics) = &mut self.topics else { return true };
         // One clock reading a batch: what is read together was received together.
         let now = *self.now.get_or_insert_with(Instant::now);

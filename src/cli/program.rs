@@ -1,0 +1,103 @@
+//! Programs of the jq language in options.
+
+use std::fmt::Display;
+
+use super::value;
+use crate::command::subscribe::{FailurePolicy, Programs};
+use crate::error::Error;
+use crate::jq::{BadProgram, Condition, MOST_LEVELS, MOST_MEMORY_BYTES, MOST_PROCESSOR_TIME, Program};
+use crate::output::MessageFormat;
+
+/// The programs of `sub`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Programs")]
+pub(super) struct ProgramArgs {
+    #[arg(long = "where", value_name = "EXPR", help = "Show only messages for which this jq program is true",
+          long_help = about_where())]
+    keep: Option<String>,
+
+    /// Write the results of this jq program in place of each message
+    ///
+    /// Strings are written as text, everything else as JSON, each result on a line; with --json strings are
+    /// JSON too, and with -v the topic stands before each. A message without a result is left out: it is acknowledged,
+    /// and -C does not count it. The input is that of --where.
+    #[arg(long, value_name = "EXPR")]
+    jq: Option<String>,
+
+    /// Leave at the first message for which this jq program is true, with exit status 0
+    ///
+    /// It looks at all messages, also at those that other options leave out. The input is that of --where.
+    #[arg(long, value_name = "EXPR")]
+    until: Option<String>,
+
+    /// What a message does on which a program fails, or whose payload --decode cannot decode: skip leaves it out,
+    /// show shows it as it is, stop ends the run with exit status 1 [default: skip; with --decode show]
+    ///
+    /// Standard error has a warning at the first one, and their number at the end, when the exit status is 3. --until
+    /// is not true for them. They are acknowledged. With show, payload-error in the record says why a payload was not
+    /// decoded.
+    #[arg(long, value_name = "skip|show|stop", value_parser = value::on_program_error(), hide_possible_values = true)]
+    on_error: Option<FailurePolicy>,
+}
+
+fn about_where() -> String {
+    format!(
+        "Show only messages for which this jq program is true\n\n\
+         The language is that of jq, in the form of the Rust crate jaq. The input is the record that --json writes: \
+         .topic, .qos, .retain, .payloadlen, .mid, .properties, .tst, and .payload, which is the value itself where \
+         the payload is JSON of at most {MOST_LEVELS} levels. Any other payload is a string, in base64 with \
+         \"payload-encoding\": \"base64\" if it is not UTF-8. A program is true if one of its results is neither false \
+         nor null. What is left out is acknowledged, and -C does not count it. env, $ENV, input, inputs, debug, \
+         stderr, halt and modules do not exist here. A program that takes more than {} seconds of processor time or {} \
+         MiB of memory for one message ends the run with exit status 1.",
+        MOST_PROCESSOR_TIME.as_secs(),
+        MOST_MEMORY_BYTES >> 20
+    )
+}
+
+impl ProgramArgs {
+    /// The programs, and what follows when they or the decoding of payloads fail.
+    pub(super) fn resolve(self, decodes: bool) -> Result<(Programs, Option<FailurePolicy>), Error> {
+        let programs = Programs {
+            keep: compiled("--where", self.keep.as_deref(), Condition::new)?,
+            show: compiled("--jq", self.jq.as_deref(), Program::new)?,
+            until: compiled("--until", self.until.as_deref(), Condition::new)?,
+        };
+        if self.on_error.is_some() && !programs.are_given() && !decodes {
+            return Err(Error::usage("--on-error needs --where, --jq, --until or --decode"));
+        }
+        Ok((programs, self.on_error))
+    }
+}
+
+/// Refuses `--jq` where its results cannot be written: beside `other`, or in a format of messages.
+pub(super) fn check_results(
+    programs: &Programs,
+    format: &MessageFormat,
+    other: Option<&str>,
+) -> Result<(), Error> {
+    if programs.show.is_none() {
+        return Ok(());
+    }
+    if matches!(format, MessageFormat::Template(_)) {
+        return Err(Error::usage("--jq and -F cannot be used together: the results are the format"));
+    }
+    match other {
+        Some(other) => Err(Error::usage(format!("--jq writes results: it cannot be used with {other}"))),
+        None => Ok(()),
+    }
+}
+
+/// The program of an option, if it is given.
+pub(super) fn compiled<T>(
+    option: impl Display,
+    text: Option<&str>,
+    compile: impl FnOnce(&str) -> Result<T, BadProgram>,
+) -> Result<Option<T>, Error> {
+    text.map(compile).transpose().map_err(|bad| Error::Program {
+        message: format!("{option}: line {}, column {}: {}", bad.line, bad.column, bad.what),
+        line: bad.excerpt,
+        column: bad.column,
+        hint: bad.hint.map(Into::into),
+    })
+}

@@ -1,0 +1,70 @@
+//! Payloads that are decoded before anything else looks at them (`--decode`).
+
+use super::config::{Config, FailurePolicy};
+use crate::decode::{Decoded, Decoder};
+use crate::error::Error;
+use crate::output::Diagnostics;
+use crate::protocol::wire::Publish;
+use crate::quantity::counted;
+use crate::quotation::cut;
+
+/// Decodes one payload after the other, and counts what cannot be decoded.
+pub(super) struct Decoding<'a> {
+    decoder: Decoder<'a>,
+    has_rules: bool,
+    on_error: FailurePolicy,
+    diagnostics: &'a Diagnostics,
+    failed: u64,
+}
+
+impl<'a> Decoding<'a> {
+    pub(super) fn new(config: &'a Config, diagnostics: &'a Diagnostics) -> Self {
+        Self {
+            decoder: Decoder::new(&config.decode),
+            has_rules: !config.decode.is_empty(),
+            on_error: config.on_error.unwrap_or(FailurePolicy::Show),
+            diagnostics,
+            failed: 0,
+        }
+    }
+
+    /// The payload in the form in which it is shown, where that is another one.
+    ///
+    /// # Errors
+    /// It cannot be decoded, and that is to end the run.
+    pub(super) fn decode(&mut self, publish: &Publish<'_>) -> Result<Option<Decoded>, Error> {
+        if !self.has_rules {
+            return Ok(None);
+        }
+        let decoded = self.decoder.decode(publish.topic, publish.payload);
+        if let Some(Decoded { payload: Err(why), .. }) = &decoded {
+            self.failed += 1;
+            let topic = String::from_utf8_lossy(publish.topic);
+            let text =
+                format!("the payload of a message on '{}' cannot be decoded: {}", cut(&topic), cut(why));
+            if self.on_error == FailurePolicy::Stop {
+                return Err(Error::Input(text));
+            }
+            if self.failed == 1 {
+                self.diagnostics.warning(format_args!("{text} (shown only once)"));
+            }
+        }
+        Ok(decoded)
+    }
+
+    /// Whether messages that cannot be decoded are left out.
+    pub(super) fn skips_failures(&self) -> bool {
+        self.on_error == FailurePolicy::Skip
+    }
+
+    /// What is to be said at the end, if something could not be decoded.
+    pub(super) fn summary(&self) -> Option<String> {
+        if self.failed == 0 || self.on_error == FailurePolicy::Stop {
+            return None;
+        }
+        let payloads = counted(self.failed, "payload");
+        let done =
+            if self.skips_failures() { "the messages were left out" } else { "they are shown as they are" };
+        Some(format!("{payloads} could not be decoded; {done}"))
+    }
+}

@@ -1,0 +1,116 @@
+//! What becomes of a message.
+
+use std::mem::discriminant;
+use std::time::SystemTime;
+
+use super::Subscriber;
+use super::display::PayloadNote;
+use super::programs::ProgramVerdict;
+use super::stages::SubscribeWork;
+use crate::client::handler::Flow;
+use crate::error::Error;
+use crate::output::Misfit;
+use crate::protocol::QoS;
+use crate::protocol::wire::Publish;
+
+impl Subscriber<'_> {
+    /// Whether it is one that a user may want to see, and not the marker of `--retained-only`.
+    fn is_for_user(&mut self, publish: &Publish<'_>) -> bool {
+        if let Some(end) = &mut self.end_of_retained {
+            if end.takes(publish) {
+                return false;
+            }
+            if publish.retain {
+                self.answer.renew();
+                end.came();
+            }
+        }
+        !self.clears.is_echo(publish)
+    }
+
+    pub(super) fn message(&mut self, publish: &Publish<'_>) -> Result<Flow, Error> {
+        let is_admitted = self.is_for_user(publish) && self.selector.admits(publish);
+        if !is_admitted && !self.evaluator.looks_at_all() {
+            self.pass();
+            return Ok(Flow::Continue);
+        }
+        let Some(decoded) = self.decoding.decode(publish)? else {
+            return self.judge(publish, &PayloadNote::PLAIN, is_admitted);
+        };
+        match &decoded.payload {
+            Ok(payload) => {
+                let note = PayloadNote { is_value: decoded.is_value, error: None };
+                self.judge(&Publish { payload, ..*publish }, &note, is_admitted)
+            }
+            Err(why) => {
+                let note = PayloadNote { is_value: false, error: Some(why) };
+                self.judge(publish, &note, is_admitted && !self.decoding.skips_failures())
+            }
+        }
+    }
+
+    /// It is left out.
+    fn pass(&mut self) {
+        if let Some(executor) = &mut self.executor {
+            executor.pass();
+        }
+    }
+
+    /// Deals with a message whose payload is as it is shown.
+    fn judge(
+        &mut self,
+        publish: &Publish<'_>,
+        note: &PayloadNote<'_>,
+        is_admitted: bool,
+    ) -> Result<Flow, Error> {
+        let received = self.received();
+        let passes = is_admitted && self.selector.finds(publish);
+        let ProgramVerdict { is_shown, is_last } =
+            self.evaluator.judge(publish, received, note.error, passes)?;
+        let mut is_shown = is_shown && self.selector.is_due(publish);
+        match &mut self.executor {
+            Some(executor) if is_shown => is_shown = executor.take(publish),
+            None if is_shown => self.show(publish, note),
+            _ => self.pass(),
+        }
+        if is_shown {
+            self.shown += 1;
+            self.clears.shown(publish);
+        }
+        if is_last || is_shown && self.config.count.is_some_and(|count| self.shown >= count) {
+            self.work = SubscribeWork::Complete;
+            // With something to clear or to run the link goes on, and brings no more messages.
+            let is_over = self.clears.is_empty() && self.executor.is_none();
+            return Ok(if is_over { Flow::Stop } else { Flow::Continue });
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// One clock reading a batch: what is read together was received together.
+    fn received(&mut self) -> SystemTime {
+        *self.received.get_or_insert_with(SystemTime::now)
+    }
+
+    fn show(&mut self, publish: &Publish<'_>, note: &PayloadNote<'_>) {
+        let received = self.received();
+        self.diagnostics.put_held_packets(self.stdout.buffer(), false);
+        if publish.qos != QoS::AtMostOnce {
+            self.stdout.must_be_taken();
+        }
+        if let Some(results) = self.evaluator.results() {
+            self.shower.results(&mut self.stdout, publish, results);
+        } else if let Err(misfit) = self.shower.message(&mut self.stdout, publish, received, note) {
+            self.warn_of(misfit, publish);
+        }
+    }
+
+    /// Says it once for the whole run: what does not fit one message mostly fits none.
+    fn warn_of(&mut self, misfit: Misfit, publish: &Publish<'_>) {
+        let kind = discriminant(&misfit);
+        if !self.misfits.contains(&kind) {
+            self.misfits.push(kind);
+            let topic = String::from_utf8_lossy(publish.topic);
+            self.diagnostics.warning(format_args!("topic '{topic}': {misfit} (shown only once)"));
+        }
+    }
+}

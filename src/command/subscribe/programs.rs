@@ -1,0 +1,247 @@
+//! The programs of `mqtt sub`: `--where`, `--jq` and `--until`.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::config::{Config, FailurePolicy, Programs};
+use crate::error::Error;
+use crate::jq::{Condition, Failure, Guard, ProgramInput, ProgramResults, Val};
+use crate::output::{Diagnostics, RecordHead};
+use crate::protocol::wire::Publish;
+use crate::quantity::counted;
+use crate::quotation::cut;
+
+/// How long programs may run before signals and time limits are looked at again.
+const LONGEST_TURN: Duration = Duration::from_millis(50);
+
+/// What the programs say of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ProgramVerdict {
+    /// It is to be shown.
+    pub(super) is_shown: bool,
+    /// It is the last one.
+    pub(super) is_last: bool,
+}
+
+/// Runs the programs on one message after the other.
+pub(super) struct Evaluator<'a> {
+    programs: &'a Programs,
+    on_error: FailurePolicy,
+    diagnostics: &'a Diagnostics,
+    /// Strings among the results are shown as text.
+    raw: bool,
+    head: RecordHead,
+    guard: Option<Guard>,
+    results: ProgramResults,
+    /// The results are shown in place of the message in hand.
+    has_results: bool,
+    /// Messages on which a program has failed.
+    failed: u64,
+    /// Those of them whose payload is not JSON.
+    failed_without_json: u64,
+    /// When the first program of this turn began.
+    turn: Option<Instant>,
+    is_turn_over: bool,
+}
+
+impl<'a> Evaluator<'a> {
+    pub(super) fn new(config: &'a Config, raw: bool, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
+        let programs = &config.programs;
+        let guard = if programs.are_run() {
+            let thread = diagnostics.for_thread();
+            Some(Guard::start(move |error| thread.error(error))?)
+        } else {
+            None
+        };
+        Ok(Self {
+            programs,
+            on_error: config.on_error.unwrap_or(FailurePolicy::Skip),
+            diagnostics,
+            raw,
+            head: RecordHead::default(),
+            guard,
+            results: ProgramResults::default(),
+            has_results: false,
+            failed: 0,
+            failed_without_json: 0,
+            turn: None,
+            is_turn_over: false,
+        })
+    }
+
+    /// What the programs say of a message that the other conditions let through, or do not. `payload_error` is why its
+    /// payload was not decoded.
+    ///
+    /// # Errors
+    /// A program fails, and that is to end the run.
+    pub(super) fn judge(
+        &mut self,
+        publish: &Publish<'_>,
+        received: SystemTime,
+        payload_error: Option<&str>,
+        passes: bool,
+    ) -> Result<ProgramVerdict, Error> {
+        self.has_results = false;
+        let Some(guard) = self.guard.take() else {
+            return Ok(self.judge_by_header(publish, passes));
+        };
+        let turn = *self.turn.get_or_insert_with(Instant::now);
+        let verdict = guard.watch(|| self.evaluate(publish, received, payload_error, passes));
+        self.guard = Some(guard);
+        self.is_turn_over = turn.elapsed() > LONGEST_TURN;
+        verdict
+    }
+
+    /// Where no program has to be run: the fast path.
+    fn judge_by_header(&self, publish: &Publish<'_>, passes: bool) -> ProgramVerdict {
+        let holds = |condition: &Option<Condition>| match condition {
+            Some(Condition::Header(test)) => Some(test.holds(publish)),
+            _ => None,
+        };
+        ProgramVerdict {
+            is_shown: passes && holds(&self.programs.keep).unwrap_or(true),
+            is_last: holds(&self.programs.until).unwrap_or(false),
+        }
+    }
+
+    fn evaluate(
+        &mut self,
+        publish: &Publish<'_>,
+        received: SystemTime,
+        payload_error: Option<&str>,
+        passes: bool,
+    ) -> Result<ProgramVerdict, Error> {
+        let mut input = None;
+        let head = &mut self.head;
+        let mut record = || {
+            let input: &mut Option<ProgramInput> = &mut input;
+            let make = || ProgramInput::new(head.of(publish, received, payload_error), publish.payload);
+            input.get_or_insert_with(make).value.clone()
+        };
+        let mut failure = None;
+        let mut is_shown = passes;
+        if is_shown && let Some(condition) = &self.programs.keep {
+            is_shown = match holds(condition, publish, &mut record) {
+                Ok(holds) => holds,
+                Err(why) => {
+                    failure = Some(("--where", why));
+                    self.on_error == FailurePolicy::Show
+                }
+            };
+        }
+        if is_shown && let Some(program) = &self.programs.show {
+            self.results.clear();
+            match program.put_results(record(), self.raw, &mut self.results) {
+                Ok(()) => {
+                    self.has_results = true;
+                    is_shown = !self.results.is_empty();
+                }
+                Err(why) => {
+                    failure.get_or_insert(("--jq", why));
+                    is_shown = self.on_error == FailurePolicy::Show;
+                }
+            }
+        }
+        let mut is_last = false;
+        if let Some(condition) = &self.programs.until {
+            match holds(condition, publish, &mut record) {
+                Ok(holds) => is_last = holds,
+                Err(why) => {
+                    failure.get_or_insert(("--until", why));
+                }
+            }
+        }
+        if let Some((option, why)) = failure {
+            let is_json = input.is_none_or(|input| input.is_json);
+            self.failed(option, &why, publish, is_json)?;
+        }
+        Ok(ProgramVerdict { is_shown, is_last })
+    }
+
+    /// Says it once, and counts it, or ends the run.
+    fn failed(
+        &mut self,
+        option: &str,
+        why: &Failure,
+        publish: &Publish<'_>,
+        is_json: bool,
+    ) -> Result<(), Error> {
+        self.failed += 1;
+        self.failed_without_json += u64::from(!is_json);
+        let topic = String::from_utf8_lossy(publish.topic);
+        let why = why.to_string();
+        let form = if is_json { "" } else { " (the payload is not JSON)" };
+        let text = format!("{option} failed on a message on '{}': {}{form}", cut(&topic), cut(&why));
+        if self.on_error == FailurePolicy::Stop {
+            return Err(Error::Input(text));
+        }
+        if self.failed == 1 {
+            self.diagnostics.warning(format_args!("{text} (shown only once)"));
+        }
+        Ok(())
+    }
+
+    /// The results that are shown in place of the message that was judged last.
+    pub(super) fn results(&self) -> Option<&ProgramResults> {
+        self.has_results.then_some(&self.results)
+    }
+
+    /// Whether messages that are left out are looked at all the same.
+    pub(super) fn looks_at_all(&self) -> bool {
+        self.programs.until.is_some()
+    }
+
+    /// Whether programs have run for so long that other things have to be looked at.
+    pub(super) fn is_turn_over(&self) -> bool {
+        self.is_turn_over
+    }
+
+    /// The other things were looked at.
+    pub(super) fn begin_turn(&mut self) {
+        self.turn = None;
+        self.is_turn_over = false;
+    }
+
+    /// What is to be said at the end, if a program has failed.
+    pub(super) fn summary(&self) -> Option<String> {
+        if self.failed == 0 || self.on_error == FailurePolicy::Stop {
+            return None;
+        }
+        let messages = counted(self.failed, "message");
+        let forms = match self.failed_without_json {
+            0 => String::new(),
+            count => format!(", {count} of them with a payload that is not JSON"),
+        };
+        let done = if self.on_error == FailurePolicy::Show { "shown as they are" } else { "left out" };
+        Some(format!("programs failed on {messages}{forms}; they were {done}"))
+    }
+}
+
+/// The outcome of a run in which something may have failed without an end to it.
+pub(super) fn with_failures(
+    outcome: Result<(), Error>,
+    failures: [Option<String>; 2],
+    diagnostics: &Diagnostics,
+) -> Result<(), Error> {
+    let summary = failures.into_iter().flatten().reduce(|all, next| format!("{all}; {next}"));
+    match (outcome, summary) {
+        (Ok(()), Some(summary)) => Err(Error::Negative(summary)),
+        (outcome, summary) => {
+            if let Some(summary) = summary {
+                diagnostics.warning(summary);
+            }
+            outcome
+        }
+    }
+}
+
+/// Whether a condition is true for a message, which is made a value if that is needed.
+fn holds(
+    condition: &Condition,
+    publish: &Publish<'_>,
+    record: &mut impl FnMut() -> Val,
+) -> Result<bool, Failure> {
+    match condition {
+        Condition::Header(test) => Ok(test.holds(publish)),
+        Condition::Program(program) => program.is_true(record()),
+    }
+}

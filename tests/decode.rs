@@ -1,0 +1,107 @@
+//! `sub --decode` and `pub --encode`.
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::support::Service as _;
+use crate::support::broker::Broker;
+use crate::support::outcome::Outcome;
+
+fn publish(broker: &Broker, topic: &str, payload: &[u8]) {
+    broker.publish().args(["-r", "-t", topic, "-s"]).stdin(payload).run().succeeds();
+}
+
+fn sub(broker: &Broker, options: &[&str]) -> Outcome {
+    broker.subscribe().args(["-t", "#", "--retained-only"]).args(options.iter().copied()).run()
+}
+
+/// What comes of `{"t":21.5}` in the format, sent by `pub --encode`.
+#[rstest]
+fn payload_comes_back(
+    #[values("cbor", "msgpack", "gzip", "zlib", "zstd", "hex", "base64", "gzip+cbor", "base64+zstd+msgpack")]
+    format: &str,
+) {
+    let broker = Broker::start();
+    let payload = r#"{"t":21.5,"b":[true,null,"é"]}"#;
+    broker.publish().args(["-r", "-t", "a", "-m", payload, "--encode", format]).run().succeeds();
+    let rule = format!("#={format}");
+    assert_eq!(sub(&broker, &["--decode", &rule]).exits(0).lines(), [payload]);
+    assert_eq!(sub(&broker, &["--decode", &rule, "--jq", ".payload.t"]).exits(0).lines(), ["21.5"]);
+    assert_eq!(sub(&broker, &["--decode", &rule, "--where", ".payload.t > 99"]).exits(0).stdout, b"");
+    assert_eq!(sub(&broker, &["--decode", &rule, "--grep", "21.5", "-F", "%t"]).exits(0).lines(), ["a"]);
+    // Without the rule it is something else.
+    assert_ne!(sub(&broker, &[]).exits(0).stdout, format!("{payload}\n").as_bytes());
+}
+
+/// A value in the record is a value, and bytes are text as ever.
+#[test]
+fn values_stand_in_records_as_what_they_are() {
+    let broker = Broker::start();
+    publish(&broker, "a", b"\xa1\x61t\x15");
+    publish(&broker, "b", b"7b7d");
+    let records = sub(&broker, &["--json", "--decode", "a=cbor", "--decode", "b=hex"]).exits(0).lines();
+    let payloads: Vec<Value> = records
+        .iter()
+        .map(|record| serde_json::from_str::<Value>(record).unwrap()["payload"].clone())
+        .collect();
+    assert_eq!(payloads, [json!({"t": 21}), json!("{}")]);
+    let lines = sub(&broker, &["-F", "%j", "--decode", "a=cbor", "-T", "b"]).exits(0).lines();
+    assert_eq!(serde_json::from_str::<Value>(&lines[0]).unwrap()["payload"], json!({"t": 21}));
+}
+
+/// It stays what it is, and the reason stands beside it.
+#[test]
+fn payload_that_cannot_be_decoded() {
+    let broker = Broker::start();
+    publish(&broker, "a", b"\xff");
+    publish(&broker, "b", b"\x07");
+    publish(&broker, "c", b"text");
+    let rules = ["--decode", "+=cbor"];
+    let with = |options: &[&str]| sub(&broker, &[&rules[..], options].concat());
+
+    let outcome = with(&["--json"]).exits(3);
+    let records: Vec<Value> =
+        outcome.lines().iter().map(|record| serde_json::from_str(record).unwrap()).collect();
+    assert_eq!(records[0]["payload"], "/w==");
+    assert_eq!(records[0]["payload-encoding"], "base64");
+    assert!(records[0]["payload-error"].as_str().unwrap().starts_with("cbor: "), "{}", records[0]);
+    assert_eq!((&records[1]["payload"], records[1].get("payload-error")), (&json!(7), None));
+    assert_eq!(records[2]["payload"], "text");
+    assert_eq!(outcome.stderr.lines().count(), 2, "{}", outcome.stderr);
+    outcome
+        .mentions("mqtt: warning: the payload of a message on 'a' cannot be decoded: cbor: ")
+        .mentions("mqtt: 2 payloads could not be decoded; they are shown as they are");
+
+    assert_eq!(with(&["-F", "%t", "--on-error", "show"]).exits(3).lines(), ["a", "b", "c"]);
+    assert_eq!(with(&["-F", "%t", "--on-error", "skip"]).exits(3).lines(), ["b"]);
+    with(&["-F", "%t", "--on-error", "stop"]).exits(1).mentions("on 'a' cannot be decoded").prints("");
+    assert_eq!(with(&["--jq", "has(\"payload-error\")"]).exits(3).lines(), ["true", "false", "true"]);
+    // What is left out is not decoded.
+    assert_eq!(with(&["-F", "%t", "-T", "a", "-T", "c"]).exits(0).lines(), ["b"]);
+}
+
+#[rstest]
+#[case("a=yaml", "--decode: unknown format 'yaml'; there are cbor, msgpack, gzip, zlib, zstd, hex, base64")]
+#[case("cbor", "--decode 'cbor': the format is missing (FILTER=FORMAT)")]
+#[case("a=cbor+gzip", "'cbor' gives a value: no other format can follow it")]
+#[case("a/#/b=hex", "filter of --decode")]
+#[case("a=", "unknown format ''")]
+fn bad_rules_are_refused(#[case] rule: &str, #[case] text: &str) {
+    let broker = Broker::start();
+    broker.subscribe().args(["-t", "#", "--decode", rule]).run().fails(2, text);
+}
+
+/// Nothing goes out that is not of the format.
+#[test]
+fn payload_that_cannot_be_encoded_is_not_published() {
+    let broker = Broker::start();
+    let encode = ["-r", "-t", "a", "-q", "1", "--encode", "cbor"];
+    broker.publish().args(encode).args(["-m", "no"]).run().exits(1).mentions("--encode: cbor: not JSON");
+    let lines = broker.publish().args(encode).args(["-l"]).stdin("1\nno\n2\n").run();
+    lines.exits(1).mentions("line 2: --encode: cbor: not JSON");
+    assert_eq!(sub(&broker, &["--decode", "a=cbor"]).exits(0).lines(), ["2"]);
+    // Records, and an empty payload, which clears.
+    let records = "{\"topic\":\"b\",\"payload\":{\"x\":1},\"retain\":true}\n{\"topic\":\"a\",\"payload\":\"\",\"retain\":true}\n";
+    broker.publish().args(["--json", "--encode", "msgpack"]).stdin(records).run().succeeds();
+    assert_eq!(sub(&broker, &["--decode", "#=msgpack", "-v"]).exits(0).lines(), ["b {\"x\":1}"]);
+}
