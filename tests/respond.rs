@@ -235,3 +235,45 @@ fn more_requests_than_may_be_unacknowledged_end_the_run(#[values(V3_1_1, V5)] pr
     respond(server.port()).args(line).run().exits(1).mentions(&format!("Receive Maximum of {most}"));
     server.finish();
 }
+
+/// A request without a result, or on which the program fails, gets no response and is acknowledged.
+#[test]
+fn program_computes_responses() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        let requests = [&b"[1,2]"[..], b"7", b"text", br#"["x","y"]"#];
+        let requests: Vec<Vec<u8>> =
+            (1..).zip(requests).map(|(id, payload)| request("a", payload, QoS::AtLeastOnce, id)).collect();
+        peer.send(&requests.concat());
+        let mut identifiers = Vec::new();
+        for payload in [&b"3"[..], b"x\ny"] {
+            let (identifier, topic, response, _) = response(&mut peer);
+            assert_eq!((topic.as_str(), &response[..]), ("a", payload));
+            identifiers.push(identifier);
+        }
+        for identifier in identifiers {
+            peer.send(&packets::ack(PacketType::PubAck, identifier));
+        }
+        for identifier in 1..=4 {
+            peer.expect(V5, &packets::ack(PacketType::PubAck, identifier));
+        }
+        peer.expect_disconnect(V5);
+    });
+    let program =
+        "if .payload == 7 then empty elif .payload[0] == \"x\" then .payload[] else .payload | add end";
+    let outcome =
+        respond(server.port()).args(["-V", "5", "-t", "q", "-q", "1", "-C", "2", "--jq", program]).run();
+    outcome
+        .exits(3)
+        .mentions("no response to a request on 'q', on which --jq failed ('a'): cannot index \"text\" with 0")
+        .mentions("no response to 1 request for which --jq has no result, 1 request on which --jq failed");
+}
+
+#[test]
+fn program_is_checked_before_the_connection() {
+    respond(1).args(["-t", "q", "--jq", ".payload |"]).run().exits(2).mentions("--jq: line 1, column 11");
+    respond(1).args(["-t", "q", "--jq", ".", "-m", "x"]).run().fails(2, "--jq computes the response");
+    let outcome = respond(1).args(["-t", "q", "--jq", ".", "--echo"]).run();
+    outcome.fails(2, "--echo sends the request's payload");
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::connection::{ConnectionArgs, Purpose};
 use super::manual::Manual;
 use super::payload::{PayloadArgs, given_once, one};
+use super::program::compiled;
 use super::property::{PropertyArgs, Requesting};
 use super::subcommand::Subcommand;
 use super::text::shown;
@@ -15,6 +16,7 @@ use super::{text, value};
 use crate::client::options::{Reconnect, Version};
 use crate::command::respond::{Config, ResponsePayload};
 use crate::error::Error;
+use crate::jq::Program;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::{Protocol, QoS, topic};
 use crate::quotation::cut;
@@ -70,6 +72,14 @@ pub(super) struct RespondArgs {
     #[arg(long, help_heading = "Payload (one of)")]
     echo: bool,
 
+    /// The results of this jq program, a line each: strings as text, everything else as JSON
+    ///
+    /// The input is the record that mqtt sub --json writes of the request, with .payload parsed where it is JSON. A
+    /// request for which the program has no result, or fails, gets no response and is acknowledged; a failure gives exit
+    /// status 3. mqtt sub --where says more about programs, and about their limits.
+    #[arg(long, value_name = "EXPR", help_heading = "Payload (one of)")]
+    jq: Option<String>,
+
     #[command(flatten)]
     payload: PayloadArgs,
 
@@ -93,6 +103,7 @@ impl Subcommand for RespondArgs {
         common: &["topic", "respond_on", "message", "file", "echo", "qos", "count", "verbose"],
         examples: &[
             ("Send each request back to its requester", "mqtt respond -t service/echo --echo -q 1"),
+            ("Compute the answer with a jq program", "mqtt respond -t service/add --jq '.payload | add'"),
             (
                 "Answer with a file, on topics below answers only",
                 "mqtt respond -t device/+/config -f config.json --allow-response-topic 'answers/#'",
@@ -122,25 +133,32 @@ impl TryFrom<RespondArgs> for Config {
     type Error = Error;
 
     fn try_from(args: RespondArgs) -> Result<Self, Error> {
-        let answer = match (one(args.payload.clone().given())?, args.echo) {
-            (Some(_), true) => {
+        let program = compiled("--jq", args.jq.as_deref(), Program::new)?;
+        let answer = match (one(args.payload.clone().given())?, args.echo, program) {
+            (None, true, None) => ResponsePayload::Echo,
+            (Some(source), false, None) => ResponsePayload::Fixed(source),
+            (None, false, Some(program)) => ResponsePayload::Program(program),
+            (None, false, None) => {
+                let hint = match &args.filters[..] {
+                    [_, .., last] => format!(
+                        "'{}' is read as a topic filter; the response goes after -m, or give one of -f FILE, -s, -n, --jq \
+                         and --echo",
+                        shown(last)
+                    ),
+                    _ => {
+                        "give one of -m TEXT, -f FILE, -s (standard input), -n (no payload), --jq and --echo"
+                            .into()
+                    }
+                };
+                return Err(Error::usage("no response to publish").with_hint(hint));
+            }
+            (_, true, _) => {
                 return Err(Error::usage(
                     "--echo sends the request's payload; give no other for the response",
                 ));
             }
-            (None, true) => ResponsePayload::Echo,
-            (Some(source), false) => ResponsePayload::Fixed(source),
-            (None, false) => {
-                let hint = match &args.filters[..] {
-                    [_, .., last] => format!(
-                        "'{}' is read as a topic filter; the response goes after -m, or give one of -f FILE, -s, -n and --echo",
-                        shown(last)
-                    ),
-                    _ => {
-                        "give one of -m TEXT, -f FILE, -s (standard input), -n (no payload) and --echo".into()
-                    }
-                };
-                return Err(Error::usage("no response to publish").with_hint(hint));
+            (Some(_), false, Some(_)) => {
+                return Err(Error::usage("--jq computes the response; give no other payload for it"));
             }
         };
         let filters = filters(&args)?;

@@ -5,6 +5,8 @@ mod attention;
 pub mod bench;
 pub mod broker;
 pub mod compat;
+mod computed;
+mod deferred;
 pub mod input;
 pub mod ping;
 pub mod publish;

@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime};
 use bytes::{Bytes, BytesMut};
 
 use super::attention::{Attention, Stop, Supervisor, unanswered};
+use super::computed::Computer;
+use super::deferred::DeferredRequests;
 use super::input::Source;
 use super::resubscribing::{Resubscribing, tell_refused};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
@@ -21,6 +23,7 @@ use crate::client::{self, AnswerLimit, Connected};
 use crate::command::{Common, Invocation, Running};
 use crate::error::{Denial, Error, Layer};
 use crate::exit::Exit;
+use crate::jq::Program;
 use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity};
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
@@ -30,12 +33,14 @@ use crate::quantity::counted;
 use crate::quotation::cut;
 
 /// What the response says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum ResponsePayload {
     /// The payload of the request.
     Echo,
     /// The same for all requests; read once.
     Fixed(Source),
+    /// The results of a program, which gets the request as a record.
+    Program(Program),
 }
 
 /// A checked command line of `mqtt respond`.
@@ -72,6 +77,10 @@ impl Invocation for Config {
         (self.verbosity, Some(&self.client))
     }
 
+    fn runs_programs(&self) -> bool {
+        matches!(self.answer, ResponsePayload::Program(_))
+    }
+
     fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {
         Box::pin(run(*self, diagnostics))
     }
@@ -86,11 +95,15 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let attention = Attention::start(config.timeout)?;
     let mut attention = if config.shows_requests { attention.for_reader() } else { attention };
     let fixed = match &config.answer {
-        ResponsePayload::Echo => None,
+        ResponsePayload::Echo | ResponsePayload::Program(_) => None,
         ResponsePayload::Fixed(source) => {
             source.announce(diagnostics);
             Some(source.payload_in_time(&mut attention).await?.unwrap_or_default().into())
         }
+    };
+    let computer = match &config.answer {
+        ResponsePayload::Program(program) => Some(Computer::new(program.clone(), diagnostics)?),
+        _ => None,
     };
     let format = MessageFormat::Text { verbose: true, newline: true };
     let mut responder = Answerer {
@@ -100,6 +113,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         writer: MessageWriter::for_stream(format, diagnostics.terminal().stdout),
         stdout: Stdout::new(),
         fixed,
+        computer,
         has_asked: false,
         subscribed: Subscribed::Never,
         resubscribing: Resubscribing::new(config.client.reconnect),
@@ -115,7 +129,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     };
     let result = client::run(&config.client, &mut responder).await;
     responder.report_skipped();
-    let failed = responder.failed > 0;
+    let failed = responder.failed > 0 || responder.skips(Skip::Failed) > 0;
     let result = match result {
         Err(Error::Link { .. } | Error::Refused { .. }) if responder.is_over => Ok(()),
         result => result,
@@ -143,16 +157,22 @@ enum Skip {
     Retained,
     /// More came at QoS 0 than responses went out.
     TooMany,
+    /// The program has no result for it.
+    NoResult,
+    /// The program fails on it.
+    Failed,
 }
 
 /// The same, and the words of the summary, `request` before them.
-const SKIPPED: [(Skip, &str); 6] = [
+const SKIPPED: [(Skip, &str); 8] = [
     (Skip::NoTopic, "without a response topic"),
     (Skip::NotAllowed, "with a response topic that is not allowed"),
     (Skip::Loop, "with a response topic that is subscribed to"),
     (Skip::Invalid, "with an invalid response topic"),
     (Skip::Retained, "retained"),
     (Skip::TooMany, "beyond the limit of waiting requests"),
+    (Skip::NoResult, "for which --jq has no result"),
+    (Skip::Failed, "on which --jq failed"),
 ];
 
 /// Requests of QoS 0 that wait for their response, and their bytes: what comes beyond that gets none. Those of QoS 1
@@ -178,46 +198,6 @@ impl AcceptedRequest {
     }
 }
 
-/// The messages of this link whose acknowledgement is deferred, in their order.
-#[derive(Default)]
-struct DeferredRequests {
-    /// The number of the first one.
-    first: u64,
-    is_done: VecDeque<bool>,
-}
-
-impl DeferredRequests {
-    fn next_number(&self) -> u64 {
-        self.first + self.is_done.len() as u64
-    }
-
-    fn add(&mut self, is_done: bool) {
-        self.is_done.push_back(is_done);
-    }
-
-    /// Also for one of an earlier link, whose acknowledgement is lost.
-    fn done(&mut self, number: u64) {
-        let place = number.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
-        if let Some(is_done) = place.and_then(|place| self.is_done.get_mut(place)) {
-            *is_done = true;
-        }
-    }
-
-    /// Takes out those at the beginning that are done.
-    fn settle(&mut self) -> usize {
-        let count = self.is_done.iter().take_while(|is_done| **is_done).count();
-        self.is_done.drain(..count);
-        self.first += count as u64;
-        count
-    }
-
-    /// The link is lost, and with it all acknowledgements.
-    fn forget(&mut self) {
-        self.first = self.next_number();
-        self.is_done.clear();
-    }
-}
-
 struct Answerer<'a> {
     config: &'a Config,
     diagnostics: &'a Diagnostics,
@@ -226,6 +206,8 @@ struct Answerer<'a> {
     stdout: Stdout,
     /// The payload of every response, if it is not the request's.
     fixed: Option<Bytes>,
+    /// What computes it otherwise.
+    computer: Option<Computer>,
     /// SUBSCRIBE was sent on this link, or is not needed there.
     has_asked: bool,
     subscribed: Subscribed,
@@ -278,7 +260,23 @@ impl Answerer<'_> {
         if is_allowed { Ok(named) } else { Err(Skip::NotAllowed) }
     }
 
-    fn skip(&mut self, why: Skip, publish: &Publish<'_>) {
+    /// What the response to this request says; why there is none.
+    fn response(&mut self, publish: &Publish<'_>) -> Result<Bytes, (Skip, String)> {
+        let Some(computer) = &mut self.computer else {
+            return Ok(self.fixed.clone().unwrap_or_else(|| Bytes::copy_from_slice(publish.payload)));
+        };
+        match computer.payload(publish) {
+            Ok(payload) => payload.ok_or((Skip::NoResult, String::new())),
+            Err(why) => Err((Skip::Failed, format!(": {}", cut(&why.to_string())))),
+        }
+    }
+
+    /// How many requests got no response for this reason.
+    fn skips(&self, why: Skip) -> u64 {
+        self.skipped.iter().zip(SKIPPED).filter(|(_, (skip, _))| *skip == why).map(|(count, _)| *count).sum()
+    }
+
+    fn skip(&mut self, why: Skip, reason: &str, publish: &Publish<'_>) {
         let Some((count, (_, words))) =
             self.skipped.iter_mut().zip(SKIPPED).find(|(_, (skip, _))| *skip == why)
         else {
@@ -292,7 +290,7 @@ impl Answerer<'_> {
         let named = publish.properties.text(PropertyId::ResponseTopic);
         let named = named.map(|named| format!(" ('{}')", cut(named))).unwrap_or_default();
         self.diagnostics.warning(format_args!(
-            "no response to a request on '{}', {words}{named} (shown only once)",
+            "no response to a request on '{}', {words}{named}{reason} (shown only once)",
             cut(&topic)
         ));
     }
@@ -314,10 +312,12 @@ impl Answerer<'_> {
             Ok(_) if is_full => Err(Skip::TooMany),
             to => to.map(Box::<str>::from),
         };
+        let to = to.map_err(|why| (why, String::new()));
+        let to = to.and_then(|topic| Ok((topic, self.response(publish)?)));
         self.open.add(to.is_err());
-        let response_topic = match to {
-            Ok(response_topic) => response_topic,
-            Err(why) => return self.skip(why, publish),
+        let (response_topic, payload) = match to {
+            Ok(to) => to,
+            Err((why, reason)) => return self.skip(why, &reason, publish),
         };
         if self.config.shows_requests {
             // Text fits every payload.
@@ -329,7 +329,7 @@ impl Answerer<'_> {
             qos: publish.qos,
             response_topic,
             correlation_data: publish.properties.binary(PropertyId::CorrelationData).map(Box::<[u8]>::from),
-            payload: self.fixed.clone().unwrap_or_else(|| Bytes::copy_from_slice(publish.payload)),
+            payload,
         };
         self.waiting_bytes += request.bytes();
         self.waiting.push_back(request);
@@ -508,15 +508,29 @@ impl Handler for Answerer<'_> {
         self.open.settle()
     }
 
+    fn is_full(&self) -> bool {
+        self.pauses()
+    }
+
+    fn pauses(&self) -> bool {
+        self.computer.as_ref().is_some_and(Computer::is_turn_over)
+    }
+
     fn on_part(&mut self, collected_bytes: usize) {
         self.answer.part(collected_bytes);
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.pauses() {
+            cx.waker().wake_by_ref();
+        }
         self.stdout.poll_flush(cx)
     }
 
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Some(computer) = &mut self.computer {
+            computer.begin_turn();
+        }
         if self.is_over {
             return Poll::Ready(Ok(()));
         }

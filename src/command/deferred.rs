@@ -1,0 +1,43 @@
+//! Acknowledgements that wait for responses.
+
+use std::collections::VecDeque;
+
+/// The messages of this link whose acknowledgement is deferred, in their order.
+#[derive(Default)]
+pub(super) struct DeferredRequests {
+    /// The number of the first one.
+    first: u64,
+    pub(super) is_done: VecDeque<bool>,
+}
+
+impl DeferredRequests {
+    pub(super) fn next_number(&self) -> u64 {
+        self.first + self.is_done.len() as u64
+    }
+
+    pub(super) fn add(&mut self, is_done: bool) {
+        self.is_done.push_back(is_done);
+    }
+
+    /// Also for one of an earlier link, whose acknowledgement is lost.
+    pub(super) fn done(&mut self, number: u64) {
+        let place = number.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
+        if let Some(is_done) = place.and_then(|place| self.is_done.get_mut(place)) {
+            *is_done = true;
+        }
+    }
+
+    /// Takes out those at the beginning that are done.
+    pub(super) fn settle(&mut self) -> usize {
+        let count = self.is_done.iter().take_while(|is_done| **is_done).count();
+        self.is_done.drain(..count);
+        self.first += count as u64;
+        count
+    }
+
+    /// The link is lost, and with it all acknowledgements.
+    pub(super) fn forget(&mut self) {
+        self.first = self.next_number();
+        self.is_done.clear();
+    }
+}
