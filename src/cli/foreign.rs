@@ -353,7 +353,8 @@ fn alone(
     format!("mqtt {} {}", called_names(names, line), row.ours.replace("{}", &value)).trim_end().to_owned()
 }
 
-fn is_called(word: &OsString, typed: &str) -> bool {
+/// Whether a word is this option, or has this letter among others.
+pub(super) fn is_called(word: &OsString, typed: &str) -> bool {
     let word = word.to_string_lossy();
     match typed.strip_prefix("--") {
         Some(_) => word.split('=').next() == Some(typed),

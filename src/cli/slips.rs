@@ -153,8 +153,9 @@ pub(super) fn dashed_message(
         return None;
     }
     let is_value = slips.is_value();
-    let at = (names..line.len())
-        .find(|at| !is_value(*at) && line[*at].to_str().is_some_and(|word| word.starts_with(typed)))?;
+    // Letters before the unknown one may be options: `-0` is one.
+    let is_it = |at: &usize| !is_value(*at) && foreign::is_called(&line[*at], typed);
+    let at = (names..line.len()).find(is_it)?;
     let word = line[at].to_str()?;
     let is_number =
         word.parse::<f64>().is_ok() || word[1..].starts_with(|first: char| first.is_ascii_digit());

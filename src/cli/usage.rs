@@ -167,8 +167,8 @@ fn lacking(
     let values = words::values(command, path.len() + 1, line);
     let options = (path.len() + 1..line.len()).filter(|at| line[*at].as_encoded_bytes().starts_with(b"-"));
     let needs = options.into_iter().find(|at| {
-        let end = values.iter().filter(|value| value.word > *at && value.word <= at + 1).count();
-        !is_missing_without(*at..at + 1 + end)
+        let has_value = values.iter().any(|value| value.from == 0 && value.word == at + 1);
+        !is_missing_without(*at..at + 1 + usize::from(has_value))
     });
     if let Some(at) = needs {
         let option = shown(&line[at]);

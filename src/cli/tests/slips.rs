@@ -118,6 +118,11 @@ const MEANT_OTHERWISE: &[(&[&str], &str, &str)] = &[
         "a payload that begins with a dash goes after -m: mqtt pub home/x -m -5.2 -q 1",
     ),
     (
+        &["pub", "home/x", "-0.5"],
+        "unexpected argument '-.' found",
+        "a payload that begins with a dash goes after -m: mqtt pub home/x -m -0.5",
+    ),
+    (
         &["pub", "-t", "home/x", "-5"],
         "unexpected argument '-5' found",
         "a payload that begins with a dash goes after -m: mqtt pub -t home/x -m -5",
