@@ -44,7 +44,10 @@ impl Core {
         let reasons: Vec<ReasonCode> = filters
             .iter()
             .map(|filter| {
-                levels += memchr::memchr_iter(b'/', filter.filter.as_bytes()).count() + 1;
+                let own = memchr::memchr_iter(b'/', filter.filter.as_bytes()).count() + 1;
+                levels += own;
+                // The retained messages come in the next turn where this one is used up.
+                self.work += own;
                 if levels > PACKET_LEVELS {
                     return ReasonCode::QUOTA_EXCEEDED;
                 }

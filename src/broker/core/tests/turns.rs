@@ -50,6 +50,24 @@ fn a_subscribe_of_many_wildcards_is_done_in_turns() {
     assert_eq!((seen.len(), &seen[1][..]), (2, "PINGRESP"));
 }
 
+/// The work of the filters themselves: retained messages wait for the next turn.
+#[test]
+fn filters_of_a_subscribe_count_in_its_turn() {
+    let mut world = World::new();
+    retained_store(&mut world, 100);
+    let client = world.connect(V5, "c");
+    let deep = "/a".repeat(98);
+    let mut names: Vec<String> = (0..1000).map(|number| format!("{number}{deep}")).collect();
+    names[0] = "+/value".into();
+    world.core.resume(client.id, world.now);
+    let bytes = subscribe_bytes(&names);
+    assert_eq!(world.core.receive(client.id, &bytes, world.now), bytes.len());
+    assert!(world.core.work <= PACKET_LEVELS + NAME_WORK, "{}", world.core.work);
+    assert!(world.core.is_unfinished(client.id));
+    assert_eq!(world.core.statistics().messages_sent, 0);
+    assert_eq!(world.take(client).len(), 101);
+}
+
 /// The same filters again and again, and taken back: an earlier replay is passed by.
 #[test]
 fn a_replay_that_is_out_of_date_is_passed_by() {
