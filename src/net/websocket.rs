@@ -3,6 +3,7 @@
 //! MQTT packets and WebSocket messages do not line up: a message may hold part of a packet or
 //! several [MQTT-6.0.0-2], so both directions here are streams of bytes.
 
+use std::borrow::Cow;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -200,7 +201,8 @@ fn check_switch(head: &Head, key: &str) -> Result<(), Error> {
 /// An HTTP answer other than the upgrade.
 async fn refused(head: Head, stream: &mut Stream, path: &str, secrets: &Secrets) -> Error {
     let (status, shown, is_old) = (head.status, head.shown(), head.is_old);
-    let place = head.header(header::LOCATION.as_str()).and_then(|place| first_line(place, secrets));
+    let place = head.header(header::LOCATION.as_str()).map(without_query);
+    let place = place.and_then(|place| first_line(&place, secrets));
     let line = head.first_line(stream, secrets).await;
     let cause = format!(
         "the broker answered '{shown}' to the upgrade of {path}{}{}",
@@ -220,6 +222,14 @@ async fn refused(head: Head, stream: &mut Stream, path: &str, secrets: &Secrets)
             error.with_hint("the answer is HTTP/1.0: a proxy in between may not support WebSockets")
         }
         _ => error,
+    }
+}
+
+/// A place without its query, in which the token of ours may stand in another encoding.
+fn without_query(place: &[u8]) -> Cow<'_, [u8]> {
+    match memchr::memchr(b'?', place) {
+        Some(at) => [&place[..at], "?…".as_bytes()].concat().into(),
+        None => place.into(),
     }
 }
 

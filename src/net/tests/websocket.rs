@@ -400,10 +400,9 @@ async fn an_http_refusal_gives_status_and_first_line() {
 async fn an_http_refusal_gives_no_secret_away() {
     let path = "/mqtt?token=hunter2";
     for (answer, says) in [
-        (
-            "HTTP/1.1 302 Found\r\nLocation: /login?next=/mqtt?token=hunter2\r\n\r\n",
-            "pointing to /login?next=/mqtt?…",
-        ),
+        ("HTTP/1.1 302 Found\r\nLocation: /login?next=/mqtt?token=hunter2\r\n\r\n", "pointing to /login?…"),
+        // In another encoding.
+        ("HTTP/1.1 301 Gone\r\nLocation: wss://h/mqtt?token=h%75nter2\r\n\r\n", "pointing to wss://h/mqtt?…"),
         (
             "HTTP/1.1 404 No hunter2\r\n\r\nCannot GET /mqtt?token=hunter2 with Bearer hunter3\n",
             "'HTTP 404 No …' to the upgrade of /mqtt: Cannot GET /mqtt?… with …",
@@ -416,7 +415,7 @@ async fn an_http_refusal_gives_no_secret_away() {
         };
         let error = error_of(Layer::WebSocket, dial(&endpoint(answering(answer).await, options)).await);
         assert_says(&error, &[says]);
-        assert!(!error.to_string().contains("hunter"), "{error}");
+        assert!(!error.to_string().contains("nter"), "{error}");
     }
 }
 
