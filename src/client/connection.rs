@@ -129,8 +129,6 @@ pub(super) struct Connection {
     unwritten: Unwritten,
     keep_alive: KeepAlive,
     received_messages: bool,
-    /// The broker keeps the session when the connection ends.
-    session_is_kept: bool,
     /// In a box: there may be thousands of connections.
     rare: Option<Box<Rare>>,
     state: ConnectionState,
@@ -140,6 +138,8 @@ pub(super) struct Connection {
 #[derive(Debug, Default)]
 struct Rare {
     renewal: Option<Renewal>,
+    /// The broker keeps the session when the connection ends.
+    session_is_kept: bool,
     /// Acknowledgements that wait until the handler has settled their messages, the oldest first. Used if the
     /// handler defers them.
     deferred: VecDeque<Box<[u8]>>,
@@ -201,7 +201,6 @@ impl Connection {
             keep_alive: KeepAlive::new(keep_alive, now),
             rare: None,
             received_messages: false,
-            session_is_kept: true,
             state: ConnectionState::Open(None),
         }
     }
@@ -211,9 +210,9 @@ impl Connection {
         self.rare.get_or_insert_default().renewal = Some(Renewal::of(authentication, now));
     }
 
-    /// The session ends with the connection.
-    pub(super) fn ends_session(&mut self) {
-        self.session_is_kept = false;
+    /// The broker keeps the session when the connection ends.
+    pub(super) fn keeps_session(&mut self) {
+        self.rare.get_or_insert_default().session_is_kept = true;
     }
 
     /// The Reason Code of the DISCONNECT when the handler interrupts the connection.
@@ -295,7 +294,8 @@ impl Connection {
                 let keep_alive = &self.keep_alive;
                 let waiting_since = (!self.unwritten.is_empty()).then(|| keep_alive.last_sent());
                 barrier.map(|barrier| {
-                    let longest = barrier.longest(self.barrier_limit, self.session_is_kept);
+                    let is_kept = self.rare.as_ref().is_some_and(|rare| rare.session_is_kept);
+                    let longest = barrier.longest(self.barrier_limit, is_kept);
                     barrier.until(keep_alive.last_moved(), waiting_since, longest)
                 })
             }

@@ -68,8 +68,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             connected.disconnect_properties(&options.disconnect_properties),
         );
         link.connection.interrupted_with(options.interrupted);
-        if !connected.keeps_session(options) {
-            link.connection.ends_session();
+        if connected.keeps_session(options) {
+            link.connection.keeps_session();
         }
         if let Some(authentication) = &options.authentication {
             link.connection.authenticate_again(authentication, Instant::now().into_std());

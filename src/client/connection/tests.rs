@@ -133,8 +133,8 @@ fn a_satisfied_command_does_not_wait_for_the_close() {
 fn a_flood_does_not_hold_up_the_release_of_messages_for_long() {
     for (is_kept, limit) in [(false, Duration::from_secs(2)), (true, Duration::from_secs(5))] {
         let mut world = World::new(Protocol::V5);
-        if !is_kept {
-            world.connection.ends_session();
+        if is_kept {
+            world.connection.keeps_session();
         }
         world.send(QoS::ExactlyOnce, 10);
         world.wake_up();
