@@ -14,7 +14,7 @@ use crate::output::MessageFormat;
 pub(super) struct ProgramArgs {
     #[arg(long = "where", value_name = "EXPR", help = "Show only messages for which this jq program is true",
           long_help = about_where())]
-    keep: Option<String>,
+    condition: Option<String>,
 
     /// Write the results of this jq program in place of each message
     ///
@@ -59,7 +59,7 @@ impl ProgramArgs {
     /// The programs, and what follows when they or the decoding of payloads fail.
     pub(super) fn resolve(self, decodes: bool) -> Result<(Programs, Option<FailurePolicy>), Error> {
         let programs = Programs {
-            keep: compiled("--where", self.keep.as_deref(), Condition::new)?,
+            keep: compiled("--where", self.condition.as_deref(), Condition::new)?,
             show: compiled("--jq", self.jq.as_deref(), Program::new)?,
             until: compiled("--until", self.until.as_deref(), Condition::new)?,
         };
