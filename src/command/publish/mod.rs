@@ -454,7 +454,7 @@ impl Publisher<'_> {
     fn poll_input(&mut self, cx: &mut Context<'_>, session: &Session) -> Poll<Result<NextInput, Error>> {
         ready!(self.poll_timing(cx, session));
         let input = self.work.poll_next(cx);
-        if self.reader.is_none() && self.filler.is_none() {
+        if self.reader.is_none() && self.filler.is_none() && self.config.encode.is_none() {
             return input;
         }
         let input = ready!(input)?;
