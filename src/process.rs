@@ -1,40 +1,14 @@
 //! The end of processes: of commands that the program runs, with what they have started, and of itself.
 
-use std::ffi::OsStr;
-use std::io;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Access, access};
-use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 /// Between two looks at a group that was asked to end.
 const PAUSE: Duration = Duration::from_millis(5);
 /// What a group has to end by itself when it is asked to.
 const GRACE: Duration = Duration::from_millis(500);
-
-/// Looks for a program as the system does when it is started: in the folders of PATH, unless its name has a `/`.
-///
-/// # Errors
-/// The system's; the last folder's, if it is in none.
-pub fn find_program(name: &OsStr) -> io::Result<()> {
-    let is_there = |path: &Path| access(path, Access::EXEC_OK).map_err(io::Error::from);
-    if name.as_bytes().contains(&b'/') {
-        return is_there(Path::new(name));
-    }
-    let folders = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/bin:/usr/bin".into());
-    let mut last = Err(Errno::NOENT.into());
-    for folder in std::env::split_paths(&folders) {
-        last = is_there(&folder.join(name));
-        if last.is_ok() {
-            break;
-        }
-    }
-    last
-}
 
 /// Asks the whole group of a command to end, and ends it. The command leads the group.
 pub fn end_group(child: &mut Child, group: Pid) {

@@ -1,10 +1,15 @@
 //! What `sub` does with each message in place of showing it.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{ArgAction, ValueEnum};
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use super::broker::connection_variables;
 use super::{text, value};
@@ -129,7 +134,13 @@ impl ActionArgs {
                 return Err(Error::usage("--exec-argv needs a program")
                     .with_hint("mqtt sub -t FILTER --exec-argv -- PROGRAM ARGUMENT..."));
             }
-            None => Some(ExecCommand::Words(self.words)),
+            None => {
+                if let Some(program) = self.words.first() {
+                    let what = || format!("--exec-argv: cannot run '{}'", program.display());
+                    find_program(program).map_err(|error| Error::file(what(), error))?;
+                }
+                Some(ExecCommand::Words(self.words))
+            }
         };
         rules.extend(for_all.map(|command| ExecRule { filter: None, command }));
         let jobs = self.exec_jobs.unwrap_or(1);
@@ -148,4 +159,24 @@ impl ActionArgs {
             foreign_variables: connection_variables(),
         }))
     }
+}
+
+/// Looks for a program as the system does when it is started: in the folders of PATH, unless its name has a `/`.
+///
+/// # Errors
+/// The system's; the last folder's, if it is in none.
+fn find_program(name: &OsStr) -> io::Result<()> {
+    let is_there = |path: &Path| access(path, Access::EXEC_OK).map_err(io::Error::from);
+    if name.as_bytes().contains(&b'/') {
+        return is_there(Path::new(name));
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/bin:/usr/bin".into());
+    let mut last = Err(Errno::NOENT.into());
+    for folder in std::env::split_paths(&folders) {
+        last = is_there(&folder.join(name));
+        if last.is_ok() {
+            break;
+        }
+    }
+    last
 }

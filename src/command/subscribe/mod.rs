@@ -86,7 +86,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         diagnostics,
         supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
         shower,
-        executor: config.exec.as_ref().map(|exec| Executor::new(exec, diagnostics)).transpose()?,
+        executor: config.exec.as_ref().map(|exec| Executor::new(exec, diagnostics)),
         stdout,
         unreleased,
         restored: false,

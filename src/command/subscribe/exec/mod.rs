@@ -72,12 +72,9 @@ pub(super) struct Executor<'a> {
 }
 
 impl<'a> Executor<'a> {
-    /// # Errors
-    /// A program that cannot be run.
-    pub(super) fn new(exec: &'a Exec, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
-        exec.rules.iter().try_for_each(|rule| variables::check(&rule.command))?;
+    pub(super) fn new(exec: &'a Exec, diagnostics: &'a Diagnostics) -> Self {
         let (sender, ended) = unbounded_channel();
-        Ok(Self {
+        Self {
             exec,
             diagnostics,
             waiting: VecDeque::new(),
@@ -93,7 +90,7 @@ impl<'a> Executor<'a> {
             pause: None,
             is_ending: false,
             count_failed: 0,
-        })
+        }
     }
 
     /// Takes a message for the first command whose filter matches. Whether there is one.

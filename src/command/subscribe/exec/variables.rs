@@ -21,8 +21,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::config::ExecCommand;
-use crate::error::Error;
-use crate::process::find_program;
 use crate::protocol::property::{PropertyId, Value};
 use crate::protocol::wire::Publish;
 
@@ -85,17 +83,6 @@ fn put(variables: &mut Variables, name: &str, value: &[u8]) {
 /// A name that every shell takes for a variable.
 fn safe(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
-}
-
-/// Whether the command is there to be run. Of a shell's the shell tells.
-///
-/// # Errors
-/// The program is not found, or may not be run.
-pub(super) fn check(command: &ExecCommand) -> Result<(), Error> {
-    let ExecCommand::Words(words) = command else { return Ok(()) };
-    let Some(program) = words.first() else { return Ok(()) };
-    let failed = |error| Error::file(format!("--exec-argv: cannot run '{}'", program.display()), error);
-    find_program(program).map_err(failed)
 }
 
 /// The command for a message.
