@@ -68,8 +68,8 @@ pub(super) fn read(
     if let Some(slip) = slips::wrong_dash(command, names, arguments) {
         return Err(slip);
     }
-    slips::in_operands(&definition, names, arguments, &matches)?;
     refuse_detached(&definition, names, arguments)?;
+    slips::in_operands(&definition, names, arguments, &matches)?;
     hide(&definition, names);
     let slips = slips::warnings(&definition, names, arguments, &matches);
     let needs = (entry.needs)(&matches);

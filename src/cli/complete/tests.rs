@@ -160,6 +160,7 @@ fn values_of_every_option_are_offered_or_have_no_list() {
         "SIZE",
         "SUITES",
         "TEXT",
+        "TIME",
         "TYPE",
         "ARRIVALS",
         "IDENTITY",

@@ -92,6 +92,7 @@ fn mosquittos_letters() {
         ('W', "timeout"),
     ];
     let request: &[(char, &str)] = &[
+        ('C', "responses"),
         ('e', "respond_on"),
         ('f', "file"),
         ('F', "format"),
