@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use signal_hook::SigId;
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1, SIGXFSZ};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::UnixStream;
 
@@ -180,6 +180,28 @@ impl ReportRequests {
     pub fn catch() -> Result<Self, Error> {
         let failed = |error| Error::file("cannot catch signals", error);
         Ok(Self { stream: to_stream(SIGUSR1).map_err(failed)? })
+    }
+
+    /// Ready when one came.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        poll_one(&mut self.stream, cx)
+    }
+}
+
+/// SIGTSTP (Ctrl-Z), for a run that gives the terminal back before it stops itself.
+#[derive(Debug)]
+pub struct Stops {
+    stream: UnixStream,
+}
+
+impl Stops {
+    /// Starts to catch, any number of them.
+    ///
+    /// # Errors
+    /// The system's, if it refuses a handler.
+    pub fn catch() -> Result<Self, Error> {
+        let failed = |error| Error::file("cannot catch signals", error);
+        Ok(Self { stream: to_stream(SIGTSTP).map_err(failed)? })
     }
 
     /// Ready when one came.

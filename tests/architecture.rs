@@ -107,6 +107,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("env", &["cli", "output", "lib.rs", "main.rs"]),
     ("tokio", &["client", "net", "broker", "command", "output", "alarm.rs", "signal.rs", "lib.rs"]),
     ("TcpStream", &["net", "broker"]),
+    ("ratatui", &["output/view"]),
 ];
 
 struct Source {

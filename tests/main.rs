@@ -86,5 +86,6 @@ mod terminal;
 mod tls;
 mod tls_options;
 mod versions;
+mod view;
 mod ways;
 mod will_test;

@@ -163,7 +163,7 @@ impl Subcommand for SubscribeArgs {
              before it was acknowledged. After a lost connection a QoS 2 message whose command still runs is \
              acknowledged at once. Commands are looked after until they end; what they leave running in the \
              background is not.",
-            "--watch remembers 1000 topics, and the first 4096 bytes of each line.",
+            "--watch remembers 1000 topics, and the first 4096 bytes of each line; as a view 10,000 topics.",
             "--silence watches 200,000 topics, or 24 MiB of names, and --stats counts 100,000, or 16 MiB; --silence prints \
              a warning when there are more, and --stats counts the others together.",
             "The times of -F are in the local time zone of this machine. %d and %f read little-endian numbers only.",

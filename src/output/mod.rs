@@ -29,6 +29,8 @@ mod template;
 mod terminal;
 mod timestamp;
 mod verbosity;
+#[cfg(feature = "tui")]
+mod view;
 mod watch;
 
 #[cfg(test)]
@@ -53,6 +55,8 @@ pub use stdout::{Reopened, Stdout, stdout_as_file};
 pub use template::{FormatError, MODIFIERS, SPECIFIERS, Specifier, Template};
 pub use terminal::{ColorChoice, Environment, StandardStream, Terminal, Tone, wrapped};
 pub use verbosity::Verbosity;
+#[cfg(feature = "tui")]
+pub use view::{TopicView, is_possible as view_is_possible};
 pub use watch::Watch;
 
 /// The version of this program, for reports.

@@ -15,6 +15,8 @@ use crate::client::session::Session;
 use crate::error::Error;
 use crate::jq::ProgramResults;
 use crate::output::{Diagnostics, MessageWriter, Misfit, StandardStream, Stdout, Watch};
+#[cfg(feature = "tui")]
+use crate::output::{MessageFormat, TopicView, view_is_possible};
 use crate::protocol::wire::Publish;
 
 /// How often to look whether the terminal has another size.
@@ -39,6 +41,8 @@ pub(super) enum Shower {
     Rate(RateCounter),
     /// With a clock, once there was a connection.
     Watch(Box<Watch>, Option<Interval>),
+    #[cfg(feature = "tui")]
+    View(Box<TopicView>),
     Silence(Box<Silence>),
     Stats(Box<Stats>),
     Files(Box<MessageFiles>),
@@ -58,6 +62,10 @@ impl Shower {
             }
             Display::Watch(format) => {
                 let heading = format!("Broker: {}", config.client.endpoint.address);
+                #[cfg(feature = "tui")]
+                if matches!(format, MessageFormat::Text { .. }) && view_is_possible() {
+                    return Ok(Self::View(Box::new(TopicView::new(&heading))));
+                }
                 Self::Watch(Box::new(Watch::new(format.clone(), &heading)), None)
             }
             Display::Silence(options) => {
@@ -70,8 +78,16 @@ impl Shower {
     }
 
     /// A link is up.
-    pub(super) fn connected(&mut self) {
+    ///
+    /// # Errors
+    /// The terminal cannot be set up.
+    #[cfg_attr(not(feature = "tui"), allow(clippy::unnecessary_wraps, reason = "only the view can fail"))]
+    pub(super) fn connected(&mut self, stdout: &mut Stdout) -> Result<(), Error> {
+        #[cfg(not(feature = "tui"))]
+        let _ = stdout;
         match self {
+            #[cfg(feature = "tui")]
+            Self::View(view) => view.connected(stdout.buffer())?,
             Self::Messages(_) | Self::Silence(_) | Self::Files(_) => {}
             Self::Rate(rate) => rate.start(),
             Self::Stats(stats) => stats.start(),
@@ -82,6 +98,7 @@ impl Shower {
                 clock.get_or_insert_with(|| interval(RESIZE_INTERVAL));
             }
         }
+        Ok(())
     }
 
     /// Shows one message.
@@ -107,6 +124,11 @@ impl Shower {
                 Ok(())
             }
             Self::Watch(watch, _) => watch.message(publish, received),
+            #[cfg(feature = "tui")]
+            Self::View(view) => {
+                view.message(publish);
+                Ok(())
+            }
             Self::Silence(silence) => {
                 silence.message(stdout.buffer(), publish);
                 Ok(())
@@ -128,8 +150,11 @@ impl Shower {
 
     /// The link is lost.
     pub(super) fn link_is_lost(&mut self, stdout: &mut Stdout) {
-        if let Self::Silence(silence) = self {
-            silence.lost(stdout.buffer());
+        match self {
+            Self::Silence(silence) => silence.lost(stdout.buffer()),
+            #[cfg(feature = "tui")]
+            Self::View(view) => view.link_is(false),
+            _ => {}
         }
     }
 
@@ -168,6 +193,11 @@ impl Shower {
                 Ok(silence.warning())
             }
             Self::Files(files) => files.take_error().map_or(Ok(None), Err),
+            #[cfg(feature = "tui")]
+            Self::View(view) => {
+                view.batch_is_over();
+                Ok(None)
+            }
             Self::Messages(_) | Self::Rate(_) | Self::Watch(..) | Self::Stats(_) => Ok(None),
         }
     }
@@ -188,7 +218,24 @@ impl Shower {
 
     /// Whether it has the terminal for itself.
     pub(super) fn draws(&self) -> bool {
-        matches!(self, Self::Watch(..))
+        match self {
+            Self::Watch(..) => true,
+            #[cfg(feature = "tui")]
+            Self::View(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The run is about to end, which may take a while: gives back a terminal that it has for itself.
+    pub(super) fn interrupted(&mut self, cx: &mut Context<'_>, stdout: &mut Stdout) {
+        #[cfg(feature = "tui")]
+        if let Self::View(view) = self {
+            view.finish(stdout.buffer());
+            // What is left is written at the end.
+            let _ = stdout.poll_flush(cx);
+        }
+        #[cfg(not(feature = "tui"))]
+        let _ = (self, cx, stdout);
     }
 
     /// Brings a drawing up to date, for the next flush.
@@ -204,6 +251,8 @@ impl Shower {
             Self::Messages(_) | Self::Watch(_, None) | Self::Silence(_) | Self::Files(_) => Poll::Pending,
             Self::Rate(rate) => rate.poll(cx, stdout),
             Self::Stats(stats) => stats.poll(cx, stdout),
+            #[cfg(feature = "tui")]
+            Self::View(view) => view.poll(cx, stdout),
             Self::Watch(watch, Some(clock)) => {
                 while clock.poll_tick(cx).is_ready() {}
                 watch.draw(stdout.buffer());
@@ -217,6 +266,8 @@ impl Shower {
         match self {
             Self::Watch(watch, _) => watch.finish(stdout.buffer()),
             Self::Stats(stats) => stats.report_all(stdout.buffer()),
+            #[cfg(feature = "tui")]
+            Self::View(view) => view.finish(stdout.buffer()),
             Self::Messages(_) | Self::Rate(_) | Self::Silence(_) | Self::Files(_) => {}
         }
     }

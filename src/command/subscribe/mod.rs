@@ -282,7 +282,7 @@ impl Subscriber<'_> {
 impl Handler for Subscriber<'_> {
     fn on_connected(&mut self, session: &mut Session, connected: &Connected) -> Result<(), Error> {
         self.restore(session, connected.session_present)?;
-        self.shower.connected();
+        self.shower.connected(&mut self.stdout)?;
         // A session the broker kept has its subscriptions; to make them again would bring the
         // retained messages again. At the first connection they may be others than asked for now.
         let again = self.requests == Requests::Answered;
@@ -455,6 +455,7 @@ impl Handler for Subscriber<'_> {
         }
         match ready!(self.supervisor.attention.poll(cx)) {
             Stop::Signal(_) => {
+                self.shower.interrupted(cx, &mut self.stdout);
                 if self.shower.draws() {
                     // Its end clears the line.
                     let _ = signal::take_interrupt();

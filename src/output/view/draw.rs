@@ -1,0 +1,381 @@
+//! The live view as cells of a screen. It uses bold, dim and reversed text only, which every terminal has.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use ratatui::buffer::Buffer;
+use ratatui::style::{Modifier, Style};
+
+use super::ViewState;
+use super::topics::{ListRow, MOST_PAYLOAD_BYTES, ViewedTopic};
+use crate::notation::printable::printable;
+use crate::quantity::counted;
+
+const HELP: &str = "q quit  \u{2191}\u{2193} move  enter message  / filter  s sort  t tree  p pause";
+const HEAD: &str = "   AGE    COUNT     /S    SIZE R ";
+/// Columns of numbers before the topic.
+const HEAD_COLUMNS: u16 = 33;
+/// The head of the view, the head of the list, and the help.
+const OTHER_ROWS: u16 = 3;
+
+/// Draws everything.
+pub(super) fn draw(state: &mut ViewState, buffer: &mut Buffer, now: Instant) {
+    let (columns, rows) = (buffer.area.width, buffer.area.height);
+    if rows < 2 || columns == 0 {
+        return;
+    }
+    let detail_rows = if state.has_detail && rows > 8 { rows / 2 } else { 0 };
+    let list_rows = rows.saturating_sub(OTHER_ROWS + detail_rows);
+    state.make_rows(usize::from(list_rows));
+    put(buffer, 0, 0, columns, &title(state), Style::new().add_modifier(Modifier::BOLD));
+    let reversed = Style::new().add_modifier(Modifier::REVERSED);
+    let topic_columns = topic_columns(state, columns);
+    let head = format!("{HEAD}{:<width$} VALUE", "TOPIC", width = usize::from(topic_columns));
+    put(buffer, 0, 1, columns, &format!("{head:<width$}", width = usize::from(columns)), reversed);
+    let cursor = state.place();
+    for (line, place) in (state.top..state.rows.len()).take(usize::from(list_rows)).enumerate() {
+        let y = 2 + u16::try_from(line).unwrap_or(u16::MAX);
+        let is_chosen = state.cursor.is_some() && place == cursor;
+        let style = if is_chosen { reversed } else { Style::new() };
+        if is_chosen {
+            put(buffer, 0, y, columns, &" ".repeat(usize::from(columns)), style);
+        }
+        put_list_row(state, buffer, y, &state.rows[place], topic_columns, style, now);
+    }
+    if detail_rows > 0 {
+        put_detail(state, buffer, 2 + list_rows, detail_rows, now);
+    }
+    let last =
+        if state.is_typing { format!("/{}\u{2588}", printable(&state.filter)) } else { HELP.to_owned() };
+    put(buffer, 0, rows - 1, columns, &last, Style::new().add_modifier(Modifier::DIM));
+}
+
+fn title(state: &ViewState) -> String {
+    let shown = state.shown();
+    let more = if shown.has_others { "+" } else { "" };
+    let order = if state.is_tree { "tree" } else { state.order.name() };
+    let mut title = format!(
+        "{}  {}{more} topics  {} messages  {:.1}/s  by {order}",
+        state.broker,
+        shown.all.len(),
+        shown.messages,
+        shown.rate
+    );
+    if !state.filter.is_empty() {
+        let _ = write!(title, "  filter '{}': {}", printable(&state.filter), state.rows.len());
+    }
+    if state.frozen.is_some() {
+        title += "  PAUSED";
+    }
+    if !state.is_connected {
+        title += "  CONNECTION LOST";
+    }
+    title
+}
+
+/// As wide as the topics that are shown, up to half of what there is.
+fn topic_columns(state: &ViewState, columns: u16) -> u16 {
+    let shown = state.rows.iter().skip(state.top).take(state.height);
+    let width = |row: &ListRow| match row {
+        ListRow::Topic(place) if !state.is_tree => state.shown().all[*place].name.chars().count(),
+        row => label(state, row).chars().count(),
+    };
+    let widest = shown.map(width).max().unwrap_or(0).max(10);
+    u16::try_from(widest).unwrap_or(u16::MAX).min(columns.saturating_sub(HEAD_COLUMNS) / 2)
+}
+
+/// A topic, or in the tree its last level.
+fn label(state: &ViewState, row: &ListRow) -> String {
+    match row {
+        ListRow::Topic(place) => {
+            let name = &state.shown().all[*place].name;
+            if !state.is_tree {
+                return name.clone();
+            }
+            let depth = name.matches('/').count();
+            format!("{}  {}", "  ".repeat(depth), name.rsplit('/').next().unwrap_or_default())
+        }
+        ListRow::Level { prefix, depth, is_open, .. } => {
+            let sign = if *is_open { '-' } else { '+' };
+            let name = prefix.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+            format!("{}{sign} {name}/", "  ".repeat(*depth))
+        }
+    }
+}
+
+fn put_list_row(
+    state: &ViewState,
+    buffer: &mut Buffer,
+    y: u16,
+    row: &ListRow,
+    topic_columns: u16,
+    style: Style,
+    now: Instant,
+) {
+    let columns = buffer.area.width;
+    let (numbers, value) = match row {
+        ListRow::Topic(place) => {
+            let topic = &state.shown().all[*place];
+            let retained = if topic.retain { 'R' } else { ' ' };
+            let ViewedTopic { count, rate, size, at, .. } = topic;
+            let age = age(now.saturating_duration_since(*at));
+            (format!("{age:>6} {count:>8} {rate:>6.1} {size:>7} {retained} "), value(&topic.payload))
+        }
+        ListRow::Level { topics, count, rate, .. } => (
+            format!("{:>6} {count:>8} {rate:>6.1} {:>7}   ", "", ""),
+            format!("({})", counted(*topics as u64, "topic")),
+        ),
+    };
+    let value_x = HEAD_COLUMNS + topic_columns + 1;
+    put(buffer, 0, y, columns.min(HEAD_COLUMNS), &numbers, style);
+    put(buffer, HEAD_COLUMNS, y, topic_columns, &label(state, row), style);
+    put(buffer, value_x, y, columns.saturating_sub(value_x), &value, style);
+}
+
+/// The message that the cursor is on: its properties, its payload, and earlier ones.
+fn put_detail(state: &ViewState, buffer: &mut Buffer, y: u16, rows: u16, now: Instant) {
+    let columns = buffer.area.width;
+    let Some(ListRow::Topic(place)) = state.rows.get(state.place()) else { return };
+    let topic = &state.shown().all[*place];
+    let retained = if topic.retain { ", retained" } else { "" };
+    let age_now = age(now.saturating_duration_since(topic.at));
+    let head = format!("{}  QoS {}{retained}, {} bytes, {age_now} ago", topic.name, topic.qos, topic.size);
+    let line = Style::new().add_modifier(Modifier::REVERSED);
+    put(buffer, 0, y, columns, &format!("{head:<width$}", width = usize::from(columns)), line);
+    let mut lines = Vec::new();
+    if !topic.properties.is_empty() {
+        lines.extend(pretty(&topic.properties));
+    }
+    lines.extend(pretty(&topic.payload));
+    if topic.size > MOST_PAYLOAD_BYTES {
+        lines.push(format!("\u{2026} {} more bytes", topic.size - MOST_PAYLOAD_BYTES));
+    }
+    // The earlier ones stand at the bottom, in what is left if there is less space.
+    let space = usize::from(rows.saturating_sub(1));
+    let earlier = topic.earlier.iter().rev().map(|earlier| {
+        let age = age(now.saturating_duration_since(earlier.at));
+        format!("{age:>6} ago  {}", value(&earlier.payload))
+    });
+    let earlier: Vec<String> = earlier.take(space / 2).collect();
+    lines.truncate(space - earlier.len());
+    lines.extend(earlier);
+    for (line, text) in lines.iter().enumerate() {
+        let y = y + 1 + u16::try_from(line).unwrap_or(u16::MAX);
+        put(buffer, 0, y, columns, text, Style::new());
+    }
+}
+
+/// JSON over several lines, other text as it is.
+fn pretty(bytes: &[u8]) -> Vec<String> {
+    let json = serde_json::from_slice::<serde_json::Value>(bytes)
+        .ok()
+        .filter(|json| json.is_object() || json.is_array());
+    let text = json.and_then(|json| serde_json::to_string_pretty(&json).ok());
+    let text = text.map_or_else(|| bytes.to_vec(), String::into_bytes);
+    text.split(|byte| *byte == b'\n').map(|line| value(line.strip_suffix(b"\r").unwrap_or(line))).collect()
+}
+
+/// A payload in one line.
+fn value(payload: &[u8]) -> String {
+    // More does not fit into any line.
+    printable(&payload[..payload.len().min(1024)]).replace('\t', " ")
+}
+
+/// In four characters or so.
+fn age(age: Duration) -> String {
+    match age.as_secs() {
+        seconds @ 0..100 => format!("{seconds}s"),
+        seconds @ 100..6000 => format!("{}m", seconds / 60),
+        seconds @ 6000..360_000 => format!("{}h", seconds / 3600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
+fn put(buffer: &mut Buffer, x: u16, y: u16, columns: u16, text: &str, style: Style) {
+    if x < buffer.area.width && y < buffer.area.height {
+        buffer.set_stringn(x, y, text, usize::from(columns), style);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::layout::Rect;
+
+    use super::*;
+    use crate::output::view::keys::TypedKey;
+    use crate::protocol::QoS;
+    use crate::protocol::property::Properties;
+    use crate::protocol::wire::Publish;
+
+    struct Shown {
+        state: ViewState,
+        begin: Instant,
+    }
+
+    impl Shown {
+        fn new(messages: &[(&str, &str)]) -> Self {
+            let begin = Instant::now();
+            let mut this = Self { state: ViewState::new("Broker: h", begin), begin };
+            for (topic, payload) in messages {
+                this.take(topic, payload);
+            }
+            this
+        }
+
+        fn take(&mut self, topic: &str, payload: &str) {
+            let publish = Publish {
+                topic: topic.as_bytes(),
+                payload: payload.as_bytes(),
+                qos: QoS::AtMostOnce,
+                retain: payload == "retained",
+                dup: false,
+                packet_identifier: 0,
+                properties: Properties::NONE,
+            };
+            self.state.topics.take(&publish, self.begin);
+        }
+
+        fn typed(&mut self, keys: &[TypedKey]) {
+            self.lines(80, 24);
+            for key in keys {
+                assert!(!self.state.key(*key));
+                self.lines(80, 24);
+            }
+        }
+
+        fn lines(&mut self, columns: u16, rows: u16) -> Vec<String> {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
+            draw(&mut self.state, &mut buffer, self.begin + Duration::from_secs(5));
+            let line =
+                |y| (0..columns).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
+            (0..rows).map(line).collect()
+        }
+
+        /// The topics of the list, in order.
+        fn topics(&mut self) -> Vec<String> {
+            let lines = self.lines(80, 24);
+            let topic = |line: &String| {
+                line.get(33..).and_then(|line| line.split_whitespace().next()).map(str::to_owned)
+            };
+            lines[2..23].iter().filter_map(topic).collect()
+        }
+    }
+
+    #[test]
+    fn a_line_for_each_topic() {
+        let mut shown =
+            Shown::new(&[("home/hall", "20.5"), ("home/attic", "retained"), ("home/hall", "21\x1b[2J\n")]);
+        let lines = shown.lines(80, 6);
+        assert_eq!(lines[0], "Broker: h  2 topics  3 messages  0.0/s  by topic");
+        assert_eq!(lines[1], "   AGE    COUNT     /S    SIZE R TOPIC      VALUE");
+        assert_eq!(lines[2], "    5s        1    0.0       8 R home/attic retained");
+        assert_eq!(lines[3], "    5s        2    0.0       7   home/hall  21\\x1b[2J\\n");
+        assert!(lines[5].starts_with("q quit"), "{lines:?}");
+        for size in [(1, 1), (1, 50), (33, 9), (34, 3), (200, 2)] {
+            shown.state.has_detail = true;
+            shown.lines(size.0, size.1);
+        }
+    }
+
+    #[test]
+    fn rows_are_sorted_filtered_and_followed_by_the_cursor() {
+        let mut shown = Shown::new(&[("b", "1"), ("a", "12345"), ("c", "123"), ("Ab", "")]);
+        assert_eq!(shown.topics(), ["Ab", "a", "b", "c"]);
+        shown.typed(&[TypedKey::Down, TypedKey::Down]);
+        shown.typed(&[TypedKey::Character('s'); 3]);
+        assert_eq!(shown.topics(), ["a", "c", "b", "Ab"]);
+        assert_eq!(shown.state.cursor.as_deref(), Some("a"));
+        shown.typed(&[TypedKey::Character('/'), TypedKey::Character('B')]);
+        assert_eq!(shown.topics(), ["b", "Ab"]);
+        shown.typed(&[TypedKey::Backspace, TypedKey::Character('q'), TypedKey::Enter]);
+        assert!(shown.topics().is_empty() && shown.lines(80, 24)[0].contains("filter 'q': 0"));
+        shown.typed(&[TypedKey::Escape]);
+        assert_eq!(shown.topics().len(), 4);
+        assert!(shown.state.key(TypedKey::Character('q')));
+    }
+
+    #[test]
+    fn list_scrolls_with_the_cursor() {
+        let topics: Vec<String> = (0..100).map(|number| format!("t/{number:03}")).collect();
+        let mut shown = Shown::new(&topics.iter().map(|topic| (topic.as_str(), "x")).collect::<Vec<_>>());
+        shown.typed(&[TypedKey::End]);
+        assert_eq!(shown.topics().last().map(String::as_str), Some("t/099"));
+        shown.typed(&[TypedKey::PageUp, TypedKey::PageUp]);
+        assert_eq!(shown.topics()[0], "t/057");
+        shown.typed(&[TypedKey::Home]);
+        assert_eq!(shown.topics()[0], "t/000");
+    }
+
+    #[test]
+    fn tree_has_the_sums_of_its_levels() {
+        let mut shown = Shown::new(&[
+            ("a/b/c", "1"),
+            ("a/b/d", "1"),
+            ("a/e", "1"),
+            ("a", "1"),
+            ("a/b/c", "1"),
+            ("a-b/x", "1"),
+        ]);
+        shown.typed(&[TypedKey::Character('t')]);
+        let names = |shown: &mut Shown| -> Vec<String> {
+            let lines = shown.lines(80, 24);
+            let rows = lines[2..23].iter().filter(|line| !line.is_empty());
+            rows.map(|line| format!("{}{}", line[7..15].trim_start(), line[33..].trim_end())).collect()
+        };
+        let all = [
+            "1  a",
+            "4- a/        (3 topics)",
+            "3  - b/      (2 topics)",
+            "2      c       1",
+            "1      d       1",
+            "1    e         1",
+            "1- a-b/      (1 topic)",
+            "1    x         1",
+        ];
+        let squeezed = |rows: &[String]| {
+            rows.iter().map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+        };
+        let found = squeezed(&names(&mut shown));
+        assert_eq!(found.len(), all.len(), "{found:?}");
+        assert!(found.iter().any(|row| row.contains("4- a/ (3 topics)")), "{found:?}");
+        assert!(found.iter().any(|row| row.contains("3 - b/ (2 topics)")), "{found:?}");
+        // Closed, it hides what is below.
+        shown.state.cursor = Some("a/".into());
+        shown.typed(&[TypedKey::Left]);
+        let found = squeezed(&names(&mut shown));
+        assert!(found.iter().any(|row| row.contains("4+ a/ (3 topics)")) && found.len() == 4, "{found:?}");
+        shown.typed(&[TypedKey::Enter]);
+        assert_eq!(names(&mut shown).len(), 8);
+    }
+
+    #[test]
+    fn message_is_shown_in_full_with_earlier_ones() {
+        let mut shown = Shown::new(&[("a", "first"), ("a", "{\"n\":[1],\"text\":\"x\"}")]);
+        shown.typed(&[TypedKey::Down, TypedKey::Enter]);
+        let lines = shown.lines(80, 24);
+        assert!(lines[11].starts_with("a  QoS 0, 20 bytes, 5s ago"), "{lines:?}");
+        assert_eq!(lines[12..16], ["{", "  \"n\": [", "    1", "  ],"]);
+        assert!(lines.iter().any(|line| line.trim() == "5s ago  first"), "{lines:?}");
+    }
+
+    #[test]
+    fn paused_view_stays_as_it_is() {
+        let mut shown = Shown::new(&[("a", "1")]);
+        shown.typed(&[TypedKey::Character('p')]);
+        shown.take("a", "2");
+        shown.take("b", "2");
+        assert_eq!(shown.topics(), ["a"]);
+        assert!(shown.lines(80, 24)[0].ends_with("1 messages  0.0/s  by topic  PAUSED"));
+        shown.typed(&[TypedKey::Character('p')]);
+        assert_eq!(shown.topics(), ["a", "b"]);
+    }
+
+    #[test]
+    fn ages_take_few_columns() {
+        for (seconds, expected) in
+            [(0, "0s"), (99, "99s"), (100, "1m"), (5999, "99m"), (6000, "1h"), (360_000, "4d")]
+        {
+            assert_eq!(age(Duration::from_secs(seconds)), expected);
+        }
+    }
+}

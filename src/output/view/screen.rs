@@ -1,0 +1,162 @@
+//! The terminal under the live view: its mode, what is typed, and when the process is stopped.
+//!
+//! It is written to by way of [`Stdout`], as everything is, and so not by one of ratatui's backends, which would wait for a
+//! terminal that takes nothing; what the view uses of a terminal is little.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::task::{Context, Poll, ready};
+
+use ratatui::buffer::Buffer;
+use ratatui::style::Modifier;
+use rustix::process::{Signal, getpid, kill_process};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr,
+};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::error::Error;
+use crate::output::Stdout;
+use crate::signal::Stops;
+
+/// Columns and rows where the terminal does not say.
+const USUAL_SIZE: (u16, u16) = (80, 24);
+/// The other screen, without a cursor, and back (xterm's private modes).
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[2J";
+const LEAVE: &[u8] = b"\x1b[?25h\x1b[?1049l";
+
+/// Whether a person can see the view and type: standard input and output are a terminal that obeys.
+#[must_use]
+pub fn is_possible() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    !is_dumb && isatty(rustix::stdio::stdin()) && isatty(rustix::stdio::stdout())
+}
+
+pub(super) fn size() -> (u16, u16) {
+    let size = tcgetwinsize(rustix::stdio::stdout()).ok();
+    size.map(|size| (size.ws_col, size.ws_row)).filter(|(x, y)| *x > 0 && *y > 0).unwrap_or(USUAL_SIZE)
+}
+
+/// Appends what makes the terminal show `next` in place of `drawn` (ECMA-48).
+pub(super) fn put_changes(out: &mut Vec<u8>, drawn: &Buffer, next: &Buffer, all_anew: bool) {
+    if all_anew {
+        out.extend_from_slice(b"\x1b[0m\x1b[2J");
+    }
+    let (mut cursor, mut modifier) = (None, Modifier::empty());
+    for (x, y, cell) in drawn.diff(next) {
+        if cursor != Some((x, y)) {
+            let _ = write!(out, "\x1b[{};{}H", y + 1, x + 1); // into memory: cannot fail
+        }
+        if cell.modifier != modifier {
+            modifier = cell.modifier;
+            out.extend_from_slice(b"\x1b[0");
+            for (one, code) in [(Modifier::BOLD, b";1"), (Modifier::DIM, b";2"), (Modifier::REVERSED, b";7")]
+            {
+                if modifier.contains(one) {
+                    out.extend_from_slice(code);
+                }
+            }
+            out.push(b'm');
+        }
+        out.extend_from_slice(cell.symbol().as_bytes());
+        let columns = u16::try_from(cell.symbol().width()).unwrap_or(1);
+        cursor = Some((x + columns, y));
+    }
+    if !modifier.is_empty() {
+        out.extend_from_slice(b"\x1b[0m");
+    }
+}
+
+/// A terminal that gives each key at once and does not show it.
+#[derive(Debug)]
+pub(super) struct ViewScreen {
+    /// What it was before.
+    before: Termios,
+    typed: UnboundedReceiver<Vec<u8>>,
+    stops: Stops,
+    /// The process is to be stopped, once the terminal is as before.
+    is_stopping: bool,
+}
+
+impl ViewScreen {
+    pub(super) fn enter(out: &mut Vec<u8>) -> Result<Self, Error> {
+        let failed = |error: io::Error| Error::file("the terminal", error);
+        let before = tcgetattr(rustix::stdio::stdin()).map_err(|error| failed(error.into()))?;
+        let stops = Stops::catch()?;
+        restore_on_panic(before.clone());
+        let (sender, typed) = unbounded_channel();
+        let read = move || {
+            let mut bytes = [0; 256];
+            // It waits in the system when the program ends.
+            while let Ok(count @ 1..) = io::stdin().read(&mut bytes) {
+                if sender.send(bytes[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        };
+        std::thread::Builder::new().name("keys".into()).spawn(read).map_err(failed)?;
+        let screen = Self { before, typed, stops, is_stopping: false };
+        screen.take(out);
+        Ok(screen)
+    }
+
+    fn take(&self, out: &mut Vec<u8>) {
+        let mut mode = self.before.clone();
+        // Ctrl-C and Ctrl-Z stay signals.
+        mode.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
+        // Not the one that leaves a core file, and the terminal as it is.
+        mode.special_codes[SpecialCodeIndex::VQUIT] = 0;
+        set(&mode);
+        out.extend_from_slice(ENTER);
+    }
+
+    /// What was typed.
+    pub(super) fn poll_typed(&mut self, cx: &mut Context<'_>) -> Poll<Vec<u8>> {
+        match ready!(self.typed.poll_recv(cx)) {
+            Some(bytes) => Poll::Ready(bytes),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Stops the process when the person asks for it (Ctrl-Z), with the terminal as it was. Ready when it goes on.
+    pub(super) fn poll_stopped(
+        &mut self,
+        cx: &mut Context<'_>,
+        stdout: &mut Stdout,
+    ) -> Poll<Result<(), Error>> {
+        if !self.is_stopping {
+            ready!(self.stops.poll(cx));
+            self.is_stopping = true;
+            stdout.buffer().extend_from_slice(LEAVE);
+        }
+        ready!(stdout.poll_flush(cx))?;
+        self.is_stopping = false;
+        set(&self.before);
+        // It goes on here after SIGCONT.
+        let _ = kill_process(getpid(), Signal::STOP);
+        self.take(stdout.buffer());
+        Poll::Ready(Ok(()))
+    }
+
+    /// Gives the terminal back, with what was on it.
+    pub(super) fn leave(self, out: &mut Vec<u8>) {
+        set(&self.before);
+        out.extend_from_slice(LEAVE);
+    }
+}
+
+/// Where the terminal does not obey, there is nothing better to do.
+fn set(mode: &Termios) {
+    let _ = tcsetattr(rustix::stdio::stdin().as_fd(), OptionalActions::Now, mode);
+}
+
+/// A panic ends the process at once: the terminal is given back before its message is shown.
+fn restore_on_panic(before: Termios) {
+    let others = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        set(&before);
+        let _ = rustix::io::write(rustix::stdio::stdout(), LEAVE);
+        others(panic);
+    }));
+}

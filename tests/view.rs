@@ -1,0 +1,67 @@
+//! The live view of `mqtt sub -w`.
+
+use rustix::process::Signal;
+
+use crate::support::Service as _;
+use crate::support::broker::Broker;
+use crate::support::mqtt::Mqtt;
+use crate::support::wait_until;
+
+const ENTER: &str = "\x1b[?1049h";
+const LEAVE: &str = "\x1b[?1049l";
+
+fn view(broker: &Broker, options: &[&str]) -> Mqtt {
+    let args = ["-t", "#", "-w"];
+    let mqtt = broker.subscribe().args(args).args(options).env("TERM", "xterm");
+    mqtt.on_a_terminal().stdout_on_a_terminal(80, 24)
+}
+
+fn broker() -> Broker {
+    let broker = Broker::start();
+    broker.publish().args(["-r", "-q", "1", "-t", "home/hall", "-m", "20.5"]).run().succeeds();
+    broker
+}
+
+/// The terminal is given back when the person is done, and at a signal.
+#[test]
+fn terminal_is_given_back() {
+    let broker = broker();
+    let mut run = view(&broker, &[]).spawn();
+    run.wait_for_stdout("home/hall").wait_for_stdout("20.5");
+    run.write("q");
+    let text = String::from_utf8(run.wait_for_end().exits(0).stdout).unwrap();
+    assert!(text.starts_with(ENTER) && text.ends_with(LEAVE), "{text:?}");
+    for signal in [Signal::INT, Signal::TERM] {
+        let run = view(&broker, &[]).spawn();
+        run.wait_for_stdout("home/hall").signal(signal);
+        let text = String::from_utf8(run.wait_for_end().exits(0).stdout).unwrap();
+        assert!(text.ends_with(LEAVE), "{text:?}");
+    }
+}
+
+#[test]
+fn stopped_view_gives_the_terminal_back_and_goes_on() {
+    let broker = broker();
+    let mut run = view(&broker, &[]).spawn();
+    run.wait_for_stdout("home/hall").signal(Signal::TSTP).wait_for_stdout(LEAVE);
+    // It stops itself behind this, and a signal to go on that comes before is lost.
+    let again = format!("{LEAVE}{ENTER}");
+    wait_until(|| String::from_utf8_lossy(&run.signal(Signal::CONT).stdout()).contains(&again));
+    run.write("q");
+    run.wait_for_end().exits(0);
+}
+
+/// There are plain lines where the terminal is dumb, where nobody can type, and for formats.
+#[test]
+fn plain_lines_stay_elsewhere() {
+    let broker = broker();
+    let plain = |mqtt: Mqtt| {
+        let run = mqtt.spawn();
+        run.wait_for_stdout("home/hall").signal(Signal::INT);
+        let text = String::from_utf8(run.wait_for_end().exits(0).stdout).unwrap();
+        assert!(!text.contains(ENTER), "{text:?}");
+    };
+    plain(view(&broker, &[]).env("TERM", "dumb"));
+    plain(view(&broker, &["--json"]));
+    plain(broker.subscribe().args(["-t", "#", "-w"]).env("TERM", "xterm").stdout_on_a_terminal(80, 24));
+}
