@@ -188,6 +188,56 @@ fn a_topic_that_cannot_be_is_no_result_of_a_rewrite() {
         .mentions("line 1: topic 'a' becomes '#' (--rewrite-topic): ");
 }
 
+/// A broker may end the connection at such texts ([MQTT-1.5.4]), and again with each try: they never go to it, also not
+/// by way of a spool.
+#[test]
+fn texts_that_a_broker_takes_for_malformed_are_errors_of_their_lines() {
+    let input = concat!(
+        r#"{"topic":"p/1","payload":"1","qos":1}"#,
+        "\n",
+        r#"{"topic":"p/\u001b","payload":"bad","qos":1}"#,
+        "\n",
+        r#"{"topic":"p/\uffff","payload":"bad","qos":1}"#,
+        "\n",
+        r#"{"topic":"p","payload":"bad","properties":{"content-type":"a\u0001"}}"#,
+        "\n",
+        r#"{"topic":"p","payload":"bad","properties":{"response-topic":"a\u007f"}}"#,
+        "\n",
+        r#"{"topic":"p","payload":"bad","properties":{"user-properties":[{"k\n":"v"}]}}"#,
+        "\n",
+        r#"{"topic":"p/2","payload":"2","qos":1}"#,
+        "\n",
+    );
+    let messages = ["1", "2"].map(|number| {
+        let topic = if number == "1" { "p/1" } else { "p/2" };
+        Message::new(topic, number.as_bytes()).at(QoS::AtLeastOnce, 0)
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let spool = directory.path().join("spool");
+    let spool = spool.to_str().unwrap();
+    for args in [&["-q", "1"][..], &["-q", "1", "--template"], &["-q", "1", "--spool", spool]] {
+        becomes(V5, args, input, &messages)
+            .exits(1)
+            .mentions("line 2: topic 'p/")
+            .mentions("line 3: topic 'p/")
+            .mentions("it contains a noncharacter")
+            .mentions("line 4: content-type: it contains a control character\n")
+            .mentions("line 5: response-topic: it contains a control character\n")
+            .mentions("line 6: user-properties: it contains a control character\n");
+    }
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        take(&mut peer, V5, &Message::new("p/2", b"2").at(QoS::AtLeastOnce, 0));
+        expect_leave(&mut peer, V5);
+    });
+    Mqtt::publish(server.port())
+        .args(["-V", "5", "-q", "1", "-l", "--topic-from-line", "\\t"])
+        .stdin("p/\u{1}\tbad\np/2\t2\n")
+        .run()
+        .exits(1)
+        .mentions("line 1: topic 'p/");
+}
+
 /// The Message Expiry Interval goes on counting between the two programs ([MQTT-3.3.2-6]).
 #[test]
 fn what_has_expired_on_the_way_is_not_sent() {

@@ -32,12 +32,10 @@ fn checked(
     check: impl Fn(&[u8]) -> Result<&str, TopicError>,
 ) -> Result<String, (Error, TopicError)> {
     match check(text.as_encoded_bytes()) {
-        // Legal, but brokers may take it for malformed, and mosquitto does ([MQTT-1.5.4]).
-        Ok(legal) if legal.chars().any(char::is_control) => Err((
-            Error::usage(format!("{what} '{}': it contains a control character", shown(text))),
-            TopicError::Null,
-        )),
-        Ok(text) => Ok(text.to_owned()),
+        Ok(legal) => match topic::unwelcome(legal) {
+            Some(why) => Err((Error::usage(format!("{what} '{}': {why}", shown(text))), TopicError::Null)),
+            None => Ok(legal.to_owned()),
+        },
         Err(TopicError::Empty) => Err((Error::usage(format!("the {what} is empty")), TopicError::Empty)),
         Err(why) => Err((Error::usage(format!("{what} '{}': {why}", shown(text))), why)),
     }

@@ -55,6 +55,21 @@ pub fn check_name(name: &[u8]) -> Result<&str, TopicError> {
     if name.iter().any(|byte| matches!(byte, b'+' | b'#')) { Err(TopicError::Wildcard) } else { Ok(text) }
 }
 
+/// What brokers may take for malformed in a text that is legal ([MQTT-1.5.4]): mosquitto ends the connection at it.
+#[must_use]
+pub fn unwelcome(text: &str) -> Option<&'static str> {
+    text.chars().find_map(|character| {
+        let code = u32::from(character);
+        if character.is_control() {
+            Some("it contains a control character")
+        } else if code & 0xfffe == 0xfffe || (0xfdd0..=0xfdef).contains(&code) {
+            Some("it contains a noncharacter, as U+FFFF is")
+        } else {
+            None
+        }
+    })
+}
+
 /// Checks a topic filter, shared or not.
 ///
 /// # Errors
@@ -149,6 +164,18 @@ mod tests {
         }
         assert!(check_name(&vec![b'a'; 65_535]).is_ok());
         assert_eq!(check_name(&vec![b'a'; 65_536]), Err(TopicError::TooLong));
+    }
+
+    #[test]
+    fn unwelcome_characters() {
+        for bad in
+            ["\u{1}", "a\tb", "a\n", "\u{7f}", "\u{9f}", "a\u{ffff}", "\u{1fffe}", "\u{fdd0}", "\u{10ffff}"]
+        {
+            assert!(unwelcome(bad).is_some(), "{bad:?}");
+        }
+        for good in ["", "a/ b", "é/温度", "\u{a0}", "\u{fffd}", "\u{e000}", "😀"] {
+            assert_eq!(unwelcome(good), None, "{good:?}");
+        }
     }
 
     #[test]

@@ -209,11 +209,7 @@ pub(super) fn is_short_text(argument: &OsStr) -> bool {
 
 /// Text as mosquitto takes it into packets ([MQTT-1.5.4]): neither control characters nor noncharacters.
 pub(super) fn is_text(argument: &OsStr) -> bool {
-    let is_allowed = |character: char| {
-        let code = u32::from(character);
-        !character.is_control() && code & 0xfffe != 0xfffe && !(0xfdd0..=0xfdef).contains(&code)
-    };
-    argument.to_str().is_some_and(|text| text.chars().all(is_allowed))
+    argument.to_str().is_some_and(|text| topic::unwelcome(text).is_none())
 }
 
 fn checked(

@@ -105,6 +105,7 @@ fn topics() {
         (&["pub", "-t", "a", "-l", "--on-error", "stop"], "--on-error needs --json or --topic-from-line"),
         (&["pub", "-t", "a", "-m", "1", "-m", "2"], "-m"),
         (&["pub", "-t", "a\u{1}", "-m", "1"], "control character"),
+        (&["pub", "-t", "a\u{ffff}", "-m", "1"], "noncharacter"),
         (&["pub", "-n"], "no topic"),
         (&["pub", "-n", "-t", ""], "the topic is empty"),
         (&["pub", "-n", "-t", "home/#"], "topic 'home/#': it contains a wildcard"),

@@ -349,6 +349,9 @@ impl RecordReader {
             filling.number += 1;
         }
         let record = self.read(line)?;
+        if let Some(record) = &record {
+            check_properties(&record.properties)?;
+        }
         match (&mut self.filling, record) {
             (Some(filling), Some(record)) => filling.fill(record).map(Some),
             (_, record) => Ok(record),
@@ -482,7 +485,29 @@ fn rewritten(rewrites: &[Rewrite], name: &str) -> Result<Box<str>, NoRecord> {
     }
     topic::check_name(topic.as_bytes())
         .map_err(|why| NoRecord::new(format!("topic '{name}' becomes '{topic}' (--rewrite-topic): {why}")))?;
-    Ok(topic.into())
+    match topic::unwelcome(&topic) {
+        Some(why) => Err(NoRecord::new(format!("topic '{topic}': {why}"))),
+        None => Ok(topic.into()),
+    }
+}
+
+/// A broker that ends the connection at a text would do so again at each try, and what follows would never be sent.
+fn check_properties(properties: &PropertyBlock) -> Result<(), NoRecord> {
+    for property in properties.view().iter() {
+        let why = match property.value {
+            Value::Text(text) => topic::unwelcome(text),
+            Value::Pair(key, value) => topic::unwelcome(key).or_else(|| topic::unwelcome(value)),
+            _ => None,
+        };
+        if let Some(why) = why {
+            let name = match property.id {
+                PropertyId::UserProperty => "user-properties",
+                id => id.name(),
+            };
+            return Err(NoRecord::new(format!("{name}: {why}")));
+        }
+    }
+    Ok(())
 }
 
 /// What is left of a Message Expiry Interval in seconds, which goes on counting while a message is on its way

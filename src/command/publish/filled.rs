@@ -1,6 +1,7 @@
 //! `pub --template`: topics and payloads that are filled in for each message.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -85,10 +86,15 @@ impl Filler {
         if let Some(topic) = self.topics.get(place) {
             topic.fill(&mut self.values, &mut self.name);
         }
-        topic::check_name(&self.name).map_err(|why| {
+        let wrong = |why: &dyn Display| {
             let name = String::from_utf8_lossy(&self.name);
             Error::Input(format!("topic '{name}' (--template): {why}"))
-        })
+        };
+        let name = topic::check_name(&self.name).map_err(|why| wrong(&why))?;
+        match topic::unwelcome(name) {
+            Some(why) => Err(wrong(&why)),
+            None => Ok(name),
+        }
     }
 
     /// What messages to that topic share.
