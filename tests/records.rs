@@ -279,6 +279,7 @@ fn properties_that_mqtt_3_cannot_carry_are_named_once() {
 #[case(&["-f", "x"], "-f and --json are two sources")]
 #[case(&["--repeat", "2"], "--repeat and --repeat-delay cannot be used with -l or --json")]
 #[case(&["--rewrite-topic", "home"], "it must have the form s#PATTERN#REPLACEMENT#")]
+#[case(&["--rewrite-topic", "s#(.*)#site/$1_raw#"], "is ${1}_raw")]
 fn options_that_contradict_are_refused(#[case] args: &[&str], #[case] words: &str) {
     Mqtt::publish(1).args(["--json"]).args(args).run().exits(2).mentions(words);
 }

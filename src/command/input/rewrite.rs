@@ -58,6 +58,7 @@ impl Rewrite {
         }
         let pattern = RegexBuilder::new(&pattern).case_insensitive(any_case).build();
         let pattern = pattern.map_err(|error| error.to_string())?;
+        check_groups(&pattern, &replacement)?;
         Ok(Self { text: text.to_owned(), pattern, replacement, all })
     }
 
@@ -66,6 +67,42 @@ impl Rewrite {
     pub fn apply<'a>(&self, topic: &'a str) -> Cow<'a, str> {
         self.pattern.replacen(topic, usize::from(!self.all), self.replacement.as_str())
     }
+}
+
+/// Refuses a group that the expression does not have: the crate puts nothing in its place, without a word.
+fn check_groups(pattern: &Regex, replacement: &str) -> Result<(), String> {
+    let is_group = |name: &str| match name.parse::<usize>() {
+        Ok(number) => number < pattern.captures_len(),
+        Err(_) => pattern.capture_names().flatten().any(|known| known == name),
+    };
+    let mut rest = replacement;
+    while let Some((_, after)) = rest.split_once('$') {
+        rest = after;
+        if let Some(after) = rest.strip_prefix('$') {
+            rest = after;
+            continue;
+        }
+        let braced = rest.strip_prefix('{').and_then(|inner| inner.split_once('}'));
+        let name = if let Some((name, _)) = braced {
+            name
+        } else {
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            &rest[..end.unwrap_or(rest.len())]
+        };
+        if braced.is_none() && name.is_empty() || is_group(name) {
+            continue;
+        }
+        let mut ways = (1..name.len()).rev().filter_map(|end| name.split_at_checked(end));
+        return Err(match ways.find(|(group, _)| braced.is_none() && is_group(group)) {
+            Some((group, more)) => {
+                format!(
+                    "the expression has no group '{name}'; group '{group}' and then '{more}' is ${{{group}}}{more}"
+                )
+            }
+            None => format!("the expression has no group '{name}'; $$ stands for a dollar sign"),
+        });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -81,8 +118,25 @@ mod tests {
     #[case(r"s|(\w+)/(?<last>\w+)$|${last}/$1|", "a/b", "b/a")]
     #[case("s#x#y#", "a", "a")]
     #[case("s#a##", "ab", "b")]
+    #[case("s#^(.*)$#$0/${1}_raw/$$SYS$#", "a", "a/a_raw/$SYS$")]
+    #[case("s#a#b${#", "a", "b${")]
     fn topics_are_rewritten(#[case] text: &str, #[case] topic: &str, #[case] expected: &str) {
         assert_eq!(Rewrite::parse(text).unwrap().apply(topic), expected);
+    }
+
+    /// The crate would put nothing in their places.
+    #[rstest]
+    #[case("s#^home/(.*)#site/$1_raw#", "no group '1_raw'; group '1' and then '_raw' is ${1}_raw")]
+    #[case("s#(?<last>.)#$1/$lastx#", "group 'last' and then 'x' is ${last}x")]
+    #[case("s#(.)#$12#", "is ${1}2")]
+    #[case("s#(.)#$1/$9#", "no group '9'; $$ stands for a dollar sign")]
+    #[case("s#(.)#$1/${9}#", "no group '9';")]
+    #[case("s#(.)#${1_raw}#", "no group '1_raw';")]
+    #[case("s#^a#$SYS#", "no group 'SYS';")]
+    #[case("s#^a#${}#", "no group '';")]
+    fn groups_that_are_not_there_are_refused(#[case] text: &str, #[case] words: &str) {
+        let error = Rewrite::parse(text).unwrap_err();
+        assert!(error.contains(words), "{error}");
     }
 
     #[rstest]
