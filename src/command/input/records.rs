@@ -182,7 +182,7 @@ impl RecordFilling {
             (Some(topic), _) => {
                 self.values.fill_in(topic.as_bytes(), &mut self.buffer).map_err(wrong)?;
             }
-            (None, Some(topic)) => topic.fill(&mut self.values, &mut self.buffer),
+            (None, Some(topic)) => topic.fill(&mut self.values, &mut self.buffer).map_err(wrong)?,
             (None, None) => {}
         }
         if record.topic.is_some() || self.topic.is_some() {

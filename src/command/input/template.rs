@@ -1,7 +1,7 @@
 //! Texts with fields that are filled in for each message (`--template`): its number, the time, random values.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use bytes::{BufMut as _, BytesMut};
 use jiff::Timestamp;
@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 
 use crate::clock;
 use crate::notation::braces::{Piece, pieces};
+use crate::protocol::wire::LARGEST_PACKET_BYTES;
 
 /// What fields there are.
 const FIELDS: &str = "{seq}, {now}, {now:FORMAT}, {unix}, {unix_ms}, {uuid}, {rand:0..100}, {rand:18.0..24.0:1}, {hex:16} and {env:NAME}";
@@ -99,13 +100,19 @@ impl TextTemplate {
     }
 
     /// Writes the text for the message of `values`.
-    pub(crate) fn fill(&self, values: &mut FieldValues, out: &mut BytesMut) {
+    ///
+    /// # Errors
+    /// No packet is that large.
+    pub(crate) fn fill(&self, values: &mut FieldValues, out: &mut BytesMut) -> Result<(), String> {
+        let mut out = values.limited(out);
         for part in &self.parts {
             match part {
-                Part::Text(text) => out.put_slice(text),
-                Part::Blank(field) => values.put(field, out),
+                Part::Text(text) => out.put(text),
+                Part::Blank(field) => values.put(field, &mut out),
             }
+            out.check()?;
         }
+        Ok(())
     }
 }
 
@@ -136,9 +143,9 @@ impl Blank {
             ("now", None) => Self::Now,
             ("now", Some(format)) => {
                 let epoch = BrokenDownTime::from(&Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC));
-                let mut text = String::new();
+                let mut out = jiff::fmt::StdFmtWrite(Nowhere);
                 epoch
-                    .format_with_config(&Config::new().custom(PosixCustom::new()), format, &mut text)
+                    .format_with_config(&Config::new().custom(PosixCustom::new()), format, &mut out)
                     .map_err(|error| format!("{}: {error}", shown()))?;
                 Self::NowIn(format.to_owned())
             }
@@ -207,13 +214,66 @@ pub(crate) struct FieldValues {
     now: Option<Timestamp>,
     zone: Option<TimeZone>,
     random: fastrand::Rng,
+    /// No text becomes longer: a short one with many fields would need any amount of memory.
+    most_bytes: usize,
+}
+
+/// Memory that takes so many bytes.
+struct BoundedText<'a> {
+    out: &'a mut BytesMut,
+    most_bytes: usize,
+    is_full: bool,
+}
+
+impl BoundedText<'_> {
+    /// Whether there is room for so many more.
+    fn takes(&mut self, bytes: usize) -> bool {
+        self.is_full |= self.most_bytes.saturating_sub(self.out.len()) < bytes;
+        !self.is_full
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        if self.takes(bytes.len()) {
+            self.out.put_slice(bytes);
+        }
+    }
+
+    /// # Errors
+    /// Not everything was taken. The memory is given back.
+    fn check(&mut self) -> Result<(), String> {
+        if !self.is_full {
+            return Ok(());
+        }
+        *self.out = BytesMut::new();
+        Err(format!("filled in it has more than the {} bytes of the largest MQTT packet", self.most_bytes))
+    }
+}
+
+impl fmt::Write for BoundedText<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.put(text.as_bytes());
+        if self.is_full { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
+/// Takes what only shows whether it can be written.
+struct Nowhere;
+
+impl fmt::Write for Nowhere {
+    fn write_str(&mut self, _: &str) -> fmt::Result {
+        Ok(())
+    }
 }
 
 impl FieldValues {
     /// `seed`: random values are the same in each run.
     pub(crate) fn new(seed: Option<u64>) -> Self {
         let random = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        Self { sequence: 0, now: None, zone: None, random }
+        Self { sequence: 0, now: None, zone: None, random, most_bytes: LARGEST_PACKET_BYTES as usize }
+    }
+
+    fn limited<'a>(&self, out: &'a mut BytesMut) -> BoundedText<'a> {
+        BoundedText { out, most_bytes: self.most_bytes, is_full: false }
     }
 
     /// The next message is that of this input.
@@ -227,18 +287,20 @@ impl FieldValues {
     /// # Errors
     /// What is wrong with it, in one line.
     pub(crate) fn fill_in(&mut self, text: &[u8], out: &mut BytesMut) -> Result<(), String> {
+        let mut out = self.limited(out);
         for piece in pieces(text) {
             match piece.map_err(|error| error.to_string())? {
-                Piece::Text(text) => out.put_slice(text),
+                Piece::Text(text) => out.put(text),
                 Piece::Field { name: "env", argument } => drop(variable(argument, None)?),
-                Piece::Field { name, argument } => self.put(&Blank::parse(name, argument)?, out),
+                Piece::Field { name, argument } => self.put(&Blank::parse(name, argument)?, &mut out),
             }
+            out.check()?;
         }
         Ok(())
     }
 
-    fn put(&mut self, field: &Blank, out: &mut BytesMut) {
-        // A buffer in memory takes everything.
+    fn put(&mut self, field: &Blank, out: &mut BoundedText<'_>) {
+        // What was not taken is seen afterwards.
         let _ = match field {
             Blank::Sequence => write!(out, "{}", self.sequence),
             Blank::Now => write!(out, "{:.6}", self.now()),
@@ -270,8 +332,9 @@ impl FieldValues {
                 write!(out, "{sign}{}.{:0decimals$}", number / unit, number % unit)
             }
             Blank::Hex(digits) => {
-                for _ in 0..*digits {
-                    out.put_u8(b"0123456789abcdef"[self.random.usize(..16)]);
+                let count = if out.takes(*digits) { *digits } else { 0 };
+                for _ in 0..count {
+                    out.out.put_u8(b"0123456789abcdef"[self.random.usize(..16)]);
                 }
                 Ok(())
             }
@@ -294,7 +357,7 @@ mod tests {
         let mut values = FieldValues::new(Some(1));
         values.start(7);
         let mut out = BytesMut::new();
-        template.fill(&mut values, &mut out);
+        template.fill(&mut values, &mut out)?;
         Ok(String::from_utf8(out.to_vec()).unwrap())
     }
 
@@ -360,6 +423,31 @@ mod tests {
         assert!(out.is_empty());
     }
 
+    /// Both ways of filling stop at the largest packet, whatever it is that grows, and the next text is filled in.
+    #[test]
+    fn filling_ends_at_the_largest_packet() {
+        assert_eq!(FieldValues::new(None).most_bytes, LARGEST_PACKET_BYTES as usize);
+        let mut values = FieldValues { most_bytes: 100, ..FieldValues::new(Some(1)) };
+        let mut out = BytesMut::new();
+        for text in [
+            "{hex:60}{hex:60}",
+            "{hex:65536}",
+            "{uuid}{uuid}{uuid}",
+            "{now:%F%F%F%F%F%F%F%F%F%F%F}",
+            &"a".repeat(101),
+        ] {
+            let template = TextTemplate::parse(text.as_bytes(), None).unwrap();
+            let errors = [values.fill_in(text.as_bytes(), &mut out), template.fill(&mut values, &mut out)]
+                .map(Result::unwrap_err);
+            for error in errors {
+                assert!(error.contains("more than the 100 bytes of the largest"), "{text}: {error}");
+            }
+            assert_eq!(out.capacity(), 0, "{text}");
+        }
+        values.fill_in("{hex:100}".as_bytes(), &mut out).unwrap();
+        assert_eq!(out.len(), 100);
+    }
+
     proptest! {
         #[test]
         fn random_numbers_are_between_their_ends(least in -1000_i64..1000, span in 0..1000_i64, decimals in 0..4_usize) {
@@ -380,7 +468,7 @@ mod tests {
             prop_assert_eq!(direct.is_ok(), template.is_ok());
             if let (Ok(template), false) = (template, text.contains("now")) {
                 let mut again = BytesMut::new();
-                template.fill(&mut FieldValues::new(Some(3)), &mut again);
+                template.fill(&mut FieldValues::new(Some(3)), &mut again).unwrap();
                 prop_assert_eq!(out, again);
             }
         }

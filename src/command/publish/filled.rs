@@ -66,14 +66,17 @@ impl Filler {
         self.buffer.clear();
         let wrong = |why| Error::Input(format!("--template: {why}"));
         match &self.payload {
-            PayloadFilling::Known(payload) => payload.fill(&mut self.values, &mut self.buffer),
+            PayloadFilling::Known(payload) => {
+                payload.fill(&mut self.values, &mut self.buffer).map_err(wrong)?;
+            }
             PayloadFilling::Input(None) => {
                 self.values.fill_in(input, &mut self.buffer).map_err(wrong)?;
             }
             PayloadFilling::Input(environment) => {
                 TextTemplate::parse(input, *environment)
                     .map_err(wrong)?
-                    .fill(&mut self.values, &mut self.buffer);
+                    .fill(&mut self.values, &mut self.buffer)
+                    .map_err(wrong)?;
             }
             PayloadFilling::Plain => self.buffer.extend_from_slice(input),
         }
@@ -84,7 +87,9 @@ impl Filler {
     fn topic(&mut self, place: usize) -> Result<&str, Error> {
         self.name.clear();
         if let Some(topic) = self.topics.get(place) {
-            topic.fill(&mut self.values, &mut self.name);
+            topic
+                .fill(&mut self.values, &mut self.name)
+                .map_err(|why| Error::Input(format!("--template: {why}")))?;
         }
         let wrong = |why: &dyn Display| {
             let name = String::from_utf8_lossy(&self.name);
