@@ -32,8 +32,9 @@ pub(super) struct ActionArgs {
     /// message has them, MQTT_RESPONSE_TOPIC, MQTT_CORRELATION_DATA, MQTT_CONTENT_TYPE and the user properties: that
     /// called trace-id is MQTT_USER_TRACE_ID. A value that is not text is in MQTT_..._BASE64. No other variable
     /// MQTT_... of this program is there. Nothing of the message becomes part of CMD: write "$MQTT_TOPIC", with the
-    /// quotes. What the commands write goes to standard output, that of each as a whole. Messages of one topic are
-    /// given to it in their order, one after the other. At most 1000 messages or 16 MiB wait, and what one read brings
+    /// quotes. What the commands write goes to standard output, that of each as a whole. Where it cannot be
+    /// written, the run ends, with status 0 if the reader has left and else 1, and the message stays unacknowledged.
+    /// Messages of one topic are given to it in their order, one after the other. At most 1000 messages or 16 MiB wait, and what one read brings
     /// beyond that; then nothing is read from the broker. At a signal and at -W the commands that run are
     /// waited for, and the second signal ends them.
     #[arg(long, value_name = "CMD")]
@@ -50,7 +51,7 @@ pub(super) struct ActionArgs {
     ///
     /// A message is for the first --exec-for whose FILTER matches its topic, else for --exec or --exec-argv; where there
     /// is none of these, it is acknowledged and -C does not count it. Without -t and other filters, the FILTERs
-    /// are subscribed to. Everything else is as with --exec.
+    /// are subscribed to, but for those that another one covers. Everything else is as with --exec.
     #[arg(long, num_args = 2, value_names = ["FILTER", "CMD"], action = ArgAction::Append)]
     exec_for: Vec<OsString>,
 
@@ -60,7 +61,7 @@ pub(super) struct ActionArgs {
 
     /// How long a command may take [default: 30]
     ///
-    /// Then it has failed, and is ended with everything it has started: with SIGTERM, and half a second later
+    /// Then it has failed, and is ended with everything in its process group: with SIGTERM, and half a second later
     /// with SIGKILL.
     #[arg(long, value_name = "DURATION", value_parser = value::positive_duration)]
     exec_timeout: Option<Duration>,
@@ -68,7 +69,7 @@ pub(super) struct ActionArgs {
     /// What to do when a command fails [default: retry]
     ///
     /// retry runs it again after 1 second, then 2, 4 and so on up to 30; messages of other topics go on meanwhile. skip
-    /// acknowledges the message, and the exit status is 3 at the end. stop ends with exit status 1, and the message stays
+    /// acknowledges the message, and the exit status is 3 at the end (27 with -W). stop ends with exit status 1, and the message stays
     /// unacknowledged.
     #[arg(long, value_name = "WHAT")]
     exec_failure: Option<FailureAction>,
@@ -94,11 +95,23 @@ impl ActionArgs {
         self.exec.is_some() || self.exec_argv || !self.exec_for.is_empty()
     }
 
-    /// The filters of the commands, each once.
+    /// The filters of the commands, each once, without those that another covers: some brokers deliver a message once
+    /// for each subscription it matches, and its command would run as often.
     pub(super) fn filters(&self) -> Vec<OsString> {
         let mut filters: Vec<OsString> = self.exec_for.iter().step_by(2).cloned().collect();
         let mut seen = HashSet::new();
         filters.retain(|filter| seen.insert(filter.clone()));
+        let all = filters.clone();
+        filters.retain(|filter| {
+            let covers = |other: &OsString| {
+                other != filter
+                    && other
+                        .to_str()
+                        .zip(filter.to_str())
+                        .is_some_and(|(wide, narrow)| topic::covers(wide, narrow))
+            };
+            !all.iter().any(covers)
+        });
         filters
     }
 

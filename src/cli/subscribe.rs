@@ -33,7 +33,7 @@ use crate::protocol::topic;
 ///
 /// Writes each message to standard output, and acknowledges it only then. Ends after -C messages,
 /// after -W seconds, after --idle seconds without a message, when it is interrupted, or when the reader of standard output leaves (not with -E,
-/// -U without -t, --exec, or --output); reconnects and subscribes again when the link is lost.
+/// -U without -t, or --output; with --exec when a command writes); reconnects and subscribes again when the link is lost.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Selection")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]

@@ -110,6 +110,27 @@ pub fn shared(filter: &str) -> Option<(&str, &str)> {
     filter.strip_prefix(SHARE)?.split_once('/')
 }
 
+/// Whether a valid filter matches every topic that another matches. A shared subscription has messages of its own,
+/// unless both are of one group. Of `#` and `+/#`, which match the same, the first covers the second only.
+#[must_use]
+pub fn covers(wide: &str, narrow: &str) -> bool {
+    let parts = |filter| shared(filter).map_or((None, filter), |(group, filter)| (Some(group), filter));
+    let ((wide_group, wide), (narrow_group, narrow)) = (parts(wide), parts(narrow));
+    if wide_group != narrow_group || narrow.starts_with('$') && wide.starts_with(['+', '#']) {
+        return false;
+    }
+    let mut others = narrow.split('/');
+    for level in wide.split('/') {
+        match (level, others.next()) {
+            ("#", _) => return true,
+            ("+", Some(other)) if other != "#" => {}
+            (level, Some(other)) if level == other => {}
+            _ => return false,
+        }
+    }
+    others.next().is_none()
+}
+
 /// Whether a topic begins with `$`, which brokers use for their own purposes (MQTT 5, section 4.7.2).
 #[must_use]
 pub fn is_of_server(name: &[u8]) -> bool {
@@ -236,7 +257,53 @@ mod tests {
         }
     }
 
+    #[test]
+    fn groups_of_shared_subscriptions_are_apart() {
+        assert!(covers("$share/g/a/#", "$share/g/a/b"));
+        for (wide, narrow) in [("a/#", "$share/g/a/b"), ("$share/g/a/#", "a/b"), ("$share/g/#", "$share/h/#")]
+        {
+            assert!(!covers(wide, narrow), "{wide} {narrow}");
+        }
+    }
+
+    /// All names of one to four of these levels.
+    fn all_names() -> Vec<String> {
+        let mut names = Vec::new();
+        let mut longest = vec![String::new()];
+        for depth in 0..4 {
+            let slash = if depth == 0 { "" } else { "/" };
+            let longer =
+                |name: &String| ["", "a", "$a", "other"].map(|level| format!("{name}{slash}{level}"));
+            longest = longest.iter().flat_map(longer).collect();
+            names.extend(longest.iter().filter(|name| !name.is_empty()).cloned());
+        }
+        names
+    }
+
     proptest! {
+        #[test]
+        fn covering_filter_matches_all_the_other_matches(
+            filters in proptest::collection::vec(
+                (proptest::collection::vec(proptest::sample::select(vec!["", "a", "$a", "+"]), 0..4), any::<bool>()),
+                2,
+            ),
+        ) {
+            let filters: Vec<String> = filters
+                .into_iter()
+                .map(|(mut levels, tail)| {
+                    levels.extend(tail.then_some("#"));
+                    levels.join("/")
+                })
+                .collect();
+            let (wide, narrow) = (&filters[0], &filters[1]);
+            prop_assume!(!wide.is_empty() && !narrow.is_empty());
+            prop_assume!((wide.as_str(), narrow.as_str()) != ("+/#", "#"));
+            let is_within = all_names().iter().all(|name| {
+                !matches(narrow.as_bytes(), name.as_bytes()) || matches(wide.as_bytes(), name.as_bytes())
+            });
+            prop_assert_eq!(covers(wide, narrow), is_within, "{} {}", wide, narrow);
+        }
+
         #[test]
         fn agrees_with_the_reference(
             filter in proptest::collection::vec("[ab+]|", 1..5),

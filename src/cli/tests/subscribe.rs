@@ -295,4 +295,7 @@ fn commands_for_filters_subscribe_to_them() {
     let rules = ["--exec-for", "a/#", "one", "--exec-for", "b", "two", "--exec-for", "a/#", "three"];
     assert_eq!(names(&rules), ["a/#", "b"]);
     assert_eq!(names(&[&rules[..], &["-t", "#"]].concat()), ["#"]);
+    let special_first =
+        ["--exec-for", "a/b", "one", "--exec-for", "a/#", "two", "--exec-for", "+/c", "three"];
+    assert_eq!(names(&special_first), ["a/#", "+/c"]);
 }
