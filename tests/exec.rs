@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal};
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::{Peer, Server};
-use crate::support::{version, wait_until};
+use crate::support::{skip_here, version, wait_until};
 
 fn at_1(topic: &str, payload: &[u8], identifier: u16) -> Vec<u8> {
     Message::new(topic, payload).at(QoS::AtLeastOnce, identifier).bytes(V5)
@@ -107,6 +107,54 @@ fn failed_command_ends_the_run_or_is_skipped(
     let command = "[ $MQTT_TOPIC != bad ] || exit 3; cat";
     let args = ["--exec", command, "--exec-failure", failure];
     subscribe(server.port(), "3").args(args).run().exits(status).mentions(says);
+}
+
+/// The time limit decides how the run ends, and does not hide that commands have failed.
+#[test]
+fn skipped_failures_are_counted_at_the_time_limit() {
+    let server = Server::start(|server| {
+        let mut peer = session(server);
+        peer.send(&at_1("a", b"1", 1));
+        peer.expect(V5, &packets::ack(PubAck, 1));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["--exec", "exit 1", "--exec-failure", "skip", "-W", "5"];
+    let run = subscribe(server.port(), "9").args(args).run().exits(27);
+    run.mentions("1 command failed, and the messages were acknowledged all the same");
+}
+
+/// What it could not write is not acknowledged, and a command that SIGPIPE has ended is not run again.
+#[rstest]
+fn output_that_cannot_be_written_ends_the_run(
+    #[values("cat", "yes", "cat; while [ -e /dev/null ]; do echo more; done")] command: &str,
+    #[values(false, true)] is_full: bool,
+) {
+    if is_full && !Path::new("/dev/full").exists() {
+        return skip_here("there is no /dev/full");
+    }
+    let (subscribed, is_subscribed) = mpsc::channel::<()>();
+    let (close, is_closed) = mpsc::channel::<()>();
+    let server = Server::start(move |server| {
+        let mut peer = session(server);
+        subscribed.send(()).unwrap();
+        is_closed.recv().unwrap();
+        peer.send(&at_1("a", b"1", 1));
+        peer.expect_disconnect(V5);
+    });
+    let run = subscribe(server.port(), "9").args(["--exec", command]);
+    let mut running = if is_full { run.stdout_file("/dev/full") } else { run.hold_stdout() }.spawn();
+    is_subscribed.recv().unwrap();
+    if !is_full {
+        running.close_stdout();
+    }
+    close.send(()).unwrap();
+    let outcome = running.wait_for_end();
+    if is_full {
+        outcome.fails(1, "standard output: No space left on device");
+    } else {
+        outcome.succeeds();
+    }
+    server.finish();
 }
 
 /// The failed message is run again before the others of its topic; those of another topic go on.
@@ -348,6 +396,21 @@ fn commands_are_chosen_by_filters(#[values(false, true)] has_rest: bool) {
         Mqtt::subscribe(server.port()).args(["-V", "5", "-q", "1"]).args(rules).args(lamp).args(rest).run();
     let rest = if has_rest { "rest\n" } else { "" };
     run.succeeds().prints(format!("first\nlamp\n{rest}door door/2\n"));
+}
+
+/// A broker that delivers once for each subscription must not make the command run twice.
+#[test]
+fn filter_that_another_covers_is_not_subscribed_to() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        let subscribe = peer.next().unwrap();
+        let contains = |text: &[u8]| subscribe.windows(text.len()).any(|part| part == text);
+        assert!(contains(b"door/#") && !contains(b"door/1"), "{subscribe:?}");
+    });
+    let rules = ["--exec-for", "door/1", "echo 1", "--exec-for", "door/#", "echo rest"];
+    let running = Mqtt::subscribe(server.port()).args(["-V", "5", "-q", "1"]).args(rules).spawn();
+    server.finish();
+    drop(running);
 }
 
 /// Before the connection, and not with each message.

@@ -183,14 +183,9 @@ impl Stdout {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether an error says that the reader is gone. A terminal that was closed gives an I/O error.
+    /// Whether an error says that the reader is gone.
     fn is_closed(&self, error: &std::io::Error) -> bool {
-        use rustix::fs::FileType;
-        error.kind() == std::io::ErrorKind::BrokenPipe
-            || (self.file.is_none()
-                && error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
-                && rustix::fs::fstat(rustix::stdio::stdout())
-                    .is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::CharacterDevice))
+        if self.file.is_some() { error.kind() == std::io::ErrorKind::BrokenPipe } else { says_closed(error) }
     }
 
     /// After a write to a file that failed, as on a full disk: takes back what was written of a line that
@@ -287,6 +282,22 @@ impl Stdout {
             Some(Route::Blocking) | None => Poll::Ready(write_blocking(rest)),
         }
     }
+}
+
+/// The same of an error of standard output. A terminal that was closed gives an I/O error.
+fn says_closed(error: &std::io::Error) -> bool {
+    use rustix::fs::FileType;
+    error.kind() == std::io::ErrorKind::BrokenPipe
+        || (error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+            && rustix::fs::fstat(rustix::stdio::stdout())
+                .is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::CharacterDevice))
+}
+
+/// How a run ends that could not write to standard output: [`Error::OutputClosed`] when the reader is gone,
+/// [`Error::File`] for everything else.
+#[must_use]
+pub fn stdout_error(error: std::io::Error) -> Error {
+    if says_closed(&error) { Error::OutputClosed } else { Error::file("standard output", error) }
 }
 
 /// Standard output as a file, whatever it is.

@@ -50,7 +50,7 @@ use crate::exit::Exit;
 use crate::output::{Diagnostics, Misfit, Stdout};
 use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
-use crate::quantity::{counted, duration};
+use crate::quantity::duration;
 use crate::signal;
 use crate::storage::session_file::SessionFile;
 
@@ -119,9 +119,9 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         shown_when_idle: 0,
     };
     let result = client::run(&config.client, &mut subscriber).await;
-    let count_failed = match &mut subscriber.executor {
+    let executed = match &mut subscriber.executor {
         Some(executor) => executor.conclude(subscriber.supervisor.attention).await,
-        None => 0,
+        None => Ok(()),
     };
     let some_refused = subscriber.some_refused;
     let result = match result {
@@ -146,17 +146,12 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Err(error) => Err(error),
     };
     let all_cleared = subscriber.clears.conclude(diagnostics);
-    let failures = [subscriber.decoding.summary(), subscriber.evaluator.summary()];
-    match programs::with_failures(flushed.and(result), failures, diagnostics) {
+    let failed_commands = subscriber.executor.as_ref().and_then(Executor::summary);
+    let failures = [subscriber.decoding.summary(), subscriber.evaluator.summary(), failed_commands];
+    match programs::with_failures(flushed.and(executed).and(result), failures, diagnostics) {
         Ok(()) | Err(Error::OutputClosed) if !all_cleared => Ok(Exit::Negative),
         Err(Error::OutputClosed) => Ok(Exit::Success),
         Err(error) => Err(error),
-        Ok(()) if count_failed > 0 => {
-            let commands = counted(count_failed, "command");
-            Err(Error::Negative(format!(
-                "{commands} failed, and the messages were acknowledged all the same"
-            )))
-        }
         Ok(()) if some_refused => Ok(Exit::Negative),
         Ok(()) => Ok(Exit::Success),
     }
@@ -425,10 +420,10 @@ impl Handler for Subscriber<'_> {
             return Poll::Ready(Err(self.unanswered(limit)));
         }
         if let Some(executor) = &mut self.executor
-            && let Some(error) = executor.poll(cx)
+            && executor.poll(cx)
             && self.outcome.is_none()
         {
-            return self.leave(cx, Err(error));
+            return self.leave(cx, Ok(()));
         }
         if self.work == SubscribeWork::Over || self.outcome.is_some() {
             if let Some(executor) = &mut self.executor

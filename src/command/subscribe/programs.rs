@@ -219,7 +219,7 @@ impl<'a> Evaluator<'a> {
 /// The outcome of a run in which something may have failed without an end to it.
 pub(super) fn with_failures(
     outcome: Result<(), Error>,
-    failures: [Option<String>; 2],
+    failures: [Option<String>; 3],
     diagnostics: &Diagnostics,
 ) -> Result<(), Error> {
     let summary = failures.into_iter().flatten().reduce(|all, next| format!("{all}; {next}"));

@@ -23,7 +23,7 @@ use self::variables::Variables;
 use super::super::attention::{Attention, Stop};
 use super::config::{Exec, ExecCommand, ExecFailure};
 use crate::error::Error;
-use crate::output::{Diagnostics, Floor};
+use crate::output::{Diagnostics, Floor, stdout_error};
 use crate::protocol::topic;
 use crate::protocol::wire::Publish;
 use crate::quantity::{counted, duration};
@@ -69,6 +69,8 @@ pub(super) struct Executor<'a> {
     is_ending: bool,
     /// Messages that were acknowledged although their command failed.
     count_failed: u64,
+    /// What ends the run.
+    error: Option<Error>,
 }
 
 impl<'a> Executor<'a> {
@@ -90,6 +92,7 @@ impl<'a> Executor<'a> {
             pause: None,
             is_ending: false,
             count_failed: 0,
+            error: None,
         }
     }
 
@@ -178,38 +181,46 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// Ends the commands that run, and everything they have started.
+    /// Ends the commands that run, and everything in their process groups.
     pub(super) fn kill(&self) {
         self.is_killed.store(true, Ordering::Relaxed);
     }
 
-    /// Deals with the commands that have ended, and starts others. An error ends the run.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Option<Error> {
-        let mut result = None;
+    /// Deals with the commands that have ended, and starts others. Whether one of them ends the run, with the error
+    /// of [`Self::conclude`].
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         while let Poll::Ready(Some((number, outcome))) = self.ended.poll_recv(cx) {
             if let Some(error) = self.ended(number, outcome) {
                 self.is_ending = true;
-                result.get_or_insert(error);
+                self.error.get_or_insert(error);
             }
         }
         self.start(cx);
-        result
+        self.error.is_some()
     }
 
-    /// At the end of the run: waits for the commands that run; a signal ends them. How many messages were
-    /// acknowledged although their command had failed.
-    pub(super) async fn conclude(&mut self, attention: &mut Attention) -> u64 {
+    /// At the end of the run: waits for the commands that run; a signal ends them.
+    ///
+    /// # Errors
+    /// Their output cannot be written, or with `--exec-failure stop` one has failed.
+    pub(super) async fn conclude(&mut self, attention: &mut Attention) -> Result<(), Error> {
         self.hurry();
         poll_fn(|cx| {
             if let Poll::Ready(Stop::Signal(_)) = attention.poll(cx) {
                 self.kill();
             }
-            // How the run ends is known already.
-            let _ = self.poll(cx);
+            self.poll(cx);
             if self.is_idle() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
-        self.count_failed
+        self.error.take().map_or(Ok(()), Err)
+    }
+
+    /// What is to be said at the end, if messages were acknowledged although their command had failed.
+    pub(super) fn summary(&self) -> Option<String> {
+        let commands = counted(self.count_failed, "command");
+        (self.count_failed > 0)
+            .then(|| format!("{commands} failed, and the messages were acknowledged all the same"))
     }
 
     fn ended(&mut self, number: u64, outcome: ExecOutcome) -> Option<Error> {
@@ -225,6 +236,8 @@ impl<'a> Executor<'a> {
                 io::Error::other(format!("it took longer than {}", duration(self.exec.limit)))
             }
             ExecOutcome::Killed => return None,
+            // The next run would find no reader, or no room, either.
+            ExecOutcome::Unwritten(error) => return Some(stdout_error(error)),
             ExecOutcome::Failed(error) => {
                 // Such as a topic with U+0000 among its arguments: that is the same the next time.
                 retries = !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::ArgumentListTooLong);

@@ -29,6 +29,8 @@ pub(super) enum ExecOutcome {
     Late,
     /// The program was told to end at once, and has ended it.
     Killed,
+    /// Our standard output did not take what it wrote, however it ended.
+    Unwritten(io::Error),
     /// It could not be run.
     Failed(io::Error),
 }
@@ -47,19 +49,22 @@ pub(super) fn run(
         Err(error) => return ExecOutcome::Failed(error),
     };
     let group = Pid::from_child(&child);
-    let pipes = Pipes {
+    let mut pipes = Pipes {
         stdin: child.stdin.take().filter(|_| !payload.is_empty()),
         payload,
         stdout: child.stdout.take(),
         output: Vec::new(),
         floor: None,
+        unwritten: None,
     };
     let outcome = pipes.watch(&mut child, Instant::now() + limit, floor, is_killed);
     let outcome = outcome.unwrap_or_else(ExecOutcome::Failed);
+    let unwritten = pipes.unwritten.take();
+    drop(pipes);
     if !matches!(outcome, ExecOutcome::Ended(_)) {
         end_group(&mut child, group);
     }
-    outcome
+    unwritten.map_or(outcome, ExecOutcome::Unwritten)
 }
 
 struct Pipes<'a> {
@@ -70,11 +75,13 @@ struct Pipes<'a> {
     /// What it has written and our standard output has not taken.
     output: Vec<u8>,
     floor: Option<HeldFloor>,
+    /// Why our standard output did not take it.
+    unwritten: Option<io::Error>,
 }
 
 impl Pipes<'_> {
     fn watch(
-        mut self,
+        &mut self,
         child: &mut Child,
         deadline: Instant,
         floor: &Floor,
@@ -175,10 +182,11 @@ impl Pipes<'_> {
                 }
                 Err(error)
                     if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-                Err(_) => {
+                Err(error) => {
                     // As if the command itself wrote there: the next write is an error of its own.
                     self.output.clear();
                     self.stdout = None;
+                    self.unwritten = Some(error);
                 }
             }
         }
