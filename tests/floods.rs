@@ -152,29 +152,24 @@ fn a_flood_of_unrelated_messages_hides_no_answer_and_no_end() {
 }
 
 /// Answers CONNECT and SUBSCRIBE, sends messages of QoS 2 from then on without end, and nothing else: no PUBREL, no
-/// PINGRESP. Says whether a connection that was subscribed ended with DISCONNECT.
-fn flood_of_qos_2() -> (u16, mpsc::Receiver<bool>) {
+/// PINGRESP. What the client sends last may be lost when it closes a socket with messages in it.
+fn flood_of_qos_2() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (sender, ends) = mpsc::channel();
     std::thread::spawn(move || {
         while let Ok((mut client, _)) = listener.accept() {
-            let sender = sender.clone();
             std::thread::spawn(move || {
                 let (mut received, mut buffer) = (Vec::new(), [0; 4096]);
-                let (mut is_subscribed, mut last) = (false, 0);
                 while let Ok(count @ 1..) = client.read(&mut buffer) {
                     received.extend_from_slice(&buffer[..count]);
                     let mut used = 0;
                     while let Ok(Some(length)) = wire::frame(&received[used..], wire::LARGEST_PACKET_BYTES) {
                         let packet = &received[used..used + length];
                         used += length;
-                        last = packet[0] >> 4;
-                        match last {
+                        match packet[0] >> 4 {
                             1 => client.write_all(&[0x20, 2, 0, 0]).unwrap(),
                             8 => {
                                 client.write_all(&[0x90, 3, packet[2], packet[3], 2]).unwrap();
-                                is_subscribed = true;
                                 let messages = (1..=1000).flat_map(|identifier| {
                                     Message::new("t", b"x")
                                         .at(QoS::ExactlyOnce, identifier)
@@ -189,13 +184,10 @@ fn flood_of_qos_2() -> (u16, mpsc::Receiver<bool>) {
                     }
                     received.drain(..used);
                 }
-                if is_subscribed {
-                    let _ = sender.send(last == 14);
-                }
             });
         }
     });
-    (port, ends)
+    port
 }
 
 /// A client that leaves waits a moment for PUBREL, and not for `--connect-timeout`.
@@ -205,9 +197,9 @@ fn a_flood_of_qos_2_does_not_hold_a_client_that_leaves() {
         &["sub", "-t", "t", "-q", "2", "-C", "1"][..],
         &["bench", "sub", "--topic", "t", "--qos", "2", "--duration", "200ms"],
     ] {
-        let (port, ends) = flood_of_qos_2();
+        let port = flood_of_qos_2();
         let line = ["-h", "127.0.0.1", "-p", &port.to_string(), "-V", "311", "--connect-timeout", "1h"];
-        Mqtt::new(words).args(line).run();
-        assert!(ends.recv().unwrap(), "{words:?}: no DISCONNECT");
+        let outcome = Mqtt::new(words).args(line).run();
+        assert!([Some(0), Some(3)].contains(&outcome.status.code()), "{words:?}: {}", outcome.stderr);
     }
 }

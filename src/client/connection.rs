@@ -140,8 +140,8 @@ struct Rare {
     renewal: Option<Renewal>,
     /// The broker keeps the session when the connection ends.
     session_is_kept: bool,
-    /// Acknowledgements that wait until the handler has settled their messages, the oldest first. Used if the
-    /// handler defers them.
+    /// Acknowledgements that wait until the handler has settled their messages, the oldest first; that of a QoS 0
+    /// message is empty. Used if the handler defers them.
     deferred: VecDeque<Box<[u8]>>,
     /// Those of them that are not empty.
     unacknowledged: usize,

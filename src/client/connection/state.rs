@@ -9,9 +9,6 @@ use crate::protocol::wire::Malformed;
 /// How long the broker may be silent while the QoS 2 messages it has sent are not released. A slow one
 /// takes its time to read their acknowledgements, and forgets those it has not read when we go.
 const RELEASE_LIMIT: Duration = Duration::from_secs(2);
-/// How long to wait for all of that, in a session that the broker keeps. Other packets may come before PUBREL on a
-/// slow link, and from some brokers without end. What a session that ends has not released is forgotten anyway.
-const RELEASES_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a connection is doing. With a barrier it is closing: the handler is not asked for more.
 #[derive(Debug)]
@@ -72,11 +69,12 @@ impl Barrier {
         }
     }
 
-    /// The longest wait, of a limit that the user has set. `is_kept`: the broker keeps the session.
+    /// The longest wait, of a limit that the user has set. `is_kept`: the broker keeps the session, and sends again
+    /// what is not released. What a session that ends has not released is forgotten anyway.
     pub(super) fn longest(self, limit: Duration, is_kept: bool) -> Duration {
         match self {
-            Self::Sent { .. } => limit,
-            Self::Received { .. } => limit.min(if is_kept { RELEASES_LIMIT } else { RELEASE_LIMIT }),
+            Self::Received { .. } if !is_kept => limit.min(RELEASE_LIMIT),
+            Self::Sent { .. } | Self::Received { .. } => limit,
         }
     }
 
@@ -86,6 +84,7 @@ impl Barrier {
         match (self, waiting_since) {
             (Self::Sent { .. }, Some(taken)) => taken + limit,
             (Self::Sent { since }, None) => since + limit,
+            // A broker that sends something else all the time is not listened to for ever.
             (Self::Received { since }, _) => (moved + RELEASE_LIMIT).min(since + limit),
         }
     }
