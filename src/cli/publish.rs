@@ -82,9 +82,9 @@ pub(super) struct PublishArgs {
     #[arg(short = 'l', long, help_heading = "Payload (one of)")]
     stdin_line: bool,
 
-    /// So many random bytes
+    /// Publish this many random bytes in each message
     ///
-    /// Each message has its own; --seed makes them the same in each run. At most 268435460 bytes, the largest packet.
+    /// Each message has other bytes; --seed makes them the same in each run. At most 268435460 bytes, the largest packet.
     #[arg(long, value_name = "SIZE", help_heading = "Payload (one of)", value_parser = generated_size)]
     size: Option<usize>,
 

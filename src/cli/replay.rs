@@ -21,7 +21,7 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_enum, value_name = "recorded", requires = "json", hide_possible_values = true)]
     timing: Option<Timing>,
 
-    /// So many times as fast as recorded, or as fast as the broker takes them (max) [default: 1]
+    /// Send records this many times as fast as recorded, or as fast as the broker takes them (max) [default: 1]
     #[arg(long, value_name = "NUMBER|max", requires = "timing", value_parser = speed)]
     speed: Option<Speed>,
 

@@ -41,7 +41,7 @@ pub(super) struct SelectionArgs {
 
     /// Show a message only if its payload differs from the last one shown of its topic
     ///
-    /// The first message of each topic is shown. Behind the other options: what they leave out is not
+    /// The first message of each topic is shown. After the other options: what they leave out is not
     /// the last one shown.
     #[arg(long)]
     on_change: bool,
@@ -62,7 +62,7 @@ pub(super) struct SelectionArgs {
 
     /// Show at most this many messages of each topic
     ///
-    /// Behind the other options of this group: what they leave out is not counted. Where every filter is
+    /// After the other options of this group: what they leave out is not counted. Where every filter is
     /// the name of a topic, the run ends with status 0 once each has had its number. With wildcards it
     /// goes on, as a new topic may come at any time: -C, -W and --idle end it. In a kept session (-c),
     /// subscriptions of earlier runs may bring more topics; they are counted too, and not waited for.
