@@ -15,6 +15,7 @@ use super::handler::{Change, Handler};
 use super::handshake;
 use super::link::Link;
 use super::options::ClientOptions;
+use super::proof::{Proof, prove};
 use super::redirect::{self, MOST_REDIRECTS, MOST_SERVERS};
 use super::session::{Session, Unanswered};
 use super::strikes::{self, Ended, StrikeVerdict, Strikes};
@@ -229,9 +230,21 @@ impl<'a> ClientRun<'a> {
     }
 
     async fn connect_and_drive<H: Handler>(&mut self, handler: &mut H) -> Result<(), LinkFailure> {
-        let Some(Up { stream, answer, had_rival }) = self.connect(handler).await? else { return Ok(()) };
+        let Some(Up { mut stream, answer, had_rival }) = self.connect(handler).await? else { return Ok(()) };
         let Answer { connected, leftover, .. } = answer;
         self.had_rival = had_rival;
+        let mut proof = Proof { answered: !connected.session_present, received: leftover };
+        if connected.session_present && self.strikes.is_last() && handler.awaits().is_none() {
+            let proving = prove(&mut stream, proof.received, self.options.connect_timeout);
+            proof = match interruptible(handler, proving).await? {
+                Some(Ok(proof)) => proof,
+                Some(Err(error)) => {
+                    let ended = Ended { closed: is_closed(&error), ..Ended::default() };
+                    return Err(LinkFailure::Link(self.judged(error, ended, handler)));
+                }
+                None => return Ok(()),
+            };
+        }
         if let Some(assigned) = connected.assigned_client_identifier() {
             assigned.clone_into(&mut self.client_identifier);
         }
@@ -253,7 +266,7 @@ impl<'a> ClientRun<'a> {
             handler.on_change(Change::ShorterSession(granted));
         }
         handler.on_connected(&mut self.session, &connected)?;
-        let mut link = Link::past_connack(stream, self.options, &connected, leftover);
+        let mut link = Link::past_connack(stream, self.options, &connected, proof.received);
         let answers = self.session.answers();
         let error = match poll_fn(|cx| link.poll(cx, &mut self.session, handler)).await {
             Ok(()) => return Ok(()),
@@ -263,7 +276,7 @@ impl<'a> ClientRun<'a> {
         let ended = Ended {
             closed: !link.timed_out() && is_closed(&error),
             progress: self.session.answers() > answers,
-            session_present: connected.session_present,
+            proven: proof.answered,
             lived: self.up_since.map_or(Duration::ZERO, |since| since.elapsed()),
         };
         Err(LinkFailure::Link(self.judged(error, ended, handler)))
@@ -274,6 +287,7 @@ impl<'a> ClientRun<'a> {
         let awaited = handler.awaits();
         // The rest of the link is answered each time.
         ended.progress &= awaited.is_none();
+        ended.proven |= awaited.is_some();
         let unanswered = awaited.map(Unanswered::Other).or_else(|| self.session.unanswered());
         let identifier = &self.options.client_identifier;
         match (self.strikes.count(ended, unanswered.is_some()), unanswered) {
