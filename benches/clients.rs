@@ -13,7 +13,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use measure::{Cost, MQTT, ROUNDS, median, run, words};
+use measure::{MQTT, ROUNDS, median, run, words};
 
 /// What the server sends once a client has subscribed.
 #[derive(Clone)]
@@ -89,35 +89,71 @@ fn converse(mut stream: TcpStream, blast: Option<&Blast>) -> std::io::Result<()>
 struct Shape {
     name: &'static str,
     unit: &'static str,
-    peer: &'static str,
-    ours: (Vec<String>, Option<Vec<u8>>, f64),
-    theirs: (Vec<String>, Option<Vec<u8>>, f64),
+    ours: Side,
+    theirs: Side,
     wall: bool,
+}
+
+/// What one of the two programs does.
+struct Side {
+    program: String,
+    arguments: Vec<String>,
+    input: Option<Vec<u8>>,
+    /// Of how many messages, in millions.
+    millions: f64,
+}
+
+impl Side {
+    fn new(program: &str, arguments: &str, messages: usize) -> Self {
+        let millions = f64::from(u32::try_from(messages).unwrap()) / 1e6;
+        Self { program: program.to_owned(), arguments: words(arguments), input: None, millions }
+    }
+
+    /// A pipeline of programs.
+    fn pipeline(command: String, messages: usize) -> Self {
+        Self { arguments: vec!["-c".to_owned(), command], ..Self::new("sh", "", messages) }
+    }
+
+    /// Reads this from standard input.
+    fn reads(self, input: Vec<u8>) -> Self {
+        Self { input: Some(input), ..self }
+    }
+
+    fn run(&self, wall: bool) -> f64 {
+        let cost = run(&self.program, &self.arguments, self.input.as_deref());
+        (if wall { cost.wall } else { cost.cpu }) / self.millions
+    }
 }
 
 fn lines(count: usize) -> Vec<u8> {
     (0..count).flat_map(|number| format!("{number:016}\n").into_bytes()).collect()
 }
 
+/// Records of `pub --json` with a payload of 16 bytes.
+fn records(count: usize, qos: usize) -> Vec<u8> {
+    let record = |number| format!("{{\"topic\":\"a\",\"payload\":\"{number:016}\",\"qos\":{qos}}}\n");
+    (0..count).flat_map(|number| record(number).into_bytes()).collect()
+}
+
 fn measure(shape: &Shape) {
-    let installed = Command::new(shape.peer).arg("--version").stdout(Stdio::null()).status().is_ok();
+    let needed = ["mosquitto_pub", "mosquitto_sub"];
+    let missing = needed
+        .iter()
+        .find(|peer| Command::new(peer).arg("--version").stdout(Stdio::null()).status().is_err());
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let rounds = if shape.wall { ROUNDS * 20 } else { ROUNDS };
     for _ in 0..rounds {
-        let figure = |cost: Cost, per: f64| if shape.wall { cost.wall } else { cost.cpu } / per;
-        let (arguments, input, per) = &shape.ours;
-        ours.push(figure(run(MQTT, arguments, input.as_deref()), *per));
-        if installed {
-            let (arguments, input, per) = &shape.theirs;
-            theirs.push(figure(run(shape.peer, arguments, input.as_deref()), *per));
+        ours.push(shape.ours.run(shape.wall));
+        if missing.is_none() {
+            theirs.push(shape.theirs.run(shape.wall));
         }
     }
     let ours = median(ours);
-    let peer = if installed {
+    let peer = if let Some(missing) = missing {
+        format!("SKIPPED: {missing} is not installed")
+    } else {
         let theirs = median(theirs);
         format!("{theirs:>10.3} {:>8.3}", ours / theirs)
-    } else {
-        format!("SKIPPED: {} is not installed", shape.peer)
     };
     println!("{:<28} {:>10} {ours:>10.3} {peer}", shape.name, shape.unit);
 }
@@ -125,56 +161,78 @@ fn measure(shape: &Shape) {
 fn main() {
     let sink = serve(None);
     println!("{:<28} {:>10} {:>10} {:>10} {:>8}", "", "", "mqtt", "mosquitto", "ratio");
-    let one_shot = |program: &str| words(&format!("{program}-h 127.0.0.1 -p {sink} -t a -m 23.4"));
+    let to = format!("-h 127.0.0.1 -p {sink} -t a");
     measure(&Shape {
         name: "pub -m, one message",
         unit: "ms wall",
-        peer: "mosquitto_pub",
-        ours: (one_shot("pub "), None, 0.001),
-        theirs: (one_shot(""), None, 0.001),
+        // A thousand times a thousandth of a second.
+        ours: Side::new(MQTT, &format!("pub {to} -m 23.4"), 1_000),
+        theirs: Side::new("mosquitto_pub", &format!("{to} -m 23.4"), 1_000),
         wall: true,
     });
+    // mosquitto_pub loses messages beyond the 65,535 packet identifiers.
+    let (more, less) = (500_000, 60_000);
     for qos in 0..3 {
-        let arguments = |program: &str| words(&format!("{program}-h 127.0.0.1 -p {sink} -t a -l -q {qos}"));
         measure(&Shape {
             name: ["pub -l -q 0, 16 bytes", "pub -l -q 1, 16 bytes", "pub -l -q 2, 16 bytes"][qos],
             unit: "CPU-s/M",
-            peer: "mosquitto_pub",
-            ours: (arguments("pub "), Some(lines(500_000)), 0.5),
-            // It loses messages beyond the 65,535 packet identifiers.
-            theirs: (arguments(""), Some(lines(60_000)), 0.06),
+            ours: Side::new(MQTT, &format!("pub {to} -l -q {qos}"), more).reads(lines(more)),
+            theirs: Side::new("mosquitto_pub", &format!("{to} -l -q {qos}"), less).reads(lines(less)),
             wall: false,
         });
     }
-    let subscriptions =
-        [("sub, 16 bytes", 16, ""), ("sub, JSON, 16 bytes", 16, "j"), ("sub, JSON, 1 KiB", 1024, "j")];
-    for (name, size, format) in subscriptions {
-        let mut packet = vec![0x30];
-        let mut remaining = 3 + size;
-        while remaining > 127 {
-            packet.push(u8::try_from(remaining % 128).unwrap() | 0x80);
-            remaining /= 128;
-        }
-        packet.push(u8::try_from(remaining).unwrap());
-        packet.extend_from_slice(&[0, 1, b'a']);
-        packet.resize(packet.len() + size, b'x');
-        let per_write = 65_536 / packet.len();
-        let repeat = 1_500_000 / per_write;
-        let port = serve(Some(Blast { packets: packet.repeat(per_write), repeat }));
-        let (ours, theirs) = (if size > 100 { 200_000 } else { 1_000_000 }, 50_000);
+    for qos in 0..2 {
+        measure(&Shape {
+            name: ["pub --json, QoS 0, 16 bytes", "pub --json, QoS 1, 16 bytes"][qos],
+            unit: "CPU-s/M",
+            ours: Side::new(MQTT, &format!("pub {to} --json"), more).reads(records(more, qos)),
+            theirs: Side::new("mosquitto_pub", &format!("{to} -l -q {qos}"), less).reads(lines(less)),
+            wall: false,
+        });
+    }
+    for (name, size, ours, theirs) in [
+        ("sub, 16 bytes", 16, "", ""),
+        ("sub, JSON, 16 bytes", 16, "--json", "-F %j"),
+        ("sub, JSON, 1 KiB", 1024, "--json", "-F %j"),
+        ("sub, JSON, --where .qos", 16, "--json --where .qos==0", "-F %j"),
+    ] {
+        let port = serve(Some(blast(size)));
+        let (more, less) = (if size > 100 { 200_000 } else { 1_000_000 }, 50_000);
         let common = |count: usize| format!("-V 311 -h 127.0.0.1 -p {port} -t # -C {count}");
-        let (json, format) = if format.is_empty() { ("", "") } else { (" --json", " -F %j") };
         measure(&Shape {
             name,
             unit: "CPU-s/M",
-            peer: "mosquitto_sub",
-            ours: (words(&format!("sub {}{json}", common(ours))), None, per_million(ours)),
-            theirs: (words(&format!("{}{format}", common(theirs))), None, per_million(theirs)),
+            ours: Side::new(MQTT, format!("sub {} {ours}", common(more)).trim_end(), more),
+            theirs: Side::new("mosquitto_sub", format!("{} {theirs}", common(less)).trim_end(), less),
             wall: false,
         });
     }
+    let port = serve(Some(blast(16)));
+    let from = |count: usize| format!("-V 311 -h 127.0.0.1 -p {port} -t '#' -C {count}");
+    measure(&Shape {
+        name: "relay, QoS 0, 16 bytes",
+        unit: "CPU-s/M",
+        ours: Side::pipeline(
+            format!("{MQTT} sub {} --json | {MQTT} pub {to} --json", from(1_000_000)),
+            1_000_000,
+        ),
+        // It passes on payloads of text, and no topics.
+        theirs: Side::pipeline(format!("mosquitto_sub {} | mosquitto_pub {to} -l", from(50_000)), 50_000),
+        wall: false,
+    });
 }
 
-fn per_million(count: usize) -> f64 {
-    f64::from(u32::try_from(count).unwrap()) / 1e6
+/// The same message, of this many bytes, 1.5 million times.
+fn blast(size: usize) -> Blast {
+    let mut packet = vec![0x30];
+    let mut remaining = 3 + size;
+    while remaining > 127 {
+        packet.push(u8::try_from(remaining % 128).unwrap() | 0x80);
+        remaining /= 128;
+    }
+    packet.push(u8::try_from(remaining).unwrap());
+    packet.extend_from_slice(&[0, 1, b'a']);
+    packet.resize(packet.len() + size, b'x');
+    let per_write = 65_536 / packet.len();
+    Blast { packets: packet.repeat(per_write), repeat: 1_500_000 / per_write }
 }
