@@ -15,7 +15,7 @@ use super::verbosity::QuietArgs;
 use crate::client::options::{ClientOptions, Version};
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, StopAfter, TOPIC};
 use crate::command::bench::{
-    BenchTask, Config, Files, MOST_PUBLISHERS, Results, STAMP_BYTES, Threshold, check_topic,
+    BenchTask, Config, Files, LEAST_STAMP_BYTES, MOST_PUBLISHERS, Results, Threshold, check_topic,
 };
 use crate::command::unmade::{Reporter, WantedReports};
 use crate::error::Error;
@@ -77,7 +77,7 @@ pub(super) struct SendArgs {
 
     /// Size of each payload, such as 16k [default: 64]
     ///
-    /// 16k is 16,000 bytes, 16Ki is 16,384. The stamp of 32 bytes that identifies the message is part of it. Smaller payloads are only counted.
+    /// 16k is 16,000 bytes, 16Ki is 16,384. The stamp that identifies the message is part of it: 32 bytes, or 16 where the size is less than 32. Messages of less than 16 bytes are only counted.
     #[arg(long, value_name = "SIZE", value_parser = bytes, conflicts_with_all = ["payload", "payload_file"])]
     size: Option<usize>,
 
@@ -379,9 +379,9 @@ impl CommonArgs {
             send.apply(load)?;
             course.apply(load);
             match load.payload {
-                Payload::Size(size) if mode == Mode::Request && size < STAMP_BYTES => {
+                Payload::Size(size) if mode == Mode::Request && size < LEAST_STAMP_BYTES => {
                     let why = format!(
-                        "rr needs payloads of {STAMP_BYTES} bytes or more, to match responses with requests"
+                        "rr needs payloads of {LEAST_STAMP_BYTES} bytes or more, to match responses with requests"
                     );
                     Err(Error::usage(why))
                 }

@@ -121,7 +121,7 @@ fn contradictory_options_are_refused_before_anything_is_opened() {
         (&["bench", "sub", "--publishers", "5"], "--publishers"),
         (&["bench", "sub", "--rate", "5"], "--rate"),
         (&["bench", "--size", "5", "--payload", "x"], "--size"),
-        (&["bench", "rr", "--size", "16"], "32"),
+        (&["bench", "rr", "--size", "15"], "16"),
         (&["bench", "--topics", "3", "--topic", "a/b"], "{topic}"),
         (&["bench", "--topic", "a/{clients}"], "{client}"),
         (&["bench", "--topic", "a/#"], "wildcard"),

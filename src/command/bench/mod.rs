@@ -36,7 +36,7 @@ pub use plan::check_topic;
 pub use report::export::Files;
 pub(super) use report::export::{json_of_failure, junit_of_failure};
 pub use report::figure::help as figures_help;
-pub use stamp::{BYTES as STAMP_BYTES, MOST_PUBLISHERS};
+pub use stamp::{MOST_PUBLISHERS, SHORT_BYTES as LEAST_STAMP_BYTES};
 pub use threshold::Threshold;
 
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
-//! The stamp at the start of every payload: run, publisher, number of the message, intended and actual send
-//! time, and a check over the whole payload.
+//! The stamp at the start of every payload: run, publisher, number of the message, send time, and a check over
+//! the whole payload.
 //!
-//! 32 bytes, four little-endian words:
+//! The long form has 32 bytes, four little-endian words:
 //!
 //! | word | bits 0–… |
 //! |---|---|
@@ -10,7 +10,15 @@
 //! | 2 | intended send time, ns of the monotonic clock |
 //! | 3 | actual send time, likewise |
 //!
-//! The check detects a damaged message; one of 16 million goes unnoticed.
+//! The short form is for payloads that have no room for it. It has 16 bytes and no actual send time:
+//!
+//! | word | bits 0–… |
+//! |---|---|
+//! | 0 | run 8, intended send time 40 (the lowest bits of its count of 256 ns), check 16 |
+//! | 1 | publisher 24, phase 1, sequence 39 |
+//!
+//! The check detects a damaged message; one of 16 million goes unnoticed, in the short form one of 65,536. A message
+//! of another run is taken for one of this run if check and run agree by accident: one of 16 million in the short form.
 //!
 //! Which messages of a flow have arrived: new, late or duplicate. A flow is what one publisher sends on one
 //! topic to one subscriber (or one group of them), numbered from 0.
@@ -18,13 +26,24 @@
 //! Memory is constant: a bit for each of the latest messages. An older message counts as stale, neither as
 //! new nor as a duplicate, and the report has their number.
 
-/// Bytes of a stamp. Shorter payloads carry none and are only counted.
-pub const BYTES: usize = 32;
+/// Bytes of a stamp in its long form.
+pub(super) const LONG_BYTES: usize = 32;
+/// Bytes of a stamp in its short form. Shorter payloads carry none and are only counted.
+pub const SHORT_BYTES: usize = 16;
 /// Publishers the stamp can tell apart.
 pub const MOST_PUBLISHERS: u32 = 1 << 24;
 
 const SEQUENCE_BITS: u32 = 40;
 const CHECK_SHIFT: u32 = 40;
+const SHORT_SEQUENCE_BITS: u32 = 39;
+const SHORT_RUN_BITS: u32 = 8;
+const SHORT_TIME_BITS: u32 = 40;
+const SHORT_CHECK_SHIFT: u32 = SHORT_RUN_BITS + SHORT_TIME_BITS;
+/// A unit of time of the short form is 2 to the power of this, in nanoseconds.
+const SHORT_TIME_UNIT: u32 = 8;
+/// The longest time, in nanoseconds, that a message of an unknown run may have been under way: an hour. Without the
+/// run, a longer one tells the short form from other payloads of 16 bytes and more.
+const LONGEST_UNDER_WAY: u64 = 3_600_000_000_000;
 
 /// In which phase a message was to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +80,17 @@ pub(super) struct Stamp {
     pub(super) sequence: u64,
     /// Nanoseconds of the monotonic clock.
     pub(super) intended: u64,
-    /// Likewise.
-    pub(super) sent: u64,
+    /// Likewise; the short form does not tell it.
+    pub(super) sent: Option<u64>,
+}
+
+/// Bytes of the stamp of a payload with so many.
+pub(super) const fn bytes_in(payload_bytes: usize) -> usize {
+    match payload_bytes {
+        LONG_BYTES.. => LONG_BYTES,
+        SHORT_BYTES.. => SHORT_BYTES,
+        _ => 0,
+    }
 }
 
 /// What a received payload turned out to be.
@@ -106,16 +134,27 @@ fn check([a, b, c, d]: [u64; 4], rest: u64) -> u64 {
     mix(head ^ times.rotate_left(23) ^ rest) >> CHECK_SHIFT
 }
 
+fn short_check([a, b]: [u64; 2], rest: u64) -> u64 {
+    let head = multiply(a ^ 0xE703_7ED1_A0B4_28DB, b ^ 0x8EBC_6AF0_9C88_C6E3);
+    mix(head ^ rest) >> SHORT_CHECK_SHIFT
+}
+
+const fn lowest(bits: u32) -> u64 {
+    (1 << bits) - 1
+}
+
 impl Stamp {
     /// Writes the stamp, if the payload has room for one; `rest` is the [`hash`] of the payload behind it.
     #[inline]
     pub(super) fn write(&self, payload: &mut [u8], rest: u64) {
-        let Some(payload) = payload.first_chunk_mut::<BYTES>() else { return };
+        let Some(payload) = payload.first_chunk_mut::<LONG_BYTES>() else {
+            return self.write_short(payload, rest);
+        };
         let mut words = [
             u64::from(self.run) | (self.phase as u64) << 32,
-            u64::from(self.publisher) << SEQUENCE_BITS | self.sequence & ((1 << SEQUENCE_BITS) - 1),
+            u64::from(self.publisher) << SEQUENCE_BITS | self.sequence & lowest(SEQUENCE_BITS),
             self.intended,
-            self.sent,
+            self.sent.unwrap_or(self.intended),
         ];
         words[0] |= check(words, rest) << CHECK_SHIFT;
         for (place, word) in payload.as_chunks_mut::<8>().0.iter_mut().zip(words) {
@@ -123,15 +162,32 @@ impl Stamp {
         }
     }
 
-    /// Reads a payload as a message of `run`; of any run if there is none.
-    pub(super) fn read(payload: &[u8], run: Option<u32>) -> Recognised {
-        let Some((head, rest)) = payload.split_at_checked(BYTES) else { return Recognised::Foreign };
+    fn write_short(&self, payload: &mut [u8], rest: u64) {
+        let Some(payload) = payload.first_chunk_mut::<SHORT_BYTES>() else { return };
+        let time = self.intended >> SHORT_TIME_UNIT & lowest(SHORT_TIME_BITS);
+        let mut words = [
+            u64::from(self.run) & lowest(SHORT_RUN_BITS) | time << SHORT_RUN_BITS,
+            u64::from(self.publisher) << SEQUENCE_BITS
+                | (self.phase as u64) << SHORT_SEQUENCE_BITS
+                | self.sequence & lowest(SHORT_SEQUENCE_BITS),
+        ];
+        words[0] |= short_check(words, rest) << SHORT_CHECK_SHIFT;
+        for (place, word) in payload.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
+        }
+    }
+
+    /// Reads a payload, at this time of the monotonic clock, as a message of `run`; of any run if there is none.
+    pub(super) fn read(payload: &[u8], run: Option<u32>, now: u64) -> Recognised {
+        let Some((head, rest)) = payload.split_at_checked(LONG_BYTES) else {
+            return Self::read_short(payload, run, now);
+        };
         let mut words = [0; 4];
         for (word, bytes) in words.iter_mut().zip(head.as_chunks::<8>().0) {
             *word = u64::from_le_bytes(*bytes);
         }
         let found = words[0] >> CHECK_SHIFT;
-        words[0] &= (1 << CHECK_SHIFT) - 1;
+        words[0] &= lowest(CHECK_SHIFT);
         let stamped = words[0] & u64::from(u32::MAX);
         let phase = match words[0] >> 32 {
             0 => Some(Phase::Warmup),
@@ -145,15 +201,45 @@ impl Stamp {
                     run: u32::try_from(stamped).unwrap_or(0),
                     phase,
                     publisher: u32::try_from(words[1] >> SEQUENCE_BITS).unwrap_or(0),
-                    sequence: words[1] & ((1 << SEQUENCE_BITS) - 1),
+                    sequence: words[1] & lowest(SEQUENCE_BITS),
                     intended: words[2],
-                    sent: words[3],
+                    sent: Some(words[3]),
                 };
                 if ours { Recognised::Whole(stamp) } else { Recognised::Foreign }
             }
             _ if ours && run.is_some() => Recognised::Corrupt,
             _ => Recognised::Foreign,
         }
+    }
+
+    fn read_short(payload: &[u8], run: Option<u32>, now: u64) -> Recognised {
+        let Some((head, rest)) = payload.split_at_checked(SHORT_BYTES) else { return Recognised::Foreign };
+        let mut words = [0; 2];
+        for (word, bytes) in words.iter_mut().zip(head.as_chunks::<8>().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        let found = words[0] >> SHORT_CHECK_SHIFT;
+        words[0] &= lowest(SHORT_CHECK_SHIFT);
+        let stamped = words[0] & lowest(SHORT_RUN_BITS);
+        if run.is_some_and(|run| u64::from(run) & lowest(SHORT_RUN_BITS) != stamped) {
+            return Recognised::Foreign;
+        }
+        // The count of units goes round after three days; the message is of the latest round.
+        let units =
+            (now >> SHORT_TIME_UNIT).wrapping_sub(words[0] >> SHORT_RUN_BITS) & lowest(SHORT_TIME_BITS);
+        let under_way = units << SHORT_TIME_UNIT;
+        if short_check(words, hash(rest)) != found || (run.is_none() && under_way > LONGEST_UNDER_WAY) {
+            return if run.is_some() { Recognised::Corrupt } else { Recognised::Foreign };
+        }
+        let is_measured = words[1] >> SHORT_SEQUENCE_BITS & 1 == 1;
+        Recognised::Whole(Self {
+            run: run.unwrap_or_else(|| u32::try_from(stamped).unwrap_or(0)),
+            phase: if is_measured { Phase::Measure } else { Phase::Warmup },
+            publisher: u32::try_from(words[1] >> SEQUENCE_BITS).unwrap_or(0),
+            sequence: words[1] & lowest(SHORT_SEQUENCE_BITS),
+            intended: now.saturating_sub(under_way),
+            sent: None,
+        })
     }
 }
 
@@ -236,25 +322,63 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashSet;
 
+    const NOW: u64 = 400_000_000_000_000;
+
     fn stamp(run: u32, publisher: u32, sequence: u64) -> Stamp {
         let publisher = publisher % MOST_PUBLISHERS;
         let sequence = sequence % (1 << SEQUENCE_BITS);
-        Stamp { run, phase: Phase::Measure, publisher, sequence, intended: 17, sent: u64::MAX }
+        Stamp { run, phase: Phase::Measure, publisher, sequence, intended: 17, sent: Some(u64::MAX) }
+    }
+
+    fn payload_with(head: usize, stamp: Stamp, rest: &[u8]) -> Vec<u8> {
+        let mut payload = vec![0; head];
+        stamp.write(&mut payload, hash(rest));
+        [&payload[..], rest].concat()
     }
 
     fn payload(stamp: Stamp, rest: &[u8]) -> Vec<u8> {
-        let mut head = [0; BYTES];
-        stamp.write(&mut head, hash(rest));
-        [&head[..], rest].concat()
+        payload_with(LONG_BYTES, stamp, rest)
+    }
+
+    /// What can stand behind a short stamp.
+    fn short_rest() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(any::<u8>(), 0..LONG_BYTES - SHORT_BYTES)
     }
 
     proptest! {
         #[test]
         fn stamp_round_trip(run: u32, publisher: u32, sequence: u64, rest: Vec<u8>) {
             let stamp = stamp(run, publisher, sequence);
-            prop_assert_eq!(Stamp::read(&payload(stamp, &rest), Some(run)), Recognised::Whole(stamp));
-            prop_assert_eq!(Stamp::read(&payload(stamp, &rest), None), Recognised::Whole(stamp));
-            prop_assert_eq!(Stamp::read(&payload(stamp, &rest), Some(!run)), Recognised::Foreign);
+            prop_assert_eq!(Stamp::read(&payload(stamp, &rest), Some(run), NOW), Recognised::Whole(stamp));
+            prop_assert_eq!(Stamp::read(&payload(stamp, &rest), None, NOW), Recognised::Whole(stamp));
+            prop_assert_eq!(Stamp::read(&payload(stamp, &rest), Some(!run), NOW), Recognised::Foreign);
+        }
+
+        #[test]
+        fn short_stamp_round_trip(
+            run: u32,
+            publisher: u32,
+            sequence: u64,
+            measured: bool,
+            took in 0..LONGEST_UNDER_WAY,
+            rest in short_rest(),
+        ) {
+            let sent = Stamp {
+                sequence: sequence & lowest(SHORT_SEQUENCE_BITS),
+                phase: if measured { Phase::Measure } else { Phase::Warmup },
+                intended: NOW - took,
+                sent: None,
+                ..stamp(run, publisher, 0)
+            };
+            let bytes = payload_with(SHORT_BYTES, sent, &rest);
+            let Recognised::Whole(read) = Stamp::read(&bytes, Some(run), NOW) else { panic!("a stamp") };
+            let unit = 1 << SHORT_TIME_UNIT;
+            prop_assert!(read.intended.abs_diff(sent.intended) <= unit, "{} and {}", read.intended, sent.intended);
+            prop_assert_eq!(Stamp { intended: sent.intended, ..read }, sent);
+            prop_assert!(matches!(Stamp::read(&bytes, None, NOW), Recognised::Whole(_)));
+            prop_assert_eq!(Stamp::read(&bytes, Some(!run), NOW), Recognised::Foreign);
+            let later = NOW + LONGEST_UNDER_WAY + unit;
+            prop_assert_eq!(Stamp::read(&bytes, None, later), Recognised::Foreign);
         }
 
         /// Any changed bit is noticed; in the number of the run it makes the message a foreign one.
@@ -264,7 +388,19 @@ mod tests {
             let bit = bit.index(bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
             let expected = if bit < 32 { Recognised::Foreign } else { Recognised::Corrupt };
-            prop_assert_eq!(Stamp::read(&bytes, Some(5)), expected);
+            prop_assert_eq!(Stamp::read(&bytes, Some(5), NOW), expected);
+        }
+    }
+
+    /// One changed bit in 65,536 may go unnoticed, so that no random ones are tried.
+    #[test]
+    fn damage_of_a_short_stamp_is_noticed() {
+        let whole = payload_with(SHORT_BYTES, stamp(5, 6, 7), b"abc");
+        for bit in 0..whole.len() * 8 {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let expected = if bit < 8 { Recognised::Foreign } else { Recognised::Corrupt };
+            assert_eq!(Stamp::read(&bytes, Some(5), NOW), expected, "bit {bit}");
         }
     }
 
@@ -272,10 +408,11 @@ mod tests {
     fn payload_of_another_length_is_corrupt_or_foreign() {
         let mut bytes = payload(stamp(5, 6, 7), b"abcdef");
         bytes.push(0);
-        assert_eq!(Stamp::read(&bytes, Some(5)), Recognised::Corrupt);
-        assert_eq!(Stamp::read(&bytes[..BYTES + 3], Some(5)), Recognised::Corrupt);
-        assert_eq!(Stamp::read(&bytes[..BYTES - 1], Some(5)), Recognised::Foreign);
-        assert_eq!(Stamp::read(b"", Some(5)), Recognised::Foreign);
+        assert_eq!(Stamp::read(&bytes, Some(5), NOW), Recognised::Corrupt);
+        assert_eq!(Stamp::read(&bytes[..LONG_BYTES + 3], Some(5), NOW), Recognised::Corrupt);
+        assert_eq!(Stamp::read(&bytes[..LONG_BYTES - 1], Some(5), NOW), Recognised::Corrupt);
+        assert_eq!(Stamp::read(&bytes[..SHORT_BYTES - 1], Some(5), NOW), Recognised::Foreign);
+        assert_eq!(Stamp::read(b"", Some(5), NOW), Recognised::Foreign);
     }
 
     proptest! {

@@ -153,7 +153,7 @@ impl StampedMessage {
     /// Reads and fills a payload.
     pub(crate) fn new(payload: &Payload, seed: u64) -> Result<Self, Error> {
         let mut random = fastrand::Rng::with_seed(seed);
-        let head = [0; stamp::BYTES];
+        let head = [0; stamp::LONG_BYTES];
         let (bytes, template) = match payload {
             Payload::Size(size) => {
                 // Letters, which neither compress to nothing nor disturb a terminal.
@@ -171,7 +171,7 @@ impl StampedMessage {
                 ([&head[..], &content].concat(), None)
             }
         };
-        let rest_hash = stamp::hash(bytes.get(stamp::BYTES..).unwrap_or_default());
+        let rest_hash = stamp::hash(&bytes[stamp::bytes_in(bytes.len())..]);
         Ok(Self { bytes, rest_hash, template })
     }
 
@@ -183,7 +183,7 @@ impl StampedMessage {
     /// Makes what is behind the stamp that of a message.
     pub(crate) fn fill(&mut self, publisher: u32, sequence: u64) {
         let Some(template) = &self.template else { return };
-        self.bytes.truncate(stamp::BYTES);
+        self.bytes.truncate(stamp::LONG_BYTES);
         let mut rest = &template[..];
         while let Some(open) = memchr::memchr(b'{', rest) {
             self.bytes.extend_from_slice(&rest[..open]);
@@ -200,7 +200,7 @@ impl StampedMessage {
             rest = &rest[length..];
         }
         self.bytes.extend_from_slice(rest);
-        self.rest_hash = stamp::hash(&self.bytes[stamp::BYTES..]);
+        self.rest_hash = stamp::hash(&self.bytes[stamp::LONG_BYTES..]);
     }
 }
 
@@ -303,7 +303,7 @@ impl Shard {
             self.recorder.counts.window.acknowledged += count;
         }
         let (late, took) = (arrived.saturating_sub(intended), arrived.saturating_sub(sent));
-        self.time(phase, LatencyKind::Acknowledge, LatencyKind::AcknowledgeFromSend, late, took, count);
+        self.time(phase, LatencyKind::Acknowledge, LatencyKind::AcknowledgeFromSend, late, Some(took), count);
     }
 
     /// Takes note of messages that had no answer at this time, which is the last.
@@ -353,19 +353,19 @@ impl Shard {
     }
 
     /// Takes note of a latency of so many messages, from the intended time and from the actual one.
-    /// In the closed loop there is no other intention than to send now.
+    /// In the closed loop there is no other intention than to send now, and a short stamp tells only the former.
     fn time(
         &mut self,
         phase: Phase,
         kind: LatencyKind,
         from_send: LatencyKind,
         late: u64,
-        took: u64,
+        took: Option<u64>,
         count: u64,
     ) {
         if phase == Phase::Measure {
             self.recorder.record_many(kind, late, count);
-            if self.scheduled {
+            if let Some(took) = took.filter(|_| self.scheduled) {
                 self.recorder.record_many(from_send, took, count);
             }
         } else if self.main == Some(kind) {
@@ -377,12 +377,13 @@ impl Shard {
     /// before. `flows` is the receiver's first flow.
     pub(crate) fn received(&mut self, flows: usize, payload: &[u8], arrived: u64) -> bool {
         let own = (self.mode != Mode::Subscribe).then_some(self.run);
-        if payload.len() < stamp::BYTES && (payload.len() == self.payload.bytes.len() || own.is_none()) {
+        if payload.len() < stamp::SHORT_BYTES && (payload.len() == self.payload.bytes.len() || own.is_none())
+        {
             self.recorder.counts.unstamped += 1;
             self.delivered(self.timeline.phase(arrived), arrived, payload.len());
             return own.is_some();
         }
-        let stamp = match Stamp::read(payload, own) {
+        let stamp = match Stamp::read(payload, own, arrived) {
             Recognised::Whole(stamp) if stamp.publisher < self.publishers || own.is_none() => stamp,
             Recognised::Corrupt => {
                 self.recorder.counts.corrupt += 1;
@@ -397,7 +398,7 @@ impl Shard {
             }
         };
         let late = arrived.saturating_sub(stamp.intended);
-        let took = arrived.saturating_sub(stamp.sent);
+        let took = stamp.sent.map(|sent| arrived.saturating_sub(sent));
         if own.is_none() {
             // Another process's clock marks mean something only on this machine, and its phases
             // are not ours.

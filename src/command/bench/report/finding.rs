@@ -191,6 +191,10 @@ pub(crate) enum Note {
     NoStamp {
         payload_bytes: usize,
     },
+    /// The stamp has no room for the actual send time.
+    ShortStamp {
+        payload_bytes: usize,
+    },
     Unstamped(u64),
     /// The latencies are between clocks of two processes.
     OtherClock,
@@ -213,6 +217,7 @@ impl Note {
             Self::RateNotReached { .. } => "rate-not-reached",
             Self::WindowLimited { .. } => "window-limited",
             Self::NoStamp { .. } => "no-stamp",
+            Self::ShortStamp { .. } => "short-stamp",
             Self::Unstamped(_) => "unstamped",
             Self::OtherClock => "other-clock",
         }
@@ -289,7 +294,13 @@ impl fmt::Display for Note {
                 f,
                 "payloads of {} have no room for the stamp of {}: messages are counted but not timed, and duplicates are not detected",
                 counted(payload_bytes as u64, "byte"),
-                stamp::BYTES
+                stamp::SHORT_BYTES
+            ),
+            Self::ShortStamp { payload_bytes } => write!(
+                f,
+                "payloads of {} have no room for the stamp of {}: latencies of deliveries count from the intended send time only",
+                counted(payload_bytes as u64, "byte"),
+                stamp::LONG_BYTES
             ),
             Self::Unstamped(messages) => write!(
                 f,
@@ -343,6 +354,7 @@ mod tests {
             Note::RateNotReached { asked: 2.0, sent: 1.0 },
             Note::WindowLimited { window: 1, asked: 2 },
             Note::NoStamp { payload_bytes: 1 },
+            Note::ShortStamp { payload_bytes: 16 },
             Note::Unstamped(1),
             Note::OtherClock,
         ];

@@ -220,8 +220,14 @@ impl LoadReport {
         if load.mode.publishes() && load.qos != QoS::AtMostOnce && window < asked {
             notes.push(Note::WindowLimited { window, asked });
         }
-        if load.mode.publishes() && payload_bytes < stamp::BYTES {
-            notes.push(Note::NoStamp { payload_bytes });
+        if load.mode.publishes() {
+            match stamp::bytes_in(payload_bytes) {
+                0 => notes.push(Note::NoStamp { payload_bytes }),
+                stamp::SHORT_BYTES if load.mode.receives_its_own() && load.rate != Rate::Max => {
+                    notes.push(Note::ShortStamp { payload_bytes });
+                }
+                _ => {}
+            }
         }
         let unstamped = self.counts.unstamped;
         if load.mode == Mode::Subscribe && unstamped > 0 {

@@ -197,7 +197,7 @@ impl InTurn<'_> {
         let sequence = own.sequence;
         shard.payload.fill(publisher, sequence);
         let (bytes, rest) = (&shard.payload.bytes, shard.payload.rest_hash);
-        let stamp = Stamp { run: shard.run, phase, publisher, sequence, intended, sent };
+        let stamp = Stamp { run: shard.run, phase, publisher, sequence, intended, sent: Some(sent) };
         let write = |ahead: u32, payload: &mut [u8]| {
             Stamp { sequence: sequence + u64::from(ahead), ..stamp }.write(payload, rest);
         };
@@ -257,7 +257,7 @@ impl InTurn<'_> {
         let arrived = self.now;
         let shard = &mut *self.shard;
         if matches!(self.state.role, Role::Subscriber(_)) && shard.answers {
-            match Stamp::read(publish.payload, Some(shard.run)) {
+            match Stamp::read(publish.payload, Some(shard.run), arrived) {
                 Recognised::Whole(_) => {
                     let responder = self.state.responder.get_or_insert_default();
                     responder.requests.push_back(Bytes::copy_from_slice(publish.payload));
@@ -303,7 +303,9 @@ impl InTurn<'_> {
         let Some(responder) = &mut self.state.responder else { return };
         while out.len() < OUTPUT_BYTES && session.can_publish(qos) {
             let Some(payload) = responder.requests.pop_front() else { return };
-            let Recognised::Whole(stamp) = Stamp::read(&payload, Some(self.shard.run)) else { continue };
+            let Recognised::Whole(stamp) = Stamp::read(&payload, Some(self.shard.run), self.now) else {
+                continue;
+            };
             let requester = stamp.publisher as usize;
             if requester >= self.shard.publishers as usize {
                 continue;
