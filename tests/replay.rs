@@ -82,7 +82,7 @@ fn the_highest_speed_waits_for_nothing() {
 #[case::over_midnight(&["--from", "22:00", "--to", "09:59:59"], &["1", "5"])]
 #[case::times(&["--from", "2026-11-20T10:05", "--to", "2026-11-20T22:30:00Z"], &["4"])]
 #[case::one_end(&["--to", "10:04:59.5"], &["1", "2", "3"])]
-#[case::topics(&["--topic-filter", "a/+/c", "--topic-filter", "x"], &[])]
+#[case::topics(&["--topic-filter", "b/+", "--topic-filter", "a", "--from", "23:00"], &["5"])]
 #[case::all_topics(&["--topic-filter", "#", "--from", "22:00"], &["5"])]
 fn only_selected_records_are_published(#[case] args: &[&str], #[case] expected: &[&'static str]) {
     let input = [
@@ -145,9 +145,41 @@ fn file_is_published_several_times() {
 fn loop_ends_where_it_publishes_nothing() {
     let input = record("10:00:00", "a", "1");
     becomes(input.as_bytes(), &["--loop", "forever", "--topic-filter", "b"], &[])
+        .fails(3, "mqtt: no record matched --topic-filter");
+    let expired = r#"{"tst":"2020-01-01T00:00:00Z","topic":"a","payload":"x","properties":{"message-expiry-interval":60}}"#;
+    becomes(expired.as_bytes(), &["--loop", "forever"], &[])
         .exits(0)
         .mentions("no record of standard input was sent, and it is not read again");
     becomes(b"", &["--loop", "forever"], &[]).succeeds();
+}
+
+/// A run that sends nothing although its options choose records says so.
+#[rstest]
+#[case::topics(&["--topic-filter", "b/#"], "--topic-filter")]
+#[case::times(&["--from", "10:01", "--to", "11:00", "--topic-filter", "#"], "--topic-filter, --from, --to")]
+fn selection_without_a_record_is_reported(#[case] args: &[&str], #[case] named: &str) {
+    let input = record("10:00:00", "a", "1");
+    let words = format!("mqtt: no record matched {named}");
+    becomes(input.as_bytes(), args, &[]).fails(3, &words);
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    run(&[args, &["-q", "1"]].concat(), &[], |publish| {
+        publish.arg_path("--spool", &spool).stdin(input.clone())
+    })
+    .fails(3, &words);
+}
+
+/// Before there is a connection.
+#[rstest]
+#[case("10:05", "10:05")]
+#[case("2026-11-21T00:00", "2026-11-20T00:00")]
+#[case("2026-11-20T00:00:00Z", "2026-11-20T00:00:00Z")]
+fn times_without_anything_between_them_are_refused(#[case] from: &str, #[case] to: &str) {
+    Mqtt::publish(1)
+        .args(["--json", "--from", from, "--to", to])
+        .stdin("")
+        .run()
+        .fails(2, "--to must be after --from: no time is between them");
 }
 
 /// Before there is a connection.
@@ -235,4 +267,24 @@ fn damaged_compressed_recording_is_an_error() {
         .run()
         .exits(1)
         .mentions("mqtt: standard input: ");
+}
+
+/// What was read before the damage is sent, and the broker has it before the run ends.
+#[rstest]
+fn records_before_the_damage_are_published(#[values(0, 1)] qos: u8, #[values(false, true)] is_pipe: bool) {
+    const RECORDS: usize = 20_000;
+    let line = |n| format!("{{\"topic\":\"a\",\"qos\":{qos},\"payload\":\"{n}\"}}\n");
+    let mut input = compressed(Form::Gzip, (0..RECORDS).map(line).collect::<String>().as_bytes());
+    let checksum = input.len() - 8;
+    input[checksum] ^= 1;
+    let broker = crate::support::broker::Broker::start();
+    let count = RECORDS.to_string();
+    let receiver = Mqtt::subscribe(broker.port()).args(["-t", "a", "-q", "1", "-d", "-C", &count]).spawn();
+    receiver.wait_until_subscribed();
+    let (_folder, path) = file(&input);
+    let publish = Mqtt::publish(broker.port()).args(["--json", "-q", "1"]);
+    let publish = if is_pipe { publish.stdin(input) } else { publish.stdin_file(path) };
+    let outcome = publish.run().exits(1).mentions("mqtt: standard input: corrupt gzip stream");
+    assert!(!outcome.stderr.contains("not acknowledged"), "{}", outcome.stderr);
+    receiver.wait_for_end().exits(0);
 }

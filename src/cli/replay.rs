@@ -27,7 +27,8 @@ pub(super) struct ReplayArgs {
 
     /// Only records from this time on: 10:00 of each day, 2026-11-20T10:00 or 2026-11-20T10:00:00Z
     ///
-    /// Times without a zone are in that of this machine.
+    /// Times without a zone are in that of this machine. Where --from, --to and --topic-filter leave no record, the exit
+    /// status is 3.
     #[arg(long, value_name = "TIME", requires = "json", value_parser = moment)]
     from: Option<Moment>,
 
@@ -79,10 +80,11 @@ fn rounds(text: &str) -> Result<u64, String> {
 impl ReplayArgs {
     pub(super) fn selection(&self) -> Result<RecordSelection, Error> {
         let filters = self.topic_filter.iter().map(|filter| text::topic_filter("topic filter", filter));
-        Ok(RecordSelection {
-            window: TimeRange::new(self.from, self.to),
-            filters: filters.collect::<Result<_, _>>()?,
-        })
+        let window = TimeRange::new(self.from, self.to);
+        if window.is_empty() {
+            return Err(Error::usage("--to must be after --from: no time is between them"));
+        }
+        Ok(RecordSelection { window, filters: filters.collect::<Result<_, _>>()? })
     }
 
     pub(super) fn is_timed(&self) -> bool {

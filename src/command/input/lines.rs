@@ -66,6 +66,8 @@ pub(crate) struct Lines {
     /// The beginning of a line that went over the end of a block.
     begun: Begun,
     ended: bool,
+    /// Why it ended, if it was not its end.
+    failure: Option<Error>,
     /// The line last returned was ended by the end of the input.
     is_cut: bool,
     /// Times that the input was read to its end and is read again.
@@ -185,6 +187,7 @@ impl Lines {
             block: Bytes::new(),
             begun: Begun::new(most_bytes),
             ended: false,
+            failure: None,
             is_cut: false,
             rounds: 0,
             position: 0,
@@ -252,6 +255,11 @@ impl Lines {
         self.is_cut
     }
 
+    /// Why nothing more could be read. What was read before it has been returned.
+    pub(in crate::command) fn take_failure(&mut self) -> Option<Error> {
+        self.failure.take()
+    }
+
     /// Reads nothing more.
     pub(in crate::command) fn stop(&mut self) {
         self.blocks.close();
@@ -262,7 +270,7 @@ impl Lines {
 
     /// The next line. A last line that only the input ends counts, an empty rest
     /// does not.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<NextInput, Error>> {
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<NextInput> {
         loop {
             if let Some(end) = memchr::memchr(self.terminator, &self.block) {
                 let line = self.block.split_to(end);
@@ -270,10 +278,10 @@ impl Lines {
                 self.position += end as u64 + 1;
                 self.is_cut = false;
                 if self.begun.is_empty() {
-                    return Poll::Ready(Ok(NextInput::Payload(line)));
+                    return Poll::Ready(NextInput::Payload(line));
                 }
                 self.begun.extend(&line);
-                return Poll::Ready(Ok(self.begun.end().into()));
+                return Poll::Ready(self.begun.end().into());
             }
             if !self.block.is_empty() {
                 self.position += self.block.len() as u64;
@@ -283,18 +291,23 @@ impl Lines {
             if self.ended {
                 self.is_cut = !self.begun.is_empty();
                 let last = if self.is_cut { self.begun.end().into() } else { NextInput::End };
-                return Poll::Ready(Ok(last));
+                return Poll::Ready(last);
             }
             match ready!(self.blocks.poll_recv(cx)) {
                 Some(Ok(block)) if block.is_empty() => {
                     self.rounds += 1;
                     if !self.begun.is_empty() {
                         self.is_cut = true;
-                        return Poll::Ready(Ok(self.begun.end().into()));
+                        return Poll::Ready(self.begun.end().into());
                     }
                 }
                 Some(Ok(block)) => self.block = block,
-                Some(Err(error)) => return Poll::Ready(Err(Error::file("standard input", error))),
+                Some(Err(error)) => {
+                    self.failure = Some(Error::file("standard input", error));
+                    // Its end is missing.
+                    self.begun.forget();
+                    self.ended = true;
+                }
                 None => self.ended = true,
             }
         }
@@ -415,7 +428,7 @@ mod tests {
             let mut lines = Lines::read_up_to(most_bytes, Pieces(pieces), terminator);
             let mut read = Vec::new();
             loop {
-                match poll_fn(|cx| lines.poll_next(cx)).await.unwrap() {
+                match poll_fn(|cx| lines.poll_next(cx)).await {
                     NextInput::Payload(line) => read.push(Ok(line.to_vec())),
                     NextInput::GivenUp(given_up) => read.push(Err(given_up)),
                     NextInput::Invalid(error) => panic!("{error}"),

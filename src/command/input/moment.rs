@@ -58,6 +58,23 @@ impl TimeRange {
         Self { from, to, zone: TimeZone::system() }
     }
 
+    /// Whether no time can be in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match (self.from, self.to) {
+            (Some(Moment::Once(from)), Some(Moment::Once(to))) => to <= from,
+            // With `to` the earlier one it goes over midnight.
+            (Some(Moment::OfDay(from)), Some(Moment::OfDay(to))) => to == from,
+            _ => false,
+        }
+    }
+
+    /// The options that say it.
+    pub(super) fn options(&self) -> impl Iterator<Item = &'static str> {
+        let (from, to) = (self.from.map(|_| "--from"), self.to.map(|_| "--to"));
+        from.into_iter().chain(to)
+    }
+
     /// Whether it leaves nothing out.
     pub(super) fn is_all(&self) -> bool {
         self.from.is_none() && self.to.is_none()

@@ -15,11 +15,13 @@ use super::selection::{RecordSelection, time};
 use super::template::{FieldValues, TextTemplate};
 use bytes::BytesMut;
 
+use crate::error::Error;
 use crate::file::mark;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::{PublishTemplate, TopicAlias};
 use crate::protocol::{Protocol, QoS, topic};
 use crate::quantity::counted;
+use crate::quotation::{cut, shown};
 use crate::storage::spool::Envelope;
 
 /// How records become messages.
@@ -56,7 +58,7 @@ impl TopicLines {
     fn record<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, NoRecord> {
         let separator = &self.separator;
         let end = memchr::memmem::find(line, separator).ok_or_else(|| {
-            let separator = separator.escape_ascii();
+            let separator = shown_separator(separator);
             NoRecord::new(format!("it has no '{separator}' between topic and payload (--topic-from-line)"))
         })?;
         let name =
@@ -71,6 +73,11 @@ impl TopicLines {
             properties: PropertyBlock::default(),
         })
     }
+}
+
+/// A tab, which is mostly what separates, in the form in which it is typed.
+fn shown_separator(separator: &[u8]) -> String {
+    String::from_utf8_lossy(separator).replace('\t', "\\t")
 }
 
 /// What a line is.
@@ -148,6 +155,10 @@ pub(crate) struct RecordReader {
     topic_alias: TopicAlias,
     protocol: Protocol,
     is_first: bool,
+    /// Whether a record was chosen.
+    is_chosen: bool,
+    /// Whether a record asked for QoS 0.
+    has_qos_0: bool,
     /// Whether a record had a time, which those after it then have too, but for exceptions.
     has_times: Option<bool>,
     /// How often the input began again, and how many messages this time has brought.
@@ -187,8 +198,7 @@ impl RecordFilling {
         }
         if record.topic.is_some() || self.topic.is_some() {
             let name = topic::check_name(&self.buffer).map_err(|why| {
-                let name = String::from_utf8_lossy(&self.buffer);
-                NoRecord::new(format!("topic '{name}' (--template): {why}"))
+                NoRecord::new(format!("topic '{}' (--template): {why}", shown(&self.buffer)))
             })?;
             record.topic = Some(name.to_owned().into());
         }
@@ -229,6 +239,8 @@ impl RecordReader {
             topic_alias,
             protocol: Protocol::V5,
             is_first: true,
+            is_chosen: false,
+            has_qos_0: false,
             has_times: None,
             round: (0, 0),
             places: HashMap::new(),
@@ -260,6 +272,29 @@ impl RecordReader {
     /// Whether to go on in this round: the last one has brought messages.
     pub(crate) fn goes_on(&mut self, round: u64) -> bool {
         self.round.0 == round || std::mem::replace(&mut self.round, (round, 0)).1 > 0
+    }
+
+    /// Whether a record asked for QoS 0, which -q does not change.
+    pub(crate) fn has_qos_0(&self) -> bool {
+        self.has_qos_0
+    }
+
+    /// Whether options chose records, and none so far.
+    pub(crate) fn selects_nothing(&self) -> bool {
+        matches!(&self.form, LineForm::Record(options) if !options.selection.is_all()) && !self.is_chosen
+    }
+
+    /// At the end of the input.
+    ///
+    /// # Errors
+    /// Options chose records, and there was none.
+    pub(crate) fn check_selection(&self) -> Result<(), Error> {
+        match &self.form {
+            LineForm::Record(options) if self.selects_nothing() => {
+                Err(Error::Negative(format!("no record matched {}", options.selection)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether compressed input is read as what it is.
@@ -365,6 +400,8 @@ impl RecordReader {
         let selected = self.selected(line);
         self.is_first = false;
         let Some((mut record, time)) = selected? else { return Ok(None) };
+        self.is_chosen = true;
+        self.has_qos_0 |= record.qos == Some(QoS::AtMostOnce);
         if self.needs_time() && time.is_none() {
             self.has_times.get_or_insert(false);
             return Err(NoRecord::new(
@@ -483,10 +520,12 @@ fn rewritten(rewrites: &[Rewrite], name: &str) -> Result<Box<str>, NoRecord> {
             topic = Cow::Owned(changed);
         }
     }
-    topic::check_name(topic.as_bytes())
-        .map_err(|why| NoRecord::new(format!("topic '{name}' becomes '{topic}' (--rewrite-topic): {why}")))?;
+    topic::check_name(topic.as_bytes()).map_err(|why| {
+        let (name, topic) = (cut(name), cut(&topic));
+        NoRecord::new(format!("topic '{name}' becomes '{topic}' (--rewrite-topic): {why}"))
+    })?;
     match topic::unwelcome(&topic) {
-        Some(why) => Err(NoRecord::new(format!("topic '{topic}': {why}"))),
+        Some(why) => Err(NoRecord::new(format!("topic '{}': {why}", cut(&topic)))),
         None => Ok(topic.into()),
     }
 }

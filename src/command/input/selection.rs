@@ -1,11 +1,13 @@
 //! Which records of an input become messages.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use super::moment::TimeRange;
 use super::record::{NoRecord, Record};
 use crate::clock;
 use crate::protocol::topic;
+use crate::quotation::cut;
 
 /// Which records are published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,11 @@ impl Default for RecordSelection {
 }
 
 impl RecordSelection {
+    /// Whether it leaves nothing out.
+    pub(super) fn is_all(&self) -> bool {
+        self.filters.is_empty() && self.window.is_all()
+    }
+
     /// Whether it needs the time of a record.
     pub(super) fn needs_time(&self) -> bool {
         !self.window.is_all()
@@ -37,9 +44,18 @@ impl RecordSelection {
     }
 }
 
+/// The options that choose records.
+impl fmt::Display for RecordSelection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let topics = (!self.filters.is_empty()).then_some("--topic-filter");
+        let options: Vec<&str> = topics.into_iter().chain(self.window.options()).collect();
+        f.write_str(&options.join(", "))
+    }
+}
+
 /// When the message of a record was received; `None` if the record does not say.
 pub(super) fn time(record: &Record<'_>) -> Result<Option<SystemTime>, NoRecord> {
     let Some(received) = &record.received else { return Ok(None) };
     let time = clock::parse(received);
-    time.map(Some).ok_or_else(|| NoRecord::new(format!("tst: '{received}' is no time")))
+    time.map(Some).ok_or_else(|| NoRecord::new(format!("tst: '{}' is no time", cut(received))))
 }

@@ -135,7 +135,7 @@ impl LineIntake<'_> {
             }
             self.take_in_waiting()?;
             if count == 0 {
-                return Ok(());
+                return self.reader.as_ref().map_or(Ok(()), RecordReader::check_selection);
             }
             // The beginning of a line too: its end stays in the pipe until the message is in the file.
             input.release(&mut block[..count]).map_err(failed)?;

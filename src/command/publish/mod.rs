@@ -34,6 +34,7 @@ use crate::output::{Diagnostics, Progress};
 use crate::protocol::QoS;
 use crate::protocol::wire::PublishTemplate;
 use crate::quantity::counted;
+use crate::quotation::cut;
 
 pub use config::{Config, Encoding, FOREVER};
 pub use filled::Filling;
@@ -108,11 +109,19 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     }
     publisher.report_departures();
     publisher.report_times();
-    match (result, publisher.refusal) {
-        (Ok(()), None) => Ok(Exit::Success),
+    let unread = publisher.work.take_failure();
+    match (result, unread, publisher.refusal) {
+        (Ok(()), Some(unread), _) => Err(unread),
         // Each refusal was reported when it came.
-        (Ok(()), Some(refusal)) => Ok(refusal),
-        (Err(error), _) => {
+        (Ok(()), None, Some(refusal)) => Ok(refusal),
+        (Ok(()), None, None) => {
+            let selected = publisher.reader.as_ref().map_or(Ok(()), RecordReader::check_selection);
+            selected.map(|()| Exit::Success)
+        }
+        (Err(error), unread, _) => {
+            if let Some(unread) = unread {
+                diagnostics.error(&unread);
+            }
             publisher.report_unfinished();
             Err(error)
         }
@@ -212,9 +221,10 @@ impl Publisher<'_> {
         let is_line = matches!(self.work, PublishWork::Lines(_));
         match topic {
             Some(topic) if is_line => {
+                let topic = cut(topic);
                 self.diagnostics.error_in(format_args!("line {line}, topic '{topic}'"), error);
             }
-            Some(topic) => self.diagnostics.error_in(format_args!("topic '{topic}'"), error),
+            Some(topic) => self.diagnostics.error_in(format_args!("topic '{}'", cut(topic)), error),
             None => self.diagnostics.undelivered(number, is_line, error),
         }
         self.refusal.get_or_insert(error.exit());
@@ -249,8 +259,14 @@ impl Publisher<'_> {
         let open = self.unacknowledged.open();
         self.unacknowledged.asked = None;
         if open > 0 {
+            let is_asked_for = self.reader.as_ref().is_some_and(RecordReader::has_qos_0);
+            let hint = if is_asked_for {
+                "records with \"qos\":0 ask for it, whatever -q says"
+            } else {
+                "use -q 1 to have them acknowledged"
+            };
             self.diagnostics.warning(format_args!(
-                "the last {}, sent at QoS 0, may be lost with the connection (use -q 1 to have them acknowledged)",
+                "the last {}, sent at QoS 0, may be lost with the connection ({hint})",
                 counted(open, "message")
             ));
             self.unacknowledged.confirmed = self.unacknowledged.written;
@@ -411,7 +427,7 @@ impl Publisher<'_> {
             let begun = if may_have_begun { self.begun.take() } else { None };
             let (input, topic) = match begun {
                 Some(begun) => begun,
-                None => match ready!(self.poll_input(cx, session))? {
+                None => match ready!(self.poll_input(cx, session)) {
                     NextInput::Payload(input) => (input, 0),
                     NextInput::GivenUp(given_up) => {
                         self.give_up(&given_up.error());
@@ -451,20 +467,22 @@ impl Publisher<'_> {
     }
 
     /// The next input, once its time has come.
-    fn poll_input(&mut self, cx: &mut Context<'_>, session: &Session) -> Poll<Result<NextInput, Error>> {
+    fn poll_input(&mut self, cx: &mut Context<'_>, session: &Session) -> Poll<NextInput> {
         ready!(self.poll_timing(cx, session));
         let input = self.work.poll_next(cx);
         if self.reader.is_none() && self.filler.is_none() && self.config.encode.is_none() {
             return input;
         }
-        let input = ready!(input)?;
+        let input = ready!(input);
         if let (PublishWork::Lines(lines), Some(reader)) = (&mut self.work, &mut self.reader)
             && !matches!(input, NextInput::End)
             && !reader.goes_on(lines.rounds())
         {
-            self.diagnostics.warning("no record of standard input was sent, and it is not read again");
+            if !reader.selects_nothing() {
+                self.diagnostics.warning("no record of standard input was sent, and it is not read again");
+            }
             lines.stop();
-            return Poll::Ready(Ok(NextInput::End));
+            return Poll::Ready(NextInput::End);
         }
         let input = match (input, &mut self.filler) {
             (NextInput::Payload(input), Some(filler)) => {
@@ -473,12 +491,12 @@ impl Publisher<'_> {
             }
             (input, _) => input,
         };
-        Poll::Ready(Ok(match (input, &self.config.encode) {
+        Poll::Ready(match (input, &self.config.encode) {
             (NextInput::Payload(input), Some(chain)) if self.reader.is_none() => chain
                 .encoded(&input)
                 .map_or_else(NextInput::invalid, |payload| NextInput::Payload(payload.into())),
             (input, _) => input,
-        }))
+        })
     }
 
     /// Waits until a record is due.

@@ -39,8 +39,8 @@ impl PublishWork {
 
     /// The next input.
     #[inline]
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<NextInput, Error>> {
-        Poll::Ready(Ok(match self {
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<NextInput> {
+        Poll::Ready(match self {
             Self::Lines(lines) => return lines.poll_next(cx),
             Self::Files(files) => match ready!(files.poll_recv(cx)) {
                 Some(payload) => payload.map_or_else(NextInput::invalid, NextInput::Payload),
@@ -55,7 +55,12 @@ impl PublishWork {
                 *left -= 1;
                 NextInput::Payload(payloads.next_payload().into())
             }
-        }))
+        })
+    }
+
+    /// Why the input could not be read to its end.
+    pub(super) fn take_failure(&mut self) -> Option<Error> {
+        if let Self::Lines(lines) = self { lines.take_failure() } else { None }
     }
 
     /// Whether it is known that there is no more.
