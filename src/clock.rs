@@ -4,6 +4,8 @@
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use jiff::fmt::temporal::Pieces;
+use jiff::tz::TimeZone;
 
 use crate::quantity::counted;
 
@@ -68,7 +70,15 @@ fn nearest(moment: SystemTime) -> Timestamp {
 /// A moment in the form of RFC 3339, in any zone; `None` if it is none.
 #[must_use]
 pub fn parse(text: &str) -> Option<SystemTime> {
-    text.parse::<Timestamp>().ok().map(SystemTime::from)
+    let moment = text.parse::<Timestamp>().ok().or_else(|| last_of_9999(text));
+    moment.map(SystemTime::from)
+}
+
+/// The last moment there is, for one of the last hours of the year 9999: the crate keeps room for zones there.
+fn last_of_9999(text: &str) -> Option<Timestamp> {
+    let pieces = Pieces::parse(text).ok()?;
+    let is_whole = pieces.time().is_some() && pieces.offset().is_some();
+    (is_whole && pieces.date() > Timestamp::MAX.to_zoned(TimeZone::UTC).date()).then_some(Timestamp::MAX)
 }
 
 /// The time since 1970; `None` before.
@@ -126,6 +136,18 @@ mod tests {
             assert_eq!(rfc3339_micros(moment).len(), "1970-01-01T00:00:00.000000Z".len());
         }
         assert_eq!(rfc3339_micros(before(1) + Duration::from_micros(5)), "1969-12-31T23:59:59.000005Z");
+    }
+
+    #[test]
+    fn times_of_the_last_year_are_times() {
+        let last = SystemTime::from(Timestamp::MAX);
+        assert_eq!(parse("9999-12-31T23:59:59Z"), Some(last));
+        assert_eq!(parse("9999-12-31T23:59:59.5+05:00"), Some(last));
+        assert!(parse("9999-12-30T00:00:00Z").unwrap() < last);
+        for text in ["9999-12-31", "9999-12-31T23:59:59", "9999-12-32T00:00:00Z", "10000-01-01T00:00:00Z", ""]
+        {
+            assert_eq!(parse(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::protocol::QoS;
 use crate::protocol::property::{Place, PropertyBlock, PropertyId, PropertyKind, Value, out_of_range};
 use crate::protocol::topic;
 use crate::protocol::wire::PacketType;
+use crate::quotation::cut;
 
 /// A message as it is to be published again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,7 +194,7 @@ fn block(json: &RawValue) -> Result<PropertyBlock, String> {
             continue;
         }
         let Some(id) = PropertyId::ALL.iter().copied().find(|id| id.name() == name) else {
-            return Err(format!("unknown property '{name}'"));
+            return Err(format!("unknown property '{}'", cut(name)));
         };
         // What came with the message because of a subscription, or of the connection it came over.
         if matches!(id, PropertyId::SubscriptionIdentifier | PropertyId::TopicAlias) {
@@ -201,8 +202,7 @@ fn block(json: &RawValue) -> Result<PropertyBlock, String> {
         }
         match id.kind() {
             PropertyKind::Text => {
-                let text = value.as_str().filter(|text| is_string(text));
-                let text = text.ok_or_else(|| format!("{name}: it must be a string"))?;
+                let text = string(value).map_err(|why| format!("{name}: {why}"))?;
                 if id == PropertyId::ResponseTopic {
                     topic::check_name(text.as_bytes()).map_err(|why| format!("{name}: {why}"))?;
                 }
@@ -238,18 +238,32 @@ fn block(json: &RawValue) -> Result<PropertyBlock, String> {
 
 fn put_user_properties(block: &mut PropertyBlock, value: &Json) -> Result<(), String> {
     let error = || "user-properties: it must be an array of objects of strings".to_owned();
+    let text_error = |why| format!("user-properties: a name or a value: {why}");
     for object in value.as_array().ok_or_else(error)? {
         for (key, value) in object.as_object().ok_or_else(error)? {
-            let value = value.as_str().filter(|text| is_string(text) && is_string(key));
-            block.push(PropertyId::UserProperty, Value::Pair(key, value.ok_or_else(error)?));
+            check_string(key).map_err(text_error)?;
+            let value = string(value).map_err(text_error)?;
+            block.push(PropertyId::UserProperty, Value::Pair(key, value));
         }
     }
     Ok(())
 }
 
-/// Whether MQTT can carry the text ([MQTT-1.5.4]).
-fn is_string(text: &str) -> bool {
-    u16::try_from(text.len()).is_ok() && !text.contains('\0')
+/// A text that MQTT can carry.
+fn string(value: &Json) -> Result<&str, &'static str> {
+    let text = value.as_str().ok_or("it must be a string")?;
+    check_string(text).map(|()| text)
+}
+
+/// Refuses a text that MQTT cannot carry ([MQTT-1.5.4]).
+fn check_string(text: &str) -> Result<(), &'static str> {
+    if text.len() > usize::from(u16::MAX) {
+        Err("it is longer than 65,535 bytes")
+    } else if text.contains('\0') {
+        Err("it contains U+0000")
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -279,6 +293,7 @@ mod tests {
 
     #[test]
     fn errors_say_what_is_wrong() {
+        let long = "x".repeat(70_000);
         for (line, words) in [
             ("", "not valid JSON: EOF while parsing a value (column 0)"),
             ("7", "not a JSON object"),
@@ -299,9 +314,19 @@ mod tests {
             (r#"{"topic":"a","properties":{"response-topic":"x/#"}}"#, "response-topic: "),
             (r#"{"topic":"a","properties":{"response-topic":""}}"#, "response-topic: "),
             (r#"{"topic":"a","properties":{"user-properties":[{"k":1}]}}"#, "user-properties"),
+            (
+                &format!(r#"{{"topic":"a","properties":{{"content-type":"{long}"}}}}"#),
+                "longer than 65,535 bytes",
+            ),
+            (&format!(r#"{{"topic":"a","properties":{{"{long}":1}}}}"#), "xxx… (70000 bytes)"),
+            (r#"{"topic":"a","properties":{"content-type":"a\u0000"}}"#, "content-type: it contains U+0000"),
+            (
+                &format!(r#"{{"topic":"a","properties":{{"user-properties":[{{"k":"{long}"}}]}}}}"#),
+                "user-properties: a name or a value: it is longer than 65,535 bytes",
+            ),
         ] {
             let error = Record::parse(line.as_bytes()).unwrap_err().why;
-            assert!(error.contains(words), "{line}: {error}");
+            assert!(error.contains(words) && error.len() < 1000, "{line}: {error}");
         }
     }
 
