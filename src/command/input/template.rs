@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use crate::clock;
 use crate::notation::braces::{Piece, pieces};
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
+use crate::quotation::cut;
 
 /// What fields there are.
 const FIELDS: &str = "{seq}, {now}, {now:FORMAT}, {unix}, {unix_ms}, {uuid}, {rand:0..100}, {rand:18.0..24.0:1}, {hex:16} and {env:NAME}";
@@ -132,12 +133,15 @@ fn variable(name: Option<&str>, environment: Option<LookUp>) -> Result<Vec<u8>, 
     let value = is_name.then(|| look_up(name)).flatten();
     value
         .map(OsString::into_encoded_bytes)
-        .ok_or_else(|| format!("{{env:{name}}}: there is no such variable"))
+        .ok_or_else(|| format!("{{env:{}}}: there is no such variable", cut(name)))
 }
 
 impl Blank {
     fn parse(name: &str, argument: Option<&str>) -> Result<Self, String> {
-        let shown = || argument.map_or(format!("{{{name}}}"), |argument| format!("{{{name}:{argument}}}"));
+        let shown = || {
+            let field = argument.map_or(name.to_owned(), |argument| format!("{name}:{argument}"));
+            format!("{{{}}}", cut(&field))
+        };
         Ok(match (name, argument) {
             ("seq", None) => Self::Sequence,
             ("now", None) => Self::Now,

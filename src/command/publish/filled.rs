@@ -10,6 +10,7 @@ use crate::command::input::{FieldValues, LookUp, TextTemplate};
 use crate::error::Error;
 use crate::protocol::topic;
 use crate::protocol::wire::PublishTemplate;
+use crate::quotation::shown;
 use crate::storage::spool::{Envelope, Intake};
 
 /// Topics that are remembered. What is more begins anew.
@@ -91,10 +92,8 @@ impl Filler {
                 .fill(&mut self.values, &mut self.name)
                 .map_err(|why| Error::Input(format!("--template: {why}")))?;
         }
-        let wrong = |why: &dyn Display| {
-            let name = String::from_utf8_lossy(&self.name);
-            Error::Input(format!("topic '{name}' (--template): {why}"))
-        };
+        let wrong =
+            |why: &dyn Display| Error::Input(format!("topic '{}' (--template): {why}", shown(&self.name)));
         let name = topic::check_name(&self.name).map_err(|why| wrong(&why))?;
         match topic::unwelcome(name) {
             Some(why) => Err(wrong(&why)),

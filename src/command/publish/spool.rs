@@ -29,6 +29,7 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::{agree, counted};
+use crate::quotation::cut;
 use crate::storage::spool::{Envelope, Intake, Left, Spool, SpooledMessage, UnderWay};
 
 /// What a broker will not change its mind about: it is about the message alone, or the user's rights.
@@ -298,7 +299,7 @@ impl SpoolPublisher<'_> {
     fn refuse(&mut self, place: u64, topic: &str, error: &Error) -> Result<(), Error> {
         let is_final = matches!(error, Error::Refused { reason, .. } if FINAL.contains(reason));
         let fate = if is_final { "dropped" } else { "kept for the next run" };
-        self.diagnostics.error_in(format_args!("a message to '{topic}', {fate}"), error);
+        self.diagnostics.error_in(format_args!("a message to '{}', {fate}", cut(topic)), error);
         self.failed.get_or_insert(error.exit());
         if is_final {
             self.spool.done(place);

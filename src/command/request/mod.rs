@@ -356,7 +356,7 @@ impl Requester<'_> {
         let took = sent.elapsed();
         if let Err(misfit) = self.writer.write(self.stdout.buffer(), publish, SystemTime::now()) {
             let topic = String::from_utf8_lossy(publish.topic);
-            self.diagnostics.warning(format_args!("topic '{topic}': {misfit}"));
+            self.diagnostics.warning(format_args!("topic '{}': {misfit}", cut(&topic)));
         }
         if self.config.latency {
             put_latency(self.stdout.buffer(), took, self.config);

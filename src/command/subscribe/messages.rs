@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::output::Misfit;
 use crate::protocol::QoS;
 use crate::protocol::wire::Publish;
+use crate::quotation::cut;
 
 impl Subscriber<'_> {
     /// Whether it is one that a user may want to see, and not the marker of `--retained-only`.
@@ -110,7 +111,7 @@ impl Subscriber<'_> {
         if !self.misfits.contains(&kind) {
             self.misfits.push(kind);
             let topic = String::from_utf8_lossy(publish.topic);
-            self.diagnostics.warning(format_args!("topic '{topic}': {misfit} (shown only once)"));
+            self.diagnostics.warning(format_args!("topic '{}': {misfit} (shown only once)", cut(&topic)));
         }
     }
 }
