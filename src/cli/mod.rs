@@ -44,6 +44,7 @@ mod connection;
 mod credentials;
 mod decode;
 mod definition;
+mod exec;
 mod foreign;
 mod format;
 mod help;

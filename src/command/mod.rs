@@ -7,6 +7,7 @@ pub mod broker;
 pub mod compat;
 mod computed;
 mod deferred;
+pub mod exec;
 pub mod input;
 pub mod ping;
 pub mod publish;

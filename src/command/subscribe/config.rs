@@ -1,11 +1,11 @@
 //! What `mqtt sub` is asked to do.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::selection::{Conditions, MessageKind};
 use crate::client::options::ClientOptions;
+use crate::command::exec::{CommandOptions, ExecCommand};
 use crate::decode::Rule;
 use crate::jq::{Condition, Program};
 use crate::output::{FileOptions, MessageFormat, Verbosity};
@@ -127,14 +127,10 @@ pub enum FailurePolicy {
 pub struct Exec {
     /// What to run: the first whose filter matches.
     pub rules: Vec<ExecRule>,
-    /// Commands at a time.
-    pub jobs: usize,
-    /// How long one may take.
-    pub limit: Duration,
+    /// How it is run.
+    pub options: CommandOptions,
     /// What follows when one fails.
     pub failure: ExecFailure,
-    /// Variables of this program's environment that it does not get.
-    pub foreign_variables: Vec<OsString>,
 }
 
 /// Which messages a command is for.
@@ -144,15 +140,6 @@ pub struct ExecRule {
     pub filter: Option<String>,
     /// What to run.
     pub command: ExecCommand,
-}
-
-/// The two forms of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExecCommand {
-    /// For `sh -c`.
-    Shell(OsString),
-    /// A program and its arguments, in which `{topic}` stands for that of the message.
-    Words(Vec<OsString>),
 }
 
 /// What follows when a command fails.

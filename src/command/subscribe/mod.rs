@@ -27,8 +27,8 @@ mod stats;
 
 use self::clears::Clears;
 pub use self::config::{
-    Config, Display, Exec, ExecCommand, ExecFailure, ExecRule, FailurePolicy, FilesOptions, FilterOptions,
-    Programs, SilenceOptions, StatsOptions,
+    Config, Display, Exec, ExecFailure, ExecRule, FailurePolicy, FilesOptions, FilterOptions, Programs,
+    SilenceOptions, StatsOptions,
 };
 use self::decoding::Decoding;
 use self::display::Shower;

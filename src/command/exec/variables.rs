@@ -20,7 +20,7 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::config::ExecCommand;
+use super::ExecCommand;
 use crate::protocol::property::{PropertyId, Value};
 use crate::protocol::wire::Publish;
 
@@ -29,10 +29,10 @@ const MOST_USER_BYTES: usize = 64 * 1024;
 const TOPIC: &[u8] = b"{topic}";
 
 /// The name and the value of each variable.
-pub(super) type Variables = Vec<(String, String)>;
+pub(in crate::command) type Variables = Vec<(String, String)>;
 
 /// The variables of a message.
-pub(super) fn of(publish: &Publish<'_>) -> Variables {
+pub(in crate::command) fn of(publish: &Publish<'_>) -> Variables {
     let mut variables = vec![
         ("MQTT_QOS".to_owned(), (publish.qos as u8).to_string()),
         ("MQTT_RETAIN".to_owned(), u8::from(publish.retain).to_string()),

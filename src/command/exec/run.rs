@@ -21,12 +21,34 @@ const MOST_SHORT_LOOKS: u32 = 50;
 /// The output of a command that does not have the floor is read up to here.
 const MOST_BUFFERED_BYTES: usize = 64 * 1024;
 
+/// Where the standard output of a command goes.
+#[derive(Debug, Clone)]
+pub(in crate::command) enum ExecOutput {
+    /// To our own: that of one command after the other.
+    Shared(Floor),
+    /// To who has started it, so many bytes at most.
+    Collected { most_bytes: usize },
+}
+
+impl ExecOutput {
+    /// Beyond it nothing is read.
+    fn room(&self) -> usize {
+        match self {
+            Self::Shared(_) => MOST_BUFFERED_BYTES,
+            Self::Collected { most_bytes } => most_bytes + 1,
+        }
+    }
+}
+
 /// How it went.
 #[derive(Debug)]
 pub(super) enum ExecOutcome {
-    Ended(ExitStatus),
+    /// By itself; with what it wrote, if that is collected.
+    Ended(ExitStatus, Vec<u8>),
     /// It took longer than it may, and was ended.
     Late,
+    /// It wrote more than so many bytes, and was ended.
+    TooMuch(usize),
     /// The program was told to end at once, and has ended it.
     Killed,
     /// Our standard output did not take what it wrote, however it ended.
@@ -40,7 +62,7 @@ pub(super) fn run(
     mut command: Command,
     payload: &[u8],
     limit: Duration,
-    floor: &Floor,
+    output: &ExecOutput,
     is_killed: &AtomicBool,
 ) -> ExecOutcome {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
@@ -54,14 +76,15 @@ pub(super) fn run(
         payload,
         stdout: child.stdout.take(),
         output: Vec::new(),
+        room: output.room(),
         floor: None,
         unwritten: None,
     };
-    let outcome = pipes.watch(&mut child, Instant::now() + limit, floor, is_killed);
+    let outcome = pipes.watch(&mut child, Instant::now() + limit, output, is_killed);
     let outcome = outcome.unwrap_or_else(ExecOutcome::Failed);
     let unwritten = pipes.unwritten.take();
     drop(pipes);
-    if !matches!(outcome, ExecOutcome::Ended(_)) {
+    if !matches!(outcome, ExecOutcome::Ended(..)) {
         end_group(&mut child, group);
     }
     unwritten.map_or(outcome, ExecOutcome::Unwritten)
@@ -72,8 +95,10 @@ struct Pipes<'a> {
     /// What stdin has not taken.
     payload: &'a [u8],
     stdout: Option<ChildStdout>,
-    /// What it has written and our standard output has not taken.
+    /// What it has written and our standard output has not taken, or all of it.
     output: Vec<u8>,
+    /// How much of it is kept.
+    room: usize,
     floor: Option<HeldFloor>,
     /// Why our standard output did not take it.
     unwritten: Option<io::Error>,
@@ -84,7 +109,7 @@ impl Pipes<'_> {
         &mut self,
         child: &mut Child,
         deadline: Instant,
-        floor: &Floor,
+        output: &ExecOutput,
         is_killed: &AtomicBool,
     ) -> io::Result<ExecOutcome> {
         if let Some(stdin) = &self.stdin {
@@ -104,11 +129,22 @@ impl Pipes<'_> {
             }
             self.feed();
             let is_drained = self.read(status.is_some());
-            if !self.output.is_empty() && self.floor.is_none() {
-                self.floor = floor.take();
-            }
-            if let Some(status) = status.filter(|_| is_drained && self.output.is_empty()) {
-                return Ok(ExecOutcome::Ended(status));
+            let is_written = match output {
+                ExecOutput::Shared(floor) => {
+                    if !self.output.is_empty() && self.floor.is_none() {
+                        self.floor = floor.take();
+                    }
+                    self.output.is_empty()
+                }
+                ExecOutput::Collected { most_bytes } => {
+                    if self.output.len() > *most_bytes {
+                        return Ok(ExecOutcome::TooMuch(*most_bytes));
+                    }
+                    true
+                }
+            };
+            if let Some(status) = status.filter(|_| is_drained && is_written) {
+                return Ok(ExecOutcome::Ended(status, std::mem::take(&mut self.output)));
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -118,8 +154,7 @@ impl Pipes<'_> {
                 // What it has started writes on, and does not belong to it any more.
                 self.stdout = None;
             }
-            let mostly_ends =
-                self.stdout.is_none() && self.output.is_empty() && short_looks < MOST_SHORT_LOOKS;
+            let mostly_ends = self.stdout.is_none() && is_written && short_looks < MOST_SHORT_LOOKS;
             short_looks += u32::from(mostly_ends);
             self.wait(if mostly_ends { SHORT_LOOK } else { LOOK })?;
         }
@@ -143,7 +178,7 @@ impl Pipes<'_> {
     /// Reads what there is, as far as there is room. Whether everything was read that a command which has
     /// ended has left; what it has started may keep the pipe open.
     fn read(&mut self, has_ended: bool) -> bool {
-        while self.output.len() < MOST_BUFFERED_BYTES {
+        while self.output.len() < self.room {
             let Some(stdout) = &mut self.stdout else { return true };
             let mut bytes = [0; 8192];
             match stdout.read(&mut bytes) {
@@ -166,7 +201,7 @@ impl Pipes<'_> {
         if let Some(stdin) = &self.stdin {
             watched.push(PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::OUT));
         }
-        if let Some(stdout) = self.stdout.as_ref().filter(|_| self.output.len() < MOST_BUFFERED_BYTES) {
+        if let Some(stdout) = self.stdout.as_ref().filter(|_| self.output.len() < self.room) {
             watched.push(PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::IN));
         }
         let look = Timespec::try_from(look).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 1_000_000 });

@@ -1,37 +1,27 @@
-//! `--exec`: a command for each message, which is acknowledged only when its command has succeeded.
-//!
-//! Each command has a thread of its own, which reports its end; everything else is decided here. A message whose
+//! `--exec`: a command for each message, which is acknowledged only when its command has succeeded. A message whose
 //! command failed goes back to the front of those that wait, and no other of its topic overtakes it.
-
-mod run;
-mod variables;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::poll_fn;
-use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use self::run::{ExecOutcome, run};
-use self::variables::Variables;
-use super::super::attention::{Attention, Stop};
-use super::config::{Exec, ExecCommand, ExecFailure};
+use super::config::{Exec, ExecFailure};
+use crate::command::attention::{Attention, Stop};
+use crate::command::exec::{
+    CommandEnd, CommandInput, Commands, ExecCommand, ExecOutput, MOST_WAITING, MOST_WAITING_BYTES, Variables,
+    failure, is_lasting, variables_of,
+};
 use crate::error::Error;
 use crate::output::{Diagnostics, Floor, stdout_error};
 use crate::protocol::topic;
 use crate::protocol::wire::Publish;
 use crate::quantity::{counted, duration};
-use crate::quotation::cut;
 
-/// So many messages may wait for their commands, with so many bytes of payload; beyond it nothing is read.
-const MOST_WAITING: usize = 1000;
-const MOST_WAITING_BYTES: usize = 16 * 1024 * 1024;
 /// The pause after the first failure of a message; it doubles with every other.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -60,10 +50,7 @@ pub(super) struct Executor<'a> {
     /// Which messages of this link are settled, from this number on.
     settled: VecDeque<bool>,
     first_unsettled: u64,
-    sender: UnboundedSender<(u64, ExecOutcome)>,
-    ended: UnboundedReceiver<(u64, ExecOutcome)>,
-    floor: Floor,
-    is_killed: Arc<AtomicBool>,
+    commands: Commands<'a>,
     pause: Option<Pin<Box<Sleep>>>,
     /// Nothing more is started.
     is_ending: bool,
@@ -75,7 +62,6 @@ pub(super) struct Executor<'a> {
 
 impl<'a> Executor<'a> {
     pub(super) fn new(exec: &'a Exec, diagnostics: &'a Diagnostics) -> Self {
-        let (sender, ended) = unbounded_channel();
         Self {
             exec,
             diagnostics,
@@ -85,10 +71,7 @@ impl<'a> Executor<'a> {
             next_number: 0,
             settled: VecDeque::new(),
             first_unsettled: 0,
-            sender,
-            ended,
-            floor: Floor::default(),
-            is_killed: Arc::default(),
+            commands: Commands::new(&exec.options, ExecOutput::Shared(Floor::default())),
             pause: None,
             is_ending: false,
             count_failed: 0,
@@ -111,7 +94,7 @@ impl<'a> Executor<'a> {
             command: &rule.command,
             topic: publish.topic.into(),
             payload: publish.payload.into(),
-            variables: variables::of(publish),
+            variables: variables_of(publish),
             failures: 0,
             not_before: None,
         });
@@ -173,24 +156,19 @@ impl<'a> Executor<'a> {
 
     /// Tells somebody who wants the end what it waits for.
     pub(super) fn report_running(&self) {
-        let count = self.running.len() as u64;
-        if count > 0 {
-            let commands = counted(count, "command");
-            let them = if count == 1 { "it" } else { "them" };
-            self.diagnostics.state(format_args!("waiting for {commands}; a second signal ends {them}"));
-        }
+        self.commands.report_running(self.diagnostics);
     }
 
     /// Ends the commands that run, and everything in their process groups.
     pub(super) fn kill(&self) {
-        self.is_killed.store(true, Ordering::Relaxed);
+        self.commands.kill();
     }
 
     /// Deals with the commands that have ended, and starts others. Whether one of them ends the run, with the error
     /// of [`Self::conclude`].
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
-        while let Poll::Ready(Some((number, outcome))) = self.ended.poll_recv(cx) {
-            if let Some(error) = self.ended(number, outcome) {
+        while let Poll::Ready((number, end)) = self.commands.poll_ended(cx) {
+            if let Some(error) = self.ended(number, end) {
                 self.is_ending = true;
                 self.error.get_or_insert(error);
             }
@@ -223,29 +201,20 @@ impl<'a> Executor<'a> {
             .then(|| format!("{commands} failed, and the messages were acknowledged all the same"))
     }
 
-    fn ended(&mut self, number: u64, outcome: ExecOutcome) -> Option<Error> {
+    fn ended(&mut self, number: u64, end: CommandEnd) -> Option<Error> {
         let mut task = self.running.remove(&number)?;
-        let mut retries = true;
-        let cause = match outcome {
-            ExecOutcome::Ended(status) if status.success() => {
+        let cause = match end {
+            CommandEnd::Succeeded(_) => {
                 self.settle(number);
                 return None;
             }
-            ExecOutcome::Ended(status) => io::Error::other(format!("it ended with {status}")),
-            ExecOutcome::Late => {
-                io::Error::other(format!("it took longer than {}", duration(self.exec.limit)))
-            }
-            ExecOutcome::Killed => return None,
+            CommandEnd::Killed => return None,
             // The next run would find no reader, or no room, either.
-            ExecOutcome::Unwritten(error) => return Some(stdout_error(error)),
-            ExecOutcome::Failed(error) => {
-                // Such as a topic with U+0000 among its arguments: that is the same the next time.
-                retries = !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::ArgumentListTooLong);
-                error
-            }
+            CommandEnd::Unwritten(error) => return Some(stdout_error(error)),
+            CommandEnd::Failed(cause) => cause,
         };
-        let topic = String::from_utf8_lossy(&task.topic).into_owned();
-        let error = Error::file(format!("--exec failed for topic '{}'", cut(&topic)), cause);
+        let retries = !is_lasting(&cause);
+        let error = failure(&task.topic, cause);
         match self.exec.failure {
             ExecFailure::Stop => return Some(error),
             ExecFailure::Retry if retries && self.is_ending => self.diagnostics.error(&error),
@@ -268,7 +237,7 @@ impl<'a> Executor<'a> {
 
     /// Starts as many commands as may run.
     pub(super) fn start(&mut self, cx: &mut Context<'_>) {
-        if self.is_ending || self.waiting.is_empty() || self.running.len() >= self.exec.jobs {
+        if self.is_ending || self.waiting.is_empty() || self.commands.are_enough() {
             return;
         }
         let mut busy: HashSet<Arc<[u8]>> =
@@ -277,7 +246,7 @@ impl<'a> Executor<'a> {
             let now = Instant::now();
             let mut next_start: Option<Instant> = None;
             let mut place = 0;
-            while self.running.len() < self.exec.jobs
+            while !self.commands.are_enough()
                 && let Some(task) = self.waiting.get(place)
             {
                 let later = task.not_before.filter(|time| *time > now);
@@ -290,7 +259,7 @@ impl<'a> Executor<'a> {
                     self.run(task);
                 }
             }
-            let Some(until) = next_start.filter(|_| self.running.len() < self.exec.jobs) else { return };
+            let Some(until) = next_start.filter(|_| !self.commands.are_enough()) else { return };
             let pause = self.pause.get_or_insert_with(|| Box::pin(sleep_until(until)));
             if pause.deadline() != until {
                 pause.as_mut().reset(until);
@@ -304,18 +273,8 @@ impl<'a> Executor<'a> {
 
     fn run(&mut self, task: Task<'a>) {
         self.waiting_bytes -= task.payload.len();
-        let command =
-            variables::command(task.command, &self.exec.foreign_variables, &task.topic, &task.variables);
-        let (payload, floor) = (Arc::clone(&task.payload), self.floor.clone());
-        let (is_killed, sender) = (Arc::clone(&self.is_killed), self.sender.clone());
-        let (number, limit) = (task.number, self.exec.limit);
-        self.running.insert(number, task);
-        let work = move || {
-            let outcome = run(command, &payload, limit, &floor, &is_killed);
-            let _ = sender.send((number, outcome));
-        };
-        if let Err(error) = std::thread::Builder::new().name("command".into()).spawn(work) {
-            let _ = self.sender.send((number, ExecOutcome::Failed(error)));
-        }
+        let Task { number, command, topic, payload, variables, .. } = &task;
+        self.commands.start(*number, &CommandInput { command, topic, payload, variables });
+        self.running.insert(task.number, task);
     }
 }

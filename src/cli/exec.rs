@@ -1,0 +1,124 @@
+//! Commands that are run for messages, in options of `sub` and `respond`.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+
+use super::broker::connection_variables;
+use super::value;
+use crate::command::exec::{CommandOptions, ExecCommand};
+use crate::error::Error;
+
+const DEFAULT_LIMIT: Duration = Duration::from_secs(30);
+/// Each has a thread.
+const MOST_JOBS: u64 = 256;
+
+/// What a command learns of its message.
+pub(super) const ENVIRONMENT: &str = "The payload is its standard input. In its environment are MQTT_TOPIC, MQTT_QOS, \
+    MQTT_RETAIN (0 or 1) and, if the message has them, MQTT_RESPONSE_TOPIC, MQTT_CORRELATION_DATA, MQTT_CONTENT_TYPE \
+    and the user properties: that called trace-id is MQTT_USER_TRACE_ID. A value that is not text is in \
+    MQTT_..._BASE64. No other variable MQTT_... of this program is there. Nothing of the message becomes part of CMD: \
+    write \"$MQTT_TOPIC\", with the quotes.";
+
+/// How commands are run, whatever for.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Commands")]
+#[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
+pub(super) struct CommandArgs {
+    /// As --exec, without a shell: the words after -- are the program and its arguments
+    ///
+    /// {topic} in an argument stands for the topic. It may begin with a dash; where the program takes it for an option then,
+    /// put an argument -- in front of it, or use MQTT_TOPIC.
+    #[arg(long, conflicts_with = "exec")]
+    exec_argv: bool,
+
+    /// The most commands at a time: 1 to 256 [default: 1]
+    ///
+    /// With mqtt sub they are for messages of different topics: those of one topic run one after the other.
+    #[arg(long, value_name = "COUNT", value_parser = value::count)]
+    exec_jobs: Option<u64>,
+
+    /// How long a command may take [default: 30]
+    ///
+    /// Then it has failed, and is ended with everything in its process group: with SIGTERM, and half a second later
+    /// with SIGKILL.
+    #[arg(long, value_name = "DURATION", value_parser = value::positive_duration)]
+    exec_timeout: Option<Duration>,
+
+    /// With --exec-argv a program and its arguments; otherwise topic filters
+    #[arg(last = true, value_name = "WORD", hide = true)]
+    words: Vec<OsString>,
+}
+
+impl CommandArgs {
+    /// Whether the command is what follows `--`.
+    pub(super) fn has_words(&self) -> bool {
+        self.exec_argv
+    }
+
+    /// Whether an option is given that needs a command.
+    pub(super) fn has_options(&self) -> bool {
+        self.exec_jobs.is_some() || self.exec_timeout.is_some()
+    }
+
+    /// The words after `--`, if they are topic filters.
+    pub(super) fn take_filters(&mut self) -> Vec<OsString> {
+        if self.exec_argv { Vec::new() } else { std::mem::take(&mut self.words) }
+    }
+
+    /// How commands are run, and the one of `--exec` or `--exec-argv`, if there is one; `example` shows the latter.
+    pub(super) fn resolve(
+        self,
+        exec: Option<OsString>,
+        example: &'static str,
+    ) -> Result<(CommandOptions, Option<ExecCommand>), Error> {
+        let jobs = self.exec_jobs.unwrap_or(1);
+        if jobs > MOST_JOBS {
+            return Err(Error::usage(format!("--exec-jobs is {MOST_JOBS} at most")));
+        }
+        let command = match exec {
+            Some(text) if text.is_empty() => return Err(Error::usage("the command of --exec is empty")),
+            Some(text) => Some(ExecCommand::Shell(text)),
+            None if !self.exec_argv => None,
+            None => match self.words.first() {
+                Some(program) if !program.is_empty() => {
+                    let what = || format!("--exec-argv: cannot run '{}'", program.display());
+                    find_program(program).map_err(|error| Error::file(what(), error))?;
+                    Some(ExecCommand::Words(self.words))
+                }
+                _ => return Err(Error::usage("--exec-argv needs a program").with_hint(example)),
+            },
+        };
+        let options = CommandOptions {
+            jobs: usize::try_from(jobs).unwrap_or(1),
+            limit: self.exec_timeout.unwrap_or(DEFAULT_LIMIT),
+            foreign_variables: connection_variables(),
+        };
+        Ok((options, command))
+    }
+}
+
+/// Looks for a program as the system does when it is started: in the folders of PATH, unless its name has a `/`.
+///
+/// # Errors
+/// The system's; the last folder's, if it is in none.
+fn find_program(name: &OsStr) -> io::Result<()> {
+    let is_there = |path: &Path| access(path, Access::EXEC_OK).map_err(io::Error::from);
+    if name.as_bytes().contains(&b'/') {
+        return is_there(Path::new(name));
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/bin:/usr/bin".into());
+    let mut last = Err(Errno::NOENT.into());
+    for folder in std::env::split_paths(&folders) {
+        last = is_there(&folder.join(name));
+        if last.is_ok() {
+            break;
+        }
+    }
+    last
+}
