@@ -65,6 +65,7 @@ mod request;
 mod request_links;
 mod request_rounds;
 mod respond;
+mod respond_exec;
 mod retain_clear;
 mod retain_clear_ends;
 mod retain_clear_scale;

@@ -8,7 +8,7 @@ use crate::quotation::cut;
 /// Formats that payloads are decoded from.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct DecodeArgs {
-    #[arg(long, value_name = "FILTER=FORMAT", help_heading = "Programs",
+    #[arg(long, value_name = "FILTER=FORMAT", help_heading = "Decoding",
           help = "Decode payloads on topics that match FILTER, before anything else looks at them; may be repeated",
           long_help = about())]
     decode: Vec<String>,
@@ -20,7 +20,8 @@ fn about() -> String {
          FORMAT is one of {}, or several in the order in which they are decoded: gzip+cbor. The first FILTER that \
          matches counts. cbor and msgpack give JSON, which is a value in the record of --json and in programs; byte \
          strings in it are base64, NaN is null. A payload that cannot be decoded stays what it is, with the reason as \
-         payload-error in the record; see --on-error. An empty payload is not decoded. A payload may decode to {} MiB \
+         payload-error in the record, and the exit status is 3 (--on-error of mqtt sub says what else). In mqtt respond a \
+         request that cannot be decoded gets no response, but for --jq, whose program sees payload-error. An empty payload is not decoded. A payload may decode to {} MiB \
          and may be nested {MOST_NESTING} levels deep.",
         FormatChain::names().join(", "),
         MOST_DECODED_BYTES >> 20

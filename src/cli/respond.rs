@@ -3,7 +3,11 @@
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use super::connection::{ConnectionArgs, Purpose};
+use super::decode::DecodeArgs;
+use super::exec::{CommandArgs, ENVIRONMENT};
 use super::manual::Manual;
 use super::payload::{PayloadArgs, given_once, one};
 use super::program::compiled;
@@ -14,7 +18,7 @@ use super::verbosity::VerbosityArgs;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::{Reconnect, Version};
-use crate::command::respond::{Config, ResponsePayload};
+use crate::command::respond::{Config, MOST_RESPONSE_BYTES, ResponseCommand, ResponsePayload};
 use crate::error::Error;
 use crate::jq::Program;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
@@ -64,7 +68,7 @@ pub(super) struct RespondArgs {
     #[arg(short = 'W', value_name = "DURATION", value_parser = value::positive_duration)]
     timeout: Option<Duration>,
 
-    /// Write the topic and the payload of each request
+    /// Write the topic and the payload of each request, decoded if --decode is given
     #[arg(short = 'v', long)]
     verbose: bool,
 
@@ -80,8 +84,25 @@ pub(super) struct RespondArgs {
     #[arg(long, value_name = "EXPR", help_heading = "Payload (one of)")]
     jq: Option<String>,
 
+    #[arg(long, value_name = "CMD", help_heading = "Payload (one of)",
+          help = "What CMD writes to standard output; it is run with sh for each request", long_help = about_exec())]
+    exec: Option<OsString>,
+
     #[command(flatten)]
     payload: PayloadArgs,
+
+    #[command(flatten)]
+    command: CommandArgs,
+
+    /// What to do when a command fails [default: skip]
+    ///
+    /// skip sends no response, and acknowledges the request; the exit status is 3 at the end (27 with -W). stop ends with
+    /// exit status 1, and the request stays unacknowledged.
+    #[arg(long, value_name = "WHAT", help_heading = "Commands")]
+    exec_failure: Option<CommandFailure>,
+
+    #[command(flatten)]
+    decode: DecodeArgs,
 
     #[command(flatten)]
     properties: PropertyArgs<Requesting>,
@@ -96,6 +117,27 @@ pub(super) struct RespondArgs {
     report: VerbosityArgs,
 }
 
+fn about_exec() -> String {
+    format!(
+        "What CMD writes to standard output; it is run with sh for each request\n\n{ENVIRONMENT} The response is every byte \
+         that it writes, also a line feed at the end; nothing is an empty response. It is sent when CMD has ended with \
+         status 0, and the request is acknowledged after it. A command fails with another status, after --exec-timeout, \
+         and when it writes more than {} MiB. With --exec-jobs responses may come in another order than their requests. \
+         Standard error is not redirected. At most 1000 requests or 16 MiB wait, and what one read brings beyond that; then \
+         nothing is read from the broker. At a signal and at -W the commands that run are waited for, and their responses \
+         are sent; the second signal ends them.",
+        MOST_RESPONSE_BYTES >> 20
+    )
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CommandFailure {
+    /// Send no response
+    Skip,
+    /// End
+    Stop,
+}
+
 impl Subcommand for RespondArgs {
     type Config = Config;
 
@@ -104,6 +146,7 @@ impl Subcommand for RespondArgs {
         examples: &[
             ("Send each request back to its requester", "mqtt respond -t service/echo --echo -q 1"),
             ("Compute the answer with a jq program", "mqtt respond -t service/add --jq '.payload | add'"),
+            ("Answer with what a command writes", "mqtt respond -t 'host/+/uptime' --exec uptime"),
             (
                 "Answer with a file, on topics below answers only",
                 "mqtt respond -t device/+/config -f config.json --allow-response-topic 'answers/#'",
@@ -117,6 +160,9 @@ impl Subcommand for RespondArgs {
             "A retained message is not answered: it may be an old request, and it comes with every subscription.",
             "At QoS 1 and 2 a request may be answered twice after the connection was lost. At QoS 0 requests that come \
              faster than their responses can be sent are kept up to 10000 or 16 MiB; more are not answered.",
+            "Over MQTT 3.x, and where requests name no topic, a response cannot be told from a request: two responders \
+             with -e, each of which listens where the other one responds, answer each other without end. A response that \
+             comes back to its own responder is found before: -e refuses a topic that a filter matches.",
         ],
     };
 
@@ -132,32 +178,38 @@ impl Subcommand for RespondArgs {
 impl TryFrom<RespondArgs> for Config {
     type Error = Error;
 
-    fn try_from(args: RespondArgs) -> Result<Self, Error> {
+    fn try_from(mut args: RespondArgs) -> Result<Self, Error> {
+        args.filters.append(&mut args.command.take_filters());
         let program = compiled("--jq", args.jq.as_deref(), Program::new)?;
-        let answer = match (one(args.payload.clone().given())?, args.echo, program) {
-            (None, true, None) => ResponsePayload::Echo,
-            (Some(source), false, None) => ResponsePayload::Fixed(source),
-            (None, false, Some(program)) => ResponsePayload::Program(program),
-            (None, false, None) => {
+        let command = args.response_command()?;
+        let answer = match (one(args.payload.clone().given())?, args.echo, program, command) {
+            (None, true, None, None) => ResponsePayload::Echo,
+            (Some(source), false, None, None) => ResponsePayload::Fixed(source),
+            (None, false, Some(program), None) => ResponsePayload::Program(program),
+            (None, false, None, Some(command)) => ResponsePayload::Command(command),
+            (None, false, None, None) => {
                 let hint = match &args.filters[..] {
                     [_, .., last] => format!(
-                        "'{}' is read as a topic filter; the response goes after -m, or give one of -f FILE, -s, -n, --jq \
-                         and --echo",
+                        "'{}' is read as a topic filter; the response goes after -m, or give one of -f FILE, -s, -n, --jq, \
+                         --exec and --echo",
                         shown(last)
                     ),
                     _ => {
-                        "give one of -m TEXT, -f FILE, -s (standard input), -n (no payload), --jq and --echo"
+                        "give one of -m TEXT, -f FILE, -s (standard input), -n (no payload), --jq, --exec and --echo"
                             .into()
                     }
                 };
                 return Err(Error::usage("no response to publish").with_hint(hint));
             }
-            (_, true, _) => {
+            (_, true, ..) => {
                 return Err(Error::usage(
                     "--echo sends the request's payload; give no other for the response",
                 ));
             }
-            (Some(_), false, Some(_)) => {
+            (_, false, _, Some(_)) => {
+                return Err(Error::usage("--exec computes the response; give no other payload for it"));
+            }
+            (Some(_), false, Some(_), None) => {
                 return Err(Error::usage("--jq computes the response; give no other payload for it"));
             }
         };
@@ -206,6 +258,7 @@ impl TryFrom<RespondArgs> for Config {
             allowed,
             qos: args.qos,
             answer,
+            decode: args.decode.resolve()?,
             properties: properties.publish,
             subscribe_properties: properties.subscribe,
             count: args.count,
@@ -213,6 +266,23 @@ impl TryFrom<RespondArgs> for Config {
             shows_requests: args.verbose,
             verbosity: args.report.resolve()?,
         })
+    }
+}
+
+impl RespondArgs {
+    /// The command that computes responses, if there is one.
+    fn response_command(&mut self) -> Result<Option<ResponseCommand>, Error> {
+        if self.exec.is_none() && !self.command.has_words() {
+            if self.command.has_options() || self.exec_failure.is_some() {
+                let message = "--exec-jobs, --exec-timeout and --exec-failure need --exec or --exec-argv";
+                return Err(Error::usage(message));
+            }
+            return Ok(None);
+        }
+        let example = "mqtt respond FILTER --exec-argv -- PROGRAM ARGUMENT...";
+        let (options, command) = self.command.clone().resolve(self.exec.take(), example)?;
+        let stops_at_failure = self.exec_failure == Some(CommandFailure::Stop);
+        Ok(command.map(|command| ResponseCommand { command, options, stops_at_failure }))
     }
 }
 

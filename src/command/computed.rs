@@ -32,12 +32,17 @@ impl Computer {
     }
 
     /// The results, a line each; nothing if there is none.
-    pub(super) fn payload(&mut self, request: &Publish<'_>) -> Result<Option<Bytes>, Failure> {
+    /// `payload_error` is why the payload of the request was not decoded.
+    pub(super) fn payload(
+        &mut self,
+        request: &Publish<'_>,
+        payload_error: Option<&str>,
+    ) -> Result<Option<Bytes>, Failure> {
         let turn = *self.turn.get_or_insert_with(Instant::now);
         let Self { program, guard, head, results, .. } = self;
         results.clear();
         let computed = guard.watch(|| {
-            let record = head.of(request, SystemTime::now(), None);
+            let record = head.of(request, SystemTime::now(), payload_error);
             program.put_results(ProgramInput::new(record, request.payload).value, true, results)
         });
         self.is_turn_over = turn.elapsed() > LONGEST_TURN;

@@ -7,12 +7,17 @@ use std::collections::VecDeque;
 pub(super) struct DeferredRequests {
     /// The number of the first one.
     first: u64,
-    pub(super) is_done: VecDeque<bool>,
+    is_done: VecDeque<bool>,
 }
 
 impl DeferredRequests {
     pub(super) fn next_number(&self) -> u64 {
         self.first + self.is_done.len() as u64
+    }
+
+    /// Whether one can be taken out.
+    pub(super) fn has_done(&self) -> bool {
+        self.is_done.front() == Some(&true)
     }
 
     pub(super) fn add(&mut self, is_done: bool) {

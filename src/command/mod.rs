@@ -6,6 +6,7 @@ pub mod bench;
 pub mod broker;
 pub mod compat;
 mod computed;
+mod decoding;
 mod deferred;
 pub mod exec;
 pub mod input;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::selection::{Conditions, MessageKind};
 use crate::client::options::ClientOptions;
+pub use crate::command::decoding::FailurePolicy;
 use crate::command::exec::{CommandOptions, ExecCommand};
 use crate::decode::Rule;
 use crate::jq::{Condition, Program};
@@ -109,17 +110,6 @@ impl Programs {
         let is_program = |condition: &Option<Condition>| matches!(condition, Some(Condition::Program(_)));
         self.show.is_some() || is_program(&self.keep) || is_program(&self.until)
     }
-}
-
-/// What follows when a payload cannot be decoded, or a program fails on a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailurePolicy {
-    /// The message is left out.
-    Skip,
-    /// The run ends.
-    Stop,
-    /// The message is shown as it is.
-    Show,
 }
 
 /// A command that is run for each message.

@@ -8,7 +8,6 @@ use bytes::BytesMut;
 
 mod clears;
 mod config;
-mod decoding;
 mod display;
 mod exec;
 mod files;
@@ -30,7 +29,6 @@ pub use self::config::{
     Config, Display, Exec, ExecFailure, ExecRule, FailurePolicy, FilesOptions, FilterOptions, Programs,
     SilenceOptions, StatsOptions,
 };
-use self::decoding::Decoding;
 use self::display::Shower;
 use self::exec::Executor;
 use self::filters::{FilterGroup, Granted, groups};
@@ -39,6 +37,7 @@ use self::selection::Selector;
 pub use self::selection::{Conditions, MessageKind};
 use self::stages::{MARKER_TOKEN, Requests, SubscribeWork};
 use super::attention::{Stop, Supervisor, unanswered};
+use super::decoding::{Decoding, with_failures};
 use super::resubscribing::Resubscribing;
 use super::stored::EndOfStored;
 use crate::client::handler::{Change, Flow, Handler, Supervision};
@@ -102,7 +101,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         some_refused: false,
         all_refused: None,
         selector: Selector::new(&config.selection, &config.filters),
-        decoding: Decoding::new(&config, diagnostics),
+        decoding: Decoding::new(&config.decode, config.on_error, diagnostics),
         evaluator,
         clears: Clears::new(config.remove_retained, config.client.connect_timeout),
         work: SubscribeWork::Unfinished,
@@ -148,7 +147,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let all_cleared = subscriber.clears.conclude(diagnostics);
     let failed_commands = subscriber.executor.as_ref().and_then(Executor::summary);
     let failures = [subscriber.decoding.summary(), subscriber.evaluator.summary(), failed_commands];
-    match programs::with_failures(flushed.and(executed).and(result), failures, diagnostics) {
+    match with_failures(flushed.and(executed).and(result), failures, diagnostics) {
         Ok(()) | Err(Error::OutputClosed) if !all_cleared => Ok(Exit::Negative),
         Err(Error::OutputClosed) => Ok(Exit::Success),
         Err(error) => Err(error),

@@ -216,24 +216,6 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// The outcome of a run in which something may have failed without an end to it.
-pub(super) fn with_failures(
-    outcome: Result<(), Error>,
-    failures: [Option<String>; 3],
-    diagnostics: &Diagnostics,
-) -> Result<(), Error> {
-    let summary = failures.into_iter().flatten().reduce(|all, next| format!("{all}; {next}"));
-    match (outcome, summary) {
-        (Ok(()), Some(summary)) => Err(Error::Negative(summary)),
-        (outcome, summary) => {
-            if let Some(summary) = summary {
-                diagnostics.warning(summary);
-            }
-            outcome
-        }
-    }
-}
-
 /// Whether a condition is true for a message, which is made a value if that is needed.
 fn holds(
     condition: &Condition,

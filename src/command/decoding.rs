@@ -1,12 +1,22 @@
 //! Payloads that are decoded before anything else looks at them (`--decode`).
 
-use super::config::{Config, FailurePolicy};
-use crate::decode::{Decoded, Decoder};
+use crate::decode::{Decoded, Decoder, Rule};
 use crate::error::Error;
 use crate::output::Diagnostics;
 use crate::protocol::wire::Publish;
 use crate::quantity::counted;
 use crate::quotation::cut;
+
+/// What follows when a payload cannot be decoded, or a program fails on a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// The message is left out.
+    Skip,
+    /// The run ends.
+    Stop,
+    /// The message is shown as it is.
+    Show,
+}
 
 /// Decodes one payload after the other, and counts what cannot be decoded.
 pub(super) struct Decoding<'a> {
@@ -18,11 +28,15 @@ pub(super) struct Decoding<'a> {
 }
 
 impl<'a> Decoding<'a> {
-    pub(super) fn new(config: &'a Config, diagnostics: &'a Diagnostics) -> Self {
+    pub(super) fn new(
+        rules: &'a [Rule],
+        on_error: Option<FailurePolicy>,
+        diagnostics: &'a Diagnostics,
+    ) -> Self {
         Self {
-            decoder: Decoder::new(&config.decode),
-            has_rules: !config.decode.is_empty(),
-            on_error: config.on_error.unwrap_or(FailurePolicy::Show),
+            decoder: Decoder::new(rules),
+            has_rules: !rules.is_empty(),
+            on_error: on_error.unwrap_or(FailurePolicy::Show),
             diagnostics,
             failed: 0,
         }
@@ -66,5 +80,23 @@ impl<'a> Decoding<'a> {
         let done =
             if self.skips_failures() { "the messages were left out" } else { "they are shown as they are" };
         Some(format!("{payloads} could not be decoded; {done}"))
+    }
+}
+
+/// The outcome of a run in which something may have failed without an end to it.
+pub(super) fn with_failures(
+    outcome: Result<(), Error>,
+    failures: impl IntoIterator<Item = Option<String>>,
+    diagnostics: &Diagnostics,
+) -> Result<(), Error> {
+    let summary = failures.into_iter().flatten().reduce(|all, next| format!("{all}; {next}"));
+    match (outcome, summary) {
+        (Ok(()), Some(summary)) => Err(Error::Negative(summary)),
+        (outcome, summary) => {
+            if let Some(summary) = summary {
+                diagnostics.warning(summary);
+            }
+            outcome
+        }
     }
 }

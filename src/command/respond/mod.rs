@@ -3,74 +3,41 @@
 //! A request is acknowledged only after its response: acknowledged at QoS 1 and 2, written at QoS 0. Requests are
 //! numbered over the whole run; the number is the token of the response.
 
+mod config;
+mod executing;
+mod skips;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 
+pub use self::config::{Config, ResponseCommand, ResponsePayload};
+pub use self::executing::MOST_RESPONSE_BYTES;
+use self::executing::ResponseCommands;
+use self::skips::{Skip, Skips};
 use super::attention::{Attention, Stop, Supervisor, unanswered};
 use super::computed::Computer;
 use super::deferred::DeferredRequests;
-use super::input::Source;
 use super::resubscribing::{Resubscribing, tell_refused};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
-use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::{Common, Invocation, Running};
+use crate::decode::{Decoded, Decoder};
 use crate::error::{Denial, Error, Layer};
 use crate::exit::Exit;
-use crate::jq::Program;
-use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity};
-use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout};
+use crate::protocol::property::{PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, PublishTemplate, Subscription};
 use crate::protocol::{QoS, topic};
 use crate::quantity::counted;
 use crate::quotation::cut;
-
-/// What the response says.
-#[derive(Debug, Clone)]
-pub enum ResponsePayload {
-    /// The payload of the request.
-    Echo,
-    /// The same for all requests; read once.
-    Fixed(Source),
-    /// The results of a program, which gets the request as a record.
-    Program(Program),
-}
-
-/// A checked command line of `mqtt respond`.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The connection.
-    pub client: ClientOptions,
-    /// Where requests come: checked topic filters, one at least.
-    pub filters: Vec<String>,
-    /// Where the response goes to if the request does not say: a checked topic name that no filter matches.
-    pub response_topic: Option<String>,
-    /// Filters for the response topics that requests may name; empty: all that are not the broker's own.
-    pub allowed: Vec<String>,
-    /// Of the response, and the highest of the request.
-    pub qos: QoS,
-    /// The payload of the response.
-    pub answer: ResponsePayload,
-    /// Properties of the response (MQTT 5), checked, without correlation data.
-    pub properties: PropertyBlock,
-    /// Properties of SUBSCRIBE (MQTT 5), checked.
-    pub subscribe_properties: PropertyBlock,
-    /// Leave after that many responses (`-C`).
-    pub count: Option<u64>,
-    /// Leave after that long (`-W`).
-    pub timeout: Option<Duration>,
-    /// Write each request to standard output, its topic before it.
-    pub shows_requests: bool,
-    /// What is said on standard error.
-    pub verbosity: Verbosity,
-}
+use crate::signal::hang_up_is_ignored;
 
 impl Invocation for Config {
     fn common(&self) -> Common<'_> {
@@ -92,10 +59,10 @@ impl Invocation for Config {
 /// A payload that cannot be read, a link that could not be made, refused subscriptions, the time limit, or an output
 /// that cannot be written.
 async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
-    let attention = Attention::start(config.timeout)?;
+    let attention = attention(&config)?;
     let mut attention = if config.shows_requests { attention.for_reader() } else { attention };
     let fixed = match &config.answer {
-        ResponsePayload::Echo | ResponsePayload::Program(_) => None,
+        ResponsePayload::Echo | ResponsePayload::Program(_) | ResponsePayload::Command(_) => None,
         ResponsePayload::Fixed(source) => {
             source.announce(diagnostics);
             Some(source.payload_in_time(&mut attention).await?.unwrap_or_default().into())
@@ -114,6 +81,8 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         stdout: Stdout::new(),
         fixed,
         computer,
+        commands: config.command().map(ResponseCommands::new),
+        decoder: Decoder::new(&config.decode),
         has_asked: false,
         subscribed: Subscribed::Never,
         resubscribing: Resubscribing::new(config.client.reconnect),
@@ -123,13 +92,19 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         accepted: 0,
         in_flight: 0,
         failed: 0,
-        skipped: [0; SKIPPED.len()],
+        skipped: Skips::default(),
         is_over: false,
+        is_linked: false,
+        ending: None,
         answer: AnswerLimit::new(Some(config.client.connect_timeout)),
     };
     let result = client::run(&config.client, &mut responder).await;
-    responder.report_skipped();
-    let failed = responder.failed > 0 || responder.skips(Skip::Failed) > 0;
+    if let Some(commands) = &mut responder.commands {
+        commands.conclude(responder.supervisor.attention).await;
+    }
+    responder.skipped.report(diagnostics);
+    let failed = responder.failed > 0 || responder.skipped.have_failures();
+    let result = result.and(responder.ending.take().unwrap_or(Ok(())));
     let result = match result {
         Err(Error::Link { .. } | Error::Refused { .. }) if responder.is_over => Ok(()),
         result => result,
@@ -142,38 +117,14 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     }
 }
 
-/// Why a request gets no response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Skip {
-    /// It names no response topic, and there is no `-e`.
-    NoTopic,
-    /// `--allow-response-topic` excludes it, or it is one of the broker's.
-    NotAllowed,
-    /// The response would be a request to this responder.
-    Loop,
-    /// It is not a topic name.
-    Invalid,
-    /// It may be old, and comes again with each subscription.
-    Retained,
-    /// More came at QoS 0 than responses went out.
-    TooMany,
-    /// The program has no result for it.
-    NoResult,
-    /// The program fails on it.
-    Failed,
+/// What the run is to attend to.
+fn attention(config: &Config) -> Result<Attention, Error> {
+    if config.command().is_none() {
+        return Attention::start(config.timeout);
+    }
+    let attention = Attention::over_commands(config.timeout)?;
+    if hang_up_is_ignored() { Ok(attention) } else { attention.for_hang_ups() }
 }
-
-/// The same, and the words of the summary, `request` before them.
-const SKIPPED: [(Skip, &str); 8] = [
-    (Skip::NoTopic, "without a response topic"),
-    (Skip::NotAllowed, "with a response topic that is not allowed"),
-    (Skip::Loop, "with a response topic that is subscribed to"),
-    (Skip::Invalid, "with an invalid response topic"),
-    (Skip::Retained, "retained"),
-    (Skip::TooMany, "beyond the limit of waiting requests"),
-    (Skip::NoResult, "for which --jq has no result"),
-    (Skip::Failed, "on which --jq failed"),
-];
 
 /// Requests of QoS 0 that wait for their response, and their bytes: what comes beyond that gets none. Those of QoS 1
 /// and 2 are not acknowledged while they wait, which bounds them.
@@ -208,6 +159,9 @@ struct Answerer<'a> {
     fixed: Option<Bytes>,
     /// What computes it otherwise.
     computer: Option<Computer>,
+    /// Or the commands that do.
+    commands: Option<ResponseCommands<'a>>,
+    decoder: Decoder<'a>,
     /// SUBSCRIBE was sent on this link, or is not needed there.
     has_asked: bool,
     subscribed: Subscribed,
@@ -215,16 +169,19 @@ struct Answerer<'a> {
     waiting: VecDeque<AcceptedRequest>,
     waiting_bytes: usize,
     open: DeferredRequests,
-    /// Requests that get a response.
+    /// Requests that get a response, or whose command runs.
     accepted: u64,
     /// Responses of QoS 1 and 2 that are not acknowledged.
     in_flight: u64,
     /// Responses that the broker refused.
     failed: u64,
-    /// As in [`SKIPPED`].
-    skipped: [u64; SKIPPED.len()],
+    skipped: Skips,
     /// All is done, and the link broke while it was closed.
     is_over: bool,
+    /// There is a link.
+    is_linked: bool,
+    /// How the run ends, once the commands that run have ended.
+    ending: Option<Result<(), Error>>,
     answer: AnswerLimit,
 }
 
@@ -234,7 +191,16 @@ impl Answerer<'_> {
     }
 
     fn is_complete(&self) -> bool {
-        self.is_enough() && self.waiting.is_empty() && self.in_flight == 0
+        self.is_enough() && self.has_responded()
+    }
+
+    /// Whether every request that gets a response has it.
+    fn has_responded(&self) -> bool {
+        !self.are_running() && self.waiting.is_empty() && self.in_flight == 0
+    }
+
+    fn are_running(&self) -> bool {
+        self.commands.as_ref().is_some_and(ResponseCommands::are_running)
     }
 
     /// Where the response to this request goes to.
@@ -261,69 +227,53 @@ impl Answerer<'_> {
     }
 
     /// What the response to this request says; why there is none.
-    fn response(&mut self, publish: &Publish<'_>) -> Result<Bytes, (Skip, String)> {
+    fn response(
+        &mut self,
+        publish: &Publish<'_>,
+        payload_error: Option<&str>,
+    ) -> Result<Bytes, (Skip, String)> {
         let Some(computer) = &mut self.computer else {
             return Ok(self.fixed.clone().unwrap_or_else(|| Bytes::copy_from_slice(publish.payload)));
         };
-        match computer.payload(publish) {
+        match computer.payload(publish, payload_error) {
             Ok(payload) => payload.ok_or((Skip::NoResult, String::new())),
             Err(why) => Err((Skip::Failed, format!(": {}", cut(&why.to_string())))),
         }
     }
 
-    /// How many requests got no response for this reason.
-    fn skips(&self, why: Skip) -> u64 {
-        self.skipped.iter().zip(SKIPPED).filter(|(_, (skip, _))| *skip == why).map(|(count, _)| *count).sum()
-    }
-
-    fn skip(&mut self, why: Skip, reason: &str, publish: &Publish<'_>) {
-        let Some((count, (_, words))) =
-            self.skipped.iter_mut().zip(SKIPPED).find(|(_, (skip, _))| *skip == why)
-        else {
-            return;
-        };
-        *count += 1;
-        if *count > 1 {
-            return;
-        }
-        let topic = String::from_utf8_lossy(publish.topic);
-        let named = publish.properties.text(PropertyId::ResponseTopic);
-        let named = named.map(|named| format!(" ('{}')", cut(named))).unwrap_or_default();
-        self.diagnostics.warning(format_args!(
-            "no response to a request on '{}', {words}{named}{reason} (shown only once)",
-            cut(&topic)
-        ));
-    }
-
-    fn report_skipped(&self) {
-        let counts = self.skipped.iter().zip(SKIPPED).filter(|(count, _)| **count > 0);
-        let parts: Vec<String> =
-            counts.map(|(count, (_, words))| format!("{} {words}", counted(*count, "request"))).collect();
-        if !parts.is_empty() {
-            self.diagnostics.warning(format_args!("no response to {}", parts.join(", ")));
-        }
-    }
-
     fn message(&mut self, publish: &Publish<'_>) {
         let number = self.open.next_number();
+        if let Err((why, reason)) = self.accept(number, publish) {
+            self.open.add(true);
+            self.skipped.tell(why, &reason, publish, self.diagnostics);
+        }
+    }
+
+    /// Takes a request that is to get a response; why it gets none.
+    fn accept(&mut self, number: u64, publish: &Publish<'_>) -> Result<(), (Skip, String)> {
         let is_full = publish.qos == QoS::AtMostOnce
             && (self.waiting.len() >= MOST_WAITING || self.waiting_bytes >= MOST_WAITING_BYTES);
-        let to = match self.response_topic(publish) {
+        let response_topic = match self.response_topic(publish) {
             Ok(_) if is_full => Err(Skip::TooMany),
             to => to.map(Box::<str>::from),
         };
-        let to = to.map_err(|why| (why, String::new()));
-        let to = to.and_then(|topic| Ok((topic, self.response(publish)?)));
-        self.open.add(to.is_err());
-        let (response_topic, payload) = match to {
-            Ok(to) => to,
-            Err((why, reason)) => return self.skip(why, &reason, publish),
+        let response_topic = response_topic.map_err(|why| (why, String::new()))?;
+        let decoded = self.decoder.decode(publish.topic, publish.payload);
+        let (payload, payload_error) = match &decoded {
+            None => (publish.payload, None),
+            Some(Decoded { payload: Ok(payload), .. }) => (&payload[..], None),
+            // A program sees why, and decides.
+            Some(Decoded { payload: Err(why), .. }) if self.computer.is_some() => {
+                (publish.payload, Some(why.as_str()))
+            }
+            Some(Decoded { payload: Err(why), .. }) => {
+                return Err((Skip::Undecodable, format!(": {}", cut(why))));
+            }
         };
-        if self.config.shows_requests {
-            // Text fits every payload.
-            let _ = self.writer.write(self.stdout.buffer(), publish, SystemTime::now());
-        }
-        self.accepted += 1;
+        let publish = &Publish { payload, ..*publish };
+        let has_command = self.commands.is_some();
+        let payload = if has_command { Bytes::new() } else { self.response(publish, payload_error)? };
+        self.open.add(false);
         let request = AcceptedRequest {
             number,
             qos: publish.qos,
@@ -331,6 +281,25 @@ impl Answerer<'_> {
             correlation_data: publish.properties.binary(PropertyId::CorrelationData).map(Box::<[u8]>::from),
             payload,
         };
+        if let Some(commands) = &mut self.commands {
+            commands.take(request, publish);
+            self.start_commands();
+        } else {
+            self.accepted += 1;
+            self.show(publish);
+            self.send_later(request);
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, request: &Publish<'_>) {
+        if self.config.shows_requests {
+            // Text fits every payload.
+            let _ = self.writer.write(self.stdout.buffer(), request, SystemTime::now());
+        }
+    }
+
+    fn send_later(&mut self, request: AcceptedRequest) {
         self.waiting_bytes += request.bytes();
         self.waiting.push_back(request);
     }
@@ -411,7 +380,11 @@ impl Handler for Answerer<'_> {
                 self.waiting.iter().filter(|request| request.qos == QoS::AtLeastOnce).count() as u64;
             self.waiting.retain(|request| request.qos != QoS::AtLeastOnce);
             self.waiting_bytes = self.waiting.iter().map(AcceptedRequest::bytes).sum();
+            if let Some(commands) = &mut self.commands {
+                self.accepted = self.accepted.saturating_sub(commands.forget_those_that_come_again());
+            }
         }
+        self.is_linked = true;
         if !connected.session_present && self.subscribed == Subscribed::Now {
             self.subscribed = Subscribed::Lost;
         }
@@ -431,8 +404,13 @@ impl Handler for Answerer<'_> {
         }
         self.respond(session, out);
         // Acknowledgements of requests are put into the output before this is asked.
-        if self.is_complete() && self.open.is_done.is_empty() {
-            return Poll::Ready(Ok(()));
+        if !self.open.has_done() {
+            if self.is_complete() {
+                return Poll::Ready(Ok(()));
+            }
+            if self.ending.is_some() && self.has_responded() {
+                return Poll::Ready(self.ending.take().unwrap_or(Ok(())));
+            }
         }
         let limit = ready!(self.answer.poll_waiting(cx, !session.requests_are_answered()));
         Poll::Ready(Err(unanswered("SUBSCRIBE", "SUBACK", limit)))
@@ -497,7 +475,8 @@ impl Handler for Answerer<'_> {
     }
 
     fn declines_messages(&self) -> bool {
-        self.is_enough()
+        // Where a command fails, another request takes its place.
+        self.is_enough() && !self.are_running() || self.ending.is_some()
     }
 
     fn defers_acknowledgements(&self) -> bool {
@@ -509,7 +488,7 @@ impl Handler for Answerer<'_> {
     }
 
     fn is_full(&self) -> bool {
-        self.pauses()
+        self.pauses() || self.commands.as_ref().is_some_and(ResponseCommands::is_full)
     }
 
     fn pauses(&self) -> bool {
@@ -531,19 +510,32 @@ impl Handler for Answerer<'_> {
         if let Some(computer) = &mut self.computer {
             computer.begin_turn();
         }
+        self.poll_commands(cx);
         if self.is_over {
             return Poll::Ready(Ok(()));
         }
         if let Poll::Ready(limit) = self.answer.poll(cx) {
             return Poll::Ready(Err(unanswered("SUBSCRIBE", "SUBACK", limit)));
         }
-        match ready!(self.supervisor.attention.poll(cx)) {
-            Stop::Signal(_) => {
-                self.diagnostics.end_interrupted_line();
-                Poll::Ready(Ok(()))
-            }
-            stop => Poll::Ready(Err(stop.error())),
+        if self.ending.is_some() {
+            return self.poll_ending(cx);
         }
+        let is_hung_up = self.supervisor.attention.poll_hang_up(cx).is_ready();
+        let outcome = match self.supervisor.attention.poll(cx) {
+            Poll::Ready(Stop::Signal(_)) => {
+                self.diagnostics.end_interrupted_line();
+                Ok(())
+            }
+            Poll::Ready(stop) => Err(stop.error()),
+            Poll::Pending if is_hung_up => Ok(()),
+            Poll::Pending => return Poll::Pending,
+        };
+        let Some(commands) = self.commands.as_ref().filter(|commands| commands.are_running()) else {
+            return Poll::Ready(outcome);
+        };
+        commands.report_running(self.diagnostics);
+        self.end_with(outcome);
+        self.poll_ending(cx)
     }
 
     fn on_change(&mut self, change: Change<'_>) {
@@ -551,6 +543,7 @@ impl Handler for Answerer<'_> {
             self.answer.stop();
             // Every response is acknowledged: only DISCONNECT is missing.
             self.is_over |= self.is_complete();
+            self.is_linked = false;
         }
         if !self.is_over {
             self.supervisor.on_change(change);

@@ -1,0 +1,92 @@
+//! Requests that get no response.
+
+use crate::output::Diagnostics;
+use crate::protocol::property::PropertyId;
+use crate::protocol::wire::Publish;
+use crate::quantity::counted;
+use crate::quotation::cut;
+
+/// Why a request gets no response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Skip {
+    /// It names no response topic, and there is no `-e`.
+    NoTopic,
+    /// `--allow-response-topic` excludes it, or it is one of the broker's.
+    NotAllowed,
+    /// The response would be a request to this responder.
+    Loop,
+    /// It is not a topic name.
+    Invalid,
+    /// It may be old, and comes again with each subscription.
+    Retained,
+    /// More came at QoS 0 than responses went out.
+    TooMany,
+    /// Its payload is not of the format of `--decode`.
+    Undecodable,
+    /// The program has no result for it.
+    NoResult,
+    /// The program fails on it.
+    Failed,
+    /// The command fails on it.
+    Command,
+}
+
+/// The same, and the words of the summary, `request` before them.
+const SKIPPED: [(Skip, &str); 10] = [
+    (Skip::NoTopic, "without a response topic"),
+    (Skip::NotAllowed, "with a response topic that is not allowed"),
+    (Skip::Loop, "with a response topic that is subscribed to"),
+    (Skip::Invalid, "with an invalid response topic"),
+    (Skip::Retained, "retained"),
+    (Skip::TooMany, "beyond the limit of waiting requests"),
+    (Skip::Undecodable, "that cannot be decoded"),
+    (Skip::NoResult, "for which --jq has no result"),
+    (Skip::Failed, "on which --jq failed"),
+    (Skip::Command, "on which --exec failed"),
+];
+
+/// How many there were of each kind.
+#[derive(Debug, Default)]
+pub(super) struct Skips([u64; SKIPPED.len()]);
+
+impl Skips {
+    /// Counts one.
+    pub(super) fn add(&mut self, why: Skip) -> u64 {
+        let place = SKIPPED.iter().position(|(skip, _)| *skip == why);
+        let Some(count) = place.and_then(|place| self.0.get_mut(place)) else { return 0 };
+        *count += 1;
+        *count
+    }
+
+    /// Counts one, and says it if it is the first of its kind.
+    pub(super) fn tell(&mut self, why: Skip, reason: &str, publish: &Publish<'_>, diagnostics: &Diagnostics) {
+        if self.add(why) > 1 {
+            return;
+        }
+        let words =
+            SKIPPED.iter().find(|(skip, _)| *skip == why).map(|(_, words)| *words).unwrap_or_default();
+        let topic = String::from_utf8_lossy(publish.topic);
+        let named = publish.properties.text(PropertyId::ResponseTopic);
+        let named = named.map(|named| format!(" ('{}')", cut(named))).unwrap_or_default();
+        diagnostics.warning(format_args!(
+            "no response to a request on '{}', {words}{named}{reason} (shown only once)",
+            cut(&topic)
+        ));
+    }
+
+    /// Whether requests have failed that should have had a response.
+    pub(super) fn have_failures(&self) -> bool {
+        let fails = |skip| matches!(skip, Skip::Failed | Skip::Command | Skip::Undecodable);
+        self.0.iter().zip(SKIPPED).any(|(count, (skip, _))| *count > 0 && fails(skip))
+    }
+
+    /// Says how many there were.
+    pub(super) fn report(&self, diagnostics: &Diagnostics) {
+        let counts = self.0.iter().zip(SKIPPED).filter(|(count, _)| **count > 0);
+        let parts: Vec<String> =
+            counts.map(|(count, (_, words))| format!("{} {words}", counted(*count, "request"))).collect();
+        if !parts.is_empty() {
+            diagnostics.warning(format_args!("no response to {}", parts.join(", ")));
+        }
+    }
+}
