@@ -5,6 +5,7 @@ mod filled;
 mod held;
 mod intake;
 mod replay;
+mod reports;
 mod spool;
 mod work;
 
@@ -18,12 +19,11 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::Sleep;
 
 use self::filled::Filler;
-use self::intake::TORN;
 use self::replay::ReplayClock;
 use self::work::PublishWork;
 use super::attention::{Attention, Supervisor, unanswered};
 use super::input::{Message, NextInput, NoRecord, RecordReader};
-use super::schedule::{RepeatSchedule, RepeatTiming};
+use super::schedule::RepeatTiming;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
@@ -33,7 +33,6 @@ use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress};
 use crate::protocol::QoS;
 use crate::protocol::wire::PublishTemplate;
-use crate::quantity::counted;
 use crate::quotation::cut;
 
 pub use config::{Config, Encoding, FOREVER};
@@ -253,38 +252,6 @@ impl Publisher<'_> {
             ready!(stopping.limit.as_mut().poll(cx));
         }
         self.stopping.take().map_or(Poll::Pending, |stopping| Poll::Ready(stopping.why))
-    }
-
-    fn report_possible_loss(&mut self) {
-        let open = self.unacknowledged.open();
-        self.unacknowledged.asked = None;
-        if open > 0 {
-            let is_asked_for = self.reader.as_ref().is_some_and(RecordReader::has_qos_0);
-            let hint = if is_asked_for {
-                "records with \"qos\":0 ask for it, whatever -q says"
-            } else {
-                "use -q 1 to have them acknowledged"
-            };
-            self.diagnostics.warning(format_args!(
-                "the last {}, sent at QoS 0, may be lost with the connection ({hint})",
-                counted(open, "message")
-            ));
-            self.unacknowledged.confirmed = self.unacknowledged.written;
-            self.refusal.get_or_insert(Exit::Failure);
-        }
-    }
-
-    /// What becomes of the rest is not known. Of a single message the error says enough.
-    fn report_unfinished(&mut self) {
-        if self.sent <= 1 && !matches!(self.work, PublishWork::Lines(_)) {
-            return;
-        }
-        self.report_possible_loss();
-        let open = self.sent - self.ended;
-        if open > 0 {
-            let sent = counted(self.sent, "message");
-            self.diagnostics.warning(format_args!("not acknowledged: {open} of {sent} sent"));
-        }
     }
 }
 
@@ -574,32 +541,6 @@ impl Publisher<'_> {
             }
         }
         Err(Error::Input(error.why))
-    }
-
-    fn report_times(&self) {
-        if let Some(lateness) = self.replay.as_ref().and_then(ReplayClock::lateness) {
-            self.diagnostics.warning(lateness);
-        }
-        if let PublishWork::Lines(lines) = &self.work
-            && lines.is_torn()
-        {
-            self.diagnostics.warning(TORN);
-        }
-        if let Some(RepeatTiming::Schedule(RepeatSchedule { left_out, .. })) = self.timing
-            && left_out > 0
-        {
-            let times = counted(left_out, "time");
-            self.diagnostics.warning(format_args!(
-                "{times} of --interval passed before a message could be sent, and nothing was sent for {}",
-                if left_out == 1 { "it" } else { "them" }
-            ));
-        }
-    }
-
-    fn report_departures(&self) {
-        for departure in self.reader.iter().flat_map(RecordReader::departures) {
-            self.diagnostics.warning(departure.in_all());
-        }
     }
 }
 
