@@ -3,8 +3,10 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::request::rr;
 use crate::support::Service as _;
 use crate::support::broker::Broker;
+use crate::support::mqtt::Mqtt;
 use crate::support::outcome::Outcome;
 
 fn publish(broker: &Broker, topic: &str, payload: &[u8]) {
@@ -104,4 +106,51 @@ fn payload_that_cannot_be_encoded_is_not_published() {
     let records = "{\"topic\":\"b\",\"payload\":{\"x\":1},\"retain\":true}\n{\"topic\":\"a\",\"payload\":\"\",\"retain\":true}\n";
     broker.publish().args(["--json", "--encode", "msgpack"]).stdin(records).run().succeeds();
     assert_eq!(sub(&broker, &["--decode", "#=msgpack", "-v"]).exits(0).lines(), ["b {\"x\":1}"]);
+}
+
+/// Requests are decoded before the program sees them, and responses before they are shown.
+#[test]
+fn requests_and_responses_are_decoded() {
+    let broker = Broker::start();
+    let port = broker.port();
+    let responder =
+        Mqtt::new(["respond", "-h", "127.0.0.1", "-p", &port.to_string(), "-V", "5", "-d", "-q", "1"])
+            .args(["-t", "q/+", "--decode", "q/cbor=cbor", "--decode", "q/hex=hex", "-C", "4", "-v"])
+            .args(["--jq", "if has(\"payload-error\") then .\"payload-error\" else .payload | tojson end"])
+            .spawn();
+    responder.wait_until_subscribed();
+    let ask = |topic: &str, payload: &[u8], own: &[&str]| {
+        rr(port).args(["-q", "1", "-W", "60s", "-t", topic, "-s"]).args(own).stdin(payload).run()
+    };
+    ask("q/cbor", b"\xa1\x61t\x15", &[]).succeeds().prints("{\"t\":21}\n");
+    ask("q/hex", b"4f 4b", &[]).succeeds().prints("\"OK\"\n");
+    // The program decides what it makes of one that cannot be decoded.
+    ask("q/cbor", b"\xff", &[]).succeeds().prints("cbor: invalid type: break, expected non-break\n");
+    // Of the responder nothing more is asked: what comes back is not hexadecimal.
+    let outcome = ask("q/hex", b"7a", &["--json", "--decode", "#=hex"]).exits(3);
+    let record: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    assert_eq!(
+        (&record["payload"], &record["payload-error"]),
+        (&json!("\"z\""), &json!("hex: it is not pairs of hexadecimal digits"))
+    );
+    outcome.mentions("mqtt: 1 payload could not be decoded; they are shown as they are");
+    responder.wait_for_end().exits(0).prints(&b"q/cbor {\"t\":21}\nq/hex OK\nq/cbor \xff\nq/hex z\n"[..]);
+}
+
+/// A command or an echo is for what was decoded: one that cannot be gets no response.
+#[rstest]
+fn request_that_cannot_be_decoded_gets_no_response(#[values("--echo", "--exec=cat")] answer: &str) {
+    let broker = Broker::start();
+    let port = broker.port();
+    let responder = Mqtt::new(["respond", "-h", "127.0.0.1", "-p", &port.to_string(), "-V", "5", "-d"])
+        .args(["-t", "q", "--decode", "q=hex", "-C", "1", answer])
+        .spawn();
+    responder.wait_until_subscribed();
+    rr(port).args(["-t", "q", "-m", "no", "-W", "1s"]).run().exits(27);
+    rr(port).args(["-t", "q", "-m", "4f4b", "-W", "60s"]).run().succeeds().prints("OK\n");
+    responder
+        .wait_for_end()
+        .exits(3)
+        .mentions("no response to a request on 'q', that cannot be decoded")
+        .mentions("no response to 1 request that cannot be decoded");
 }

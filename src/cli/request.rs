@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use super::connection::{ConnectionArgs, Purpose};
+use super::decode::DecodeArgs;
 use super::format::FormatArgs;
 use super::manual::Manual;
 use super::payload::{OperandArgs, PayloadArgs, one};
@@ -103,6 +104,9 @@ pub(super) struct RequestArgs {
 
     #[command(flatten)]
     payload: PayloadArgs,
+
+    #[command(flatten)]
+    decode: DecodeArgs,
 
     #[command(flatten)]
     format: FormatArgs,
@@ -228,6 +232,7 @@ impl TryFrom<RequestArgs> for Config {
             // What is retained there already responds to nothing.
             retain_handling: 2,
             any_response: args.any_response,
+            decode: args.decode.resolve()?,
             format: args.format.resolve(&origin)?,
             latency: args.latency,
             timeout: args.timeout,

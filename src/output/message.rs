@@ -91,6 +91,12 @@ impl MessageWriter {
         written
     }
 
+    /// Whether it writes records, in which there is a place for what is wrong with a payload.
+    #[must_use]
+    pub(super) fn has_records(&self) -> bool {
+        !matches!(self.format, MessageFormat::Text { .. })
+    }
+
     /// Whether results that are strings are to be shown as the text they are.
     #[must_use]
     pub fn shows_raw_results(&self) -> bool {

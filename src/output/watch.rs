@@ -69,11 +69,18 @@ impl Watch {
         }
     }
 
-    /// Takes in a message, to be shown by the next [`Watch::draw`].
+    /// Takes in a message, to be shown by the next [`Watch::draw`]; `is_value` and `error` are those of
+    /// [`MessageWriter::write_decoded`].
     ///
     /// # Errors
     /// As [`MessageWriter::write`].
-    pub fn message(&mut self, publish: &Publish<'_>, received: SystemTime) -> Result<(), Misfit> {
+    pub fn message(
+        &mut self,
+        publish: &Publish<'_>,
+        received: SystemTime,
+        is_value: bool,
+        error: Option<&str>,
+    ) -> Result<(), Misfit> {
         let place = match self.places.get(publish.topic) {
             Some(place) => *place,
             None if self.lines.len() < MOST_TOPICS => {
@@ -87,7 +94,12 @@ impl Watch {
             }
         };
         self.message.clear();
-        let written = self.writer.write(&mut self.message, publish, received);
+        let written = self.writer.write_decoded(&mut self.message, publish, received, is_value, error);
+        if let Some(error) = error.filter(|_| !self.writer.has_records()) {
+            let end = if self.message.ends_with(b"\n") { self.message.len() - 1 } else { self.message.len() };
+            self.message.truncate(end);
+            let _ = write!(self.message, " ({error})");
+        }
         let text = self.message.strip_suffix(b"\n").unwrap_or(&self.message);
         let mut shown = Vec::new();
         put_printable(&mut shown, &text[..text.len().min(MOST_LINE_BYTES)], LineFeed::Show);
@@ -201,7 +213,7 @@ mod tests {
             properties: Properties::NONE,
             payload,
         };
-        watch.message(&publish, SystemTime::UNIX_EPOCH).unwrap();
+        watch.message(&publish, SystemTime::UNIX_EPOCH, false, None).unwrap();
     }
 
     fn drawn(watch: &mut Watch, size: (u16, u16)) -> String {
@@ -235,6 +247,29 @@ mod tests {
         let mut end = Vec::new();
         watch.finish(&mut end);
         assert_eq!(end, b"\r\x1b[K");
+    }
+
+    /// A record has a place for the reason, a text has it after the payload.
+    #[test]
+    fn payload_that_was_not_decoded_has_the_reason() {
+        for (format, expected) in [
+            (TEXT, "a \\xff (cbor: no)"),
+            (MessageFormat::Json { pretty: false }, "\"payload-error\":\"cbor: no\""),
+        ] {
+            let mut watch = Watch::new(format, "Broker: h");
+            let publish = Publish {
+                dup: false,
+                qos: QoS::AtMostOnce,
+                retain: false,
+                packet_identifier: 0,
+                topic: b"a",
+                properties: Properties::NONE,
+                payload: b"\xff",
+            };
+            watch.message(&publish, SystemTime::UNIX_EPOCH, false, Some("cbor: no")).unwrap();
+            let drawn = drawn(&mut watch, (500, 5));
+            assert!(drawn.contains(expected), "{drawn}");
+        }
     }
 
     #[test]

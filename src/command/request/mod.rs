@@ -13,6 +13,7 @@ pub use self::answer::NAME_ONE;
 use self::answer::{Answers, FIXED_TOPIC, Others, PreparedRequest, put_latency};
 use self::rounds::Rounds;
 use super::attention::{Attention, Supervisor, unanswered};
+use super::decoding::{Decoding, with_failures};
 use super::input::Source;
 use super::stored::{Care, EndOfStored};
 use crate::client::handler::{Change, Flow, Handler, Supervision};
@@ -20,6 +21,7 @@ use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::{Common, Invocation, Running};
+use crate::decode::{Decoded, Rule};
 use crate::error::{Denial, Error};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, put_json_line};
@@ -57,6 +59,8 @@ pub struct Config {
     /// The first message on the response topic is the response, whatever it says, and the request has nothing
     /// that it could be known by.
     pub any_response: bool,
+    /// Which responses are decoded, and from which format (`--decode`).
+    pub decode: Vec<Rule>,
     /// How the response is written.
     pub format: MessageFormat,
     /// Say how long the response took (`--latency`).
@@ -100,6 +104,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
         writer: MessageWriter::for_stream(config.format.clone(), diagnostics.terminal().stdout),
         stdout: Stdout::new(),
+        decoding: Decoding::new(&config.decode, None, diagnostics),
         payload,
         exchange: None,
         misfit: None,
@@ -135,7 +140,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Err(error) => Err(error),
     };
     let result = requester.conclude(result).await;
-    match result {
+    match with_failures(result, [requester.decoding.summary()], diagnostics) {
         // A reader that has gone has seen all it wanted.
         Ok(()) | Err(Error::OutputClosed) => Ok(Exit::Success),
         Err(error) => Err(error),
@@ -176,6 +181,7 @@ struct Requester<'a> {
     supervisor: Supervisor<'a>,
     writer: MessageWriter,
     stdout: Stdout,
+    decoding: Decoding<'a>,
     payload: Vec<u8>,
     /// Made when the broker and its version are known.
     exchange: Option<PreparedRequest>,
@@ -330,11 +336,11 @@ impl Requester<'_> {
         .await
     }
 
-    fn message(&mut self, publish: &Publish<'_>) -> Flow {
-        let Some(exchange) = &self.exchange else { return Flow::Continue };
+    fn message(&mut self, publish: &Publish<'_>) -> Result<Flow, Error> {
+        let Some(exchange) = &self.exchange else { return Ok(Flow::Continue) };
         // A session that the broker kept may have other subscriptions.
         if publish.topic != exchange.response_topic.as_bytes() {
-            return Flow::Continue;
+            return Ok(Flow::Continue);
         }
         self.waited.came();
         let others = &mut self.others;
@@ -349,12 +355,23 @@ impl Requester<'_> {
             _ => &mut others.early,
         };
         *other += 1;
-        Flow::Continue
+        Ok(Flow::Continue)
     }
 
-    fn response(&mut self, publish: &Publish<'_>, sent: Instant) -> Flow {
+    fn response(&mut self, publish: &Publish<'_>, sent: Instant) -> Result<Flow, Error> {
         let took = sent.elapsed();
-        if let Err(misfit) = self.writer.write(self.stdout.buffer(), publish, SystemTime::now()) {
+        let (out, now) = (self.stdout.buffer(), SystemTime::now());
+        let written = match self.decoding.decode(publish)? {
+            None => self.writer.write(out, publish, now),
+            Some(Decoded { payload: Ok(payload), is_value }) => {
+                let decoded = Publish { payload: &payload, ..*publish };
+                self.writer.write_decoded(out, &decoded, now, is_value, None)
+            }
+            Some(Decoded { payload: Err(why), .. }) => {
+                self.writer.write_decoded(out, publish, now, false, Some(&why))
+            }
+        };
+        if let Err(misfit) = written {
             let topic = String::from_utf8_lossy(publish.topic);
             self.diagnostics.warning(format_args!("topic '{}': {misfit}", cut(&topic)));
         }
@@ -364,7 +381,7 @@ impl Requester<'_> {
         self.rounds.response(took);
         self.idle.renew();
         let is_enough = self.config.responses.is_some_and(|count| self.rounds.of_this >= count);
-        if is_enough && self.round_is_over() { Flow::Stop } else { Flow::Continue }
+        Ok(if is_enough && self.round_is_over() { Flow::Stop } else { Flow::Continue })
     }
 }
 
@@ -473,7 +490,7 @@ impl Handler for Requester<'_> {
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         match event {
-            Event::Message(publish) => return Ok(self.message(&publish)),
+            Event::Message(publish) => return self.message(&publish),
             Event::Subscribed { reasons, properties, .. } => {
                 let reason = ReasonCode(reasons.first().copied().unwrap_or_default());
                 if reason.is_failure() {

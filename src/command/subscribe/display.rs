@@ -123,10 +123,10 @@ impl Shower {
                 rate.count();
                 Ok(())
             }
-            Self::Watch(watch, _) => watch.message(publish, received),
+            Self::Watch(watch, _) => watch.message(publish, received, note.is_value, note.error),
             #[cfg(feature = "tui")]
             Self::View(view) => {
-                view.message(publish);
+                view.message(publish, note.error);
                 Ok(())
             }
             Self::Silence(silence) => {

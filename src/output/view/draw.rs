@@ -119,7 +119,7 @@ fn put_list_row(
             let retained = if topic.retain { 'R' } else { ' ' };
             let ViewedTopic { count, rate, size, at, .. } = topic;
             let age = age(now.saturating_duration_since(*at));
-            (format!("{age:>6} {count:>8} {rate:>6.1} {size:>7} {retained} "), value(&topic.payload))
+            (format!("{age:>6} {count:>8} {rate:>6.1} {size:>7} {retained} "), value_of(topic))
         }
         ListRow::Level { topics, count, rate, .. } => (
             format!("{:>6} {count:>8} {rate:>6.1} {:>7}   ", "", ""),
@@ -143,6 +143,9 @@ fn put_detail(state: &ViewState, buffer: &mut Buffer, y: u16, rows: u16, now: In
     let line = Style::new().add_modifier(Modifier::REVERSED);
     put(buffer, 0, y, columns, &format!("{head:<width$}", width = usize::from(columns)), line);
     let mut lines = Vec::new();
+    if !topic.error.is_empty() {
+        lines.push(format!("payload-error: {}", printable(&topic.error)));
+    }
     if !topic.properties.is_empty() {
         lines.extend(pretty(&topic.properties));
     }
@@ -173,6 +176,12 @@ fn pretty(bytes: &[u8]) -> Vec<String> {
     let text = json.and_then(|json| serde_json::to_string_pretty(&json).ok());
     let text = text.map_or_else(|| bytes.to_vec(), String::into_bytes);
     text.split(|byte| *byte == b'\n').map(|line| value(line.strip_suffix(b"\r").unwrap_or(line))).collect()
+}
+
+/// The latest payload of a topic in one line, and why it was not decoded.
+fn value_of(topic: &ViewedTopic) -> String {
+    let shown = value(&topic.payload);
+    if topic.error.is_empty() { shown } else { format!("{shown} ({})", printable(&topic.error)) }
 }
 
 /// A payload in one line.
@@ -209,13 +218,14 @@ mod tests {
 
     struct Shown {
         state: ViewState,
+        error: Option<&'static str>,
         begin: Instant,
     }
 
     impl Shown {
         fn new(messages: &[(&str, &str)]) -> Self {
             let begin = Instant::now();
-            let mut this = Self { state: ViewState::new("Broker: h", begin), begin };
+            let mut this = Self { state: ViewState::new("Broker: h", begin), error: None, begin };
             for (topic, payload) in messages {
                 this.take(topic, payload);
             }
@@ -232,7 +242,7 @@ mod tests {
                 packet_identifier: 0,
                 properties: Properties::NONE,
             };
-            self.state.topics.take(&publish, self.begin);
+            self.state.topics.take(&publish, self.error, self.begin);
         }
 
         fn typed(&mut self, keys: &[TypedKey]) {
@@ -259,6 +269,19 @@ mod tests {
             };
             lines[2..23].iter().filter_map(topic).collect()
         }
+    }
+
+    #[test]
+    fn payload_that_was_not_decoded_has_the_reason() {
+        let mut shown = Shown::new(&[]);
+        shown.error = Some("cbor: it ends inside a value");
+        shown.take("a", "x");
+        assert!(shown.lines(80, 24)[2].ends_with("x (cbor: it ends inside a value)"));
+        shown.typed(&[TypedKey::Down, TypedKey::Enter]);
+        assert!(shown.lines(80, 24).iter().any(|line| line == "payload-error: cbor: it ends inside a value"));
+        shown.error = None;
+        shown.take("a", "y");
+        assert!(!shown.lines(80, 24).concat().contains("cbor"));
     }
 
     #[test]

@@ -236,10 +236,10 @@ impl TopicView {
         (self.is_changed, self.is_disturbed) = (true, true);
     }
 
-    /// Takes in a message.
-    pub fn message(&mut self, publish: &Publish<'_>) {
+    /// Takes in a message; `error` is why its payload was not decoded.
+    pub fn message(&mut self, publish: &Publish<'_>, error: Option<&str>) {
         let now = *self.now.get_or_insert_with(Instant::now);
-        self.state.topics.take(publish, now);
+        self.state.topics.take(publish, error, now);
         self.is_changed |= self.state.frozen.is_none();
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::notation::printable::printable;
 use crate::output::json::put_properties_object;
 use crate::protocol::wire::Publish;
+use crate::quotation::cut;
 
 /// With what is kept of each, it is 60 MB at most.
 const MOST_TOPICS: usize = 10_000;
@@ -36,6 +37,8 @@ pub(super) struct ViewedTopic {
     pub(super) size: usize,
     /// As much as is kept of it.
     pub(super) payload: Vec<u8>,
+    /// Why it was not decoded, or nothing.
+    pub(super) error: String,
     /// JSON, or nothing.
     pub(super) properties: Vec<u8>,
     pub(super) earlier: VecDeque<EarlierValue>,
@@ -54,6 +57,7 @@ impl ViewedTopic {
             qos: 0,
             size: 0,
             payload: Vec::new(),
+            error: String::new(),
             properties: Vec::new(),
             earlier: VecDeque::new(),
             recent: 0,
@@ -62,7 +66,7 @@ impl ViewedTopic {
     }
 
     /// Once the buffers have their size, it allocates nothing but for properties.
-    fn take(&mut self, publish: &Publish<'_>, now: Instant) {
+    fn take(&mut self, publish: &Publish<'_>, error: Option<&str>, now: Instant) {
         if self.count > 0 {
             let full = (self.earlier.len() >= MOST_EARLIER).then(|| self.earlier.pop_front()).flatten();
             let mut value = full.unwrap_or_else(|| EarlierValue { at: now, payload: Vec::new() });
@@ -77,6 +81,8 @@ impl ViewedTopic {
         self.size = publish.payload.len();
         self.payload.clear();
         self.payload.extend_from_slice(&publish.payload[..self.size.min(MOST_PAYLOAD_BYTES)]);
+        self.error.clear();
+        self.error.push_str(&error.map(cut).unwrap_or_default());
         self.properties.clear();
         if !publish.properties.is_empty() {
             put_properties_object(&mut self.properties, publish.properties, Into::into);
@@ -159,7 +165,7 @@ impl ViewedTopics {
         }
     }
 
-    pub(super) fn take(&mut self, publish: &Publish<'_>, now: Instant) {
+    pub(super) fn take(&mut self, publish: &Publish<'_>, error: Option<&str>, now: Instant) {
         self.messages += 1;
         self.recent += 1;
         let place = match self.places.get(publish.topic) {
@@ -174,7 +180,7 @@ impl ViewedTopics {
                 return;
             }
         };
-        self.all[place].take(publish, now);
+        self.all[place].take(publish, error, now);
     }
 
     /// Rates are made once a second, each of half the new value and half the one before. Whether they were made.
