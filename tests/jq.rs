@@ -93,6 +93,17 @@ fn where_keeps_messages(#[case] program: &str, #[case] topics: &[&str]) {
     assert_eq!(outcome.lines(), topics);
 }
 
+#[rstest]
+#[case(".topic != \"s/2\" # not this", ".qos == 1", &["s/1", "s/3", "s/4", "s/5"])]
+#[case(".topic != \"s/2\"", ".payload | type == \"string\"", &["s/3", "s/4"])]
+#[case("def f: .qos; f == 1", "false, (.payload | numbers)", &["s/5"])]
+#[case(".qos == 1 and .retain, .topic == \"s/3\"", ".qos == 0, .topic == \"s/3\"", &["s/3"])]
+#[case("empty", "true", &[])]
+fn each_of_several_conditions_must_be_true(#[case] one: &str, #[case] other: &str, #[case] topics: &[&str]) {
+    let outcome = run(&["-F", "%t", "--where", one, "--where", other]).exits(0);
+    assert_eq!(outcome.lines(), topics);
+}
+
 /// What is left out is not counted, and acknowledged.
 #[test]
 fn count_is_of_messages_with_results() {

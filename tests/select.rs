@@ -53,6 +53,9 @@ fn what_is_left_out_is_acknowledged(#[values(V3_1_1, V5)] protocol: Protocol) {
     };
     prints(&["--grep", "shut", "-C", "3"], &[b"door shut", b"gate shut", b"end open, shut"]);
     prints(&["--grep", r"(?-u)^\xff|,", "-C", "2"], &[b"door \xff open", b"end open, shut"]);
+    // Each must be found, whatever their order.
+    prints(&["--grep", "^open", "--grep", "shut", "-C", "1"], &[b"end open, shut"]);
+    prints(&["--grep", "shut", "--grep", "^open", "-C", "1"], &[b"end open, shut"]);
     let changes: &[&[u8]] = &[
         b"door open",
         b"gate open",

@@ -12,9 +12,9 @@ use crate::output::MessageFormat;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Programs")]
 pub(super) struct ProgramArgs {
-    #[arg(long = "where", value_name = "EXPR", help = "Show only messages for which this jq program is true",
-          long_help = about_where())]
-    condition: Option<String>,
+    #[arg(long = "where", value_name = "EXPR", help = "Show only messages for which this jq program is true; may \
+          be repeated: each must be true", long_help = about_where())]
+    condition: Vec<String>,
 
     /// Write the results of this jq program in place of each message
     ///
@@ -22,13 +22,13 @@ pub(super) struct ProgramArgs {
     /// JSON too, and with -v the topic stands before each. A message without a result is left out: it is acknowledged,
     /// and -C does not count it. The input is that of --where.
     #[arg(long, value_name = "EXPR")]
-    jq: Option<String>,
+    jq: Vec<String>,
 
     /// Leave at the first message for which this jq program is true, with exit status 0
     ///
     /// It looks at all messages, also at those that other options leave out. The input is that of --where.
     #[arg(long, value_name = "EXPR")]
-    until: Option<String>,
+    until: Vec<String>,
 
     /// What a message does on which a program fails, or whose payload --decode cannot decode: skip leaves it out,
     /// show shows it as it is, stop ends the run with exit status 1 [default: skip; with --decode show]
@@ -42,7 +42,7 @@ pub(super) struct ProgramArgs {
 
 fn about_where() -> String {
     format!(
-        "Show only messages for which this jq program is true\n\n\
+        "Show only messages for which this jq program is true; may be repeated: each must be true\n\n\
          The language is that of jq, in the form of the Rust crate jaq. The input is the record that --json writes: \
          .topic, .qos, .retain, .payloadlen, .mid, .properties, .tst, and .payload, which is the value itself where \
          the payload is JSON of at most {MOST_LEVELS} levels. Any other payload is a string, in base64 with \
@@ -59,14 +59,41 @@ impl ProgramArgs {
     /// The programs, and what follows when they or the decoding of payloads fail.
     pub(super) fn resolve(self, decodes: bool) -> Result<(Programs, Option<FailurePolicy>), Error> {
         let programs = Programs {
-            keep: compiled("--where", self.condition.as_deref(), Condition::new)?,
-            show: compiled("--jq", self.jq.as_deref(), Program::new)?,
-            until: compiled("--until", self.until.as_deref(), Condition::new)?,
+            keep: all_of(&self.condition)?,
+            show: compiled("--jq", one("--jq", &self.jq, "A | B")?, Program::new)?,
+            until: compiled("--until", one("--until", &self.until, "(A) or (B)")?, Condition::new)?,
         };
         if self.on_error.is_some() && !programs.are_given() && !decodes {
             return Err(Error::usage("--on-error needs --where, --jq, --until or --decode"));
         }
         Ok((programs, self.on_error))
+    }
+}
+
+/// The condition that all of these programs are true.
+fn all_of(programs: &[String]) -> Result<Option<Condition>, Error> {
+    let compile = |text: &str| compiled("--where", Some(text), Condition::new);
+    let [first, others @ ..] = programs else { return Ok(None) };
+    // An error is one of its own program.
+    let only = compile(first)?;
+    if others.is_empty() {
+        return Ok(only);
+    }
+    for other in others {
+        compile(other)?;
+    }
+    // A comment ends with its line.
+    let joined: Vec<String> = programs.iter().map(|program| format!("({program}\n)")).collect();
+    compile(&joined.join(" and "))
+}
+
+/// The program of an option that may be given once, and how two of them are one.
+fn one<'a>(option: &str, programs: &'a [String], joined: &str) -> Result<Option<&'a str>, Error> {
+    match programs {
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        _ => Err(Error::usage(format!("{option} is given twice"))
+            .with_hint(format!("two programs A and B are one as '{joined}'"))),
     }
 }
 

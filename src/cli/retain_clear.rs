@@ -50,13 +50,13 @@ pub(super) struct RetainClearArgs {
     #[arg(short = 'T', long, value_name = "FILTER")]
     filter_out: Vec<OsString>,
 
-    /// Only topics in which this regular expression is found
-    #[arg(long = "match", value_name = "REGEX")]
-    topic_match: Option<Regex>,
+    /// Only topics in which this regular expression is found; may be repeated: each must be found
+    #[arg(long = "match", value_name = "REGEX", value_parser = value::expression)]
+    topic_match: Vec<Regex>,
 
-    /// Only payloads in which this regular expression is found; (?-u) in front matches bytes
-    #[arg(long, value_name = "REGEX")]
-    payload_match: Option<regex::bytes::Regex>,
+    /// Only payloads in which this regular expression is found; may be repeated; (?-u) in front matches bytes
+    #[arg(long, value_name = "REGEX", value_parser = value::bytes_expression)]
+    payload_match: Vec<regex::bytes::Regex>,
 
     /// Only payloads larger than this, such as 500, 16k (16000) or 16Ki (16384 bytes)
     #[arg(long, value_name = "SIZE", value_parser = value::size)]
@@ -159,8 +159,8 @@ impl RetainClearArgs {
         let exclude = self.filter_out.iter().map(|filter| text::topic_filter("filter of -T", filter));
         Ok(Selection {
             exclude: exclude.collect::<Result<_, _>>()?,
-            topic_match: self.topic_match.take(),
-            payload_match: self.payload_match.take(),
+            topic_match: std::mem::take(&mut self.topic_match),
+            payload_match: std::mem::take(&mut self.payload_match),
             larger_than: self.larger_than,
             older_than: match (self.older_than, self.time_in.take()) {
                 (None, None) => None,
@@ -186,8 +186,8 @@ impl RetainClearArgs {
         ];
         let scanning = [
             (!self.filter_out.is_empty(), "-T"),
-            (self.topic_match.is_some(), "--match"),
-            (self.payload_match.is_some(), "--payload-match"),
+            (!self.topic_match.is_empty(), "--match"),
+            (!self.payload_match.is_empty(), "--payload-match"),
             (self.larger_than.is_some(), "--larger-than"),
             (self.older_than.is_some(), "--older-than"),
             (self.time_in.is_some(), "--time-in"),

@@ -31,13 +31,13 @@ pub(super) struct SelectionArgs {
     #[arg(short = 'T', long, value_name = "FILTER")]
     filter_out: Vec<OsString>,
 
-    /// Show only payloads in which this regular expression is found
+    /// Show only payloads in which this regular expression is found; may be repeated: each must be found
     ///
-    /// Its syntax is that of the Rust crate regex: (?i) in front ignores case, (?-u) matches bytes.
+    /// A|B finds either. The syntax is that of the Rust crate regex: (?i) in front ignores case, (?-u) matches bytes.
     /// A message is shown if all options of this group let it through. The others are acknowledged,
     /// and -C does not count them.
-    #[arg(long, value_name = "REGEX")]
-    grep: Option<Regex>,
+    #[arg(long, value_name = "REGEX", value_parser = value::bytes_expression)]
+    grep: Vec<Regex>,
 
     /// Show a message only if its payload differs from the last one shown of its topic
     ///

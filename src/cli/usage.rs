@@ -1,6 +1,7 @@
 //! clap's errors in this program's shape: one line that says what is wrong, and a hint.
 
-use std::ffi::OsString;
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
@@ -36,12 +37,12 @@ pub(super) fn from_clap(
             Some(SecretKind::Url) => shown(without_user_info(&without_secrets(value)).as_ref()),
             // It may be a URL whose scheme was forgotten.
             None if is_host => shown(without_user_info(&without_secrets(value)).as_ref()),
-            None => shown(without_secrets(value).as_ref()),
+            None => shown(OsStr::new(&*stray(value))),
         };
         error.insert(ContextKind::InvalidValue, ContextValue::String(value));
     } else if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) {
         // A URL where none is expected.
-        let argument = without_secrets(argument);
+        let argument = stray(argument).into_owned();
         error.insert(ContextKind::InvalidArg, ContextValue::String(argument));
     }
     if error.kind() == ErrorKind::InvalidSubcommand {
@@ -103,7 +104,7 @@ pub(super) fn unknown_command(program: &Command, line: &[OsString], at: usize) -
     let near: Vec<String> = near.map(Into::into).collect();
     let names = line[1..at].iter().filter_map(|name| name.to_str()).map(|name| format!("{name} "));
     let hint = did_you_mean(&near).unwrap_or_else(|| format!("see mqtt {}--help", names.collect::<String>()));
-    Error::usage(format!("unrecognized subcommand '{}'", without_secrets(&typed))).with_hint(hint)
+    Error::usage(format!("unrecognized subcommand '{}'", stray(&typed))).with_hint(hint)
 }
 
 /// The answer to a word of another tool.
@@ -373,6 +374,11 @@ fn of_another_mode(error: &clap::Error, path: &[&Command]) -> Option<(String, Op
     } else {
         (format!("{own} does not take '{}': only {listed} takes arguments", shown(typed.as_ref())), None)
     })
+}
+
+/// What need not be a URL, without the secrets that it holds if it is one.
+fn stray(value: &str) -> Cow<'_, str> {
+    if value.contains("://") { without_secrets(value).into() } else { value.into() }
 }
 
 /// What should be a URL, or a host, without what looks like the user name and password of one: they

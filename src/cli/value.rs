@@ -11,7 +11,7 @@ use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser}
 use crate::client::options::{Secret, Version};
 use crate::command::subscribe::FailurePolicy;
 use crate::net::Proxy;
-use crate::notation::{HostPort, HostPortError, Size};
+use crate::notation::{HostPort, HostPortError, Size, expression};
 use crate::output::ColorChoice;
 use crate::protocol::wire::{self, TopicAlias};
 use crate::protocol::{Protocol, QoS};
@@ -115,6 +115,16 @@ impl std::str::FromStr for ReconnectAttempts {
             }
         }
     }
+}
+
+/// A regular expression about text.
+pub(super) fn expression(text: &str) -> Result<regex::Regex, String> {
+    regex::Regex::new(text).map_err(|error| expression::wrong(&error))
+}
+
+/// A regular expression about bytes.
+pub(super) fn bytes_expression(text: &str) -> Result<regex::bytes::Regex, String> {
+    regex::bytes::Regex::new(text).map_err(|error| expression::wrong(&error))
 }
 
 /// A length of time: seconds, with a fraction or without, or with units.

@@ -1,8 +1,9 @@
 //! How values are written as text, each in one form that all rooms read and write: sizes, hosts with
-//! their ports, hexadecimal and percent-coded bytes, words of a shell, fields in braces, and text of which some
-//! cannot be shown.
+//! their ports, hexadecimal and percent-coded bytes, words of a shell, fields in braces, regular expressions, and text
+//! of which some cannot be shown.
 
 pub mod braces;
+pub mod expression;
 pub mod hex;
 mod host_port;
 pub mod percent;

@@ -42,7 +42,7 @@ fn selection() {
     assert_eq!(selection.larger_than, Some(1024));
     let age = Duration::from_secs(30 * 86_400);
     assert_eq!(selection.older_than, Some((age, TimeSource::Field("/meta/time".into()))));
-    assert!(selection.topic_match.is_some() && selection.payload_match.is_some());
+    assert!(selection.topic_match.len() == 1 && selection.payload_match.len() == 1);
 }
 
 #[test]

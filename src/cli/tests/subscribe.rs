@@ -183,8 +183,9 @@ fn selection() {
         let interval = subscribe(&["-t", "a", "--max-rate", rate]).selection.least_interval;
         assert_eq!(interval, Some(Duration::from_millis(millis)), "{rate}");
     }
-    let selection = subscribe(&["-t", "a", "--grep", "^on$", "--on-change"]).selection;
-    assert!(selection.on_change && selection.grep.is_some_and(|regex| regex.as_str() == "^on$"));
+    let selection = subscribe(&["-t", "a", "--grep", "^on$", "--grep", "b", "--on-change"]).selection;
+    let expressions: Vec<&str> = selection.grep.iter().map(regex::bytes::Regex::as_str).collect();
+    assert!(selection.on_change && expressions == ["^on$", "b"], "{expressions:?}");
     assert_eq!(subscribe(&["-t", "a", "-W", "0.5"]).timeout, Some(Duration::from_millis(500)));
     // Its own clears need not come back, where the version knows how.
     let config = subscribe(&["-t", "a", "-t", "$share/g/a", "--remove-retained"]);
@@ -212,7 +213,13 @@ fn selection() {
         (&["sub", "-t", "a", "--random-filter", "-5"], "0.1 to 100"),
         (&["sub", "-t", "a", "--random-filter", "1000"], "0.1 to 100"),
         (&["sub", "-t", "a", "--sample", "10%%"], "0.1 to 100"),
-        (&["sub", "-t", "a", "--grep", "a("], "unclosed group"),
+        (&["sub", "-t", "a", "--grep", "a("], "'a(' for '--grep <REGEX>': unclosed group (at character 2)"),
+        // Only URLs are cut at a question mark.
+        (&["sub", "-t", "a", "--grep", "(?i)["], "'(?i)[' for '--grep <REGEX>': unclosed character class"),
+        (&["retain-clear", "#", "--match", "x?["], "'x?[' for '--match <REGEX>': unclosed character class"),
+        (&["sub", "-t", "a", "-q", "what?3"], "'what?3' for '--qos <QOS>'"),
+        (&["sub", "-t", "a", "--jq", ".a", "--jq", ".b"], "--jq is given twice"),
+        (&["sub", "-t", "a", "--until", "true", "--until", ".a"], "--until is given twice"),
         (&["sub", "-t", "a", "--max-rate", "fast"], "for example 1/s"),
         (&["sub", "-t", "a", "--max-rate", "1/fortnight"], "for example 1/s"),
         (&["sub", "-t", "a", "--max-rate", "0/s"], "between 1000000/s and once in 365 days"),

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use regex::{Regex, RegexBuilder};
 
+use crate::notation::expression;
+
 /// Replaces what a regular expression matches.
 #[derive(Debug, Clone)]
 pub struct Rewrite {
@@ -57,7 +59,7 @@ impl Rewrite {
             }
         }
         let pattern = RegexBuilder::new(&pattern).case_insensitive(any_case).build();
-        let pattern = pattern.map_err(|error| error.to_string())?;
+        let pattern = pattern.map_err(|error| format!("the expression: {}", expression::wrong(&error)))?;
         check_groups(&pattern, &replacement)?;
         Ok(Self { text: text.to_owned(), pattern, replacement, all })
     }

@@ -26,10 +26,10 @@ pub enum TimeSource {
 pub struct Selection {
     /// Not what matches one of these filters (`-T`).
     pub exclude: Vec<String>,
-    /// Only topics in which this is found.
-    pub topic_match: Option<Regex>,
-    /// Only payloads in which this is found; payloads are bytes.
-    pub payload_match: Option<regex::bytes::Regex>,
+    /// Only topics in which each of these is found.
+    pub topic_match: Vec<Regex>,
+    /// Only payloads in which each of these is found; payloads are bytes.
+    pub payload_match: Vec<regex::bytes::Regex>,
     /// Only payloads of more bytes.
     pub larger_than: Option<u64>,
     /// Only messages made before that time ago, by what this part of them says. A message that does
@@ -45,14 +45,14 @@ impl Selection {
             || self.exclude.iter().any(|filter| topic::matches(filter.as_bytes(), name.as_bytes()));
         !topic::is_of_server(name.as_bytes())
             && !is_excluded()
-            && self.topic_match.as_ref().is_none_or(|regex| regex.is_match(name))
+            && self.topic_match.iter().all(|regex| regex.is_match(name))
     }
 
     /// Whether the message is selected, its topic being so already.
     pub(super) fn admits_message(&self, message: &Publish<'_>, now: SystemTime) -> bool {
         let size = message.payload.len() as u64;
         self.larger_than.is_none_or(|bytes| size > bytes)
-            && self.payload_match.as_ref().is_none_or(|regex| regex.is_match(message.payload))
+            && self.payload_match.iter().all(|regex| regex.is_match(message.payload))
             && self.older_than.as_ref().is_none_or(|(age, source)| {
                 let limit = now.checked_sub(*age).unwrap_or(SystemTime::UNIX_EPOCH);
                 made_at(message, source).is_some_and(|made| made < limit)
@@ -118,11 +118,11 @@ mod tests {
     fn topics() {
         let selection = Selection {
             exclude: vec!["a/+/keep".into(), "b/#".into()],
-            topic_match: Some(Regex::new("^[ab]/").unwrap()),
+            topic_match: vec![Regex::new("^[ab]/").unwrap(), Regex::new("1").unwrap()],
             ..Selection::default()
         };
         for (topic, expected) in
-            [("a/1", true), ("a/1/keep", false), ("b", false), ("b/1", false), ("c/1", false)]
+            [("a/1", true), ("a/2", false), ("a/1/keep", false), ("b", false), ("b/1", false), ("c/1", false)]
         {
             assert_eq!(selection.admits_topic(topic), expected, "{topic}");
         }
@@ -138,9 +138,13 @@ mod tests {
         assert!(larger.admits_message(&message(b"1234", Properties::NONE), now));
         assert!(!larger.admits_message(&message(b"123", Properties::NONE), now));
         let bytes = regex::bytes::Regex::new(r"(?-u)\xff$").unwrap();
-        let ends = Selection { payload_match: Some(bytes), ..Selection::default() };
+        let ends = Selection { payload_match: vec![bytes.clone()], ..Selection::default() };
         assert!(ends.admits_message(&message(b"a\xff", Properties::NONE), now));
         assert!(!ends.admits_message(&message(b"\xffa", Properties::NONE), now));
+        let both = vec![bytes, regex::bytes::Regex::new("b").unwrap()];
+        let both = Selection { payload_match: both, ..Selection::default() };
+        assert!(both.admits_message(&message(b"b\xff", Properties::NONE), now));
+        assert!(!both.admits_message(&message(b"a\xff", Properties::NONE), now));
     }
 
     #[test]

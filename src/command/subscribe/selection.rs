@@ -30,8 +30,8 @@ pub struct Conditions {
     pub filter_out: Vec<String>,
     /// Chance, in percent (`--sample`).
     pub chance_percent: Option<f64>,
-    /// This is found in its payload (`--grep`).
-    pub grep: Option<Regex>,
+    /// Each of these is found in its payload (`--grep`).
+    pub grep: Vec<Regex>,
     /// Its payload is not that of the last message shown of its topic (`--on-change`).
     pub on_change: bool,
     /// The last message shown of its topic is at least that old (`--max-rate`).
@@ -100,9 +100,9 @@ impl<'a> Selector<'a> {
             && chance_percent.is_none_or(|percent| fastrand::f64() * 100.0 < percent)
     }
 
-    /// Whether the payload meets the condition about it.
+    /// Whether the payload meets the conditions about it.
     pub(super) fn finds(&self, publish: &Publish<'_>) -> bool {
-        self.selection.grep.as_ref().is_none_or(|regex| regex.is_match(publish.payload))
+        self.selection.grep.iter().all(|regex| regex.is_match(publish.payload))
     }
 
     /// Whether the message meets the conditions that look at the last messages of the topic, which come last. It

@@ -12,7 +12,7 @@ const ALL: Conditions = Conditions {
     kind: MessageKind::Any,
     filter_out: Vec::new(),
     chance_percent: None,
-    grep: None,
+    grep: Vec::new(),
     on_change: false,
     least_interval: None,
     count_per_topic: None,
@@ -43,7 +43,7 @@ fn shown(selection: &Conditions, messages: &[&str]) -> Vec<String> {
 #[test]
 fn payloads_are_searched_as_bytes() {
     let grep = |pattern: &str, payload: &[u8]| {
-        let selection = Conditions { grep: Some(Regex::new(pattern).unwrap()), ..ALL };
+        let selection = Conditions { grep: vec![Regex::new(pattern).unwrap()], ..ALL };
         Selector::new(&selection, &[]).takes(&message("a", payload))
     };
     assert!(grep("open", b"the door is open"));
@@ -66,7 +66,7 @@ fn a_change_is_one_of_its_topic() {
 /// What another condition leaves out was not shown: a payload that is left out can still be a change.
 #[test]
 fn conditions_are_combined() {
-    let grep = Some(Regex::new("[0-9]").unwrap());
+    let grep = vec![Regex::new("[0-9]").unwrap()];
     let selection = Conditions { on_change: true, grep, filter_out: vec!["x/#".into()], ..ALL };
     let all = ["a 1", "a error", "a 1", "a 2", "x/1 7", "x/1 8", "b error", "b 3"];
     assert_eq!(shown(&selection, &all), ["a 1", "a 2", "b 3"]);
@@ -165,7 +165,7 @@ fn selecting_costs_no_allocation() {
     let every = Conditions {
         filter_out: vec!["x/#".into()],
         chance_percent: Some(99.0),
-        grep: Some(Regex::new("[a-z]+[0-9]").unwrap()),
+        grep: vec![Regex::new("[a-z]+[0-9]").unwrap()],
         on_change: true,
         least_interval: Some(Duration::from_micros(1)),
         count_per_topic: Some(1000),
