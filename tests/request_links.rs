@@ -37,6 +37,44 @@ fn a_lost_link() {
     server.finish();
 }
 
+/// The broker has granted the subscription before, and refuses it for now: it is asked for again, as `sub` does.
+#[test]
+fn subscription_refused_after_a_reconnect_is_asked_for_again() {
+    for reason in [0x80, 0x83, 0x97] {
+        let server = Server::start(move |listener| {
+            let (peer, filter, _) = asked(listener);
+            peer.close();
+            let mut peer = listener.accept_session(V5);
+            for _ in 0..2 {
+                let (identifier, _) = peer.expect_subscribe(V5);
+                peer.send(&packets::suback(V5, identifier, &[reason]));
+            }
+            assert_eq!(subscription(&mut peer), filter);
+            request(&mut peer);
+            peer.send(&Message::new(&filter, b"at last").bytes(V5));
+            peer.expect_disconnect(V5);
+        });
+        let run = rr(server.port()).args(["-t", "a", "-n", "--reconnect", "3"]).run().exits(0);
+        run.mentions("; trying again\n").mentions("mqtt: subscribed again\n").prints("at last\n");
+        server.finish();
+    }
+    // What is about the client is final, and what was never granted.
+    for (first, second) in [(Some(0), 0x87), (None, 0x97)] {
+        let server = Server::start(move |listener| {
+            if first.is_some() {
+                asked(listener).0.close();
+            }
+            let mut peer = listener.accept_session(V5);
+            let (identifier, _) = peer.expect_subscribe(V5);
+            peer.send(&packets::suback(V5, identifier, &[second]));
+            peer.expect_disconnect(V5);
+        });
+        let run = rr(server.port()).args(["-t", "a", "-n", "--reconnect", "3"]).run();
+        run.exits(i32::from(second)).mentions("subscription to '");
+        server.finish();
+    }
+}
+
 /// The server has the request and has kept the session: the response waits there, and the request must
 /// not go out again. It may come before anything else does.
 #[test]

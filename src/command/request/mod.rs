@@ -15,6 +15,7 @@ use self::rounds::Rounds;
 use super::attention::{Attention, Supervisor, unanswered};
 use super::decoding::{Decoding, with_failures};
 use super::input::Source;
+use super::resubscribing::{Resubscribing, tell_refused};
 use super::stored::{Care, EndOfStored};
 use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::options::ClientOptions;
@@ -117,6 +118,8 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         handover: Handover::Sent,
         over: false,
         others: Others::default(),
+        grant: Grant::Never,
+        resubscribing: Resubscribing::new(config.client.reconnect),
         answer: AnswerLimit::new(config.timeout.is_none().then_some(config.client.connect_timeout)),
         idle: AnswerLimit::new(config.idle),
         rounds: Rounds::new(config.requests, config.interval),
@@ -152,6 +155,8 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
 enum RequestStage {
     Subscribe,
     Subscribing,
+    /// The subscription was refused for now, after it was granted on an earlier link.
+    Refused,
     /// What waited in a kept session comes first, at most until then.
     Drain(Instant),
     /// The next request waits for its time.
@@ -160,6 +165,15 @@ enum RequestStage {
     Waiting,
     /// The response is there.
     Complete,
+}
+
+/// What the broker has said to the subscription, on all links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Grant {
+    Never,
+    Granted,
+    /// Refused after it was granted, and that was said.
+    Refused,
 }
 
 /// How long what waited in a kept session may come. A response topic that others use too may never be
@@ -201,6 +215,8 @@ struct Requester<'a> {
     over: bool,
     /// Messages on the response topic that were no response to this request.
     others: Others,
+    grant: Grant,
+    resubscribing: Resubscribing,
     /// Of what comes before the response, which may take any time.
     answer: AnswerLimit,
     /// With `--idle`: the next response is what is waited for.
@@ -236,6 +252,7 @@ impl Requester<'_> {
             (RequestStage::Subscribe | RequestStage::Subscribing, _) => {
                 "the broker did not answer the SUBSCRIBE"
             }
+            (RequestStage::Refused, _) => "the broker refuses the subscription",
             (RequestStage::Complete, _) => {
                 "the response was not written: the reader of standard output is gone or stalls"
             }
@@ -256,8 +273,25 @@ impl Requester<'_> {
         }
     }
 
+    /// The subscription is refused. What was granted before is asked for again where the refusal may pass.
+    fn refused(&mut self, error: Error) -> Result<(), Error> {
+        if self.grant == Grant::Never || !self.resubscribing.may_pass(&error) {
+            return Err(error);
+        }
+        if std::mem::replace(&mut self.grant, Grant::Refused) == Grant::Granted {
+            tell_refused(&error, self.diagnostics);
+        }
+        self.resubscribing.wait();
+        self.stage = RequestStage::Refused;
+        Ok(())
+    }
+
     fn subscribed(&mut self, granted: ReasonCode) {
         let asked = self.config.qos;
+        self.resubscribing.granted();
+        if std::mem::replace(&mut self.grant, Grant::Granted) == Grant::Refused {
+            self.diagnostics.change("subscribed", "subscribed again");
+        }
         if granted.0 < asked as u8 {
             self.diagnostics.warning(format_args!(
                 "the broker grants QoS {} for the response topic, not QoS {asked}",
@@ -407,6 +441,7 @@ impl Handler for Requester<'_> {
             }
         }
         self.kept_session = connected.session_present;
+        self.resubscribing.stop();
         if fits && self.sent.is_some() && self.handover == Handover::Acknowledged && connected.session_present
         {
             self.stage = RequestStage::Waiting;
@@ -438,6 +473,9 @@ impl Handler for Requester<'_> {
         }
         if self.stage == RequestStage::Due && self.rounds.poll_due(cx).is_ready() {
             self.stage = RequestStage::Request;
+        }
+        if self.stage == RequestStage::Refused && self.resubscribing.poll_due(cx).is_ready() {
+            self.stage = RequestStage::Subscribe;
         }
         let Some(exchange) = &mut self.exchange else { return Poll::Pending };
         match self.stage {
@@ -497,7 +535,9 @@ impl Handler for Requester<'_> {
                     let response_topic =
                         self.exchange.as_ref().map_or("", |exchange| &exchange.response_topic);
                     let what = format!("subscription to '{}' refused", cut(response_topic));
-                    return Err(Error::refused(what, reason, &properties).of(Denial::Suback));
+                    let error = Error::refused(what, reason, &properties).of(Denial::Suback);
+                    self.refused(error)?;
+                    return Ok(Flow::Continue);
                 }
                 self.subscribed(reason);
             }
