@@ -115,7 +115,12 @@ fn fulfil(request: Parsed, diagnostics: &Diagnostics) -> Result<Exit, Error> {
                 for detail in details {
                     diagnostics.debug(|| detail);
                 }
-                invocation.run(diagnostics).await
+                let tls = invocation.common().1.and_then(|client| client.endpoint.tls.clone());
+                let outcome = invocation.run(diagnostics).await;
+                if let Some(missing) = tls.and_then(|tls| tls.key_log_failure()) {
+                    diagnostics.warning(missing);
+                }
+                outcome
             }
         }
     });

@@ -6,6 +6,9 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::{OnceLock, PoisonError, RwLock};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+
 /// What stands for a secret.
 const MASK: &str = "…";
 
@@ -27,6 +30,22 @@ static KNOWN: OnceLock<RwLock<Confidential>> = OnceLock::new();
 pub fn keep(secret: &[u8]) {
     let secret = String::from_utf8_lossy(secret);
     KNOWN.get_or_init(RwLock::default).write().unwrap_or_else(PoisonError::into_inner).add(&secret);
+}
+
+/// The same of a user name and password, also encoded as HTTP has them (Basic, RFC 7617) and SASL (PLAIN, RFC 4616).
+pub fn keep_credentials(user_name: Option<&str>, password: &[u8]) {
+    keep(password);
+    let user_name = user_name.unwrap_or_default().as_bytes();
+    for text in [
+        password.to_vec(),
+        [user_name, b":", password].concat(),
+        [b"\0", user_name, b"\0", password].concat(),
+    ] {
+        for encoded in [STANDARD.encode(&text), URL_SAFE.encode(&text)] {
+            // Some leave the padding out.
+            keep(encoded.trim_end_matches('=').as_bytes());
+        }
+    }
 }
 
 /// A text of a server, without what was told to it in confidence.

@@ -1,5 +1,7 @@
 //! Secrets reach only the broker: no output and no list of processes shows them.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+
 use mqtt::protocol::Protocol::V5;
 use mqtt::protocol::property::{PropertyId, Value};
 use mqtt::protocol::reason::ReasonCode;
@@ -184,26 +186,36 @@ fn a_typed_secret_is_not_in_the_list_of_processes() {
             "-P (hidden)",
         ),
     ] {
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_mqtt"))
-            .args(["pub", "-t", "a", "-s"])
-            .args(options)
-            .stdin(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        let path = format!("/proc/{}/cmdline", child.id());
-        let deadline = std::time::Instant::now() + crate::support::LIMIT;
-        let line = loop {
-            let line = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).replace('\0', " ");
-            if line.contains("(hidden)") || std::time::Instant::now() > deadline {
-                break line;
-            }
-            std::thread::yield_now();
-        };
-        drop(child.stdin.take());
-        child.wait().unwrap();
-        assert!(line.contains(shown) && !line.contains(SECRET), "{line}");
+        let publish = [&["pub", "-t", "a", "-s"], options].concat();
+        is_hidden(&publish, shown);
     }
+    // The outer process shows the words of the inner one.
+    let inner = ["pub", "-t", "a", "-s", "-u", "me", "-P", SECRET];
+    let outer = [&["broker", "-p", "0", "--", env!("CARGO_BIN_EXE_mqtt")], &inner[..]].concat();
+    is_hidden(&outer, "pub -t a -s -u me -P (hidden)");
+}
+
+/// A run that waits for its standard input is shown so in the list of processes.
+#[cfg(target_os = "linux")]
+fn is_hidden(words: &[&str], shown: &str) {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_mqtt"))
+        .args(words)
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let path = format!("/proc/{}/cmdline", child.id());
+    let deadline = std::time::Instant::now() + crate::support::LIMIT;
+    let line = loop {
+        let line = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).replace('\0', " ");
+        if line.contains("(hidden)") || std::time::Instant::now() > deadline {
+            break line;
+        }
+        std::thread::yield_now();
+    };
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    assert!(line.contains(shown) && !line.contains(SECRET), "{line}");
 }
 
 /// The neighbours of a secret may be any bytes, and the secrets of every subcommand are hidden.
@@ -248,6 +260,27 @@ fn a_secret_is_hidden_beside_anything() {
     end.send(()).unwrap();
     drop(run);
     server.finish();
+}
+
+/// A gateway may repeat user name and password in the encodings of HTTP and SASL.
+#[test]
+fn encoded_credentials_are_masked() {
+    for repeated in
+        ["Basic bWU6aHVudGVyMg==", "Basic bWU6aHVudGVyMg", "PLAIN AG1lAGh1bnRlcjI=", "password aHVudGVyMg=="]
+    {
+        let (word, secret) = repeated.split_once(' ').unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut lines = BufReader::new(&stream).lines();
+            while !lines.next().unwrap().unwrap().is_empty() {}
+            write!(&stream, "HTTP/1.1 403 refused {repeated}\r\nContent-Length: 0\r\n\r\n").unwrap();
+        });
+        let run = Mqtt::publish(port).args(["--ws", "-t", "a", "-n", "-u", "me", "-P", SECRET]).run();
+        run.exits(1).mentions(&format!("refused {word} …")).does_not_mention(secret.trim_end_matches('='));
+        server.join().unwrap();
+    }
 }
 
 /// A broker that repeats what it was told is not repeated.

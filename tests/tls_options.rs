@@ -138,6 +138,17 @@ fn session_keys_are_logged_only_on_request() {
     assert!(is_log());
 }
 
+/// A full disk does not break the connection, and is not kept quiet.
+#[cfg(target_os = "linux")]
+#[test]
+fn keys_that_cannot_be_written_are_a_warning() {
+    let Some(world) = World::new(|setup, _| setup) else { return };
+    let run = world.publish().args(["--tls-keylog", "/dev/full"]).run().exits(0);
+    run.says(
+        "mqtt: warning: TLS key log /dev/full: keys are missing: No space left on device (os error 28)\n",
+    );
+}
+
 /// What OpenSSL has and this program has not is refused with a way out, wherever it stands.
 #[test]
 fn unsupported_features_are_named() {

@@ -95,6 +95,8 @@ impl Subcommand for BrokerArgs {
             "There is no access control: every client that can reach the address may publish and subscribe to \
              everything. There is no TLS, no WebSocket and no persistence: everything is lost when the broker ends.",
             "The broker delays publishers rather than lose a message of a slow subscriber.",
+            "Secrets in COMMAND are hidden from other users only where it calls mqtt or a client of mosquitto: which \
+             options of other programs hold some is not known, and the text of sh -c is not read.",
         ],
     };
 }

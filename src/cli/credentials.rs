@@ -179,7 +179,8 @@ impl Credentials {
             PasswordSource::File(path) => from_file(&path, origin)?,
             PasswordSource::Command(ShellCommand(command)) => password_command::password(&command, limit)?,
             PasswordSource::Prompt => {
-                let whose = self.user_name.map_or_else(String::new, |name| format!(" for '{}'", cut(&name)));
+                let whose =
+                    self.user_name.as_ref().map_or_else(String::new, |name| format!(" for '{}'", cut(name)));
                 ask(&whose)?
             }
         };
@@ -189,7 +190,7 @@ impl Credentials {
                 bytes.len()
             )));
         }
-        masking::keep(&bytes);
+        masking::keep_credentials(self.user_name.as_deref(), &bytes);
         Ok(Some(Secret(bytes)))
     }
 }

@@ -6,9 +6,11 @@
 //! of the environment.
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use clap::Command;
 
+use super::compat;
 use super::secret::{self, SecretKind};
 use super::words::{self, OptionValue};
 
@@ -62,9 +64,52 @@ pub(super) fn typed(arguments: &[OsString]) -> Option<Vec<OsString>> {
 }
 
 /// The command line to start again with, if this one holds secrets.
-pub(super) fn hide(definition: &Command, names: usize, arguments: &[OsString]) -> Option<Hidden> {
-    let values = secrets(definition, names, arguments).into_iter().map(|value| (value.word, value.from));
-    hide_from(values, arguments)
+pub(super) fn hide(
+    definition: &Command,
+    names: usize,
+    arguments: &[OsString],
+    called: &Called,
+) -> Option<Hidden> {
+    hide_from(places(definition, names, arguments, called).into_iter(), arguments)
+}
+
+/// The definition of the subcommand that a line calls, and how many words name it.
+type Called = dyn Fn(&[OsString]) -> Option<(Command, usize)>;
+
+/// The words that hold secrets, and where in them these begin.
+fn places(definition: &Command, names: usize, line: &[OsString], called: &Called) -> Vec<(usize, usize)> {
+    let own = secrets(definition, names, line).into_iter().map(|value| (value.word, value.from));
+    own.chain(places_in_command(definition, names, line, called)).collect()
+}
+
+/// Those of the command that the line runs, if that calls this program or one of mosquitto's clients: directly, or
+/// by way of another program such as env or timeout. What options of other programs hold is not known.
+fn places_in_command(
+    definition: &Command,
+    names: usize,
+    line: &[OsString],
+    called: &Called,
+) -> Vec<(usize, usize)> {
+    if !definition.get_positionals().any(clap::Arg::is_last_set) {
+        return Vec::new();
+    }
+    let first = words::after_options(definition, names, line).unwrap_or(line.len());
+    let found = (first..line.len()).find_map(|at| Some((at, places_of_call(&line[at..], called)?)));
+    found.map_or_else(Vec::new, |(at, places)| {
+        places.into_iter().map(|(word, from)| (at + word, from)).collect()
+    })
+}
+
+/// Those of a line, if it calls this program or one of mosquitto's clients.
+fn places_of_call(line: &[OsString], called: &Called) -> Option<Vec<(usize, usize)>> {
+    if let Some((program, names)) = compat::called(line) {
+        return Some(compat::secrets(program, names, line).into_iter().map(|word| (word, 0)).collect());
+    }
+    if Path::new(line.first()?).file_name()? != "mqtt" {
+        return None;
+    }
+    let (definition, names) = called(line)?;
+    Some(places(&definition, names, line, called))
 }
 
 /// The same, of these words.
@@ -138,8 +183,14 @@ mod tests {
     }
 
     fn hidden(line: &[OsString]) -> Option<Hidden> {
-        let command = super::super::command();
-        hide(command.find_subcommand(&line[1]).unwrap(), 2, line)
+        let called = |line: &[OsString]| {
+            let command = super::super::command();
+            let subcommand = command.find_subcommand(&line[1])?;
+            let mode = line.get(2).and_then(|name| subcommand.find_subcommand(name));
+            Some(mode.map_or((subcommand.clone(), 2), |mode| (mode.clone(), 3)))
+        };
+        let (definition, names) = called(line).unwrap();
+        hide(&definition, names, line, &called)
     }
 
     #[test]
@@ -159,9 +210,22 @@ mod tests {
                 "mqtt sub --psk 00ff --password-command x",
                 "mqtt sub --psk (hidden) --password-command (hidden)",
             ),
+            // In a command that is run, too.
+            ("mqtt broker -- mqtt sub -P s3 -t a", "mqtt broker -- mqtt sub -P (hidden) -t a"),
+            (
+                "mqtt broker -p 0 -- timeout 5 /usr/bin/mqtt bench conn -u me --pw=s3",
+                "mqtt broker -p 0 -- timeout 5 /usr/bin/mqtt bench conn -u me --pw=(hidden)",
+            ),
+            ("mqtt broker -- mosquitto_pub -t -P -P s3", "mqtt broker -- mosquitto_pub -t -P -P (hidden)"),
+            (
+                "mqtt sub -P s3 -t a --exec-argv -- mqtt broker -- mqtt pub -P s4 -L mqtt://u:s5@h/t",
+                "mqtt sub -P (hidden) -t a --exec-argv -- mqtt broker -- mqtt pub -P (hidden) -L (hidden)",
+            ),
         ] {
             assert_eq!(hidden(&words(line)).unwrap().arguments, words(blotted));
         }
+        assert_eq!(hidden(&words("mqtt broker -- curl -P s3")), None);
+        assert_eq!(hidden(&words("mqtt pub -- mqtt sub -P s3")), None);
         assert_eq!(hidden(&words("mqtt pub -t a -m -P -u P")), None);
     }
 

@@ -148,7 +148,10 @@ pub fn parse(
     }
     let mut in_sight = None;
     let hide = |definition: &clap::Command, names: usize| {
-        if !is_hidden && let Some(hidden) = hidden::hide(definition, names, &arguments) {
+        let called = |line: &[OsString]| {
+            Entry::called(table::SUBCOMMANDS, line).map(|(entry, names)| (entry.definition(), names))
+        };
+        if !is_hidden && let Some(hidden) = hidden::hide(definition, names, &arguments, &called) {
             in_sight = start_anew(&hidden);
         }
     };

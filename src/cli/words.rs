@@ -48,6 +48,13 @@ pub(super) fn values<'d>(definition: &'d Command, names: usize, line: &[OsString
     found
 }
 
+/// The place of the word after the `--` that ends the options, if there is one.
+pub(super) fn after_options(definition: &Command, names: usize, line: &[OsString]) -> Option<usize> {
+    let values = values(definition, names, line);
+    let is_value = |at: usize| values.iter().any(|value| value.word == at && value.from == 0);
+    (names..line.len()).find(|at| line[*at] == "--" && !is_value(*at)).map(|end| end + 1)
+}
+
 /// The places of the words that are neither options nor their values.
 pub(super) fn operands(definition: &Command, names: usize, line: &[OsString]) -> Vec<usize> {
     let values = values(definition, names, line);

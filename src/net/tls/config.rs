@@ -24,6 +24,7 @@ use crate::quotation;
 /// resumption included.
 pub struct TlsConfig {
     pub(super) client: Arc<ClientConfig>,
+    key_log: Option<Arc<KeyLog>>,
     /// The name to ask for and check, when it is not the host.
     server_name: Option<ServerName<'static>>,
     /// Whether there is a certificate to show when the server asks for one.
@@ -72,11 +73,13 @@ impl TlsConfig {
             None => builder.with_client_cert_resolver(Arc::new(NoClientCertificate)),
         };
         client.alpn_protocols = options.alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-        if let Some(path) = &options.key_log {
-            client.key_log = Arc::new(KeyLog::open(path)?);
+        let key_log = options.key_log.as_deref().map(KeyLog::open).transpose()?.map(Arc::new);
+        if let Some(key_log) = &key_log {
+            client.key_log = Arc::clone(key_log) as Arc<dyn rustls::KeyLog>;
         }
         Ok(Self {
             client: Arc::new(client),
+            key_log,
             server_name,
             has_certificate,
             insecure: options.insecure,
@@ -115,6 +118,7 @@ impl TlsConfig {
     fn with_client(&self, client: ClientConfig, has_certificate: bool) -> Self {
         Self {
             client: Arc::new(client),
+            key_log: self.key_log.clone(),
             server_name: self.server_name.clone(),
             has_certificate,
             insecure: self.insecure,
@@ -136,6 +140,12 @@ impl TlsConfig {
     #[must_use]
     pub fn own_certificates(&self) -> &[CertificateFacts] {
         &self.own_certificates
+    }
+
+    /// What its user should know at the end: keys that are missing in the key log.
+    #[must_use]
+    pub fn key_log_failure(&self) -> Option<String> {
+        self.key_log.as_ref().and_then(|key_log| key_log.failure())
     }
 
     /// What its user should know: authorities that were given and cannot be used.

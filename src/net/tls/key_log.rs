@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tokio_rustls::rustls;
 
@@ -13,7 +13,12 @@ use crate::file::patiently;
 use crate::notation::hex::Hex;
 
 /// Appends every session's keys to a file. A reader of the file can decrypt the traffic.
-pub(super) struct KeyLog(Mutex<File>);
+pub(super) struct KeyLog {
+    path: PathBuf,
+    file: Mutex<File>,
+    /// Why keys are missing in it, the first time.
+    failure: OnceLock<io::Error>,
+}
 
 impl KeyLog {
     /// Opens the file for appending, readable by its owner only if it is new.
@@ -24,7 +29,13 @@ impl KeyLog {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = patiently(path, move |path| options.open(path))
             .map_err(|error| Error::file(format!("TLS key log {}", path.display()), error))?;
-        Ok(Self(Mutex::new(file)))
+        Ok(Self { path: path.to_owned(), file: Mutex::new(file), failure: OnceLock::new() })
+    }
+
+    /// What to say of keys that could not be written.
+    pub(super) fn failure(&self) -> Option<String> {
+        let error = self.failure.get()?;
+        Some(format!("TLS key log {}: keys are missing: {error}", self.path.display()))
     }
 }
 
@@ -37,8 +48,10 @@ impl fmt::Debug for KeyLog {
 impl rustls::KeyLog for KeyLog {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
         let line = format!("{label} {} {}\n", Hex(client_random), Hex(secret));
-        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         // A full disk is no reason to break the connection, and this callback cannot report it.
-        let _ = file.write_all(line.as_bytes());
+        if let Err(error) = file.write_all(line.as_bytes()) {
+            let _ = self.failure.set(error);
+        }
     }
 }
