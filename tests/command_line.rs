@@ -150,6 +150,7 @@ fn unused_variables_do_not_fail_a_run() {
         (&here, &[("MQTT_WS_PATH", "/x"), ("MQTT_WS_HEADER", "A: b"), ("MQTT_NAME_SERVER", "::1")]),
         (&here, &[("MQTT_AUTH_DATA", "hex:x"), ("MQTT_REAUTHENTICATE", "x")]),
         (&here, &[("MQTT_AUTH_DATA", "x"), ("MQTT_REAUTHENTICATE", "5m")]),
+        (&here, &[("MQTT_NODELAY", "%bad")]),
         (
             &["-D", "connect", "session-expiry-interval", "5", "-p", "1", "-h", "127.0.0.1"],
             &[("MQTT_SESSION_EXPIRY", "1h")],

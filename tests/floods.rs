@@ -151,6 +151,43 @@ fn a_flood_of_unrelated_messages_hides_no_answer_and_no_end() {
     }
 }
 
+/// A broker that reads nothing more takes no DISCONNECT either: nothing is owed to it, and the load ends soon after
+/// its time.
+#[test]
+fn a_load_leaves_a_broker_that_does_not_read() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    std::thread::spawn(move || {
+        while let Ok((mut client, _)) = listener.accept() {
+            std::thread::spawn(move || {
+                let (mut received, mut buffer) = (Vec::new(), [0; 4096]);
+                while let Ok(count @ 1..) = client.read(&mut buffer) {
+                    received.extend_from_slice(&buffer[..count]);
+                    while let Ok(Some(length)) = wire::frame(&received, wire::LARGEST_PACKET_BYTES) {
+                        match received[0] >> 4 {
+                            1 => client.write_all(&[0x20, 2, 0, 0]).unwrap(),
+                            8 => {
+                                client.write_all(&[0x90, 3, received[2], received[3], 1]).unwrap();
+                                let message = Message::new("t", b"x").at(QoS::AtLeastOnce, 1);
+                                let block = message.bytes(Protocol::V3_1_1).repeat(1000);
+                                while client.write_all(&block).is_ok() {}
+                                return;
+                            }
+                            _ => {}
+                        }
+                        received.drain(..length);
+                    }
+                }
+            });
+        }
+    });
+    let line = ["bench", "sub", "--topic", "t", "--qos", "1", "--subscribers", "1", "--duration", "1s"];
+    let began = std::time::Instant::now();
+    Mqtt::new(line).args(["-V", "311", "-h", "127.0.0.1", "-p", &port]).run();
+    // It took 8 s, of which 7 s were the end.
+    assert!(began.elapsed().as_secs() < 7, "{:?}", began.elapsed());
+}
+
 /// Answers CONNECT and SUBSCRIBE, sends messages of QoS 2 from then on without end, and nothing else: no PUBREL, no
 /// PINGRESP. What the client sends last may be lost when it closes a socket with messages in it.
 fn flood_of_qos_2() -> u16 {

@@ -149,7 +149,7 @@ fn every_answer_has_a_limit() {
     ] {
         let server = Server::start(|listener| listener.accept_session(V5).drain());
         let run = ping(server.port()).args(["--connect-timeout", "700ms"]).args(options).run().exits(27);
-        run.mentions(&format!("mqtt: timed out after 700ms, {words}\n"));
+        run.mentions(&format!("mqtt: timed out after 700ms, {words}\nhint: --connect-timeout "));
     }
     let server = Server::start(|listener| {
         let mut peer = listener.accept_session(V5);

@@ -370,7 +370,10 @@ fn mistakes_in_files_have_a_place() {
         ("-c yes\n", "line 1", "-c takes no value"),
         ("-o other\n", "line 1", "cannot stand in an options file"),
         ("-D publish content-type x\n", "line 1", "takes several values"),
-        ("port 1883\n", "line 1", "unknown option 'port'"),
+        ("port 1883\n", "line 1", "unknown option 'port'\nhint: did you mean '--port'?"),
+        ("host x\n", "line 1", "unknown option 'host'\nhint: did you mean '--host'?"),
+        ("t a\n", "line 1", "unknown option 't'\nhint: did you mean '-t'?"),
+        ("topics a\n", "line 1", "unknown option 'topics'\nhint: did you mean '--topic'?"),
         ("-p 99999\n", "line 1", "it must be a whole number, 1 to 65535"),
     ] {
         let options = write(folder.path(), "options", text);

@@ -97,10 +97,11 @@ pub(super) struct ConnectionArgs {
           value_parser = value::packet_bytes)]
     max_packet_size: u32,
 
-    /// Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has
-    /// no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the
-    /// PINGREQ after the last QoS 0 message. If it is given, also for each pipe that an option names in
-    /// place of a file, except the payload's (-f)
+    /// Limit for connecting, and again for the answer to CONNECT. Without -W also for each further answer:
+    /// to a PUBLISH, to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message. pub -l and pub --json
+    /// wait without limit for answers to a PUBLISH, and so does sub for that to SUBSCRIBE where it does not
+    /// end by itself. If it is given, also for each pipe that an option names in place of a file, except
+    /// the payload's (-f)
     #[arg(long, env = "MQTT_CONNECT_TIMEOUT", value_name = "DURATION", default_value = "30",
           value_parser = value::positive_duration)]
     connect_timeout: Duration,
@@ -279,6 +280,8 @@ impl ConnectionArgs {
         if attempts == Some(0) && self.wait_for_server.is_zero() {
             overruled.push("reconnect_max_delay");
         }
+        // It changes nothing, whatever its value.
+        overruled.push("nodelay");
         self.origin.refuse_broken(|id| {
             ![&overruled, &unused_tls, &unused_authentication].iter().any(|unused| unused.contains(&id))
         })?;

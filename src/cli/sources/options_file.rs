@@ -14,6 +14,7 @@ use crate::cli::value::os_string;
 use crate::client::options::Secret;
 use crate::error::Error;
 use crate::file::Written;
+use crate::nearest::nearest;
 
 /// Reads the file.
 pub(crate) fn read(subcommand: &Command, path: &Path) -> Result<Vec<Given>, Error> {
@@ -32,8 +33,17 @@ fn parse(subcommand: &Command, file: &Rc<SourceFile>, text: &[u8]) -> Result<Vec
         let (option, value) = split(text);
         let name = String::from_utf8_lossy(option);
         let Some(arg) = subcommand.get_arguments().find(|arg| is_called(arg, &name)) else {
+            let name = name_alone(&name);
+            // Here names have their dashes, as on a command line.
+            if !name.starts_with('-')
+                && let Some(dashed) = dashed(subcommand, name)
+            {
+                return Err(
+                    unknown(&place, name, std::iter::empty()).with_hint(format!("did you mean '{dashed}'?"))
+                );
+            }
             let names = subcommand.get_arguments().filter_map(Arg::get_long);
-            return Err(unknown(&place, name_alone(&name), names));
+            return Err(unknown(&place, name, names));
         };
         let refusal = |why: &str| Err(Error::usage(format!("{place}: {name} {why}")));
         if NAMES_FILES.contains(&arg.get_id().as_str()) {
@@ -96,6 +106,17 @@ fn name_alone(option: &str) -> &str {
         None => option.find(['=', ':', '@']),
     };
     &option[..end.unwrap_or(option.len())]
+}
+
+/// The option that a name without its dashes stands for, or the one whose name comes nearest.
+fn dashed(subcommand: &Command, name: &str) -> Option<String> {
+    let written = [format!("--{name}"), format!("-{name}")];
+    let exact = |written: &&String| subcommand.get_arguments().any(|arg| is_called(arg, written));
+    if let Some(exact) = written.iter().find(exact) {
+        return Some(exact.clone());
+    }
+    let near = nearest(name, subcommand.get_arguments().filter_map(Arg::get_long));
+    near.first().map(|near| format!("--{near}"))
 }
 
 fn is_called(arg: &Arg, option: &str) -> bool {

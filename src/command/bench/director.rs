@@ -40,9 +40,11 @@ const TICK: u64 = 20_000_000;
 const SLOW_TICK: u64 = 200_000_000;
 /// Between the barrier and the first message.
 const RUN_UP: u64 = 20_000_000;
-/// How long clients may take to leave; after an interruption less.
+/// How long clients may take to leave, as long as some do; after an interruption less.
 const LEAVE_LIMIT: Duration = Duration::from_secs(7);
 const HASTY_LEAVE_LIMIT: Duration = Duration::from_secs(1);
+/// Once no client has left for so long, the others are dropped: the drain is over, and nothing is owed to them.
+const LEAVE_PAUSE: Duration = Duration::from_secs(1);
 /// Once nothing has arrived for so long, what is missing at the end counts as lost.
 const SILENCE: Duration = Duration::from_secs(2);
 /// If something has arrived since so long before the end of the drain, more was to come.
@@ -427,17 +429,19 @@ impl<'a> Director<'a> {
         let limit = if hasty { HASTY_LEAVE_LIMIT } else { LEAVE_LIMIT };
         self.order(Order::Leave(now() + nanoseconds(limit)));
         let all = self.orders.len();
+        let mut staying = self.sum(|board| &board.connected);
         loop {
             let over = |this: &Self| this.finished.len() == all || this.failed.is_some();
             let before = self.interrupted;
             // A signal here only makes it shorter.
             self.interrupted = false;
-            let done = self.wait(u64::MAX, SLOW_TICK, over).await;
+            let done = self.wait(now() + nanoseconds(LEAVE_PAUSE), SLOW_TICK, over).await;
             let signalled = std::mem::replace(&mut self.interrupted, before);
             if done {
                 break;
             }
-            if signalled {
+            let earlier = std::mem::replace(&mut staying, self.sum(|board| &board.connected));
+            if signalled || staying == earlier {
                 self.order(Order::Leave(now()));
             }
         }

@@ -121,6 +121,8 @@ enum PingStage {
     Done,
 }
 
+const LIMIT_OF_ANSWERS: &str = "--connect-timeout sets how long each answer may take";
+
 const SUBSCRIBE_TOKEN: u64 = 1;
 const PUBLISH_TOKEN: u64 = 2;
 
@@ -202,7 +204,7 @@ impl Pinger<'_> {
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         let Some(limit) = &mut self.answer_limit else { return Poll::Pending };
         ready!(limit.as_mut().poll(cx));
-        Poll::Ready(self.timed_out(self.config.client.connect_timeout))
+        Poll::Ready(self.timed_out(self.config.client.connect_timeout).with_hint(LIMIT_OF_ANSWERS))
     }
 
     fn timed_out(&self, limit: Duration) -> Error {
