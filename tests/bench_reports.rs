@@ -20,13 +20,17 @@ fn the_table_fits_its_columns_and_thresholds_decide() {
         Mqtt::new(line).args(SHORT).args(more.iter().copied()).run()
     };
     let folder = tempfile::tempdir().unwrap();
-    let (csv, junit) = (folder.path().join("a.csv"), folder.path().join("a.xml"));
+    let [csv, junit, markdown] = ["a.csv", "a.xml", "a.md"].map(|name| folder.path().join(name));
     let files = ["--csv", csv.to_str().unwrap(), "--junit", junit.to_str().unwrap()];
+    let files = [&files[..], &["--markdown", markdown.to_str().unwrap()]].concat();
     let good = run(&[&["--fail-if", "p99 > 60s", "--fail-if", "loss > 0"], &files[..]].concat()).exits(0);
     for line in good.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
     assert!(std::fs::read_to_string(&csv).unwrap().starts_with("second,phase,"));
+    let tables = std::fs::read_to_string(&markdown).unwrap();
+    assert!(tables.starts_with("### mqtt bench e2e against 127.0.0.1:"), "{tables}");
+    assert!(tables.contains("\n| lost | 0 |  |\n") && tables.contains("\n* passed: "), "{tables}");
     let xml = std::fs::read_to_string(&junit).unwrap();
     assert!(
         xml.contains("tests=\"3\"") && xml.contains("name=\"p99 &lt;= 60s\"><system-out>it was "),
@@ -42,6 +46,46 @@ fn the_table_fits_its_columns_and_thresholds_decide() {
     assert_eq!((share("0/value"), share("0/limit"), share("1/value")), (1.0, 1.0, 0.0));
     assert_eq!(parts["thresholds"][0]["unit"], "share");
     assert_eq!(parts["thresholds"][1]["text"], "0.000 %");
+}
+
+/// Figures that are known: the runs of the second side have taken twice as long.
+#[test]
+fn change_beyond_its_limit_fails() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let outcome = bench(broker.port(), &["pub", "--qos", "1", "--count", "100"]).run().exits(0);
+    let mut report: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    (report["valid"], report["problem_codes"]) = (true.into(), serde_json::json!([]));
+    for (name, p99, rate) in [("a", 1000.0, 500.0), ("b", 2000.0, 400.0)] {
+        report["latency_us"]["acknowledge"]["p99"] = p99.into();
+        report["throughput"]["acknowledged_per_s"] = rate.into();
+        std::fs::write(file(name), report.to_string()).unwrap();
+    }
+    let (a, b) = (file("a"), file("b"));
+    let compare = |changes: &[&str]| {
+        let changes = changes.iter().flat_map(|change| ["--fail-if", change]);
+        Mqtt::new(["bench", "compare", &a, &b]).args(changes)
+    };
+    let lines = compare(&["p99 +10%", "rate -30%"]).run().exits(3).lines();
+    assert!(lines.contains(&"failed: p99 +10% in b: +100.0 % (1.00 ms to 2.00 ms)".into()), "{lines:?}");
+    assert!(lines.contains(&"passed: rate -30% in b: -20.0 % (500 to 400)".into()), "{lines:?}");
+    compare(&["p99 +100%", "acknowledge p99 -5%", "cpu +0%", "errors +0%", "sent -0%"]).run().exits(0);
+    compare(&["rate -19%"]).run().exits(3);
+    let unknown = compare(&["delivery p99 +10%"]).run().exits(3).lines();
+    assert!(
+        unknown.contains(&"failed: delivery p99 +10% in b: not measured on both sides".into()),
+        "{unknown:?}"
+    );
+    let markdown = file("c.md");
+    let outcome = compare(&["p99 +10%"]).args(["--json", "--markdown", &markdown]).run().exits(3);
+    let outcome = outcome.mentions("failed: p99 +10% in b");
+    let compared: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    assert_eq!(compared["thresholds"][0]["broken"], true);
+    assert_eq!(compared["thresholds"][0]["change"], 1.0);
+    let markdown = std::fs::read_to_string(markdown).unwrap();
+    assert!(markdown.contains("| acknowledge p99 | 1.00 ms | 2.00 ms | 2.000 |\n"), "{markdown}");
+    assert!(markdown.contains("* **failed**: p99 +10% in b"), "{markdown}");
 }
 
 #[test]

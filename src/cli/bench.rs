@@ -22,9 +22,10 @@ use super::text::shown;
 use super::value;
 use super::verbosity::QuietArgs;
 use crate::command::bench::config::{Mode, Pattern, StopAfter};
-use crate::command::bench::{BenchTask, Config, Results, figures_help};
+use crate::command::bench::{BenchTask, ChangeLimit, CompareConfig, Config, Results, figures_help};
 use crate::command::unmade::WantedReports;
 use crate::error::Error;
+use crate::file::names_stdout;
 use crate::protocol::{QoS, topic};
 use crate::quotation::cut;
 
@@ -33,7 +34,7 @@ use crate::quotation::cut;
 /// Latency counts from the time each message was to be sent, so a broker that stalls cannot hide;
 /// losses, duplicates and reorderings are counted; and a run that shows the generator's limits and
 /// not the broker's says so and ends with status 3. When the reader of standard output leaves, the run
-/// ends with status 0, or with --fail-if as after Ctrl-C; with --csv, --html or --junit it goes on.
+/// ends with status 0, or with --fail-if as after Ctrl-C; with --csv, --html, --markdown or --junit it goes on.
 /// Without a mode, it is e2e.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = figures(), args_conflicts_with_subcommands = true)]
@@ -204,6 +205,17 @@ pub(super) struct CompareArgs {
     /// Write the comparison as one JSON object
     #[arg(long)]
     json: bool,
+
+    /// Write the comparison as a table of Markdown to this file, for an issue or a pull request
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    markdown: Option<PathBuf>,
+
+    /// End with status 3 if a figure changes by more than this: 'p99 +10%', 'rate -5%'; may be repeated
+    ///
+    /// The median of each further side is compared with that of the first. With three runs or more a side, what
+    /// is within noise is no change. The figures are those of --fail-if of the loads.
+    #[arg(long, value_name = "CHANGE", allow_hyphen_values = true)]
+    fail_if: Vec<ChangeLimit>,
 
     /// Do not fail if a run is not valid because the generator was the bottleneck
     #[arg(long)]
@@ -460,12 +472,16 @@ impl TryFrom<CompareArgs> for Config {
     type Error = Error;
 
     fn try_from(args: CompareArgs) -> Result<Self, Error> {
-        let CompareArgs { files, json, allow_saturated, quiet } = args;
+        let CompareArgs { files, json, markdown, fail_if, allow_saturated, quiet } = args;
         if files.len() < 2 {
             return Err(Error::usage("compare needs two reports or more"));
         }
+        if markdown.as_deref().is_some_and(names_stdout) {
+            return Err(Error::usage("--markdown needs a file: standard output has the comparison"));
+        }
         let results = Results { json, allow_saturated, ..Results::default() };
-        Ok(Self { task: BenchTask::Compare(files), results, verbosity: quiet.resolve() })
+        let task = BenchTask::Compare(CompareConfig { files, fail_if, markdown });
+        Ok(Self { task, results, verbosity: quiet.resolve() })
     }
 }
 

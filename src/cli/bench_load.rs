@@ -15,7 +15,7 @@ use super::verbosity::QuietArgs;
 use crate::client::options::{ClientOptions, Version};
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, StopAfter, TOPIC};
 use crate::command::bench::{
-    BenchTask, Config, Files, LEAST_STAMP_BYTES, MOST_PUBLISHERS, Results, Threshold, check_topic,
+    BenchTask, Config, Form, LEAST_STAMP_BYTES, MOST_PUBLISHERS, Results, Threshold, check_topic,
 };
 use crate::command::unmade::{Reporter, WantedReports};
 use crate::error::Error;
@@ -189,6 +189,10 @@ struct ResultArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     html: Option<PathBuf>,
 
+    /// Write the report as tables of Markdown to this file, for an issue or a pull request
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    markdown: Option<PathBuf>,
+
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
           help = "Write the thresholds as JUnit test cases to this file")]
     junit: Option<PathBuf>,
@@ -205,12 +209,21 @@ struct ResultArgs {
 }
 
 impl ResultArgs {
+    /// The files that were asked for, with their options.
+    fn files(&self) -> impl Iterator<Item = (&'static str, Form, &PathBuf)> {
+        let all = [
+            ("--csv", Form::Csv, &self.csv),
+            ("--html", Form::Html, &self.html),
+            ("--markdown", Form::Markdown, &self.markdown),
+            ("--junit", Form::Junit, &self.junit),
+        ];
+        all.into_iter().filter_map(|(name, form, path)| Some((name, form, path.as_ref()?)))
+    }
+
     /// The table or the JSON object is there already.
     fn check_files(&self) -> Result<(), Error> {
-        let files = [("--csv", &self.csv), ("--html", &self.html), ("--junit", &self.junit)];
-        let files = files.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
         let mut seen: Vec<(&str, &PathBuf)> = Vec::new();
-        for (name, path) in files {
+        for (name, _, path) in self.files() {
             if names_stdout(path) {
                 return Err(Error::usage(format!("{name} needs a file: standard output has the report")));
             }
@@ -234,7 +247,7 @@ impl ResultArgs {
         self.check_files()?;
         Ok(Results {
             json: self.json,
-            files: Files { csv: self.csv, html: self.html, junit: self.junit },
+            files: self.files().map(|(_, form, path)| (form, path.clone())).collect(),
             fail_if: self.fail_if,
             allow_saturated: self.allow_saturated,
             calibration,
@@ -392,8 +405,7 @@ impl CommonArgs {
 
     /// A report that goes into a file as well is not for the reader of standard output alone.
     pub(super) fn is_for_reader(&self) -> bool {
-        let results = &self.results;
-        results.csv.is_none() && results.html.is_none() && results.junit.is_none()
+        self.results.files().next().is_none()
     }
 
     pub(super) fn reports(&self, mode: Mode) -> WantedReports {

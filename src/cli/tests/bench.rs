@@ -59,7 +59,7 @@ fn options_are_accepted_before_the_mode() {
     assert_eq!(load(&["--topic", "pub"]).topic, "pub");
     assert_eq!(load(&["-i", "sub", "pub", "--topic", "rr"]).client.client_identifier, "sub");
     assert!(
-        matches!(bench(&["--json", "compare", "a", "b"]).task, BenchTask::Compare(files) if files.len() == 2)
+        matches!(bench(&["--json", "compare", "a", "b"]).task, BenchTask::Compare(config) if config.files.len() == 2)
     );
 }
 
@@ -80,7 +80,7 @@ fn help_shows_what_the_mode_takes() {
         ),
         ("e2e", &["--pattern", "--shared-groups", "--rate "], &["--clients", "--hold"]),
         ("rr", &["--subscribers", "--inflight"], &["--pattern", "--shared-groups", "--clients"]),
-        ("compare", &["--json", "FILE"], &["--host", "--fail-if", "--rate ", "--threads"]),
+        ("compare", &["--json", "FILE", "--fail-if"], &["--host", "--rate ", "--threads"]),
         (
             "calibrate",
             &["--threads", "--duration", "--json"],
@@ -163,6 +163,8 @@ fn contradictory_options_are_refused_before_anything_is_opened() {
         (&["bench", "--fail-if", "p99"], "FIGURE"),
         (&["bench", "--fail-if", "p99 > 5 lightyears"], "unit of time"),
         (&["bench", "compare", "a.json", "b.json", "--html", "x.html"], "--html"),
+        (&["bench", "compare", "a.json", "b.json", "--fail-if", "p99 > 20ms"], "'p99 +10%'"),
+        (&["bench", "compare", "a.json", "b.json", "--markdown", "-"], "standard output"),
         (&["bench", "compare", "a.json", "b.json", "-h", "example.org"], "-h"),
         (&["bench", "calibrate", "--fail-if", "p99 > 5ms"], "--fail-if"),
         (&["bench", "calibrate", "-h", "example.org"], "-h"),

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::change::{ChangeLimit, ChangeResult};
 use super::report::export::{KIND, VERSION, read_report};
 use super::report::figure::{Better, FIGURES, Section, Unit};
 use super::report::finding::SATURATION;
 use super::report::latency::{LATENCIES, statistic};
+use super::report::markdown::escaped;
 use super::report::numbers::{count, time};
 use crate::error::Error;
 use crate::notation::printable;
@@ -94,11 +96,23 @@ impl Side {
     }
 }
 
+/// What `bench compare` is to do.
+#[derive(Debug, Clone)]
+pub struct CompareConfig {
+    /// Reports, with `vs` between the sides.
+    pub files: Vec<PathBuf>,
+    /// What must not have changed by more, from the first side to another.
+    pub fail_if: Vec<ChangeLimit>,
+    /// Where the table goes as well, in Markdown.
+    pub markdown: Option<PathBuf>,
+}
+
 /// Reads reports and sets them side by side.
 ///
 /// # Errors
 /// A file that cannot be read or is no report.
-pub(super) fn run(files: &[PathBuf], as_json: bool, allow_saturated: bool) -> Result<Comparison, Error> {
+pub(super) fn run(config: &CompareConfig, as_json: bool, allow_saturated: bool) -> Result<Comparison, Error> {
+    let files = &config.files;
     let groups: Vec<&[PathBuf]> = if files.iter().any(|file| file.as_os_str() == BETWEEN) {
         files.split(|file| file.as_os_str() == BETWEEN).collect()
     } else {
@@ -113,17 +127,35 @@ pub(super) fn run(files: &[PathBuf], as_json: bool, allow_saturated: bool) -> Re
         Ok(Side { name, files: files.to_vec(), reports })
     });
     let sides: Vec<Side> = sides.collect::<Result<_, Error>>()?;
+    let changes: Vec<ChangeResult> = config
+        .fail_if
+        .iter()
+        .flat_map(|change| sides[1..].iter().map(|side| result(change, &sides[0], side)))
+        .collect();
     Ok(Comparison {
-        text: if as_json { as_object(&sides) } else { as_table(&sides).into_bytes() },
+        text: if as_json { as_object(&sides, &changes) } else { as_table(&sides).into_bytes() },
+        markdown: as_markdown(&sides, &changes),
         is_valid: sides.iter().all(|side| side.is_valid(allow_saturated)),
+        changes,
     })
 }
 
 /// What reports show side by side.
 pub(super) struct Comparison {
     pub(super) text: Vec<u8>,
+    pub(super) markdown: String,
     /// Every run counts.
     pub(super) is_valid: bool,
+    /// What was not to change.
+    pub(super) changes: Vec<ChangeResult>,
+}
+
+/// How the median of a figure has changed from the first side to another.
+fn result(change: &ChangeLimit, one: &Side, other: &Side) -> ChangeResult {
+    let values =
+        |side: &Side| -> Vec<f64> { side.reports.iter().filter_map(|report| change.value(report)).collect() };
+    let (before, after) = (values(one), values(other));
+    change.judge(&other.name, median(&before), median(&after), differs(&before, &after))
 }
 
 /// What sides are called: by the file of the first run, with its folder only if another side's would
@@ -199,6 +231,54 @@ fn differs(one: &[f64], other: &[f64]) -> Option<bool> {
     Some(gap > 0.0 && (!few || gap > spread * NEAR))
 }
 
+/// A figure of all sides.
+struct ComparedRow {
+    figure: Compared,
+    /// Of each side.
+    medians: Vec<Option<f64>>,
+    /// To the first side, of each of the others.
+    ratios: Vec<Option<f64>>,
+    /// Whether each of the others differs from the first by more than noise.
+    differs: Vec<Option<bool>>,
+}
+
+/// The figures that a side has.
+fn rows(sides: &[Side]) -> Vec<ComparedRow> {
+    let row = |figure: Compared| {
+        let values: Vec<Vec<f64>> = sides.iter().map(|side| side.values(&figure.place)).collect();
+        let medians: Vec<Option<f64>> = values.iter().map(|values| median(values)).collect();
+        let first = medians[0].filter(|one| *one != 0.0);
+        let ratios = medians[1..].iter().map(|other| Some(other.as_ref()? / first?)).collect();
+        let differs = values[1..].iter().map(|other| differs(&values[0], other)).collect();
+        ComparedRow { figure, medians, ratios, differs }
+    };
+    compared().into_iter().map(row).filter(|row| row.medians.iter().any(Option::is_some)).collect()
+}
+
+impl ComparedRow {
+    /// Whether it is more than a row of zeros.
+    fn is_of_interest(&self) -> bool {
+        self.medians.iter().any(|median| median.is_some_and(|median| median != 0.0))
+    }
+
+    /// The cells, in pairs from the second side on: median and, but for the first side, ratio with its mark.
+    fn cells(&self) -> impl Iterator<Item = (String, Option<(String, char)>)> + '_ {
+        self.medians.iter().enumerate().map(|(place, median)| {
+            let median = median.map_or("-".into(), |median| self.figure.text(median));
+            let ratio = place.checked_sub(1).map(|place| {
+                let ratio = self.ratios[place].map_or("-".into(), |ratio| format!("{ratio:.3}"));
+                let mark = match self.differs[place] {
+                    None => ' ',
+                    Some(true) => '*',
+                    Some(false) => '~',
+                };
+                (ratio, mark)
+            });
+            (median, ratio)
+        })
+    }
+}
+
 /// Medians of each side and, from the second side on, their ratio to the first, with a mark where
 /// there are enough runs to tell a difference from noise.
 fn as_table(sides: &[Side]) -> String {
@@ -208,45 +288,36 @@ fn as_table(sides: &[Side]) -> String {
     }
     out.truncate(out.trim_end().len());
     out.push('\n');
-    let mut judged = false;
-    for figure in compared() {
-        let values: Vec<Vec<f64>> = sides.iter().map(|side| side.values(&figure.place)).collect();
-        let medians: Vec<Option<f64>> = values.iter().map(|values| median(values)).collect();
-        if medians.iter().all(|median| median.is_none_or(|median| median == 0.0)) {
-            continue;
-        }
-        let mut line = format!("{:<17}", figure.name);
-        for (place, found) in medians.iter().enumerate() {
-            let _ = write!(line, " {:>NAME$}", found.map_or("-".into(), |median| figure.text(median)));
-            if place == 0 {
-                continue;
+    let rows = rows(sides);
+    for row in rows.iter().filter(|row| row.is_of_interest()) {
+        let mut line = format!("{:<17}", row.figure.name);
+        for (median, ratio) in row.cells() {
+            let _ = write!(line, " {median:>NAME$}");
+            if let Some((ratio, mark)) = ratio {
+                let _ = write!(line, " {ratio:>8}{mark} ");
             }
-            let ratio = match (medians[0], found) {
-                (Some(one), Some(other)) if one != 0.0 => format!("{:.3}", other / one),
-                _ => "-".into(),
-            };
-            let mark = match differs(&values[0], &values[place]) {
-                None => ' ',
-                Some(true) => '*',
-                Some(false) => '~',
-            };
-            judged |= mark != ' ';
-            let _ = write!(line, " {ratio:>8}{mark} ");
         }
         out.push_str(line.trim_end());
         out.push('\n');
     }
     out.push('\n');
-    let mut say = |text: String| {
-        for line in wrapped(&printable(&text), WIDTH) {
+    for remark in remarks(sides, &rows) {
+        for line in wrapped(&printable(&remark), WIDTH) {
             let _ = writeln!(out, "{line}");
         }
-    };
+    }
+    out
+}
+
+/// What to know when reading the table.
+fn remarks(sides: &[Side], rows: &[ComparedRow]) -> Vec<String> {
+    let mut remarks = Vec::new();
     for Side { name, files, .. } in sides.iter().filter(|side| side.files.len() > 1) {
         let runs: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
-        say(format!("{name}: median of {}: {}", runs.len(), runs.join(", ")));
+        remarks.push(format!("{name}: median of {}: {}", runs.len(), runs.join(", ")));
     }
-    say(if judged {
+    let judged = rows.iter().any(|row| row.is_of_interest() && row.differs.iter().any(Option::is_some));
+    remarks.push(if judged {
         "* more than noise: no run of one side lies among the other's, nor, of three, near them; ~ within noise"
             .into()
     } else {
@@ -255,19 +326,54 @@ fn as_table(sides: &[Side]) -> String {
     let settings = differences(sides);
     for ComparedSetting { name, values } in &settings {
         let values: Vec<String> = values.iter().map(|values| values.join(" and ")).collect();
-        say(format!("different: {name} {}", values.join(" / ")));
+        remarks.push(format!("different: {name} {}", values.join(" / ")));
     }
     for (place, side) in sides.iter().enumerate() {
         let mixed: Vec<&str> =
             settings.iter().filter(|one| one.values[place].len() > 1).map(|one| one.name.as_str()).collect();
         if !mixed.is_empty() {
-            say(format!("mixed: the runs of {} differ among themselves in {}", side.name, mixed.join(", ")));
+            remarks.push(format!(
+                "mixed: the runs of {} differ among themselves in {}",
+                side.name,
+                mixed.join(", ")
+            ));
         }
         let invalid = side.invalid_runs();
         if invalid > 0 {
             let runs = counted(side.reports.len() as u64, "run");
-            say(format!("not valid: {invalid} of {runs} of {}", side.name));
+            remarks.push(format!("not valid: {invalid} of {runs} of {}", side.name));
         }
+    }
+    remarks
+}
+
+/// The table for an issue or a pull request.
+fn as_markdown(sides: &[Side], changes: &[ChangeResult]) -> String {
+    let mut out = "| |".to_owned();
+    for (place, side) in sides.iter().enumerate() {
+        let _ = write!(out, " {} |{}", escaped(&side.name), if place > 0 { " ratio |" } else { "" });
+    }
+    let columns = sides.len() * 2 - 1;
+    let _ = writeln!(out, "\n|---|{}", "--:|".repeat(columns));
+    let rows = rows(sides);
+    for row in rows.iter().filter(|row| row.is_of_interest()) {
+        let _ = write!(out, "| {} |", escaped(&row.figure.name));
+        for (median, ratio) in row.cells() {
+            let _ = write!(out, " {median} |");
+            if let Some((ratio, mark)) = ratio {
+                let _ = write!(out, " {} |", escaped(format!("{ratio}{mark}").trim_end()));
+            }
+        }
+        out.push('\n');
+    }
+    out.push('\n');
+    let remarks = remarks(sides, &rows).into_iter().map(|remark| escaped(&remark));
+    let changes = changes.iter().map(|change| {
+        let verdict = if change.broken { "**failed**" } else { "passed" };
+        format!("{verdict}: {}", escaped(&change.shown()))
+    });
+    for line in remarks.chain(changes) {
+        let _ = writeln!(out, "* {line}");
     }
     out
 }
@@ -318,23 +424,13 @@ fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn as_object(sides: &[Side]) -> Vec<u8> {
-    let figures: Vec<Value> = compared()
+fn as_object(sides: &[Side], changes: &[ChangeResult]) -> Vec<u8> {
+    let figures: Vec<Value> = rows(sides)
         .iter()
-        .filter_map(|Compared { name, place, unit, better }| {
-            let values: Vec<Vec<f64>> = sides.iter().map(|side| side.values(place)).collect();
-            let medians: Vec<Option<f64>> = values.iter().map(|values| median(values)).collect();
-            medians.iter().any(Option::is_some).then(|| {
-                // To the first side, of each of the others.
-                let ratios: Vec<Option<f64>> = medians[1..]
-                    .iter()
-                    .map(|other| Some(other.as_ref()? / medians[0].filter(|one| *one != 0.0)?))
-                    .collect();
-                let differs: Vec<Option<bool>> =
-                    values[1..].iter().map(|other| differs(&values[0], other)).collect();
-                let unit = if *unit == Unit::Microseconds { "us" } else { "1" };
-                json!({"name": name, "unit": unit, "better": better.key(), "medians": medians, "ratios": ratios, "more_than_noise": differs})
-            })
+        .map(|ComparedRow { figure, medians, ratios, differs }| {
+            let unit = if figure.unit == Unit::Microseconds { "us" } else { "1" };
+            let (name, better) = (&figure.name, figure.better.key());
+            json!({"name": name, "unit": unit, "better": better, "medians": medians, "ratios": ratios, "more_than_noise": differs})
         })
         .collect();
     let settings = differences(sides);
@@ -364,6 +460,7 @@ fn as_object(sides: &[Side]) -> Vec<u8> {
         "sides": sides,
         "figures": figures,
         "not_the_same": not_the_same,
+        "thresholds": changes,
     });
     let mut line = Vec::new();
     put_json_line(&mut line, &report);
@@ -421,7 +518,7 @@ mod tests {
         assert!(table.contains("different: qos 0 / 0 and 2\n"), "{table}");
         assert!(table.contains("mixed: the runs of b+1 differ among themselves in qos\n"), "{table}");
         assert!(!table.contains("runs of a+1") && !table.contains("broker"), "{table}");
-        let object: Value = serde_json::from_slice(&as_object(&sides)).unwrap();
+        let object: Value = serde_json::from_slice(&as_object(&sides, &[])).unwrap();
         assert_eq!(object["sides"][0]["mixed"], json!({}));
         assert_eq!(object["sides"][1]["mixed"], json!({"qos": ["0", "2"]}));
         assert_eq!(object["not_the_same"], json!({"qos": ["0", "0 and 2"]}));
@@ -434,8 +531,9 @@ mod tests {
         std::fs::write(&files[0], one).unwrap();
         std::fs::write(&files[1], other).unwrap();
         let told = |error: Error| error.to_string();
-        run(&files, true, false).map_err(told)?;
-        run(&files, false, false).map(|compared| String::from_utf8(compared.text).unwrap()).map_err(told)
+        let config = CompareConfig { files: files.to_vec(), fail_if: Vec::new(), markdown: None };
+        run(&config, true, false).map_err(told)?;
+        run(&config, false, false).map(|compared| String::from_utf8(compared.text).unwrap()).map_err(told)
     }
 
     const REPORT: &str = r#"{"type":"bench","version":1,"mode":"e2e","valid":true,"tool_version":"1",

@@ -37,6 +37,12 @@ impl Mode {
         }
     }
 
+    /// The mode of this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let all = [Self::Connect, Self::Publish, Self::Subscribe, Self::EndToEnd, Self::Request];
+        all.into_iter().find(|mode| mode.name() == name)
+    }
+
     /// Whether its messages arrive at subscribers or requesters of this program.
     #[must_use]
     pub fn receives_its_own(self) -> bool {

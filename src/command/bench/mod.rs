@@ -14,10 +14,12 @@
 //! | `recorder` | histograms, counts and the seconds of the series |
 //! | [`report`] | the report of a run, in every form |
 //! | `threshold` | `--fail-if` |
-//! | `compare`, `calibrate` | reports side by side; the generator's own ceiling |
+//! | `compare`, `change` | reports side by side, and by how much figures may change |
+//! | `calibrate` | the generator's own ceiling |
 //! | `machine`, `credentials` | this machine and its limits; files with credentials |
 
 mod calibrate;
+mod change;
 mod compare;
 pub mod config;
 mod credentials;
@@ -31,9 +33,11 @@ mod report;
 mod stamp;
 mod threshold;
 
+pub use change::ChangeLimit;
+pub use compare::CompareConfig;
 pub use config::Load;
 pub use plan::check_topic;
-pub use report::export::Files;
+pub use report::export::{Files, Form};
 pub(super) use report::export::{json_of_failure, junit_of_failure};
 pub use report::figure::help as figures_help;
 pub use stamp::{MOST_PUBLISHERS, SHORT_BYTES as LEAST_STAMP_BYTES};
@@ -43,7 +47,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::calibrate::Calibration;
-use self::report::export::{Outputs, json};
+use self::report::export::{Outputs, json, write_text};
 use self::report::finding::SATURATION_HINT;
 use self::report::{LoadReport, RunOutcome, text};
 use super::attention::Attention;
@@ -51,6 +55,7 @@ use crate::client::options::ClientOptions;
 use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::notation::printable;
 use crate::output::{Diagnostics, Stdout, Verbosity};
 
 /// A checked command line of `mqtt bench`.
@@ -79,7 +84,7 @@ pub enum BenchTask {
         duration: Duration,
     },
     /// Set reports side by side.
-    Compare(Vec<PathBuf>),
+    Compare(CompareConfig),
 }
 
 /// Where the results go.
@@ -116,13 +121,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let Config { task, results, .. } = config;
     let mut load = match task {
         BenchTask::Load(load) => load,
-        BenchTask::Compare(files) => {
-            let compared = compare::run(&files, results.json, results.allow_saturated)?;
-            let mut stdout = Stdout::new();
-            stdout.buffer().extend_from_slice(&compared.text);
-            stdout.flush().await?;
-            return Ok(if compared.is_valid { Exit::Success } else { Exit::Negative });
-        }
+        BenchTask::Compare(config) => return set_side_by_side(&config, &results, diagnostics).await,
         BenchTask::Calibrate { client, threads, duration } => {
             let mut attention = Attention::start(None)?.for_reader();
             let json = results.json;
@@ -193,6 +192,34 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         () if !report.valid && !pardoned => Exit::Negative,
         () => Exit::Success,
     })
+}
+
+async fn set_side_by_side(
+    config: &CompareConfig,
+    results: &Results,
+    diagnostics: &Diagnostics,
+) -> Result<Exit, Error> {
+    let compared = compare::run(config, results.json, results.allow_saturated)?;
+    if let Some(path) = &config.markdown {
+        write_text(path, &compared.markdown)?;
+    }
+    let mut stdout = Stdout::new();
+    stdout.buffer().extend_from_slice(&compared.text);
+    let mut is_broken = false;
+    for change in &compared.changes {
+        is_broken |= change.broken;
+        let verdict = if change.broken { "failed" } else { "passed" };
+        if !results.json {
+            stdout
+                .buffer()
+                .extend_from_slice(format!("{verdict}: {}\n", printable(&change.shown())).as_bytes());
+        } else if change.broken {
+            // The table says so itself; an object mostly goes into a file.
+            diagnostics.state(format_args!("failed: {}", change.shown()));
+        }
+    }
+    stdout.flush().await?;
+    Ok(if compared.is_valid && !is_broken { Exit::Success } else { Exit::Negative })
 }
 
 /// With `--json`, an object that says why there is no report.

@@ -24,7 +24,7 @@ pub struct Threshold {
 
 /// What has a limit.
 #[derive(Debug, Clone, Copy)]
-enum What {
+pub(super) enum What {
     /// A statistic of a latency, the main one if it has no name: microseconds.
     Latency(Option<&'static TimeFigure>, &'static Statistic),
     Figure(&'static Figure),
@@ -144,7 +144,8 @@ fn statistic(typed: &str) -> Option<&'static Statistic> {
     latency::statistic(&plain(typed))
 }
 
-fn what(name: &str) -> Result<What, String> {
+/// The figure of this name.
+pub(super) fn what(name: &str) -> Result<What, String> {
     if let Some(found) = figure(name) {
         return Ok(What::Figure(found));
     }

@@ -1,4 +1,4 @@
-//! The report for programs: as a JSON object, CSV and `JUnit`'s XML; and the files it goes to. They are
+//! The report for programs: as a JSON object, CSV and `JUnit`'s XML; and the files it goes to, in any form. They are
 //! opened before the run: a file that cannot be written must not fail after an hour of load.
 
 use std::fs::OpenOptions;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::super::config::Mode;
 use super::figure::{FIGURES, Section};
-use super::{LoadReport, SeriesSecond, html, latency};
+use super::{LoadReport, SeriesSecond, html, latency, markdown};
 use crate::error::Error;
 use crate::file::{OutputFile, Written, patiently};
 use crate::notation::printable;
@@ -206,31 +206,21 @@ fn suite(mode: Mode, seconds: f64, cases: Vec<(String, TestOutcome)>) -> String 
     output::junit(&format!("mqtt bench {}", mode.name()), seconds, &cases.collect::<Vec<_>>())
 }
 
-/// The files that results go to.
-#[derive(Debug, Clone, Default)]
-pub struct Files {
-    /// Figures per second.
-    pub csv: Option<PathBuf>,
-    /// A page to look at.
-    pub html: Option<PathBuf>,
-    /// Thresholds as test cases.
-    pub junit: Option<PathBuf>,
-}
-
-impl Files {
-    /// Whether none was asked for: the run is for the reader of standard output alone.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        [&self.csv, &self.html, &self.junit].into_iter().all(Option::is_none)
-    }
-}
-
+/// What a file of results holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub enum Form {
+    /// Figures per second.
     Csv,
+    /// A page to look at.
     Html,
+    /// Tables for an issue.
+    Markdown,
+    /// Thresholds as test cases.
     Junit,
 }
+
+/// The files that results go to.
+pub type Files = Vec<(Form, PathBuf)>;
 
 /// All of them.
 #[derive(Debug, Default)]
@@ -243,11 +233,9 @@ impl Outputs {
     /// # Errors
     /// A file that cannot be written.
     pub(crate) fn open(files: &Files, mode: Mode) -> Result<Self, Error> {
-        let wanted = [(&files.csv, Form::Csv), (&files.html, Form::Html), (&files.junit, Form::Junit)];
-        let wanted = wanted.into_iter().filter_map(|(path, form)| Some((path.as_ref()?, form)));
         let (mut opened, mut failure) = (Self::default(), None);
-        for (path, form) in wanted {
-            match Output::open(path, form) {
+        for (form, path) in files {
+            match Output::open(path, *form) {
                 Ok(output) => opened.0.push(output),
                 Err(error) => failure = failure.or(Some(error)),
             }
@@ -269,6 +257,7 @@ impl Outputs {
         let render = |form| match form {
             Form::Csv => csv(report),
             Form::Html => html::render(report),
+            Form::Markdown => markdown::render(report),
             Form::Junit => junit(report),
         };
         let written: Vec<_> = self.0.into_iter().map(|output| output.write(render)).collect();
@@ -282,6 +271,14 @@ impl Outputs {
             let _ = output.write(|_| junit_of_failure(mode, &error.to_string()));
         }
     }
+}
+
+/// Writes a text to a file.
+///
+/// # Errors
+/// A file that cannot be written.
+pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), Error> {
+    Output::open(path, Form::Markdown)?.write(|_| text.to_owned())
 }
 
 #[derive(Debug)]

@@ -180,6 +180,8 @@ pub(crate) struct Figure {
     pub(crate) label: &'static str,
     pub(crate) unit: Unit,
     read: Reading,
+    /// How it is read from a report that was written, where it does not stand there under its section and key.
+    derive: Option<fn(&Value) -> Option<f64>>,
     /// Whether there is anything to compare with a limit.
     pub(crate) when: When,
     pub(crate) whole: Option<Whole>,
@@ -200,6 +202,7 @@ impl Figure {
             label: name,
             unit,
             read,
+            derive: None,
             when: When::Always,
             whole: None,
             count: None,
@@ -235,7 +238,15 @@ impl Figure {
         value.filter(|_| self.when.holds(report))
     }
 
-    /// The same, as a part of what it is counted among; of nothing there is no part.
+    /// The value in a report that was written; `None` where it is not known.
+    pub(crate) fn recorded(&self, report: &Value) -> Option<f64> {
+        match self.derive {
+            Some(derive) => derive(report),
+            None => report[self.section.key()][self.key].as_f64(),
+        }
+    }
+
+    /// The value as a part of what it is counted among; of nothing there is no part.
     #[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
     pub(crate) fn part(&self, whole: Whole, report: &LoadReport) -> Option<f64> {
         let whole = (whole.read)(report);
@@ -288,6 +299,8 @@ const DELIVERED: Figure = Figure { whole: Some(EXPECTED), better: More,
 const LOST: Figure = Figure { when: Own, whole: Some(EXPECTED), row: FigureRow::Defect, compared: Some("lost"), better: Less,
     ..Figure::count(Messages, "lost", "lost", LoadReport::lost) };
 
+const EXPECTED_MESSAGES: Figure = Figure::count(Messages, "expected", "expected", |r| r.measured().expected);
+
 /// The table. Names above are of figures that are spoken of elsewhere.
 #[rustfmt::skip]
 pub(crate) static FIGURES: &[Figure] = &[
@@ -310,7 +323,8 @@ pub(crate) static FIGURES: &[Figure] = &[
         ..Figure::rate("delivered_bytes_per_s", "delivered-bytes-rate",
                        |r| r.per_second(r.counts.window.delivered_bytes)) },
     // What the mode is about.
-    Figure { better: More, ..Figure::new(Derived, "", "rate", PerSecond, Reading::Real(LoadReport::rate)) },
+    Figure { better: More, derive: Some(recorded_rate),
+        ..Figure::new(Derived, "", "rate", PerSecond, Reading::Real(LoadReport::rate)) },
 
     SENT, ACKNOWLEDGED,
     Figure { when: Acknowledged, whole: Some(SENDS), row: FigureRow::Stray(Publishing), better: Less,
@@ -319,9 +333,9 @@ pub(crate) static FIGURES: &[Figure] = &[
         ..Figure::count(Messages, "unacknowledged", "unacknowledged", |r| r.measured().unacknowledged) },
     Figure { label: "not sent", whole: Some(DUE), row: FigureRow::Stray(Publishing), better: Less,
         ..Figure::count(Messages, "not_sent", "not-sent", |r| r.measured().not_sent) },
-    Figure::count(Messages, "expected", "expected", |r| r.measured().expected),
-    DELIVERED, LOST,
+    EXPECTED_MESSAGES, DELIVERED, LOST,
     Figure { when: Own, count: Some(&LOST), better: Less,
+        derive: Some(|report| Some(LOST.recorded(report)? / EXPECTED_MESSAGES.recorded(report)?.max(1.0))),
         ..Figure::new(Derived, "", "loss", Share, Reading::Real(LoadReport::loss)) },
     Figure { label: "under way", row: FigureRow::Stray(Publishing),
         ..Figure::count(Messages, "under_way", "under-way", LoadReport::under_way) },
@@ -340,8 +354,14 @@ pub(crate) static FIGURES: &[Figure] = &[
     // Sent before the measurement, and not part of the other figures.
     Figure::count(Messages, "warmup_sent", "warmup-sent", |r| r.counts.messages[0].sent),
 
-    Figure { better: Less, ..Figure::count(Derived, "", "errors", |r| r.errors.iter().map(|cause| cause.count).sum()) },
-    Figure { better: Less, ..Figure::new(Derived, "", "cpu", Share, Reading::Real(|r| r.generator.busiest())) },
+    Figure { better: Less, derive: Some(|report| sum(&report["errors"], |cause| cause["count"].as_f64())),
+        ..Figure::count(Derived, "", "errors", |r| r.errors.iter().map(|cause| cause.count).sum()) },
+    Figure { better: Less,
+        derive: Some(|report| {
+            let shares = report["generator"]["thread_cpu_share"].as_array()?;
+            shares.iter().filter_map(Value::as_f64).reduce(f64::max)
+        }),
+        ..Figure::new(Derived, "", "cpu", Share, Reading::Real(|r| r.generator.busiest())) },
     Figure { compared: Some("own CPU, s"), better: Less,
         ..Figure::new(Generator, "process_cpu_s", "", Seconds, Reading::Real(|r| r.generator.process_cpu_s)) },
     Figure { row: FigureRow::Generator, better: Less,
@@ -373,16 +393,29 @@ impl LoadReport {
         self.latency(LatencyKind::ScheduleLag).zip(statistic("p99")).map_or(0.0, |(lag, p99)| lag.value(p99))
     }
 
-    /// The rate that the mode is about.
     fn rate(&self) -> f64 {
-        let figure = match (self.mode, self.qos) {
-            (Mode::Connect, _) => CONNECTED_RATE,
-            (Mode::Publish, 0) => TAKEN_RATE,
-            (Mode::Publish, _) => ACKNOWLEDGED_RATE,
-            _ => DELIVERED_RATE,
-        };
-        figure.value(self).unwrap_or(0.0) // nothing is confirmed
+        main_rate(self.mode, self.qos).value(self).unwrap_or(0.0) // nothing is confirmed
     }
+}
+
+/// The rate that the mode is about.
+fn main_rate(mode: Mode, qos: u8) -> Figure {
+    match (mode, qos) {
+        (Mode::Connect, _) => CONNECTED_RATE,
+        (Mode::Publish, 0) => TAKEN_RATE,
+        (Mode::Publish, _) => ACKNOWLEDGED_RATE,
+        _ => DELIVERED_RATE,
+    }
+}
+
+fn recorded_rate(report: &Value) -> Option<f64> {
+    let mode = Mode::named(report["mode"].as_str()?)?;
+    let qos = report["messages"]["qos"].as_u64().unwrap_or(0);
+    main_rate(mode, u8::from(qos > 0)).recorded(report)
+}
+
+fn sum(list: &Value, value: fn(&Value) -> Option<f64>) -> Option<f64> {
+    Some(list.as_array()?.iter().filter_map(value).sum())
 }
 
 /// The list of figures in the help, in lines of so many characters.
@@ -431,6 +464,13 @@ mod tests {
         let names = FIGURES.iter().map(|figure| figure.name).filter(|name| !name.is_empty());
         for name in names.chain(LATENCIES.iter().map(|latency| latency.key)) {
             assert!(seen.insert(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn figures_that_do_not_stand_in_a_report_are_derived_from_it() {
+        for figure in FIGURES.iter().filter(|figure| !figure.name.is_empty()) {
+            assert_eq!(figure.derive.is_some(), figure.section == Derived, "{}", figure.name);
         }
     }
 

@@ -14,6 +14,7 @@ pub(super) mod figure;
 pub(super) mod finding;
 mod html;
 pub(super) mod latency;
+pub(super) mod markdown;
 pub(super) mod numbers;
 mod summary;
 pub(super) mod text;

@@ -1,0 +1,106 @@
+//! The report in Markdown, for an issue or a pull request: the lines of the table for people, as tables.
+
+use std::fmt::Write as _;
+
+use super::LoadReport;
+use super::latency::{LatencyRow, STATISTICS};
+use super::numbers::{count, short_time, whole};
+use super::text::{self, StageRate};
+use crate::notation::printable;
+
+pub(crate) fn render(report: &LoadReport) -> String {
+    let title = format!("mqtt bench {} against {}", report.mode.name(), report.configuration.broker);
+    let mut out = format!("### {}\n\n", escaped(&title));
+    for line in [text::load(report), text::protocol(report), text::phases(report)] {
+        let _ = writeln!(out, "* {}", escaped(&line));
+    }
+    figures(&mut out, report);
+    latencies(&mut out, report);
+    verdict(&mut out, report);
+    let _ =
+        writeln!(out, "\n<sub>mqtt {}, {}</sub>", escaped(crate::output::VERSION), escaped(&report.started));
+    out
+}
+
+fn figures(out: &mut String, report: &LoadReport) {
+    out.push_str("\n| | number | a second |\n|---|--:|--:|\n");
+    let mut row = |name: &str, number: &str, per_s: &str| {
+        let _ = writeln!(out, "| {} | {} | {per_s} |", escaped(name), escaped(number));
+    };
+    row("connections", &text::connections(report), "");
+    for StageRate { name, number, per_s, remark } in text::stages(report) {
+        row(&format!("{name} {remark}"), &number.map_or_else(String::new, count), &count(per_s));
+    }
+    for (name, number) in text::defects(report).into_iter().chain(text::strays(report)) {
+        row(name, &number, "");
+    }
+    for (name, value) in text::generator(report) {
+        row(&format!("generator: {name}"), &value, "");
+    }
+    if let Some(text) = text::held_back(report) {
+        row("held back", &text, "");
+    }
+}
+
+fn latencies(out: &mut String, report: &LoadReport) {
+    let latencies: Vec<_> = text::latencies(report).collect();
+    if latencies.is_empty() {
+        return;
+    }
+    out.push_str("\n| latency |");
+    for statistic in &STATISTICS {
+        let _ = write!(out, " {} |", statistic.name);
+    }
+    let _ = write!(out, "\n|---|{}\n", "--:|".repeat(STATISTICS.len()));
+    for (figure, latency) in latencies {
+        let indent = if figure.row == LatencyRow::Below { "… " } else { "" };
+        let _ = write!(out, "| {indent}{} |", escaped(figure.label));
+        for statistic in &STATISTICS {
+            let _ = write!(out, " {} |", short_time(latency.value(statistic)));
+        }
+        out.push('\n');
+    }
+}
+
+fn verdict(out: &mut String, report: &LoadReport) {
+    let errors =
+        report.errors.iter().take(10).map(|cause| format!("error: {} × {}", whole(cause.count), cause.cause));
+    let notes = report.findings.notes.iter().map(|note| format!("note: {note}"));
+    let interrupted =
+        report.interrupted.then(|| "interrupted: the figures cover the time until then".to_owned());
+    let thresholds = report.thresholds.iter().map(|result| {
+        let verdict = if result.broken { "**failed**" } else { "passed" };
+        format!("{verdict}: {}", escaped(&result.shown()))
+    });
+    let problems = report
+        .findings
+        .problems
+        .iter()
+        .map(|problem| format!("**not valid**: {}", escaped(&problem.to_string())));
+    let plain = errors.chain(notes).chain(interrupted).map(|line| escaped(&line));
+    for (place, line) in plain.chain(thresholds).chain(problems).enumerate() {
+        let _ = writeln!(out, "{}* {line}", if place == 0 { "\n" } else { "" });
+    }
+}
+
+/// Text that Markdown does not take for its own signs.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in printable(text).chars() {
+        if matches!(letter, '\\' | '`' | '*' | '_' | '|' | '<' | '>' | '[' | ']' | '#' | '&' | '~' | '@') {
+            out.push('\\');
+        }
+        out.push(letter);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_of_markdown_are_escaped() {
+        assert_eq!(escaped("a|b_c *d* <e> \u{1b}[2J"), r"a\|b\_c \*d\* \<e\> \\x1b\[2J");
+    }
+}
