@@ -79,7 +79,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("storage", &["protocol", "error", "quotation", "quantity"]),
     ("net", &["file", "clock", "error", "masking", "quotation", "quantity", "notation"]),
     ("protocol", &["quantity"]),
-    ("decode", &["protocol", "notation"]),
+    // Schemas are files, and name messages.
+    ("decode", &["protocol", "file", "nearest", "quotation", "notation"]),
     // To end the process, where a program does not come to its end.
     ("jq", &["protocol", "process", "error"]),
     ("process", &[]),
@@ -108,6 +109,8 @@ const NAMES: &[(&str, &[&str])] = &[
     ("tokio", &["client", "net", "broker", "command", "output", "alarm.rs", "signal.rs", "lib.rs"]),
     ("TcpStream", &["net", "broker"]),
     ("ratatui", &["output/view"]),
+    ("prost_reflect", &["decode/protobuf"]),
+    ("protox", &["decode/protobuf"]),
 ];
 
 struct Source {

@@ -54,6 +54,7 @@ mod ping;
 mod profile_host;
 mod profiles;
 mod properties;
+mod protobuf;
 mod publish;
 mod publish_lines;
 mod reconnect;

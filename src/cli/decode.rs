@@ -1,9 +1,88 @@
 //! Formats of payloads in options.
 
+#[cfg(feature = "decoders")]
+use std::path::PathBuf;
+
+#[cfg(feature = "decoders")]
+use clap::ValueHint;
+
 use super::text;
-use crate::decode::{FormatChain, MOST_DECODED_BYTES, MOST_NESTING, Rule};
+#[cfg(feature = "decoders")]
+use crate::decode::{BadSchema, MOST_MEMORY_BYTES, MOST_SCHEMA_BYTES, MOST_SCHEMA_FILES, UnusedOption};
+use crate::decode::{FormatChain, MOST_DECODED_BYTES, MOST_NESTING, Rule, Schemas, UnknownFormat};
 use crate::error::Error;
 use crate::quotation::cut;
+
+/// The schema of `protobuf`.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Schema")]
+struct SchemaArgs {
+    #[cfg(feature = "decoders")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
+          help = "Schema of the format protobuf: a .proto file or a compiled descriptor set; may be repeated",
+          long_help = about_schema())]
+    proto: Vec<PathBuf>,
+
+    /// Folder that imports of .proto files begin in; may be repeated
+    ///
+    /// The first folder that has the file counts. Without it, and after it, imports begin in the folders of the files of
+    /// --proto, and in the working directory. The files of google/protobuf are built in.
+    #[cfg(feature = "decoders")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    proto_path: Vec<PathBuf>,
+
+    /// Message of formats that name none: with --message-type plant.Reading, protobuf is
+    /// protobuf:plant.Reading
+    #[cfg(feature = "decoders")]
+    #[arg(long, value_name = "MESSAGE")]
+    message_type: Option<String>,
+}
+
+#[cfg(feature = "decoders")]
+fn about_schema() -> String {
+    format!(
+        "Schema of the format protobuf: a .proto file or a compiled descriptor set; may be repeated\n\n\
+         protobuf:MESSAGE is a message of the schema, with its package: protobuf:plant.Reading. Its JSON is that of Protocol \
+         Buffers: names in camel case, 64-bit numbers as strings, bytes as base64, enums by name, Timestamp as RFC 3339. \
+         A field without presence that has its default value does not appear. An empty payload is the message {{}}. \
+         Fields that the schema does not have are left out, with a warning. The values of a message may take about {} \
+         MiB of memory. proto2 and proto3 are supported; a schema has at most {} MiB in {MOST_SCHEMA_FILES} files, \
+         with its imports.",
+        MOST_MEMORY_BYTES >> 20,
+        MOST_SCHEMA_BYTES >> 20
+    )
+}
+
+impl SchemaArgs {
+    #[cfg(feature = "decoders")]
+    fn schemas(self) -> Schemas {
+        Schemas::new(self.proto, self.proto_path, self.message_type)
+    }
+
+    #[cfg(not(feature = "decoders"))]
+    fn schemas(self) -> Schemas {
+        Schemas::default()
+    }
+}
+
+/// Formats may have used the schema that was given.
+#[cfg(feature = "decoders")]
+fn check_used(schemas: &Schemas, option: &str) -> Result<(), Error> {
+    match schemas.unused() {
+        Some(UnusedOption::Schema) => Err(Error::usage(format!(
+            "--proto and --proto-path need the format protobuf: {option} protobuf:MESSAGE"
+        ))),
+        Some(UnusedOption::Message) => Err(Error::usage(format!(
+            "--message-type needs a format protobuf that names no message: {option} protobuf"
+        ))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(not(feature = "decoders"))]
+fn check_used(_: &Schemas, _: &str) -> Result<(), Error> {
+    Ok(())
+}
 
 /// Formats that payloads are decoded from.
 #[derive(Debug, Clone, clap::Args)]
@@ -12,16 +91,20 @@ pub(super) struct DecodeArgs {
           help = "Decode payloads on topics that match FILTER, before anything else looks at them; may be repeated",
           long_help = about())]
     decode: Vec<String>,
+
+    #[command(flatten)]
+    schema: SchemaArgs,
 }
 
 fn about() -> String {
     format!(
         "Decode payloads on topics that match FILTER, before anything else looks at them; may be repeated\n\n\
          FORMAT is one of {}, or several in the order in which they are decoded: gzip+cbor. The first FILTER that \
-         matches counts. cbor and msgpack give JSON, which is a value in the record of --json and in programs; byte \
-         strings in it are base64, NaN is null. A payload that cannot be decoded stays what it is, with the reason as \
-         payload-error in the record, and the exit status is 3 (--on-error of mqtt sub says what else). In mqtt respond a \
-         request that cannot be decoded gets no response, but for --jq, whose program sees payload-error. An empty payload is not decoded. A payload may decode to {} MiB \
+         matches counts. protobuf:MESSAGE needs --proto. cbor, msgpack and protobuf give JSON, which is a value in the record \
+         of --json and in programs; byte strings of cbor and msgpack are base64, NaN is null. A payload that cannot be \
+         decoded stays what it is, with the reason as payload-error in the record, and the exit status is 3 (--on-error of mqtt \
+         sub says what else). In mqtt respond a request that cannot be decoded gets no response, but for --jq, whose program \
+         sees payload-error. An empty payload is not decoded, but with protobuf. A payload may decode to {} MiB \
          and may be nested {MOST_NESTING} levels deep.",
         FormatChain::names().join(", "),
         MOST_DECODED_BYTES >> 20
@@ -30,7 +113,11 @@ fn about() -> String {
 
 impl DecodeArgs {
     pub(super) fn resolve(self) -> Result<Vec<Rule>, Error> {
-        self.decode.iter().map(|rule| self::rule(rule)).collect()
+        let mut schemas = self.schema.schemas();
+        let rules =
+            self.decode.iter().map(|rule| self::rule(rule, &mut schemas)).collect::<Result<_, _>>()?;
+        check_used(&schemas, "--decode FILTER=")?;
+        Ok(rules)
     }
 }
 
@@ -40,33 +127,58 @@ pub(super) struct EncodeArgs {
     /// Encode each payload in this format, or in several: gzip+cbor
     ///
     /// The formats, and their order, are those of --decode of mqtt sub: sub --decode 'FILTER=FORMAT' gives the payload
-    /// back. cbor and msgpack are made from JSON. A payload that cannot be encoded is not published: it is named on standard
+    /// back. cbor, msgpack and protobuf are made from JSON. A payload that cannot be encoded is not published: it is named on standard
     /// error and gives exit status 1. With --template the filled-in payload is encoded. An empty payload stays empty.
     #[arg(long, value_name = "FORMAT", help_heading = "Payload (one of)")]
     encode: Option<String>,
+
+    #[command(flatten)]
+    schema: SchemaArgs,
 }
 
 impl EncodeArgs {
+    /// What helps where the payload is given twice: here `--message` is `-m`.
+    pub(super) fn hint_for_message(&self) -> Option<String> {
+        let is_open = self.encode.iter().flat_map(|names| names.split('+')).any(|name| name == "protobuf");
+        is_open.then(|| "in mqtt pub --message is -m; --message-type names the message of protobuf".into())
+    }
+
     pub(super) fn is_given(&self) -> bool {
         self.encode.is_some()
     }
 
     pub(super) fn resolve(self) -> Result<Option<FormatChain>, Error> {
-        self.encode.as_deref().map(|names| chain("--encode", names)).transpose()
+        let mut schemas = self.schema.schemas();
+        let names = self.encode.as_deref();
+        let formats = names.map(|names| chain("--encode", names, &mut schemas)).transpose()?;
+        check_used(&schemas, "--encode")?;
+        Ok(formats)
     }
 }
 
 /// A topic filter may have `=` in it, the name of a format has none.
-fn rule(given: &str) -> Result<Rule, Error> {
+fn rule(given: &str, schemas: &mut Schemas) -> Result<Rule, Error> {
     let Some((filter, format)) = given.rsplit_once('=') else {
         let given = cut(given).into_owned();
         return Err(Error::usage(format!("--decode '{given}': the format is missing (FILTER=FORMAT)")));
     };
     let filter = text::topic_filter("filter of --decode", filter.as_ref())?;
-    Ok(Rule { filter, chain: chain("--decode", format)? })
+    Ok(Rule { filter, chain: chain("--decode", format, schemas)? })
 }
 
 /// The formats that an option names.
-fn chain(option: &str, names: &str) -> Result<FormatChain, Error> {
-    FormatChain::parse(names).map_err(|why| Error::usage(format!("{option}: {why}")))
+fn chain(option: &str, names: &str, schemas: &mut Schemas) -> Result<FormatChain, Error> {
+    FormatChain::parse(names, schemas).map_err(|why| match why {
+        #[cfg(feature = "decoders")]
+        UnknownFormat::Schema(BadSchema::Unreadable { path, error }) => {
+            Error::file(format!("--proto {}", path.display()), error)
+        }
+        #[cfg(feature = "decoders")]
+        UnknownFormat::Schema(bad @ BadSchema::Invalid { .. }) => {
+            Error::usage(format!("--proto: {bad}")).hinted(bad.hint())
+        }
+        #[cfg(feature = "decoders")]
+        UnknownFormat::Schema(bad) => Error::usage(format!("{option}: {bad}")).hinted(bad.hint()),
+        why => Error::usage(format!("{option}: {why}")),
+    })
 }

@@ -426,7 +426,9 @@ impl TryFrom<PublishArgs> for Config {
         let records = args.records.source(&mut given, args.lines.stops_at_error(), &args.replay)?;
         let lines = args.stdin_line.then(|| args.lines.source()).transpose()?;
         given.extend(records.into_iter().chain(lines.map(|lines| ("-l", lines))));
-        let source = source(given, args.spool.is_some())?;
+        let has_other = given.len() > 1 && given.iter().any(|(option, _)| *option == "-m");
+        let source = source(given, args.spool.is_some())
+            .map_err(|error| error.hinted(args.encode.hint_for_message().filter(|_| has_other)))?;
         args.lines.check(&source)?;
         let mut topics = match source {
             Source::Records(_) => topic_of_records(&topics, &args.connection)?.into_iter().collect(),

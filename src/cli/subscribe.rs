@@ -36,6 +36,8 @@ use crate::protocol::topic;
 /// -U without -t, or --output; with --exec when a command writes); reconnects and subscribes again when the link is lost.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Selection")]
+// Here -m is no message.
+#[cfg_attr(feature = "decoders", command(mut_arg("message_type", |arg| arg.visible_alias("message"))))]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct SubscribeArgs {
     #[command(flatten)]

@@ -25,6 +25,7 @@ pub(super) struct Decoding<'a> {
     on_error: FailurePolicy,
     diagnostics: &'a Diagnostics,
     failed: u64,
+    omissions: Omissions<'a>,
 }
 
 impl<'a> Decoding<'a> {
@@ -39,6 +40,7 @@ impl<'a> Decoding<'a> {
             on_error: on_error.unwrap_or(FailurePolicy::Show),
             diagnostics,
             failed: 0,
+            omissions: Omissions::new(diagnostics),
         }
     }
 
@@ -51,6 +53,7 @@ impl<'a> Decoding<'a> {
             return Ok(None);
         }
         let decoded = self.decoder.decode(publish.topic, publish.payload);
+        self.omissions.note(publish.topic, decoded.as_ref());
         if let Some(Decoded { payload: Err(why), .. }) = &decoded {
             self.failed += 1;
             let topic = String::from_utf8_lossy(publish.topic);
@@ -80,6 +83,46 @@ impl<'a> Decoding<'a> {
         let done =
             if self.skips_failures() { "the messages were left out" } else { "they are shown as they are" };
         Some(format!("{payloads} could not be decoded; {done}"))
+    }
+
+    /// Says how many payloads had more than their schema defines.
+    pub(super) fn conclude(&self) {
+        self.omissions.conclude();
+    }
+}
+
+/// Payloads that have more than what they decode to, as their schema does not define it.
+pub(super) struct Omissions<'a> {
+    diagnostics: &'a Diagnostics,
+    count: u64,
+}
+
+impl<'a> Omissions<'a> {
+    pub(super) fn new(diagnostics: &'a Diagnostics) -> Self {
+        Self { diagnostics, count: 0 }
+    }
+
+    pub(super) fn note(&mut self, topic: &[u8], decoded: Option<&Decoded>) {
+        let Some(left_out) = decoded.and_then(|decoded| decoded.left_out.as_deref()) else { return };
+        self.count += 1;
+        if self.count == 1 {
+            self.diagnostics.warning(format_args!(
+                "the payload of a message on '{}' has a field that its schema does not define, which is left out: {} \
+                 (shown only once)",
+                cut(&String::from_utf8_lossy(topic)),
+                cut(left_out)
+            ));
+        }
+    }
+
+    /// Says how many there were, if that was not said.
+    pub(super) fn conclude(&self) {
+        if self.count > 1 {
+            self.diagnostics.warning(format_args!(
+                "{} had fields that their schema does not define, which were left out",
+                counted(self.count, "payload")
+            ));
+        }
     }
 }
 

@@ -1,15 +1,43 @@
 //! Formats that are applied one after the other.
 
+use super::limits::Converted;
 use super::plain::{FORMATS, PlainFormat};
+#[cfg(feature = "decoders")]
+use super::protobuf::{self, BadSchema, MessageType, Schemas};
 
 /// Formats in the order in which they are decoded, at least one.
 #[derive(Debug, Clone)]
 pub struct FormatChain {
-    steps: Vec<&'static PlainFormat>,
+    steps: Vec<Step>,
 }
 
-/// A name that no format has.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// No format has a schema.
+#[cfg(not(feature = "decoders"))]
+#[derive(Debug, Default)]
+pub struct NoSchemas {}
+
+#[cfg(not(feature = "decoders"))]
+use NoSchemas as Schemas;
+
+/// One of the formats.
+#[derive(Debug, Clone)]
+enum Step {
+    Plain(&'static PlainFormat),
+    #[cfg(feature = "decoders")]
+    Protobuf(MessageType),
+}
+
+/// What a payload decodes to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DecodedBytes {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// What they do not have of the payload, if anything.
+    pub left_out: Option<String>,
+}
+
+/// A format that does not exist, or cannot be used.
+#[derive(Debug, thiserror::Error)]
 pub enum UnknownFormat {
     /// It is none.
     #[error("unknown format '{0}'; there are {names}", names = FormatChain::names().join(", "))]
@@ -17,28 +45,31 @@ pub enum UnknownFormat {
     /// Its values are the end of what can be decoded.
     #[error("'{0}' gives a value: no other format can follow it")]
     AfterValue(&'static str),
+    /// It needs a schema.
+    #[cfg(feature = "decoders")]
+    #[error(transparent)]
+    Schema(#[from] BadSchema),
 }
 
 impl FormatChain {
     /// The names of all formats.
     #[must_use]
     pub fn names() -> Vec<&'static str> {
-        FORMATS.iter().map(|format| format.name).collect()
+        let plain = FORMATS.iter().map(|format| format.name);
+        #[cfg(feature = "decoders")]
+        let plain = plain.chain([protobuf::NAME]);
+        plain.collect()
     }
 
-    /// Reads `gzip+cbor`.
+    /// Reads `gzip+cbor`, or `gzip+protobuf:MESSAGE`.
     ///
     /// # Errors
-    /// A name is unknown, or something follows a format of values.
-    pub fn parse(text: &str) -> Result<Self, UnknownFormat> {
-        let format = |name: &str| {
-            let found = FORMATS.iter().find(|format| format.name == name);
-            found.ok_or_else(|| UnknownFormat::Name(name.to_owned()))
-        };
-        let steps = text.split('+').map(format).collect::<Result<Vec<_>, _>>()?;
+    /// A name is unknown, or something follows a format of values; what is wrong with the schema.
+    pub fn parse(text: &str, schemas: &mut Schemas) -> Result<Self, UnknownFormat> {
+        let steps = text.split('+').map(|name| Step::parse(name, schemas)).collect::<Result<Vec<_>, _>>()?;
         let before = steps.split_last().map_or(&[][..], |(_, before)| before);
-        match before.iter().find(|format| format.is_value) {
-            Some(format) => Err(UnknownFormat::AfterValue(format.name)),
+        match before.iter().find(|step| step.is_value()) {
+            Some(step) => Err(UnknownFormat::AfterValue(step.name())),
             None => Ok(Self { steps }),
         }
     }
@@ -46,20 +77,30 @@ impl FormatChain {
     /// Whether what comes out is JSON.
     #[must_use]
     pub fn gives_value(&self) -> bool {
-        self.steps.last().is_some_and(|format| format.is_value)
+        self.steps.last().is_some_and(Step::is_value)
+    }
+
+    /// Whether an empty payload is a value: a message of Protocol Buffers without fields.
+    #[must_use]
+    pub fn takes_empty(&self) -> bool {
+        match self.steps.first() {
+            #[cfg(feature = "decoders")]
+            Some(Step::Protobuf(_)) => true,
+            _ => false,
+        }
     }
 
     /// Decodes a payload.
     ///
     /// # Errors
     /// Why it is not of the format, whose name stands before.
-    pub fn decode(&self, payload: &[u8]) -> Result<Vec<u8>, String> {
-        let mut decoded = None::<Vec<u8>>;
-        for format in &self.steps {
-            let result = (format.decode)(decoded.as_deref().unwrap_or(payload));
-            decoded = Some(result.map_err(|why| format!("{}: {why}", format.name))?);
+    pub fn decode(&self, payload: &[u8]) -> Result<DecodedBytes, String> {
+        let mut content = None::<DecodedBytes>;
+        for step in &self.steps {
+            let input = content.as_ref().map_or(payload, |content| &content.bytes);
+            content = Some(step.decode(input).map_err(|why| format!("{}: {why}", step.name()))?);
         }
-        Ok(decoded.unwrap_or_default())
+        Ok(content.unwrap_or_default())
     }
 
     /// Encodes a payload: the way back.
@@ -68,11 +109,59 @@ impl FormatChain {
     /// Why it cannot be of the format, whose name stands before.
     pub fn encode(&self, payload: &[u8]) -> Result<Vec<u8>, String> {
         let mut encoded = None::<Vec<u8>>;
-        for format in self.steps.iter().rev() {
-            let result = (format.encode)(encoded.as_deref().unwrap_or(payload));
-            encoded = Some(result.map_err(|why| format!("{}: {why}", format.name))?);
+        for step in self.steps.iter().rev() {
+            let result = step.encode(encoded.as_deref().unwrap_or(payload));
+            encoded = Some(result.map_err(|why| format!("{}: {why}", step.name()))?);
         }
         Ok(encoded.unwrap_or_default())
+    }
+}
+
+impl Step {
+    #[cfg_attr(not(feature = "decoders"), expect(unused_variables, reason = "no other format has a schema"))]
+    fn parse(text: &str, schemas: &mut Schemas) -> Result<Self, UnknownFormat> {
+        #[cfg(feature = "decoders")]
+        {
+            let (name, message) =
+                text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
+            if name == protobuf::NAME {
+                return Ok(Self::Protobuf(schemas.message(message.filter(|name| !name.is_empty()))?));
+            }
+        }
+        let found = FORMATS.iter().find(|format| format.name == text);
+        found.map(Self::Plain).ok_or_else(|| UnknownFormat::Name(text.to_owned()))
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Plain(format) => format.name,
+            #[cfg(feature = "decoders")]
+            Self::Protobuf(_) => protobuf::NAME,
+        }
+    }
+
+    fn is_value(&self) -> bool {
+        match self {
+            Self::Plain(format) => format.is_value,
+            #[cfg(feature = "decoders")]
+            Self::Protobuf(_) => true,
+        }
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<DecodedBytes, String> {
+        match self {
+            Self::Plain(format) => (format.decode)(bytes).map(|bytes| DecodedBytes { bytes, left_out: None }),
+            #[cfg(feature = "decoders")]
+            Self::Protobuf(message) => message.decode(bytes),
+        }
+    }
+
+    fn encode(&self, bytes: &[u8]) -> Converted {
+        match self {
+            Self::Plain(format) => (format.encode)(bytes),
+            #[cfg(feature = "decoders")]
+            Self::Protobuf(message) => message.encode(bytes),
+        }
     }
 }
 
@@ -83,12 +172,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn chain(text: &str) -> FormatChain {
-        FormatChain::parse(text).unwrap()
+        FormatChain::parse(text, &mut Schemas::default()).unwrap()
     }
 
     #[test]
     fn names_are_checked() {
-        let refused = |text: &str| FormatChain::parse(text).unwrap_err().to_string();
+        let refused = |text: &str| FormatChain::parse(text, &mut Schemas::default()).unwrap_err().to_string();
         assert!(refused("yaml").starts_with("unknown format 'yaml'; there are "), "{}", refused("yaml"));
         assert!(refused("").starts_with("unknown format ''"));
         assert!(refused("hex+").starts_with("unknown format ''"));
@@ -103,7 +192,7 @@ mod tests {
                 prop_assert_eq!((format.decode)(&encoded).unwrap(), bytes.clone(), "{}", format.name);
             }
             let both = chain("base64+hex");
-            prop_assert_eq!(both.decode(&both.encode(&bytes).unwrap()).unwrap(), bytes);
+            prop_assert_eq!(both.decode(&both.encode(&bytes).unwrap()).unwrap().bytes, bytes);
         }
 
         /// Whatever comes is decoded or refused.
@@ -127,7 +216,7 @@ mod tests {
         fn decoded(format: &str, hex: &str) -> String {
             let bytes = crate::notation::hex::decode(hex.replace(' ', "").as_bytes()).unwrap();
             match chain(format).decode(&bytes) {
-                Ok(decoded) => String::from_utf8(decoded).unwrap(),
+                Ok(decoded) => String::from_utf8(decoded.bytes).unwrap(),
                 Err(why) => format!("error: {why}"),
             }
         }
@@ -185,14 +274,14 @@ mod tests {
             for format in ["cbor", "msgpack", "gzip+cbor", "base64+zstd+msgpack", "hex+zlib+cbor"] {
                 let encoded = chain(format).encode(json.as_bytes()).unwrap();
                 assert_eq!(
-                    String::from_utf8(chain(format).decode(&encoded).unwrap()).unwrap(),
+                    String::from_utf8(chain(format).decode(&encoded).unwrap().bytes).unwrap(),
                     json,
                     "{format}"
                 );
             }
             assert!(chain("gzip+cbor").encode(b"no").unwrap_err().starts_with("cbor: not JSON"));
             assert_eq!(
-                FormatChain::parse("cbor+gzip").unwrap_err().to_string(),
+                FormatChain::parse("cbor+gzip", &mut Schemas::default()).unwrap_err().to_string(),
                 "'cbor' gives a value: no other format can follow it"
             );
         }
@@ -201,7 +290,7 @@ mod tests {
         #[test]
         fn compressed_parts_are_joined() {
             let part = |text: &[u8]| chain("gzip").encode(text).unwrap();
-            assert_eq!(chain("gzip").decode(&[part(b"ab"), part(b"cd")].concat()).unwrap(), b"abcd");
+            assert_eq!(chain("gzip").decode(&[part(b"ab"), part(b"cd")].concat()).unwrap().bytes, b"abcd");
         }
 
         #[test]
@@ -213,7 +302,7 @@ mod tests {
                 let why = chain(format).decode(&bomb).unwrap_err();
                 assert_eq!(why, format!("{format}: it decodes to more than 64 MiB"));
                 assert_eq!(
-                    chain(format).decode(&chain(format).encode(&zeros[1..]).unwrap()).unwrap().len(),
+                    chain(format).decode(&chain(format).encode(&zeros[1..]).unwrap()).unwrap().bytes.len(),
                     MOST_DECODED_BYTES
                 );
             }

@@ -7,6 +7,14 @@ pub(super) type Converted = Result<Vec<u8>, String>;
 pub const MOST_DECODED_BYTES: usize = 64 * 1024 * 1024;
 /// How deep values may be nested.
 pub const MOST_NESTING: usize = 100;
+/// What the values of one message of Protocol Buffers may take in memory, about.
+#[cfg(feature = "decoders")]
+pub const MOST_MEMORY_BYTES: usize = 128 * 1024 * 1024;
+
+#[cfg(feature = "decoders")]
+pub(super) fn too_deep() -> String {
+    format!("nested deeper than {MOST_NESTING} levels")
+}
 
 /// Refuses what is too long.
 pub(super) fn within_limit(bytes: Vec<u8>) -> Converted {

@@ -1,6 +1,6 @@
 //! Which payloads have which format.
 
-use super::chain::FormatChain;
+use super::chain::{DecodedBytes, FormatChain};
 use crate::protocol::topic;
 
 /// Payloads on topics that match the filter have this format.
@@ -19,6 +19,8 @@ pub struct Decoded {
     pub payload: Result<Vec<u8>, String>,
     /// It is JSON.
     pub is_value: bool,
+    /// What it does not have of the payload, if anything.
+    pub left_out: Option<String>,
 }
 
 /// Decodes payloads by rules.
@@ -34,25 +36,30 @@ impl<'a> Decoder<'a> {
         Self { rules }
     }
 
-    /// The payload, decoded; `None` if no rule is about it, or it is empty: it clears a retained message.
+    /// The payload, decoded; `None` if no rule is about it. An empty payload clears a retained message, and is decoded
+    /// only where the format has a value for it.
     pub fn decode(&mut self, topic: &[u8], payload: &[u8]) -> Option<Decoded> {
-        if payload.is_empty() {
+        let rule = self.rules.iter().find(|rule| topic::matches(rule.filter.as_bytes(), topic))?;
+        if payload.is_empty() && !rule.chain.takes_empty() {
             return None;
         }
-        let rule = self.rules.iter().find(|rule| topic::matches(rule.filter.as_bytes(), topic))?;
-        let decoded = rule.chain.decode(payload);
-        let is_value = decoded.is_ok() && rule.chain.gives_value();
-        Some(Decoded { payload: decoded, is_value })
+        Some(match rule.chain.decode(payload) {
+            Ok(DecodedBytes { bytes, left_out }) => {
+                Decoded { payload: Ok(bytes), is_value: rule.chain.gives_value(), left_out }
+            }
+            Err(why) => Decoded { payload: Err(why), is_value: false, left_out: None },
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::Schemas;
 
     fn rule(text: &str) -> Rule {
         let (filter, format) = text.split_once('=').unwrap();
-        Rule { filter: filter.into(), chain: FormatChain::parse(format).unwrap() }
+        Rule { filter: filter.into(), chain: FormatChain::parse(format, &mut Schemas::default()).unwrap() }
     }
 
     #[test]

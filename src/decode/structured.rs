@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value};
 
-use super::limits::{Converted, MOST_NESTING, within_limit};
+use super::limits::{Converted, MOST_NESTING, too_deep, within_limit};
 
 pub(super) fn decode_cbor(bytes: &[u8]) -> Converted {
     use ciborium::de::Error;
@@ -50,10 +50,6 @@ pub(super) fn encode_message_pack(bytes: &[u8]) -> Converted {
     rmpv::encode::write_value(&mut encoded, &json_as_message_pack(parsed(bytes)?))
         .map_err(|error| error.to_string())?;
     Ok(encoded)
-}
-
-fn too_deep() -> String {
-    format!("nested deeper than {MOST_NESTING} levels")
 }
 
 fn is_all(rest: &[u8]) -> Result<(), String> {

@@ -143,6 +143,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Err(error) => Err(error),
     };
     let result = requester.conclude(result).await;
+    requester.decoding.conclude();
     match with_failures(result, [requester.decoding.summary()], diagnostics) {
         // A reader that has gone has seen all it wanted.
         Ok(()) | Err(Error::OutputClosed) => Ok(Exit::Success),
@@ -397,7 +398,7 @@ impl Requester<'_> {
         let (out, now) = (self.stdout.buffer(), SystemTime::now());
         let written = match self.decoding.decode(publish)? {
             None => self.writer.write(out, publish, now),
-            Some(Decoded { payload: Ok(payload), is_value }) => {
+            Some(Decoded { payload: Ok(payload), is_value, .. }) => {
                 let decoded = Publish { payload: &payload, ..*publish };
                 self.writer.write_decoded(out, &decoded, now, is_value, None)
             }

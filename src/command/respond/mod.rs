@@ -21,6 +21,7 @@ use self::executing::ResponseCommands;
 use self::skips::{Skip, Skips};
 use super::attention::{Attention, Stop, Supervisor, unanswered};
 use super::computed::Computer;
+use super::decoding::Omissions;
 use super::deferred::DeferredRequests;
 use super::resubscribing::{Resubscribing, tell_refused};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
@@ -83,6 +84,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         computer,
         commands: config.command().map(ResponseCommands::new),
         decoder: Decoder::new(&config.decode),
+        omissions: Omissions::new(diagnostics),
         has_asked: false,
         subscribed: Subscribed::Never,
         resubscribing: Resubscribing::new(config.client.reconnect),
@@ -103,6 +105,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         commands.conclude(responder.supervisor.attention).await;
     }
     responder.skipped.report(diagnostics);
+    responder.omissions.conclude();
     let failed = responder.failed > 0 || responder.skipped.have_failures();
     let result = result.and(responder.ending.take().unwrap_or(Ok(())));
     let result = match result {
@@ -162,6 +165,7 @@ struct Answerer<'a> {
     /// Or the commands that do.
     commands: Option<ResponseCommands<'a>>,
     decoder: Decoder<'a>,
+    omissions: Omissions<'a>,
     /// SUBSCRIBE was sent on this link, or is not needed there.
     has_asked: bool,
     subscribed: Subscribed,
@@ -259,6 +263,7 @@ impl Answerer<'_> {
         };
         let response_topic = response_topic.map_err(|why| (why, String::new()))?;
         let decoded = self.decoder.decode(publish.topic, publish.payload);
+        self.omissions.note(publish.topic, decoded.as_ref());
         let (payload, payload_error) = match &decoded {
             None => (publish.payload, None),
             Some(Decoded { payload: Ok(payload), .. }) => (&payload[..], None),

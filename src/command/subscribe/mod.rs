@@ -145,6 +145,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Err(error) => Err(error),
     };
     let all_cleared = subscriber.clears.conclude(diagnostics);
+    subscriber.decoding.conclude();
     let failed_commands = subscriber.executor.as_ref().and_then(Executor::summary);
     let failures = [subscriber.decoding.summary(), subscriber.evaluator.summary(), failed_commands];
     match with_failures(flushed.and(executed).and(result), failures, diagnostics) {
