@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use serde_json::Value;
 
-use crate::bench::{SHORT, bench, is_near, is_not_made, number, report, watched};
+use crate::bench::{SHORT, bench, count, is_near, is_not_made, number, report, watched};
 use crate::support::Service as _;
 use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
@@ -86,6 +86,59 @@ fn change_beyond_its_limit_fails() {
     let markdown = std::fs::read_to_string(markdown).unwrap();
     assert!(markdown.contains("| acknowledge p99 | 1.00 ms | 2.00 ms | 2.000 |\n"), "{markdown}");
     assert!(markdown.contains("* **failed**: p99 +10% in b"), "{markdown}");
+}
+
+#[test]
+fn sizes_and_qos_are_measured_one_after_the_other() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let markdown = folder.path().join("a.md");
+    let line =
+        ["e2e", "--size", "16,100", "--qos", "0,1", "--count", "50", "--rate", "1k", "--publishers", "2"];
+    let run = |more: &[&str]| {
+        let port = broker.port().to_string();
+        let broker = ["--allow-saturated", "-h", "127.0.0.1", "-p", &port];
+        Mqtt::new(["bench"]).args(line).args(broker).args(more.iter().copied())
+    };
+    let outcome = run(&["--repeat", "2", "--markdown", markdown.to_str().unwrap()]).run().exits(0);
+    let outcome = outcome.mentions("run 1 of 8: 16 bytes, QoS 0").mentions("run 8 of 8: 100 bytes, QoS 1");
+    let lines = outcome.lines();
+    let beginnings: Vec<String> = lines[..5].iter().map(|line| line.chars().take(12).collect()).collect();
+    let expected = ["   bytes QoS", "      16   0", "      16   1", "     100   0", "     100   1"];
+    assert_eq!(beginnings, expected);
+    assert!(lines.iter().all(|line| line.chars().count() <= 80) && lines[1].contains('±'), "{lines:?}");
+    let markdown = std::fs::read_to_string(markdown).unwrap();
+    assert!(
+        markdown.starts_with("| bytes | QoS | rate/s | p50 |") && markdown.contains("\n| 100 | 1 |"),
+        "{markdown}"
+    );
+    let outcome = run(&["--json", "--fail-if", "lost >= 0"]).run().exits(3);
+    let outcome = outcome.mentions("failed: lost >= 0: it was 0");
+    let matrix: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    let runs = matrix["runs"].as_array().unwrap();
+    let of = |run: &Value| {
+        (run["configuration"]["sending"]["payload_bytes"].clone(), run["messages"]["qos"].clone())
+    };
+    let found: Vec<_> = runs.iter().map(of).collect();
+    let expected =
+        [(16, 0), (16, 1), (100, 0), (100, 1)].map(|(size, qos)| (Value::from(size), Value::from(qos)));
+    assert_eq!(found, expected);
+    assert!(runs.iter().all(|run| count(run, "delivered") == 50));
+}
+
+/// The table has the runs before the one that could not be made.
+#[test]
+fn runs_before_a_failure_are_shown() {
+    let broker = Broker::start();
+    let line = ["pub", "--size", "16,50", "--count", "100", "--rate", "100", "--publishers", "1"];
+    let port = broker.port().to_string();
+    let running =
+        Mqtt::new(["bench"]).args(line).args(["-h", "127.0.0.1", "-p", &port, "--allow-saturated"]).spawn();
+    running.wait_for_stderr("run 2 of 2");
+    drop(broker);
+    let outcome = running.finish();
+    assert_ne!(outcome.status.code(), Some(0));
+    assert!(outcome.lines()[1].starts_with("      16   0"), "{:?}", outcome.lines());
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::verbosity::QuietArgs;
 use crate::client::options::{ClientOptions, Version};
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, StopAfter, TOPIC};
 use crate::command::bench::{
-    BenchTask, Config, Form, LEAST_STAMP_BYTES, MOST_PUBLISHERS, Results, Threshold, check_topic,
+    BenchTask, Config, Form, LEAST_STAMP_BYTES, MOST_PUBLISHERS, Matrix, Results, Threshold, check_topic,
 };
 use crate::command::unmade::{Reporter, WantedReports};
 use crate::error::Error;
@@ -71,15 +71,19 @@ pub(super) struct SendArgs {
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
     per_write: Option<u32>,
 
-    /// QoS of messages and subscriptions [default: 0]
-    #[arg(short = 'q', long, value_name = "QOS", value_parser = value::qos(), hide_possible_values = true)]
-    qos: Option<QoS>,
+    /// QoS of messages and subscriptions; several by commas are measured one after the other [default: 0]
+    #[arg(short = 'q', long, value_name = "QOS", value_delimiter = ',', value_parser = value::qos(),
+          hide_possible_values = true)]
+    qos: Vec<QoS>,
 
-    /// Size of each payload, such as 16k [default: 64]
+    /// Size of each payload, such as 16k; several by commas are measured one after the other [default: 64]
     ///
-    /// 16k is 16,000 bytes, 16Ki is 16,384. The stamp that identifies the message is part of it: 32 bytes, or 16 where the size is less than 32. Messages of less than 16 bytes are only counted.
-    #[arg(long, value_name = "SIZE", value_parser = bytes, conflicts_with_all = ["payload", "payload_file"])]
-    size: Option<usize>,
+    /// 16k is 16,000 bytes, 16Ki is 16,384. The stamp that identifies the message is part of it: 32 bytes,
+    /// or 16 where the size is less than 32. Messages of less than 16 bytes are only counted. Of several
+    /// sizes and several QoS each combination is measured, and there is one table of all.
+    #[arg(long, value_name = "SIZE", value_delimiter = ',', value_parser = bytes,
+          conflicts_with_all = ["payload", "payload_file"])]
+    size: Vec<usize>,
 
     /// Text behind the stamp; {client} and {sequence} are filled in
     #[arg(long, value_name = "TEXT", conflicts_with = "payload_file")]
@@ -100,6 +104,10 @@ pub(super) struct SendArgs {
     /// Longest wait at the end for messages in flight [default: 5s]
     #[arg(long, value_name = "DURATION", value_parser = value::duration, help_heading = "Course")]
     drain: Option<Duration>,
+
+    /// Measure this many times, and show the median and the spread of each figure
+    #[arg(long, value_name = "COUNT", value_parser = value::clients, help_heading = "Course")]
+    repeat: Option<u32>,
 }
 
 /// The options of how long.
@@ -237,6 +245,16 @@ impl ResultArgs {
         Ok(())
     }
 
+    /// Several loads have one table.
+    fn check_matrix(&self, ceiling: &CeilingArgs) -> Result<(), Error> {
+        let of_one_load = self.files().find(|(_, form, _)| *form != Form::Markdown).map(|(name, ..)| name);
+        let of_one_load = of_one_load.or(ceiling.calibration.is_some().then_some("--calibration"));
+        of_one_load.map_or(Ok(()), |name| {
+            let why = format!("{name} is for one load: give one --size and one --qos, and no --repeat");
+            Err(Error::usage(why))
+        })
+    }
+
     /// Those that say so if there can be no load.
     fn wanted(&self, mode: Mode) -> WantedReports {
         let junit = self.junit.clone().filter(|_| self.check_files().is_ok());
@@ -313,17 +331,24 @@ impl SendArgs {
         Ok(rate)
     }
 
+    /// The size and the QoS of each load that is asked for.
+    fn combinations(&self) -> Vec<(usize, QoS)> {
+        let sizes = if self.size.is_empty() { &[64][..] } else { &self.size };
+        let qos = if self.qos.is_empty() { &[QoS::AtMostOnce][..] } else { &self.qos };
+        sizes.iter().flat_map(|size| qos.iter().map(|qos| (*size, *qos))).collect()
+    }
+
     /// What is sent, and how.
-    fn apply(self, load: &mut Load) -> Result<(), Error> {
+    fn apply(self, (size, qos): (usize, QoS), load: &mut Load) -> Result<(), Error> {
         load.rate = self.rate(load.publishers)?;
-        load.qos = self.qos.unwrap_or_default();
+        load.qos = qos;
         if self.per_write.is_some() && (load.rate != Rate::Max || load.qos != QoS::AtMostOnce) {
             return Err(Error::usage("--per-write needs --rate max and QoS 0"));
         }
-        load.payload = match (self.size, self.payload, self.payload_file) {
-            (_, Some(text), _) => Payload::Template(value::bytes(text)),
-            (_, _, Some(path)) => Payload::File(path),
-            (size, None, None) => Payload::Size(size.unwrap_or(64)),
+        load.payload = match (self.payload, self.payload_file) {
+            (Some(text), _) => Payload::Template(value::bytes(text)),
+            (_, Some(path)) => Payload::File(path),
+            (None, None) => Payload::Size(size),
         };
         load.arrivals = self.arrivals.unwrap_or(load.arrivals);
         load.jitter = self.jitter.unwrap_or(load.jitter);
@@ -387,9 +412,10 @@ impl CommonArgs {
         if send.inflight.is_some() && self.connection.origin.rank("max_inflight") == Rank::Flag {
             return Err(both("--inflight", "-M"));
         }
-        self.config(mode, clients, ceiling, |load| {
-            (load.topics, load.topic) = (topics, topic);
-            send.apply(load)?;
+        let combinations = send.combinations();
+        let fill = |combination: (usize, QoS), load: &mut Load| {
+            (load.topics, load.topic) = (topics, topic.clone());
+            send.clone().apply(combination, load)?;
             course.apply(load);
             match load.payload {
                 Payload::Size(size) if mode == Mode::Request && size < LEAST_STAMP_BYTES => {
@@ -400,7 +426,23 @@ impl CommonArgs {
                 }
                 _ => Ok(()),
             }
-        })
+        };
+        let repeat = send.repeat.unwrap_or(1);
+        if let ([combination], 1) = (&combinations[..], repeat) {
+            return self.config(mode, clients, ceiling, |load| fill(*combination, load));
+        }
+        self.results.check_matrix(&ceiling)?;
+        let mut config = self.config(mode, clients, ceiling, |_| Ok(()))?;
+        if let BenchTask::Load(load) = config.task {
+            let loads = combinations.into_iter().map(|combination| {
+                let mut load = Load::clone(&load);
+                fill(combination, &mut load)?;
+                Ok(load)
+            });
+            let loads = loads.collect::<Result<_, Error>>()?;
+            config.task = BenchTask::Matrix(Matrix { loads, repeat });
+        }
+        Ok(config)
     }
 
     /// A report that goes into a file as well is not for the reader of standard output alone.

@@ -14,6 +14,7 @@
 //! | `recorder` | histograms, counts and the seconds of the series |
 //! | [`report`] | the report of a run, in every form |
 //! | `threshold` | `--fail-if` |
+//! | `matrix` | several loads, and the table of them |
 //! | `compare`, `change` | reports side by side, and by how much figures may change |
 //! | `calibrate` | the generator's own ceiling |
 //! | `machine`, `credentials` | this machine and its limits; files with credentials |
@@ -26,6 +27,7 @@ mod credentials;
 mod director;
 mod engine;
 mod machine;
+mod matrix;
 mod pacer;
 mod plan;
 mod recorder;
@@ -36,6 +38,7 @@ mod threshold;
 pub use change::ChangeLimit;
 pub use compare::CompareConfig;
 pub use config::Load;
+pub use matrix::Matrix;
 pub use plan::check_topic;
 pub use report::export::{Files, Form};
 pub(super) use report::export::{json_of_failure, junit_of_failure};
@@ -47,6 +50,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::calibrate::Calibration;
+use self::matrix::MatrixReport;
 use self::report::export::{Outputs, json, write_text};
 use self::report::finding::SATURATION_HINT;
 use self::report::{LoadReport, RunOutcome, text};
@@ -74,6 +78,8 @@ pub struct Config {
 pub enum BenchTask {
     /// Put load on a broker.
     Load(Box<Load>),
+    /// Put several loads on a broker, one after the other.
+    Matrix(Matrix),
     /// Put load on a broker that throws everything away, to see what this machine can generate.
     Calibrate {
         /// Whose version and limits are used; the address is the broker's own.
@@ -104,7 +110,11 @@ pub struct Results {
 
 impl Invocation for Config {
     fn common(&self) -> Common<'_> {
-        let client = if let BenchTask::Load(load) = &self.task { Some(&load.client) } else { None };
+        let client = match &self.task {
+            BenchTask::Load(load) => Some(&load.client),
+            BenchTask::Matrix(matrix) => matrix.loads.first().map(|load| &load.client),
+            BenchTask::Calibrate { .. } | BenchTask::Compare(_) => None,
+        };
         (self.verbosity, client)
     }
 
@@ -121,6 +131,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let Config { task, results, .. } = config;
     let mut load = match task {
         BenchTask::Load(load) => load,
+        BenchTask::Matrix(matrix) => return run_matrix(matrix, &results, diagnostics).await,
         BenchTask::Compare(config) => return set_side_by_side(&config, &results, diagnostics).await,
         BenchTask::Calibrate { client, threads, duration } => {
             let mut attention = Attention::start(None)?.for_reader();
@@ -154,9 +165,8 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         }
     };
     let nothing = outcome.recorder.counts.connected == 0 && !outcome.interrupted;
-    let mut report = LoadReport::new(&load, outcome);
+    let mut report = reported(&load, outcome, &results);
     report.generator.share_of_ceiling = calibration.map(|calibration| calibration.share(&report));
-    report.thresholds = results.fail_if.iter().map(|threshold| threshold.result(&report)).collect();
     let text = if results.json {
         json(&report)?
     } else {
@@ -174,24 +184,80 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     }
     if results.json {
         // The table says so itself; an object mostly goes into a file.
-        let broken = report.thresholds.iter().filter(|result| result.broken);
-        broken.for_each(|result| diagnostics.state(format_args!("failed: {}", result.shown())));
-        report
-            .findings
-            .problems
-            .iter()
-            .for_each(|problem| diagnostics.state(format_args!("not valid: {problem}")));
-        if report.generator.saturated {
-            diagnostics.state(format_args!("hint: {SATURATION_HINT}"));
+        say_what_is_wrong(&report, diagnostics);
+    }
+    Ok(if nothing { Exit::Failure } else { verdict(&report, &results) })
+}
+
+/// The report of a run, with what must not be.
+fn reported(load: &Load, outcome: RunOutcome, results: &Results) -> LoadReport {
+    let mut report = LoadReport::new(load, outcome);
+    report.thresholds = results.fail_if.iter().map(|threshold| threshold.result(&report)).collect();
+    report
+}
+
+fn say_what_is_wrong(report: &LoadReport, diagnostics: &Diagnostics) {
+    let broken = report.thresholds.iter().filter(|result| result.broken);
+    broken.for_each(|result| diagnostics.state(format_args!("failed: {}", result.shown())));
+    let problems = report.findings.problems.iter();
+    problems.for_each(|problem| diagnostics.state(format_args!("not valid: {problem}")));
+    if report.generator.saturated {
+        diagnostics.state(format_args!("hint: {SATURATION_HINT}"));
+    }
+}
+
+fn verdict(report: &LoadReport, results: &Results) -> Exit {
+    let is_broken = report.thresholds.iter().any(|result| result.broken);
+    let is_pardoned = results.allow_saturated && report.only_saturated();
+    if is_broken || !(report.valid || is_pardoned) { Exit::Negative } else { Exit::Success }
+}
+
+/// Runs all loads of a matrix and reports. If one of them cannot be made, the table has those before it.
+///
+/// # Errors
+/// As of a single load.
+async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    let Some(mode) = matrix.loads.first().map(|load| load.mode) else { return Ok(Exit::Success) };
+    let outputs = Outputs::open(&results.files, mode)?;
+    let mut attention = Attention::start(None)?;
+    let mut report = MatrixReport::new(matrix.loads.len());
+    let mut exit = Exit::Success;
+    let mut failure = None;
+    for (number, load) in matrix.runs().enumerate() {
+        let (number, all) = (number + 1, matrix.len());
+        diagnostics.state(format_args!("run {number} of {all}: {}", matrix::name(load)));
+        match put_load(&mut load.clone(), &mut attention, diagnostics).await {
+            Ok(outcome) => {
+                let nothing = outcome.recorder.counts.connected == 0 && !outcome.interrupted;
+                let run = reported(load, outcome, results);
+                if results.json {
+                    say_what_is_wrong(&run, diagnostics);
+                }
+                exit = match exit {
+                    _ if nothing => Exit::Failure,
+                    Exit::Success => verdict(&run, results),
+                    exit => exit,
+                };
+                let is_over = nothing || run.interrupted;
+                report.add(run);
+                if is_over {
+                    break;
+                }
+            }
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
         }
     }
-    let pardoned = results.allow_saturated && report.only_saturated();
-    Ok(match () {
-        () if nothing => Exit::Failure,
-        () if report.thresholds.iter().any(|result| result.broken) => Exit::Negative,
-        () if !report.valid && !pardoned => Exit::Negative,
-        () => Exit::Success,
-    })
+    diagnostics.end_interrupted_line();
+    let written = outputs.write_each(|_| report.as_markdown());
+    let text = if results.json { report.as_object()? } else { report.as_table().into_bytes() };
+    if !report.runs().is_empty() {
+        print(&text, &mut attention, diagnostics).await?;
+    }
+    written?;
+    failure.map_or(Ok(exit), Err)
 }
 
 async fn set_side_by_side(

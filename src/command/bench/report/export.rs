@@ -254,13 +254,20 @@ impl Outputs {
     /// # Errors
     /// The first failure.
     pub(crate) fn write(self, report: &LoadReport) -> Result<(), Error> {
-        let render = |form| match form {
+        self.write_each(|form| match form {
             Form::Csv => csv(report),
             Form::Html => html::render(report),
             Form::Markdown => markdown::render(report),
             Form::Junit => junit(report),
-        };
-        let written: Vec<_> = self.0.into_iter().map(|output| output.write(render)).collect();
+        })
+    }
+
+    /// Writes a text to each file, to the others even if one fails.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub(crate) fn write_each(self, text: impl Fn(Form) -> String) -> Result<(), Error> {
+        let written: Vec<_> = self.0.into_iter().map(|output| output.write(&text)).collect();
         written.into_iter().collect()
     }
 

@@ -393,7 +393,7 @@ impl LoadReport {
         self.latency(LatencyKind::ScheduleLag).zip(statistic("p99")).map_or(0.0, |(lag, p99)| lag.value(p99))
     }
 
-    fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         main_rate(self.mode, self.qos).value(self).unwrap_or(0.0) // nothing is confirmed
     }
 }

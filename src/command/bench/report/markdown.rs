@@ -29,7 +29,7 @@ fn figures(out: &mut String, report: &LoadReport) {
     };
     row("connections", &text::connections(report), "");
     for StageRate { name, number, per_s, remark } in text::stages(report) {
-        row(&format!("{name} {remark}"), &number.map_or_else(String::new, count), &count(per_s));
+        row(format!("{name} {remark}").trim_end(), &number.map_or_else(String::new, count), &count(per_s));
     }
     for (name, number) in text::defects(report).into_iter().chain(text::strays(report)) {
         row(name, &number, "");
