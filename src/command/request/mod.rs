@@ -2,6 +2,7 @@
 
 mod answer;
 mod rounds;
+mod waiting;
 
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
@@ -10,9 +11,9 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::BytesMut;
 
 pub use self::answer::NAME_ONE;
-use self::answer::{Answers, FIXED_TOPIC, Others, PreparedRequest, put_latency};
+use self::answer::{Answers, Others, PreparedRequest, put_latency};
 use self::rounds::Rounds;
-use super::attention::{Attention, Supervisor, unanswered};
+use super::attention::{Attention, Supervisor};
 use super::decoding::{Decoding, with_failures};
 use super::input::Source;
 use super::resubscribing::{Resubscribing, tell_refused};
@@ -122,6 +123,10 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         resubscribing: Resubscribing::new(config.client.reconnect),
         answer: AnswerLimit::new(config.timeout.is_none().then_some(config.client.connect_timeout)),
         idle: AnswerLimit::new(config.idle),
+        news: AnswerLimit::new(
+            (diagnostics.is_interactive() && config.timeout.is_none() && config.idle.is_none())
+                .then_some(NEWS_AFTER),
+        ),
         rounds: Rounds::new(config.requests, config.interval),
     };
     let result = client::run(&config.client, &mut requester).await;
@@ -177,6 +182,9 @@ enum Grant {
     Refused,
 }
 
+/// A response that comes sooner needs no explanation of the wait.
+const NEWS_AFTER: Duration = Duration::from_secs(1);
+
 /// How long what waited in a kept session may come. A response topic that others use too may never be
 /// quiet.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
@@ -222,58 +230,12 @@ struct Requester<'a> {
     answer: AnswerLimit,
     /// With `--idle`: the next response is what is waited for.
     idle: AnswerLimit,
+    /// At a terminal and without a time limit: the user is told what is waited for.
+    news: AnswerLimit,
     rounds: Rounds,
 }
 
 impl Requester<'_> {
-    /// The error that names what did not arrive.
-    fn timed_out(&self, when: &str) -> Error {
-        let Rounds { sent, answered, .. } = self.rounds;
-        if self.rounds.repeats() && sent > 0 {
-            let requests = counted(sent, "request");
-            return Error::timed_out(format!("{when}: {answered} of {requests} had a response"));
-        }
-        let what = match (self.stage, &self.exchange) {
-            (RequestStage::Waiting, Some(exchange)) if self.rounds.of_this > 0 => {
-                let count = self.rounds.of_this;
-                let responses = counted(self.config.responses.unwrap_or(count), "response");
-                let topic = cut(&exchange.response_topic);
-                return Error::timed_out(format!("{when}: {count} of {responses} came on '{topic}'"));
-            }
-            (RequestStage::Waiting, Some(exchange)) => {
-                let error = Error::timed_out(format!(
-                    "{when}: no response came on '{}'{}",
-                    cut(&exchange.response_topic),
-                    self.others
-                ));
-                let own = self.config.response_topic.is_none() && self.others == Others::default();
-                return if own { error.with_hint(FIXED_TOPIC) } else { error };
-            }
-            (_, None) => "there was no connection",
-            (RequestStage::Subscribe | RequestStage::Subscribing, _) => {
-                "the broker did not answer the SUBSCRIBE"
-            }
-            (RequestStage::Refused, _) => "the broker refuses the subscription",
-            (RequestStage::Complete, _) => {
-                "the response was not written: the reader of standard output is gone or stalls"
-            }
-            _ => "the request could not be sent",
-        };
-        Error::timed_out(format!("{when}: {what}"))
-    }
-
-    /// The packet that the broker does not answer.
-    fn unanswered(&self, limit: Duration) -> Error {
-        match (self.stage, self.config.qos) {
-            (RequestStage::Waiting, QoS::ExactlyOnce) if self.handover == Handover::Received => {
-                unanswered("PUBLISH", "PUBCOMP", limit)
-            }
-            (RequestStage::Waiting, QoS::ExactlyOnce) => unanswered("PUBLISH", "PUBREC", limit),
-            (RequestStage::Waiting, _) => unanswered("PUBLISH", "PUBACK", limit),
-            _ => unanswered("SUBSCRIBE", "SUBACK", limit),
-        }
-    }
-
     /// The subscription is refused. What was granted before is asked for again where the refusal may pass.
     fn refused(&mut self, error: Error) -> Result<(), Error> {
         if self.grant == Grant::Never || !self.resubscribing.may_pass(&error) {
@@ -500,6 +462,7 @@ impl Handler for Requester<'_> {
                 self.stage = RequestStage::Waiting;
                 self.answer.renew();
                 self.idle.renew();
+                self.news.renew();
             }
             _ => {}
         }
@@ -513,6 +476,10 @@ impl Handler for Requester<'_> {
         };
         if let Poll::Ready(limit) = self.answer.poll_waiting(cx, waits) {
             return Poll::Ready(Err(self.unanswered(limit)));
+        }
+        if self.news.poll_waiting(cx, self.stage == RequestStage::Waiting).is_ready() {
+            self.news = AnswerLimit::new(None);
+            self.say_what_is_waited_for();
         }
         let limit = ready!(self.idle.poll_waiting(cx, self.stage == RequestStage::Waiting));
         self.is_idle(cx, limit)
