@@ -20,7 +20,8 @@ function __mqtt_complete
                 printf '%s\n' "$prefix$path"
             end
         case hosts
-            for host in (__fish_print_hostnames)
+            # fish leaves this machine out.
+            for host in localhost (__fish_print_hostnames)
                 printf '%s\n' "$prefix$host"
             end
         case commands

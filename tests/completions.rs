@@ -182,6 +182,10 @@ fn bash_completes() {
         (&["mqtt", "sub", "-C", ""], "", &[]),
         (&["mqtt", "pub", "-m", ""], "", &[]),
         (&["mqtt", "completions", "z"], "", &["zsh"]),
+        (&["mqtt", "compat", "mosquitto_sub", "--cap"], "", &["--capath"]),
+        (&["mqtt", "compat", "mosquitto_pub", "-q", ""], "", &["0", "1", "2"]),
+        (&["mqtt", "broker", "--", "mqtt", "pub", "--capa"], "", &["--capath"]),
+        (&["mqtt", "sub", "a", "--exec-argv", "--", "mqtt", "pub", "--capa"], "", &["--capath"]),
     ] {
         let mut offered = bash(words, line);
         offered.sort();
@@ -216,6 +220,9 @@ fn fish_completes() {
         ("mqtt pub --cap".to_owned(), vec!["--capath".to_owned()]),
         ("mqtt pub --qos=".into(), vec!["--qos=0".into(), "--qos=1".into(), "--qos=2".into()]),
         ("mqtt sub -C ".into(), vec![]),
+        ("mqtt pub -h localh".into(), vec!["localhost".into()]),
+        ("mqtt compat mosquitto_sub --cap".into(), vec!["--capath".into()]),
+        ("mqtt broker -p 0 -- mqtt pub --capa".into(), vec!["--capath".into()]),
         (format!("mqtt pub --capath {begin}"), vec![format!("{begin}erts/")]),
         (format!("mqtt pub --cafile {begin}a"), vec![format!("{begin}a.pem")]),
         (format!("mqtt pub --cafile={begin}a"), vec![format!("--cafile={begin}a.pem")]),

@@ -14,11 +14,18 @@ use crate::error::Error;
 /// topics. Topics are those of the retained messages of the broker that the line names, one level at a time, as
 /// far as they come within a second; no password is asked for and no --password-command is run for it.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = WITHOUT_PACKAGE)]
 pub(super) struct CompletionsArgs {
     /// Shell to print it for
     #[arg(value_name = "SHELL", value_enum)]
     shell: Shell,
 }
+
+/// What `mqtt completions --help` says first of all examples.
+const WITHOUT_PACKAGE: &str = "\
+bash reads the files of a folder only with the package bash-completion. Without it,
+put this line into ~/.bashrc:
+  source <(mqtt completions bash)";
 
 /// A shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use clap::ValueHint;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
@@ -51,7 +52,7 @@ pub(super) struct CommandArgs {
     exec_timeout: Option<Duration>,
 
     /// With --exec-argv a program and its arguments; otherwise topic filters
-    #[arg(last = true, value_name = "WORD", hide = true)]
+    #[arg(last = true, value_name = "WORD", value_hint = ValueHint::CommandWithArguments, hide = true)]
     words: Vec<OsString>,
 }
 

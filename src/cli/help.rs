@@ -9,7 +9,7 @@ use super::definition::{HEADING, MAX_HELP_WIDTH};
 use super::subcommand::Entry;
 use super::table::{SUBCOMMANDS, command};
 use super::text::shown;
-use super::{format, manual, usage, words};
+use super::{compat, format, manual, usage, words};
 use crate::command::bench::figures_help;
 use crate::error::Error;
 
@@ -136,7 +136,7 @@ fn brief(definition: Command, name: &str) -> Command {
     let manual = manual(&format!("mqtt {name}"));
     let examples = manual.examples_in_help();
     if manual.common.is_empty() {
-        return definition.after_help(examples);
+        return definition;
     }
     let groups = groups(&definition).join(", ");
     let more = format!(
@@ -157,7 +157,12 @@ fn of_group(definition: Command, name: &str, group: &OsString) -> Result<Command
     let asked = group.to_str().map(str::to_lowercase).filter(|asked| known.contains(asked));
     let Some(asked) = asked else {
         let text = format!("mqtt {name}: unknown group of options '{}'", shown(group));
-        return Err(Error::usage(text).with_hint(format!("there are {}", known.join(", "))));
+        let client = compat::names().find(|client| name == "compat" && group == *client);
+        return Err(Error::usage(text).with_hint(match client {
+            Some(client) => format!("mqtt compat {client} --help"),
+            None if known.is_empty() => format!("mqtt {name} --help shows all there is"),
+            None => format!("there are {}", known.join(", ")),
+        }));
     };
     let has = |id: &str| definition.get_arguments().any(|arg| arg.get_id() == id);
     let end = match asked.as_str() {

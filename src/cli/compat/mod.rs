@@ -22,5 +22,5 @@ mod value;
 pub use self::differences::{DIFFERENCES, Difference};
 pub(super) use self::install::{CompatArgs, MANUAL, MODES};
 pub(super) use self::parse::parse;
-pub(super) use self::programs::{called, names};
-pub(super) use self::settings::secrets;
+pub(super) use self::programs::{called, entry, names};
+pub(super) use self::settings::{ClientWord, last_word, options, secrets};

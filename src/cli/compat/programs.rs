@@ -24,6 +24,15 @@ pub(super) fn name(program: Program) -> &'static str {
     PROGRAMS.iter().find(|(other, _)| *other == program).map_or("", |(_, name)| name)
 }
 
+/// The subcommand that does what a client does.
+pub(in crate::cli) fn entry(program: Program) -> &'static str {
+    match program {
+        Program::Publish => "pub",
+        Program::Subscribe => "sub",
+        Program::Request => "rr",
+    }
+}
+
 fn named(name: &OsStr) -> Option<Program> {
     PROGRAMS.iter().find(|(_, known)| name == *known).map(|(program, _)| *program)
 }

@@ -31,6 +31,8 @@ pub(super) struct Settings {
     /// Seconds, if given; it may be 0.
     pub(super) session_expiry: Option<u32>,
     pub(super) properties: Vec<GivenProperty>,
+    /// An options file was read.
+    pub(super) has_file: bool,
 }
 
 /// Why a command line is not run.
@@ -54,12 +56,19 @@ impl Settings {
     /// Reads the options file and the words behind the program's name.
     pub(super) fn read(program: Program, words: &[OsString]) -> Result<Self, ReadingStop> {
         let protocol = if program == Program::Request { Protocol::V5 } else { Protocol::V3_1_1 };
-        let mut settings =
-            Self { program, given: Vec::new(), protocol, session_expiry: None, properties: Vec::new() };
+        let mut settings = Self {
+            program,
+            given: Vec::new(),
+            protocol,
+            session_expiry: None,
+            properties: Vec::new(),
+            has_file: false,
+        };
         // As in mosquitto a file that cannot be read is none.
         if let Some(content) =
             options_file(program, words)?.and_then(|path| read_at_most(&path, LONGEST_TEXT_BYTES).ok())
         {
+            settings.has_file = true;
             for line in content.split(|byte| *byte == b'\n') {
                 settings.take(&words_of(line))?;
             }
@@ -346,6 +355,41 @@ pub(in crate::cli) fn secrets(program: Program, names: usize, words: &[OsString]
     found
 }
 
+/// What the last word of a line can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum ClientWord {
+    /// An option.
+    Option,
+    /// A value of this one, by its number among those of the option.
+    Value { option: &'static str, number: usize },
+}
+
+/// What the last word is. What precedes it is taken as mosquitto would take it.
+pub(in crate::cli) fn last_word(program: Program, names: usize, line: &[OsString]) -> ClientWord {
+    let last = line.len() - 1;
+    let mut next = names;
+    while next < last {
+        let row = OptionRow::of(program, &line[next]);
+        next += 1;
+        let count = match row {
+            Some(OptionRow { sets: Sets::Property, .. }) => property::words(&line[next..]),
+            Some(row) => usize::from(row.missing.is_some()),
+            None => 0,
+        };
+        if let Some(row) = row.filter(|_| (next..next + count).contains(&last)) {
+            return ClientWord::Value { option: row.names[0], number: last - next };
+        }
+        next += count;
+    }
+    ClientWord::Option
+}
+
+/// The options, each by its longest name, and what they do.
+pub(in crate::cli) fn options(program: Program) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let rows = super::table::ROWS.iter().filter(move |row| row.programs.contains(&program));
+    rows.filter_map(|row| Some((*row.names.iter().max_by_key(|name| name.len())?, row.help)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,6 +406,23 @@ mod tests {
             ("   ", &[]),
         ] {
             assert_eq!(words_of(line.as_bytes()), words, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn last_word_is_an_option_or_a_value() {
+        let value = |option, number| ClientWord::Value { option, number };
+        for (line, expected) in [
+            ("-", ClientWord::Option),
+            ("-t a -", ClientWord::Option),
+            ("-t ", value("-t", 0)),
+            ("-c -h x -t -C ", ClientWord::Option),
+            ("--cafile ", value("--cafile", 0)),
+            ("-D connect ", value("-D", 1)),
+            ("nosuch -q ", value("-q", 0)),
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(last_word(Program::Subscribe, 0, &words), expected, "{line}");
         }
     }
 

@@ -1,14 +1,17 @@
 //! What is being typed at the end of a line.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::{Arg, Command};
 
 use super::offer::{Completion, Offer, Word};
 use super::values;
+use crate::cli::compat::ClientWord;
 use crate::cli::subcommand::Entry;
 use crate::cli::table::{SUBCOMMANDS, command};
 use crate::cli::{compat, help, words};
+use crate::manner::Program;
 
 /// What can stand in the last word, if anything is known.
 pub(super) fn offer(line: &[OsString]) -> Option<Completion> {
@@ -17,6 +20,9 @@ pub(super) fn offer(line: &[OsString]) -> Option<Completion> {
     let whole = |offer| Some(Completion { prefix: String::new(), value: last.to_owned(), offer });
     if before.get(1).is_some_and(|word| word == "help") {
         return whole(Offer::Words(after_help(before)?));
+    }
+    if let Some((client, names)) = compat::called(before) {
+        return of_client(client, names, line);
     }
     let Some((entry, names)) = Entry::called(SUBCOMMANDS, before) else {
         let is_first = before.len() == 1;
@@ -32,6 +38,12 @@ pub(super) fn offer(line: &[OsString]) -> Option<Completion> {
         return Some(Completion { prefix: prefix.to_owned(), value: typed.to_owned(), offer });
     }
     let end = (names..at).find(|at| line[*at] == "--" && !is_value(*at));
+    // A program that is to be run.
+    if let Some(program) = end.map(|end| end + 1).filter(|program| *program < at)
+        && Path::new(&line[program]).file_stem().is_some_and(|name| name == "mqtt")
+    {
+        return self::offer(&line[program..]);
+    }
     let before = before.last()?.to_str()?;
     if end.is_none() && ["--help", "-?"].contains(&before) && !is_value(at - 1) && !last.starts_with('-') {
         return whole(Offer::Words(groups(&definition)));
@@ -44,7 +56,9 @@ pub(super) fn offer(line: &[OsString]) -> Option<Completion> {
             && end != Some(*at)
             && (end.is_some_and(|end| *at > end) || !line[*at].as_encoded_bytes().starts_with(b"-"))
     };
-    let number = (names..at).filter(is_operand).count();
+    let is_behind = end.is_some() && definition.get_positionals().any(Arg::is_last_set);
+    let first = end.filter(|_| is_behind).unwrap_or(names);
+    let number = (first..at).filter(is_operand).count();
     if number == 0 && definition.has_subcommands() && end.is_none() {
         let mut modes = subcommands(&definition);
         if entry.name == "compat" {
@@ -52,7 +66,6 @@ pub(super) fn offer(line: &[OsString]) -> Option<Completion> {
         }
         return whole(Offer::Words(modes));
     }
-    let is_behind = end.is_some() && definition.get_positionals().any(Arg::is_last_set);
     let operands: Vec<&Arg> =
         definition.get_positionals().filter(|arg| arg.is_last_set() == is_behind).collect();
     let is_many = |arg: &Arg| {
@@ -64,6 +77,25 @@ pub(super) fn offer(line: &[OsString]) -> Option<Completion> {
         None => operands.last().filter(|operand| is_many(operand))?,
     };
     whole(values::of(&definition, operand, number, names, line)?)
+}
+
+/// The options of mosquitto's clients, and their values, which are those of the subcommand with the same letters.
+fn of_client(client: Program, names: usize, line: &[OsString]) -> Option<Completion> {
+    let typed = line.last()?.to_str()?;
+    let whole = |offer| Some(Completion { prefix: String::new(), value: typed.to_owned(), offer });
+    match compat::last_word(client, names, line) {
+        ClientWord::Option if typed.is_empty() || typed.starts_with('-') => {
+            let word = |(name, help): (&str, &str)| Word::new(name, help);
+            whole(Offer::Words(compat::options(client).map(word).collect()))
+        }
+        ClientWord::Option => None,
+        ClientWord::Value { option, number } => {
+            let entry = compat::entry(client);
+            let definition = SUBCOMMANDS.iter().find(|one| one.name == entry)?.whole();
+            let arg = definition.get_arguments().find(|arg| words::is_called(arg, option))?;
+            whole(values::of(&definition, arg, number, names, line)?)
+        }
+    }
 }
 
 /// What can follow the program's name.

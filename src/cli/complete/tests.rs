@@ -26,6 +26,14 @@ fn words_are_offered_where_they_stand() {
         ("mqtt --he", &["--help", "--help-all"]),
         ("mqtt bench co", &["conn", "compare"]),
         ("mqtt compat mosquitto_", &["mosquitto_pub", "mosquitto_sub", "mosquitto_rr"]),
+        ("mqtt compat mosquitto_sub --cap", &["--capath"]),
+        ("mqtt compat mosquitto_sub -t a --retained-", &["--retained-only"]),
+        ("mqtt compat mosquitto_pub --capath x --retained-", &[]),
+        ("mqtt compat mosquitto_pub -V mqttv5 -q ", &["0", "1", "2"]),
+        ("mqtt compat mosquitto_rr -D publish con", &["content-type"]),
+        ("mqtt broker -p 0 -- mqtt pub --reta", &["--retain"]),
+        ("mqtt broker -- /usr/bin/mqtt be", &["bench"]),
+        ("mqtt sub a --exec-argv -- mqtt pub --reta", &["--retain"]),
         ("mqtt help pu", &["pub"]),
         ("mqtt help bench e", &["e2e"]),
         ("mqtt help pub tl", &["tls"]),
@@ -86,6 +94,10 @@ fn shells_find_files_hosts_and_commands_only_where_they_are_wanted() {
         ("mqtt pub --password-command ", "Commands"),
         ("mqtt broker -- ", "Commands"),
         ("mqtt broker -p 0 -- sh ", "Files"),
+        ("mqtt sub a b --exec-argv -- l", "Commands"),
+        ("mqtt sub a --exec-argv -- sh ", "Files"),
+        ("mqtt compat mosquitto_pub --cafile ", "Files"),
+        ("mqtt compat mosquitto_pub -h ", "Hosts"),
     ] {
         let offer = offered(line).expect(line).offer;
         assert_eq!(format!("{offer:?}"), expected, "{line}");
@@ -114,6 +126,7 @@ fn topics_are_asked_of_the_broker_of_the_line() {
         ),
         ("mqtt pub -m -h -L mqtts://b/ --profile=p -t ", &["--url=mqtts://b/", "--profile=p"], false),
         ("mqtt ping b --publish ", &["--host=b"], false),
+        ("mqtt compat mosquitto_sub -h b -v -t ho", &["--host=b"], true),
     ] {
         let Some(Completion { offer: Offer::Topics { options, is_filter }, .. }) = offered(line) else {
             panic!("{line}: no topics")

@@ -97,6 +97,7 @@ pub(super) fn query(
         warnings: Vec::new(),
         details: Vec::new(),
         left_out: None,
+        pinned: None,
         color: ColorChoice::Never,
         log_time: false,
         manner: Manner::Own,
