@@ -65,6 +65,19 @@ const ELSEWHERE: &[&str] = &[
     "first-answer",  // time
     "tls",           // `certificates`
     "secrets",       // `compat`
+    "cipher-classes",
+    "padding",
+    "float-length",
+    "same-identifier",
+    "key-password",
+    "capath",
+    "not-mqtt",
+    "full-output",
+    "refused-later",
+    "version-properties",
+    "scram",
+    "large-file",
+    "second-look",
 ];
 
 /// How often two runs must differ: on a busy machine a connection may come from a test that expects nobody.

@@ -319,5 +319,62 @@ fn links_are_made_and_removed() {
     compat(&["uninstall"]).exits(0);
     compat(&["uninstall"]).exits(0).mentions("nothing to remove in ");
     Mqtt::new(["compat", "install"]).run().exits(2).mentions("--dir");
+    // A package manager moves its own link to the next version: the links go by it.
+    let bin = tempfile::tempdir().unwrap();
+    let (link, dir) = (bin.path().join("mqtt"), bin.path().join("names"));
+    symlink(env!("CARGO_BIN_EXE_mqtt"), &link).unwrap();
+    fs::create_dir(&dir).unwrap();
+    let install = |program: &str, path: &str| {
+        let run = std::process::Command::new(program)
+            .env("PATH", path)
+            .args(["compat", "install", "--dir"])
+            .arg(&dir)
+            .output();
+        assert!(run.unwrap().status.success());
+        assert_eq!(fs::read_link(dir.join("mosquitto_sub")).unwrap(), link);
+    };
+    install(link.to_str().unwrap(), "");
+    install(link.to_str().unwrap(), "");
     Mqtt::new(["compat", "mosquitto_no"]).run().exits(2);
+}
+
+/// Mosquitto's clients go on where the address accepts connections before its broker is there: a proxy, or a broker
+/// that reads its store.
+#[test]
+fn broker_that_closes_before_it_answers_is_waited_for() {
+    for (name, line) in [
+        ("mosquitto_sub", &["-t", "a", "-E", "-W", "30"][..]),
+        ("mosquitto_pub", &["-t", "a", "-l", "-q", "1"]),
+    ] {
+        let server = Server::start(move |server| {
+            // The first attempt, its question whether TLS is spoken, and the second attempt.
+            for _ in 0..3 {
+                drop(server.accept());
+            }
+            let mut peer = server.accept_session(V3_1_1);
+            if name == "mosquitto_sub" {
+                let (identifier, _) = peer.expect_subscribe(V3_1_1);
+                peer.send(&packets::suback(V3_1_1, identifier, &[0]));
+            } else {
+                let (identifier, _) = peer.expect_publish(V3_1_1, QoS::AtLeastOnce, b"1");
+                let [high, low] = identifier.to_be_bytes();
+                peer.send(&[0x40, 2, high, low]);
+            }
+            peer.expect_disconnect(V3_1_1);
+        });
+        let port = server.port().to_string();
+        let run = Mqtt::new(line).args(["-h", "127.0.0.1", "-p", &port]).called(name).stdin("1\n").run();
+        run.exits(0).says("");
+        server.finish();
+    }
+    // A message on the command line is not repeated: the end is reported.
+    let server = Server::start(|server| {
+        for _ in 0..2 {
+            drop(server.accept());
+        }
+    });
+    let port = server.port().to_string();
+    let line = ["-t", "a", "-m", "1", "-h", "127.0.0.1", "-p", &port];
+    Mqtt::new(line).called("mosquitto_pub").run().exits(7);
+    server.finish();
 }

@@ -274,8 +274,11 @@ fn page_of_differences() {
     let (begin, end) = ("<!-- differences -->\n", "<!-- end of differences -->\n");
     let (before, rest) = page.split_once(begin).unwrap();
     let (_, after) = rest.split_once(end).unwrap();
+    // A table would end its cell at the sign of a pipe.
     let rows = mqtt::cli::DIFFERENCES.iter().map(|difference| {
-        format!("| {} | {} | {} |\n", difference.mosquitto, difference.here, difference.reason)
+        let cells = [difference.mosquitto, difference.here, difference.reason];
+        let [mosquitto, here, reason] = cells.map(|cell| cell.replace('|', "\\|"));
+        format!("| {mosquitto} | {here} | {reason} |\n")
     });
     let table = format!(
         "| mosquitto's clients | mqtt under their names | reason |\n|---|---|---|\n{}",

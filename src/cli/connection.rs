@@ -324,6 +324,7 @@ impl ConnectionArgs {
                 attempts,
                 max_delay: self.reconnect_max_delay,
                 wait_for_server: self.wait_for_server,
+                from_first_hang_up: false,
             },
             connect_timeout: self.connect_timeout,
             barrier_limit: self.connect_timeout,

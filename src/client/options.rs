@@ -53,15 +53,21 @@ pub struct Reconnect {
     pub max_delay: Duration,
     /// For how long the first connection is tried again, which by default it is not.
     pub wait_for_server: Duration,
+    /// A broker that closes the first connection before it answers CONNECT counts as one that was lost: it may be
+    /// starting. Mosquitto's clients take it so.
+    pub from_first_hang_up: bool,
 }
 
 impl Reconnect {
     /// One attempt, no second.
-    pub const NEVER: Self =
-        Self { attempts: Some(0), max_delay: Duration::from_secs(30), wait_for_server: Duration::ZERO };
+    pub const NEVER: Self = Self {
+        attempts: Some(0),
+        max_delay: Duration::from_secs(30),
+        wait_for_server: Duration::ZERO,
+        from_first_hang_up: false,
+    };
     /// As often as it takes.
-    pub const ALWAYS: Self =
-        Self { attempts: None, max_delay: Duration::from_secs(30), wait_for_server: Duration::ZERO };
+    pub const ALWAYS: Self = Self { attempts: None, ..Self::NEVER };
 }
 
 /// How to connect, and with which identity.

@@ -56,7 +56,8 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
         }
         let failures = back_off.failures();
         let mut pause = back_off.pause();
-        let patient = if run.was_connected {
+        let counts_as_lost = options.reconnect.from_first_hang_up && error.is_hang_up();
+        let patient = if run.was_connected || counts_as_lost {
             options.reconnect.attempts.is_none_or(|most| failures < most)
         } else {
             let left = options.reconnect.wait_for_server.saturating_sub(started.elapsed());

@@ -104,7 +104,8 @@ fn look(place: &Path, program: &Path) -> Result<Occupant, Error> {
             let target = fs::read_link(place).map_err(failed)?;
             // The program may have been moved since, and the link point nowhere.
             let is_named_so = target.file_name() == program.file_name().or(Some(OsStr::new("mqtt")));
-            let is_it = fs::canonicalize(place).is_ok_and(|target| target == program);
+            let is_it = fs::canonicalize(place)
+                .is_ok_and(|target| fs::canonicalize(program).is_ok_and(|program| target == program));
             Ok(if is_it || is_named_so { Occupant::Ours } else { Occupant::Other })
         }
     }

@@ -1,6 +1,6 @@
 //! `mqtt compat`: the names of mosquitto's clients behind it, and the links by these names.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
 
@@ -124,6 +124,7 @@ impl TryFrom<UninstallArgs> for Config {
 
 fn config(task: CompatTask, folder: PathBuf, quiet: &QuietArgs) -> Result<Config, Error> {
     let program = std::env::current_exe().and_then(std::fs::canonicalize);
+    let program = program.map(|program| as_called(&program).unwrap_or(program));
     Ok(Config {
         task,
         folder,
@@ -131,6 +132,18 @@ fn config(task: CompatTask, folder: PathBuf, quiet: &QuietArgs) -> Result<Config
         program: program.map_err(|error| Error::file("cannot find this program", error))?,
         verbosity: quiet.resolve(),
     })
+}
+
+/// The path by which this program was called. A link that leads to it may lead to its next version tomorrow.
+fn as_called(program: &Path) -> Option<PathBuf> {
+    let name = PathBuf::from(std::env::args_os().next()?);
+    let is_it = |path: &PathBuf| std::fs::canonicalize(path).is_ok_and(|found| found == program);
+    if name.components().count() > 1 {
+        return std::path::absolute(&name).ok().filter(is_it);
+    }
+    let folders = std::env::var_os("PATH")?;
+    let found = std::env::split_paths(&folders).map(|folder| folder.join(&name)).find(is_it)?;
+    std::path::absolute(found).ok()
 }
 
 /// What it is, and every difference.

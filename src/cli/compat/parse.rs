@@ -4,21 +4,23 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use super::check::{Then, Wrong, check};
-use super::programs::name;
+use super::programs::{entry, name};
 use super::settings::{ReadingStop, Settings};
 use super::{translate, usage};
 use crate::cli::parsed::Parsed;
 use crate::cli::publish::PublishArgs;
 use crate::cli::read::read_words;
+use crate::cli::ready;
 use crate::cli::request::RequestArgs;
 use crate::cli::subcommand::{Entry, Subcommand};
 use crate::cli::subscribe::SubscribeArgs;
+use crate::cli::table::command;
 use crate::command::Invocation;
 use crate::command::input::Source;
 use crate::command::{publish, request, subscribe};
 use crate::error::Error;
 use crate::manner::{Manner, Mosquitto, Program};
-use crate::output::ColorChoice;
+use crate::output::{ColorChoice, PinnedLine};
 use crate::protocol::reason::ReasonCode;
 
 /// How long `mosquitto_pub` waits for the answer to the PINGREQ after a typed message at QoS 0. Such a message is
@@ -44,12 +46,13 @@ pub(in crate::cli) fn parse(program: Program, words: &[OsString]) -> Parsed {
             warnings: Vec::new(),
             details: Vec::new(),
             left_out: None,
+            pinned: pinned(&settings, words),
             color: ColorChoice::Never,
             log_time: false,
             manner: Manner::Mosquitto(mosquitto),
         },
         Err(error) => {
-            let text = mosquitto.text(&error).filter(|_| !mosquitto.quiet);
+            let text = mosquitto.text(&error, |_| None).filter(|_| !mosquitto.quiet);
             let stderr = text.map(|text| text + "\n").unwrap_or_default();
             Parsed::Misuse { stdout: String::new(), stderr }
         }
@@ -66,12 +69,14 @@ fn invocation(settings: &Settings, message: Option<Vec<u8>>) -> Result<Box<dyn I
             if settings.is_typed_message() {
                 config.client.barrier_limit = BARRIER_LIMIT;
             }
+            config.client.reconnect.from_first_hang_up = settings.source() == Some("--stdin-line");
             config.source = message.map_or(config.source, Source::Message);
             Box::new(config)
         }
         Program::Subscribe => {
             let mut config: subscribe::Config = args::<SubscribeArgs>("sub", settings)?.try_into()?;
             config.stays = true;
+            config.client.reconnect.from_first_hang_up = true;
             config.client.interrupted = ReasonCode::DISCONNECT_WITH_WILL;
             config.display = config.display.in_style_of_mosquitto();
             Box::new(config)
@@ -96,6 +101,24 @@ fn args<S: Subcommand>(name: &'static str, settings: &Settings) -> Result<S, Err
         connection.accept_any_name();
     }
     Ok(args)
+}
+
+/// The same run by `mqtt`, with a pin: the old names take none. What stands in an options file is in no line.
+fn pinned(settings: &Settings, words: &[OsString]) -> Option<PinnedLine> {
+    if !settings.is_tls() {
+        return None;
+    }
+    let subcommand = entry(settings.program);
+    let line = |words: &[OsString]| -> Vec<OsString> {
+        ["mqtt", subcommand].map(OsString::from).into_iter().chain(words.iter().cloned()).collect()
+    };
+    let translated = line(&translate::words(settings));
+    let typed = (!settings.has_file).then(|| line(words));
+    Some(PinnedLine::new(move |pin| {
+        let program = command();
+        let lines = typed.iter().chain([&translated]);
+        lines.into_iter().find_map(|line| ready::pinned(&program, line, pin))
+    }))
 }
 
 fn hint(program: Program) -> String {

@@ -75,6 +75,10 @@ pub(super) fn words(settings: &Settings) -> Vec<OsString> {
         }
     }
     for (option, value) in settings.given().filter(|(option, _)| has_effect(settings, option)) {
+        if option == "--ciphers" {
+            words.extend(value::ciphers(value).into_iter().flat_map(|list| ["--ciphers".into(), list]));
+            continue;
+        }
         words.push(sent_as(option).into());
         match option {
             // The message was read.

@@ -319,9 +319,38 @@ pub(super) fn session_expiry(argument: &OsStr) -> Result<u32, Misuse> {
     }
 }
 
+/// An OpenSSL list of cipher suites as one of names; nothing if it holds a class of suites, such as `HIGH`. All suites
+/// that there are here belong to the classes that people name, and operators only take away from a list, or sort it.
+pub(super) fn ciphers(list: &OsStr) -> Option<OsString> {
+    let Some(text) = list.to_str() else { return Some(list.to_owned()) };
+    let names = text.split([':', ',', ' ']).filter_map(|name| name.split('@').next());
+    let names: Vec<&str> =
+        names.filter(|name| !name.is_empty() && !name.starts_with(['!', '-', '+'])).collect();
+    if names.is_empty() {
+        return Some(list.to_owned()); // It is refused.
+    }
+    let is_suite = |name: &&str| name.contains(['-', '_']);
+    names.iter().all(is_suite).then(|| names.join(":").into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn classes_of_cipher_suites_allow_all() {
+        for (list, expected) in [
+            ("DEFAULT", None),
+            ("HIGH:!aNULL", None),
+            ("DEFAULT@SECLEVEL=0", None),
+            ("ECDHE+AESGCM:ECDHE-RSA-AES256-GCM-SHA384", None),
+            ("ECDHE-RSA-AES256-GCM-SHA384:!aNULL:@STRENGTH", Some("ECDHE-RSA-AES256-GCM-SHA384")),
+            ("TLS_AES_128_GCM_SHA256", Some("TLS_AES_128_GCM_SHA256")),
+            ("!aNULL", Some("!aNULL")),
+        ] {
+            assert_eq!(ciphers(list.as_ref()), expected.map(OsString::from), "{list}");
+        }
+    }
 
     #[test]
     fn time_letters_that_strftime_prints_are_literal() {

@@ -43,7 +43,8 @@ pub struct Config {
     pub idle: Option<Duration>,
     /// Leave once the subscriptions are acknowledged (`-E`).
     pub exit_after_subscribing: bool,
-    /// Stay for the messages of a kept session where there is nothing to subscribe to.
+    /// As `mosquitto_sub`: stay for the messages of a kept session where there is nothing to subscribe to, and draw -w as
+    /// lines.
     pub stays: bool,
     /// Clear on the broker what is retained and was shown (`--remove-retained`).
     pub remove_retained: bool,
