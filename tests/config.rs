@@ -168,6 +168,79 @@ fn show_as_json_tells_the_source_of_each_value() {
 }
 
 #[test]
+fn words_of_other_tools_are_named_in_the_file() {
+    let text = "[lab]\nhost = 'h'\n[profile.a]\nhostname = 'h'\ntls = true\nprotocol = 'mqtts'\n[profile.b]\ncafile = '~/ca.pem'\n";
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(folder.path(), "config.toml", text);
+    let check = Mqtt::new(["config", "check", "--config", &config]).env("HOME", "/home/me").run().exits(2);
+    let expected = [
+        "line 1: lab: [lab] is not a profile; write [profile.lab]",
+        "line 4: [profile.a] hostname: unknown option 'hostname'; it is called host here",
+        "line 5: [profile.a] tls: unknown option 'tls'; it is called tls-use-os-certs here",
+        "line 6: [profile.a] protocol: unknown option 'protocol'; it is called tls-use-os-certs here",
+        "line 8: [profile.b] cafile: ~/ca.pem: No such file or directory (os error 2); ~ is not expanded here, write \
+         /home/me/ca.pem",
+    ];
+    assert_eq!(check.lines(), expected.map(|line| format!("{config}, {line}")));
+}
+
+#[test]
+fn default_profile_that_is_not_there_is_named_in_the_list() {
+    let (outcome, config) = run("list", "default-profile = 'lba'\n[profile.lab]\nhost = 'h'\n", &[]);
+    let outcome = outcome.exits(2).mentions(&format!("mqtt: {config}, line 1: unknown profile 'lba'"));
+    let outcome = outcome.mentions("did you mean 'lab'?");
+    assert_eq!(outcome.lines(), [config, "  lab  h".to_owned()]);
+}
+
+/// They may be another program's.
+#[test]
+fn variables_that_look_like_ours_are_named_and_nothing_fails() {
+    let set = |mqtt: Mqtt| mqtt.env("MQTT_USER", "me").env("MQTT_BROKER", "b").env("MQTT_PASS", "hunter2");
+    let shown = set(Mqtt::new(["config", "show"])).run().exits(0).does_not_mention("hunter2");
+    let lines = shown.lines().join("\n");
+    assert!(
+        lines.contains("MQTT_USER") && lines.contains("the variable is called MQTT_USERNAME here"),
+        "{lines}"
+    );
+    let json = json_of(&set(Mqtt::new(["config", "show", "--json"])).run().exits(0));
+    assert_eq!(json["not_read"][0], json!({ "variable": "MQTT_BROKER", "meant": "MQTT_HOST" }));
+    let checked = set(Mqtt::new(["config", "check"])).run().exits(0).lines();
+    let expected = "environment: warning: MQTT_USER is not read: the variable is called MQTT_USERNAME here";
+    assert!(checked.iter().any(|line| line == expected), "{checked:?}");
+    let json = json_of(&set(Mqtt::new(["config", "check", "--json"])).run().exits(0));
+    assert_eq!(json["findings"][0]["variable"], "MQTT_BROKER");
+}
+
+/// One warning, where the run would go to this machine for want of a name; otherwise only at a refusal.
+#[test]
+fn run_warns_of_variables_that_are_not_read_only_without_a_broker() {
+    let run = |line: &[&str]| {
+        let mqtt = Mqtt::new(["pub", "a", "b"]).args(line).env("MQTT_USER", "me").env("MQTT_SERVER", "b");
+        mqtt.args(["-p", "1"]).run().exits(1)
+    };
+    let warning = "mqtt: warning: MQTT_SERVER is not read: the variable is called MQTT_HOST here; MQTT_USER is not read";
+    assert_eq!(run(&[]).mentions(warning).stderr.matches("warning").count(), 1);
+    run(&["-h", "127.0.0.1"]).does_not_mention("warning");
+    let old = Mqtt::new(["-t", "a", "-m", "b", "-p", "1"]).called("mosquitto_pub").env("MQTT_USER", "me");
+    old.run().exits(1).does_not_mention("MQTT_USER");
+}
+
+/// The variable counts more than the profile, also where it is not valid.
+#[test]
+fn invalid_variable_beside_a_profile_has_one_origin() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "default-profile = 'a'\n[profile.a]\nhost = '127.0.0.1'\nport = 1\n";
+    let config = write(folder.path(), "config.toml", text);
+    let run = Mqtt::new(["pub", "a", "b", "--config", &config]).env("MQTT_PORT", "abc").run();
+    run.fails(2, "(from the environment: MQTT_PORT)").does_not_mention("line 4");
+    // Where it is not used it fails nothing.
+    let line = ["pub", "a", "b", "-h", "127.0.0.1:1"];
+    Mqtt::new(line).env("MQTT_PORT", "abc").run().fails(1, "connection refused");
+    let run = Mqtt::new(["pub", "a", "b"]).env("MQTT_HOST", "tcp://me:hunter2@h").run();
+    run.exits(2).mentions("hint: MQTT_URL=mqtt://…@h\n").does_not_mention("hunter2");
+}
+
+#[test]
 fn mode_is_needed() {
     Mqtt::new(["config"]).run().fails(2, "show, list or check");
     Mqtt::new(["config", "nosuch"]).run().exits(2);

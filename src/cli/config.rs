@@ -12,7 +12,7 @@ use super::definition::without_environment;
 use super::manual::Manual;
 use super::show::{self, ShowArgs};
 use super::sources::profile::{File, Key, Profile, ProfileProblem};
-use super::sources::{self, Given, Rank, profile};
+use super::sources::{self, Given, LookAlike, Rank, profile};
 use super::subcommand::{Called, CommandLine, Entry, Resolved};
 use super::url::without_secrets;
 use super::usage;
@@ -143,7 +143,14 @@ impl Called for ListArgs {
             let definition = show_definition();
             let content = file.content(&definition, document.get_ref());
             problem = content.problems.into_iter().next().map(ProfileProblem::into_error);
-            let default = content.default.map(|(name, _)| name);
+            let default = content.default.as_ref().map(|(name, _)| *name);
+            let is_there = |name: &str| content.profiles.iter().any(|profile| profile.name == name);
+            if let Some((default, place)) = content.default.as_ref().filter(|(name, _)| !is_there(name)) {
+                problem = problem.or_else(|| {
+                    let names: Vec<&str> = content.profiles.iter().map(|profile| profile.name).collect();
+                    Some(profile::unknown_profile(place, default, &names))
+                });
+            }
             if let Some(default) = default {
                 report.insert("default_profile".into(), default.into());
             }
@@ -209,12 +216,15 @@ struct Finding {
     line: Option<usize>,
     profile: Option<String>,
     key: Option<String>,
+    /// A variable of the environment, which is not in the file.
+    variable: Option<String>,
     message: String,
     hint: Option<String>,
 }
 
 impl Finding {
     fn text(&self, file: &str) -> String {
+        let file = if self.variable.is_some() { "environment" } else { file };
         let line = self.line.map(|line| format!(", line {line}")).unwrap_or_default();
         let warning = if self.is_error { "" } else { "warning: " };
         let profile = self.profile.as_ref().map(|name| format!("[profile.{}] ", printable(name)));
@@ -228,7 +238,12 @@ impl Finding {
     fn json(&self) -> Value {
         let severity = if self.is_error { "error" } else { "warning" };
         let mut object = Map::from_iter([("severity".to_owned(), severity.into())]);
-        let texts = [("profile", &self.profile), ("key", &self.key), ("hint", &self.hint)];
+        let texts = [
+            ("profile", &self.profile),
+            ("key", &self.key),
+            ("variable", &self.variable),
+            ("hint", &self.hint),
+        ];
         object.extend(self.line.map(|line| ("line".to_owned(), line.into())));
         object.extend(texts.into_iter().filter_map(|(key, text)| {
             let text = text.as_deref()?;
@@ -242,7 +257,7 @@ impl Finding {
 impl From<ProfileProblem> for Finding {
     fn from(problem: ProfileProblem) -> Self {
         let ProfileProblem { place, profile, key, message, hint } = problem;
-        Self { is_error: true, line: Some(place.line), profile, key, message, hint }
+        Self { is_error: true, line: Some(place.line), profile, key, variable: None, message, hint }
     }
 }
 
@@ -256,6 +271,16 @@ impl Called for CheckArgs {
         let (file, name) = open(config.as_deref())?;
         let (profiles, mut findings) = file.as_ref().map(check).unwrap_or_default();
         findings.sort_by_key(|finding| finding.line);
+        let of_variable = |one: LookAlike| Finding {
+            is_error: false,
+            line: None,
+            profile: None,
+            key: None,
+            message: one.text(),
+            variable: Some(one.name),
+            hint: None,
+        };
+        findings.extend(sources::look_alikes(|| MODES[0].definition()).into_iter().map(of_variable));
         let count = findings.iter().filter(|finding| finding.is_error).count();
         let text = if json {
             let mut report = report("config-check", &name, file.is_some());
@@ -263,11 +288,11 @@ impl Called for CheckArgs {
             report.insert("profiles".into(), profiles.into());
             report.insert("findings".into(), findings.iter().map(Finding::json).collect());
             Value::Object(report).to_string() + "\n"
-        } else if file.is_none() {
-            missing(&name)
         } else {
             let mut lines: Vec<String> = findings.iter().map(|finding| finding.text(&name)).collect();
-            if count == 0 {
+            if file.is_none() {
+                lines.push(missing(&name));
+            } else if count == 0 {
                 lines.push(format!("{name}: {}, no mistakes\n", counted(profiles.len() as u64, "profile")));
             }
             lines.concat()
@@ -296,6 +321,7 @@ fn check(file: &File) -> (Vec<String>, Vec<Finding>) {
             line: Some(place.line),
             profile: None,
             key: Some(profile::DEFAULT_PROFILE.to_owned()),
+            variable: None,
             message: format!("unknown profile '{default}'"),
             hint: None,
         });
@@ -313,6 +339,7 @@ fn check_profile(file: &File, definition: &Command, profile: &Profile<'_, '_>, f
         line: Some(line),
         profile: Some((*name).to_owned()),
         key,
+        variable: None,
         message,
         hint,
     };
@@ -448,9 +475,18 @@ fn look_up(definition: &Command, given: &Given) -> Result<(), String> {
     for word in given.words.iter().filter(|_| is_file) {
         let word = word.to_string_lossy();
         let path = word.split_once('=').map_or("", |(_, path)| path);
-        std::fs::metadata(path).map_err(|error| format!("{path}: {error}"))?;
+        std::fs::metadata(path).map_err(|error| match home(path) {
+            Some(whole) => format!("{path}: {error}; ~ is not expanded here, write {whole}"),
+            None => format!("{path}: {error}"),
+        })?;
     }
     Ok(())
+}
+
+/// The path that a shell would make of one below `~`.
+fn home(path: &str) -> Option<String> {
+    let home = std::env::var("HOME").unwrap_or_else(|_| "/home/NAME".into());
+    path.strip_prefix("~/").map(|rest| format!("{home}/{rest}"))
 }
 
 fn key_of(definition: &Command, given: &Given) -> String {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::connection::{ConnectionArgs, Purpose};
 use super::manual::Manual;
 use super::secret::{self, MASK};
-use super::sources::{FilePlace, Given, LeftOut, Rank};
+use super::sources::{self, FilePlace, Given, LeftOut, LookAlike, Rank};
 use super::subcommand::{Called, CommandLine, Resolved};
 use super::url::without_secrets;
 use crate::error::Error;
@@ -141,16 +141,17 @@ impl Called for ShowArgs {
             }
             rows.push(row);
         }
+        let unread = sources::look_alikes(|| <Self as clap::Args>::augment_args(clap::Command::new("show")));
         let text = if self.json {
-            json_text(&brokers, &rows, left_out, problem.as_ref())
+            json_text(&brokers, &rows, left_out, &unread, problem.as_ref())
         } else {
-            text(&brokers, &rows, left_out)
+            text(&brokers, &rows, left_out, &unread)
         };
         Ok(Resolved::Print { text, problem })
     }
 }
 
-fn text(brokers: &[String], rows: &[ShownValue], left_out: Option<&LeftOut>) -> String {
+fn text(brokers: &[String], rows: &[ShownValue], left_out: Option<&LeftOut>, unread: &[LookAlike]) -> String {
     let brokers = brokers.iter().map(|broker| ["broker".to_owned(), broker.clone(), "resolved".to_owned()]);
     let values = rows.iter().map(|row| [row.name.clone(), row.value.clone(), row.source()]);
     let all: Vec<[String; 3]> = brokers.chain(values).collect();
@@ -160,7 +161,13 @@ fn text(brokers: &[String], rows: &[ShownValue], left_out: Option<&LeftOut>) -> 
         let reason = format!("profile '{}': {}", printable(&left_out.profile), left_out.reason());
         ["left out".to_owned(), left_out.options.join(", "), reason]
     });
-    let rows = all.iter().chain(&left_out);
+    let unread: Vec<_> = unread
+        .iter()
+        .map(|one| {
+            ["not read".to_owned(), one.name.clone(), format!("the variable is called {} here", one.meant)]
+        })
+        .collect();
+    let rows = all.iter().chain(&left_out).chain(&unread);
     let lines = rows.map(|[name, value, source]| format!("{name:names$}  {value:values$}  {source}\n"));
     lines.collect::<Vec<_>>().concat()
 }
@@ -169,12 +176,17 @@ fn json_text(
     brokers: &[String],
     rows: &[ShownValue],
     left_out: Option<&LeftOut>,
+    unread: &[LookAlike],
     problem: Option<&Error>,
 ) -> String {
     let options: Vec<Value> = rows.iter().map(ShownValue::json).collect();
     let mut report = json!({ "type": "config", "version": 1, "brokers": brokers, "options": options });
     if let Some(left_out @ LeftOut { profile, options, .. }) = left_out {
         report["left_out"] = json!({ "profile": profile, "options": options, "reason": left_out.reason() });
+    }
+    if !unread.is_empty() {
+        let rows = unread.iter().map(|one| json!({ "variable": one.name, "meant": one.meant }));
+        report["not_read"] = rows.collect();
     }
     if let Some(error) = problem {
         report["error"] = json!({ "message": error.to_string(), "exit_status": error.exit().code() });

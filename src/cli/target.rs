@@ -155,6 +155,8 @@ impl TargetArgs {
                 overruled.extend(["host", "port", "ws"].into_iter().filter(|id| below(id, "url")));
             } else {
                 overruled.push("url");
+                let all_have_ports = self.host.0.iter().all(|broker| broker.port.is_some());
+                overruled.extend((all_have_ports && below("port", "host")).then_some("port"));
             }
             // Service records name the port, unless one that counts more is given.
             let port = self.port_rank(origin, url);

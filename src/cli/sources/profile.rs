@@ -11,6 +11,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::given::{FilePlace, Found, Given, NAMES_FILES, SourceFile, is_repeatable, unknown_name};
 use super::origin::{BrokenSetting, Rank};
+use crate::cli::foreign::in_every_command;
 use crate::cli::text::shown;
 use crate::error::Error;
 use crate::file::Written;
@@ -229,8 +230,12 @@ impl File {
                     }
                 }
                 (PROFILES, _) => content.problems.push(ProfileProblem::new(place, NO_TABLE.into())),
-                (other, _) => {
-                    let (message, hint) = if arguments(subcommand).any(|arg| is_called(arg, other)) {
+                (other, value) => {
+                    let is_near = !nearest(other, [DEFAULT_PROFILE, PROFILES]).is_empty();
+                    let (message, hint) = if value.as_table().is_some() && !is_near {
+                        let message = format!("[{}] is not a profile", shown(other.as_ref()));
+                        (message, Some(format!("write [{PROFILES}.{}]", toml_key(other))))
+                    } else if arguments(subcommand).any(|arg| is_called(arg, other)) {
                         (format!("'{other}' stands outside a profile: it belongs under [profile.NAME]"), None)
                     } else {
                         unknown_name(other, [DEFAULT_PROFILE, PROFILES].into_iter())
@@ -272,15 +277,7 @@ impl File {
             _ => self.source.path.display().to_string(),
         };
         let names: Vec<&str> = profiles.iter().map(|profile| profile.name).collect();
-        let text = format!("{place}: unknown profile '{}'", shown(name.as_ref()));
-        let near = nearest(name, names.iter().copied());
-        let near: Vec<String> = near.iter().map(|near| shown(near.as_ref())).collect();
-        let hint = match did_you_mean(&near) {
-            Some(hint) => hint,
-            None if names.is_empty() => "the file holds no profile, [profile.NAME]".to_owned(),
-            None => format!("there are {}", list(&names)),
-        };
-        Err(Error::usage(text).with_hint(hint))
+        Err(unknown_profile(&place, name, &names))
     }
 
     /// What a profile holds. A name that means nothing is refused, as nobody can tell what it is for; a
@@ -307,7 +304,11 @@ impl File {
             let place = self.place(key.span().start);
             let name = key.get_ref().as_ref();
             let Some(arg) = arguments(subcommand).find(|arg| is_called(arg, name)) else {
-                let (message, hint) = unknown_name(name, arguments(subcommand).filter_map(Arg::get_long));
+                let (message, near) = unknown_name(name, arguments(subcommand).filter_map(Arg::get_long));
+                let text = scalar(value.get_ref()).unwrap_or_default();
+                let row = in_every_command(subcommand, &format!("--{name}"), &text);
+                let called = row.and_then(|row| row.argument(subcommand, is_key)).and_then(Arg::get_long);
+                let hint = called.map(|ours| format!("it is called {ours} here")).or(near);
                 let key = Some(name.to_owned());
                 return Key::Unknown(ProfileProblem { key, hint, ..ProfileProblem::new(place, message) });
             };
@@ -336,16 +337,38 @@ impl File {
     }
 }
 
+/// The error for a profile that a file does not hold: these are in it.
+pub(crate) fn unknown_profile(place: &dyn std::fmt::Display, name: &str, names: &[&str]) -> Error {
+    let text = format!("{place}: unknown profile '{}'", shown(name.as_ref()));
+    let near = nearest(name, names.iter().copied());
+    let near: Vec<String> = near.iter().map(|near| shown(near.as_ref())).collect();
+    let hint = match did_you_mean(&near) {
+        Some(hint) => hint,
+        None if names.is_empty() => "the file holds no profile, [profile.NAME]".to_owned(),
+        None => format!("there are {}", list(names)),
+    };
+    Error::usage(text).with_hint(hint)
+}
+
 /// The options that a profile can hold.
 pub(crate) fn arguments(subcommand: &Command) -> impl Iterator<Item = &Arg> {
-    subcommand.get_arguments().filter(|arg| {
-        matches!(arg.get_help_heading(), Some("Connection" | "TLS"))
-            && !NAMES_FILES.contains(&arg.get_id().as_str())
-    })
+    subcommand.get_arguments().filter(|arg| is_key(arg))
+}
+
+fn is_key(arg: &Arg) -> bool {
+    matches!(arg.get_help_heading(), Some("Connection" | "TLS"))
+        && !NAMES_FILES.contains(&arg.get_id().as_str())
 }
 
 fn is_called(arg: &Arg, name: &str) -> bool {
     arg.get_long_and_visible_aliases().is_some_and(|names| names.contains(&name))
+}
+
+/// A key as TOML writes it.
+fn toml_key(name: &str) -> String {
+    let is_bare =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if is_bare { name.to_owned() } else { format!("'{}'", shown(name.as_ref())) }
 }
 
 /// An option and its value as they would be typed.
