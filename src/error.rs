@@ -20,6 +20,9 @@
 //! | a subscription refused at first, or for good later; what may pass (0x80, 0x83, 0x97 …) after it was granted is asked for again | the filter and the client's rights stay the same | `command::resubscribing` |
 //! | the same packet ends three links | it would end the next | `client::strikes` |
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use crate::exit::Exit;
 use crate::file::GaveUp;
 use crate::masking::masked;
@@ -86,6 +89,18 @@ pub enum Sign {
     ProxyDenied,
     /// A proxy cannot reach the broker.
     ProxyCannotReach,
+    /// The broker's certificate is refused, and this is its key: the user may know that it is the right one.
+    Untrusted(KeyDigest),
+}
+
+/// The SHA-256 of a public key, shown as `--tls-pin` takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyDigest(pub [u8; 32]);
+
+impl std::fmt::Display for KeyDigest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "sha256:{}", BASE64.encode(self.0))
+    }
 }
 
 /// What a broker refuses, and with which packet.
@@ -359,6 +374,31 @@ impl Error {
             Self::Elsewhere { refusal, .. } => refusal.hint(),
             _ => None,
         }
+    }
+
+    /// The key of a broker whose certificate is refused.
+    #[must_use]
+    pub fn untrusted_key(&self) -> Option<KeyDigest> {
+        match self {
+            Self::Link { sign: Sign::Untrusted(key), .. } => Some(*key),
+            _ => None,
+        }
+    }
+
+    /// The hint, and how to accept a broker whose certificate is refused. The argument makes a line of a pin.
+    #[must_use]
+    pub fn advice(&self, accepting: impl FnOnce(&str) -> Option<String>) -> Option<String> {
+        let key = self.untrusted_key().map(|key| key.to_string());
+        let pinned = key.map(|key| match accepting(&key) {
+            Some(line) => {
+                format!("if this is the right broker, this line accepts its key and no other: {line}")
+            }
+            None => format!(
+                "if this is the right broker, --insecure --tls-pin {key} accepts its key and no other"
+            ),
+        });
+        let all: Vec<String> = self.hint().map(str::to_owned).into_iter().chain(pinned).collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 
     /// The line of a program that is wrong, and where in it, in characters from 1.

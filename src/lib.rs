@@ -47,6 +47,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(Parsed::Run { left_out: Some(text), .. }) => diagnostics.explaining_denials(text.clone()),
         _ => diagnostics,
     };
+    let diagnostics = match &request {
+        Ok(Parsed::Run { pinned, .. }) => diagnostics.pinning(pinned.clone()),
+        _ => diagnostics,
+    };
     let outcome = request.and_then(|request| match &request {
         Parsed::Run { invocation, .. } if invocation.runs_programs() => {
             process::on_stack(jq::STACK_BYTES, || fulfil(request, &diagnostics))

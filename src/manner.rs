@@ -120,9 +120,9 @@ impl Mosquitto {
 
     /// What is written about an error on standard error, without a line feed at its end; nothing for what
     /// is no news to who caused it. What mosquitto says comes first, as scripts look for it, and then the
-    /// cause, which mosquitto does not tell.
+    /// cause, which mosquitto does not tell. `accepting` makes a line of `mqtt` of a pin.
     #[must_use]
-    pub fn text(self, error: &Error) -> Option<String> {
+    pub fn text(self, error: &Error, accepting: impl FnOnce(&str) -> Option<String>) -> Option<String> {
         Some(match error {
             Error::OutputClosed | Error::Signal(_) => return None,
             Error::TimedOut { .. } => "Timed out".into(),
@@ -140,14 +140,14 @@ impl Mosquitto {
             Error::Refused { denial: Denial::Suback, .. } => {
                 format!("All subscription requests were denied.\nError: {error}")
             }
-            Error::Elsewhere { refusal, .. } => return self.text(refusal),
+            Error::Elsewhere { refusal, .. } => return self.text(refusal, accepting),
             Error::Link { layer: Layer::Resolve, .. } => {
                 format!("Unable to connect (Lookup error).\nError: {error}")
             }
             Error::Link { layer: Layer::Tls, .. } => {
                 // What to do about a certificate is long to find out.
                 let hint = error
-                    .hint()
+                    .advice(accepting)
                     .map(|hint| format!("\nFor mqtt pub, sub and rr: {hint}"))
                     .unwrap_or_default();
                 format!("Unable to connect (A TLS error occurred).\nError: {error}{hint}")
@@ -265,7 +265,7 @@ mod tests {
             let error = Error::refused("x", ReasonCode(reason), &Properties::NONE).of(Denial::Connack);
             assert_eq!(
                 Mosquitto { program: Program::Subscribe, protocol, quiet: false, lines: false }
-                    .text(&error)
+                    .text(&error, |_| None)
                     .as_deref(),
                 Some(words)
             );

@@ -195,6 +195,30 @@ fn the_pin_of_an_error_is_the_one_to_give() {
         .mentions("which is not pinned");
 }
 
+/// The line of an error can be typed as it stands, where the words are those of a shell.
+#[test]
+fn the_line_of_an_error_reaches_the_broker() {
+    let root = Authority::new("Test CA");
+    let nameless = root.issue("localhost", &[]);
+    let stranger = Authority::new("Stranger CA");
+    for identity in [nameless, stranger.issue("localhost", &["localhost"])] {
+        let Some(broker) = Mosquitto::start(&Setup::new().tls(&identity)) else { return };
+        let port = broker.port().to_string();
+        let cafile = root.file().display().to_string();
+        let line = ["-h", "localhost", "-p", &port, "--cafile", &cafile, "-t", "a b", "-m", "b c", "-q", "1"];
+        let own_name = Mqtt::new(["pub"]).args(line).args(["-u", "me", "-P", "hunter2"]).run();
+        let old_name = Mqtt::new(line).called("mosquitto_pub").run();
+        for outcome in [own_name, old_name] {
+            let said = outcome.exits(1).does_not_mention("hunter2").stderr;
+            let (_, ready) = said.split_once("accepts its key and no other: ").expect(&said);
+            let words = crate::support::words(ready.lines().next().unwrap()).unwrap();
+            assert_eq!(words[..3], ["mqtt", "pub", "--insecure"], "{ready}");
+            assert!(words.contains(&"a b".to_owned()) && words.contains(&"b c".to_owned()), "{ready}");
+            Mqtt::new(&words[1..]).run().succeeds();
+        }
+    }
+}
+
 #[test]
 fn certificates_of_clients() {
     let root = Authority::new("Test CA");

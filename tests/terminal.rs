@@ -44,6 +44,24 @@ fn sub_names_a_qos_that_is_lower_and_not_every_filter() {
     server.finish();
 }
 
+/// Not where a limit is set, nor where nobody looks.
+#[test]
+fn rr_without_a_limit_says_once_what_it_waits_for() {
+    let broker = Broker::start();
+    let port = broker.port().to_string();
+    let place = ["-h", "127.0.0.1", "-p", &port];
+    let asking = |line: &[&str]| Mqtt::new(["rr", "svc/a", "hi"]).args(place).args(line);
+    for (line, text) in [(&[][..], "a response to 'svc/a'"), (&["-e", "back"], "the response on 'back'")] {
+        let mut running = asking(line).on_a_terminal_of_its_own().spawn();
+        running.wait_for_stderr(&format!("mqtt: waiting for {text}, without a time limit (-W sets one)\r\n"));
+        running.write(INTERRUPT);
+        let outcome = running.wait_for_end();
+        assert_eq!(outcome.stderr.matches("waiting for").count(), 1, "{}", outcome.stderr);
+    }
+    asking(&["-W", "1.5"]).on_a_terminal().run().exits(27).does_not_mention("waiting for");
+    asking(&["-W", "1.5"]).run().exits(27).does_not_mention("waiting for");
+}
+
 /// In pipes, with --quiet, and in the manner of mosquitto's clients.
 #[test]
 fn sub_is_silent_where_nobody_looks() {

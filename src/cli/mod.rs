@@ -25,6 +25,7 @@
 //! | `secret`, `hidden` | which options hold secrets, and how those on the command line are hidden from other users |
 //! | `password_file`, `password_command` | passwords from files, and from commands |
 //! | `foreign` | what other tools call subcommands and options |
+//! | `ready` | the line that was meant, ready to be typed |
 //! | `slips` | lines that are read otherwise than they were meant |
 //! | `help` | the help that is asked for |
 //! | `manual`, `bench_manual` | examples and known limits, for help and manual pages |
@@ -61,6 +62,7 @@ mod property;
 mod property_flags;
 mod publish;
 mod read;
+mod ready;
 mod recording;
 mod replay;
 mod request;
@@ -100,13 +102,13 @@ pub use self::hidden::Hidden;
 pub use self::manual::Manual;
 pub use self::parsed::Parsed;
 use self::read::{Read, read};
-use self::sources::Found;
+use self::sources::{Found, Unread};
 use self::subcommand::{CommandLine, Entry, Resolved};
 pub use self::table::{command, manual};
 use crate::client::options::ClientOptions;
 use crate::error::Error;
 use crate::manner::Manner;
-use crate::output::ColorChoice;
+use crate::output::{ColorChoice, PinnedLine};
 
 /// Reads a command line, program name first, the environment and the configuration file. If secrets
 /// were typed, `start_anew` may replace this process with one that hides them; should it return, with the
@@ -173,16 +175,10 @@ pub fn parse(
         given: &given,
         left_out: left_out.as_ref(),
     };
-    // A value that was forgotten explains many errors.
-    let names = Entry::called(table::SUBCOMMANDS, &arguments).map_or(1, |(_, names)| names);
-    let taken = || slips::first_taken(&definition, names, &arguments);
-    let resolved = subcommand.resolve(&line).map_err(|error| {
-        let hint = if error.hint().is_none() { taken() } else { None };
-        match hint {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
-    });
+    let entry = Entry::called(table::SUBCOMMANDS, &arguments);
+    let names = entry.map_or(1, |(_, names)| names);
+    let resolved =
+        subcommand.resolve(&line).map_err(|error| with_slip(error, &definition, names, &arguments));
     let invocation = match resolved? {
         Resolved::Run(invocation) => invocation,
         Resolved::Print { text, problem } => {
@@ -193,16 +189,15 @@ pub fn parse(
     warnings.extend(later.into_iter().flat_map(|later| later.take()));
     let mut left_out = left_out.map(|left_out| left_out.to_string());
     if let Some(text) = left_out.clone() {
-        // The profile was asked for, or everything is.
-        let is_asked = matches.value_source("profile") == Some(ValueSource::CommandLine);
-        let is_verbose = matches.try_get_one::<bool>("verbose").ok().flatten() == Some(&true);
-        let is_debug = matches.try_get_one::<bool>("debug").ok().flatten() == Some(&true);
-        if is_asked || is_verbose || is_debug {
-            // Whoever is told before is not told again.
-            left_out = None;
+        left_out = about_profile(text, &matches, &mut warnings, &mut details);
+    }
+    if invocation.common().1.is_some() {
+        let define = || entry.map_or_else(command, |(entry, _)| entry.definition());
+        match sources::unread(&matches, &definition, define) {
+            Some(Unread::Warning(text)) => warnings.push(text),
+            Some(Unread::OnDenial(text)) => left_out = left_out.or(Some(text)),
+            None => {}
         }
-        let lines = if is_asked || is_verbose { &mut warnings } else { &mut details };
-        lines.push(text);
     }
     let lone_password = |client: &ClientOptions| {
         client.user_name.is_none() && client.password.is_some() && client.authentication.is_none()
@@ -212,14 +207,48 @@ pub fn parse(
         left_out = Some("the password was sent without a user name; -u gives one".into());
     }
     let tls = client.and_then(|client| client.endpoint.tls.as_ref());
+    let mut pinned: Option<PinnedLine> = None;
     if let Some(tls) = tls {
+        // The definition is made only if a certificate is refused.
+        let line = arguments.clone();
+        pinned = Some(PinnedLine::new(move |pin| ready::pinned(&command(), &line, pin)));
         if tls.is_insecure() {
             warnings.push("--insecure: the certificate of the broker is not verified".into());
         }
         warnings.extend_from_slice(tls.warnings());
         details.extend_from_slice(tls.details());
     }
-    Ok(Parsed::Run { invocation, warnings, details, left_out, color, log_time, manner: Manner::Own })
+    Ok(Parsed::Run { invocation, warnings, details, left_out, pinned, color, log_time, manner: Manner::Own })
+}
+
+/// The error of stage two, with a slip that explains it: a topic or a value that was forgotten.
+fn with_slip(error: Error, definition: &clap::Command, names: usize, line: &[OsString]) -> Error {
+    if error.options() == [payload::NO_TOPIC]
+        && let Some(hint) = slips::with_topic(definition, names, line)
+    {
+        return error.with_hint(hint);
+    }
+    let taken = if error.hint().is_none() { slips::first_taken(definition, names, line) } else { None };
+    match taken {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+/// Says what of the profile is not used, where the profile was asked for or everything is said. What is not said is
+/// left for an error about the credentials.
+fn about_profile(
+    text: String,
+    matches: &clap::ArgMatches,
+    warnings: &mut Vec<String>,
+    details: &mut Vec<String>,
+) -> Option<String> {
+    let is_on = |id: &str| matches.try_get_one::<bool>(id).ok().flatten() == Some(&true);
+    let is_asked = matches.value_source("profile") == Some(ValueSource::CommandLine);
+    let (is_verbose, is_debug) = (is_on("verbose"), is_on("debug"));
+    let lines = if is_asked || is_verbose { warnings } else { details };
+    lines.push(text.clone());
+    (!is_asked && !is_verbose && !is_debug).then_some(text)
 }
 
 /// `mqtt --help WORD` and `mqtt --help=WORD` as `mqtt help WORD`.

@@ -3,7 +3,7 @@
 use crate::command::Invocation;
 use crate::error::Error;
 use crate::manner::Manner;
-use crate::output::ColorChoice;
+use crate::output::{ColorChoice, PinnedLine};
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub enum Parsed {
         details: Vec<String>,
         /// What is known about the credentials, for whoever is refused by a broker: what of a profile is not used.
         left_out: Option<String>,
+        /// The line as it was typed, with a pin for the key of its broker.
+        pinned: Option<PinnedLine>,
         /// Whether to use colour.
         color: ColorChoice,
         /// Whether lines on standard error begin with the time.

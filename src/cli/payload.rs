@@ -14,6 +14,9 @@ use crate::error::Error;
 /// The operand that is the payload.
 const MESSAGE: &str = "MESSAGE";
 
+/// What an error is about that misses the topic.
+pub(super) const NO_TOPIC: &str = "topic_operand";
+
 /// Topic and payload of a message as operands.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct OperandArgs {
@@ -46,17 +49,20 @@ pub(super) fn given_once(
 ) -> Result<Vec<OsString>, Error> {
     let is_url = |operand: &&OsString| operand.to_string_lossy().contains("://");
     if let Some(url) = operands.iter().find(is_url) {
-        let url = without_secrets(&url.to_string_lossy());
-        let text = format!("{name} '{}' is a URL", shown(url.as_ref()));
-        return Err(
-            Error::usage(text).with_hint("-L takes the broker's URL, and -t a topic that looks like one")
-        );
+        return Err(operand_is_url(name, url)
+            .with_hint("-L takes the broker's URL, and -t a topic that looks like one"));
     }
     match (operands.first(), options.first()) {
         (Some(operand), Some(option)) => Err(both_given(name, operand, option)),
         (Some(_), None) => Ok(operands),
         (None, _) => Ok(options.to_vec()),
     }
+}
+
+/// The error for an operand that is the URL of a broker.
+pub(super) fn operand_is_url(name: &str, url: &OsStr) -> Error {
+    let url = without_secrets(&url.to_string_lossy());
+    Error::usage(format!("{name} '{}' is a URL", shown(url.as_ref())))
 }
 
 /// The error for what an operand and `-t` both give.

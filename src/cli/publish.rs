@@ -9,7 +9,7 @@ use clap::ValueHint;
 use super::connection::{ConnectionArgs, Purpose};
 use super::decode::EncodeArgs;
 use super::manual::Manual;
-use super::payload::{OperandArgs, PayloadArgs, no_message, one};
+use super::payload::{NO_TOPIC, OperandArgs, PayloadArgs, no_message, one};
 use super::property::{PropertyArgs, Publishing};
 use super::replay::ReplayArgs;
 use super::subcommand::Subcommand;
@@ -498,7 +498,9 @@ impl TryFrom<PublishArgs> for Config {
 /// The topic of a message, from `-t` or the URL.
 pub(super) fn topic(given: &[OsString], connection: &ConnectionArgs) -> Result<String, Error> {
     named_topic(given, connection)?.ok_or_else(|| {
-        Error::usage("no topic to publish to").with_hint("give it as the first operand or with -t")
+        Error::usage("no topic to publish to")
+            .about([NO_TOPIC])
+            .with_hint("give it as the first operand or with -t")
     })
 }
 

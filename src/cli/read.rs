@@ -11,9 +11,10 @@ use super::sources::{self, BrokenSetting, Found, Given, Rank};
 use super::subcommand::{Called, Entry, Subcommand};
 use super::table::{SUBCOMMANDS, command};
 use super::text::shown;
-use super::{help, property, secret, slips, usage, words};
+use super::{help, property, secret, slips, url, usage, words};
 use crate::error::Error;
 use crate::file::Patience;
+use crate::notation::shell;
 use crate::output::has_no_reader;
 use crate::signal;
 
@@ -59,13 +60,13 @@ pub(super) fn read(
             if let Some(help) = help::asked_for(names, arguments) {
                 return help.map(Err);
             }
-            return match slips::wrong_dash(command, names, arguments) {
+            return match slips::wrong_dash(command, names, arguments, true) {
                 Some(slip) => Err(slip),
                 None => asked_or_wrong(arguments, Some(error)).map(Err),
             };
         }
     };
-    if let Some(slip) = slips::wrong_dash(command, names, arguments) {
+    if let Some(slip) = slips::wrong_dash(command, names, arguments, false) {
         return Err(slip);
     }
     refuse_detached(&definition, names, arguments)?;
@@ -108,6 +109,8 @@ pub(super) fn read(
                 None => kept.push(one),
             }
         }
+        // What is set in the environment counts more, also where it is not valid.
+        kept.retain(|one| !broken.iter().any(|set| set.id == one.id && set.rank == Rank::Environment));
         found.given = kept;
         let words = found.given.iter().flat_map(|one| &one.words);
         let all = line[..1].iter().chain(words).chain(&line[1..]);
@@ -250,10 +253,19 @@ fn broken_environment(definition: &clap::Command, path: &[OsString]) -> Vec<Brok
         if let Err(Error::Usage { message, hint, .. }) = usage::from_clap(error, &command(), path) {
             let variable = arg.get_env().unwrap_or_default().to_string_lossy();
             let message = format!("{message} (from the environment: {variable})");
+            let hint = as_url(arg).or(hint);
             broken.push(BrokenSetting::new(arg.get_id().as_str(), Rank::Environment, message, hint));
         }
     }
     broken
+}
+
+/// The variable to set in place of one with a URL that its option does not take.
+fn as_url(arg: &Arg) -> Option<String> {
+    let value = arg.get_env().and_then(std::env::var_os)?;
+    let is_one = matches!(arg.get_id().as_str(), "host" | "url");
+    let url = url::translated(value.to_str().filter(|text| is_one && text.contains("://"))?)?;
+    Some(format!("MQTT_URL={}", shell::quoted(&url::without_secrets(&url))))
 }
 
 /// Checks one option of a file by itself, so that an error can say where it stands. What matters without

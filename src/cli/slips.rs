@@ -3,34 +3,43 @@
 use std::ffi::{OsStr, OsString};
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command, ValueHint};
 
-use super::payload::{both_given, no_message};
+use super::payload::{both_given, no_message, operand_is_url};
+use super::ready::PAYLOAD;
 use super::text::shown;
-use super::{foreign, property, words};
+use super::{foreign, property, ready, url, words};
 use crate::error::Error;
 use crate::nearest::in_words;
 use crate::notation::shell;
-use crate::quotation::cut;
 
 /// What programs that set texts make of a hyphen, or of two: en dash, em dash, minus sign.
 const DASHES: [char; 3] = ['–', '—', '−'];
 
-/// The heading of the sources of a message.
-const PAYLOAD: &str = "Payload (one of)";
+/// Quotation marks of texts, as documents and web pages have them in place of those of a shell.
+const OPENING: [char; 7] = ['“', '”', '„', '‘', '’', '‚', '«'];
+const CLOSING: [char; 5] = ['”', '“', '’', '‘', '»'];
 
 /// An option after the wrong dash. One dash before a name, as some programs write it: `-host` is a letter with a value
 /// here, and hardly ever meant as that. Or a dash of texts, as documents have it: `–q`.
-pub(super) fn wrong_dash(program: fn() -> Command, names: usize, line: &[OsString]) -> Option<Error> {
+///
+/// Of a line that is refused for something, two letters are looked at as well.
+pub(super) fn wrong_dash(
+    program: fn() -> Command,
+    names: usize,
+    line: &[OsString],
+    is_refused: bool,
+) -> Option<Error> {
+    let fewest = if is_refused { 3 } else { 4 };
     // Nearly always there is none, and the definition is not needed to see that.
     let may_be = |word: &OsString| {
         let bytes = word.as_encoded_bytes();
-        let is_one = bytes.len() > 3 && bytes[0] == b'-' && bytes[1] != b'-';
+        let is_one = bytes.len() >= fewest && bytes[0] == b'-' && bytes[1] != b'-';
         is_one || word.to_str().is_some_and(|word| word.starts_with(DASHES))
     };
     line.get(names..)?.iter().find(|word| may_be(word))?;
     let program = program();
-    let (definition, names) = foreign::called_by(&program, line);
+    let (definition, names) = ready::called_by(&program, line);
     let of_texts = |word: &OsString| {
         let name = word.to_str()?.strip_prefix(DASHES)?;
         let name = name.strip_prefix('-').unwrap_or(name);
@@ -44,6 +53,10 @@ pub(super) fn wrong_dash(program: fn() -> Command, names: usize, line: &[OsStrin
         }
         let word = word.to_str()?.strip_prefix('-')?;
         let (name, value) = word.split_at(word.find('=').unwrap_or(word.len()));
+        let letters = foreign::long_of_letters(name).filter(|_| is_refused).map(|long| format!("--{long}"));
+        if let Some(ours) = letters.filter(|ours| is_option(definition, ours)) {
+            return Some(ours + value);
+        }
         let is_it = |name: &&str| name.len() > 2 && *name == name_of(word);
         let names = definition.get_arguments().filter(|arg| !arg.is_hide_set());
         let long = names.flat_map(|arg| arg.get_long_and_visible_aliases().unwrap_or_default()).find(is_it);
@@ -61,7 +74,7 @@ pub(super) fn wrong_dash(program: fn() -> Command, names: usize, line: &[OsStrin
     let wrong = if typed.starts_with('-') { "one dash" } else { "a dash of texts" };
     let option = meant[at].to_string_lossy().into_owned();
     let option = option.split('=').next().unwrap_or_default();
-    let ready = foreign::translated(&program, &meant).unwrap_or_else(|| option.to_owned());
+    let ready = ready::translated(&program, &meant).unwrap_or_else(|_| option.to_owned());
     Some(Error::usage(format!("{typed} has {wrong}: did you mean {option}?")).with_hint(ready))
 }
 
@@ -82,11 +95,21 @@ pub(super) fn in_operands(
     };
     let slips = LineSlips { definition, names, line };
     let first = |id: &str| typed(matches, id).next();
+    if let Some((quoted, hint)) = slips.quoted_as_texts_are() {
+        return Err(Error::usage(quoted).with_hint(hint));
+    }
+    let name = if operand == "filters" { "FILTER" } else { "TOPIC" };
+    if let Some((url, hint)) = slips.url_as_operand(first("topic").is_some()) {
+        return Err(operand_is_url(name, url).with_hint(hint));
+    }
+    if let Some(meant) = ready::with_response(definition, names, line) {
+        let hint = slips.ready("the response goes after -m", &meant);
+        return Err(Error::usage("no response to publish").with_hint(hint));
+    }
     if let (Some(value), Some(option)) = (first(operand), first("topic")) {
         if value.to_string_lossy().contains("://") {
             return Ok(()); // It is refused as a URL.
         }
-        let name = if operand == "filters" { "FILTER" } else { "TOPIC" };
         return match both_given(name, value, option) {
             error if option.as_encoded_bytes().starts_with(b"-") => Err(error),
             error => match first_taken(definition, names, line)
@@ -121,6 +144,17 @@ pub(super) fn superfluous(
         return None;
     }
     let slips = LineSlips { definition, names, line };
+    if let Some(quoted) = slips.quoted_as_texts_are() {
+        return Some(quoted);
+    }
+    if has(definition, "message_operand")
+        && let Some((url, hint)) = slips.url_as_operand(true)
+    {
+        return Some((operand_is_url("TOPIC", url).to_string(), hint));
+    }
+    if let Some(hint) = slips.operand_of_an_option() {
+        return Some((format!("unexpected argument '{}' found", shown(typed.as_ref())), hint));
+    }
     if let Some(hint) = slips.of_operand(typed.as_ref(), true) {
         return Some((format!("unexpected argument '{}' found", shown(typed.as_ref())), hint));
     }
@@ -159,7 +193,10 @@ pub(super) fn dashed_message(
     let word = line[at].to_str()?;
     let is_number =
         word.parse::<f64>().is_ok() || word[1..].starts_with(|first: char| first.is_ascii_digit());
-    let is_message = is_number || at + 1 == line.len() && word.chars().count() > 2 && !slips.has_source();
+    let is_message = is_number
+        || at + 1 == line.len()
+            && word.chars().count() > 2
+            && !ready::gives_a_payload(definition, names, line);
     is_message.then(|| slips.message_after_m(at))
 }
 
@@ -194,6 +231,14 @@ fn taken_by(option: &OsStr, value: &OsStr) -> String {
     format!("{option} has taken '{value}' as its value: is the value of {option} missing?")
 }
 
+/// The line with a place for the topic that it lacks.
+pub(super) fn with_topic(definition: &Command, names: usize, line: &[OsString]) -> Option<String> {
+    let mut meant = line.to_vec();
+    meant.insert(names, "TOPIC".into());
+    let hint = ready::accepted(definition, names, &meant)?;
+    Some(format!("the topic is the first operand, or goes after -t: {hint}"))
+}
+
 /// What is legal, and hardly meant.
 pub(super) fn warnings(
     definition: &Command,
@@ -214,14 +259,44 @@ pub(super) fn warnings(
             warnings.extend(in_topic(&value[options..], kind != "TOPIC"));
         }
     }
+    let files = definition
+        .get_arguments()
+        .filter(|arg| matches!(arg.get_value_hint(), ValueHint::FilePath | ValueHint::DirPath));
+    for arg in files {
+        let name = arg.get_long().map_or_else(|| arg.get_id().to_string(), |long| format!("--{long}"));
+        let below_home =
+            typed(matches, arg.get_id().as_str()).filter_map(|path| path.to_str()?.strip_prefix("~/"));
+        warnings.extend(below_home.map(|rest| {
+            format!(
+                "{name}: '~/{0}' is no path here, as no shell has read the ~; write \"$HOME\"/{0}",
+                shown(rest.as_ref())
+            )
+        }));
+    }
     let slips = LineSlips { definition, names, line };
     for filter in typed(matches, "filters") {
         let meant = slips.of_operand(filter, false);
         warnings.extend(meant.map(|meant| format!("'{}' is read as a topic filter; {meant}", shown(filter))));
     }
-    if ["message", "message_operand"].iter().any(|id| typed(matches, id).any(|value| value == "-")) {
+    let payloads = || ["message", "message_operand"].into_iter().flat_map(|id| typed(matches, id));
+    if payloads().any(|value| value == "-") {
         warnings.push("the payload is '-'; standard input is published with -s".into());
     }
+    // With a blank in it, it was quoted for the shell, and is what it was meant to be.
+    let is_quoted = |text: &&OsStr| {
+        text.to_str().is_some_and(|text| {
+            text.chars().count() > 2
+                && text.starts_with(OPENING)
+                && text.ends_with(CLOSING)
+                && !text.contains(char::is_whitespace)
+        })
+    };
+    warnings.extend(payloads().filter(is_quoted).map(|payload| {
+        format!(
+            "payload '{}' begins and ends with quotation marks of texts; a shell has ' and \"",
+            shown(payload)
+        )
+    }));
     warnings
 }
 
@@ -247,7 +322,7 @@ fn in_topic(topic: &str, is_filter: bool) -> Option<String> {
             shown(topic.as_ref())
         ));
     }
-    if topic.starts_with(['“', '”', '„', '‘', '’', '«']) {
+    if topic.starts_with(OPENING) {
         return Some(format!(
             "{name} '{}' begins with a quotation mark of texts; a shell has ' and \"",
             shown(topic.as_ref())
@@ -301,7 +376,10 @@ impl LineSlips<'_> {
         }
         let values = words::values(self.definition, self.names, self.line);
         let Some(value) = values.iter().find(|value| value.word == before) else {
-            if has(self.definition, "message_operand") && !self.has_source() && count < 3 {
+            if has(self.definition, "message_operand")
+                && !ready::gives_a_payload(self.definition, self.names, self.line)
+                && count < 3
+            {
                 return None; // It is the payload.
             }
             let flag = self.definition.get_arguments().find(|arg| words::is_called(arg, word))?;
@@ -323,6 +401,53 @@ impl LineSlips<'_> {
         None
     }
 
+    /// Several words between quotation marks of texts, which no shell knows: what is wrong, and a hint.
+    fn quoted_as_texts_are(&self) -> Option<(String, String)> {
+        let text = |at: usize| self.line[at].to_str().unwrap_or_default();
+        let has_end = |at: usize, mark: &[char]| text(at).ends_with(mark) && text(at).chars().count() > 1;
+        let begins = |at: &usize| text(*at).starts_with(OPENING) && !has_end(*at, &CLOSING);
+        let first = (self.names..self.line.len()).find(begins)?;
+        let last = (first + 1..self.line.len()).find(|at| has_end(*at, &CLOSING))?;
+        let words: Vec<&str> = (first..=last).map(text).collect();
+        let whole = words.join(" ");
+        let bare = whole.trim_start_matches(OPENING).trim_end_matches(CLOSING);
+        let mut meant = self.line[..first].to_vec();
+        meant.push(bare.into());
+        meant.extend_from_slice(&self.line[last + 1..]);
+        let wrong = format!(
+            "'{}' and '{}' have quotation marks of texts, between which a shell makes a word of each",
+            shown(&self.line[first]),
+            shown(&self.line[last])
+        );
+        Some((wrong, self.ready("a shell has ' and \"", &meant)))
+    }
+
+    /// A URL as an operand, and the line with `-L` before it, if the topic is given elsewhere.
+    fn url_as_operand(&self, has_topic: bool) -> Option<(&OsStr, String)> {
+        let operands = words::operands(self.definition, self.names, self.line);
+        let is_url = |at: &&usize| self.line[**at].to_str().is_some_and(|word| word.contains("://"));
+        let at = *operands.iter().find(is_url)?;
+        let meant = url::translated(self.line[at].to_str()?)?;
+        let topic = meant.parse::<url::BrokerUrl>().ok().and_then(|url| url.topic);
+        if !has_topic && operands.len() == 1 && topic.is_none() {
+            return None;
+        }
+        let (before, after) = (&self.line[..at], &self.line[at + 1..]);
+        let line = [before, &["-L".into(), meant.into()], after].concat();
+        Some((&self.line[at], ready::accepted(self.definition, self.names, &line)?))
+    }
+
+    /// An operand where there is none, and the one option that it can belong to.
+    fn operand_of_an_option(&self) -> Option<String> {
+        const OF_OPTIONS: [(&str, &str); 3] = [("show", "profile"), ("install", "dir"), ("uninstall", "dir")];
+        let called = self.line.get(self.names.checked_sub(1)?)?;
+        let (_, option) = OF_OPTIONS.iter().find(|(name, _)| *called == **name)?;
+        let at = words::operands(self.definition, self.names, self.line).into_iter().next()?;
+        let mut meant = self.line.to_vec();
+        meant.insert(at, format!("--{option}").into());
+        ready::accepted(self.definition, self.names, &meant)
+    }
+
     /// The line with `--` in front of the program to run, if the subcommand runs one.
     fn command_after_dashes(&self) -> Option<String> {
         let runs = self.definition.get_positionals().any(|arg| arg.is_last_set() && !arg.is_hide_set());
@@ -330,7 +455,7 @@ impl LineSlips<'_> {
             words::operands(self.definition, self.names, self.line).into_iter().next().filter(|_| runs)?;
         let mut meant = self.line.to_vec();
         meant.insert(at, "--".into());
-        Some(self.ready("a program to run goes after --", meant))
+        Some(self.ready("a program to run goes after --", &meant))
     }
 
     /// What is meant by operands beside `-t`.
@@ -339,7 +464,8 @@ impl LineSlips<'_> {
             return Some("give each filter with -t, or all of them without".into());
         }
         let operands = words::operands(self.definition, self.names, self.line);
-        (!self.has_source()).then(|| self.as_payload(&operands, true))
+        (!ready::gives_a_payload(self.definition, self.names, self.line))
+            .then(|| self.as_payload(&operands, true))
     }
 
     /// The line with these words as its payload.
@@ -362,26 +488,15 @@ impl LineSlips<'_> {
         }
         let what =
             if words.len() > 1 { "quote a payload that has blanks" } else { "the payload goes after -m" };
-        self.ready(what, meant)
+        self.ready(what, &meant)
     }
 
-    /// The line as it was meant, and why.
-    fn ready(&self, what: &str, mut meant: Vec<OsString>) -> String {
-        meant[0] = "mqtt".into();
-        let meant = foreign::without_secrets(self.definition, self.names, &meant);
-        format!("{what}: {}", cut(&foreign::shown_words(&meant)))
-    }
-
-    /// Whether a source of the payload is given as an option.
-    fn has_source(&self) -> bool {
-        let is_value = self.is_value();
-        let is_source = |word: &str| {
-            let mut args = self.definition.get_arguments();
-            args.any(|arg| arg.get_help_heading() == Some(PAYLOAD) && words::is_called(arg, word))
-        };
-        (self.names..self.line.len()).filter(|at| !is_value(*at)).any(|at| {
-            self.line[at].to_str().is_some_and(|word| is_source(word.split('=').next().unwrap_or(word)))
-        })
+    /// The line as it was meant, if it can be typed so, and why.
+    fn ready(&self, what: &str, meant: &[OsString]) -> String {
+        match ready::accepted(self.definition, self.names, meant) {
+            Some(line) => format!("{what}: {line}"),
+            None => what.to_owned(),
+        }
     }
 
     /// Whether anything says what to publish.
@@ -407,6 +522,6 @@ impl LineSlips<'_> {
     fn message_after_m(&self, at: usize) -> String {
         let mut meant = self.line.to_vec();
         meant.insert(at, "-m".into());
-        self.ready("a payload that begins with a dash goes after -m", meant)
+        self.ready("a payload that begins with a dash goes after -m", &meant)
     }
 }

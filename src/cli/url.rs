@@ -31,6 +31,29 @@ pub(super) struct BrokerUrl {
     pub(super) path: Option<String>,
 }
 
+/// What other programs call the schemes.
+const FOREIGN_SCHEMES: [(&str, &str); 6] = [
+    ("tcp", "mqtt"),
+    ("mqtt+tcp", "mqtt"),
+    ("ssl", "mqtts"),
+    ("tls", "mqtts"),
+    ("mqtt+ssl", "mqtts"),
+    ("mqtt+tls", "mqtts"),
+];
+
+/// A URL of another program's scheme, or a host in place of one, as a URL here.
+pub(super) fn translated(text: &str) -> Option<String> {
+    let url = match text.split_once("://") {
+        Some((scheme, rest)) => {
+            let scheme = scheme.to_ascii_lowercase();
+            let ours = FOREIGN_SCHEMES.iter().find(|(theirs, _)| scheme == *theirs);
+            format!("{}://{rest}", ours.map_or(&*scheme, |(_, ours)| ours))
+        }
+        None => format!("mqtt://{text}"),
+    };
+    url.parse::<BrokerUrl>().is_ok().then_some(url)
+}
+
 impl BrokerUrl {
     /// The port where the URL names none: the schemes' own, which for WebSockets are the Web's.
     pub(super) fn default_port(&self) -> Option<u16> {
@@ -70,15 +93,14 @@ impl FromStr for BrokerUrl {
             "mqtts" => (false, true),
             "ws" => (true, false),
             "wss" => (true, true),
-            other @ ("tcp" | "mqtt+tcp") => return error(format!("{other}:// is called mqtt:// here")),
-            other @ ("ssl" | "tls" | "mqtt+ssl" | "mqtt+tls") => {
-                return error(format!("{other}:// is called mqtts:// here"));
-            }
             other => {
-                return error(format!(
-                    "scheme '{}' is not supported; use mqtt, mqtts, ws or wss",
-                    shown(other.as_ref())
-                ));
+                return error(match FOREIGN_SCHEMES.iter().find(|(theirs, _)| other == *theirs) {
+                    Some((_, ours)) => format!("{other}:// is called {ours}:// here"),
+                    None => format!(
+                        "scheme '{}' is not supported; use mqtt, mqtts, ws or wss",
+                        shown(other.as_ref())
+                    ),
+                });
             }
         };
         let end = if web_socket { rest.find(['/', '?']) } else { rest.find('/') };

@@ -9,7 +9,7 @@ use clap::{Arg, Command};
 use super::secret::{self, SecretKind};
 use super::text::shown;
 use super::url::without_secrets;
-use super::{foreign, manual, slips, words};
+use super::{foreign, manual, ready, slips, words};
 use crate::error::Error;
 use crate::nearest::{did_you_mean, nearest};
 
@@ -67,9 +67,10 @@ pub(super) fn from_clap(
             known.and_then(|(command, at, typed)| slips::dashed_message(command, at, arguments, typed))
         })
         .or_else(|| value_taken(&error, subcommand?, path.len() + 1, arguments))
-        .or_else(|| without_value(&error, subcommand, &names.concat()))
+        .or_else(|| without_value(&error, subcommand, &names.concat(), arguments))
         .or_else(|| after_command(&error, &path, command, arguments))
-        .or_else(|| similar(&error, subcommand.unwrap_or(command)));
+        .or_else(|| similar(&error, subcommand.unwrap_or(command), command, arguments))
+        .or_else(|| refused_value(&error, command, arguments));
     if let Some(both) = conflict(&error) {
         message = both;
     } else if let Some((refusal, reason)) = takes_no_value(&error) {
@@ -94,16 +95,25 @@ pub(super) fn unknown_command(program: &Command, line: &[OsString], at: usize) -
     let typed = line.get(at).map_or_else(String::new, |word| shown(word));
     let is_program = at == 1;
     let above = called(program, line).last().copied().filter(|_| !is_program).unwrap_or(program);
-    if let Some(ours) = foreign::command(if is_program { "" } else { above.get_name() }, &typed) {
-        let foreign::ForeignAnswer { message, hint } = foreign::answer_command(program, line, at, ours);
+    if let Some(row) = foreign::command(if is_program { "" } else { above.get_name() }, &typed) {
+        let foreign::ForeignAnswer { message, hint } = foreign::answer_command(program, line, at, row);
         return Error::usage(message).with_hint(hint);
     }
     let names = above.get_subcommands().map(Command::get_name);
     let words = ["version", "help"].into_iter().filter(|_| is_program);
     let near = nearest(&typed, names.chain(words)).into_iter().filter(|name| *name != typed);
     let near: Vec<String> = near.map(Into::into).collect();
+    let meant = match &near[..] {
+        [name] => {
+            let mut meant = line.to_vec();
+            meant[at] = name.into();
+            ready::translated(program, &meant).ok()
+        }
+        _ => None,
+    };
     let names = line[1..at].iter().filter_map(|name| name.to_str()).map(|name| format!("{name} "));
-    let hint = did_you_mean(&near).unwrap_or_else(|| format!("see mqtt {}--help", names.collect::<String>()));
+    let hint = asked_with(did_you_mean(&near), meant)
+        .unwrap_or_else(|| format!("see mqtt {}--help", names.collect::<String>()));
     Error::usage(format!("unrecognized subcommand '{}'", stray(&typed))).with_hint(hint)
 }
 
@@ -121,9 +131,9 @@ fn foreign(
     }
     let names = path.len() + 1;
     if !typed.starts_with('-') {
-        let ours = foreign::command(command.get_name(), typed)?;
+        let row = foreign::command(command.get_name(), typed)?;
         let at = (names..arguments.len()).find(|at| arguments[*at] == **typed)?;
-        return Some(foreign::answer_command(program, arguments, at, ours));
+        return Some(foreign::answer_command(program, arguments, at, row));
     }
     foreign::answer_option(program, arguments, typed)
 }
@@ -182,7 +192,12 @@ fn lacking(
 }
 
 /// What is meant by a letter that asks many programs for something, and takes a value here; what a shell has left out.
-fn without_value(error: &clap::Error, command: Option<&Command>, names: &str) -> Option<String> {
+fn without_value(
+    error: &clap::Error,
+    command: Option<&Command>,
+    names: &str,
+    line: &[OsString],
+) -> Option<String> {
     let ContextValue::String(argument) = error.get(ContextKind::InvalidArg)? else { return None };
     let is_empty =
         matches!(error.get(ContextKind::InvalidValue), Some(ContextValue::String(value)) if value.is_empty());
@@ -202,7 +217,10 @@ fn without_value(error: &clap::Error, command: Option<&Command>, names: &str) ->
             let is_filter = arg.get_value_names()?.iter().any(|name| name == "FILTER");
             // In a shell a word that begins with # is the beginning of a comment.
             let option = arg.get_short().map_or_else(|| option.to_owned(), |letter| format!("-{letter}"));
-            is_filter.then(|| format!("# needs quotes in a shell: mqtt {names}{option} '#'"))
+            let whole = [line, &["#".into()]].concat();
+            let whole = ready::accepted(command?, names.split_whitespace().count() + 1, &whole);
+            let whole = whole.unwrap_or_else(|| format!("mqtt {names}{option} '#'"));
+            is_filter.then(|| format!("# needs quotes in a shell: {whole}"))
         }
     }
 }
@@ -231,29 +249,45 @@ fn after_command(
         .then(|| format!("options follow the command: mqtt {} {typed}", names.join(" ")))
 }
 
+/// A question whether a name is meant, with the line to type if it is.
+fn asked_with(question: Option<String>, ready: Option<String>) -> Option<String> {
+    let question = question?;
+    Some(match ready {
+        Some(ready) => format!("{question} {ready}"),
+        None => question,
+    })
+}
+
 /// The option or value that comes nearest to a misspelt one, if one is near.
-fn similar(error: &clap::Error, command: &Command) -> Option<String> {
+fn similar(error: &clap::Error, command: &Command, program: &Command, line: &[OsString]) -> Option<String> {
     let string = |kind| match error.get(kind)? {
         ContextValue::String(text) => Some(text.as_str()),
         _ => None,
     };
-    let names: Vec<String> = match error.kind() {
+    match error.kind() {
         ErrorKind::UnknownArgument => {
-            let typed = string(ContextKind::InvalidArg)?.strip_prefix("--")?;
-            let visible = command.get_arguments().filter(|arg| !arg.is_hide_set());
-            let known: Vec<&str> =
-                visible.flat_map(|arg| arg.get_long_and_visible_aliases().unwrap_or_default()).collect();
-            let near = nearest(typed, known).into_iter().filter(|name| *name != typed);
-            near.map(|name| format!("--{name}")).collect()
+            let near = ready::near_options(command, string(ContextKind::InvalidArg)?);
+            let meant = if near.len() == 1 { ready::repaired(program, line) } else { None };
+            match did_you_mean(&near) {
+                Some(question) => asked_with(Some(question), meant),
+                None => ready::repaired(program, line),
+            }
         }
         ErrorKind::InvalidValue => {
             let Some(ContextValue::Strings(valid)) = error.get(ContextKind::ValidValue) else { return None };
             let typed = string(ContextKind::InvalidValue)?;
-            nearest(typed, valid.iter().map(String::as_str)).into_iter().map(Into::into).collect()
+            let near: Vec<String> =
+                nearest(typed, valid.iter().map(String::as_str)).into_iter().map(Into::into).collect();
+            did_you_mean(&near)
         }
-        _ => return None,
-    };
-    did_you_mean(&names)
+        _ => None,
+    }
+}
+
+/// The line with the value that is refused in the form it has here, if it has one.
+fn refused_value(error: &clap::Error, program: &Command, line: &[OsString]) -> Option<String> {
+    matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation)
+        .then(|| ready::repaired(program, line))?
 }
 
 /// Whether the option whose value is refused names a host, and what of its value is a secret.

@@ -92,7 +92,16 @@ async fn announce(address: SocketAddr) -> Result<(), Error> {
 /// Runs the command with the broker's address in its environment; a signal is passed on to it.
 async fn run_beside(broker: &Broker, mut command: Command, attention: &mut Attention) -> Result<Exit, Error> {
     let name = PathBuf::from(command.get_program());
-    let failed = |error| Error::file(format!("cannot run {}", name.display()), error);
+    let failed = |error| {
+        let error = Error::file(format!("cannot run {}", name.display()), error);
+        // A whole command line in quotes is the name of one program.
+        let has_blanks = name.to_string_lossy().contains(char::is_whitespace);
+        if has_blanks {
+            error.with_hint("without the quotes each word is one; for a shell: -- sh -c 'COMMAND'")
+        } else {
+            error
+        }
+    };
     let address = broker.address();
     command.envs([("MQTT_HOST", address.ip().to_string()), ("MQTT_PORT", address.port().to_string())]);
     let mut child = command.spawn().map_err(failed)?;

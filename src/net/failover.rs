@@ -51,7 +51,7 @@ pub fn none_answers(mut failures: Vec<(String, Error)>) -> Error {
     let same = failures.iter().all(|(_, error)| layer(error) == first);
     let any = |retry| failures.iter().any(|(_, error)| error.retry() == retry);
     let retry = [Retry::Later, Retry::Once].into_iter().find(|retry| any(*retry)).unwrap_or(Retry::Never);
-    let hint = failures.iter().find_map(|(_, error)| error.hint()).map(str::to_owned);
+    let hint = failures.iter().find_map(|(_, error)| error.advice(|_| None));
     Error::Link { layer: if same { first } else { Layer::Connect }, cause, hint, retry, sign: Sign::None }
 }
 

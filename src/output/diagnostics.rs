@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 use std::io::Write;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use colored::{ColoredString, Colorize as _};
@@ -37,10 +37,31 @@ pub struct Diagnostics {
     manner: Manner,
     /// Why the credentials may not be those that the broker wants.
     about_denials: Option<String>,
+    /// Makes of a pin the line that was typed, with it.
+    pinned: Option<PinnedLine>,
     /// Looked at when the first line is written: most runs have nothing to say.
     terminal: OnceLock<Terminal>,
     /// A lock, because a load test has many threads; none of them comes here often.
     out: Mutex<Out>,
+}
+
+/// Makes of a pin the command line that was typed, with it.
+#[derive(Clone)]
+pub struct PinnedLine(Arc<MakesLine>);
+
+type MakesLine = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+impl PinnedLine {
+    /// One that makes it with this function; there is none if the line is too long to be read.
+    pub fn new(line: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(line))
+    }
+}
+
+impl std::fmt::Debug for PinnedLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PinnedLine")
+    }
 }
 
 struct Out {
@@ -89,6 +110,12 @@ impl Diagnostics {
         Self { about_denials: Some(text), ..self }
     }
 
+    /// The same, and where a broker's certificate is refused the hint says how to accept its key.
+    #[must_use]
+    pub fn pinning(self, pinned: Option<PinnedLine>) -> Self {
+        Self { pinned, ..self }
+    }
+
     /// The same in another manner. In that of mosquitto's clients there are neither hints nor changes of
     /// state, and packets are shown on standard output.
     #[must_use]
@@ -104,6 +131,7 @@ impl Diagnostics {
             color: self.color,
             has_times: self.has_times,
             manner: self.manner,
+            pinned: self.pinned.clone(),
             ..Self::with(self.verbosity, terminal, std::io::stderr())
         }
     }
@@ -122,6 +150,7 @@ impl Diagnostics {
             has_times: false,
             manner: Manner::Own,
             about_denials: None,
+            pinned: None,
             terminal,
             out: Mutex::new(Out {
                 writer: Box::new(out),
@@ -148,7 +177,7 @@ impl Diagnostics {
     /// whoever caused them; `--quiet` leaves only usage errors.
     pub fn error(&self, error: &Error) {
         if let Manner::Mosquitto(mosquitto) = self.manner {
-            return self.foreign(mosquitto.text(error).as_deref());
+            return self.foreign(mosquitto.text(error, |pin| self.accepting(pin)).as_deref());
         }
         let quiet = self.verbosity == Verbosity::Quiet
             && !matches!(error, Error::Usage { .. } | Error::Program { .. });
@@ -325,10 +354,15 @@ impl Diagnostics {
 
     /// What may help, and what of a profile was not used where credentials are refused.
     fn hint(&self, error: &Error) -> Option<String> {
-        let own = error.hint();
-        let more = self.about_denials.as_deref().filter(|_| error.is_about_credentials());
-        let both: Vec<&str> = own.into_iter().chain(more).collect();
+        let own = error.advice(|pin| self.accepting(pin));
+        let more = self.about_denials.clone().filter(|_| error.is_about_credentials());
+        let both: Vec<String> = own.into_iter().chain(more).collect();
         (!both.is_empty()).then(|| both.join("; "))
+    }
+
+    /// The line that was typed, with this pin.
+    fn accepting(&self, pin: &str) -> Option<String> {
+        self.pinned.as_ref().and_then(|PinnedLine(line)| line(pin))
     }
 
     /// Whether a person looks at standard error, and wants to know how it goes.

@@ -38,7 +38,7 @@ mod message_tests;
 #[cfg(test)]
 mod stdout_tests;
 
-pub use diagnostics::Diagnostics;
+pub use diagnostics::{Diagnostics, PinnedLine};
 pub use floor::{Floor, HeldFloor};
 pub use format::MessageFormat;
 pub use json::{MOST_INDENTED_LEVELS, put_json_line};

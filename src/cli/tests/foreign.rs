@@ -2,9 +2,12 @@
 
 use std::ffi::OsString;
 
-use super::super::foreign::{COMMANDS, ForeignAnswer, OPTIONS, answer_misread};
+use super::super::foreign::table::{COMMANDS, OPTIONS};
+use super::super::foreign::{ForeignAnswer, answer_misread};
+use super::super::ready::translated;
 use super::super::{command, words as in_line};
 use super::{stage_one, words};
+use crate::notation::shell::unquoted;
 
 /// What is said to a line that is wrong: message and hint.
 fn answer(line: &str) -> (String, String) {
@@ -56,9 +59,9 @@ const FOREIGN: &[(&str, &str, &str)] = &[
     (
         "mqtt bench pub --interval_of_msg 10",
         "--interval_of_msg is called --rate-per-client here",
-        "mqtt bench pub --rate-per-client RATE",
+        "mqtt bench pub --rate-per-client 100",
     ),
-    ("mqtt bench conn --interval 10", "--interval is called --ramp here", "mqtt bench conn --ramp RATE"),
+    ("mqtt bench conn --interval 10", "--interval is called --ramp here", "mqtt bench conn --ramp 100"),
     ("mqtt pub -t a --timeout 5 -n", "--timeout is called -W here", "mqtt pub -t a -W 5 -n"),
     ("mqtt sub a --timeout 5", "--timeout is called -W here", "mqtt sub a -W 5"),
     ("mqtt pub -t a --payload x", "--payload is called -m here", "mqtt pub -t a -m x"),
@@ -80,21 +83,78 @@ const FOREIGN: &[(&str, &str, &str)] = &[
     ("mqtt sub a --hostname b", "--hostname is called -h here", "mqtt sub a -h b"),
     ("mqtt sub a --user me --pass x7x", "--user is called -u here", "mqtt sub a -u me -P …"),
     ("mqtt sub a --pass x7x", "--pass is called -P here", "mqtt sub a -P …"),
-    ("mqtt sub a --pass x7x --strange x7x", "--pass is called -P here", "mqtt sub -P VALUE"),
+    (
+        "mqtt sub a --pass x7x --strange x7x",
+        "--pass is called -P here",
+        "write -P …; --strange is unknown, too: see mqtt sub --help",
+    ),
     ("mqtt sub a --client me", "--client is called -i here", "mqtt sub a -i me"),
     ("mqtt sub a --identifier me", "--identifier is called -i here", "mqtt sub a -i me"),
     ("mqtt sub a --identifierPrefix me", "--identifierPrefix is called -I here", "mqtt sub a -I me"),
     ("mqtt sub a --mqttVersion 3", "--mqttVersion is called -V here", "mqtt sub a -V 311"),
     ("mqtt sub a --mqtt-version 3.1.1", "--mqtt-version is called -V here", "mqtt sub a -V 3.1.1"),
-    ("mqtt sub a --protocol mqtts", "--protocol is called -L here", "mqtt sub a -L mqtts://HOST"),
+    (
+        "mqtt sub a --protocol mqtts",
+        "--protocol is called --tls-use-os-certs here",
+        "mqtt sub a --tls-use-os-certs",
+    ),
+    ("mqtt sub a -h b -p 1 --protocol mqtt", "--protocol is not needed", "mqtt sub a -h b -p 1"),
+    ("mqtt sub a --cafile c --protocol ssl", "--protocol is not needed", "mqtt sub a --cafile c"),
+    ("mqtt sub a --tls --ca c", "--tls is not needed: a file of authorities", "mqtt sub a --cafile c"),
+    (
+        "mqtt pub a b --user-properties k=v",
+        "is called --user-property here",
+        "mqtt pub a b --user-property k=v",
+    ),
+    ("mqtt sub a --no-clean -i me", "--no-clean is called -c -i here", "mqtt sub a -c -i me"),
+    ("mqtt pub a b --no-color", "--no-color is called --color here", "mqtt pub a b --color never"),
+    ("mqtt pub a b --retry 3", "--retry is called --reconnect here", "mqtt pub a b --reconnect 3"),
+    ("mqtt sub a --output-mode clean", "--output-mode is not needed", "mqtt sub a"),
+    ("mqtt retain-clear a -q", "-q is called --quiet here", "mqtt retain-clear a --quiet"),
+    ("mqtt retain-clear a -q 1", "-q is not needed", "mqtt retain-clear a"),
+    ("mqtt broker -h 127.0.0.1 -p 0", "-h is called --listen here", "mqtt broker --listen 127.0.0.1 -p 0"),
+    ("mqtt broker --tls", "--tls is not available: the embedded broker has no TLS", "see mqtt broker --help"),
+    ("mqtt broker -c m.conf", "-c is not available", "see mqtt broker --help"),
+    ("mqtt broker -p 0 start", "start is called broker here", "mqtt broker -p 0"),
+    ("mqtt reply svc/a x", "reply is called respond here", "mqtt respond svc/a -m x"),
+    ("mqtt check -h b", "check is called ping here", "mqtt ping -h b"),
+    ("mqtt sh", "sh is not available: each command connects by itself", "see mqtt --help"),
+    ("mqtt config ls", "ls is called config list here", "mqtt config list"),
+    ("mqtt config path", "path is called config list here", "mqtt config list"),
+    ("mqtt config edit", "edit is not available", "see mqtt config --help"),
+    ("mqtt config validate --json", "validate is called config check here", "mqtt config check --json"),
     ("mqtt sub a --protocol 5", "--protocol is called -V here", "mqtt sub a -V 5"),
-    ("mqtt sub a -l wss", "-l is called -L here", "mqtt sub a -L wss://HOST"),
+    ("mqtt sub a -l wss", "-l is called --ws --tls-use-os-certs here", "mqtt sub a --ws --tls-use-os-certs"),
     (
         "mqtt sub a --will-message x",
         "--will-message is called --will-payload here",
         "mqtt sub a --will-payload x",
     ),
-    ("mqtt sub a --willTopic x --willMessage y", "", "did you mean '--will-topic'?"),
+    (
+        "mqtt sub a --willTopic x --willMessage y",
+        "",
+        "did you mean '--will-topic'? mqtt sub a --will-topic x --will-payload y",
+    ),
+    ("mqtt sub a --clientid x --clean", "", "did you mean '--client-id'? mqtt sub a --client-id x"),
+    ("mqtt pbu a b -P x7x", "", "did you mean 'pub'? mqtt pub a b -P …"),
+    ("mqtt pub -h mqtt://b:1 a b", "it is a URL, which -L takes", "mqtt pub -L mqtt://b:1 a b"),
+    ("mqtt pub -rh tcp://b a c", "it is a URL, which -L takes", "mqtt pub -r -L mqtt://b a c"),
+    ("mqtt sub a -L tcp://b", "tcp:// is called mqtt:// here", "mqtt sub a -L mqtt://b"),
+    ("mqtt sub a --url=ssl://b/t", "ssl:// is called mqtts:// here", "mqtt sub a -L mqtts://b/t"),
+    ("mqtt sub a -L b:1884", "use mqtt://HOST", "mqtt sub a -L mqtt://b:1884"),
+    ("mqtt sub a -V 3", "invalid value '3'", "mqtt sub a -V 311"),
+    ("mqtt sub a -V v5.0", "invalid value 'v5.0'", "mqtt sub a -V 5"),
+    ("mqtt ping mqtts://b", "it is a URL, which -L takes", "mqtt ping -L mqtts://b"),
+    ("mqtt sub a --tiemout 3", "unexpected argument '--tiemout' found", "mqtt sub a -W 3"),
+    ("mqtt bench pub -n 10", "-n is called --count here", "mqtt bench pub --count 10"),
+    ("mqtt pub a b -pw x7x", "-pw has one dash: did you mean --password?", "mqtt pub a b --password …"),
+    (
+        "mqtt pub a b -se 5",
+        "-se has one dash: did you mean --session-expiry?",
+        "mqtt pub a b --session-expiry 5",
+    ),
+    ("mqtt config show work", "unexpected argument 'work' found", "mqtt config show --profile work"),
+    ("mqtt compat install x", "unexpected argument 'x' found", "mqtt compat install --dir x"),
     ("mqtt sub a --sessionExpiryInterval 5", "--sessionExpiryInterval is called -x here", "mqtt sub a -x 5"),
     ("mqtt sub a --no-clean", "--no-clean is called -c -i here", "mqtt sub a -c -i ID"),
     ("mqtt sub a --clean", "--clean is not needed: each run begins a new session without -c", "mqtt sub a"),
@@ -189,7 +249,75 @@ const SLIPS: &[(&str, &str)] = &[
 #[test]
 fn slips_are_answered_with_the_name_and_other_words_with_none() {
     for (line, hint) in SLIPS {
-        assert_eq!(answer(line).1, *hint, "{line}: {}", answer(line).0);
+        let (message, found) = answer(line);
+        let rest = found.strip_prefix(hint).unwrap_or_else(|| panic!("{line}: {message}, {found}"));
+        // What follows a question is the line to type, if nothing else is wrong with it.
+        assert!(rest.is_empty() || hint.ends_with('?'), "{line}: {found}");
+        if let Some(ready) = rest.strip_prefix(' ') {
+            assert_runs(ready);
+        } else {
+            assert!(rest.is_empty(), "{line}: {found}");
+        }
+    }
+}
+
+/// A command that is printed is one that can be typed.
+fn assert_runs(ready: &str) {
+    let line: Vec<String> = ready.split(' ').map(unquoted).collect();
+    let line: Vec<&str> = line.iter().map(String::as_str).collect();
+    assert_eq!(line[0], "mqtt", "{ready}");
+    // Mosquitto's clients have a parser of their own, and there is no file with profiles.
+    if line[1] != "compat" && !ready.contains("--profile") {
+        assert!(stage_one(&words(&line[1..])).is_ok(), "{ready}");
+    }
+}
+
+#[test]
+fn every_ready_command_can_be_typed() {
+    for (_, _, ready) in FOREIGN {
+        let ready = ready.split_once("? ").map_or(*ready, |(_, ready)| ready);
+        if ready.starts_with("mqtt ") {
+            assert_runs(ready);
+        }
+    }
+    let mut program = command();
+    program.build();
+    let translated = |line: &str| {
+        let line: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        translated(&program, &line).ok()
+    };
+    for row in OPTIONS.iter().filter(|row| !row.is_unavailable) {
+        for theirs in row.theirs {
+            let ours = row.ours.replace("{}", "");
+            let has_ours = |ready: &str| ours.split_whitespace().all(|word| ready.contains(word));
+            let ready = |called: &str| {
+                let values =
+                    if row.values.is_empty() { &["7", "a=b", "127.0.0.1"][..] } else { &row.values[..1] };
+                let beside = row.beside.first().map_or_else(String::new, |option| format!(" {option} f"));
+                let lines = ["", " a", " a b"].into_iter().flat_map(|operands| {
+                    let beside = beside.clone();
+                    values.iter().map(move |value| {
+                        let value = if row.takes_value { format!(" {value}") } else { String::new() };
+                        format!("mqtt {called}{operands} {theirs}{value}{beside}")
+                    })
+                });
+                // Another row may be the one in this subcommand.
+                let found = |line: String| Some((translated(&line).filter(|ready| has_ours(ready))?, line));
+                lines.into_iter().find_map(found)
+            };
+            let commands = ["pub", "sub", "rr", "ping", "bench conn", "bench pub", "bench", "config show"];
+            let called = if row.on.is_empty() { &commands[..] } else { row.on };
+            let (ready, line) = called.iter().find_map(|called| ready(called)).expect(theirs);
+            assert!(!ready.split(' ').any(|word| word == *theirs) || row.is_misread, "{line}: {ready}");
+            if *theirs == row.theirs[0] {
+                assert_runs(&ready);
+            }
+        }
+    }
+    for row in COMMANDS.iter().filter(|row| !row.ours.is_empty()) {
+        let hint = answer(&format!("mqtt {} {}", row.below, row.theirs[0]).replace("  ", " ")).1;
+        assert_eq!(hint, format!("mqtt {}", row.ours));
+        assert_runs(&hint);
     }
 }
 
@@ -207,8 +335,12 @@ fn count_of_ping_is_recognised() {
         ("mqtt bench conn -c 5", "mqtt bench conn --clients 5"),
         ("mqtt bench pub -c 5 -s 9", "mqtt bench pub --publishers 5 --size 9"),
         ("mqtt bench -c5", "mqtt bench --publishers 5"),
-        // What else is wrong is left out.
-        ("mqtt bench -c 10 --strange x", "mqtt bench --publishers 10"),
+        // What else is wrong is named.
+        (
+            "mqtt bench -c 10 --strange x",
+            "write --publishers 10; --strange is unknown, too: see mqtt bench --help",
+        ),
+        ("mqtt bench -c 10 -t x", "mqtt bench --publishers 10 --topic x"),
         ("mqtt bench sub -c 5", "mqtt bench sub --subscribers 5"),
         ("mqtt ping -W 2 -c 3 -u me -P x", "mqtt ping -W 2 -C 3 -u me -P …"),
     ] {
@@ -267,7 +399,7 @@ fn every_row_has_its_options_here_and_is_needed() {
             }
         }
     }
-    for row in COMMANDS {
+    for row in COMMANDS.iter().filter(|row| !row.ours.is_empty()) {
         let shown = format!("{row:?}");
         let names: Vec<&str> = row.ours.split(' ').collect();
         let exists =

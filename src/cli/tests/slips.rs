@@ -46,6 +46,25 @@ const MEANT_OTHERWISE: &[(&[&str], &str, &str)] = &[
         "unexpected argument 'all' found after TOPIC 'home/x' and MESSAGE 'get'",
         "quote a payload that has blanks: mqtt rr home/x 'get all'",
     ),
+    (&["sub", "mqtt://b", "home/#"], "FILTER 'mqtt://b' is a URL", "mqtt sub -L mqtt://b 'home/#'"),
+    (&["sub", "ssl://me:x7x@b/home"], "FILTER 'ssl://…@b/home' is a URL", "mqtt sub -L mqtts://…@b/home"),
+    (&["pub", "tcp://b", "a", "c"], "TOPIC 'tcp://b' is a URL", "mqtt pub -L mqtt://b a c"),
+    (&["pub", "tcp://b", "-t", "a", "-m", "c"], "TOPIC 'tcp://b' is a URL", "mqtt pub -L mqtt://b -t a -m c"),
+    (
+        &["respond", "svc/a", "pong", "-q", "1"],
+        "no response to publish",
+        "the response goes after -m: mqtt respond svc/a -m pong -q 1",
+    ),
+    (
+        &["pub", "-t", "a", "-m", "“hello", "world”"],
+        "'“hello' and 'world”' have quotation marks of texts, between which a shell makes a word of each",
+        "a shell has ' and \": mqtt pub -t a -m 'hello world'",
+    ),
+    (
+        &["pub", "a", "“hello", "big", "world”", "-r"],
+        "'“hello' and 'world”' have quotation marks of texts, between which a shell makes a word of each",
+        "a shell has ' and \": mqtt pub a 'hello big world' -r",
+    ),
     (
         &["pub", "-t", "a", "-m", "hello", "world"],
         "TOPIC 'world' and -t 'a' are both given; give one",
@@ -143,6 +162,7 @@ const MEANT_OTHERWISE: &[(&[&str], &str, &str)] = &[
 fn operands_that_are_meant_otherwise_are_answered_with_the_line() {
     for (line, message, hint) in MEANT_OTHERWISE {
         assert_eq!(answer(line), ((*message).to_owned(), (*hint).to_owned()), "{line:?}");
+        assert!(!hint.contains("x7x"), "{hint}");
     }
 }
 
@@ -250,7 +270,7 @@ fn what_an_option_needs_is_named() {
 fn filter_that_a_shell_takes_for_a_comment_is_shown_in_quotes() {
     for (line, hint) in [
         (&["sub", "-t"][..], "# needs quotes in a shell: mqtt sub -t '#'"),
-        (&["sub", "a", "-T"], "# needs quotes in a shell: mqtt sub -T '#'"),
+        (&["sub", "a", "-T"], "# needs quotes in a shell: mqtt sub a -T '#'"),
         (&["pub", "-t"], "see mqtt pub --help"),
         (&["pub", "a", "b", "-P"], "--password-prompt asks for it, and --password-file reads it from a file"),
     ] {
@@ -303,6 +323,17 @@ fn words_that_are_read_as_filters_get_a_warning() {
     }
     for line in [&["sub", "a", "-C", "5", "s"][..], &["sub", "a", "-v", "b"], &["pub", "a", "-r", "on"]] {
         assert_eq!(warnings(line), [""; 0], "{line:?}");
+    }
+}
+
+#[test]
+fn payload_in_quotation_marks_of_texts_gets_a_warning() {
+    for line in [&["pub", "a", "“on”"][..], &["pub", "a", "-m", "„on“"]] {
+        let found = warnings(line);
+        assert!(found.len() == 1 && found[0].contains("quotation marks of texts"), "{line:?}: {found:?}");
+    }
+    for payload in ["“so it is”, he said", "“so it is”", "on”", "“"] {
+        assert_eq!(warnings(&["pub", "a", "-m", payload]), [""; 0], "{payload}");
     }
 }
 

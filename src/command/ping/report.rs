@@ -224,7 +224,7 @@ impl PingReport {
         self.expiring = expiring.to_vec();
         self.failure = error.map(|error| FailureReport {
             message: error.to_string(),
-            hint: error.hint().map(Into::into),
+            hint: error.advice(|_| None),
             exit_status: error.exit().code(),
         });
     }

@@ -81,9 +81,15 @@ async fn a_version_1_certificate_is_explained_and_accepted_only_unchecked() {
         let error = error_of(Layer::Tls, dial_tls(address, &given).await);
         assert_says(&error, &["CN=localhost", "X.509 version 1"]);
         // The error names the pin that accepts this server.
-        let hint = error.hint().unwrap();
+        let hint = error.advice(|_| None).unwrap();
         let pin = hint.split_whitespace().find(|word| word.starts_with("sha256:")).unwrap();
         assert!(hint.contains(&format!("--insecure --tls-pin {pin} ")), "{hint}");
+        assert!(
+            error
+                .advice(|pin| Some(format!("the line {pin}")))
+                .unwrap()
+                .ends_with(&format!(": the line {pin}"))
+        );
         let pinned = TlsOptions { insecure: true, pins: vec![pin.parse().unwrap()], ..TlsOptions::default() };
         let mut stream = dial_tls(address, &pinned).await.unwrap();
         round_trip(&mut stream).await.unwrap();

@@ -31,6 +31,8 @@ pub struct TlsConfig {
     pub(super) has_certificate: bool,
     /// Whether [`TlsOptions::insecure`] turned every check off.
     insecure: bool,
+    /// Keys are given, one of which it has to have.
+    pinned: bool,
     own_certificates: Vec<CertificateFacts>,
     /// What its user should know.
     warnings: Vec<String>,
@@ -83,6 +85,7 @@ impl TlsConfig {
             server_name,
             has_certificate,
             insecure: options.insecure,
+            pinned: !options.pins.is_empty(),
             own_certificates,
             warnings,
             details,
@@ -122,6 +125,7 @@ impl TlsConfig {
             server_name: self.server_name.clone(),
             has_certificate,
             insecure: self.insecure,
+            pinned: self.pinned,
             own_certificates: Vec::new(),
             warnings: Vec::new(),
             details: Vec::new(),
@@ -160,10 +164,10 @@ impl TlsConfig {
         &self.details
     }
 
-    /// Whether the broker is not verified at all, which needs a warning.
+    /// Whether the broker is not verified at all, not even its key, which needs a warning.
     #[must_use]
     pub fn is_insecure(&self) -> bool {
-        self.insecure
+        self.insecure && !self.pinned
     }
 
     /// The name that the server's certificate has to carry: the one set in the options, or else

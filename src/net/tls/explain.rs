@@ -9,7 +9,7 @@ use super::notes::Notes;
 use super::rejection::Rejection;
 use super::words::{alert_words, is_about_our_certificate, plain, words};
 use crate::clock;
-use crate::error::{Error, Layer};
+use crate::error::{Error, Layer, Sign};
 use crate::net::fault;
 use crate::quotation;
 
@@ -32,8 +32,9 @@ const PLAIN_PORT: &str = "is this a port without TLS? MQTT over TLS mostly has p
 
 /// A handshake that failed, as the program's own error.
 pub(super) fn handshake_error(error: &io::Error, attempt: &FailedHandshake<'_>) -> Error {
-    if let Some(Rejection { words, hint }) = attempt.notes.rejection.clone() {
-        return with_optional_hint(Error::fatal(Layer::Tls, words), hint.as_deref());
+    if let Some(Rejection { words, hint, key }) = attempt.notes.rejection.clone() {
+        let sign = key.map_or(Sign::None, |key| Sign::Untrusted(key.digest()));
+        return with_optional_hint(Error::fatal(Layer::Tls, words), hint.as_deref()).signed(sign);
     }
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
     let Some(cause) = cause else {

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use rustls_pki_types::CertificateDer;
 
 use super::certificate;
+use crate::error::KeyDigest;
 use crate::notation::hex;
 use crate::quotation;
 
@@ -23,12 +24,17 @@ impl Pin {
         let key = certificate::public_key(certificate)?;
         digest(&SHA256, &key).as_ref().try_into().ok().map(Self)
     }
+
+    /// The same for an error.
+    pub(super) fn digest(self) -> KeyDigest {
+        KeyDigest(self.0)
+    }
 }
 
 /// As it is given: `sha256:` and Base64.
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", BASE64.encode(self.0))
+        self.digest().fmt(f)
     }
 }
 

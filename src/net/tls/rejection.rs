@@ -19,15 +19,22 @@ use crate::quotation::list;
 pub(super) struct Rejection {
     pub(super) words: String,
     pub(super) hint: Option<String>,
+    /// The broker's key, where it can be pinned in place of what is wrong.
+    pub(super) key: Option<Pin>,
 }
 
 impl Rejection {
     fn new(words: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { words: words.into(), hint: Some(hint.into()) }
+        Self { words: words.into(), hint: Some(hint.into()), key: None }
     }
 
     fn bare(words: impl Into<String>) -> Self {
-        Self { words: words.into(), hint: None }
+        Self { words: words.into(), hint: None, key: None }
+    }
+
+    /// The same of a broker that may be the right one: its key can be pinned.
+    fn of_key(self, chain: &Chain<'_>) -> Self {
+        Self { key: chain.links.first().and_then(|(_, own, _)| Pin::of(own)), ..self }
     }
 }
 
@@ -203,11 +210,9 @@ fn of_path(cause: &PathError, chain: &Chain<'_>, presented: &Presented<'_>) -> R
             let which = chain.which(|details| !details.is_version_3());
             Rejection::new(
                 format!("{which} is of X.509 version 1, which names no hosts and cannot be checked"),
-                format!(
-                    "make one with a subjectAltName extension, which makes it version 3{}",
-                    until_then(chain)
-                ),
+                "make one with a subjectAltName extension, which makes it version 3",
             )
+            .of_key(chain)
         }
         PathError::UnsupportedCriticalExtension => unsupported_extension(chain),
         PathError::EmptyEkuExtension => Rejection::new(
@@ -326,14 +331,6 @@ fn reversed(chain: &Chain<'_>) -> Rejection {
     )
 }
 
-/// How to accept this server and no other while it has such a certificate.
-fn until_then(chain: &Chain<'_>) -> String {
-    let pin = chain.links.first().and_then(|(_, own, _)| Pin::of(own));
-    pin.map_or_else(String::new, |pin| {
-        format!("; until then, if this is the right broker, --insecure --tls-pin {pin} accepts its key and no other")
-    })
-}
-
 fn wrong_name(own: &Details, chain: &Chain<'_>, asked: &ServerName<'_>) -> Rejection {
     let facts = &own.facts;
     let address = match asked {
@@ -358,11 +355,9 @@ fn wrong_name(own: &Details, chain: &Chain<'_>, asked: &ServerName<'_>) -> Rejec
         };
         return Rejection::new(
             format!("the broker's certificate ({facts}) names no host ({why}), so it is not for '{asked}'"),
-            format!(
-                "make one that does, for example with subjectAltName={kind}:{asked}{}",
-                until_then(chain)
-            ),
-        );
+            format!("make one that does, for example with subjectAltName={kind}:{asked}"),
+        )
+        .of_key(chain);
     }
     Rejection::new(
         format!("the broker's certificate ({facts}) is for {}, not for '{asked}'", list(&facts.names)),
@@ -534,9 +529,11 @@ fn unknown_issuer(chain: &Chain<'_>, at: &ChainLink<'_>, place: &str) -> Rejecti
         return Rejection::new(
             format!("the broker's certificate ({own}) is self-signed and not in {place}"),
             GIVE_IT,
-        );
+        )
+        .of_key(chain);
     }
-    let whose = if at.0 == 1 {
+    // An authority that has issued itself is named once.
+    let whose = if at.0 == 1 || last.is_self_issued() {
         format!("the broker's certificate ({own})")
     } else {
         format!("the broker's certificate ({own}), through {last},")
@@ -546,6 +543,7 @@ fn unknown_issuer(chain: &Chain<'_>, at: &ChainLink<'_>, place: &str) -> Rejecti
         format!("{whose} was issued by {issuer}, which is unknown: it is not in {place}"),
         "give that authority's certificate with --cafile; if it is an intermediate, the broker should send it",
     )
+    .of_key(chain)
 }
 
 fn system_time(moment: UnixTime) -> SystemTime {
