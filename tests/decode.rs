@@ -83,7 +83,10 @@ fn payload_that_cannot_be_decoded() {
 }
 
 #[rstest]
-#[case("a=yaml", "--decode: unknown format 'yaml'; there are cbor, msgpack, gzip, zlib, zstd, hex, base64")]
+#[case(
+    "a=yaml",
+    "--decode: unknown format 'yaml'; there are cbor, msgpack, sparkplug, gzip, zlib, zstd, hex, base64"
+)]
 #[case("cbor", "--decode 'cbor': the format is missing (FILTER=FORMAT)")]
 #[case("a=cbor+gzip", "'cbor' gives a value: no other format can follow it")]
 #[case("a/#/b=hex", "filter of --decode")]

@@ -78,6 +78,7 @@ mod select;
 mod selection;
 mod silence;
 mod slow_files;
+mod sparkplug;
 mod spool;
 mod stats;
 mod stored;

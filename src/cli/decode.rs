@@ -8,7 +8,10 @@ use clap::ValueHint;
 
 use super::text;
 #[cfg(feature = "decoders")]
-use crate::decode::{BadSchema, MOST_MEMORY_BYTES, MOST_SCHEMA_BYTES, MOST_SCHEMA_FILES, UnusedOption};
+use crate::decode::{
+    BadSchema, MOST_EDGE_NODES, MOST_MEMORY_BYTES, MOST_METRICS, MOST_NAME_BYTES, MOST_SCHEMA_BYTES,
+    MOST_SCHEMA_FILES, UnusedOption,
+};
 use crate::decode::{FormatChain, MOST_DECODED_BYTES, MOST_NESTING, Rule, Schemas, UnknownFormat};
 use crate::error::Error;
 use crate::quotation::cut;
@@ -100,15 +103,31 @@ fn about() -> String {
     format!(
         "Decode payloads on topics that match FILTER, before anything else looks at them; may be repeated\n\n\
          FORMAT is one of {}, or several in the order in which they are decoded: gzip+cbor. The first FILTER that \
-         matches counts. protobuf:MESSAGE needs --proto. cbor, msgpack and protobuf give JSON, which is a value in the record \
-         of --json and in programs; byte strings of cbor and msgpack are base64, NaN is null. A payload that cannot be \
-         decoded stays what it is, with the reason as payload-error in the record, and the exit status is 3 (--on-error of mqtt \
-         sub says what else). In mqtt respond a request that cannot be decoded gets no response, but for --jq, whose program \
+         matches counts. protobuf:MESSAGE needs --proto. cbor, msgpack, sparkplug and protobuf give JSON, which is a value in \
+         the record of --json and in programs; byte strings of cbor and msgpack are base64, NaN is null. sparkplug is \
+         Sparkplug B: names and types of metrics come from the birth certificates that were received before, also from \
+         those that other options leave out, if FILTER and the subscriptions have them. A payload that cannot be decoded \
+         stays what it is, with the reason as payload-error in the record, and the exit status is 3 (--on-error of mqtt sub \
+         says what else). In mqtt respond a request that cannot be decoded gets no response, but for --jq, whose program \
          sees payload-error. An empty payload is not decoded, but with protobuf. A payload may decode to {} MiB \
-         and may be nested {MOST_NESTING} levels deep.",
+         and may be nested {MOST_NESTING} levels deep.{}",
         FormatChain::names().join(", "),
-        MOST_DECODED_BYTES >> 20
+        MOST_DECODED_BYTES >> 20,
+        about_memory()
     )
+}
+
+#[cfg(feature = "decoders")]
+fn about_memory() -> String {
+    format!(
+        " sparkplug remembers {MOST_EDGE_NODES} edge nodes and {MOST_METRICS} metrics with {} MiB of names.",
+        MOST_NAME_BYTES >> 20
+    )
+}
+
+#[cfg(not(feature = "decoders"))]
+fn about_memory() -> &'static str {
+    ""
 }
 
 impl DecodeArgs {
@@ -127,8 +146,10 @@ pub(super) struct EncodeArgs {
     /// Encode each payload in this format, or in several: gzip+cbor
     ///
     /// The formats, and their order, are those of --decode of mqtt sub: sub --decode 'FILTER=FORMAT' gives the payload
-    /// back. cbor, msgpack and protobuf are made from JSON. A payload that cannot be encoded is not published: it is named on standard
-    /// error and gives exit status 1. With --template the filled-in payload is encoded. An empty payload stays empty.
+    /// back. cbor, msgpack, sparkplug and protobuf are made from JSON. In sparkplug, a value without a data type becomes
+    /// Boolean, Int64 (UInt64 above its range), Double or String, and a payload without a timestamp has that of now. A
+    /// payload that cannot be encoded is not published: it is named on standard error and gives exit status 1. With
+    /// --template the filled-in payload is encoded. An empty payload stays empty.
     #[arg(long, value_name = "FORMAT", help_heading = "Payload (one of)")]
     encode: Option<String>,
 

@@ -44,6 +44,11 @@ impl<'a> Decoding<'a> {
         }
     }
 
+    /// All messages come by these filters, which are valid.
+    pub(super) fn subscribed_to(self, filters: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { decoder: self.decoder.subscribed_to(filters), ..self }
+    }
+
     /// The payload in the form in which it is shown, where that is another one.
     ///
     /// # Errors
@@ -54,6 +59,7 @@ impl<'a> Decoding<'a> {
         }
         let decoded = self.decoder.decode(publish.topic, publish.payload);
         self.omissions.note(publish.topic, decoded.as_ref());
+        self.warn();
         if let Some(Decoded { payload: Err(why), .. }) = &decoded {
             self.failed += 1;
             let topic = String::from_utf8_lossy(publish.topic);
@@ -67,6 +73,20 @@ impl<'a> Decoding<'a> {
             }
         }
         Ok(decoded)
+    }
+
+    /// Takes in a message that is left out before its payload is looked at.
+    pub(super) fn pass(&mut self, publish: &Publish<'_>) {
+        if self.has_rules {
+            self.decoder.pass(publish.topic, publish.payload);
+            self.warn();
+        }
+    }
+
+    fn warn(&mut self) {
+        if let Some(text) = self.decoder.take_warning() {
+            self.diagnostics.warning(text);
+        }
     }
 
     /// Whether messages that cannot be decoded are left out.

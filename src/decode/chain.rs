@@ -90,15 +90,30 @@ impl FormatChain {
         }
     }
 
-    /// Decodes a payload.
+    /// Whether one of its formats takes the topic and the messages before to decode all of it.
+    #[cfg(feature = "decoders")]
+    pub(super) fn remembers(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Plain(format) if format.remembers))
+    }
+
+    /// Decodes a payload by itself.
     ///
     /// # Errors
     /// Why it is not of the format, whose name stands before.
     pub fn decode(&self, payload: &[u8]) -> Result<DecodedBytes, String> {
+        self.decode_with(payload, |format, bytes| (format.decode)(bytes))
+    }
+
+    /// Decodes a payload, formats of the table by `plain`.
+    pub(super) fn decode_with(
+        &self,
+        payload: &[u8],
+        mut plain: impl FnMut(&PlainFormat, &[u8]) -> Converted,
+    ) -> Result<DecodedBytes, String> {
         let mut content = None::<DecodedBytes>;
         for step in &self.steps {
             let input = content.as_ref().map_or(payload, |content| &content.bytes);
-            content = Some(step.decode(input).map_err(|why| format!("{}: {why}", step.name()))?);
+            content = Some(step.decode(input, &mut plain).map_err(|why| format!("{}: {why}", step.name()))?);
         }
         Ok(content.unwrap_or_default())
     }
@@ -148,9 +163,13 @@ impl Step {
         }
     }
 
-    fn decode(&self, bytes: &[u8]) -> Result<DecodedBytes, String> {
+    fn decode(
+        &self,
+        bytes: &[u8],
+        plain: &mut impl FnMut(&PlainFormat, &[u8]) -> Converted,
+    ) -> Result<DecodedBytes, String> {
         match self {
-            Self::Plain(format) => (format.decode)(bytes).map(|bytes| DecodedBytes { bytes, left_out: None }),
+            Self::Plain(format) => plain(format, bytes).map(|bytes| DecodedBytes { bytes, left_out: None }),
             #[cfg(feature = "decoders")]
             Self::Protobuf(message) => message.decode(bytes),
         }

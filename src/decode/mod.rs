@@ -2,7 +2,8 @@
 //!
 //! A format turns bytes into bytes (`gzip`), or bytes into JSON (`cbor`). Formats are joined with `+` in the order in
 //! which they are decoded: `gzip+cbor`. The table of [`plain`] has those that need nothing but their name; `protobuf` also
-//! needs a schema ([`Schemas`]). Which format a payload has is said by the user and never guessed.
+//! needs a schema ([`Schemas`]). Which format a payload has is said by the user and never guessed. Of `sparkplug` the
+//! messages before tell what a payload has, so a [`Decoder`] gets all messages in their order.
 //!
 //! What a payload can grow to is limited ([`MOST_DECODED_BYTES`]), and how deep it may be nested ([`MOST_NESTING`]).
 
@@ -12,6 +13,8 @@ mod plain;
 #[cfg(feature = "decoders")]
 mod protobuf;
 mod rules;
+#[cfg(feature = "decoders")]
+mod sparkplug;
 #[cfg(feature = "decoders")]
 mod structured;
 
@@ -24,3 +27,5 @@ pub use limits::{MOST_DECODED_BYTES, MOST_NESTING};
 #[cfg(feature = "decoders")]
 pub use protobuf::{BadSchema, MOST_SCHEMA_BYTES, MOST_SCHEMA_FILES, Schemas, UnusedOption};
 pub use rules::{Decoded, Decoder, Rule};
+#[cfg(feature = "decoders")]
+pub use sparkplug::{MOST_EDGE_NODES, MOST_METRICS, MOST_NAME_BYTES};

@@ -8,6 +8,8 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 
 use super::limits::{Converted, MOST_DECODED_BYTES, within_limit};
 #[cfg(feature = "decoders")]
+use super::sparkplug;
+#[cfg(feature = "decoders")]
 use super::structured::{decode_cbor, decode_message_pack, encode_cbor, encode_message_pack};
 use crate::notation::hex;
 
@@ -17,6 +19,8 @@ pub(super) struct PlainFormat {
     pub(super) name: &'static str,
     /// What it decodes to is JSON.
     pub(super) is_value: bool,
+    /// It takes the topic and the messages before to decode all of it. `decode` does without them.
+    pub(super) remembers: bool,
     pub(super) decode: fn(&[u8]) -> Converted,
     pub(super) encode: fn(&[u8]) -> Converted,
 }
@@ -24,31 +28,49 @@ pub(super) struct PlainFormat {
 /// All of them.
 pub(super) const FORMATS: &[PlainFormat] = &[
     #[cfg(feature = "decoders")]
-    PlainFormat { name: "cbor", is_value: true, decode: decode_cbor, encode: encode_cbor },
+    PlainFormat { name: "cbor", is_value: true, remembers: false, decode: decode_cbor, encode: encode_cbor },
     #[cfg(feature = "decoders")]
-    PlainFormat { name: "msgpack", is_value: true, decode: decode_message_pack, encode: encode_message_pack },
+    PlainFormat {
+        name: "msgpack",
+        is_value: true,
+        remembers: false,
+        decode: decode_message_pack,
+        encode: encode_message_pack,
+    },
+    #[cfg(feature = "decoders")]
+    PlainFormat {
+        name: "sparkplug",
+        is_value: true,
+        remembers: true,
+        decode: sparkplug::decode,
+        encode: sparkplug::encode,
+    },
     PlainFormat {
         name: "gzip",
         is_value: false,
+        remembers: false,
         decode: |bytes| read(flate2::read::MultiGzDecoder::new(bytes)),
         encode: |bytes| read(flate2::read::GzEncoder::new(bytes, flate2::Compression::default())),
     },
     PlainFormat {
         name: "zlib",
         is_value: false,
+        remembers: false,
         decode: |bytes| read(flate2::read::ZlibDecoder::new(bytes)),
         encode: |bytes| read(flate2::read::ZlibEncoder::new(bytes, flate2::Compression::default())),
     },
-    PlainFormat { name: "zstd", is_value: false, decode: decode_zstd, encode: encode_zstd },
+    PlainFormat { name: "zstd", is_value: false, remembers: false, decode: decode_zstd, encode: encode_zstd },
     PlainFormat {
         name: "hex",
         is_value: false,
+        remembers: false,
         decode: decode_hex,
         encode: |bytes| Ok(hex::Hex(bytes).to_string().into_bytes()),
     },
     PlainFormat {
         name: "base64",
         is_value: false,
+        remembers: false,
         decode: decode_base64,
         encode: |bytes| Ok(STANDARD.encode(bytes).into_bytes()),
     },

@@ -1,6 +1,8 @@
 //! Which payloads have which format.
 
 use super::chain::{DecodedBytes, FormatChain};
+#[cfg(feature = "decoders")]
+use super::sparkplug::Sparkplug;
 use crate::protocol::topic;
 
 /// Payloads on topics that match the filter have this format.
@@ -23,33 +25,137 @@ pub struct Decoded {
     pub left_out: Option<String>,
 }
 
-/// Decodes payloads by rules.
+/// Decodes payloads by rules, in the order in which their messages came.
 #[derive(Debug)]
 pub struct Decoder<'a> {
     rules: &'a [Rule],
+    #[cfg(feature = "decoders")]
+    memory: Option<Box<Memory<'a>>>,
+}
+
+/// What earlier messages have told, where a rule needs it.
+#[cfg(feature = "decoders")]
+#[derive(Debug, Default)]
+struct Memory<'a> {
+    sparkplug: Sparkplug,
+    /// The filters that are subscribed to.
+    subscriptions: Vec<&'a str>,
 }
 
 impl<'a> Decoder<'a> {
     /// By these rules, of which the first that matches counts.
     #[must_use]
     pub fn new(rules: &'a [Rule]) -> Self {
-        Self { rules }
+        Self {
+            rules,
+            #[cfg(feature = "decoders")]
+            memory: rules.iter().any(|rule| rule.chain.remembers()).then(Box::default),
+        }
+    }
+
+    /// All messages come by these filters, which are valid: then it is known when one is missing.
+    #[must_use]
+    #[cfg_attr(not(feature = "decoders"), expect(unused_mut, reason = "nothing is remembered"))]
+    pub fn subscribed_to(mut self, filters: impl IntoIterator<Item = &'a str>) -> Self {
+        #[cfg(feature = "decoders")]
+        if let Some(memory) = &mut self.memory {
+            memory.subscriptions.extend(filters);
+        }
+        #[cfg(not(feature = "decoders"))]
+        let _ = filters;
+        self
     }
 
     /// The payload, decoded; `None` if no rule is about it. An empty payload clears a retained message, and is decoded
     /// only where the format has a value for it.
     pub fn decode(&mut self, topic: &[u8], payload: &[u8]) -> Option<Decoded> {
-        let rule = self.rules.iter().find(|rule| topic::matches(rule.filter.as_bytes(), topic))?;
-        if payload.is_empty() && !rule.chain.takes_empty() {
+        let rules = self.rules;
+        let chain = &rule(rules, topic)?.chain;
+        if payload.is_empty() && !chain.takes_empty() {
             return None;
         }
-        Some(match rule.chain.decode(payload) {
+        #[cfg(feature = "decoders")]
+        let decoded = match &mut self.memory {
+            Some(memory) => memory.decode(rules, chain, topic, payload),
+            None => chain.decode(payload),
+        };
+        #[cfg(not(feature = "decoders"))]
+        let decoded = chain.decode(payload);
+        Some(match decoded {
             Ok(DecodedBytes { bytes, left_out }) => {
-                Decoded { payload: Ok(bytes), is_value: rule.chain.gives_value(), left_out }
+                Decoded { payload: Ok(bytes), is_value: chain.gives_value(), left_out }
             }
             Err(why) => Decoded { payload: Err(why), is_value: false, left_out: None },
         })
     }
+
+    /// Takes in a message that is left out: it may tell what later ones have.
+    pub fn pass(&mut self, topic: &[u8], payload: &[u8]) {
+        #[cfg(feature = "decoders")]
+        if let Some(memory) = &mut self.memory
+            && let Some(rule) = rule(self.rules, topic)
+            && rule.chain.remembers()
+        {
+            memory.pass(self.rules, &rule.chain, topic, payload);
+        }
+        #[cfg(not(feature = "decoders"))]
+        let _ = (topic, payload);
+    }
+
+    /// What is to be said of earlier messages, once.
+    pub fn take_warning(&mut self) -> Option<String> {
+        #[cfg(feature = "decoders")]
+        return self.memory.as_mut()?.sparkplug.take_warning();
+        #[cfg(not(feature = "decoders"))]
+        None
+    }
+}
+
+fn rule<'a>(rules: &'a [Rule], topic: &[u8]) -> Option<&'a Rule> {
+    rules.iter().find(|rule| topic::matches(rule.filter.as_bytes(), topic))
+}
+
+#[cfg(feature = "decoders")]
+impl Memory<'_> {
+    fn decode(
+        &mut self,
+        rules: &[Rule],
+        chain: &FormatChain,
+        topic: &[u8],
+        payload: &[u8],
+    ) -> Result<DecodedBytes, String> {
+        let Self { sparkplug, subscriptions } = self;
+        chain.decode_with(payload, |format, bytes| {
+            if format.remembers {
+                sparkplug.decode(topic, bytes, &|topic| comes(rules, subscriptions, topic))
+            } else {
+                (format.decode)(bytes)
+            }
+        })
+    }
+
+    fn pass(&mut self, rules: &[Rule], chain: &FormatChain, topic: &[u8], payload: &[u8]) {
+        let Self { sparkplug, subscriptions } = self;
+        // What cannot be decoded tells nothing.
+        let _ = chain.decode_with(payload, |format, bytes| {
+            if format.remembers {
+                sparkplug.learn(topic, bytes, &|topic| comes(rules, subscriptions, topic));
+                Ok(Vec::new())
+            } else {
+                (format.decode)(bytes)
+            }
+        });
+    }
+}
+
+/// Whether all messages on a topic come here and are decoded by a format that remembers. Those of a shared subscription
+/// come in part.
+#[cfg(feature = "decoders")]
+fn comes(rules: &[Rule], subscriptions: &[&str], topic: &str) -> bool {
+    rule(rules, topic.as_bytes()).is_some_and(|rule| rule.chain.remembers())
+        && subscriptions.iter().any(|filter| {
+            topic::shared(filter).is_none() && topic::matches(filter.as_bytes(), topic.as_bytes())
+        })
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ impl Subscriber<'_> {
     pub(super) fn message(&mut self, publish: &Publish<'_>) -> Result<Flow, Error> {
         let is_admitted = self.is_for_user(publish) && self.selector.admits(publish);
         if !is_admitted && !self.evaluator.looks_at_all() {
+            self.decoding.pass(publish);
             self.pass();
             return Ok(Flow::Continue);
         }

@@ -101,7 +101,8 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         some_refused: false,
         all_refused: None,
         selector: Selector::new(&config.selection, &config.filters),
-        decoding: Decoding::new(&config.decode, config.on_error, diagnostics),
+        decoding: Decoding::new(&config.decode, config.on_error, diagnostics)
+            .subscribed_to(config.filters.iter().map(|options| &*options.filter)),
         evaluator,
         clears: Clears::new(config.remove_retained, config.client.connect_timeout),
         work: SubscribeWork::Unfinished,
