@@ -10,9 +10,9 @@ use super::text;
 #[cfg(feature = "decoders")]
 use crate::decode::{
     BadSchema, MOST_EDGE_NODES, MOST_MEMORY_BYTES, MOST_METRICS, MOST_NAME_BYTES, MOST_SCHEMA_BYTES,
-    MOST_SCHEMA_FILES, UnusedOption,
+    MOST_SCHEMA_FILES, UnknownFormat, UnusedOption,
 };
-use crate::decode::{FormatChain, MOST_DECODED_BYTES, MOST_NESTING, Rule, Schemas, UnknownFormat};
+use crate::decode::{FormatChain, MOST_DECODED_BYTES, MOST_NESTING, Rule, Schemas};
 use crate::error::Error;
 use crate::quotation::cut;
 

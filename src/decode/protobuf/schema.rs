@@ -29,6 +29,9 @@ pub const MOST_SCHEMA_FILES: usize = 5000;
 /// Imports are followed by recursion: enough for a chain of all files.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 
+/// The error for a schema at which the compiler has panicked, where a panic does not end the process.
+pub(super) const PANICKED: &str = "the compiler of schemas failed";
+
 /// What is wrong with a schema, or with what is asked of it.
 #[derive(Debug, thiserror::Error)]
 pub enum BadSchema {
@@ -171,7 +174,7 @@ impl Schema {
         let compiled = thread.spawn(move || compile(given, folders, most));
         match compiled.map(std::thread::JoinHandle::join) {
             Ok(Ok(compiled)) => compiled,
-            Ok(Err(_)) => Err(invalid("the compiler of schemas failed")),
+            Ok(Err(_)) => Err(invalid(PANICKED)),
             Err(error) => Err(invalid(format!("no thread for the compiler of schemas: {error}"))),
         }
     }
@@ -305,6 +308,13 @@ impl SchemaFiles {
             .map_err(|why| bad(&format!("neither a .proto file nor a descriptor set: {why}")))?;
         if has_uninterpreted_option(&set.transcode_to_dynamic()) {
             return Err(bad("the descriptor set has options that were not compiled"));
+        }
+        // The library would panic.
+        let syntax = |file: &FileDescriptorProto| file.syntax.clone().unwrap_or_else(|| "proto2".into());
+        let other = set.file.iter().find(|file| !matches!(&*syntax(file), "proto2" | "proto3"));
+        if let Some(file) = other {
+            let (name, syntax) = (shown(file.name()), shown(&syntax(file)));
+            return Err(bad(&format!("'{name}' has the syntax '{syntax}'; proto2 and proto3 are supported")));
         }
         let names: Vec<String> = set.file.iter().map(|file| file.name().to_owned()).collect();
         if names.is_empty() {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use proptest::prelude::*;
+use prost_reflect::prost_types::FileDescriptorSet;
 use protox::Compiler;
 use tempfile::TempDir;
 
@@ -290,7 +291,7 @@ fn errors_name_the_byte_and_the_field() {
         ("e201 09 0a 07 782f6e6f6e6521", "at byte 5, field any: the schema has no message for 'x/none!'"),
         (
             "e201 0d 0a 07 782f742e416c6c 12 02 1880",
-            "at byte 16, field any.i32: the field ends inside a value",
+            "at byte 16, field any.i32: the payload ends inside a value",
         ),
         ("8a01 0c d201 09 08 8080808080808002", "child: at: timestamp out of range"),
         (
@@ -470,6 +471,12 @@ fn descriptor_sets_are_schemas() {
     let more = "syntax = \"proto3\"; import \"a.proto\"; message More { t.All all = 1; }";
     std::fs::write(folder.path("more.proto"), more).unwrap();
     assert!(folder.schemas(&["more.proto", "set"]).message(Some("More")).is_ok());
+    // In a syntax that the library does not know.
+    let mut editions = FileDescriptorSet::decode(&std::fs::read(folder.path("set")).unwrap()[..]).unwrap();
+    editions.file.last_mut().unwrap().syntax = Some("editions".into());
+    std::fs::write(folder.path("new"), editions.encode_to_vec()).unwrap();
+    let refused = folder.refused(&["new"]);
+    assert_eq!(refused, "new: 'old.proto' has the syntax 'editions'; proto2 and proto3 are supported");
     // Without its imports.
     compiler.include_imports(false);
     std::fs::write(folder.path("set"), compiler.encode_file_descriptor_set()).unwrap();
@@ -563,6 +570,17 @@ fn any_bytes_are_answered() {
         .unwrap();
 }
 
+/// The message, if the schema has it. The compiler may refuse a schema, but not panic, which ends the program.
+fn usable(folder: &Folder, file: &str, name: &str) -> Result<Option<MessageType>, TestCaseError> {
+    match folder.schemas(&[file]).message(Some(name)) {
+        Err(error) => {
+            prop_assert_ne!(error.to_string(), schema::PANICKED);
+            Ok(None)
+        }
+        Ok(message) => Ok(Some(message)),
+    }
+}
+
 /// A descriptor set that is damaged is refused or used.
 #[test]
 fn damaged_descriptor_sets_are_answered() {
@@ -579,9 +597,36 @@ fn damaged_descriptor_sets_are_answered() {
                 set[at] = byte;
             }
             std::fs::write(folder.path("set"), set).unwrap();
-            if let Ok(message) = folder.schemas(&["set"]).message(Some("old.Reading")) {
+            if let Some(message) = usable(&folder, "set", "old.Reading")? {
                 let _ = message.decode(&bytes("08 01 15 0000a441 18 01 23 2a 01 78 24 30 01 a206 01 79"));
                 let _ = message.encode(br#"{"id":1,"value":2.5,"part":[{"name":"x"}]}"#);
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// A `.proto` file that is damaged is refused or used.
+#[test]
+fn damaged_sources_are_answered() {
+    let folder = Folder::new(&[]);
+    let words = [
+        "{", "}", "[", "]", "(x)", "=", ";", "-1", "message", "option", "extend", "oneof", "map<", "\"",
+        "/*", "reserved",
+    ];
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(500));
+    let damage = proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..12, 0..words.len()), 1..4);
+    runner
+        .run(&(damage, any::<bool>()), |(damage, is_old)| {
+            let mut text = if is_old { OLD } else { ALL }.to_owned();
+            for (at, length, word) in damage {
+                let at = at.index(text.len());
+                let end = (at + length).min(text.len());
+                text.replace_range(at..end, words[word]);
+            }
+            std::fs::write(folder.path("a.proto"), &text).unwrap();
+            if let Some(message) = usable(&folder, "a.proto", "t.All")? {
+                is_answered(&message, &bytes("18 01 8a01 03 18 9601 aa01 05 0a01 62 10 02"))?;
             }
             Ok(())
         })
