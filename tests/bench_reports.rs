@@ -113,7 +113,7 @@ fn sizes_and_qos_are_measured_one_after_the_other() {
         "{markdown}"
     );
     let outcome = run(&["--json", "--fail-if", "lost >= 0"]).run().exits(3);
-    let outcome = outcome.mentions("failed: lost >= 0: it was 0");
+    let outcome = outcome.mentions("failed: fail if lost >= 0: it was 0");
     let matrix: Value = serde_json::from_slice(&outcome.stdout).unwrap();
     let runs = matrix["runs"].as_array().unwrap();
     let of = |run: &Value| {
