@@ -37,7 +37,7 @@ pub(super) struct BrokerArgs {
     #[arg(short = 'p', long, value_name = "PORT", value_parser = value::local_port)]
     port: Option<u16>,
 
-    /// End when standard input does, as it does with the program that has started this one with a pipe
+    /// End when standard input ends: with the program that has started this one through a pipe
     #[arg(long, conflicts_with = "command")]
     until_eof: bool,
 

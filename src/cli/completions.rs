@@ -23,8 +23,7 @@ pub(super) struct CompletionsArgs {
 
 /// What `mqtt completions --help` says first of all examples.
 const WITHOUT_PACKAGE: &str = "\
-bash reads the files of a folder only with the package bash-completion. Without it,
-put this line into ~/.bashrc:
+Without the package bash-completion, put this line into ~/.bashrc:
   source <(mqtt completions bash)";
 
 /// A shell.

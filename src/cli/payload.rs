@@ -88,23 +88,23 @@ pub(super) fn no_message() -> Error {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Payload (one of)")]
 pub(super) struct PayloadArgs {
-    /// This text
+    /// Payload: this text
     #[arg(short = 'm', long, value_name = "PAYLOAD")]
     message: Vec<OsString>,
 
-    /// The content of this file
+    /// Payload: the content of this file
     ///
     /// At most 268435460 bytes, the largest packet.
     #[arg(short = 'f', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: Vec<PathBuf>,
 
-    /// All of standard input
+    /// Payload: all of standard input
     ///
     /// At most 268435460 bytes, the largest packet.
     #[arg(short = 's', long)]
     stdin_file: bool,
 
-    /// No payload
+    /// Payload: none, zero bytes
     #[arg(short = 'n', long)]
     null_message: bool,
 }

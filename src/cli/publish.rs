@@ -76,7 +76,7 @@ pub(super) struct PublishArgs {
     #[command(flatten)]
     payload: PayloadArgs,
 
-    /// Each line of standard input, as a message of its own
+    /// Publish each line of standard input as a message of its own
     ///
     /// The line feed at its end is no part of it.
     #[arg(short = 'l', long, help_heading = "Payload (one of)")]

@@ -122,10 +122,14 @@ fn corrected(definition: &Command, names: usize, line: &[OsString]) -> Result<Ve
 /// Whether a line is read without an error. The environment and files have no say.
 fn is_accepted(definition: &Command, names: usize, line: &[OsString]) -> bool {
     let line = property::terminated(definition, names, line);
-    let read = without_environment(definition.clone()).try_get_matches_from(&line[names - 1..]);
-    let is_asking =
-        |error: &clap::Error| matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    read.as_ref().err().is_none_or(is_asking)
+    match without_environment(definition.clone()).try_get_matches_from(&line[names - 1..]) {
+        // Operands and -t give the same thing, and one of them is refused.
+        Ok(matches) => {
+            let has = |id: &str| matches.try_contains_id(id).is_ok_and(|is_there| is_there);
+            !(has("topic") && (has("filters") || has("topic_operand")))
+        }
+        Err(error) => matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion),
+    }
 }
 
 /// The name of the option in a word, without a value in the same word.

@@ -72,7 +72,7 @@ pub(super) struct RespondArgs {
     #[arg(short = 'v', long)]
     verbose: bool,
 
-    /// The payload of the request
+    /// Payload: that of the request
     #[arg(long, help_heading = "Payload (one of)")]
     echo: bool,
 

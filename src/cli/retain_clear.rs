@@ -46,7 +46,7 @@ pub(super) struct RetainClearArgs {
     #[arg(value_name = "FILTER")]
     filter: Vec<OsString>,
 
-    /// Leave topics alone that match this filter; may be repeated
+    /// Do not clear topics that match this filter; may be repeated
     #[arg(short = 'T', long, value_name = "FILTER")]
     filter_out: Vec<OsString>,
 

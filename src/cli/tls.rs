@@ -55,7 +55,7 @@ pub(super) struct TlsArgs {
     #[arg(long, env = "MQTT_KEY_PASSWORD_FILE", value_name = "FILE", value_hint = ValueHint::FilePath)]
     key_password_file: Option<PathBuf>,
 
-    /// Accept any broker: neither certificate nor host name is verified
+    /// Accept any broker: neither certificate nor host name is verified, only --tls-pin if given
     #[arg(long, env = "MQTT_INSECURE", value_parser = BoolishValueParser::new())]
     insecure: bool,
 
@@ -80,8 +80,8 @@ pub(super) struct TlsArgs {
     #[arg(long, env = "MQTT_CIPHERS", value_name = "SUITES")]
     ciphers: Option<String>,
 
-    /// Public key that the broker has to have, besides a certificate in order: sha256: and its
-    /// SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit
+    /// Public key that the broker must have, in addition to a valid certificate: sha256: and the
+    /// SHA-256 of the key in Base64 or hexadecimal; may be repeated, one of them must match
     #[arg(long, env = "MQTT_TLS_PIN", value_name = "PIN")]
     tls_pin: Vec<Pin>,
 

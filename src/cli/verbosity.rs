@@ -27,7 +27,7 @@ pub(super) struct VerbosityArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Diagnostics")]
 pub(super) struct QuietArgs {
-    /// Say nothing on standard error but usage errors; the exit status tells how it went
+    /// Write nothing but usage errors to standard error; the exit status tells how it went
     #[arg(long)]
     quiet: bool,
 

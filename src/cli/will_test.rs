@@ -40,7 +40,7 @@ pub(super) struct WillTestArgs {
           hide_possible_values = true)]
     cases: Vec<String>,
 
-    /// Also run the cases in which brokers that many people use depart from the standard
+    /// Also run the cases that widely used brokers fail, as they depart from the standard
     #[arg(long)]
     strict: bool,
 

@@ -144,6 +144,7 @@ const FOREIGN: &[(&str, &str, &str)] = &[
     ("mqtt sub a -L b:1884", "use mqtt://HOST", "mqtt sub a -L mqtt://b:1884"),
     ("mqtt sub a -V 3", "invalid value '3'", "mqtt sub a -V 311"),
     ("mqtt sub a -V v5.0", "invalid value 'v5.0'", "mqtt sub a -V 5"),
+    ("mqtt sub a --filter b", "--filter is called -t here", "see mqtt sub --help"),
     ("mqtt ping mqtts://b", "it is a URL, which -L takes", "mqtt ping -L mqtts://b"),
     ("mqtt sub a --tiemout 3", "unexpected argument '--tiemout' found", "mqtt sub a -W 3"),
     ("mqtt bench pub -n 10", "-n is called --count here", "mqtt bench pub --count 10"),
