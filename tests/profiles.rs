@@ -365,7 +365,7 @@ fn mistakes_in_files_have_a_place() {
         run.fails(2, &format!("{config}, {place}: ")).mentions(words).mentions(hint);
     }
     for (text, place, words) in [
-        ("-h 127.0.0.1\n--prot 1\n", "line 2", "unknown option '--prot'\nhint: did you mean '--port'?"),
+        ("-h 127.0.0.1\n--potr 1\n", "line 2", "unknown option '--potr'\nhint: did you mean '--port'?"),
         ("\n\n-p\n", "line 3", "-p needs a value"),
         ("-c yes\n", "line 1", "-c takes no value"),
         ("-o other\n", "line 1", "cannot stand in an options file"),

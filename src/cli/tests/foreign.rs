@@ -191,7 +191,7 @@ const SLIPS: &[(&str, &str)] = &[
     ("mqtt pub --mesage x", "did you mean '--message'?"),
     ("mqtt pub --retian", "did you mean '--retain'?"),
     ("mqtt pub --hots x", "did you mean '--host'?"),
-    ("mqtt pub --prot 1", "did you mean '--port'?"),
+    ("mqtt pub --potr 1", "did you mean '--port'?"),
     ("mqtt pub --keep-alive 5", "did you mean '--keepalive'?"),
     ("mqtt pub --keepAlive 5", "did you mean '--keepalive'?"),
     ("mqtt pub --clientid x", "did you mean '--client-id'?"),
@@ -290,7 +290,11 @@ fn every_ready_command_can_be_typed() {
     for row in OPTIONS.iter().filter(|row| !row.is_unavailable) {
         for theirs in row.theirs {
             let ours = row.ours.replace("{}", "");
-            let has_ours = |ready: &str| ours.split_whitespace().all(|word| ready.contains(word));
+            // In some subcommands theirs is an option of ours.
+            let has_ours = |ready: &str| {
+                ours.split_whitespace().all(|word| ready.contains(word))
+                    && (row.is_misread || !ready.split(' ').any(|word| word == *theirs))
+            };
             let ready = |called: &str| {
                 let values =
                     if row.values.is_empty() { &["7", "a=b", "127.0.0.1"][..] } else { &row.values[..1] };
@@ -309,7 +313,7 @@ fn every_ready_command_can_be_typed() {
             let commands = ["pub", "sub", "rr", "ping", "bench conn", "bench pub", "bench", "config show"];
             let called = if row.on.is_empty() { &commands[..] } else { row.on };
             let (ready, line) = called.iter().find_map(|called| ready(called)).expect(theirs);
-            assert!(!ready.split(' ').any(|word| word == *theirs) || row.is_misread, "{line}: {ready}");
+            assert_ne!(ready, line);
             if *theirs == row.theirs[0] {
                 assert_runs(&ready);
             }
