@@ -5,6 +5,9 @@ pub(super) type Converted = Result<Vec<u8>, String>;
 
 /// How many bytes a payload may have after each step of decoding.
 pub const MOST_DECODED_BYTES: usize = 64 * 1024 * 1024;
+/// How many values a payload may have. An object counts as several: each takes as much memory.
+pub const MOST_VALUES: usize = 1_000_000;
+pub(super) const VALUES_OF_AN_OBJECT: usize = 16;
 /// How deep values may be nested.
 pub const MOST_NESTING: usize = 100;
 /// What the values of one message of Protocol Buffers may take in memory, about.

@@ -14,6 +14,8 @@ mod plain;
 mod protobuf;
 mod rules;
 #[cfg(feature = "decoders")]
+mod size;
+#[cfg(feature = "decoders")]
 mod sparkplug;
 #[cfg(feature = "decoders")]
 mod structured;
@@ -23,7 +25,7 @@ pub use chain::NoSchemas as Schemas;
 pub use chain::{DecodedBytes, FormatChain, UnknownFormat};
 #[cfg(feature = "decoders")]
 pub use limits::MOST_MEMORY_BYTES;
-pub use limits::{MOST_DECODED_BYTES, MOST_NESTING};
+pub use limits::{MOST_DECODED_BYTES, MOST_NESTING, MOST_VALUES};
 #[cfg(feature = "decoders")]
 pub use protobuf::{BadSchema, MOST_SCHEMA_BYTES, MOST_SCHEMA_FILES, Schemas, UnusedOption};
 pub use rules::{Decoded, Decoder, Rule};

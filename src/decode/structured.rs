@@ -11,9 +11,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value};
 
 use super::limits::{Converted, MOST_NESTING, too_deep, within_limit};
+use super::size::{check_cbor, check_message_pack};
 
 pub(super) fn decode_cbor(bytes: &[u8]) -> Converted {
     use ciborium::de::Error;
+    check_cbor(bytes)?;
     let mut rest = bytes;
     let value: ciborium::Value = ciborium::de::from_reader_with_recursion_limit(&mut rest, MOST_NESTING)
         .map_err(|error| match error {
@@ -34,6 +36,7 @@ pub(super) fn encode_cbor(bytes: &[u8]) -> Converted {
 
 pub(super) fn decode_message_pack(bytes: &[u8]) -> Converted {
     use rmpv::decode::Error;
+    check_message_pack(bytes)?;
     let mut cursor = Cursor::new(bytes);
     let value =
         rmpv::decode::read_value_with_max_depth(&mut cursor, MOST_NESTING).map_err(|error| match error {

@@ -1,0 +1,126 @@
+//! How many values there are in CBOR and `MessagePack`, counted before any of them is made: a value of one byte takes
+//! seventy in memory, and a thousand in an object.
+//!
+//! The bytes are looked at one head after the other, whatever they are nested in. What is broken is found later.
+
+use super::limits::{MOST_VALUES, VALUES_OF_AN_OBJECT};
+
+/// One head: the bytes that belong to it, and whether it begins an object.
+struct Head {
+    bytes: usize,
+    is_object: bool,
+}
+
+/// Refuses CBOR with too many values.
+pub(super) fn check_cbor(bytes: &[u8]) -> Result<(), String> {
+    check(bytes, cbor)
+}
+
+/// Refuses `MessagePack` with too many values.
+pub(super) fn check_message_pack(bytes: &[u8]) -> Result<(), String> {
+    check(bytes, message_pack)
+}
+
+fn check(mut rest: &[u8], head: fn(&[u8]) -> Option<Head>) -> Result<(), String> {
+    let mut values = 0;
+    while let Some(Head { bytes, is_object }) = head(rest) {
+        values += if is_object { VALUES_OF_AN_OBJECT } else { 1 };
+        if values > MOST_VALUES {
+            return Err(format!("more than {MOST_VALUES} values"));
+        }
+        rest = rest.get(bytes..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// A number of so many bytes, the first the most significant.
+fn number(bytes: &[u8], count: usize) -> usize {
+    let digits = bytes.get(..count).unwrap_or_default();
+    digits.iter().fold(0, |all, digit| all.saturating_mul(256).saturating_add(usize::from(*digit)))
+}
+
+/// RFC 8949, section 3.
+fn cbor(bytes: &[u8]) -> Option<Head> {
+    let (first, rest) = bytes.split_first()?;
+    let (major, information) = (first >> 5, first & 0x1f);
+    let (argument_bytes, argument) = match information {
+        24..=27 => {
+            let count = 1 << (information - 24);
+            (count, number(rest, count))
+        }
+        small => (0, usize::from(small)),
+    };
+    // Of indefinite length, the pieces have heads of their own.
+    let content = if matches!(major, 2 | 3) && information < 28 { argument } else { 0 };
+    Some(Head { bytes: content.saturating_add(argument_bytes + 1), is_object: major == 5 })
+}
+
+fn message_pack(bytes: &[u8]) -> Option<Head> {
+    let (first, rest) = bytes.split_first()?;
+    let sized = |count: usize, more: usize| count + more + number(rest, count);
+    let content = match first {
+        0xa0..=0xbf => usize::from(first & 0x1f),
+        0xc4 | 0xd9 => sized(1, 0),
+        0xc5 | 0xda => sized(2, 0),
+        0xc6 | 0xdb => sized(4, 0),
+        0xc7 => sized(1, 1),
+        0xc8 => sized(2, 1),
+        0xc9 => sized(4, 1),
+        0xcc | 0xd0 => 1,
+        0xcd | 0xd1 | 0xd4 | 0xdc | 0xde => 2,
+        0xd5 => 3,
+        0xca | 0xce | 0xd2 | 0xdd | 0xdf => 4,
+        0xd6 => 5,
+        0xcb | 0xcf | 0xd3 => 8,
+        0xd7 => 9,
+        0xd8 => 17,
+        _ => 0,
+    };
+    Some(Head { bytes: content.saturating_add(1), is_object: matches!(first, 0x80..=0x8f | 0xde | 0xdf) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(mut rest: &[u8], head: fn(&[u8]) -> Option<Head>) -> usize {
+        let mut heads = 0;
+        while let Some(Head { bytes, .. }) = head(rest) {
+            heads += 1;
+            rest = rest.get(bytes..).unwrap_or_default();
+        }
+        heads
+    }
+
+    /// Whatever stands in texts and numbers is no value.
+    #[test]
+    fn each_value_is_counted_once() {
+        let value = serde_json::json!({
+            "short": [0, -1, 200, 70_000, 5_000_000_000_u64, -40_000, 1.5, null, true],
+            "text": "x".repeat(300), "long": "y".repeat(70_000), "none": "", "nested": [[], {}, [[1]]],
+        });
+        // 5 names, an object, an array of 9, 3 texts, and 6 below `nested`.
+        let expected = 5 + 1 + 1 + 9 + 3 + 6;
+        let mut cbor_bytes = Vec::new();
+        ciborium::into_writer(&value, &mut cbor_bytes).unwrap();
+        assert_eq!(count(&cbor_bytes, cbor), expected);
+        let packed = super::super::structured::encode_message_pack(value.to_string().as_bytes()).unwrap();
+        assert_eq!(count(&packed, message_pack), expected);
+    }
+
+    #[test]
+    fn more_values_than_the_limit_are_refused() {
+        let with_head = |head: &[u8], count: usize, value: u8| {
+            [head, &u32::try_from(count).unwrap().to_be_bytes(), &vec![value; count]].concat()
+        };
+        assert_eq!(check_cbor(&with_head(&[0x9a], MOST_VALUES - 1, 0)), Ok(()));
+        check_cbor(&with_head(&[0x9a], MOST_VALUES, 0)).unwrap_err();
+        check_cbor(&with_head(&[0x9a], MOST_VALUES / 16, 0xa0)).unwrap_err();
+        assert_eq!(check_message_pack(&with_head(&[0xdd], MOST_VALUES - 1, 0)), Ok(()));
+        check_message_pack(&with_head(&[0xdd], MOST_VALUES, 0)).unwrap_err();
+        check_message_pack(&with_head(&[0xdd], MOST_VALUES / 16, 0x80)).unwrap_err();
+        // A long text is one value.
+        assert_eq!(check_cbor(&with_head(&[0x7a], 2 * MOST_VALUES, b'x')), Ok(()));
+        assert_eq!(check_message_pack(&with_head(&[0xdb], 2 * MOST_VALUES, b'x')), Ok(()));
+    }
+}
