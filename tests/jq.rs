@@ -203,7 +203,6 @@ fn conflicts_are_refused(#[case] args: &[&str], #[case] text: &str) {
 #[case("[range(infinite)] | length", "more than ")]
 #[case("def f: 1 + f; f", "128 MiB of memory")]
 #[case("reduce range(infinite) as $i (0; [.])", "more than ")]
-#[case("\"x\" * 10000000000 | length", "128 MiB of memory")]
 fn endless_program_ends_the_run(#[case] program: &str, #[case] text: &str) {
     let broker = Broker::start();
     broker.publish().args(["-r", "-t", "a", "-m", "1"]).run().succeeds();
@@ -270,4 +269,49 @@ fn hostile_payloads_are_text(#[values(128, 100_000)] levels: usize) {
     });
     let args = ["-V", "5", "-t", "#", "-C", "1", "--jq", ".payload | type"];
     assert_eq!(Mqtt::subscribe(server.port()).args(args).run().exits(0).lines(), ["string"]);
+}
+
+/// A payload of many values does not end the run: it is text, and the next message is shown.
+#[test]
+fn payload_of_too_many_values_is_text() {
+    let broker = Broker::start();
+    let payload = format!("[{}]", vec!["[0]"; 1_000_000].join(","));
+    broker.publish().args(["-r", "-t", "a", "-s"]).stdin(payload).run().succeeds();
+    broker.publish().args(["-r", "-t", "b", "-m", "[1]"]).run().succeeds();
+    let args = ["-t", "#", "--retained-only", "--jq", "[.topic, (.payload | type)] | join(\" \")"];
+    assert_eq!(broker.subscribe().args(args).run().exits(0).lines(), ["a string", "b array"]);
+}
+
+/// It is a failure of that message, and the process goes on.
+#[test]
+fn product_beyond_the_limit_is_a_failure_of_the_message() {
+    let broker = Broker::start();
+    broker.publish().args(["-r", "-t", "a", "-m", "3"]).run().succeeds();
+    let shown =
+        |program: &str| broker.subscribe().args(["-t", "a", "--retained-only", "--jq", program]).run();
+    for program in [
+        "\"x\" * 100000000000000000",
+        "100000000000000000 * \"x\"",
+        "{a: \"x\"} | .a *= 100000000000000000",
+        "def f: \"x\" * .; 16777217 | f",
+        "[\"\\(\"xx\" * 10000000)\"]",
+        "reduce range(3) as $i (\"x\"; . * 100000)",
+    ] {
+        let outcome = shown(program).exits(3);
+        outcome.mentions("--jq failed on a message on 'a': \"a text of more than 16 MiB\"");
+    }
+    for (program, expected) in [
+        (".payload * 2", "6"),
+        ("\"ab\" * .payload", "ababab"),
+        ("\"ab\" * 0", "null"),
+        ("{a: {b: 1}} * {a: {c: 2}} | tojson", "{\"a\":{\"b\":1,\"c\":2}}"),
+        ("[(1,2) * (3,4)] | tojson", "[3,4,6,8]"),
+        ("{a: 2} | .a *= 3 | .a", "6"),
+        ("[2,3] | .[] *= 2 | tojson", "[4,6]"),
+        ("[.payload] | length * 5", "5"),
+        ("\"x\" * 16777216 | length", "16777216"),
+        ("try (\"x\" * 100000000000000000) catch .", "a text of more than 16 MiB"),
+    ] {
+        assert_eq!(shown(program).exits(0).lines(), [expected], "{program}");
+    }
 }

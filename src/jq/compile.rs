@@ -7,6 +7,7 @@ use jaq_core::{Compiler, compile};
 use jaq_json::Val;
 
 use super::guard::STACK_BYTES;
+use super::product;
 use crate::process;
 
 /// Names of jq that do not exist here. They read the environment or further inputs, write to standard error,
@@ -41,6 +42,9 @@ def @tsv: [.[] | if type == "string" then (. / "\\" | join("\\\\")) / "\t" | joi
 
 /// The compiler calls itself for what is nested; for this much the stack suffices.
 const MOST_PROGRAM_BYTES: usize = 16 * 1024;
+
+/// The name of a program that was changed.
+const MAIN: &str = "mqtt_main";
 
 pub(super) type Filter = jaq_core::Filter<JustLut<Val>>;
 
@@ -99,9 +103,29 @@ pub(super) fn compile<T: Send>(
 }
 
 fn filter(program: &str) -> Result<Filter, BadProgram> {
+    let plain = compiled(program, None)?;
+    if !product::may_multiply(program) {
+        return Ok(plain);
+    }
+    // Errors have their places in the program as it was written.
+    let Some(term) = load::parse(program, |parser| parser.term()) else { return Ok(plain) };
+    let main = Def { name: MAIN, args: Vec::new(), body: product::bounded(term) };
+    compiled(MAIN, Some(main))
+}
+
+/// A definition that lives for ever, as one that need not.
+fn as_short<'a>(definition: Def<&'static str>) -> Def<&'a str> {
+    definition
+}
+
+/// Compiles a program; `main` is a definition of the program's own.
+fn compiled<'a>(program: &'a str, main: Option<Def<&'a str>>) -> Result<Filter, BadProgram> {
     let arena = Arena::default();
     let own = load::parse(OWN_DEFINITIONS, |parser| parser.defs()).unwrap_or_default();
-    let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).chain(own);
+    let bounds = load::parse(product::DEFINITION, |parser| parser.defs()).unwrap_or_default();
+    let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
+    let definitions = definitions.chain(own).chain(bounds).map(as_short);
+    let definitions = definitions.chain(main);
     let is_absent = |definition: &Def<&str>| ABSENT.contains(&definition.name);
     let loader = Loader::new(definitions.filter(|definition| !is_absent(definition)));
     let modules = loader

@@ -9,6 +9,11 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// How deep a payload may be nested to count as JSON: the limit of `serde_json`.
 pub const MOST_LEVELS: usize = 127;
+/// How many values a payload may have to count as JSON. An object counts as several: each takes as much memory.
+pub const MOST_VALUES: u32 = 500_000;
+const VALUES_OF_AN_OBJECT: u32 = 8;
+/// A longer payload is not looked at.
+const MOST_PAYLOAD_BYTES: usize = 32 * 1024 * 1024;
 
 /// A message as the input of a program.
 #[derive(Debug, Clone)]
@@ -50,6 +55,9 @@ struct ParsedPayload {
 
 impl ParsedPayload {
     fn of(bytes: &[u8]) -> Self {
+        if bytes.len() > MOST_PAYLOAD_BYTES {
+            return Self { value: Val::Null, is_json: false, is_base64: false };
+        }
         // `jaq` reads more than JSON, and nested to any depth.
         if is_json(bytes)
             && let Ok(value) = read::parse_single(bytes)
@@ -63,17 +71,20 @@ impl ParsedPayload {
     }
 }
 
-/// Whether it is one JSON value that is not nested too deep.
+/// Whether it is one JSON value that is not nested too deep and does not take too much memory.
 fn is_json(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<Checked>(text).is_ok())
+    std::str::from_utf8(bytes).is_ok_and(|text| {
+        let counted = serde_json::from_str::<Checked>(text);
+        counted.is_ok_and(|Checked(values)| values <= MOST_VALUES)
+    })
 }
 
-/// Any JSON, of which nothing is kept. Other than `IgnoredAny` it is held to the limit of nesting.
-struct Checked;
+/// Any JSON, of which only the number of values is kept. Other than `IgnoredAny` it is held to the limit of nesting.
+struct Checked(u32);
 
 impl<'de> Deserialize<'de> for Checked {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Self)
+        deserializer.deserialize_any(Self(1))
     }
 }
 
@@ -109,13 +120,19 @@ impl<'de> Visitor<'de> for Checked {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self, A::Error> {
-        while values.next_element::<Self>()?.is_some() {}
-        Ok(self)
+        let mut all = self.0;
+        while let Some(Self(more)) = values.next_element()? {
+            all = all.saturating_add(more);
+        }
+        Ok(Self(all))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
-        while members.next_entry::<Self, Self>()?.is_some() {}
-        Ok(self)
+        let mut all = self.0 * VALUES_OF_AN_OBJECT;
+        while let Some((Self(name), Self(value))) = members.next_entry()? {
+            all = all.saturating_add(name).saturating_add(value);
+        }
+        Ok(Self(all))
     }
 }
 
@@ -139,6 +156,18 @@ mod tests {
         for text in ["NaN", "# comment", "[1,]", "{1:2}", "b\"x\"", "+1", "1 2", "'a'", "Infinity"] {
             assert!(!shown(text.as_bytes()).1, "{text}");
         }
+    }
+
+    #[test]
+    fn more_values_than_the_limit_are_text() {
+        let array = |count: usize, value: &str| format!("[{}]", vec![value; count].join(","));
+        let most = MOST_VALUES as usize;
+        assert!(shown(array(most - 1, "0").as_bytes()).1);
+        assert!(!shown(array(most, "0").as_bytes()).1);
+        assert!(!shown(array(most / 8, "{}").as_bytes()).1);
+        assert!(!shown(array(most / 2, "[0]").as_bytes()).1);
+        let long = vec![b'x'; MOST_PAYLOAD_BYTES + 1];
+        assert_eq!(shown(&long), (r#"{"topic":"a","payload":null}"#.into(), false));
     }
 
     #[test]
