@@ -4,11 +4,12 @@
 //! million records a second.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde_json::Value as Json;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::protocol::QoS;
@@ -84,7 +85,7 @@ struct Members<'a> {
 }
 
 /// Tells `null` from a member that is not there.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
@@ -181,11 +182,12 @@ fn bytes<'a>(name: &str, text: Cow<'a, str>, encoding: Option<&str>) -> Result<C
 }
 
 fn block(json: &RawValue) -> Result<PropertyBlock, String> {
-    let Ok(Json::Object(properties)) = serde_json::from_str(json.get()) else {
-        return Err("properties: they must be an object".into());
+    let Ok(PropertyMembers(members)) = serde_json::from_str(json.get()) else {
+        return Err("properties: they must be an object, with each name once".into());
     };
     let mut block = PropertyBlock::default();
-    for (name, value) in &properties {
+    for (name, value) in &members {
+        let (name, value) = (&**name, *value);
         if name == "user-properties" {
             put_user_properties(&mut block, value)?;
             continue;
@@ -202,17 +204,19 @@ fn block(json: &RawValue) -> Result<PropertyBlock, String> {
         }
         match id.kind() {
             PropertyKind::Text => {
-                let text = string(value).map_err(|why| format!("{name}: {why}"))?;
+                let text = text(name, value)?;
+                check_string(&text).map_err(|why| format!("{name}: {why}"))?;
                 if id == PropertyId::ResponseTopic {
                     topic::check_name(text.as_bytes()).map_err(|why| format!("{name}: {why}"))?;
                 }
-                block.push(id, Value::Text(text));
+                block.push(id, Value::Text(&text));
             }
             PropertyKind::Binary => {
-                let text = value.as_str().ok_or_else(|| format!("{name}: it must be a string"))?;
-                let encoding = properties.get(&format!("{name}-encoding"));
-                let encoding = encoding.map(|encoding| encoding.as_str().unwrap_or_default());
-                let data = bytes(name, Cow::Borrowed(text), encoding)?;
+                let text = text(name, value)?;
+                let encoding = format!("{name}-encoding");
+                let encoding = members.iter().find(|(name, _)| *name == encoding);
+                let encoding = encoding.map(|(name, value)| self::text(name, value)).transpose()?;
+                let data = bytes(name, text, encoding.as_deref())?;
                 if data.len() > usize::from(u16::MAX) {
                     return Err(format!("{name}: it is longer than 65,535 bytes"));
                 }
@@ -220,10 +224,11 @@ fn block(json: &RawValue) -> Result<PropertyBlock, String> {
             }
             PropertyKind::Pair => return Err(format!("{name}: it must be an array")),
             _ => {
-                let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-                let number = number.ok_or_else(|| {
+                let number = value.get().parse::<u32>().map_err(|_| {
                     let range = out_of_range(id, u32::MAX).unwrap_or("must be 0 to 4294967295");
-                    format!("{name}: it {}", if value.is_number() { range } else { "must be a number" })
+                    let is_number =
+                        value.get().starts_with(|first: char| first == '-' || first.is_ascii_digit());
+                    format!("{name}: it {}", if is_number { range } else { "must be a number" })
                 })?;
                 if let Some(range) = out_of_range(id, number) {
                     return Err(format!("{name}: it {range}"));
@@ -236,23 +241,101 @@ fn block(json: &RawValue) -> Result<PropertyBlock, String> {
     Ok(block)
 }
 
-fn put_user_properties(block: &mut PropertyBlock, value: &Json) -> Result<(), String> {
-    let error = || "user-properties: it must be an array of objects of strings".to_owned();
-    let text_error = |why| format!("user-properties: a name or a value: {why}");
-    for object in value.as_array().ok_or_else(error)? {
-        for (key, value) in object.as_object().ok_or_else(error)? {
-            check_string(key).map_err(text_error)?;
-            let value = string(value).map_err(text_error)?;
-            block.push(PropertyId::UserProperty, Value::Pair(key, value));
-        }
+/// More than there are properties.
+const MOST_PROPERTIES: usize = 64;
+
+/// The properties of a record as they stand there. As values they would take fifty times their length.
+struct PropertyMembers<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for PropertyMembers<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PropertyMembers(Vec::new()))
     }
-    Ok(())
 }
 
-/// A text that MQTT can carry.
-fn string(value: &Json) -> Result<&str, &'static str> {
-    let text = value.as_str().ok_or("it must be a string")?;
-    check_string(text).map(|()| text)
+impl<'de> Visitor<'de> for PropertyMembers<'de> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("properties")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Self, A::Error> {
+        while let Some((MemberText(name), value)) = members.next_entry()? {
+            if self.0.len() == MOST_PROPERTIES || self.0.iter().any(|(known, _)| *known == name) {
+                return Err(A::Error::custom("too many properties"));
+            }
+            self.0.push((name, value));
+        }
+        Ok(self)
+    }
+}
+
+/// A text that is copied only where it has escapes.
+#[derive(Deserialize)]
+struct MemberText<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// User properties, which go into the block one by one; and why one of them cannot.
+struct UserProperties<'b>(&'b mut PropertyBlock, &'b mut Option<&'static str>);
+
+/// One of them, or several.
+struct UserProperty<'b>(&'b mut PropertyBlock, &'b mut Option<&'static str>);
+
+impl<'de> DeserializeSeed<'de> for UserProperties<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for UserProperties<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut objects: A) -> Result<(), A::Error> {
+        while objects.next_element_seed(UserProperty(self.0, self.1))?.is_some() {}
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for UserProperty<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for UserProperty<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some((MemberText(name), MemberText(value))) = members.next_entry()? {
+            for text in [&name, &value] {
+                check_string(text).map_err(|why| A::Error::custom(self.1.insert(why)))?;
+            }
+            self.0.push(PropertyId::UserProperty, Value::Pair(&name, &value));
+        }
+        Ok(())
+    }
+}
+
+fn put_user_properties(block: &mut PropertyBlock, json: &RawValue) -> Result<(), String> {
+    let mut why = None;
+    let mut deserializer = serde_json::Deserializer::from_str(json.get());
+    let put = UserProperties(block, &mut why).deserialize(&mut deserializer);
+    put.map_err(|_| match why {
+        Some(why) => format!("user-properties: a name or a value: {why}"),
+        None => "user-properties: it must be an array of objects of strings".to_owned(),
+    })
 }
 
 /// Refuses a text that MQTT cannot carry ([MQTT-1.5.4]).
