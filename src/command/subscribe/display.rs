@@ -167,7 +167,12 @@ impl Shower {
         stdout: &mut Stdout,
     ) {
         if let Self::Silence(silence) = self {
+            let before = stdout.buffer().len();
             silence.fill(cx, session, packets, stdout.buffer());
+            if stdout.buffer().len() > before {
+                // It is written by the next look at the clock.
+                cx.waker().wake_by_ref();
+            }
         }
     }
 
@@ -248,7 +253,8 @@ impl Shower {
     /// Shows what the clock brings. Ready only when that fails.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, stdout: &mut Stdout) -> Poll<Error> {
         match self {
-            Self::Messages(_) | Self::Watch(_, None) | Self::Silence(_) | Self::Files(_) => Poll::Pending,
+            Self::Messages(_) | Self::Watch(_, None) | Self::Files(_) => Poll::Pending,
+            Self::Silence(_) => ready!(stdout.poll_flush(cx)).map_or_else(Poll::Ready, |()| Poll::Pending),
             Self::Rate(rate) => rate.poll(cx, stdout),
             Self::Stats(stats) => stats.poll(cx, stdout),
             #[cfg(feature = "tui")]
