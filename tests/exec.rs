@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal};
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::{Peer, Server};
-use crate::support::{skip_here, version, wait_until};
+use crate::support::{Kind, skip_here, version, wait_until};
 
 fn at_1(topic: &str, payload: &[u8], identifier: u16) -> Vec<u8> {
     Message::new(topic, payload).at(QoS::AtLeastOnce, identifier).bytes(V5)
@@ -429,4 +429,57 @@ fn program_that_cannot_be_run_is_an_error() {
         run.fails(1, &format!("--exec-argv: cannot run '{program}': {why}"));
         server.finish();
     }
+}
+
+/// One command for one message, also where a broker delivers it once for each filter it matches.
+#[rstest]
+fn message_of_overlapping_filters_runs_one_command(
+    #[values(&["--exec-for", "+/1", "echo first", "--exec-for", "door/#", "echo rest"][..],
+             &["-t", "+/1", "-t", "door/#", "--exec", "[ $MQTT_TOPIC = door/1 ] && echo first || echo rest"])]
+    rules: &[&str],
+) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        for number in 1..=2 {
+            let (identifier, _) = peer.expect_subscribe(V5);
+            peer.send(&packets::suback(V5, identifier, &[1]));
+            let at = |id| Message::new("door/1", b"x").at(QoS::AtLeastOnce, id);
+            if number == 2 {
+                // Two copies of one message, and another message.
+                for (id, message) in [
+                    (1, at(1).with(&identifier_of(2))),
+                    (2, at(2).with(&identifier_of(1))),
+                    (3, Message::new("door/2", b"x").at(QoS::AtLeastOnce, 3).with(&identifier_of(2))),
+                ] {
+                    peer.send(&message.bytes(V5));
+                    peer.expect(V5, &packets::ack(PubAck, id));
+                }
+            }
+        }
+        peer.expect_disconnect(V5);
+    });
+    let run = Mqtt::subscribe(server.port())
+        .args(["-V", "5", "-q", "1", "-C", "2"])
+        .args(rules.iter().copied())
+        .run();
+    run.succeeds().prints("first\nrest\n");
+    server.finish();
+}
+
+fn identifier_of(number: u32) -> [(PropertyId, Value<'static>); 1] {
+    [(PropertyId::SubscriptionIdentifier, Value::Number(number))]
+}
+
+/// The same at a broker that delivers so.
+#[test]
+fn one_command_for_each_message_of_mosquitto() {
+    let Some(broker) = Kind::Mosquitto.start() else { return };
+    let port = broker.as_ref().port();
+    let rules = ["--exec-for", "+/1", "echo first", "--exec-for", "door/#", "echo rest"];
+    let running = Mqtt::subscribe(port).args(["-d", "-V", "5", "-q", "1", "-C", "3"]).args(rules).spawn();
+    running.wait_for_stderr_times("received SUBACK", 2);
+    for topic in ["door/1", "door/2", "door/1"] {
+        Mqtt::publish(port).args(["-q", "1", "-t", topic, "-m", "x"]).run().succeeds();
+    }
+    running.wait_for_end().exits(0).prints("first\nrest\nfirst\n");
 }

@@ -131,6 +131,23 @@ pub fn covers(wide: &str, narrow: &str) -> bool {
     others.next().is_none()
 }
 
+/// Whether there is a topic that two valid filters both match, neither of which is a shared subscription.
+#[must_use]
+pub fn overlap(one: &str, other: &str) -> bool {
+    if one.starts_with('$') != other.starts_with('$') {
+        return false;
+    }
+    let (mut one, mut other) = (one.split('/'), other.split('/'));
+    loop {
+        match (one.next(), other.next()) {
+            (Some("#"), _) | (_, Some("#")) | (None, None) => return true,
+            (Some("+"), Some(_)) | (Some(_), Some("+")) => {}
+            (Some(level), Some(same)) if level == same => {}
+            _ => return false,
+        }
+    }
+}
+
 /// Whether a topic begins with `$`, which brokers use for their own purposes (MQTT 5, section 4.7.2).
 #[must_use]
 pub fn is_of_server(name: &[u8]) -> bool {
@@ -216,6 +233,24 @@ mod tests {
             ("$share/g+/a", TopicError::Share),
         ] {
             assert_eq!(check_filter(bad.as_bytes()), Err(why), "{bad}");
+        }
+    }
+
+    #[test]
+    fn filters_that_overlap() {
+        for (one, other, expected) in [
+            ("+/1", "door/#", true),
+            ("door/#", "door", true),
+            ("a/+/c", "a/b/+", true),
+            ("a/+", "a/b/c", false),
+            ("a/b", "a/b", true),
+            ("a", "b", false),
+            ("+", "a/b", false),
+            ("#", "$SYS/#", false),
+            ("$SYS/+", "$SYS/#", true),
+            ("a/+/#", "a", false),
+        ] {
+            assert_eq!((overlap(one, other), overlap(other, one)), (expected, expected), "{one} {other}");
         }
     }
 

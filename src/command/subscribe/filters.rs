@@ -7,7 +7,8 @@ use bytes::BytesMut;
 use super::config::{Config, FilterOptions};
 use crate::client::session::Session;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
-use crate::protocol::wire::Subscription;
+use crate::protocol::topic;
+use crate::protocol::wire::{Publish, Subscription};
 
 /// Filters that share a SUBSCRIBE, because they share its subscription identifier or have none.
 pub(super) struct FilterGroup<'a> {
@@ -15,6 +16,8 @@ pub(super) struct FilterGroup<'a> {
     /// Places of those that were asked for in the latest SUBSCRIBE.
     pub(super) asked: Vec<usize>,
     properties: PropertyBlock,
+    /// A subscription identifier that the user has not given: it tells the copies of a message from each other.
+    own_identifier: Option<u32>,
 }
 
 /// One of them, and what the broker has said of it.
@@ -27,6 +30,17 @@ pub(super) struct GroupFilter<'a> {
 }
 
 impl<'a> FilterGroup<'a> {
+    /// A group for each of the filters.
+    fn into_single(self) -> impl Iterator<Item = Self> {
+        let Self { filters, properties, .. } = self;
+        filters.into_iter().map(move |filter| Self {
+            filters: vec![filter],
+            asked: Vec::new(),
+            properties: properties.clone(),
+            own_identifier: None,
+        })
+    }
+
     /// Appends a SUBSCRIBE for those of the filters that `wanted` says, if there are any; whether there are.
     pub(super) fn ask(
         &mut self,
@@ -37,12 +51,64 @@ impl<'a> FilterGroup<'a> {
     ) -> bool {
         let asked = self.filters.iter().enumerate().filter(|(_, filter)| wanted(filter));
         self.asked = asked.map(|(index, _)| index).collect();
+        let mut properties = self.properties.clone();
+        if let Some(identifier) = self.own_identifier {
+            properties.push(PropertyId::SubscriptionIdentifier, Value::Number(identifier));
+        }
         let subscriptions: Vec<Subscription<'_>> =
             self.asked.iter().map(|index| self.filters[*index].options.subscription()).collect();
         if !subscriptions.is_empty() {
-            session.subscribe(out, &subscriptions, &self.properties, token);
+            session.subscribe(out, &subscriptions, &properties, token);
         }
         !subscriptions.is_empty()
+    }
+}
+
+/// Whether commands may get a message once for each filter it matches: some brokers deliver it as often (MQTT 5, section
+/// 3.3.4).
+fn may_come_twice(config: &Config) -> bool {
+    let filters: Vec<&str> = config.filters.iter().map(|options| &*options.filter).collect();
+    let overlaps = |(index, one): (usize, &&str)| {
+        topic::shared(one).is_none()
+            && filters[..index]
+                .iter()
+                .any(|other| topic::shared(other).is_none() && topic::overlap(one, other))
+    };
+    config.exec.is_some()
+        && config.filters.iter().all(|options| options.identifier.is_none())
+        && filters.iter().enumerate().any(overlaps)
+}
+
+/// Gives each filter an identifier of its own where the broker takes them and copies have to be told apart. A shared
+/// subscription brings no copies.
+pub(super) fn identify(groups: &mut Vec<FilterGroup<'_>>, config: &Config, broker_takes_them: bool) {
+    if !may_come_twice(config) {
+        return;
+    }
+    *groups = std::mem::take(groups).into_iter().flat_map(FilterGroup::into_single).collect();
+    for (number, group) in (1..).zip(groups) {
+        let is_shared = group.filters.iter().any(|filter| topic::shared(&filter.options.filter).is_some());
+        group.own_identifier = Some(number).filter(|_| broker_takes_them && !is_shared);
+    }
+}
+
+/// Whether a message came because of another filter than the first that it matches, for which it comes too.
+pub(super) fn is_copy(groups: &[FilterGroup<'_>], publish: &Publish<'_>) -> bool {
+    let identified = groups.iter().filter_map(|group| Some((group.own_identifier?, group.filters.first()?)));
+    let mut wanted = identified.filter(|(_, filter)| {
+        filter.was_granted
+            && !filter.is_refused_for_now
+            && topic::matches(filter.options.filter.as_bytes(), publish.topic)
+    });
+    let Some((first, _)) = wanted.next() else { return false };
+    let mut identifiers =
+        publish.properties.iter().filter_map(|property| match (property.id, property.value) {
+            (PropertyId::SubscriptionIdentifier, Value::Number(number)) => Some(number),
+            _ => None,
+        });
+    match identifiers.next() {
+        None => false,
+        Some(number) => number != first && identifiers.all(|number| number != first),
     }
 }
 
@@ -62,7 +128,12 @@ pub(super) fn groups(config: &Config) -> Vec<FilterGroup<'_>> {
         if let Some(identifier) = options.identifier {
             properties.push(PropertyId::SubscriptionIdentifier, Value::Number(identifier));
         }
-        groups.push(FilterGroup { filters: vec![filter], asked: Vec::new(), properties });
+        groups.push(FilterGroup {
+            filters: vec![filter],
+            asked: Vec::new(),
+            properties,
+            own_identifier: None,
+        });
     }
     groups
 }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use super::Subscriber;
 use super::display::PayloadNote;
+use super::filters::is_copy;
 use super::programs::ProgramVerdict;
 use super::stages::SubscribeWork;
 use crate::client::handler::Flow;
@@ -26,7 +27,8 @@ impl Subscriber<'_> {
                 end.came();
             }
         }
-        !self.clears.is_echo(publish)
+        let is_copy = self.executor.is_some() && is_copy(&self.groups, publish);
+        !is_copy && !self.clears.is_echo(publish)
     }
 
     pub(super) fn message(&mut self, publish: &Publish<'_>) -> Result<Flow, Error> {

@@ -31,7 +31,7 @@ pub use self::config::{
 };
 use self::display::Shower;
 use self::exec::Executor;
-use self::filters::{FilterGroup, Granted, groups};
+use self::filters::{FilterGroup, Granted, groups, identify};
 use self::programs::Evaluator;
 use self::selection::Selector;
 pub use self::selection::{Conditions, MessageKind};
@@ -47,8 +47,8 @@ use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Misfit, Stdout};
-use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
+use crate::protocol::{Protocol, QoS};
 use crate::quantity::duration;
 use crate::signal;
 use crate::storage::session_file::SessionFile;
@@ -282,6 +282,9 @@ impl Handler for Subscriber<'_> {
         // A session the broker kept has its subscriptions; to make them again would bring the
         // retained messages again. At the first connection they may be others than asked for now.
         let again = self.requests == Requests::Answered;
+        let takes_identifiers =
+            connected.protocol == Protocol::V5 && connected.limits().subscription_identifiers;
+        identify(&mut self.groups, self.config, takes_identifiers);
         if again && !connected.session_present && !self.config.client.clean_start {
             self.diagnostics.warning(
                 "the broker has lost the session: messages sent while there was no connection may be missing",
