@@ -1,5 +1,7 @@
 //! `sub --decode` and `pub --encode`.
 
+use std::io::Write as _;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -156,4 +158,41 @@ fn request_that_cannot_be_decoded_gets_no_response(#[values("--echo", "--exec=ca
         .exits(3)
         .mentions("no response to a request on 'q', that cannot be decoded")
         .mentions("no response to 1 request that cannot be decoded");
+}
+
+/// The spool holds what is sent.
+#[test]
+fn payloads_are_encoded_before_they_go_into_a_spool() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let spool =
+        |name: &str| broker.publish().args(["-r", "-q", "1"]).arg_path("--spool", &folder.path().join(name));
+    spool("one").args(["-t", "a", "-m", "{\"x\":1}", "--encode", "cbor"]).run().succeeds();
+    let lines = spool("two").args(["-t", "b", "-l", "--encode", "cbor"]).stdin("1\nno\n2\n").run();
+    lines.exits(1).mentions("line 2: --encode: cbor: not JSON");
+    let records = "{\"topic\":\"c\",\"payload\":{\"x\":1}}\n{\"topic\":\"d\",\"payload\":\"no\"}\n";
+    let records = spool("three").args(["--json", "--encode", "cbor"]).stdin(records).run();
+    records.exits(1).mentions("line 2: --encode: cbor: not JSON");
+    let filled = ["-t", "e/{seq}", "-m", "{{\"n\":{seq}}}", "--template", "--encode", "gzip+cbor"];
+    spool("four").args(filled).run().succeeds();
+    let rules = ["--decode", "e/#=gzip+cbor", "--decode", "#=cbor", "-v"];
+    let expected = ["a {\"x\":1}", "b 2", "c {\"x\":1}", "e/1 {\"n\":1}"];
+    assert_eq!(sub(&broker, &rules).exits(0).lines(), expected);
+}
+
+/// A few bytes must not take the memory of the machine.
+#[rstest]
+fn too_many_values_are_an_error_of_the_payload(#[values("cbor", "msgpack")] format: &str) {
+    let broker = Broker::start();
+    let head = if format == "cbor" { 0x9a } else { 0xdd };
+    let value = if format == "cbor" { 0x80 } else { 0x90 };
+    let count = 10_000_000_u32;
+    let values = [&[head][..], &count.to_be_bytes(), &vec![value; count as usize]].concat();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(&values).unwrap();
+    publish(&broker, "a", &encoder.finish().unwrap());
+    let rule = format!("a=gzip+{format}");
+    let outcome = sub(&broker, &["--decode", &rule, "-F", "%t"]).exits(3);
+    assert_eq!(outcome.lines(), ["a"]);
+    outcome.mentions(&format!("cannot be decoded: {format}: more than 1000000 values"));
 }

@@ -288,3 +288,56 @@ fn records_before_the_damage_are_published(#[values(0, 1)] qos: u8, #[values(fal
     assert!(!outcome.stderr.contains("not acknowledged"), "{}", outcome.stderr);
     receiver.wait_for_end().exits(0);
 }
+
+/// A recording that `sub --compress` made is compressed but for its last file.
+#[rstest]
+fn files_of_several_forms_are_read_in_a_row(#[values(false, true)] with_spool: bool) {
+    let part = |payload: &str| record("10:00:00", "a", payload).into_bytes();
+    let input =
+        [compressed(Form::Zstd, &part("1")), part("2"), compressed(Form::Gzip, &part("3")), part("4")]
+            .concat();
+    let (folder, path) = file(&input);
+    let expected: Vec<_> =
+        messages(&["1", "2", "3", "4"]).into_iter().map(|message| message.at(QoS::AtLeastOnce, 0)).collect();
+    run(&["-q", "1"], &expected, |publish| {
+        let publish =
+            if with_spool { publish.arg_path("--spool", &folder.path().join("spool")) } else { publish };
+        publish.stdin_file(path)
+    })
+    .succeeds();
+}
+
+/// What is sent live keeps the times of the recording, also through a spool, and each round begins anew.
+#[test]
+fn replay_through_a_spool_has_the_spacing_of_the_recording() {
+    let input = [record("00:00:00", "a", "1"), record("01:00:00", "a", "2"), record("02:00:00", "b", "3")];
+    let (folder, path) = file(input.concat().as_bytes());
+    let args = ["--timing", "recorded", "--speed", "36000", "-q", "1", "--loop", "2", "--topic-filter", "a"];
+    let expected: Vec<_> =
+        messages(&["1", "2", "1", "2"]).into_iter().map(|message| message.at(QoS::AtLeastOnce, 0)).collect();
+    let start = Instant::now();
+    run(&args, &expected, |publish| {
+        publish.arg_path("--spool", &folder.path().join("spool")).stdin_file(path)
+    })
+    .succeeds();
+    assert!(start.elapsed() >= Duration::from_millis(200), "{:?}", start.elapsed());
+}
+
+/// Nothing of it is taken in before its time: what is not due is not in the spool when the run is ended.
+#[test]
+fn ended_replay_keeps_what_was_due() {
+    let input = [record("00:00:00", "a", "1"), record("05:00:00", "a", "2")].concat();
+    let (folder, path) = file(input.as_bytes());
+    let spool = folder.path().join("spool");
+    let broker = crate::support::broker::Broker::start();
+    let receiver = Mqtt::subscribe(broker.port()).args(["-t", "a", "-q", "1", "-d"]).spawn();
+    receiver.wait_until_subscribed();
+    let publish = Mqtt::publish(broker.port()).args(["--json", "-q", "1", "--timing", "recorded"]);
+    let running = publish.arg_path("--spool", &spool).stdin_file(path).spawn();
+    receiver.wait_for_stdout("1\n");
+    running.signal(rustix::process::Signal::TERM);
+    running.wait_for_end();
+    let rest = Mqtt::publish(broker.port()).args(["-q", "1"]).arg_path("--spool", &spool).run();
+    rest.succeeds();
+    assert_eq!(receiver.stdout(), b"1\n");
+}

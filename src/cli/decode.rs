@@ -164,10 +164,6 @@ impl EncodeArgs {
         is_open.then(|| "in mqtt pub --message is -m; --message-type names the message of protobuf".into())
     }
 
-    pub(super) fn is_given(&self) -> bool {
-        self.encode.is_some()
-    }
-
     pub(super) fn resolve(self) -> Result<Option<FormatChain>, Error> {
         let mut schemas = self.schema.schemas();
         let names = self.encode.as_deref();

@@ -447,10 +447,6 @@ impl TryFrom<PublishArgs> for Config {
             if args.qos == QoS::AtMostOnce && source != Source::Spool {
                 return Err(Error::usage("--spool keeps messages until they are acknowledged: -q 1 or -q 2"));
             }
-            args.replay.check_with_spool()?;
-            if args.encode.is_given() {
-                return Err(Error::usage("--encode cannot be used with --spool"));
-            }
             if repeats {
                 return Err(Error::usage("--repeat and --repeat-delay cannot be used with --spool"));
             }

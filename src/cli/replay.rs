@@ -103,14 +103,4 @@ impl ReplayArgs {
             Speed::Max => None,
         }
     }
-
-    /// Refuses what a spool, which sends when it can, does not do.
-    pub(super) fn check_with_spool(&self) -> Result<(), Error> {
-        let option = match (self.timing, self.rounds) {
-            (Some(_), _) => "--timing",
-            (None, Some(_)) => "--loop",
-            (None, None) => return Ok(()),
-        };
-        Err(Error::usage(format!("{option} cannot be used with --spool")))
-    }
 }

@@ -7,6 +7,7 @@ pub(super) type Converted = Result<Vec<u8>, String>;
 pub const MOST_DECODED_BYTES: usize = 64 * 1024 * 1024;
 /// How many values a payload may have. An object counts as several: each takes as much memory.
 pub const MOST_VALUES: usize = 1_000_000;
+#[cfg(feature = "decoders")]
 pub(super) const VALUES_OF_AN_OBJECT: usize = 16;
 /// How deep values may be nested.
 pub const MOST_NESTING: usize = 100;

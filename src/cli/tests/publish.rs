@@ -263,11 +263,6 @@ fn recordings() {
         (&["pub", "--json", "--from", "noon"], "use a time of day"),
         (&["pub", "--json", "--topic-filter", "a/#/b"], "topic filter 'a/#/b'"),
         (&["pub", "--json", "--loop", "0"], "--loop"),
-        (&["pub", "--json", "-q", "1", "--spool", "f", "--loop", "2"], "--loop cannot be used with --spool"),
-        (
-            &["pub", "--json", "-q", "1", "--spool", "f", "--timing", "recorded"],
-            "--timing cannot be used with --spool",
-        ),
     ]);
 }
 

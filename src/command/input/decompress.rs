@@ -1,6 +1,13 @@
 //! Compressed input, read as what it is: zstd and gzip, known by their first bytes. No record begins with these.
+//!
+//! An input may be several files in a row, each in a form of its own: a recording is compressed but for the file that was
+//! written last. So what follows is looked at again where a compressed part ends, and at the beginning of a line.
 
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
+use std::mem;
+
+use flate2::bufread::GzDecoder;
+use zstd::stream::read::Decoder as ZstdDecoder;
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,32 +62,152 @@ impl FirstBytes {
     }
 }
 
-/// The content of an input, compressed or not. Waits for its first bytes.
-///
-/// # Errors
-/// It cannot be read.
-pub(super) fn decompressed<'a>(mut input: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
-    let mut first = Vec::new();
-    let compression = loop {
-        match FirstBytes::of(&first) {
-            FirstBytes::Compressed(compression) => break Some(compression),
-            FirstBytes::Plain => break None,
-            FirstBytes::Open => {}
+/// The content of an input, compressed or not.
+pub(super) struct Decompressed<R: Read> {
+    part: InputPart<R>,
+}
+
+type Input<R> = BufReader<Pushed<R>>;
+
+/// What the next bytes belong to.
+enum InputPart<R: Read> {
+    /// It is not known.
+    Open(Input<R>),
+    /// Text; whether the next byte begins a line.
+    Plain(Input<R>, bool),
+    Gzip(GzDecoder<Input<R>>),
+    Zstd(ZstdDecoder<'static, Input<R>>),
+    /// There is nothing more, or it cannot be read.
+    Over,
+}
+
+/// An input of which some bytes were looked at.
+struct Pushed<R> {
+    first: Vec<u8>,
+    input: R,
+}
+
+impl<R: Read> Read for Pushed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.first.is_empty() {
+            return self.input.read(buffer);
         }
-        let mut byte = [0];
-        match input.read(&mut byte) {
-            Ok(0) => break None,
-            Ok(_) => first.extend_from_slice(&byte),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        let count = buffer.len().min(self.first.len());
+        buffer[..count].copy_from_slice(&self.first[..count]);
+        self.first.drain(..count);
+        Ok(count)
+    }
+}
+
+/// What no record begins with, and what a compressed part may.
+const SIGNS: [u8; 2] = [GZIP[0], ZSTD[0]];
+
+/// How many bytes of plain text there are before the place where something else may begin.
+fn plain_bytes(bytes: &[u8], begins_line: bool) -> usize {
+    if begins_line && bytes.first().is_some_and(|first| SIGNS.contains(first)) {
+        return 0;
+    }
+    let places = SIGNS.map(|sign| memchr::memmem::find(bytes, &[b'\n', sign]));
+    places.into_iter().flatten().min().map_or(bytes.len(), |line_feed| line_feed + 1)
+}
+
+impl<R: Read> Decompressed<R> {
+    pub(super) fn new(input: R) -> Self {
+        let input = BufReader::with_capacity(BUFFER_BYTES, Pushed { first: Vec::new(), input });
+        Self { part: InputPart::Open(input) }
+    }
+
+    /// Looks at what comes next, and waits for it. `None`: nothing.
+    fn next_part(mut input: Input<R>) -> io::Result<Option<InputPart<R>>> {
+        let mut first = Vec::new();
+        loop {
+            let known = FirstBytes::of(&first);
+            if known != FirstBytes::Open {
+                // In front of what the buffer has.
+                let rest = input.buffer().to_vec();
+                first.extend_from_slice(&rest);
+                let mut pushed = input.into_inner();
+                first.append(&mut pushed.first);
+                pushed.first = first;
+                let input = BufReader::with_capacity(BUFFER_BYTES, pushed);
+                return Ok(Some(match known {
+                    FirstBytes::Compressed(Compression::Gzip) => InputPart::Gzip(GzDecoder::new(input)),
+                    FirstBytes::Compressed(Compression::Zstd) => {
+                        InputPart::Zstd(ZstdDecoder::with_buffer(input)?.single_frame())
+                    }
+                    FirstBytes::Plain | FirstBytes::Open => InputPart::Plain(input, false),
+                }));
+            }
+            match input.fill_buf() {
+                Ok([]) if first.is_empty() => return Ok(None),
+                // Too short for anything else.
+                Ok([]) => {
+                    let mut pushed = input.into_inner();
+                    pushed.first = first;
+                    return Ok(Some(InputPart::Plain(BufReader::with_capacity(BUFFER_BYTES, pushed), false)));
+                }
+                Ok(bytes) => {
+                    first.push(bytes[0]);
+                    input.consume(1);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
-    };
-    let whole = Cursor::new(first).chain(input);
-    Ok(match compression {
-        None => Box::new(whole),
-        Some(Compression::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(whole))),
-        Some(Compression::Zstd) => Box::new(zstd::stream::read::Decoder::new(whole)?),
-    })
+    }
+}
+
+const BUFFER_BYTES: usize = 64 * 1024;
+
+impl<R: Read> Read for Decompressed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match mem::replace(&mut self.part, InputPart::Over) {
+                InputPart::Over => return Ok(0),
+                InputPart::Open(input) => match Self::next_part(input)? {
+                    Some(part) => self.part = part,
+                    None => return Ok(0),
+                },
+                InputPart::Plain(mut input, begins_line) => {
+                    let bytes = match input.fill_buf() {
+                        Ok(bytes) => bytes,
+                        Err(error) => {
+                            self.part = InputPart::Plain(input, begins_line);
+                            return Err(error);
+                        }
+                    };
+                    if bytes.is_empty() {
+                        return Ok(0);
+                    }
+                    let plain = plain_bytes(bytes, begins_line);
+                    if plain == 0 {
+                        self.part = InputPart::Open(input);
+                        continue;
+                    }
+                    let count = plain.min(buffer.len());
+                    buffer[..count].copy_from_slice(&bytes[..count]);
+                    let ends_line = bytes[count - 1] == b'\n';
+                    input.consume(count);
+                    self.part = InputPart::Plain(input, ends_line);
+                    return Ok(count);
+                }
+                InputPart::Gzip(mut decoder) => match decoder.read(buffer) {
+                    Ok(0) if !buffer.is_empty() => self.part = InputPart::Open(decoder.into_inner()),
+                    read => {
+                        self.part = InputPart::Gzip(decoder);
+                        return read;
+                    }
+                },
+                InputPart::Zstd(mut decoder) => match decoder.read(buffer) {
+                    Ok(0) if !buffer.is_empty() => self.part = InputPart::Open(decoder.finish()),
+                    read => {
+                        self.part = InputPart::Zstd(decoder);
+                        return read;
+                    }
+                },
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -100,7 +227,7 @@ mod tests {
 
     fn read(input: &[u8]) -> io::Result<Vec<u8>> {
         let mut content = Vec::new();
-        decompressed(input)?.read_to_end(&mut content).map(|_| content)
+        Decompressed::new(input).read_to_end(&mut content).map(|_| content)
     }
 
     #[test]
@@ -123,12 +250,52 @@ mod tests {
         }
     }
 
+    /// A reader that gives so many bytes at once.
+    struct Slow<'a>(&'a [u8], usize);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(buffer.len()).min(self.0.len());
+            buffer[..count].copy_from_slice(&self.0[..count]);
+            self.0 = &self.0[count..];
+            Ok(count)
+        }
+    }
+
+    /// As `cat day.jsonl.*.zst day.jsonl` gives them, in any order, however they are read.
+    #[test]
+    fn files_of_several_forms_are_read_in_a_row() {
+        type Form = fn(&[u8]) -> Vec<u8>;
+        let part = |name: &str| {
+            format!("{{\"topic\":\"{name}\",\"payload\":\"(\\u001f\"}}\n").repeat(500).into_bytes()
+        };
+        let (a, b, c, d) = (part("a"), part("b"), part("c"), part("d"));
+        let expected = [&a[..], &b, &c, &d].concat();
+        let forms: [Form; 3] = [gzip, zstd, <[u8]>::to_vec];
+        for first in forms {
+            for second in forms {
+                for third in forms {
+                    let input = [first(&a), second(&b), third(&c), first(&d)].concat();
+                    for bytes in [1, 7, 4096, usize::MAX] {
+                        let mut content = Vec::new();
+                        Decompressed::new(Slow(&input, bytes)).read_to_end(&mut content).unwrap();
+                        assert!(content == expected);
+                    }
+                }
+            }
+        }
+        // What only looks like something else is passed on.
+        for text in [&b"{}\n(no\n\x1f\n"[..], b"(", b"{}\n(", b"\n\x1f"] {
+            assert_eq!(read(text).unwrap(), text);
+        }
+    }
+
     #[test]
     fn cut_file_ends_early_and_damaged_one_is_invalid() {
         let content: Vec<u8> = (0..200_000_u32).flat_map(|n| format!("{n}\n").into_bytes()).collect();
         for whole in [gzip(&content), zstd(&content)] {
             let mut read = Vec::new();
-            let cut = decompressed(&whole[..whole.len() / 2]).unwrap().read_to_end(&mut read);
+            let cut = Decompressed::new(&whole[..whole.len() / 2]).read_to_end(&mut read);
             assert_eq!(cut.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
             assert!(!read.is_empty() && content.starts_with(&read));
         }

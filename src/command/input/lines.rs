@@ -8,7 +8,7 @@
 //!
 //! Records may be compressed, and a file of records may be read more than once.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, PipeReader, Read, Seek as _, SeekFrom, Stdin};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileExt as _;
@@ -19,7 +19,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::sync::mpsc;
 
-use super::decompress::{FirstBytes, decompressed};
+use super::decompress::{Decompressed, FirstBytes};
 use crate::error::{Denial, Error};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
@@ -208,10 +208,7 @@ impl Lines {
         let failed = |error| Error::file("standard input", error);
         let mut file = File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?);
         let metadata = file.metadata().map_err(failed)?;
-        if rounds > 1 && !metadata.is_file() {
-            return Err(Error::usage("--loop reads standard input again, and it is no file")
-                .with_hint("mqtt pub --json --loop 3 < FILE"));
-        }
+        check_rounds(&metadata, rounds)?;
         let mut start = 0;
         let mut total_bytes = None;
         if metadata.is_file() {
@@ -314,6 +311,15 @@ impl Lines {
     }
 }
 
+/// Refuses to read more than once what is no file.
+pub(in crate::command) fn check_rounds(metadata: &Metadata, rounds: u64) -> Result<(), Error> {
+    if rounds > 1 && !metadata.is_file() {
+        return Err(Error::usage("--loop reads standard input again, and it is no file")
+            .with_hint("mqtt pub --json --loop 3 < FILE"));
+    }
+    Ok(())
+}
+
 /// Reads a file to its end so many times.
 ///
 /// # Errors
@@ -330,7 +336,7 @@ fn read_rounds(
             file.seek(SeekFrom::Start(start))?;
             sender.blocking_send(Ok(Bytes::new())).map_err(|_| None)?;
         }
-        let count = match read_blocks(decompressed(&*file)?, sender) {
+        let count = match read_blocks(Decompressed::new(&*file), sender) {
             Err(Some(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 is_torn.store(true, Ordering::Relaxed);
                 continue;
@@ -381,7 +387,7 @@ pub(in crate::command) fn decompressed_pipe(
 ) -> io::Result<PipeReader> {
     let (reader, mut writer) = io::pipe()?;
     std::thread::spawn(move || {
-        let copied = decompressed(input).and_then(|mut content| io::copy(&mut content, &mut writer));
+        let copied = io::copy(&mut Decompressed::new(input), &mut writer);
         // A reader that has gone needs no more.
         if let Err(error) = copied
             && error.kind() != io::ErrorKind::BrokenPipe

@@ -375,7 +375,9 @@ impl RecordReader {
             topic: item.known.topic.to_string(),
             properties: item.properties.or_from(&defaults.properties),
         };
-        Ok(Some((envelope, item.payload)))
+        let payload = item.payload;
+        self.round.1 += 1;
+        Ok(Some((envelope, payload)))
     }
 
     /// The record of a line, if it is to be sent.

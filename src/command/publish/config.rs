@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::SpoolOptions;
+use super::encoding::Encoding;
 use super::filled::{Filler, Filling, PayloadFilling};
 use super::replay::ReplayClock;
 use crate::client::options::ClientOptions;
 use crate::command::input::{FieldValues, LineForm, RecordReader, Source, TextTemplate};
-use crate::decode::FormatChain;
 use crate::error::Error;
 use crate::output::Verbosity;
 use crate::protocol::property::PropertyBlock;
@@ -59,20 +59,6 @@ pub struct Config {
     pub timeout: Option<Duration>,
     /// What is said on standard error.
     pub verbosity: Verbosity,
-}
-
-/// A format that payloads are encoded in.
-#[derive(Debug, Clone)]
-pub struct Encoding(pub FormatChain);
-
-impl Encoding {
-    /// A payload in this format. An empty one stays empty: it clears a retained message.
-    pub(super) fn encoded(&self, payload: &[u8]) -> Result<Vec<u8>, Error> {
-        if payload.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.0.encode(payload).map_err(|why| Error::Input(format!("--encode: {why}")))
-    }
 }
 
 impl Config {

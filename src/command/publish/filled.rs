@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use super::encoding::Encoding;
 use crate::command::input::{FieldValues, LookUp, TextTemplate};
 use crate::error::Error;
 use crate::protocol::topic;
@@ -134,8 +135,11 @@ impl Filler {
         first: usize,
         number: u64,
         input: &[u8],
+        encode: Option<&Encoding>,
     ) -> Result<bool, Error> {
         let payload = self.payload(number, input)?;
+        let payload =
+            encode.map_or(Ok(payload.clone()), |encode| encode.encoded(&payload).map(Bytes::from))?;
         for (place, envelope) in envelopes.iter().enumerate() {
             let envelope = Envelope { topic: self.topic(first + place)?.to_owned(), ..envelope.clone() };
             if !intake.add_as(&envelope, &payload) {

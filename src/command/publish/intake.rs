@@ -1,15 +1,20 @@
 //! Standard input on its way into the spool.
 
 use std::fs::File;
-use std::io::{ErrorKind, Stdin};
+use std::io::{ErrorKind, Seek as _, SeekFrom, Stdin};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use tokio::sync::mpsc;
 
+use super::encoding::{Encoding, encoded};
 use super::filled::Filler;
 use super::held::HeldInput;
+use super::replay::ReplaySchedule;
+use crate::alarm::now;
 use crate::command::input::{Begun, FirstBytes, GivenUp, RecordReader, decompressed_pipe};
 use crate::error::Error;
 use crate::protocol::QoS;
@@ -18,6 +23,9 @@ use crate::storage::spool::{Envelope, Intake};
 
 /// What is read of standard input at once.
 const BLOCK_BYTES: usize = 64 * 1024;
+
+/// What is said of a file that is not read once more.
+pub(super) const NOT_AGAIN: &str = "no record of standard input was sent, and it is not read again";
 
 /// What is said of compressed input that is cut off.
 pub(super) const TORN: &str = "standard input ends within compressed data; the rest of it is missing";
@@ -29,6 +37,22 @@ fn has_input(input: impl AsFd, over: &OwnedFd) -> std::io::Result<bool> {
     Ok(!both[0].revents().is_empty())
 }
 
+/// Waits until then, or for the end of the run. Whether the time has come.
+fn is_due(due: u64, over: &OwnedFd) -> std::io::Result<bool> {
+    loop {
+        let left = due.saturating_sub(now());
+        if left == 0 {
+            return Ok(true);
+        }
+        let left = Timespec::try_from(Duration::from_nanos(left)).ok();
+        match poll(&mut [PollFd::new(over, PollFlags::IN)], left.as_ref()) {
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// Takes in the lines of standard input.
 pub(super) struct LineIntake<'a> {
     pub(super) intake: Intake,
@@ -38,6 +62,14 @@ pub(super) struct LineIntake<'a> {
     pub(super) filler: Option<Filler>,
     /// Where each line names its topic.
     pub(super) reader: Option<RecordReader>,
+    /// The format that payloads are encoded in.
+    pub(super) encode: Option<Encoding>,
+    /// When each record is taken in.
+    pub(super) replay: Option<ReplaySchedule>,
+    /// How often standard input is read.
+    pub(super) rounds: u64,
+    /// How often it was read to its end.
+    pub(super) round: u64,
     /// Of records that ask for QoS 0, at which nothing would be acknowledged.
     pub(super) qos: QoS,
     /// The byte that ends a line.
@@ -48,20 +80,47 @@ pub(super) struct LineIntake<'a> {
 }
 
 impl LineIntake<'_> {
-    /// Takes in standard input as [`Self::take_in_all`], compressed or not.
-    pub(super) fn take_in_stdin(&mut self, stdin: Stdin, over: &OwnedFd) -> Result<(), Error> {
+    /// Takes in standard input, as often as that is asked for.
+    pub(super) fn take_in_rounds(&mut self, stdin: &Stdin, over: &OwnedFd) -> Result<(), Error> {
         let failed = |error: std::io::Error| Error::file("standard input", error);
-        let is_compressed = self.reader.as_ref().is_some_and(RecordReader::reads_compressed)
-            && has_input(&stdin, over).map_err(failed)?
-            && matches!(
-                FirstBytes::of(
-                    HeldInput::new(&stdin)
-                        .and_then(|input| input.first_bytes(&mut [0; 4]).map(<[u8]>::to_vec))
-                        .map_err(|error| failed(error.into()))?
-                        .as_slice()
-                ),
-                FirstBytes::Compressed(_)
-            );
+        let mut file = File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?);
+        let start = if self.rounds > 1 { file.stream_position().map_err(failed)? } else { 0 };
+        while self.take_in_stdin(stdin, over)? {
+            self.round += 1;
+            if self.round >= self.rounds {
+                return self.reader.as_ref().map_or(Ok(()), RecordReader::check_selection);
+            }
+            if let Some(reader) = &mut self.reader
+                && !reader.goes_on(self.round)
+            {
+                reader.check_selection()?;
+                let _ = self.notes.blocking_send(IntakeNote::Warning(NOT_AGAIN.into()));
+                return Ok(());
+            }
+            file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in standard input as [`Self::take_in_all`], compressed or not.
+    fn take_in_stdin(&mut self, stdin: &Stdin, over: &OwnedFd) -> Result<bool, Error> {
+        let failed = |error: std::io::Error| Error::file("standard input", error);
+        let may_be_compressed = self.reader.as_ref().is_some_and(RecordReader::reads_compressed);
+        let is_file =
+            || rustix::fs::fstat(stdin).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
+        // A pipe keeps what is read of it: only one that begins with compressed data is read as such.
+        let is_compressed = may_be_compressed
+            && (is_file()
+                || has_input(stdin, over).map_err(failed)?
+                    && matches!(
+                        FirstBytes::of(
+                            HeldInput::new(stdin)
+                                .and_then(|input| input.first_bytes(&mut [0; 4]).map(<[u8]>::to_vec))
+                                .map_err(|error| failed(error.into()))?
+                                .as_slice()
+                        ),
+                        FirstBytes::Compressed(_)
+                    ));
         if !is_compressed {
             return self.take_in_all(stdin, over);
         }
@@ -83,11 +142,11 @@ impl LineIntake<'_> {
 
     /// Takes in lines as they come: what one read brings is in the file before the next, and nothing is read
     /// that there is no room for. The beginning of a line whose end has not come is no message yet. Ends with
-    /// the input, or when `over` is closed at the other end and there is none.
+    /// the input, or when `over` is closed at the other end and there is none. Whether it was the end of the input.
     ///
     /// A pipe keeps what was read of it until the messages are in the file: then nothing is lost with this program that
     /// the program at the other end can know of.
-    pub(super) fn take_in_all(&mut self, input: impl AsFd, over: &OwnedFd) -> Result<(), Error> {
+    fn take_in_all(&mut self, input: impl AsFd, over: &OwnedFd) -> Result<bool, Error> {
         let failed = |error: Errno| Error::file("standard input", error.into());
         let input = HeldInput::new(input).map_err(failed)?;
         let mut block = vec![0; BLOCK_BYTES];
@@ -97,7 +156,7 @@ impl LineIntake<'_> {
             self.intake.take_in()?;
             match has_input(input.descriptor(), over) {
                 Ok(true) => {}
-                Ok(false) => return Ok(()),
+                Ok(false) => return Ok(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(Error::file("standard input", error)),
             }
@@ -119,23 +178,23 @@ impl LineIntake<'_> {
             let mut rest = &block[..count];
             while let Some(end) = memchr::memchr(self.terminator, rest) {
                 let goes_on = if begun.is_empty() {
-                    self.add(Ok(&rest[..end]), false)?
+                    self.add(Ok(&rest[..end]), false, over)?
                 } else {
                     begun.extend(&rest[..end]);
-                    self.add_begun(&mut begun, false)?
+                    self.add_begun(&mut begun, false, over)?
                 };
                 if !goes_on {
-                    return Ok(());
+                    return Ok(false);
                 }
                 rest = &rest[end + 1..];
             }
             begun.extend(rest);
             if count == 0 && !begun.is_empty() {
-                self.add_begun(&mut begun, true)?;
+                self.add_begun(&mut begun, true, over)?;
             }
             self.take_in_waiting()?;
             if count == 0 {
-                return self.reader.as_ref().map_or(Ok(()), RecordReader::check_selection);
+                return Ok(true);
             }
             // The beginning of a line too: its end stays in the pipe until the message is in the file.
             input.release(&mut block[..count]).map_err(failed)?;
@@ -143,10 +202,10 @@ impl LineIntake<'_> {
     }
 
     /// Adds a line longer than what is read at once, or the last.
-    fn add_begun(&mut self, begun: &mut Begun, is_cut: bool) -> Result<bool, Error> {
+    fn add_begun(&mut self, begun: &mut Begun, is_cut: bool, over: &OwnedFd) -> Result<bool, Error> {
         let line = begun.end();
         let line = line.as_ref().map(Vec::as_slice).map_err(GivenUp::error);
-        self.add(line, is_cut)
+        self.add(line, is_cut, over)
     }
 
     /// How many messages a line becomes.
@@ -156,7 +215,12 @@ impl LineIntake<'_> {
 
     /// Adds a line, if it can be a message. `is_cut`: the end of the input ends it. `false` if nothing more is to
     /// be taken in.
-    fn add(&mut self, line: Result<&[u8], Error>, is_cut: bool) -> Result<bool, Error> {
+    fn add(&mut self, line: Result<&[u8], Error>, is_cut: bool, over: &OwnedFd) -> Result<bool, Error> {
+        if let Ok(line) = &line
+            && !self.wait_until_due(line, over)?
+        {
+            return Ok(false);
+        }
         let (is_added, note) = match line.and_then(|line| self.read(line, is_cut)) {
             Ok((is_added, warning)) => {
                 let line = self.number + 1;
@@ -176,15 +240,38 @@ impl LineIntake<'_> {
         Ok(!(is_no_record && self.reader.as_ref().is_some_and(RecordReader::stops_at_error)))
     }
 
+    /// Waits until a record is due. `false`: the run is over before.
+    fn wait_until_due(&mut self, line: &[u8], over: &OwnedFd) -> Result<bool, Error> {
+        let (Some(replay), Some(reader)) = (&mut self.replay, &self.reader) else { return Ok(true) };
+        let Some(time) = reader.time(line) else { return Ok(true) };
+        let due = replay.due(time, self.round);
+        if due > now() {
+            // What was due before is sent meanwhile.
+            self.take_in_waiting()?;
+            if !is_due(due, over).map_err(|error| Error::file("standard input", error))? {
+                return Ok(false);
+            }
+        }
+        if let Some(replay) = &mut self.replay {
+            replay.sent(due);
+        }
+        Ok(true)
+    }
+
     /// Adds the message of a line, if it has one to send; whether it did, and what is to be said of it.
     fn read(&mut self, line: &[u8], is_cut: bool) -> Result<(bool, Option<String>), Error> {
         let too_long = || GivenUp::too_long(line.len() as u64).error();
         let Some(reader) = &mut self.reader else {
             let is_added = match &mut self.filler {
-                Some(filler) => {
-                    filler.add_to_each(&mut self.intake, &self.envelopes, 0, self.number + 1, line)?
-                }
-                None => add_to_each(&mut self.intake, &self.envelopes, line),
+                Some(filler) => filler.add_to_each(
+                    &mut self.intake,
+                    &self.envelopes,
+                    0,
+                    self.number + 1,
+                    line,
+                    self.encode.as_ref(),
+                )?,
+                None => add_to_each(&mut self.intake, &self.envelopes, &encoded(self.encode.as_ref(), line)?),
             };
             return if is_added { Ok((true, None)) } else { Err(too_long()) };
         };
@@ -195,6 +282,7 @@ impl LineIntake<'_> {
                 if envelope.qos == QoS::AtMostOnce {
                     envelope.qos = self.qos;
                 }
+                let payload = encoded(self.encode.as_ref(), &payload)?;
                 if self.intake.add_as(&envelope, &payload) { Ok((true, departure)) } else { Err(too_long()) }
             }
             Ok(None) => Ok((false, departure)),

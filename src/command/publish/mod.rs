@@ -1,6 +1,7 @@
 //! `mqtt pub`: publish messages.
 
 mod config;
+mod encoding;
 mod filled;
 mod held;
 mod intake;
@@ -9,6 +10,7 @@ mod reports;
 mod spool;
 mod work;
 
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::Sleep;
 
 use self::filled::Filler;
+use self::intake::NOT_AGAIN;
 use self::replay::ReplayClock;
 use self::work::PublishWork;
 use super::attention::{Attention, Supervisor, unanswered};
@@ -35,7 +38,8 @@ use crate::protocol::QoS;
 use crate::protocol::wire::PublishTemplate;
 use crate::quotation::cut;
 
-pub use config::{Config, Encoding, FOREVER};
+pub use config::{Config, FOREVER};
+pub use encoding::Encoding;
 pub use filled::Filling;
 pub use spool::SpoolOptions;
 
@@ -446,7 +450,7 @@ impl Publisher<'_> {
             && !reader.goes_on(lines.rounds())
         {
             if !reader.selects_nothing() {
-                self.diagnostics.warning("no record of standard input was sent, and it is not read again");
+                self.diagnostics.warning(NOT_AGAIN);
             }
             lines.stop();
             return Poll::Ready(NextInput::End);
@@ -525,6 +529,7 @@ impl Publisher<'_> {
                 &own
             }
         };
+        check_memory(input.len())?;
         session.publish(out, template, input, || Some(input.clone()), number)?;
         Ok(Some(template.qos()))
     }
@@ -542,6 +547,15 @@ impl Publisher<'_> {
         }
         Err(Error::Input(error.why))
     }
+}
+
+/// Refuses a long payload for whose packet there is no memory: the process would be ended.
+fn check_memory(payload_bytes: usize) -> Result<(), Error> {
+    if payload_bytes <= LONG_PAYLOAD_BYTES {
+        return Ok(());
+    }
+    let probe = Vec::<u8>::new().try_reserve_exact(2 * payload_bytes);
+    probe.map_err(|_| Error::file(format!("its {payload_bytes} bytes"), ErrorKind::OutOfMemory.into()))
 }
 
 /// The payload as it is kept until it is acknowledged: as a part of its line, if it stands there.

@@ -16,16 +16,21 @@ const TOLERANCE_NANOS: u64 = 100_000_000;
 
 /// When each message is due. The first one is due at once, and every other as long after it as it was received, at
 /// this speed. Sending that takes long does not move what follows.
-pub(super) struct ReplayClock {
+pub(super) struct ReplaySchedule {
     speed: f64,
-    alarm: Alarm,
-    schedule: RecordedSchedule,
-    /// When the first message was due.
-    start: Option<u64>,
-    /// When the message in hand is due.
-    due: Option<u64>,
+    recorded: RecordedSchedule,
+    /// When the first message of this recording was due.
+    start: u64,
     late: u64,
     latest_nanos: u64,
+}
+
+/// The same, for a task that waits.
+pub(super) struct ReplayClock {
+    schedule: ReplaySchedule,
+    alarm: Alarm,
+    /// When the message in hand is due.
+    due: Option<u64>,
 }
 
 /// The time that has passed in a recording.
@@ -38,54 +43,46 @@ struct RecordedSchedule {
 }
 
 impl RecordedSchedule {
-    /// How long after the first message this one comes. Where a recording begins again, nothing has passed.
-    fn place(&mut self, time: SystemTime, round: u64) -> Duration {
-        let begins = std::mem::replace(&mut self.round, round) != round;
-        match self.latest.filter(|_| !begins) {
-            None => self.latest = Some(time),
-            Some(latest) => match time.duration_since(latest) {
-                Ok(more) => {
-                    self.passed = self.passed.saturating_add(more);
-                    self.latest = Some(time);
-                }
-                Err(back) if back.duration() > OUT_OF_ORDER => self.latest = Some(time),
-                Err(_) => {}
-            },
+    /// How long after the first message of its recording this one comes; `None` for the first.
+    fn place(&mut self, time: SystemTime, round: u64) -> Option<Duration> {
+        let goes_on = std::mem::replace(&mut self.round, round) == round;
+        match self.latest.filter(|_| goes_on).map(|latest| time.duration_since(latest)) {
+            Some(Ok(more)) => {
+                self.passed = self.passed.saturating_add(more);
+                self.latest = Some(time);
+            }
+            Some(Err(back)) if back.duration() <= OUT_OF_ORDER => {}
+            None | Some(Err(_)) => {
+                (self.latest, self.passed) = (Some(time), Duration::ZERO);
+                return None;
+            }
         }
-        self.passed
+        Some(self.passed)
     }
 }
 
-impl ReplayClock {
-    pub(super) fn new(speed: f64) -> Result<Self, Error> {
-        let alarm = Alarm::new().map_err(|error| Error::file("a timer", error))?;
-        let schedule = RecordedSchedule::default();
-        Ok(Self { speed, alarm, schedule, start: None, due: None, late: 0, latest_nanos: 0 })
+impl ReplaySchedule {
+    pub(super) fn new(speed: f64) -> Self {
+        Self { speed, recorded: RecordedSchedule::default(), start: 0, late: 0, latest_nanos: 0 }
     }
 
-    /// Ready when the message in hand is due. `time` gives the time when it was received, and the round; `None` for a line
-    /// that will not be sent.
-    pub(super) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        time: impl FnOnce() -> Option<(SystemTime, u64)>,
-    ) -> Poll<()> {
-        let due = if let Some(due) = self.due {
-            due
-        } else {
-            let Some((time, round)) = time() else { return Poll::Ready(()) };
-            let passed = self.schedule.place(time, round).div_f64(self.speed);
-            let start = *self.start.get_or_insert_with(now);
-            *self.due.insert(start.saturating_add(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX)))
+    /// When a message is due that was received at this time.
+    pub(super) fn due(&mut self, time: SystemTime, round: u64) -> u64 {
+        let Some(passed) = self.recorded.place(time, round) else {
+            self.start = now();
+            return self.start;
         };
-        ready!(self.alarm.poll_until(cx, due));
-        self.due = None;
+        let passed = passed.div_f64(self.speed).as_nanos();
+        self.start.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
+    }
+
+    /// A message is sent now that was due then.
+    pub(super) fn sent(&mut self, due: u64) {
         let late = now().saturating_sub(due);
         if late > TOLERANCE_NANOS {
             self.late += 1;
             self.latest_nanos = self.latest_nanos.max(late);
         }
-        Poll::Ready(())
     }
 
     /// What is to be said at the end.
@@ -102,24 +99,57 @@ impl ReplayClock {
     }
 }
 
+impl ReplayClock {
+    pub(super) fn new(speed: f64) -> Result<Self, Error> {
+        let alarm = Alarm::new().map_err(|error| Error::file("a timer", error))?;
+        Ok(Self { schedule: ReplaySchedule::new(speed), alarm, due: None })
+    }
+
+    /// Ready when the message in hand is due. `time` gives the time when it was received, and the round; `None` for a line
+    /// that will not be sent.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        time: impl FnOnce() -> Option<(SystemTime, u64)>,
+    ) -> Poll<()> {
+        let due = if let Some(due) = self.due {
+            due
+        } else {
+            let Some((time, round)) = time() else { return Poll::Ready(()) };
+            *self.due.insert(self.schedule.due(time, round))
+        };
+        ready!(self.alarm.poll_until(cx, due));
+        self.due = None;
+        self.schedule.sent(due);
+        Poll::Ready(())
+    }
+
+    /// What is to be said at the end.
+    pub(super) fn lateness(&self) -> Option<String> {
+        self.schedule.lateness()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use rstest::rstest;
 
     #[rstest]
-    #[case::in_order(&[(0, 0), (500, 0), (700, 0)], &[0, 500, 700])]
-    #[case::out_of_order(&[(0, 0), (900, 0), (100, 0), (1000, 0)], &[0, 900, 900, 1000])]
-    #[case::another_recording(&[(5000, 0), (6000, 0), (2000, 0), (2300, 0)], &[0, 1000, 1000, 1300])]
-    #[case::rounds(&[(5, 0), (105, 0), (5, 1), (105, 1)], &[0, 100, 100, 200])]
-    fn messages_keep_their_spacing(#[case] times: &[(u64, u64)], #[case] expected: &[u64]) {
+    #[case::in_order(&[(0, 0), (500, 0), (700, 0)], &[None, Some(500), Some(700)])]
+    #[case::out_of_order(&[(0, 0), (900, 0), (100, 0), (1000, 0)], &[None, Some(900), Some(900), Some(1000)])]
+    #[case::another_recording(&[(5000, 0), (6000, 0), (2000, 0), (2300, 0)], &[None, Some(1000), None, Some(300)])]
+    #[case::rounds(&[(5, 0), (105, 0), (5, 1), (105, 1)], &[None, Some(100), None, Some(100)])]
+    #[case::rounds_of_one_record(&[(5, 0), (5, 1), (5, 2)], &[None, None, None])]
+    fn messages_keep_their_spacing(#[case] times: &[(u64, u64)], #[case] expected: &[Option<u128>]) {
         let mut schedule = RecordedSchedule::default();
         let begin = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let places: Vec<_> = times
             .iter()
-            .map(|(millis, round)| schedule.place(begin + Duration::from_millis(*millis), *round).as_millis())
+            .map(|(millis, round)| schedule.place(begin + Duration::from_millis(*millis), *round))
+            .map(|place| place.map(|passed| passed.as_millis()))
             .collect();
-        assert!(places.iter().copied().eq(expected.iter().map(|millis| u128::from(*millis))), "{places:?}");
+        assert_eq!(places, expected);
     }
 
     #[tokio::test]

@@ -4,8 +4,9 @@
 //! A thread reads standard input with or without a connection; the connection sends from the front of the
 //! file. The format of the file, and the order of writes, are those of [`storage::spool`].
 
+use std::fs::File;
 use std::ops::Range;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,13 +16,15 @@ use bytes::BytesMut;
 use tokio::sync::mpsc;
 
 use super::Config;
+use super::encoding::{Encoding, encoded};
 use super::filled::Filler;
 use super::intake::{IntakeNote, LineIntake, not_taken};
+use super::replay::ReplaySchedule;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::attention::{Attention, Supervisor, unanswered};
-use crate::command::input::{RecordReader, Source, read_file, stdin};
+use crate::command::input::{RecordReader, Source, check_rounds, read_file, stdin};
 use crate::error::{Denial, Error};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress};
@@ -76,28 +79,15 @@ pub(super) async fn run(
     let mut filler = config.filler(payload.as_deref())?;
     spool.keep_synchronised();
     if config.source.is_lines() {
-        let stdin = stdin()?;
-        let (reader, qos, terminator) = (config.reader(), config.qos, config.terminator);
-        let (sender, receiver) = mpsc::channel(1);
-        let (over, running) = rustix::pipe::pipe().map_err(|error| Error::file("a pipe", error.into()))?;
-        std::thread::spawn(move || {
-            let mut lines =
-                LineIntake { intake, envelopes, filler, reader, qos, terminator, notes: &sender, number: 0 };
-            if let Err(failed) = lines.take_in_stdin(stdin, &over) {
-                let _ = sender.blocking_send(IntakeNote::Failed(failed));
-            }
-            for departure in lines.reader.iter().flat_map(RecordReader::departures) {
-                let _ = sender.blocking_send(IntakeNote::Warning(departure.in_all()));
-            }
-        });
-        input = Some(Input { notes: receiver, running });
+        input = Some(start_intake(config, intake, envelopes, filler)?);
     } else {
         // What is in the spool goes out all the same, and makes room for the next.
         let copies = config.copies();
         for (number, payload) in payloads(&config.source, payload).enumerate() {
             let topics = number * copies..(number + 1) * copies;
             let taken = payload.and_then(|payload| {
-                take_in_one(&mut intake, &envelopes, topics, filler.as_mut(), number as u64 + 1, &payload)
+                let fill = Fill { filler: filler.as_mut(), encode: config.encode.as_ref() };
+                take_in_one(&mut intake, &envelopes, topics, fill, number as u64 + 1, &payload)
             });
             if let Err(error) = taken {
                 diagnostics.error(&error);
@@ -148,6 +138,51 @@ pub(super) async fn run(
     Ok(failed.unwrap_or(Exit::Success))
 }
 
+/// Takes in standard input on a thread of its own.
+fn start_intake(
+    config: &Config,
+    intake: Intake,
+    envelopes: Vec<Envelope>,
+    filler: Option<Filler>,
+) -> Result<Input, Error> {
+    let stdin = stdin()?;
+    let rounds = if let Source::Records(options) = &config.source { options.rounds } else { 1 };
+    if rounds > 1 {
+        let metadata = stdin.as_fd().try_clone_to_owned().map(File::from).and_then(|file| file.metadata());
+        check_rounds(&metadata.map_err(|error| Error::file("standard input", error))?, rounds)?;
+    }
+    let (reader, qos, terminator) = (config.reader(), config.qos, config.terminator);
+    let (encode, replay) = (config.encode.clone(), config.speed.map(ReplaySchedule::new));
+    let (sender, receiver) = mpsc::channel(1);
+    let (over, running) = rustix::pipe::pipe().map_err(|error| Error::file("a pipe", error.into()))?;
+    std::thread::spawn(move || {
+        let mut lines = LineIntake {
+            intake,
+            envelopes,
+            filler,
+            reader,
+            encode,
+            replay,
+            rounds,
+            round: 0,
+            qos,
+            terminator,
+            notes: &sender,
+            number: 0,
+        };
+        if let Err(failed) = lines.take_in_rounds(&stdin, &over) {
+            let _ = sender.blocking_send(IntakeNote::Failed(failed));
+        }
+        for departure in lines.reader.iter().flat_map(RecordReader::departures) {
+            let _ = sender.blocking_send(IntakeNote::Warning(departure.in_all()));
+        }
+        if let Some(lateness) = lines.replay.as_ref().and_then(ReplaySchedule::lateness) {
+            let _ = sender.blocking_send(IntakeNote::Warning(lateness));
+        }
+    });
+    Ok(Input { notes: receiver, running })
+}
+
 fn report_left(diagnostics: &Diagnostics, options: &SpoolOptions, left: &Left) {
     let path = options.path.display();
     if left.damaged_bytes > 0 {
@@ -175,23 +210,29 @@ fn payloads(
     }
 }
 
+/// What a payload goes through.
+struct Fill<'a> {
+    filler: Option<&'a mut Filler>,
+    encode: Option<&'a Encoding>,
+}
+
 /// Takes in the messages of one payload, to these of the topics.
 fn take_in_one(
     intake: &mut Intake,
     envelopes: &[Envelope],
     topics: Range<usize>,
-    filler: Option<&mut Filler>,
+    fill: Fill<'_>,
     number: u64,
     payload: &[u8],
 ) -> Result<(), Error> {
     let first = topics.start;
     let envelopes = envelopes.get(topics).unwrap_or_default();
-    let is_added = match filler {
-        Some(filler) => filler.add_to_each(intake, envelopes, first, number, payload)?,
-        None => {
-            intake.is_possible(payload.len())
-                && envelopes.iter().all(|envelope| intake.add_as(envelope, payload))
-        }
+    let is_added = if let Some(filler) = fill.filler {
+        filler.add_to_each(intake, envelopes, first, number, payload, fill.encode)?
+    } else {
+        let payload = encoded(fill.encode, payload)?;
+        intake.is_possible(payload.len())
+            && envelopes.iter().all(|envelope| intake.add_as(envelope, &payload))
     };
     if !is_added {
         let bytes = intake.packet_bytes(payload.len());
