@@ -20,6 +20,7 @@ pub(super) struct PlainFormat {
     /// What it decodes to is JSON.
     pub(super) is_value: bool,
     /// It takes the topic and the messages before to decode all of it. `decode` does without them.
+    #[cfg_attr(not(feature = "decoders"), expect(dead_code, reason = "there is none without the feature"))]
     pub(super) remembers: bool,
     pub(super) decode: fn(&[u8]) -> Converted,
     pub(super) encode: fn(&[u8]) -> Converted,

@@ -222,8 +222,8 @@ impl EdgeNodes {
         if !self.is_full {
             self.is_full = true;
             self.warning = Some(format!(
-                "aliases of further edge nodes are not resolved: {MOST_EDGE_NODES} edge nodes with {MOST_METRICS} \
-                 metrics, whose names have {} MiB, are remembered",
+                "further births are not remembered, and their aliases not resolved: the limit is {MOST_EDGE_NODES} edge \
+                 nodes, {MOST_METRICS} metrics and {} MiB of names",
                 MOST_NAME_BYTES >> 20
             ));
         }

@@ -454,7 +454,7 @@ fn what_is_remembered_is_bounded() {
     sparkplug.learn(topic(1).as_bytes(), &birth, &everything);
     assert_eq!(sparkplug.take_warning(), None);
     sparkplug.learn(topic(63).as_bytes(), &birth, &everything);
-    assert!(sparkplug.take_warning().unwrap().contains("whose names have 64 MiB"));
+    assert!(sparkplug.take_warning().unwrap().contains("64 MiB of names"));
     let find = |sparkplug: &mut Sparkplug, number: usize| {
         let data = Payload {
             metrics: vec![ProstMetric { alias: Some(1), ..ProstMetric::default() }],
