@@ -196,3 +196,24 @@ fn too_many_values_are_an_error_of_the_payload(#[values("cbor", "msgpack")] form
     assert_eq!(outcome.lines(), ["a"]);
     outcome.mentions(&format!("cannot be decoded: {format}: more than 1000000 values"));
 }
+
+/// Keys that are maps escape the text of those in them, level by level.
+#[test]
+fn payload_that_grows_beyond_all_measure_is_refused() {
+    let broker = Broker::start();
+    let keys = |head: u8, leaf: u8| [vec![head; 40], vec![leaf; 41]].concat();
+    publish(&broker, "keys", &keys(0xA1, 1));
+    publish(&broker, "few", &[0xA2, 0x81, 1, 2, 0xA1, 1, 2, 3]);
+    let records = sub(&broker, &["--json", "--decode", "#=cbor"]).lines();
+    let error = |topic: &str| {
+        let record =
+            records.iter().find(|record| record.contains(&format!("\"topic\":\"{topic}\""))).unwrap();
+        let record: Value = serde_json::from_str(record).unwrap();
+        record["payload-error"].as_str().map_or_else(|| record["payload"].to_string(), str::to_owned)
+    };
+    assert_eq!(error("keys"), "cbor: it decodes to more than 64 MiB");
+    assert_eq!(error("few"), r#"{"[1]":2,"{\"1\":2}":3}"#);
+    publish(&broker, "keys", &keys(0x81, 1));
+    let records = sub(&broker, &["--json", "-T", "few", "--decode", "#=msgpack"]).lines();
+    assert!(records[0].contains("msgpack: it decodes to more than 64 MiB"), "{records:?}");
+}

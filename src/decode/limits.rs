@@ -1,7 +1,10 @@
 //! The limits of what a payload decodes to.
 
+#[cfg(feature = "decoders")]
+use std::io;
+
 /// What a payload is in another format, or what is wrong with it.
-pub(super) type Converted = Result<Vec<u8>, String>;
+pub(super) type Converted<T = Vec<u8>> = Result<T, String>;
 
 /// How many bytes a payload may have after each step of decoding.
 pub const MOST_DECODED_BYTES: usize = 64 * 1024 * 1024;
@@ -22,9 +25,29 @@ pub(super) fn too_deep() -> String {
 
 /// Refuses what is too long.
 pub(super) fn within_limit(bytes: Vec<u8>) -> Converted {
-    if bytes.len() > MOST_DECODED_BYTES {
-        Err(format!("it decodes to more than {} MiB", MOST_DECODED_BYTES >> 20))
-    } else {
-        Ok(bytes)
+    if bytes.len() > MOST_DECODED_BYTES { Err(too_long()) } else { Ok(bytes) }
+}
+
+pub(super) fn too_long() -> String {
+    format!("it decodes to more than {} MiB", MOST_DECODED_BYTES >> 20)
+}
+
+/// Takes as many bytes as a payload may decode to.
+#[cfg(feature = "decoders")]
+#[derive(Debug, Default)]
+pub(super) struct Bounded(pub(super) Vec<u8>);
+
+#[cfg(feature = "decoders")]
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > MOST_DECODED_BYTES {
+            return Err(io::Error::other(too_long()));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value};
 
-use super::limits::{Converted, MOST_NESTING, too_deep, within_limit};
+use super::limits::{Bounded, Converted, MOST_DECODED_BYTES, MOST_NESTING, too_deep, too_long};
 use super::size::{check_cbor, check_message_pack};
 
 pub(super) fn decode_cbor(bytes: &[u8]) -> Converted {
@@ -25,7 +25,7 @@ pub(super) fn decode_cbor(bytes: &[u8]) -> Converted {
             Error::RecursionLimitExceeded => too_deep(),
         })?;
     is_all(rest)?;
-    written(&cbor_as_json(value))
+    written(&Keys::default().cbor_as_json(value)?)
 }
 
 pub(super) fn encode_cbor(bytes: &[u8]) -> Converted {
@@ -45,7 +45,7 @@ pub(super) fn decode_message_pack(bytes: &[u8]) -> Converted {
         })?;
     let used = usize::try_from(cursor.position()).unwrap_or(usize::MAX);
     is_all(bytes.get(used..).unwrap_or_default())?;
-    written(&message_pack_as_json(value))
+    written(&Keys::default().message_pack_as_json(value)?)
 }
 
 pub(super) fn encode_message_pack(bytes: &[u8]) -> Converted {
@@ -60,7 +60,9 @@ fn is_all(rest: &[u8]) -> Result<(), String> {
 }
 
 fn written(value: &Value) -> Converted {
-    within_limit(serde_json::to_vec(value).map_err(|error| error.to_string())?)
+    let mut text = Bounded::default();
+    serde_json::to_writer(&mut text, value).map_err(|error| error.to_string())?;
+    Ok(text.0)
 }
 
 fn parsed(bytes: &[u8]) -> Result<Value, String> {
@@ -75,59 +77,82 @@ fn binary(bytes: &[u8]) -> Value {
     Value::String(STANDARD.encode(bytes))
 }
 
-fn key(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        other => other.to_string(),
-    }
+/// What keys that are not text have taken. Each escapes the text of those in it, so that their length doubles with
+/// every level of nesting.
+#[derive(Default)]
+struct Keys {
+    bytes: usize,
 }
 
-fn cbor_as_json(value: ciborium::Value) -> Value {
-    match value {
-        ciborium::Value::Integer(number) => {
-            let number = i128::from(number);
-            let exact =
-                i64::try_from(number).map(Number::from).or_else(|_| u64::try_from(number).map(Number::from));
-            // Below -2^63 there is no whole number of JSON that others read.
-            exact.map_or_else(|_| Value::String(number.to_string()), Value::Number)
+impl Keys {
+    fn key(&mut self, value: Value) -> Result<String, String> {
+        if let Value::String(text) = value {
+            return Ok(text);
         }
-        ciborium::Value::Bytes(bytes) => binary(&bytes),
-        ciborium::Value::Float(number) => float(number),
-        ciborium::Value::Text(text) => Value::String(text),
-        ciborium::Value::Bool(is_true) => Value::Bool(is_true),
-        ciborium::Value::Tag(_, value) => cbor_as_json(*value),
-        ciborium::Value::Array(values) => values.into_iter().map(cbor_as_json).collect(),
-        ciborium::Value::Map(members) => {
-            let members =
-                members.into_iter().map(|(name, value)| (key(cbor_as_json(name)), cbor_as_json(value)));
-            Value::Object(members.collect::<Map<_, _>>())
+        let mut text = Bounded::default();
+        serde_json::to_writer(&mut text, &value).map_err(|error| error.to_string())?;
+        self.bytes += text.0.len();
+        if self.bytes > MOST_DECODED_BYTES {
+            return Err(too_long());
         }
-        _ => Value::Null,
+        String::from_utf8(text.0).map_err(|error| error.to_string())
     }
-}
 
-fn message_pack_as_json(value: rmpv::Value) -> Value {
-    match value {
-        rmpv::Value::Nil => Value::Null,
-        rmpv::Value::Boolean(is_true) => Value::Bool(is_true),
-        rmpv::Value::Integer(number) => {
-            let exact = number.as_i64().map(Number::from).or_else(|| number.as_u64().map(Number::from));
-            exact.map_or(Value::Null, Value::Number)
-        }
-        rmpv::Value::F32(number) => float(number.into()),
-        rmpv::Value::F64(number) => float(number),
-        rmpv::Value::String(text) => match text.as_str() {
-            Some(text) => Value::String(text.to_owned()),
-            None => binary(text.as_bytes()),
-        },
-        rmpv::Value::Binary(bytes) | rmpv::Value::Ext(_, bytes) => binary(&bytes),
-        rmpv::Value::Array(values) => values.into_iter().map(message_pack_as_json).collect(),
-        rmpv::Value::Map(members) => {
-            let members = members
-                .into_iter()
-                .map(|(name, value)| (key(message_pack_as_json(name)), message_pack_as_json(value)));
-            Value::Object(members.collect::<Map<_, _>>())
-        }
+    fn cbor_as_json(&mut self, value: ciborium::Value) -> Converted<Value> {
+        Ok(match value {
+            ciborium::Value::Integer(number) => {
+                let number = i128::from(number);
+                let exact = i64::try_from(number)
+                    .map(Number::from)
+                    .or_else(|_| u64::try_from(number).map(Number::from));
+                // Below -2^63 there is no whole number of JSON that others read.
+                exact.map_or_else(|_| Value::String(number.to_string()), Value::Number)
+            }
+            ciborium::Value::Bytes(bytes) => binary(&bytes),
+            ciborium::Value::Float(number) => float(number),
+            ciborium::Value::Text(text) => Value::String(text),
+            ciborium::Value::Bool(is_true) => Value::Bool(is_true),
+            ciborium::Value::Tag(_, value) => self.cbor_as_json(*value)?,
+            ciborium::Value::Array(values) => {
+                values.into_iter().map(|value| self.cbor_as_json(value)).collect::<Converted<_>>()?
+            }
+            ciborium::Value::Map(members) => {
+                let members = members.into_iter().map(|(name, value)| {
+                    let name = self.cbor_as_json(name)?;
+                    Ok((self.key(name)?, self.cbor_as_json(value)?))
+                });
+                Value::Object(members.collect::<Converted<Map<_, _>>>()?)
+            }
+            _ => Value::Null,
+        })
+    }
+
+    fn message_pack_as_json(&mut self, value: rmpv::Value) -> Converted<Value> {
+        Ok(match value {
+            rmpv::Value::Nil => Value::Null,
+            rmpv::Value::Boolean(is_true) => Value::Bool(is_true),
+            rmpv::Value::Integer(number) => {
+                let exact = number.as_i64().map(Number::from).or_else(|| number.as_u64().map(Number::from));
+                exact.map_or(Value::Null, Value::Number)
+            }
+            rmpv::Value::F32(number) => float(number.into()),
+            rmpv::Value::F64(number) => float(number),
+            rmpv::Value::String(text) => match text.as_str() {
+                Some(text) => Value::String(text.to_owned()),
+                None => binary(text.as_bytes()),
+            },
+            rmpv::Value::Binary(bytes) | rmpv::Value::Ext(_, bytes) => binary(&bytes),
+            rmpv::Value::Array(values) => {
+                values.into_iter().map(|value| self.message_pack_as_json(value)).collect::<Converted<_>>()?
+            }
+            rmpv::Value::Map(members) => {
+                let members = members.into_iter().map(|(name, value)| {
+                    let name = self.message_pack_as_json(name)?;
+                    Ok((self.key(name)?, self.message_pack_as_json(value)?))
+                });
+                Value::Object(members.collect::<Converted<Map<_, _>>>()?)
+            }
+        })
     }
 }
 
