@@ -1,6 +1,8 @@
 //! Times as text, for every value of the clock: a machine without a battery starts in 1970 or before, and a
 //! typing error can set the clock to the far future.
 
+use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -13,7 +15,7 @@ use crate::quantity::counted;
 pub const SET_IT: &str = "set the clock: certificates are dated, and no date is before 1970";
 
 /// The last second with a year of four digits.
-const LAST_SECOND: u64 = 253_402_300_799;
+pub const LAST_SECOND: u64 = 253_402_300_799;
 
 /// RFC 3339 in UTC, in whole seconds. It has four digits for the year: what is before year 0 is shown
 /// as its beginning, and what is after 9999 as its last second.
@@ -54,6 +56,23 @@ fn shown(moment: SystemTime) -> Result<SystemTime, Timestamp> {
             Err(Timestamp::try_from(moment).map_or(first, |moment| moment.max(first)))
         }
     }
+}
+
+/// The time zone of the environment or of the system. A variable `TZ` that names a device or a pipe would keep the
+/// program reading: it stands for UTC, as one that names nothing does.
+#[must_use]
+pub fn local_zone() -> TimeZone {
+    let named = std::env::var_os("TZ").unwrap_or_default();
+    if names_special_file(&named) { TimeZone::UTC } else { TimeZone::system() }
+}
+
+fn names_special_file(zone: &OsStr) -> bool {
+    let name = zone.to_str().map_or(zone, |name| OsStr::new(name.trim_start_matches(':')));
+    let own = std::env::var_os("TZDIR").map(PathBuf::from);
+    let folders = ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"].map(PathBuf::from);
+    let is_special =
+        |path: PathBuf| std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
+    !name.is_empty() && own.into_iter().chain(folders).any(|folder| is_special(folder.join(name)))
 }
 
 /// This machine's time; the nearest that can be told where its clock is out of range (jiff: about year -9999 to 9999).

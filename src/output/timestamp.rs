@@ -34,7 +34,7 @@ impl RecordOpening {
     const FRACTION_DIGITS: usize = 6;
 
     pub(super) fn new(style: RecordStyle) -> Self {
-        let zone = (style == RecordStyle::Mosquitto).then(TimeZone::system);
+        let zone = (style == RecordStyle::Mosquitto).then(clock::local_zone);
         Self { zone, text: Vec::new(), fraction_end: 0, time: Duration::ZERO }
     }
 
@@ -53,8 +53,12 @@ impl RecordOpening {
 
     fn set_second(&mut self, second: u64) {
         let (shown, zone) = if let Some(zone) = &self.zone {
-            let formatted = |format| formatted(format, second, zone).unwrap_or_default();
-            (formatted("%Y-%m-%dT%H:%M:%S"), formatted("%z"))
+            // Later times are shown as the last one, which may have no local time of this form.
+            let second = second.min(clock::LAST_SECOND);
+            let both = |zone: &TimeZone| {
+                Some((formatted("%Y-%m-%dT%H:%M:%S", second, zone)?, formatted("%z", second, zone)?))
+            };
+            both(zone).or_else(|| both(&TimeZone::UTC)).unwrap_or_default()
         } else {
             let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(second));
             let shown = clock::rfc3339_seconds(time.unwrap_or(SystemTime::UNIX_EPOCH));
@@ -91,7 +95,7 @@ pub(super) struct LocalTimes {
 impl LocalTimes {
     /// Looks for the time zone of the system only if there is something to format.
     pub(super) fn new(formats: &[String]) -> Self {
-        let zone = if formats.is_empty() { TimeZone::UTC } else { TimeZone::system() };
+        let zone = if formats.is_empty() { TimeZone::UTC } else { clock::local_zone() };
         Self::in_zone(zone, formats)
     }
 

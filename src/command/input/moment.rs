@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 
+use crate::clock;
+
 /// A time of each day, or one of a certain day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
@@ -22,7 +24,7 @@ impl Moment {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        Self::parse_in(text, &TimeZone::system())
+        Self::parse_in(text, &clock::local_zone())
     }
 
     fn parse_in(text: &str, zone: &TimeZone) -> Result<Self, String> {
@@ -55,7 +57,7 @@ impl TimeRange {
     /// midnight.
     #[must_use]
     pub fn new(from: Option<Moment>, to: Option<Moment>) -> Self {
-        Self { from, to, zone: TimeZone::system() }
+        Self { from, to, zone: clock::local_zone() }
     }
 
     /// Whether no time can be in it.
@@ -108,7 +110,6 @@ impl TimeRange {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
     use rstest::rstest;
 
     fn zone() -> TimeZone {

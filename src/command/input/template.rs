@@ -309,7 +309,7 @@ impl FieldValues {
             Blank::Sequence => write!(out, "{}", self.sequence),
             Blank::Now => write!(out, "{:.6}", self.now()),
             Blank::NowIn(format) => {
-                let zone = self.zone.get_or_insert_with(TimeZone::system).clone();
+                let zone = self.zone.get_or_insert_with(clock::local_zone).clone();
                 let time = BrokenDownTime::from(&self.now().to_zoned(zone));
                 let config = Config::new().custom(PosixCustom::new());
                 let _ = time.format_with_config(&config, format, &mut jiff::fmt::StdFmtWrite(&mut *out));
