@@ -13,6 +13,7 @@ pub mod file;
 pub mod jq;
 pub mod manner;
 pub mod masking;
+pub mod memory;
 pub mod nearest;
 pub mod net;
 pub mod notation;

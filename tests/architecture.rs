@@ -51,6 +51,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "error",
             "exit",
             "masking",
+            "memory",
             "nearest",
             "quotation",
             "quantity",
@@ -67,16 +68,17 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "error",
             "manner",
             "masking",
+            "memory",
             "quotation",
             "quantity",
             "notation",
         ],
     ),
-    ("client", &["net", "protocol", "error", "masking", "quotation", "quantity", "notation"]),
+    ("client", &["net", "protocol", "error", "masking", "memory", "quotation", "quantity", "notation"]),
     // The session's rules, but not the client's driver.
     ("broker", &["client::session", "client::inflight", "net", "protocol", "error"]),
     // Files that outlive a run. They hold messages, not packets, and know no links.
-    ("storage", &["protocol", "error", "quotation", "quantity"]),
+    ("storage", &["protocol", "error", "memory", "quotation", "quantity"]),
     ("net", &["file", "clock", "error", "masking", "quotation", "quantity", "notation"]),
     ("protocol", &["quantity"]),
     // Schemas are files, and name messages.
@@ -93,6 +95,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // How long a file was waited for.
     ("file", &["quantity"]),
     ("masking", &[]),
+    ("memory", &[]),
     ("nearest", &[]),
     ("quotation", &["notation"]),
     ("quantity", &[]),
@@ -105,7 +108,8 @@ const NAMES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("stdout()", &["output"]),
     ("stderr()", &["output"]),
-    ("env", &["cli", "output", "lib.rs", "main.rs"]),
+    // The clock: for the time zone.
+    ("env", &["cli", "output", "clock.rs", "lib.rs", "main.rs"]),
     ("tokio", &["client", "net", "broker", "command", "output", "alarm.rs", "signal.rs", "lib.rs"]),
     ("TcpStream", &["net", "broker"]),
     ("ratatui", &["output/view"]),

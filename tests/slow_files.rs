@@ -102,6 +102,36 @@ fn file_to_write_without_a_reader_ends_at_the_time_limit() {
     }
 }
 
+/// Each pipe that an option names has this limit where it is given.
+#[test]
+fn pipe_of_an_option_ends_at_the_connect_timeout() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = pipe(&folder);
+    for words in [
+        &["retain-clear", "a", "--yes", "--backup"][..],
+        &["retain-clear", "a", "--export"],
+        &["retain-clear", "--restore"],
+        &["bench", "conn", "--clients", "1", "--credentials"],
+    ] {
+        let run = Mqtt::new(words).args([&path]).args(["-h", "127.0.0.1", "-p", "1"]);
+        let run = run.args(["--connect-timeout", "300ms"]).run();
+        run.fails(27, "timed out after 300ms, waiting for the file ");
+    }
+}
+
+/// The variable names what has no end.
+#[cfg(target_os = "linux")]
+#[test]
+fn time_zone_that_is_a_device_is_not_read() {
+    let broker = Broker::start();
+    broker.publish().args(["-r", "-t", "a", "-m", "x"]).run().succeeds();
+    for zone in ["../../../../dev/zero", ":../../../dev/zero", "/dev/zero"] {
+        let sub = broker.subscribe().args(["-t", "a", "-C", "1", "-F", "%I"]).env("TZ", zone);
+        let lines = sub.run().exits(0).lines();
+        assert!(lines[0].ends_with("+0000"), "{zone}: {lines:?}");
+    }
+}
+
 /// A pipe whose reader has opened it and takes nothing: the write of a backup waits in the middle.
 #[test]
 fn file_to_write_whose_reader_stalls_ends_at_the_time_limit() {

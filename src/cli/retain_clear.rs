@@ -282,7 +282,9 @@ impl Subcommand for RetainClearArgs {
              message to itself before it has sent them all, and pauses: for 2.5 seconds before the first, for 0.1 \
              seconds after fewer than 100, for 1.5 seconds after more. Without that message 3 seconds are too long.",
             "A scan remembers at most 256 MiB of topics, and --restore reads at most 256 MiB of a pipe.",
-            "A broker that sends retained messages without end is scanned for 30 seconds, or up to -W, each time:              once before the clearing and once after each of at most two passes. The end may come up to half a              second late. --connect-timeout limits the wait for an acknowledgement.",
+            "A broker that sends retained messages without end is scanned for 30 seconds, or up to -W, each time: \
+             once before the clearing and once after each of at most two passes. The end may come up to half a \
+             second late. --connect-timeout limits the wait for an acknowledgement.",
         ],
     };
 

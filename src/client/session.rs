@@ -23,6 +23,7 @@ use super::redirect;
 use super::refusal::Refusal;
 use super::topic_alias::{Chosen, InboundAliases, OutboundAliases};
 use crate::error::{Denial, Error, Layer};
+use crate::memory;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{
@@ -201,6 +202,8 @@ impl Session {
         let alias = alias.filter(|chosen| self.limits.check_size(aliased_bytes(*chosen)).is_ok());
         let bytes = alias.map_or(plain_bytes, aliased_bytes);
         self.limits.check_publish(template, bytes).map_err(not_sent)?;
+        memory::spare(bytes)
+            .map_err(|error| Error::file(format!("publish not sent: a packet of {bytes} bytes"), error))?;
         let identifier = if template.qos() == QoS::AtMostOnce {
             self.unconfirmed = true;
             0

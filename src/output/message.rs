@@ -12,6 +12,8 @@ use super::record_style::RecordStyle;
 use super::template::render;
 use super::terminal::{Palette, StandardStream, put_bytes};
 use super::timestamp::LocalTimes;
+use crate::error::Error;
+use crate::memory;
 use crate::notation::printable::LineFeed;
 use crate::protocol::wire::Publish;
 
@@ -43,6 +45,29 @@ impl MessageWriter {
         let mut writer = Self::new(format, stream.is_terminal);
         writer.records.palette = if has_own { Palette::PLAIN } else { Palette::of(stream) };
         writer
+    }
+
+    /// Whether there is memory for a message as it is written.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn check_memory(&self, publish: &Publish<'_>) -> Result<(), Error> {
+        let bytes = publish.payload.len();
+        memory::spare(bytes).and_then(|()| memory::spare(self.most_bytes(publish.payload))).map_err(|error| {
+            Error::file(format!("a message of {bytes} bytes"), error)
+                .with_hint("--max-packet-size sets the largest packet that is accepted")
+        })
+    }
+
+    /// About how many bytes a large payload may have as it is written.
+    fn most_bytes(&self, payload: &[u8]) -> usize {
+        if let (MessageFormat::Text { .. }, false) | (_, true) =
+            (&self.format, payload.len() < memory::LARGE_BYTES)
+        {
+            return payload.len();
+        }
+        let escapes = payload.iter().filter(|byte| **byte < b' ' || matches!(byte, b'"' | b'\\')).count();
+        payload.len() * 2 + escapes * 5
     }
 
     /// Appends one message to `out`. Messages that came with one read should share `received`.

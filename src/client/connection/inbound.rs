@@ -21,13 +21,21 @@ const LINGER_BYTES: usize = 16 * 1024 * 1024;
 
 /// Makes space for so many more bytes of a large packet: twice what is there, as a vector does, but not
 /// more than the whole packet and what one read may bring of the next.
-fn grow(collected: &mut Vec<u8>, bytes: usize) {
+///
+/// # Errors
+/// There is no memory for it.
+fn grow(collected: &mut Vec<u8>, bytes: usize) -> Result<(), Error> {
     let there = collected.len();
     if collected.capacity() - there >= bytes {
-        return;
+        return Ok(());
     }
     let whole = wire::announced(collected).map_or(usize::MAX, |length| length.saturating_add(INPUT_BYTES));
-    collected.reserve_exact(bytes.max(there.min(whole.saturating_sub(there))));
+    let more = bytes.max(there.min(whole.saturating_sub(there)));
+    collected.try_reserve_exact(more).map_err(|_| {
+        let packet = wire::announced(collected).unwrap_or(there);
+        Error::file(format!("a packet of {packet} bytes"), io::ErrorKind::OutOfMemory.into())
+            .with_hint("--max-packet-size sets the largest packet that is accepted")
+    })
 }
 
 impl Connection {
@@ -97,7 +105,9 @@ impl Connection {
         if matches!(self.state, ConnectionState::Closing(_)) {
             return;
         }
-        grow(&mut collected, bytes.len());
+        if let Err(error) = grow(&mut collected, bytes.len()) {
+            return self.over(EndedBy::ThisSide, Some(Box::new(error)));
+        }
         collected.extend_from_slice(bytes);
         let used = self.take_in(wake_up, &collected, bytes.len());
         if used < collected.len() {

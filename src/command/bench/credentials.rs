@@ -54,8 +54,8 @@ impl ClientCredentials {
     pub(super) fn read(path: &Path, options: &ClientOptions, clients: u32) -> Result<Self, Error> {
         let unread = |error| Error::file(format!("cannot read {}", path.display()), error);
         let wrong = |why| Error::usage(format!("{}: {why}", path.display()));
-        let input = file::open_written(path, MOST_BYTES).map_err(unread)?;
-        let lines = CsvLine::read(input, clients).map_err(|fault| match fault {
+        let read = move |path: &Path| Ok(CsvLine::read(file::open_written(path, MOST_BYTES)?, clients));
+        let lines = file::patiently(path, read).map_err(unread)?.map_err(|fault| match fault {
             FileFault::Io(error) => unread(error),
             FileFault::Content(why) => wrong(why),
         })?;

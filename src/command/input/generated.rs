@@ -2,6 +2,9 @@
 
 use fastrand::Rng;
 
+use crate::error::Error;
+use crate::memory;
+
 /// Payloads of one size.
 #[derive(Debug, Clone)]
 pub struct GeneratedPayloads {
@@ -26,10 +29,15 @@ impl GeneratedPayloads {
     }
 
     /// The next one.
-    pub(in crate::command) fn next_payload(&mut self) -> Vec<u8> {
-        let mut payload = vec![0; self.bytes];
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub(in crate::command) fn next_payload(&mut self) -> Result<Vec<u8>, Error> {
+        let payload = memory::zeros(self.bytes);
+        let mut payload =
+            payload.map_err(|error| Error::file(format!("a payload of {} bytes", self.bytes), error))?;
         self.random.fill(&mut payload);
-        payload
+        Ok(payload)
     }
 }
 
@@ -41,13 +49,13 @@ mod tests {
     fn payloads_differ_and_come_again_with_their_seed() {
         let first_two = |seed| {
             let mut payloads = GeneratedPayloads::new(100, seed);
-            [payloads.next_payload(), payloads.next_payload()]
+            [payloads.next_payload().unwrap(), payloads.next_payload().unwrap()]
         };
         let [first, second] = first_two(Some(1));
         assert!(first.len() == 100 && first != second);
         assert_eq!(first_two(Some(1)), [first.clone(), second]);
         assert_ne!(first_two(Some(2))[0], first);
         assert_ne!(first_two(None)[0], first);
-        assert_eq!(GeneratedPayloads::new(0, None).next_payload(), b"");
+        assert_eq!(GeneratedPayloads::new(0, None).next_payload().unwrap(), b"");
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::decode::FormatChain;
 use crate::error::Error;
+use crate::memory;
 
 /// A format that payloads are encoded in.
 #[derive(Debug, Clone)]
@@ -15,6 +16,10 @@ impl Encoding {
         if payload.is_empty() {
             return Ok(Vec::new());
         }
+        let bytes = payload.len();
+        // Hexadecimal takes twice as much, and a step before may take as much again.
+        memory::spare(bytes.saturating_mul(3))
+            .map_err(|error| Error::file(format!("--encode: a payload of {bytes} bytes"), error))?;
         self.0.encode(payload).map_err(|why| Error::Input(format!("--encode: {why}")))
     }
 }

@@ -53,7 +53,9 @@ impl PublishWork {
             }
             Self::Generated { payloads, left } => {
                 *left -= 1;
-                NextInput::Payload(payloads.next_payload().into())
+                payloads
+                    .next_payload()
+                    .map_or_else(NextInput::invalid, |payload| NextInput::Payload(payload.into()))
             }
         })
     }

@@ -1,6 +1,7 @@
 //! `mqtt rr`: publish a request, and write out the response ([MQTT-4.10]).
 
 mod answer;
+mod grant;
 mod rounds;
 mod waiting;
 
@@ -12,11 +13,11 @@ use bytes::BytesMut;
 
 pub use self::answer::NAME_ONE;
 use self::answer::{Answers, Others, PreparedRequest, put_latency};
+use self::grant::Grant;
 use self::rounds::Rounds;
 use super::attention::{Attention, Supervisor};
 use super::decoding::{Decoding, with_failures};
 use super::input::Source;
-use super::resubscribing::{Resubscribing, tell_refused};
 use super::stored::{Care, EndOfStored};
 use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::options::ClientOptions;
@@ -119,8 +120,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         handover: Handover::Sent,
         over: false,
         others: Others::default(),
-        grant: Grant::Never,
-        resubscribing: Resubscribing::new(config.client.reconnect),
+        grant: Grant::new(config.client.reconnect),
         answer: AnswerLimit::new(config.timeout.is_none().then_some(config.client.connect_timeout)),
         idle: AnswerLimit::new(config.idle),
         news: AnswerLimit::new(
@@ -173,15 +173,6 @@ enum RequestStage {
     Complete,
 }
 
-/// What the broker has said to the subscription, on all links.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Grant {
-    Never,
-    Granted,
-    /// Refused after it was granted, and that was said.
-    Refused,
-}
-
 /// A response that comes sooner needs no explanation of the wait.
 const NEWS_AFTER: Duration = Duration::from_secs(1);
 
@@ -225,7 +216,6 @@ struct Requester<'a> {
     /// Messages on the response topic that were no response to this request.
     others: Others,
     grant: Grant,
-    resubscribing: Resubscribing,
     /// Of what comes before the response, which may take any time.
     answer: AnswerLimit,
     /// With `--idle`: the next response is what is waited for.
@@ -236,25 +226,9 @@ struct Requester<'a> {
 }
 
 impl Requester<'_> {
-    /// The subscription is refused. What was granted before is asked for again where the refusal may pass.
-    fn refused(&mut self, error: Error) -> Result<(), Error> {
-        if self.grant == Grant::Never || !self.resubscribing.may_pass(&error) {
-            return Err(error);
-        }
-        if std::mem::replace(&mut self.grant, Grant::Refused) == Grant::Granted {
-            tell_refused(&error, self.diagnostics);
-        }
-        self.resubscribing.wait();
-        self.stage = RequestStage::Refused;
-        Ok(())
-    }
-
     fn subscribed(&mut self, granted: ReasonCode) {
         let asked = self.config.qos;
-        self.resubscribing.granted();
-        if std::mem::replace(&mut self.grant, Grant::Granted) == Grant::Refused {
-            self.diagnostics.change("subscribed", "subscribed again");
-        }
+        self.grant.granted(self.diagnostics);
         if granted.0 < asked as u8 {
             self.diagnostics.warning(format_args!(
                 "the broker grants QoS {} for the response topic, not QoS {asked}",
@@ -404,7 +378,7 @@ impl Handler for Requester<'_> {
             }
         }
         self.kept_session = connected.session_present;
-        self.resubscribing.stop();
+        self.grant.stop();
         if fits && self.sent.is_some() && self.handover == Handover::Acknowledged && connected.session_present
         {
             self.stage = RequestStage::Waiting;
@@ -437,7 +411,7 @@ impl Handler for Requester<'_> {
         if self.stage == RequestStage::Due && self.rounds.poll_due(cx).is_ready() {
             self.stage = RequestStage::Request;
         }
-        if self.stage == RequestStage::Refused && self.resubscribing.poll_due(cx).is_ready() {
+        if self.stage == RequestStage::Refused && self.grant.poll_due(cx).is_ready() {
             self.stage = RequestStage::Subscribe;
         }
         let Some(exchange) = &mut self.exchange else { return Poll::Pending };
@@ -496,7 +470,10 @@ impl Handler for Requester<'_> {
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         match event {
-            Event::Message(publish) => return self.message(&publish),
+            Event::Message(publish) => {
+                self.writer.check_memory(&publish)?;
+                return self.message(&publish);
+            }
             Event::Subscribed { reasons, properties, .. } => {
                 let reason = ReasonCode(reasons.first().copied().unwrap_or_default());
                 if reason.is_failure() {
@@ -504,7 +481,8 @@ impl Handler for Requester<'_> {
                         self.exchange.as_ref().map_or("", |exchange| &exchange.response_topic);
                     let what = format!("subscription to '{}' refused", cut(response_topic));
                     let error = Error::refused(what, reason, &properties).of(Denial::Suback);
-                    self.refused(error)?;
+                    self.grant.refused(error, self.diagnostics)?;
+                    self.stage = RequestStage::Refused;
                     return Ok(Flow::Continue);
                 }
                 self.subscribed(reason);

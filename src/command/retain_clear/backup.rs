@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::super::input::Record;
 use crate::error::Error;
-use crate::file::{OutputFile, mark, names_stdout, read_all};
+use crate::file::{OutputFile, mark, names_stdout, patiently, read_all};
 use crate::output::{MessageFormat, MessageWriter, stdout_as_file};
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
@@ -48,7 +48,7 @@ impl Backup {
         // Only the owner may read payloads.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = if is_stdout { stdout_as_file() } else { options.open(path) };
+        let file = if is_stdout { stdout_as_file() } else { patiently(path, move |path| options.open(path)) };
         let file = file.and_then(|file| OutputFile::new(file, path)).map_err(|error| {
             let exists = error.kind() == ErrorKind::AlreadyExists;
             let error = Error::file(format!("cannot make the backup {}", path.display()), error);
@@ -79,6 +79,7 @@ impl Backup {
     /// The file cannot be written.
     pub(super) fn write(&mut self, publish: &Publish<'_>) -> Result<(), Error> {
         self.line.clear();
+        self.writer.check_memory(publish)?;
         // A misfit is a matter of `-F` formats only.
         let _ = self.writer.write(&mut self.line, publish, SystemTime::now());
         self.file.write_all(&self.line).map_err(|error| self.failed(error))
@@ -147,6 +148,8 @@ const MOST_PIPE_BYTES: usize = 256 * 1024 * 1024;
 /// The largest packet in base64 fits in.
 const LONGEST_LINE_BYTES: u64 = 512 * 1024 * 1024;
 
+const STDIN: &str = "standard input";
+
 /// What can be read twice.
 trait Rereadable: BufRead + Seek + Send {}
 
@@ -168,10 +171,11 @@ impl BackupRecords {
     /// The file cannot be opened, or the pipe not be read.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let (path, name) = match path {
-            path if path == Path::new("-") => (Path::new("/dev/stdin"), "standard input".to_owned()),
+            path if path == Path::new("-") => (Path::new("/dev/stdin"), STDIN.to_owned()),
             path => (path, path.display().to_string()),
         };
-        let lines = || -> std::io::Result<Box<dyn Rereadable>> {
+        let is_stdin = name == STDIN;
+        let lines = move |path: &Path| -> std::io::Result<Box<dyn Rereadable>> {
             let file = File::open(path)?;
             if file.metadata()?.is_file() {
                 return Ok(Box::new(BufReader::new(file)));
@@ -184,7 +188,9 @@ impl BackupRecords {
             })?;
             Ok(Box::new(Cursor::new(content)))
         };
-        let lines = lines().map_err(|error| Error::file(format!("cannot read the backup {name}"), error))?;
+        // Standard input is no pipe that an option names.
+        let lines = if is_stdin { lines(path) } else { patiently(path, lines) };
+        let lines = lines.map_err(|error| Error::file(format!("cannot read the backup {name}"), error))?;
         Ok(Self { name, lines, number: 0, line: Vec::new() })
     }
 
@@ -208,8 +214,7 @@ impl BackupRecords {
     pub(super) fn next(&mut self) -> Result<Option<RetainedRecord>, Error> {
         loop {
             self.line.clear();
-            let mut limited = Read::take(&mut self.lines, LONGEST_LINE_BYTES);
-            let read = limited.read_until(b'\n', &mut self.line).map_err(|error| self.unreadable(error))?;
+            let read = read_line(&mut self.lines, &mut self.line).map_err(|error| self.unreadable(error))?;
             if read == 0 {
                 return Ok(None);
             }
@@ -231,6 +236,25 @@ impl BackupRecords {
                 let (name, number) = (&self.name, self.number);
                 Error::usage(format!("{name}, line {number}: {why}")).with_hint(hint)
             });
+        }
+    }
+}
+
+/// Reads up to the end of a line, or as much as the longest one may have.
+///
+/// # Errors
+/// Those of the input, and that there is no memory for it.
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
+    let mut input = Read::take(input, LONGEST_LINE_BYTES);
+    loop {
+        let piece = input.fill_buf()?;
+        let end = memchr::memchr(b'\n', piece);
+        let count = end.map_or(piece.len(), |end| end + 1);
+        line.try_reserve(count).map_err(|_| ErrorKind::OutOfMemory)?;
+        line.extend_from_slice(&piece[..count]);
+        input.consume(count);
+        if end.is_some() || count == 0 {
+            return Ok(line.len());
         }
     }
 }

@@ -101,6 +101,17 @@ impl Shower {
         Ok(())
     }
 
+    /// Whether there is memory to show a message.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(super) fn check_memory(&self, publish: &Publish<'_>) -> Result<(), Error> {
+        match self {
+            Self::Messages(writer) => writer.check_memory(publish),
+            _ => Ok(()),
+        }
+    }
+
     /// Shows one message.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use super::programs::ProgramVerdict;
 use super::stages::SubscribeWork;
 use crate::client::handler::Flow;
 use crate::error::Error;
+use crate::memory;
 use crate::output::Misfit;
 use crate::protocol::QoS;
 use crate::protocol::wire::Publish;
@@ -73,8 +74,11 @@ impl Subscriber<'_> {
             self.evaluator.judge(publish, received, note.error, passes)?;
         let mut is_shown = is_shown && self.selector.is_due(publish);
         match &mut self.executor {
-            Some(executor) if is_shown => is_shown = executor.take(publish),
-            None if is_shown => self.show(publish, note),
+            Some(executor) if is_shown => {
+                memory::spare(publish.payload.len()).map_err(|error| too_large(publish, error))?;
+                is_shown = executor.take(publish);
+            }
+            None if is_shown => self.show(publish, note)?,
             _ => self.pass(),
         }
         if is_shown {
@@ -95,7 +99,8 @@ impl Subscriber<'_> {
         *self.received.get_or_insert_with(SystemTime::now)
     }
 
-    fn show(&mut self, publish: &Publish<'_>, note: &PayloadNote<'_>) {
+    fn show(&mut self, publish: &Publish<'_>, note: &PayloadNote<'_>) -> Result<(), Error> {
+        self.shower.check_memory(publish)?;
         let received = self.received();
         self.diagnostics.put_held_packets(self.stdout.buffer(), false);
         if publish.qos != QoS::AtMostOnce {
@@ -106,6 +111,7 @@ impl Subscriber<'_> {
         } else if let Err(misfit) = self.shower.message(&mut self.stdout, publish, received, note) {
             self.warn_of(misfit, publish);
         }
+        Ok(())
     }
 
     /// Says it once for the whole run: what does not fit one message mostly fits none.
@@ -117,4 +123,8 @@ impl Subscriber<'_> {
             self.diagnostics.warning(format_args!("topic '{}': {misfit} (shown only once)", cut(&topic)));
         }
     }
+}
+
+fn too_large(publish: &Publish<'_>, error: std::io::Error) -> Error {
+    Error::file(format!("a message of {} bytes", publish.payload.len()), error)
 }

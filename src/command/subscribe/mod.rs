@@ -51,6 +51,7 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::duration;
 use crate::signal;
+use crate::signal::outlive_file_limit;
 use crate::storage::session_file::SessionFile;
 
 impl Invocation for Config {
@@ -75,6 +76,9 @@ impl Invocation for Config {
 async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let stdout = output::open(&config)?;
     let identifier = &config.client.client_identifier;
+    if config.session_file.is_some() {
+        outlive_file_limit();
+    }
     let unreleased =
         config.session_file.as_ref().map(|path| SessionFile::open(path, identifier)).transpose()?;
     let mut attention = output::attention(&config)?;

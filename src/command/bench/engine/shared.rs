@@ -14,6 +14,7 @@ use super::super::stamp::{self, Arrival, Flows, Phase, Recognised, Stamp, Timeli
 use crate::client::options::ClientOptions;
 use crate::error::Error;
 use crate::file::read_at_most;
+use crate::memory;
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
 use crate::protocol::{Protocol, QoS};
 
@@ -158,7 +159,10 @@ impl StampedMessage {
             Payload::Size(size) => {
                 // Letters, which neither compress to nothing nor disturb a terminal.
                 let letters = std::iter::repeat_with(|| random.lowercase() as u8);
-                (letters.take(*size).collect(), None)
+                let failed = |error| Error::file(format!("messages of {size} bytes"), error);
+                let mut bytes = memory::zeros(*size).map_err(failed)?;
+                bytes.iter_mut().zip(letters).for_each(|(byte, letter)| *byte = letter);
+                (bytes, None)
             }
             Payload::Template(text) => {
                 let varies = text.windows(8).any(|part| part == b"{client}")

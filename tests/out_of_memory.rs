@@ -1,0 +1,89 @@
+//! What is larger than the memory that a process may have (`ulimit -v`) is an error with its name, and not an abort.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use mqtt::protocol::Protocol::V5;
+use rstest::rstest;
+use tempfile::TempDir;
+
+use crate::support::mqtt::Mqtt;
+use crate::support::packets;
+use crate::support::server::Server;
+
+/// Room for one copy of what is too large here, and not for two.
+const LIMIT: &str = "ulimit -v 450000";
+const LARGE_BYTES: u64 = 260_000_000;
+
+/// A file that takes no room on the disk.
+fn large_file(bytes: u64) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large");
+    File::create(&path).unwrap().set_len(bytes).unwrap();
+    (folder, path)
+}
+
+#[rstest]
+#[case(&["-s"])]
+#[case(&["-f", "FILE"])]
+#[case(&["-f", "FILE", "-f", "FILE"])]
+#[case(&["-f", "FILE", "-q", "1"])]
+#[case(&["--size", "260000000"])]
+#[case(&["-f", "FILE", "-q", "1", "--spool", "FILE.spool"])]
+#[case(&["--size", "260000000", "-q", "1", "--spool", "FILE.spool"])]
+#[case(&["-s", "--encode", "base64"])]
+fn message_to_publish(#[case] options: &[&str]) {
+    let (_folder, path) = large_file(LARGE_BYTES);
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        // Some runs end before they connect.
+        if peer.next().is_some() {
+            peer.send(&packets::connack_with(&[]));
+            while peer.next().is_some() {}
+        }
+    });
+    let name = path.to_str().unwrap();
+    let options = options.iter().map(|word| word.replace("FILE", name));
+    let run = Mqtt::publish(server.port()).args(["-V", "5", "-t", "a"]).args(options).stdin_file(&path);
+    run.behind(LIMIT).run().exits(1).mentions(" bytes: out of memory");
+    server.finish_or_refuse();
+}
+
+#[rstest]
+#[case(&["sub", "-t", "a", "-C", "1"])]
+#[case(&["sub", "-t", "a", "-C", "1", "--json"])]
+#[case(&["rr", "-t", "b", "-e", "a", "-n"])]
+fn message_that_is_received(#[case] words: &[&str]) {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        // PUBLISH to 'a', of the largest remaining length.
+        let head = [0x30, 0xff, 0xff, 0xff, 0x7f, 0, 1, b'a', 0];
+        let mut is_there = peer.send_if_there(&head);
+        let block = vec![b'x'; 1 << 20];
+        let mut left = 268_435_455 - 4;
+        while is_there && left > 0 {
+            let count = block.len().min(left);
+            is_there = peer.send_if_there(&block[..count]);
+            left -= count;
+        }
+    });
+    let run = Mqtt::new(words).args(["-V", "5", "-h", "127.0.0.1", "-p", &server.port().to_string()]);
+    let run = run.behind(LIMIT).run().exits(1);
+    run.mentions(" bytes: out of memory\nhint: --max-packet-size ");
+    server.finish();
+}
+
+#[test]
+fn line_of_a_backup() {
+    let (_folder, path) = large_file(500_000_000);
+    let run = Mqtt::new(["retain-clear", "-h", "127.0.0.1", "-p", "1", "--restore"]).args([&path]);
+    run.behind(LIMIT).run().fails(1, "out of memory");
+}
+
+#[test]
+fn messages_of_a_load() {
+    let line =
+        ["bench", "pub", "--count", "1", "--size", "260000000", "-V", "5", "-h", "127.0.0.1", "-p", "1"];
+    Mqtt::new(line).behind("ulimit -v 250000").run().fails(1, "messages of 260000000 bytes: out of memory");
+}
