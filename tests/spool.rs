@@ -93,10 +93,10 @@ fn a_message_refused_for_now_stays() {
         peer.expect_disconnect(V5);
     });
     let run = folder.publish(server.port(), &["-q", "1"], "1\n2\n3\n4\n5\n6\n7\n8\n").run();
-    let said = "mqtt: a message to 'a', kept for the next run: publish refused: Quota exceeded (0x97)\n\
-                mqtt: a message to 'a', kept for the next run: publish refused: Unspecified error (0x80)\n\
+    let said = "mqtt: message 59, to 'a', kept for the next run: publish refused: Quota exceeded (0x97)\n\
+                mqtt: message 94, to 'a', kept for the next run: publish refused: Unspecified error (0x80)\n\
                 mqtt: a message to 'a', dropped: publish refused: Not authorized (0x87)\n\
-                mqtt: a message to 'a', kept for the next run: publish refused: Implementation specific error (0x83)\n\
+                mqtt: message 164, to 'a', kept for the next run: publish refused: Implementation specific error (0x83)\n\
                 mqtt: a message to 'a', dropped: publish refused: Topic Name invalid (0x90)\n\
                 mqtt: a message to 'a', dropped: publish refused: Payload format invalid (0x99)\n";
     run.exits(0x97).says(&format!("{said}{}", folder.kept("3 messages are")));
@@ -152,7 +152,7 @@ fn a_message_over_a_limit_of_the_server_stays() {
             peer.expect_disconnect(V5);
         });
         let run = folder.publish(server.port(), &["-q", "1", "-r"], &format!("{line}\n")).run();
-        let said = format!("a message to 'a', kept for the next run: publish not sent: {name}");
+        let said = format!("message 24, to 'a', kept for the next run: publish not sent: {name}");
         run.exits(code).mentions(&said).mentions(&folder.kept("1 message is"));
         folder.publish_the_rest(server.port()).run().exits(0);
         assert_eq!(folder.length(), EMPTY_BYTES);

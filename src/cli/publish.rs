@@ -118,6 +118,15 @@ pub(super) struct PublishArgs {
           value_parser = value::size, help_heading = "Spool")]
     spool_max_size: u64,
 
+    /// Move the message with this number out of the spool, to the file FILE.aside; may be repeated
+    ///
+    /// A run names the number of a message that it keeps, and of one at which the broker ends the connection: the
+    /// messages behind it are never sent otherwise. FILE.aside has a record for each message that was moved, which
+    /// mqtt pub --json --keep-retain publishes. A message with text that is not valid in MQTT is moved there without
+    /// being asked for.
+    #[arg(long, value_name = "NUMBER", requires = "spool", help_heading = "Spool")]
+    set_aside: Vec<u64>,
+
     #[command(flatten)]
     properties: PropertyArgs<Publishing>,
 
@@ -401,7 +410,8 @@ impl Subcommand for PublishArgs {
             "-f and -s hold the whole message in memory, up to the largest packet of MQTT (268435460 bytes).",
             "The file of --spool is synchronised to the disk once a second and at the end: after a loss of power \
              the messages of the last second may be missing, or be sent twice. MQTT 5 properties in it are left out \
-             on a 3.1.1 connection, with a warning.",
+             on a 3.1.1 connection, with a warning. The Message Expiry Interval counts from the time when the broker \
+             has the message: the time in the spool is not taken off.",
         ],
     };
 
@@ -484,7 +494,11 @@ impl TryFrom<PublishArgs> for Config {
             repeat_delay: args.repeat_delay.unwrap_or_default(),
             properties: properties.publish.without(&[PropertyId::TopicAlias]),
             topic_alias,
-            spool: args.spool.map(|path| SpoolOptions { path, most_bytes: args.spool_max_size }),
+            spool: args.spool.map(|path| SpoolOptions {
+                path,
+                most_bytes: args.spool_max_size,
+                set_aside: args.set_aside,
+            }),
             timeout: args.timeout,
             verbosity: args.report.resolve()?,
         })

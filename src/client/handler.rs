@@ -188,6 +188,10 @@ pub trait Handler {
         None
     }
 
+    /// The link has ended at what is unanswered in `session`, as far as can be told: the broker has said so, or has
+    /// closed it without any answer before. `is_at_it`: otherwise it has ended for another reason.
+    fn on_ended(&mut self, _session: &Session, _is_at_it: bool) {}
+
     /// This many bytes of an incomplete packet were received.
     fn on_part(&mut self, _bytes: usize) {}
 

@@ -19,7 +19,7 @@ use super::proof::{Proof, prove};
 use super::redirect::{self, MOST_REDIRECTS, MOST_SERVERS};
 use super::session::{Session, Unanswered};
 use super::strikes::{self, Ended, StrikeVerdict, Strikes};
-use crate::error::{Error, Retry};
+use crate::error::{Denial, Error, Retry};
 use crate::net::{self, Endpoint};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
@@ -153,6 +153,23 @@ fn is_closed(error: &Error) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether the broker has ended the connection for something in a packet.
+fn is_about_a_packet(error: &Error) -> bool {
+    let about = [
+        ReasonCode::MALFORMED_PACKET,
+        ReasonCode::PROTOCOL_ERROR,
+        ReasonCode::NOT_AUTHORIZED,
+        ReasonCode::TOPIC_NAME_INVALID,
+        ReasonCode::TOPIC_ALIAS_INVALID,
+        ReasonCode::PACKET_TOO_LARGE,
+        ReasonCode::QUOTA_EXCEEDED,
+        ReasonCode::PAYLOAD_FORMAT_INVALID,
+        ReasonCode::RETAIN_NOT_SUPPORTED,
+        ReasonCode::QOS_NOT_SUPPORTED,
+    ];
+    matches!(error, Error::Refused { denial: Denial::Disconnect, reason, .. } if about.contains(reason))
 }
 
 /// What outlives a link.
@@ -289,6 +306,8 @@ impl<'a> ClientRun<'a> {
         // The rest of the link is answered each time.
         ended.progress &= awaited.is_none();
         ended.proven |= awaited.is_some();
+        let is_at_it = ended.closed && !ended.progress || is_about_a_packet(&error);
+        handler.on_ended(&self.session, is_at_it);
         let unanswered = awaited.map(Unanswered::Other).or_else(|| self.session.unanswered());
         let identifier = &self.options.client_identifier;
         match (self.strikes.count(ended, unanswered.is_some()), unanswered) {

@@ -54,6 +54,11 @@ impl RecordHead {
     }
 }
 
+/// Appends the record of a message that was not received: it has no time.
+pub fn put_sent_record(out: &mut Vec<u8>, publish: &Publish<'_>) {
+    json::put_record(out, b"{\"topic\":\"", publish, PayloadForm::Text, RecordStyle::Own);
+}
+
 /// Writes messages as JSON records.
 #[derive(Debug)]
 pub(super) struct RecordWriter {

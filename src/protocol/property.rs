@@ -5,6 +5,7 @@
 //! (property bytes leak into the payload), none of its readers notices a property given twice or in
 //! the wrong packet, each allocates, and the order between kinds is lost. `wire` has the tests.
 
+use super::topic;
 use super::wire::{FieldReader, Malformed, PacketType, put_binary, put_variable_byte_integer};
 use PacketType::{Auth, ConnAck, Connect, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe};
 
@@ -376,6 +377,19 @@ impl PropertyBlock {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The first property that brokers may take for malformed, though it is legal, and why.
+    #[must_use]
+    pub fn unwelcome(&self) -> Option<(PropertyId, &'static str)> {
+        self.view().iter().find_map(|property| {
+            let why = match property.value {
+                Value::Text(text) => topic::unwelcome(text),
+                Value::Pair(key, value) => topic::unwelcome(key).or_else(|| topic::unwelcome(value)),
+                _ => None,
+            };
+            why.map(|why| (property.id, why))
+        })
     }
 
     /// The properties, for reading.

@@ -534,21 +534,12 @@ fn rewritten(rewrites: &[Rewrite], name: &str) -> Result<Box<str>, NoRecord> {
 
 /// A broker that ends the connection at a text would do so again at each try, and what follows would never be sent.
 fn check_properties(properties: &PropertyBlock) -> Result<(), NoRecord> {
-    for property in properties.view().iter() {
-        let why = match property.value {
-            Value::Text(text) => topic::unwelcome(text),
-            Value::Pair(key, value) => topic::unwelcome(key).or_else(|| topic::unwelcome(value)),
-            _ => None,
-        };
-        if let Some(why) = why {
-            let name = match property.id {
-                PropertyId::UserProperty => "user-properties",
-                id => id.name(),
-            };
-            return Err(NoRecord::new(format!("{name}: {why}")));
-        }
-    }
-    Ok(())
+    let Some((id, why)) = properties.unwelcome() else { return Ok(()) };
+    let name = match id {
+        PropertyId::UserProperty => "user-properties",
+        id => id.name(),
+    };
+    Err(NoRecord::new(format!("{name}: {why}")))
 }
 
 /// What is left of a Message Expiry Interval in seconds, which goes on counting while a message is on its way

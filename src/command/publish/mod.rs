@@ -1,5 +1,6 @@
 //! `mqtt pub`: publish messages.
 
+mod aside;
 mod config;
 mod encoding;
 mod filled;

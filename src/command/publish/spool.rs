@@ -16,6 +16,7 @@ use bytes::BytesMut;
 use tokio::sync::mpsc;
 
 use super::Config;
+use super::aside::{AsideFile, NamedMessage, set_aside};
 use super::encoding::{Encoding, encoded};
 use super::filled::Filler;
 use super::intake::{IntakeNote, LineIntake, not_taken};
@@ -46,6 +47,8 @@ pub struct SpoolOptions {
     pub path: PathBuf,
     /// How long it may become before intake waits.
     pub most_bytes: u64,
+    /// The numbers of messages to be taken out of it and kept beside it.
+    pub set_aside: Vec<u64>,
 }
 
 /// Publishes what the spool holds and what comes in, and leaves when all of it is acknowledged.
@@ -64,7 +67,9 @@ pub(super) async fn run(
     // A file that is not there is a mistyped name sooner than a spool with nothing in it.
     let open = if matches!(config.source, Source::Spool) { Spool::open_existing } else { Spool::open };
     // A long file takes its time to be read.
-    let (spool, left) = attention.blocking(move || open(&path, &identifier)).await?;
+    let (mut spool, mut left) = attention.blocking(move || open(&path, &identifier)).await?;
+    let aside = AsideFile::of(&options.path);
+    set_aside(&mut spool, &mut left, options, &aside, diagnostics)?;
     report_left(diagnostics, options, &left);
     // The longest of them: what it has room for, the others have too.
     let longest = config.topics.iter().max_by_key(|topic| topic.len());
@@ -103,7 +108,9 @@ pub(super) async fn run(
         supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
         progress,
         spool,
+        aside,
         left,
+        in_flight: None,
         input,
         template: None,
         properties_lost: false,
@@ -119,6 +126,9 @@ pub(super) async fn run(
         && let Err(error) = publisher.take_in_what_is_there().await
     {
         result = Err(error);
+    }
+    if result.is_err() {
+        publisher.report_in_flight();
     }
     let SpoolPublisher { progress, failed, spool, .. } = publisher;
     if let Some(progress) = progress {
@@ -192,6 +202,13 @@ fn report_left(diagnostics: &Diagnostics, options: &SpoolOptions, left: &Left) {
             counted(bytes, "byte"),
             counted(messages, "whole message")
         ));
+        match &left.kept_damage {
+            Some(Ok(kept)) => {
+                diagnostics.warning(format_args!("what was left out is kept in {}", kept.display()));
+            }
+            Some(Err(why)) => diagnostics.warning(format_args!("what was left out cannot be kept: {why}")),
+            None => {}
+        }
     } else if left.messages > 0 {
         let messages = counted(left.messages, "message");
         diagnostics.state(format_args!("{path}: sending {messages} of an earlier run first"));
@@ -205,7 +222,7 @@ fn payloads(
 ) -> Box<dyn Iterator<Item = Result<Vec<u8>, Error>> + '_> {
     match source {
         Source::Files(files) => Box::new(files.iter().map(|file| read_file(file))),
-        Source::Generated(payloads) => Box::new(std::iter::once(Ok(payloads.clone().next_payload()))),
+        Source::Generated(payloads) => Box::new(std::iter::once(payloads.clone().next_payload())),
         _ => Box::new(payload.into_iter().map(Ok)),
     }
 }
@@ -227,6 +244,7 @@ fn take_in_one(
 ) -> Result<(), Error> {
     let first = topics.start;
     let envelopes = envelopes.get(topics).unwrap_or_default();
+    intake.check_memory(payload.len(), envelopes.len())?;
     let is_added = if let Some(filler) = fill.filler {
         filler.add_to_each(intake, envelopes, first, number, payload, fill.encode)?
     } else {
@@ -268,7 +286,10 @@ struct SpoolPublisher<'a> {
     supervisor: Supervisor<'a>,
     progress: Option<Progress>,
     spool: Spool,
+    aside: AsideFile,
     left: Left,
+    /// The first, the last and the number of the messages at which the latest link has ended.
+    in_flight: Option<(u64, u64, usize)>,
     input: Option<Input>,
     /// For the latest envelope, and this version of the protocol.
     template: Option<(Protocol, Arc<Envelope>, Arc<PublishTemplate>)>,
@@ -288,7 +309,9 @@ impl SpoolPublisher<'_> {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<SpooledMessage>, Error>> {
         loop {
             if let Some(message) = self.spool.next_message()? {
-                return Poll::Ready(Ok(Some(message)));
+                let Some(fault) = &message.fault else { return Poll::Ready(Ok(Some(message))) };
+                self.set_aside(&message, fault)?;
+                continue;
             }
             if self.input.is_none() {
                 return Poll::Ready(Ok(None));
@@ -339,14 +362,49 @@ impl SpoolPublisher<'_> {
     /// another server, may have other limits.
     fn refuse(&mut self, place: u64, topic: &str, error: &Error) -> Result<(), Error> {
         let is_final = matches!(error, Error::Refused { reason, .. } if FINAL.contains(reason));
-        let fate = if is_final { "dropped" } else { "kept for the next run" };
-        self.diagnostics.error_in(format_args!("a message to '{}', {fate}", cut(topic)), error);
+        if is_final {
+            self.diagnostics.error_in(format_args!("a message to '{}', dropped", cut(topic)), error);
+        } else {
+            self.diagnostics
+                .error_in(format_args!("message {place}, to '{}', kept for the next run", cut(topic)), error);
+        }
         self.failed.get_or_insert(error.exit());
         if is_final {
             self.spool.done(place);
             Ok(())
         } else {
             self.spool.keep(place)
+        }
+    }
+
+    /// A message that must not be sent leaves the spool, and is kept beside it.
+    fn set_aside(&mut self, message: &SpooledMessage, fault: &str) -> Result<(), Error> {
+        let (path, named) = (self.aside.path().display(), NamedMessage(message));
+        let added = self.aside.add(message);
+        let error = Error::Input(fault.to_owned());
+        match &added {
+            Ok(()) => self.diagnostics.error_in(format_args!("{named} moved to {path}"), &error),
+            Err(_) => self.diagnostics.error_in(format_args!("{named} kept and not sent"), &error),
+        }
+        self.failed.get_or_insert(error.exit());
+        self.count();
+        match added {
+            Ok(()) => {
+                self.spool.set_aside(message.place);
+                Ok(())
+            }
+            Err(error) => {
+                self.diagnostics.error(&error);
+                self.spool.keep(message.place)
+            }
+        }
+    }
+
+    /// What to do about a message at which the broker ends the connection.
+    fn report_in_flight(&mut self) {
+        let Some((first, last, count)) = self.in_flight else { return };
+        if let (Ok(first), Ok(last)) = (self.spool.read(first), self.spool.read(last)) {
+            self.diagnostics.warning(self.aside.advice(&first, &last, count));
         }
     }
 
@@ -392,7 +450,13 @@ impl SpoolPublisher<'_> {
             return self.spool.write();
         }
         for UnderWay { place, packet_identifier, received } in under_way {
-            let SpooledMessage { envelope, payload, .. } = self.spool.take_up(place)?;
+            let message = self.spool.take_up(place)?;
+            // What the broker has already is only released.
+            if let Some(fault) = message.fault.as_ref().filter(|_| !received) {
+                self.set_aside(&message, fault)?;
+                continue;
+            }
+            let SpooledMessage { envelope, payload, .. } = message;
             let template = self.template(connected.protocol, &envelope);
             session.restore_publish(packet_identifier, template, payload, place, received);
         }
@@ -415,7 +479,7 @@ impl SpoolPublisher<'_> {
             self.renewed = !session.can_publish(QoS::AtMostOnce);
         }
         while session.can_publish(QoS::ExactlyOnce) && out.len() < OUTPUT_BYTES {
-            let Some(SpooledMessage { place, envelope, payload }) = ready!(self.poll_next(cx))? else {
+            let Some(SpooledMessage { place, envelope, payload, .. }) = ready!(self.poll_next(cx))? else {
                 return if session.is_idle() { Poll::Ready(Ok(())) } else { Poll::Pending };
             };
             let template = self.template(session.protocol(), &envelope);
@@ -521,6 +585,14 @@ impl Handler for SpoolPublisher<'_> {
 
     fn on_written(&mut self, _bytes: usize) {
         self.answer.renew();
+    }
+
+    fn on_ended(&mut self, session: &Session, is_at_it: bool) {
+        let mut open = session.open_publishes().map(|(_, _, place)| place);
+        self.in_flight = open.next().filter(|_| is_at_it).map(|first| match open.last() {
+            Some(last) => (first, last, session.unacknowledged()),
+            None => (first, first, 1),
+        });
     }
 
     fn on_change(&mut self, change: Change<'_>) {

@@ -4,9 +4,11 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
+use super::BLOCK_BYTES;
 use super::record::{Envelope, HEADER_BYTES, put, seal};
-use super::{BLOCK_BYTES, IntakeState, SharedSpool, Tail};
+use super::shared::{IntakeState, SharedSpool, Tail};
 use crate::error::Error;
+use crate::memory;
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
 
 /// The side that takes in.
@@ -34,6 +36,18 @@ impl Intake {
     #[must_use]
     pub fn is_possible(&self, payload_bytes: usize) -> bool {
         self.packet_bytes(payload_bytes) <= LARGEST_PACKET_BYTES as usize
+    }
+
+    /// Whether there is memory for another payload of so many bytes, in so many copies.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn check_memory(&self, payload_bytes: usize, copies: usize) -> Result<(), Error> {
+        let free = self.batch.capacity() - self.batch.len();
+        let more = payload_bytes.saturating_mul(copies).saturating_sub(free);
+        // What is there moves with a larger allocation.
+        memory::spare(if more > 0 { more.saturating_add(self.batch.len()) } else { 0 })
+            .map_err(|error| Error::file(format!("a message of {payload_bytes} bytes"), error))
     }
 
     /// Adds a message to those that [`Intake::take_in`] will take. It must be one that

@@ -27,12 +27,19 @@
 //! **Messages that are kept.** A message that the broker refuses now, but may accept later, stays for the
 //! next run, and is not sent again in this one. The file is then truncated after the last of these.
 //!
+//! **Messages without a way out.** One that must not be sent ([`SpooledMessage::fault`]) would end the connection in
+//! every run, as may one at which only the broker takes offence. The user of the spool keeps such a message
+//! elsewhere, and it is done here ([`Spool::set_aside`]). Its number is its place in the file, which is the same in
+//! each run as long as it is there.
+//!
 //! **Damage.** Each message has a checksum. Damaged records are skipped, anywhere in the file, and intact
 //! records after them are used. Nothing inside a payload is taken for a message ([`record`]).
 
+mod damage;
 mod intake;
 mod record;
 mod scan;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -41,7 +48,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -50,8 +57,10 @@ use self::record::{
     Beginning, FILE_HEADER_BYTES, FILE_HEADER_LENGTH, FileHeader, HEADER_BYTES, Key, RecordHeader,
     STAGE_OFFSET, SpoolStage,
 };
+use self::shared::{IntakeState, SharedSpool, Tail};
 use super::{make_whole, not_ours, open_alone, unusable};
 use crate::error::Error;
+use crate::memory;
 
 pub use self::intake::Intake;
 pub use self::record::Envelope;
@@ -66,75 +75,6 @@ const BLOCK_BYTES: usize = 64 * 1024;
 /// How long a change may wait to be synchronised.
 const SYNCHRONISED_WITHIN: Duration = Duration::from_secs(1);
 
-/// What both sides know.
-#[derive(Debug)]
-struct SharedSpool {
-    path: PathBuf,
-    file: File,
-    key: Key,
-    tail: Mutex<Tail>,
-    /// The intake may go on.
-    room: Condvar,
-    /// There is something to synchronise, or nothing more will come.
-    changed: Condvar,
-}
-
-/// How far a run has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum IntakeState {
-    Sending,
-    /// Nothing is sent any more: intake does not wait for room.
-    Ending,
-    /// Nothing is taken in either.
-    Closed,
-}
-
-#[derive(Debug)]
-struct Tail {
-    /// Behind the last message.
-    end: u64,
-    /// Messages that are not done.
-    messages: u64,
-    /// Those of them that this run does not send again.
-    kept: u64,
-    /// Behind the last of those that are kept; the file is not cut below.
-    floor: u64,
-    /// Intake waits until all messages are done or kept.
-    draining: bool,
-    /// Intake has something, and waits for room for it.
-    intake_waits: bool,
-    unsynchronised: bool,
-    course: IntakeState,
-    failure: Option<std::io::Error>,
-}
-
-impl SharedSpool {
-    fn tail(&self) -> MutexGuard<'_, Tail> {
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn failed(&self, error: std::io::Error) -> Error {
-        Error::file(format!("cannot write {}", self.path.display()), error)
-    }
-
-    /// Waits for what is in the file to be sent; `for_input`: there is something to take in.
-    fn wait_for_room<'a>(&self, mut tail: MutexGuard<'a, Tail>, for_input: bool) -> MutexGuard<'a, Tail> {
-        // A short file is left as it is when all of it is done, unless somebody waits for that.
-        tail.draining = true;
-        tail.intake_waits = for_input;
-        let mut tail = self.room.wait(tail).unwrap_or_else(PoisonError::into_inner);
-        tail.intake_waits = false;
-        tail
-    }
-
-    /// There is something to synchronise.
-    fn touch(&self, tail: &mut Tail) {
-        if !std::mem::replace(&mut tail.unsynchronised, true) {
-            self.changed.notify_all();
-        }
-    }
-}
-
 /// A message from the spool.
 #[derive(Debug, Clone)]
 pub struct SpooledMessage {
@@ -144,6 +84,8 @@ pub struct SpooledMessage {
     pub envelope: Arc<Envelope>,
     /// The payload.
     pub payload: Bytes,
+    /// Why it must not be sent: a broker would end the connection at it.
+    pub fault: Option<Arc<str>>,
 }
 
 /// A QoS 2 message an earlier run has sent.
@@ -168,6 +110,17 @@ pub struct Left {
     pub of_another_client: bool,
     /// Bytes that are no whole message.
     pub damaged_bytes: u64,
+    /// The file that they were copied to, or why they could not be.
+    pub kept_damage: Option<Result<PathBuf, String>>,
+}
+
+/// An envelope as bytes and decoded.
+#[derive(Debug)]
+struct KnownEnvelope {
+    bytes: Vec<u8>,
+    envelope: Arc<Envelope>,
+    /// Why its messages must not be sent.
+    fault: Option<Arc<str>>,
 }
 
 /// The side that sends.
@@ -189,8 +142,8 @@ pub struct Spool {
     marks: Vec<(u64, SpoolStage)>,
     /// The ends of messages that are kept, and not yet counted as such.
     kept: Vec<u64>,
-    /// The latest envelope, as bytes and decoded.
-    envelope: Option<(Vec<u8>, Arc<Envelope>)>,
+    /// The latest envelope.
+    envelope: Option<KnownEnvelope>,
 }
 
 impl Spool {
@@ -242,6 +195,9 @@ impl Spool {
             file.write_all_at(&header.encode(), 0).map_err(&failed)?;
         }
         let found = scan::scan(&file, key).map_err(&failed)?;
+        let kept_damage = found
+            .left_out()
+            .map(|ranges| damage::keep(path, &file, &ranges).map_err(|error| error.to_string()));
         if found.torn_bytes > 0 {
             file.set_len(found.end).map_err(&failed)?;
         }
@@ -261,6 +217,7 @@ impl Spool {
             damaged_bytes: left_of_header
                 + found.torn_bytes
                 + found.damaged.iter().map(|(from, to)| to - from).sum::<u64>(),
+            kept_damage,
         };
         let tail = Tail {
             end: found.end,
@@ -406,6 +363,36 @@ impl Spool {
         self.message(place, header, end)
     }
 
+    /// The message of this number, unless there is none or it is done.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn find(&mut self, place: u64) -> Result<Option<SpooledMessage>, Error> {
+        let end = self.shared.tail().end;
+        // Stages may have changed since it was read.
+        (self.block, self.block_start) = (Vec::new(), 0);
+        let is_inside = place >= FILE_HEADER_BYTES && place.saturating_add(HEADER_BYTES as u64) <= end;
+        let key = self.shared.key;
+        let header = if is_inside {
+            RecordHeader::read(self.bytes(place, HEADER_BYTES, end)?, key, place)
+        } else {
+            None
+        };
+        let is_damaged = self.damaged.iter().any(|(from, to)| (*from..*to).contains(&place));
+        match header.filter(|header| header.stage != SpoolStage::Done && !is_damaged) {
+            Some(header) => self.message(place, header, end).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A message that is kept elsewhere is done without being sent.
+    pub fn set_aside(&mut self, place: u64) {
+        if place >= self.cursor {
+            self.taken_up.insert(place);
+        }
+        self.done(place);
+    }
+
     fn header(&mut self, place: u64, end: u64) -> Result<RecordHeader, Error> {
         let key = self.shared.key;
         let header = RecordHeader::read(self.bytes(place, HEADER_BYTES, end)?, key, place);
@@ -418,20 +405,21 @@ impl Spool {
         let body = self.bytes(place + HEADER_BYTES as u64, header.body_bytes, end)?;
         let mut sum = crc32fast::Hasher::new();
         sum.update(body);
-        let Some(length) = Envelope::measure(body).filter(|_| header.matches(sum)) else {
+        if !header.matches(sum) {
             return Err(foreign);
+        }
+        let (bytes, payload) = body.split_at(Envelope::measure(body));
+        let known = known.filter(|known| known.bytes == bytes).unwrap_or_else(|| {
+            let (envelope, fault) = Envelope::decode(bytes);
+            KnownEnvelope { bytes: bytes.to_vec(), envelope: Arc::new(envelope), fault: fault.map(Arc::from) }
+        });
+        let message = SpooledMessage {
+            place,
+            envelope: Arc::clone(&known.envelope),
+            payload: Bytes::copy_from_slice(payload),
+            fault: known.fault.clone(),
         };
-        let (envelope, payload) = body.split_at(length);
-        let envelope = match known {
-            Some(known) if known.0 == envelope => known,
-            _ => match Envelope::decode(envelope) {
-                Some(decoded) => (envelope.to_vec(), Arc::new(decoded)),
-                None => return Err(foreign),
-            },
-        };
-        let payload = Bytes::copy_from_slice(payload);
-        let message = SpooledMessage { place, envelope: Arc::clone(&envelope.1), payload };
-        self.envelope = Some(envelope);
+        self.envelope = Some(known);
         Ok(message)
     }
 
@@ -443,8 +431,13 @@ impl Spool {
             if self.block.len() > BLOCK_BYTES && count <= BLOCK_BYTES {
                 self.block = Vec::new(); // one huge message must not keep its memory
             }
-            self.block.resize(count.max(ahead), 0);
-            let read = self.shared.file.read_exact_at(&mut self.block, from);
+            let wanted = count.max(ahead);
+            // A message is copied out of the block.
+            let room = memory::spare(wanted.saturating_sub(self.block.capacity()) + count);
+            let read = room.and_then(|()| {
+                self.block.resize(wanted, 0);
+                self.shared.file.read_exact_at(&mut self.block, from)
+            });
             read.map_err(|error| Error::file(format!("cannot read {}", self.shared.path.display()), error))?;
             self.block_start = from;
         }

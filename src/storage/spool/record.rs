@@ -32,9 +32,9 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use crate::protocol::property::{Place, PropertyBlock};
+use crate::protocol::property::{Place, PropertyBlock, PropertyId};
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PacketType, PublishTemplate};
-use crate::protocol::{Protocol, QoS};
+use crate::protocol::{Protocol, QoS, topic};
 
 /// What every spool begins with, of whatever version.
 pub(super) const MAGIC: [u8; 8] = *b"mqttspl2";
@@ -181,24 +181,47 @@ impl Envelope {
         bytes
     }
 
-    /// How many bytes of a body come before its payload.
-    pub(super) fn measure(body: &[u8]) -> Option<usize> {
-        let (_, rest) = Self::parts(body)?;
-        Some(body.len() - rest.len())
+    /// How many bytes of a body come before its payload; none if it cannot be read.
+    pub(super) fn measure(body: &[u8]) -> usize {
+        Self::parts(body).map_or(0, |(_, rest)| body.len() - rest.len())
     }
 
-    /// The envelope of a body.
-    pub(super) fn decode(body: &[u8]) -> Option<Self> {
-        let ([flags, topic, properties], _) = Self::parts(body)?;
-        let flags = *flags.first()?;
+    /// The envelope of a body, and why it must not be sent. Of what cannot be read it has as much as can.
+    pub(super) fn decode(body: &[u8]) -> (Self, Option<String>) {
+        let ([flags, topic, properties], _) = Self::parts(body).unwrap_or_default();
+        let mut fault = None;
+        let flags = flags.first().copied().unwrap_or_default();
         let qos = match flags & 3 {
             1 => QoS::AtLeastOnce,
             2 => QoS::ExactlyOnce,
-            _ => return None,
+            _ => {
+                fault.get_or_insert_with(|| "its QoS is neither 1 nor 2".to_owned());
+                QoS::AtLeastOnce
+            }
         };
-        let topic = std::str::from_utf8(topic).ok()?.to_owned();
-        let properties = PropertyBlock::decode(properties, Place::Packet(PacketType::Publish)).ok()?;
-        Some(Self { qos, retain: flags & 4 != 0, topic, properties })
+        match topic::check_name(topic) {
+            Err(why) => {
+                fault.get_or_insert_with(|| format!("topic: {why}"));
+            }
+            Ok(name) => {
+                let why = topic::unwelcome(name).map(|why| format!("topic: {why}"));
+                fault = fault.or(why);
+            }
+        }
+        let place = Place::Packet(PacketType::Publish);
+        let properties = PropertyBlock::decode(properties, place).unwrap_or_else(|_| {
+            fault.get_or_insert_with(|| {
+                format!("its properties cannot be read: {}", properties.escape_ascii())
+            });
+            PropertyBlock::default()
+        });
+        let why = properties.unwelcome().map(|(id, why)| format!("{}: {why}", id.name()));
+        let response_topic = properties.view().text(PropertyId::ResponseTopic);
+        let why = why.or_else(|| {
+            Some(format!("response-topic: {}", topic::check_name(response_topic?.as_bytes()).err()?))
+        });
+        let topic = String::from_utf8_lossy(topic).into_owned();
+        (Self { qos, retain: flags & 4 != 0, topic, properties }, fault.or(why))
     }
 
     /// Flags, topic and properties, and what is behind them.

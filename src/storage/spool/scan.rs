@@ -24,6 +24,15 @@ pub(super) struct ScannedFile {
     pub(super) torn_bytes: u64,
 }
 
+impl ScannedFile {
+    /// All that is no message, if there is anything.
+    pub(super) fn left_out(&self) -> Option<Vec<(u64, u64)>> {
+        let mut ranges = self.damaged.clone();
+        ranges.extend((self.torn_bytes > 0).then_some((self.end, self.end + self.torn_bytes)));
+        (!ranges.is_empty()).then_some(ranges)
+    }
+}
+
 /// Reads the whole file. Time grows with its length, whatever is in it.
 pub(super) fn scan(file: &File, key: Key) -> io::Result<ScannedFile> {
     let length = file.metadata()?.len();

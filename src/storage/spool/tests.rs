@@ -470,3 +470,93 @@ proptest! {
         }
     }
 }
+
+/// What an older version may have left: the message is named and kept, and not the end of the file.
+#[test]
+fn record_that_must_not_be_sent_has_its_fault() {
+    let folder = Folder::new();
+    let (mut spool, _) = folder.open();
+    let good = envelope("t", QoS::AtLeastOnce);
+    let with = |edit: fn(&mut Vec<u8>)| {
+        let mut bytes = good.encode();
+        edit(&mut bytes);
+        bytes
+    };
+    let records = [
+        (envelope("a/+", QoS::AtLeastOnce).encode(), "topic: it contains a wildcard"),
+        (envelope("a\u{1}", QoS::ExactlyOnce).encode(), "topic: it contains a control character"),
+        (envelope("", QoS::ExactlyOnce).encode(), "topic: "),
+        (with(|bytes| bytes[0] = 0), "its QoS is neither 1 nor 2"),
+        (with(|bytes| bytes[5] = 0xff), "topic: "),
+        (with(|bytes| bytes[10] = 0x7f), "its properties cannot be read: "),
+        (with(|bytes| bytes.truncate(3)), "its QoS is neither 1 nor 2"),
+    ];
+    let mut intake = spool.intake(&good, MOST_BYTES);
+    for (record, _) in &records {
+        intake.envelope.clone_from(record);
+        intake.add(b"payload");
+    }
+    intake.envelope = good.encode();
+    intake.add(b"good");
+    intake.take_in().unwrap();
+    for (_, fault) in &records {
+        let message = spool.next_message().unwrap().unwrap();
+        let found = message.fault.as_deref().unwrap();
+        assert!(found.starts_with(fault), "{found}: {fault}");
+        assert!(message.payload.ends_with(b"payload"));
+        assert!(spool.find(message.place).unwrap().is_some());
+        spool.set_aside(message.place);
+    }
+    let message = spool.next_message().unwrap().unwrap();
+    assert_eq!((message.fault, &message.payload[..]), (None, &b"good"[..]));
+    spool.write().unwrap();
+    assert_eq!(spool.messages(), 1);
+}
+
+/// Only the number of a message that is not done is one.
+#[test]
+fn message_is_found_by_its_number() {
+    let folder = Folder::new();
+    let (spool, _) = folder.open();
+    take_in(&spool, &["one", "two", "three"]);
+    drop(spool);
+    let (mut spool, _) = folder.open();
+    let found: Vec<u64> =
+        (0..folder.length() + 100).filter(|place| spool.find(*place).unwrap().is_some()).collect();
+    assert_eq!((found.len(), found[0]), (3, FILE_HEADER_BYTES));
+    assert!(spool.find(u64::MAX).unwrap().is_none());
+    spool.set_aside(found[1]);
+    spool.write().unwrap();
+    assert!(spool.find(found[1]).unwrap().is_none());
+    assert_eq!(rest(&mut spool), ["one", "three"]);
+    drop(spool);
+    let (mut spool, left) = folder.open();
+    assert_eq!((left.messages, rest(&mut spool)), (2, vec!["one".to_owned(), "three".to_owned()]));
+}
+
+/// The same damage is kept once, however often it is found.
+#[test]
+fn damaged_bytes_are_kept_in_a_file() {
+    let folder = Folder::new();
+    let (spool, _) = folder.open();
+    take_in(&spool, &["one", "two", "three", "four"]);
+    drop(spool);
+    let mut bytes = std::fs::read(folder.path()).unwrap();
+    let at = bytes.windows(3).position(|part| part == b"two").unwrap();
+    bytes[at] = b'T';
+    std::fs::write(folder.path(), &bytes[..bytes.len() - 1]).unwrap();
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        let (_, left) = folder.open();
+        names.push(left.kept_damage.map(Result::unwrap));
+    }
+    let first = names[0].as_ref().unwrap();
+    let kept = std::fs::read(first).unwrap();
+    assert!(kept.windows(3).any(|part| part == b"Two") && kept.ends_with(b"fou"));
+    // The torn end is gone by then.
+    let second = std::fs::read(names[1].as_ref().unwrap()).unwrap();
+    assert!(kept.starts_with(&second) && kept.len() > second.len());
+    let (_, left) = folder.open();
+    assert_eq!(left.kept_damage.map(Result::unwrap), names[1]);
+    assert_eq!(std::fs::read_dir(folder.0.path()).unwrap().count(), 3);
+}
