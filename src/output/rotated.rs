@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 
 use super::output_file::{FileOptions, Synchronisation};
 
@@ -44,6 +45,8 @@ impl RotationStamp {
                 15 => *byte == b'Z',
                 _ => byte.is_ascii_digit(),
             });
+        // There is no month 13.
+        let is_time = is_time && DateTime::strptime("%Y%m%dT%H%M%SZ", time).is_ok();
         is_time.then(|| Self { time: time.to_owned(), number })
     }
 
@@ -92,7 +95,15 @@ impl Archive {
         if let Some(latest) = self.latest.take().filter(|latest| *latest >= stamp) {
             stamp = RotationStamp { number: latest.number + 1, ..latest };
         }
-        self.latest.insert(stamp).path(&self.path)
+        // What is there already is not replaced, whatever it is.
+        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+        let mut rotated = stamp.path(&self.path);
+        while is_there(&rotated) || is_there(&with_ending(&rotated, COMPRESSED)) {
+            stamp.number += 1;
+            rotated = stamp.path(&self.path);
+        }
+        self.latest = Some(stamp);
+        rotated
     }
 
     /// What went wrong, once.
@@ -146,12 +157,16 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The rotated files, oldest first, and whether each is compressed; files that are not whole are removed.
+/// The rotated files, oldest first, and whether each is compressed; files that are not whole are removed. A directory
+/// or a pipe with such a name is somebody else's.
 fn rotated_files(path: &Path) -> io::Result<Vec<(RotationStamp, bool)>> {
     let base = path.file_name().unwrap_or_default().as_encoded_bytes();
     let mut found = Vec::new();
     for entry in fs::read_dir(folder(path))? {
         let entry = entry?;
+        if !entry.file_type()?.is_file() {
+            continue;
+        }
         let name = entry.file_name();
         let rest = name.as_encoded_bytes().strip_prefix(base).and_then(|rest| rest.strip_prefix(b"."));
         let Some(rest) = rest.and_then(|rest| std::str::from_utf8(rest).ok()) else { continue };
@@ -187,7 +202,10 @@ fn tidy(path: &Path, options: FileOptions) -> io::Result<()> {
 
 /// Replaces a file by a compressed one, which is there as a whole or not at all.
 fn compress(path: &Path, synchronises: bool) -> io::Result<()> {
-    let partial = with_ending(path, PARTIAL);
+    let (partial, whole) = (with_ending(path, PARTIAL), with_ending(path, COMPRESSED));
+    if fs::symlink_metadata(&whole).is_ok() {
+        return Ok(()); // Not replaced: it may be another one.
+    }
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     let mut encoder = zstd::stream::write::Encoder::new(File::create(&partial)?, LEVEL)?;
@@ -200,7 +218,7 @@ fn compress(path: &Path, synchronises: bool) -> io::Result<()> {
     if synchronises {
         compressed.sync_all()?;
     }
-    fs::rename(&partial, with_ending(path, COMPRESSED))?;
+    fs::rename(&partial, whole)?;
     fs::remove_file(path)
 }
 
@@ -273,6 +291,40 @@ mod tests {
         assert_eq!(names(folder.path()), expected);
         let compressed = fs::read(folder.path().join("a.20260103T000000Z-2.zst")).unwrap();
         assert_eq!(zstd::stream::decode_all(&compressed[..]).unwrap(), b"a.20260103T000000Z-2");
+    }
+
+    /// They are not this program's: a logger must not end for them, nor replace them.
+    #[test]
+    fn names_that_are_taken_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, taken) = (|name: &str| folder.path().join(name), "a.20260101T000000Z");
+        fs::create_dir(file(taken)).unwrap();
+        fs::create_dir(file("a.20260102T000000Z.zst")).unwrap();
+        for name in
+            ["a.20261340T999999Z", "a.20260103T000000Z", "a.20260103T000000Z.zst", "a.20260104T000000Z"]
+        {
+            fs::write(file(name), name).unwrap();
+        }
+        let rotation = Some(Rotation::Bytes(1));
+        let options = FileOptions { rotation, keep: Some(3), compress: true, ..FileOptions::default() };
+        let mut archive = Archive::new(&file("a"), options).unwrap();
+        archive.finish();
+        assert!(archive.failure().is_none());
+        assert_eq!(
+            names(folder.path()),
+            [
+                taken,
+                "a.20260102T000000Z.zst",
+                "a.20260103T000000Z",
+                "a.20260103T000000Z.zst",
+                "a.20260104T000000Z.zst",
+                "a.20261340T999999Z",
+            ]
+        );
+        assert_eq!(fs::read(file("a.20260103T000000Z.zst")).unwrap(), b"a.20260103T000000Z.zst");
+        let second = |text: &str| SystemTime::from(text.parse::<Timestamp>().unwrap());
+        fs::create_dir(file("a.20260105T000000Z")).unwrap();
+        assert_eq!(archive.next_path(second("2026-01-05T00:00:00Z")), file("a.20260105T000000Z-2"));
     }
 
     #[test]

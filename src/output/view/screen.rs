@@ -22,6 +22,8 @@ use crate::signal::Stops;
 
 /// Columns and rows where the terminal does not say.
 const USUAL_SIZE: (u16, u16) = (80, 24);
+/// More than any screen has: a wrong size, as a serial line may report, must not take all memory.
+const LARGEST_SIZE: (u16, u16) = (1000, 1000);
 /// The other screen, without a cursor, and back (xterm's private modes).
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[2J";
 const LEAVE: &[u8] = b"\x1b[?25h\x1b[?1049l";
@@ -35,7 +37,8 @@ pub fn is_possible() -> bool {
 
 pub(super) fn size() -> (u16, u16) {
     let size = tcgetwinsize(rustix::stdio::stdout()).ok();
-    size.map(|size| (size.ws_col, size.ws_row)).filter(|(x, y)| *x > 0 && *y > 0).unwrap_or(USUAL_SIZE)
+    let size = size.map(|size| (size.ws_col, size.ws_row)).filter(|(x, y)| *x > 0 && *y > 0);
+    size.map_or(USUAL_SIZE, |(x, y)| (x.min(LARGEST_SIZE.0), y.min(LARGEST_SIZE.1)))
 }
 
 /// Appends what makes the terminal show `next` in place of `drawn` (ECMA-48).
