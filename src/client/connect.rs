@@ -428,7 +428,8 @@ impl ConnectRequest<'_> {
         }
         match (wanted, error.hint()) {
             (Version::Auto, Some(hint)) if is_mute => {
-                let hint = format!("{hint}. {} were tried; -V 31 uses MQTT 3.1", listed(tried));
+                let end = if hint.ends_with('?') { "" } else { "." };
+                let hint = format!("{hint}{end} {} were tried; -V 31 uses MQTT 3.1", listed(tried));
                 error.with_hint(hint)
             }
             (Version::Auto, None) if is_mute => {

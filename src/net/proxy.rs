@@ -187,7 +187,7 @@ impl Proxy {
     fn socks_error(&self, error: &SocksError, host: &str, port: u16) -> Error {
         let target = HostPort { host, port: Some(port) };
         match error {
-            SocksError::NoAcceptableAuthMethods | SocksError::UnknownAuthMethod => {
+            SocksError::NoAcceptableAuthMethods | SocksError::AuthorizationRequired => {
                 let error = if self.credentials.is_some() {
                     self.fatal("accepts neither user name and password nor a client without them")
                 } else {
@@ -195,6 +195,11 @@ impl Proxy {
                 };
                 error.signed(Sign::ProxyDenied).with_hint("--proxy socks5h://USER:PASSWORD@HOST")
             }
+            // The library says the same of a method and of a reply.
+            SocksError::UnknownAuthMethod => self.failed(
+                "chose a way to authenticate that was not offered, such as GSSAPI, or sent a reply that SOCKS5 does \
+                 not know",
+            ),
             SocksError::PasswordAuthFailure(_) => self.fatal("refused the user name or the password"),
             SocksError::ConnectionNotAllowedByRuleset => {
                 self.doubtful(&format!("does not allow a connection to {target}")).signed(Sign::ProxyDenied)
@@ -284,6 +289,10 @@ impl Proxy {
             _ => self.failed(&cause),
         };
         match status {
+            407 if self.credentials.is_some() => error.with_hint(
+                "the proxy does not accept the user name and password of --proxy, or not the scheme Basic, which is \
+                 all that is supported",
+            ),
             407 => error.with_hint("--proxy http://USER:PASSWORD@HOST gives the proxy its credentials"),
             _ => error,
         }

@@ -42,10 +42,21 @@ impl Core {
             usize::from(self.options.limits.in_flight.min(receive_maximum.unwrap_or(u16::MAX)).max(1));
         let alias_maximum = number(PropertyId::TopicAliasMaximum).and_then(|most| u16::try_from(most).ok());
         connection.alias_maximum = alias_maximum.unwrap_or(0).min(self.options.limits.topic_alias_maximum);
-        if connect.protocol != Protocol::V5 && connect.will.as_ref().is_some_and(|will| will.topic.is_empty())
+        let has_bad_will =
+            connect.will.as_ref().is_some_and(|will| topic::check_name(will.topic.as_bytes()).is_err());
+        if connect.protocol != Protocol::V5 && has_bad_will {
+            // A violation of the protocol ([MQTT-4.7.1-1], [MQTT-4.7.3-1]), for which there is no return code: the
+            // Network Connection is closed [MQTT-4.8.0-1].
+            return Err(Malformed::protocol_error(PacketType::Connect, "invalid will topic"));
+        }
+        if connect.properties.binary(PropertyId::AuthenticationData).is_some()
+            && connect.properties.text(PropertyId::AuthenticationMethod).is_none()
         {
-            // A violation of the protocol [MQTT-4.7.3-1]: the Network Connection is closed [MQTT-4.8.0-1].
-            return Err(Malformed::protocol_error(PacketType::Connect, "empty will topic"));
+            // Section 3.1.2.11.10.
+            return Err(Malformed::protocol_error(
+                PacketType::Connect,
+                "Authentication Data without a method",
+            ));
         }
         if let Err((reason, text)) = self.admit(connect) {
             self.refuse(id, reason, text, now);

@@ -42,6 +42,16 @@ fn parse(subcommand: &Command, file: &Rc<SourceFile>, text: &[u8]) -> Result<Vec
                     unknown(&place, name, std::iter::empty()).with_hint(format!("did you mean '{dashed}'?"))
                 );
             }
+            if option.len() > name.len()
+                && subcommand
+                    .get_arguments()
+                    .any(|arg| is_called(arg, name) && arg.get_action().takes_values())
+            {
+                let message = format!("{place}: {name} and its value are one word");
+                return Err(
+                    Error::usage(message).with_hint(format!("a blank stands between them: {name} VALUE"))
+                );
+            }
             let names = subcommand.get_arguments().filter_map(Arg::get_long);
             return Err(unknown(&place, name, names));
         };

@@ -189,6 +189,29 @@ async fn socks5_with_a_password() {
     assert_eq!(error.retry(), Retry::Never);
 }
 
+/// Answers that are none of SOCKS5 are not taken for a question about a password.
+#[tokio::test]
+async fn socks5_answers_that_were_not_asked_for_are_named() {
+    const ANSWERS: [(&[&[u8]], &str); 3] = [
+        (&[&[5, 1]], "was not offered, such as GSSAPI"),
+        (&[&[5, 2]], "asks for user name and password"),
+        (&[&[5, 0], &[5, 9, 0, 1, 0, 0, 0, 0, 0, 0]], "a reply that SOCKS5 does not know"),
+    ];
+    for (answers, says) in ANSWERS {
+        let proxy = server::spawn(move |mut client| async move {
+            let mut block = [0; 512];
+            for answer in answers {
+                let _ = client.read(&mut block).await;
+                let _ = client.write_all(answer).await;
+            }
+            let _ = client.read(&mut block).await;
+        });
+        let url = format!("socks5h://{}", proxy.await);
+        let error = proxy_error(dial(&through(&url, "127.0.0.1", 1)).await);
+        assert_says(&error, &[says]);
+    }
+}
+
 #[tokio::test]
 async fn a_broker_that_socks5_cannot_reach_is_named() {
     let (proxy, _) = socks5(None).await;
@@ -217,6 +240,7 @@ async fn http_connect_with_and_without_a_password() {
     assert!(error.hint().unwrap().contains("USER:PASSWORD"));
     let error = proxy_error(dial(&to_broker(format!("http://you:secret@{proxy}"))).await);
     assert_says(&error, &["Who are you? Basic …"]);
+    assert!(error.hint().unwrap().contains("does not accept the user name and password"));
 }
 
 #[tokio::test]

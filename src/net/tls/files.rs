@@ -134,7 +134,7 @@ pub(super) fn missing(path: &Path, what: &str, content: &[u8]) -> Error {
     }
     if pem::element_length(content).is_some() {
         return error.with_hint(
-            "it looks like DER: `openssl x509 -inform der` (or `openssl pkey`) converts it to PEM",
+            "it looks like DER: `openssl x509 -inform der` (or `openssl pkey`, or `openssl crl`) converts it to PEM",
         );
     }
     let blocks = pem::blocks(content);

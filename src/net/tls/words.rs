@@ -161,7 +161,10 @@ pub(super) fn list_words(error: &CertRevocationListError) -> String {
         Cause::IssuerInvalidForCrl => "its issuer's certificate may not sign lists (no cRLSign key usage)",
         Cause::InvalidCrlNumber => "its number is not valid",
         Cause::InvalidRevokedCertSerialNumber => "the serial number of a revoked certificate is not valid",
-        Cause::ParseError => "it cannot be read",
+        Cause::ParseError => {
+            "it cannot be read: it is of version 1, damaged, or without the extensions that RFC 5280 asks for \
+             (`crl_extensions = crl_ext` in openssl.cnf)"
+        }
         Cause::UnsupportedCrlVersion => "it is not of version 2",
         Cause::UnsupportedCriticalExtension => "it has a critical extension that is not supported",
         Cause::UnsupportedDeltaCrl => "it is a delta list, and those are not supported",
