@@ -52,7 +52,6 @@ fn message_to_publish(#[case] options: &[&str]) {
 #[rstest]
 #[case(&["sub", "-t", "a", "-C", "1"])]
 #[case(&["sub", "-t", "a", "-C", "1", "--json"])]
-#[case(&["rr", "-t", "b", "-e", "a", "-n"])]
 fn message_that_is_received(#[case] words: &[&str]) {
     let server = Server::start(|server| {
         let mut peer = server.accept_session(V5);

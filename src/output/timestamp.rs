@@ -215,6 +215,18 @@ mod tests {
         assert_eq!(times.text(0), "?");
     }
 
+    /// A record has a time in any case, whatever the clock says.
+    #[test]
+    fn records_after_the_year_9999_have_its_last_second() {
+        let year_10021 = SystemTime::UNIX_EPOCH + Duration::from_micros(254_100_000_000_565_866);
+        let zone = || TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        for (zone, text) in [(None, "Z"), (Some(zone()), "+0000"), (Some(TimeZone::UTC), "+0000")] {
+            let mut opening = RecordOpening { zone, ..RecordOpening::new(RecordStyle::Own) };
+            let expected = format!("{{\"tst\":\"9999-12-31T23:59:59.565866{text}\",\"topic\":\"");
+            assert_eq!(std::str::from_utf8(opening.at(year_10021)).unwrap(), expected);
+        }
+    }
+
     #[test]
     fn cached_texts_follow_the_second() {
         let formats = ["%T".to_owned(), "%s".to_owned()];

@@ -220,12 +220,25 @@ fn shutdown_sends_its_reason_code() {
 
 /// MQTT 3.x has no return code for it [MQTT-4.8.0-1]; MQTT 5 has a Reason Code.
 #[test]
-fn an_empty_will_topic_closes_the_connection() {
-    for (protocol, answer) in [(V3_1, &[][..]), (V3_1_1, &[]), (V5, &["CONNACK 0x90"])] {
-        let mut world = World::new();
-        let (client, seen) =
-            world.try_connect(&Connect { will: Some(will("", "x")), ..hello(protocol, "c") });
-        assert_eq!(seen, answer, "{protocol:?}");
-        assert_eq!(world.state(client), Directive::Closing);
+fn invalid_will_topic_closes_the_connection() {
+    for topic in ["", "a/#", "+"] {
+        for (protocol, answer) in [(V3_1, &[][..]), (V3_1_1, &[]), (V5, &["CONNACK 0x90"])] {
+            let mut world = World::new();
+            let (client, seen) =
+                world.try_connect(&Connect { will: Some(will(topic, "x")), ..hello(protocol, "c") });
+            assert_eq!(seen, answer, "{protocol:?} {topic}");
+            assert_eq!(world.state(client), Directive::Closing);
+        }
     }
+}
+
+/// Section 3.1.2.11.10.
+#[test]
+fn authentication_data_without_a_method_closes_the_connection() {
+    let mut properties = PropertyBlock::default();
+    properties.push(PropertyId::AuthenticationData, Value::Binary(b"x"));
+    let mut world = World::new();
+    let (client, seen) = world.try_connect(&Connect { properties: properties.view(), ..hello(V5, "c") });
+    assert_eq!(seen, ["CONNACK 0x82"]);
+    assert_eq!(world.state(client), Directive::Closing);
 }

@@ -135,15 +135,3 @@ fn session_taken_over_publishes_the_will() {
         assert_eq!(world.take(witness), [GONE]);
     }
 }
-
-/// A will the broker could not publish is refused with the connection.
-#[test]
-fn will_to_an_invalid_topic_is_refused() {
-    let mut world = World::new();
-    for (protocol, code) in [(V3_1_1, "0x88"), (V5, "0x90")] {
-        let (client, answer) =
-            world.try_connect(&Connect { will: Some(will("a/#", "")), ..hello(protocol, "c") });
-        assert_eq!(answer, [format!("CONNACK {code}")]);
-        assert_eq!(world.state(client), Directive::Closing);
-    }
-}
