@@ -1,5 +1,5 @@
-//! Messages that are taken out of a spool without being sent: records in a file beside it, one a line, which
-//! `mqtt pub --json --keep-retain` publishes.
+//! What an earlier run has left in a spool, and messages that are taken out of it without being sent: records in a file
+//! beside it, one a line, which `mqtt pub --json --keep-retain` publishes.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,6 +11,7 @@ use super::spool::SpoolOptions;
 use crate::error::Error;
 use crate::output::{Diagnostics, put_sent_record};
 use crate::protocol::wire::Publish;
+use crate::quantity::counted;
 use crate::quotation::shown;
 use crate::storage::spool::{Envelope, Left, Spool, SpooledMessage};
 
@@ -121,5 +122,28 @@ pub(super) struct NamedMessage<'a>(pub(super) &'a SpooledMessage);
 impl fmt::Display for NamedMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "message {}, to '{}',", self.0.place, shown(&self.0.envelope.topic))
+    }
+}
+
+/// What an earlier run has left.
+pub(super) fn report_left(diagnostics: &Diagnostics, options: &SpoolOptions, left: &Left) {
+    let path = options.path.display();
+    if left.damaged_bytes > 0 {
+        let (bytes, messages) = (left.damaged_bytes, left.messages);
+        diagnostics.warning(format_args!(
+            "{path} is damaged or was cut off: {} of it left out, {} sent",
+            counted(bytes, "byte"),
+            counted(messages, "whole message")
+        ));
+        match &left.kept_damage {
+            Some(Ok(kept)) => {
+                diagnostics.warning(format_args!("what was left out is kept in {}", kept.display()));
+            }
+            Some(Err(why)) => diagnostics.warning(format_args!("what was left out cannot be kept: {why}")),
+            None => {}
+        }
+    } else if left.messages > 0 {
+        let messages = counted(left.messages, "message");
+        diagnostics.state(format_args!("{path}: sending {messages} of an earlier run first"));
     }
 }

@@ -16,7 +16,7 @@ use bytes::BytesMut;
 use tokio::sync::mpsc;
 
 use super::Config;
-use super::aside::{AsideFile, NamedMessage, set_aside};
+use super::aside::{AsideFile, NamedMessage, report_left, set_aside};
 use super::encoding::{Encoding, encoded};
 use super::filled::Filler;
 use super::intake::{IntakeNote, LineIntake, not_taken};
@@ -191,28 +191,6 @@ fn start_intake(
         }
     });
     Ok(Input { notes: receiver, running })
-}
-
-fn report_left(diagnostics: &Diagnostics, options: &SpoolOptions, left: &Left) {
-    let path = options.path.display();
-    if left.damaged_bytes > 0 {
-        let (bytes, messages) = (left.damaged_bytes, left.messages);
-        diagnostics.warning(format_args!(
-            "{path} is damaged or was cut off: {} of it left out, {} sent",
-            counted(bytes, "byte"),
-            counted(messages, "whole message")
-        ));
-        match &left.kept_damage {
-            Some(Ok(kept)) => {
-                diagnostics.warning(format_args!("what was left out is kept in {}", kept.display()));
-            }
-            Some(Err(why)) => diagnostics.warning(format_args!("what was left out cannot be kept: {why}")),
-            None => {}
-        }
-    } else if left.messages > 0 {
-        let messages = counted(left.messages, "message");
-        diagnostics.state(format_args!("{path}: sending {messages} of an earlier run first"));
-    }
 }
 
 /// The payloads of a source that does not read lines; `payload` is that of a source that is one message.
