@@ -369,7 +369,7 @@ impl TryFrom<BenchPublishArgs> for Config {
 
     fn try_from(BenchPublishArgs { send, course, ceiling, common }: BenchPublishArgs) -> Result<Self, Error> {
         let clients = Clients::pairs(send.publishers(), 0);
-        common.sending(Mode::Publish, clients, send, &course, ceiling)
+        common.sending(Mode::Publish, clients, &send, &course, ceiling)
     }
 }
 
@@ -430,7 +430,7 @@ impl TryFrom<EndToEndArgs> for Config {
             None | Some(PatternName::Pairs) => (publishers, all, Pattern::Pairs),
         };
         let clients = Clients { publishers, subscribers, pattern, shared_groups };
-        common.sending(Mode::EndToEnd, clients, send, &course, ceiling)
+        common.sending(Mode::EndToEnd, clients, &send, &course, ceiling)
     }
 }
 
@@ -454,7 +454,7 @@ impl TryFrom<BenchRequestArgs> for Config {
         BenchRequestArgs { send, subscribers, course, ceiling, common }: BenchRequestArgs,
     ) -> Result<Self, Error> {
         let clients = Clients::pairs(send.publishers(), subscribers.unwrap_or(1));
-        common.sending(Mode::Request, clients, send, &course, ceiling)
+        common.sending(Mode::Request, clients, &send, &course, ceiling)
     }
 }
 

@@ -401,7 +401,7 @@ impl CommonArgs {
         self,
         mode: Mode,
         clients: Clients,
-        send: SendArgs,
+        send: &SendArgs,
         course: &CourseArgs,
         ceiling: CeilingArgs,
     ) -> Result<Config, Error> {
