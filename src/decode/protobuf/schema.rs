@@ -1,13 +1,16 @@
 //! Schemas: `.proto` files with their imports, and compiled descriptor sets.
 //!
 //! They are read when a format needs them, before the first connection. What they may make the compiler do is bounded:
-//! how much is read, from how many files, and how deep brackets are nested, for the compiler reads them by recursion.
+//! how much is read, from how many files, for how long, and how deep brackets are nested, for the compiler reads them by
+//! recursion.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use prost_reflect::prost::Message as _;
 use prost_reflect::prost_types::{FileDescriptorProto, FileDescriptorSet};
@@ -19,12 +22,15 @@ use super::super::limits::MOST_NESTING;
 use super::MessageType;
 use crate::file::read_at_most;
 use crate::nearest::{did_you_mean, in_words, nearest};
+use crate::quantity::duration;
 use crate::quotation::{list, shown};
 
 /// How much all files of a schema have together.
 pub const MOST_SCHEMA_BYTES: u64 = 16 * 1024 * 1024;
 /// How many files a schema has, with imports.
 pub const MOST_SCHEMA_FILES: usize = 5000;
+/// How long a schema is compiled.
+pub(super) const MOST_SCHEMA_TIME: Duration = Duration::from_secs(60);
 
 /// Imports are followed by recursion: enough for a chain of all files.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
@@ -140,7 +146,7 @@ impl Schemas {
         }
         let schema = match self.read.take() {
             Some(schema) => schema,
-            None => Schema::read(&self.files, &self.folders)?,
+            None => Schema::read(&self.files, &self.folders, MOST_SCHEMA_TIME)?,
         };
         let schema = self.read.insert(schema);
         self.uses_message |= name.is_none();
@@ -152,14 +158,14 @@ impl Schemas {
 }
 
 #[derive(Debug)]
-struct Schema {
+pub(super) struct Schema {
     pool: DescriptorPool,
     /// The messages of the files that were given, without their imports.
     messages: Vec<String>,
 }
 
 impl Schema {
-    fn read(files: &[PathBuf], folders: &[PathBuf]) -> Result<Self, BadSchema> {
+    pub(super) fn read(files: &[PathBuf], folders: &[PathBuf], limit: Duration) -> Result<Self, BadSchema> {
         let mut most = MOST_SCHEMA_BYTES;
         let mut given = Vec::new();
         for path in files {
@@ -170,13 +176,18 @@ impl Schema {
             given.push((path, bytes));
         }
         let folders = folders.to_vec();
+        // Each error in a schema is looked up in its whole text, which takes minutes where there are thousands.
+        let (sender, done) = mpsc::sync_channel(1);
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-        let compiled = thread.spawn(move || compile(given, folders, most));
-        match compiled.map(std::thread::JoinHandle::join) {
-            Ok(Ok(compiled)) => compiled,
-            Ok(Err(_)) => Err(invalid(PANICKED)),
-            Err(error) => Err(invalid(format!("no thread for the compiler of schemas: {error}"))),
-        }
+        thread
+            .spawn(move || sender.send(compile(given, folders, most)))
+            .map_err(|error| invalid(format!("no thread for the compiler of schemas: {error}")))?;
+        done.recv_timeout(limit).unwrap_or_else(|why| {
+            Err(match why {
+                RecvTimeoutError::Timeout => invalid(format!("not compiled after {}", duration(limit))),
+                RecvTimeoutError::Disconnected => invalid(PANICKED),
+            })
+        })
     }
 
     fn message(&self, name: &str) -> Result<MessageType, BadSchema> {

@@ -426,10 +426,21 @@ fn deep_schemas_are_refused() {
     let mut files: Vec<(&str, &str)> = chain.iter().map(|(name, text)| (&name[..], &text[..])).collect();
     let refused = Folder::new(&files).refused(&["0.proto"]);
     assert_eq!(refused, "the schema has more than 5000 files");
-    files.truncate(4900);
+    files.truncate(1000);
     let end = files.len() - 1;
     files[end].1 = "syntax = \"proto3\"; package t; message All {}";
     assert!(Folder::new(&files).schemas(&["0.proto"]).message(Some("t.All")).is_ok());
+}
+
+/// Thousands of errors take the compiler long.
+#[test]
+fn time_for_a_schema_is_limited() {
+    let fields: Vec<String> = (0..2000).map(|number| format!("  int32 field_{number} = 1;\n")).collect();
+    let text = format!("syntax = \"proto3\";\nmessage A {{\n{}}}\n", fields.concat());
+    let folder = Folder::new(&[("a.proto", &text)]);
+    let read = |limit| schema::Schema::read(&[folder.path("a.proto")], &[], limit).unwrap_err().to_string();
+    assert_eq!(read(std::time::Duration::ZERO), "not compiled after 0s");
+    assert!(read(schema::MOST_SCHEMA_TIME).ends_with("a.proto:4:19: field number '1' is already used"));
 }
 
 #[test]
