@@ -507,7 +507,7 @@ fn mistakes_are_explained() {
         (&["conn", "--ramp", "max"], "without --ramp clients connect as fast as they can"),
         (&["pub", "conn"], "pub does not take 'conn'"),
         (&["conn", "-L", "mqtt://127.0.0.1/a/b"], "conn has no messages"),
-        (&["-t", "foo"], "hint: use --topic"),
+        (&["-t", "foo"], "hint: mqtt bench --topic foo"),
         (&["-L", "mqtt://127.0.0.1/a", "--topic", "b"], "-L and --topic name different topics"),
         (&["--csv", "-"], "--csv needs a file"),
     ] {

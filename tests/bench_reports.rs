@@ -116,9 +116,7 @@ fn sizes_and_qos_are_measured_one_after_the_other() {
     let outcome = outcome.mentions("failed: fail if lost >= 0: it was 0");
     let matrix: Value = serde_json::from_slice(&outcome.stdout).unwrap();
     let runs = matrix["runs"].as_array().unwrap();
-    let of = |run: &Value| {
-        (run["configuration"]["sending"]["payload_bytes"].clone(), run["messages"]["qos"].clone())
-    };
+    let of = |run: &Value| (run["configuration"]["payload_bytes"].clone(), run["messages"]["qos"].clone());
     let found: Vec<_> = runs.iter().map(of).collect();
     let expected =
         [(16, 0), (16, 1), (100, 0), (100, 1)].map(|(size, qos)| (Value::from(size), Value::from(qos)));
