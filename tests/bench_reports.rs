@@ -93,8 +93,21 @@ fn sizes_and_qos_are_measured_one_after_the_other() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().unwrap();
     let markdown = folder.path().join("a.md");
-    let line =
-        ["e2e", "--size", "16,100", "--qos", "0,1", "--count", "50", "--rate", "1k", "--publishers", "2"];
+    let line = [
+        "e2e",
+        "--size",
+        "16,100",
+        "--qos",
+        "0,1",
+        "--count",
+        "50",
+        "--rate",
+        "1k",
+        "--publishers",
+        "2",
+        "--subscribers",
+        "2",
+    ];
     let run = |more: &[&str]| {
         let port = broker.port().to_string();
         let broker = ["--allow-saturated", "-h", "127.0.0.1", "-p", &port];
