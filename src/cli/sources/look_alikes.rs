@@ -50,6 +50,10 @@ pub(crate) fn unread(
     definition: &Command,
     define: impl FnOnce() -> Command,
 ) -> Option<Unread> {
+    // The definition with variables costs more than all the rest of reading a command line.
+    if std::env::vars_os().all(|(name, _)| is_spelt_as_here(definition, &name)) {
+        return None;
+    }
     let source = |id: &str| matches.try_get_raw(id).ok().and_then(|_| matches.value_source(id));
     let is_open = |id: &str| source(id).is_none_or(|source| source == ValueSource::DefaultValue);
     let open: Vec<LookAlike> = look_alikes(define).into_iter().filter(|one| is_open(&one.id)).collect();
@@ -61,6 +65,18 @@ pub(crate) fn unread(
     let is_set = |arg: &Arg| source(arg.get_id().as_str()) == Some(ValueSource::EnvVariable);
     let uses_ours = definition.get_arguments().any(is_set);
     Some(if names_broker || uses_ours { Unread::OnDenial(text) } else { Unread::Warning(text) })
+}
+
+/// Whether a variable has no name that another tool reads, or that of an option with a variable here.
+fn is_spelt_as_here(definition: &Command, name: &OsStr) -> bool {
+    let option = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).map(|name| {
+        name.bytes().map(|letter| if letter == b'_' { b'-' } else { letter.to_ascii_lowercase() })
+    });
+    option.is_none_or(|option| {
+        definition
+            .get_arguments()
+            .any(|arg| arg.get_long().is_some_and(|long| long.bytes().eq(option.clone())))
+    })
 }
 
 /// Those that are set. The definition is asked for only if there may be one.
@@ -117,6 +133,23 @@ fn variable(arg: &Arg) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_other_names_need_the_definition_with_variables() {
+        let mut program = crate::cli::command();
+        program.build();
+        let definition = program.find_subcommand("pub").unwrap();
+        for (name, spelt) in [
+            ("MQTT_HOST", true),
+            ("MQTT_TLS_ALPN", true),
+            ("HOME", true),
+            ("MQTT_USER", false),
+            ("MQTT_BROKER", false),
+            ("MQTT_HOSTS", false),
+        ] {
+            assert_eq!(is_spelt_as_here(definition, OsStr::new(name)), spelt, "{name}");
+        }
+    }
 
     #[test]
     fn words_of_other_tools_and_slips_are_found() {
