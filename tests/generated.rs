@@ -70,6 +70,8 @@ fn every_manual_page_has_valid_examples_and_bugs() {
     for called in with_all_below(&command).iter().filter_map(|command| command.get_bin_name()) {
         let manual = mqtt::cli::manual(called);
         assert!(!manual.examples.is_empty() && !manual.bugs.is_empty(), "{called}");
+        let in_help = manual.examples_in_help().lines().count() - 1;
+        assert!(in_help == 3 || called == "mqtt", "{called}: {in_help} examples in its help");
         for (_, line) in manual.examples {
             let words = words(line).unwrap();
             assert_eq!(words[0], "mqtt", "{line}");

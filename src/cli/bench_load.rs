@@ -71,12 +71,14 @@ pub(super) struct SendArgs {
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
     per_write: Option<u32>,
 
-    /// QoS of messages and subscriptions; several by commas are measured one after the other [default: 0]
+    /// QoS of messages and subscriptions, or several by commas [default: 0]
+    ///
+    /// Several are measured one after the other, and there is one table of all.
     #[arg(short = 'q', long, value_name = "QOS", value_delimiter = ',', value_parser = value::qos(),
           hide_possible_values = true)]
     qos: Vec<QoS>,
 
-    /// Size of each payload, such as 16k; several by commas are measured one after the other [default: 64]
+    /// Size of each payload, such as 16k, or several by commas [default: 64]
     ///
     /// 16k is 16,000 bytes, 16Ki is 16,384. The stamp that identifies the message is part of it: 32 bytes,
     /// or 16 where the size is less than 32. Messages of less than 16 bytes are only counted. Of several

@@ -61,9 +61,14 @@ pub(super) static CONNECT: Manual = Manual {
             "Open 500 connections a second, and hold 10,000 of them for a minute",
             "mqtt bench conn -h broker.example --clients 10000 --ramp 500/s --hold 1m",
         ),
+        ("Fail, with exit status 3, on a slow connection", "mqtt bench conn --fail-if 'CONNACK p99 > 100ms'"),
         (
             "Fail, with exit status 3, on a failed or slow connection",
             "mqtt bench conn --embedded --fail-if 'failed > 0' --fail-if 'until CONNACK p99 > 100ms'",
+        ),
+        (
+            "Hold a thousand connections to the broker of this program",
+            "mqtt bench conn --embedded --clients 1000 --hold 10s",
         ),
     ],
     bugs: of_every_load![
@@ -92,6 +97,10 @@ pub(super) static PUBLISH: Manual = Manual {
         (
             "Measure a constant load of messages of 1,000 bytes",
             "mqtt bench pub -h broker.example --qos 1 --rate 5k/s --size 1k --duration 1m",
+        ),
+        (
+            "Measure three sizes at two QoS, for one table",
+            "mqtt bench pub --size 16,256,4k --qos 0,1 --repeat 3",
         ),
     ],
     bugs: of_every_load![
@@ -123,6 +132,10 @@ pub(super) static SUBSCRIBE: Manual = Manual {
             "Receive a million messages with 100 subscribers",
             "mqtt bench sub --subscribers 100 --count 1000000",
         ),
+        (
+            "Share the messages out to ten subscribers",
+            "mqtt bench sub --subscribers 10 --shared-groups 1 --topic 'sensors/#'",
+        ),
     ],
     bugs: of_every_load![
         "Latency is measured only of messages that mqtt bench sends on the same machine: their stamps are times of \
@@ -131,25 +144,15 @@ pub(super) static SUBSCRIBE: Manual = Manual {
 };
 
 pub(super) static REQUEST: Manual = Manual {
-    common: &[
-        "publishers",
-        "rate",
-        "qos",
-        "size",
-        "inflight",
-        "warmup",
-        "duration",
-        "embedded",
-        "json",
-        "html",
-        "fail_if",
-    ],
+    common: &["publishers", "rate", "qos", "size", "inflight", "duration", "embedded", "json", "fail_if"],
     examples: &[
         (
             "Measure 2,000 requests a second, and report thresholds to CI",
             "mqtt bench rr --rate 2k/s --fail-if 'p99 > 20ms' --fail-if 'loss > 0' --junit bench.xml",
         ),
         ("Measure one request at a time", "mqtt bench rr --rate max --inflight 1"),
+        ("Measure the broker of this program", "mqtt bench rr --embedded --duration 5s"),
+        ("Fail, with exit status 3, on slow responses", "mqtt bench rr --rate 2k/s --fail-if 'p99 > 20ms'"),
     ],
     bugs: of_every_load![
         "At QoS 1 mosquitto responds some 40 ms late unless its configuration has set_tcp_nodelay true.",
@@ -183,6 +186,7 @@ pub(super) static CALIBRATE: Manual = Manual {
     examples: &[
         ("Measure what this machine can generate", "mqtt bench calibrate --json > ceiling.json"),
         ("Show what share of that a load is", "mqtt bench pub --rate max --calibration ceiling.json"),
+        ("Measure a single thread", "mqtt bench calibrate --threads 1"),
     ],
     bugs: &[
         "The sink is on this machine and shares its cores: the network is not measured, and a generator with the \

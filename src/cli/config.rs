@@ -80,6 +80,7 @@ static LIST: Manual = Manual {
     examples: &[
         ("List the profiles", "mqtt config list"),
         ("Print the names of the profiles alone", "mqtt config list --json | jq -r '.profiles[].name'"),
+        ("List those of another file", "mqtt config list --config ./config.toml"),
     ],
     bugs: &["Only the broker of a profile is shown; mqtt config show --profile NAME shows the rest."],
 };
@@ -99,6 +100,7 @@ static CHECK: Manual = Manual {
     examples: &[
         ("Check the configuration file", "mqtt config check"),
         ("Check another one, for a program", "mqtt config check --config ./config.toml --json"),
+        ("Check it before each use, in a script", "mqtt config check && mqtt sub --profile home 'home/#'"),
     ],
     bugs: &[
         "If the file is not valid TOML, nothing else is checked.",

@@ -34,6 +34,7 @@ pub(super) static MANUAL: Manual = Manual {
     examples: &[
         ("Show the settings in effect", "mqtt config show"),
         ("Show those of a profile, with another port", "mqtt config show --profile work -p 8884"),
+        ("Print the URL of the broker alone", "mqtt config show --json | jq -r '.brokers[0]'"),
     ],
     bugs: &[
         "The command connects to no broker and looks no host name up: a setting that is shown may still be \

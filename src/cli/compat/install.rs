@@ -28,7 +28,8 @@ pub(in crate::cli) static MANUAL: Manual = Manual {
             "Make the links, in a folder before that of the real clients",
             "mqtt compat install --dir /usr/local/bin",
         ),
-        ("Remove them", "mqtt compat uninstall --dir /usr/local/bin"),
+        ("Make them for this user alone", "mqtt compat install --dir ~/.local/bin"),
+        ("Remove the links", "mqtt compat uninstall --dir /usr/local/bin"),
     ],
     bugs: &[
         "A second line of an error at run time names the cause; mosquitto does not write it.",
@@ -90,6 +91,7 @@ impl Subcommand for InstallArgs {
         common: &[],
         examples: &[
             ("Make the links", "mqtt compat install --dir /usr/local/bin"),
+            ("Make them for this user alone", "mqtt compat install --dir ~/.local/bin"),
             ("Replace the real clients", "mqtt compat install --dir /usr/bin --force"),
         ],
         bugs: &["The shell may remember where it found the real clients until hash -r."],
@@ -101,7 +103,11 @@ impl Subcommand for UninstallArgs {
 
     const MANUAL: &'static Manual = &Manual {
         common: &[],
-        examples: &[("Remove the links", "mqtt compat uninstall --dir /usr/local/bin")],
+        examples: &[
+            ("Remove the links", "mqtt compat uninstall --dir /usr/local/bin"),
+            ("Remove those of this user", "mqtt compat uninstall --dir ~/.local/bin"),
+            ("Remove those that replaced the real clients", "mqtt compat uninstall --dir /usr/bin"),
+        ],
         bugs: &["What --force has replaced does not come back."],
     };
 }
