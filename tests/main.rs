@@ -47,6 +47,7 @@ mod long_texts;
 mod memory;
 mod message_files;
 mod messages;
+mod misplaced_secrets;
 mod options_files;
 mod out_of_memory;
 mod output_closed;

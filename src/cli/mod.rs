@@ -26,6 +26,7 @@
 //! | `password_file`, `password_command` | passwords from files, and from commands |
 //! | `foreign` | what other tools call subcommands and options |
 //! | `ready` | the line that was meant, ready to be typed |
+//! | `repeated` | what errors repeat of a line, without its secrets |
 //! | `slips` | lines that are read otherwise than they were meant |
 //! | `help` | the help that is asked for |
 //! | `manual`, `bench_manual` | examples and known limits, for help and manual pages |
@@ -64,6 +65,7 @@ mod publish;
 mod read;
 mod ready;
 mod recording;
+mod repeated;
 mod replay;
 mod request;
 mod respond;
@@ -102,6 +104,7 @@ pub use self::hidden::Hidden;
 pub use self::manual::Manual;
 pub use self::parsed::Parsed;
 use self::read::{Read, read};
+use self::repeated::Repeated;
 use self::sources::{Found, Unread};
 use self::subcommand::{CommandLine, Entry, Resolved};
 pub use self::table::{command, manual};
@@ -138,14 +141,39 @@ pub fn parse(
         return help::of_words(&[]).map(Parsed::Alone);
     }
     let arguments = with_version_as_option(with_help_as_word(arguments));
+    let typed = hidden::typed(&arguments);
+    let is_hidden = typed.is_some();
+    let arguments = bench::mode_first(typed.unwrap_or(arguments));
+    let mut parsed = parse_typed(&arguments, is_hidden, start_anew)
+        .map_err(|error| repeated(&arguments).left_out_of(error))?;
+    if let Parsed::Run { warnings, .. } | Parsed::Print { warnings, .. } = &mut parsed
+        && !warnings.is_empty()
+    {
+        let repeated = repeated(&arguments);
+        for warning in warnings {
+            *warning = repeated.masked(warning);
+        }
+    }
+    Ok(parsed)
+}
+
+/// What of a line is not to be repeated.
+fn repeated(line: &[OsString]) -> Repeated {
+    let called = Entry::called(table::SUBCOMMANDS, line);
+    Repeated::of_line(called.map(|(entry, names)| (entry.definition(), names)), line)
+}
+
+/// The same of the words that were typed.
+fn parse_typed(
+    arguments: &[OsString],
+    is_hidden: bool,
+    start_anew: impl FnOnce(&Hidden) -> Option<std::io::Error>,
+) -> Result<Parsed, Error> {
     if arguments.get(1).is_some_and(|word| word == "help") {
         let text = help::of_words(&arguments[2..])?;
         return Ok(Parsed::Print { text, warnings: Vec::new(), problem: None });
     }
-    let typed = hidden::typed(&arguments);
-    let is_hidden = typed.is_some();
-    let arguments = bench::mode_first(typed.unwrap_or(arguments));
-    if let Some(foreign::ForeignAnswer { message, hint }) = foreign::answer_misread(command, &arguments) {
+    if let Some(foreign::ForeignAnswer { message, hint }) = foreign::answer_misread(command, arguments) {
         return Err(Error::usage(message).with_hint(hint));
     }
     let mut in_sight = None;
@@ -153,11 +181,11 @@ pub fn parse(
         let called = |line: &[OsString]| {
             Entry::called(table::SUBCOMMANDS, line).map(|(entry, names)| (entry.definition(), names))
         };
-        if !is_hidden && let Some(hidden) = hidden::hide(definition, names, &arguments, &called) {
+        if !is_hidden && let Some(hidden) = hidden::hide(definition, names, arguments, &called) {
             in_sight = start_anew(&hidden);
         }
     };
-    let read = match read(&arguments, Entry::definition, hide)? {
+    let read = match read(arguments, Entry::definition, hide)? {
         Err(text) => return Ok(Parsed::Print { text, problem: None, warnings: Vec::new() }),
         Ok(read) => read,
     };
@@ -175,10 +203,9 @@ pub fn parse(
         given: &given,
         left_out: left_out.as_ref(),
     };
-    let entry = Entry::called(table::SUBCOMMANDS, &arguments);
+    let entry = Entry::called(table::SUBCOMMANDS, arguments);
     let names = entry.map_or(1, |(_, names)| names);
-    let resolved =
-        subcommand.resolve(&line).map_err(|error| with_slip(error, &definition, names, &arguments));
+    let resolved = subcommand.resolve(&line).map_err(|error| with_slip(error, &definition, names, arguments));
     let invocation = match resolved? {
         Resolved::Run(invocation) => invocation,
         Resolved::Print { text, problem } => {
@@ -210,7 +237,7 @@ pub fn parse(
     let mut pinned: Option<PinnedLine> = None;
     if let Some(tls) = tls {
         // The definition is made only if a certificate is refused.
-        let line = arguments.clone();
+        let line = arguments.to_vec();
         pinned = Some(PinnedLine::new(move |pin| ready::pinned(&command(), &line, pin)));
         if tls.is_insecure() {
             warnings.push("--insecure: the certificate of the broker is not verified".into());

@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
+use super::repeated::Repeated;
 use super::secret::{self, SecretKind};
 use super::text::shown;
 use super::url::without_secrets;
@@ -25,10 +26,14 @@ pub(super) fn from_clap(
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return Ok(error.render().to_string());
     }
-    let path = called(command, arguments);
-    let subcommand = path.last().copied();
+    let (is_host, kind) = refused(&error, called(command, arguments).last().copied().unwrap_or(command));
+    let repeated = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) => {
+            Repeated::of_value(value, is_host || kind == Some(SecretKind::Url))
+        }
+        _ => Repeated::default(),
+    };
     if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
-        let (is_host, kind) = refused(&error, subcommand.unwrap_or(command));
         let value = match kind {
             // That none was given is no secret.
             _ if value.is_empty() => String::new(),
@@ -45,15 +50,22 @@ pub(super) fn from_clap(
         let argument = stray(argument).into_owned();
         error.insert(ContextKind::InvalidArg, ContextValue::String(argument));
     }
+    Err(repeated.left_out_of(explained(&error, command, arguments)))
+}
+
+/// What is wrong, and what to do about it.
+fn explained(error: &clap::Error, command: &Command, arguments: &[OsString]) -> Error {
+    let path = called(command, arguments);
+    let subcommand = path.last().copied();
     if error.kind() == ErrorKind::InvalidSubcommand {
-        return Err(unknown_command(command, arguments, path.len() + 1));
+        return unknown_command(command, arguments, path.len() + 1);
     }
-    if let Some(foreign::ForeignAnswer { message, hint }) = foreign(&error, command, &path, arguments) {
-        return Err(Error::usage(message).with_hint(hint));
+    if let Some(foreign::ForeignAnswer { message, hint }) = foreign(error, command, &path, arguments) {
+        return Error::usage(message).with_hint(hint);
     }
     let text = error.render().to_string();
     let mut message = message(&text);
-    let about = involved(&error, subcommand.unwrap_or(command));
+    let about = involved(error, subcommand.unwrap_or(command));
     let names: Vec<_> = path.iter().map(|command| format!("{} ", command.get_name())).collect();
     let help = format!("see mqtt {}--help", names.concat());
     let typed = match (error.kind(), error.get(ContextKind::InvalidArg)) {
@@ -61,22 +73,22 @@ pub(super) fn from_clap(
         _ => None,
     };
     let known = subcommand.zip(typed).map(|(command, typed)| (command, path.len() + 1, typed));
-    let mut tip = long_name(&error, subcommand)
-        .or_else(|| misplaced(&error, &path, arguments))
+    let mut tip = long_name(error, subcommand)
+        .or_else(|| misplaced(error, &path, arguments))
         .or_else(|| {
             known.and_then(|(command, at, typed)| slips::dashed_message(command, at, arguments, typed))
         })
-        .or_else(|| value_taken(&error, subcommand?, path.len() + 1, arguments))
-        .or_else(|| without_value(&error, subcommand, &names.concat(), arguments))
-        .or_else(|| after_command(&error, &path, command, arguments))
-        .or_else(|| similar(&error, subcommand.unwrap_or(command), command, arguments))
-        .or_else(|| refused_value(&error, command, arguments));
-    if let Some(both) = conflict(&error) {
+        .or_else(|| value_taken(error, subcommand?, path.len() + 1, arguments))
+        .or_else(|| without_value(error, subcommand, &names.concat(), arguments))
+        .or_else(|| after_command(error, &path, command, arguments))
+        .or_else(|| similar(error, subcommand.unwrap_or(command), command, arguments))
+        .or_else(|| refused_value(error, command, arguments));
+    if let Some(both) = conflict(error) {
         message = both;
-    } else if let Some((refusal, reason)) = takes_no_value(&error) {
+    } else if let Some((refusal, reason)) = takes_no_value(error) {
         (message, tip) = (refusal, Some(reason));
     } else if let Some((refusal, missing)) =
-        subcommand.and_then(|command| lacking(&error, command, &path, arguments))
+        subcommand.and_then(|command| lacking(error, command, &path, arguments))
     {
         (message, tip) = (refusal, Some(missing));
     } else if let Some((refusal, reason)) = known
@@ -84,10 +96,10 @@ pub(super) fn from_clap(
         .and_then(|(command, at, typed)| slips::superfluous(command, at, arguments, typed))
     {
         (message, tip) = (refusal, Some(reason));
-    } else if let Some((refusal, takers)) = of_another_mode(&error, &path) {
+    } else if let Some((refusal, takers)) = of_another_mode(error, &path) {
         (message, tip) = (refusal, takers.or(tip));
     }
-    Err(Error::usage(message).with_hint(tip.unwrap_or(help)).about(about))
+    Error::usage(message).with_hint(tip.unwrap_or(help)).about(about)
 }
 
 /// The error for a word, at this place of the line, that names no subcommand, and what is meant by it.
@@ -297,7 +309,11 @@ fn refused(error: &clap::Error, command: &Command) -> (bool, Option<SecretKind>)
     let mut command = command.clone();
     command.build();
     let arg = command.get_arguments().find(|arg| arg.to_string() == *option);
-    arg.map_or((false, None), |arg| (arg.get_id() == "host", secret::kind(arg)))
+    let is_host = |arg: &Arg| {
+        let names = arg.get_value_names().unwrap_or_default();
+        arg.get_id() == "host" || names.iter().any(|name| name == "HOST")
+    };
+    arg.map_or((false, None), |arg| (is_host(arg), secret::kind(arg)))
 }
 
 /// The long option that is meant by a letter which the subcommand does not have.

@@ -111,7 +111,7 @@ pub(super) fn unknown(definition: &Command, names: usize, line: &[OsString]) -> 
 }
 
 /// The option in a word that takes a value, and where in the word its value begins, unless it follows.
-fn option<'d>(definition: &'d Command, word: &[u8]) -> Option<(&'d Arg, Option<usize>)> {
+pub(super) fn option<'d>(definition: &'d Command, word: &[u8]) -> Option<(&'d Arg, Option<usize>)> {
     let takes_value = |arg: &&Arg| arg.get_action().takes_values();
     if let Some(long) = word.strip_prefix(b"--") {
         let end = long.iter().position(|byte| *byte == b'=');

@@ -1,0 +1,210 @@
+//! What errors and warnings repeat of a command line, without its secrets. Where a secret stands at its own
+//! place, the definition of its option tells. Here are those that stand anywhere else: as the value of `-P` where
+//! the option before it has taken `-P`, or in a URL that was given as a host or topic.
+
+use std::ffi::{OsStr, OsString};
+use std::net::Ipv6Addr;
+
+use clap::Command;
+
+use super::secret::{self, SecretKind};
+use super::text::shown;
+use super::{property, url, words};
+use crate::error::Error;
+use crate::masking::Confidential;
+
+/// Parts of words that are not to be repeated.
+#[derive(Default)]
+pub(super) struct Repeated {
+    /// Parts of what looks like a URL, and what is shown instead.
+    of_urls: Vec<(String, &'static str)>,
+    values: Confidential,
+}
+
+impl Repeated {
+    /// Those of a command line, whose secrets may stand at any place, with the definition of the subcommand that it
+    /// calls and how many words name it.
+    pub(super) fn of_line(called: Option<(Command, usize)>, line: &[OsString]) -> Self {
+        let mut repeated = Self::default();
+        for word in line.iter().skip(1) {
+            repeated.add_url(&word.to_string_lossy(), false);
+        }
+        if let Some((definition, names)) = called {
+            repeated.add_values(&definition, names, line);
+        }
+        repeated
+    }
+
+    /// Those of one value; `is_url` where its option takes a URL or a host.
+    pub(super) fn of_value(value: &str, is_url: bool) -> Self {
+        let mut repeated = Self::default();
+        repeated.add_url(value, is_url);
+        repeated
+    }
+
+    /// What stands behind an option for a secret, and was read as something else.
+    fn add_values(&mut self, definition: &Command, names: usize, line: &[OsString]) {
+        let values = words::values(definition, names, line);
+        let is_its_value = |word: usize, id: &clap::Id| {
+            values.iter().any(|value| value.word == word && value.arg.get_id() == id)
+        };
+        let is_option = |word: &OsStr| {
+            word.to_str().is_some_and(|word| {
+                definition.get_arguments().any(|arg| word.starts_with('-') && words::is_called(arg, word))
+            })
+        };
+        for at in names..line.len() {
+            if line[at].eq_ignore_ascii_case(secret::AUTHENTICATION_DATA)
+                && let Some(word) = line.get(at + 1)
+                && !is_its_value(at + 1, &property::ID.into())
+            {
+                self.add_value(word, 0);
+            }
+            let Some((arg, from)) = words::option(definition, line[at].as_encoded_bytes()) else { continue };
+            let whole = match secret::kind(arg) {
+                Some(SecretKind::Whole | SecretKind::Header) => true,
+                Some(SecretKind::Url) => false,
+                Some(SecretKind::Property) | None => continue,
+            };
+            let word = at + usize::from(from.is_none());
+            let Some(text) = line.get(word).filter(|_| !is_its_value(word, arg.get_id())) else { continue };
+            if from.is_none() && is_option(text) {
+                continue; // Its own value is missing.
+            }
+            let from = from.unwrap_or(0);
+            if whole {
+                self.add_value(text, from);
+            } else {
+                self.add_url(text.to_string_lossy().get(from..).unwrap_or_default(), true);
+            }
+        }
+    }
+
+    fn add_value(&mut self, word: &OsStr, from: usize) {
+        for text in [word.to_string_lossy().as_ref(), &shown(word)] {
+            self.values.add(text.get(from..).unwrap_or_default());
+        }
+    }
+
+    /// The user name, password and query of what is a URL, or looks like one.
+    fn add_url(&mut self, text: &str, is_url: bool) {
+        let (rest, has_scheme) = match text.split_once("://") {
+            Some((_, rest)) => (rest, true),
+            None => (text, false),
+        };
+        let credentials = match rest.rsplit_once('@') {
+            Some((credentials, _)) => Some(credentials).filter(|text| {
+                // In a payload both signs may stand for anything.
+                has_scheme || is_url || (text.contains(':') && !text.contains(is_of_payloads))
+            }),
+            None if has_scheme || is_url => without_host(rest),
+            None => None,
+        };
+        // Of `--host=u:x@h` only what stands behind the name.
+        let credentials = credentials.map(|text| match text.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => value,
+            _ => text,
+        });
+        if let Some(credentials) = credentials.filter(|text| !text.is_empty()) {
+            self.add_part(&format!("{credentials}@"), "…@");
+            // An error may be about this part alone.
+            if credentials.contains(':') {
+                self.add_part(credentials, "…");
+            }
+        }
+        if has_scheme && let Some(path) = url::without_query(text, true) {
+            self.add_part(&text[path.len()..], "?…");
+        }
+    }
+
+    fn add_part(&mut self, part: &str, instead: &'static str) {
+        let as_shown = shown(part.as_ref());
+        if as_shown != part {
+            self.of_urls.push((as_shown, instead));
+        }
+        self.of_urls.push((part.to_owned(), instead));
+    }
+
+    /// A text that may repeat them.
+    pub(super) fn masked(&self, text: &str) -> String {
+        let without = |text: String, (part, instead): &(String, &str)| text.replace(part.as_str(), instead);
+        self.values.masked(&self.of_urls.iter().fold(text.to_owned(), without))
+    }
+
+    /// The same error without them.
+    pub(super) fn left_out_of(&self, mut error: Error) -> Error {
+        let (text, hint) = match &mut error {
+            Error::Usage { message, hint, .. } => (message, hint),
+            Error::File { what, hint, .. } => (what, hint),
+            _ => return error,
+        };
+        *text = self.masked(text);
+        if let Some(hint) = hint {
+            *hint = self.masked(hint);
+        }
+        error
+    }
+}
+
+/// Signs of a payload, which no host has before it.
+fn is_of_payloads(c: char) -> bool {
+    c.is_whitespace() || ['{', '[', '"', '\''].contains(&c)
+}
+
+/// The user name and password where the host behind them was forgotten: what stands behind the colon is no port.
+fn without_host(rest: &str) -> Option<&str> {
+    let authority = rest.split(['/', '?']).next()?;
+    let (host, port) = authority.split_once(':')?;
+    let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_address = host.starts_with('[') || authority.parse::<Ipv6Addr>().is_ok();
+    (!host.is_empty() && !is_port && !is_address).then_some(authority)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masked_in_itself(text: &str) -> String {
+        let line: Vec<OsString> = text.split(' ').map(OsString::from).collect();
+        let definition = super::super::command().find_subcommand(&line[1]).cloned();
+        Repeated::of_line(definition.map(|definition| (definition, 2)), &line).masked(text)
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        for text in [
+            "mqtt sub -t a -u me",
+            "mqtt pub -P mqtt -t mqtt",
+            "mqtt ping -h [::1]:1883",
+            "mqtt ping -L mqtt://h:1883/t",
+            "mqtt ping -L mqtt://::1/t",
+            "mqtt ping h:1x83",
+            "mqtt pub -t a -m {\"a\":\"b@c\"}",
+            "mqtt sub -u -P -t a",
+            "mqtt sub me@example.org",
+        ] {
+            assert_eq!(masked_in_itself(text), text);
+        }
+    }
+
+    #[test]
+    fn secrets_at_any_place_are_left_out() {
+        for (text, masked) in [
+            ("mqtt ping u:s3cret@h", "mqtt ping …@h"),
+            ("mqtt ping --host=u:s3cret@h", "mqtt ping --host=…@h"),
+            ("mqtt sub -t socks5h://u:s3cret", "mqtt sub -t socks5h://…"),
+            ("mqtt sub wss://h/p?token=s3cret", "mqtt sub wss://h/p?…"),
+            ("mqtt sub mqtt://s3cret@h/t", "mqtt sub mqtt://…@h/t"),
+            ("mqtt sub -t a -u -P s3cret", "mqtt sub -t a -u -P …"),
+            ("mqtt sub -u -P xy -i x", "mqtt sub -u -P … -i x"),
+            ("mqtt sub -u --pw=s3cret", "mqtt sub -u --pw=…"),
+            (
+                "mqtt pub -i -D connect Authentication-Data s3cret",
+                "mqtt pub -i -D connect Authentication-Data …",
+            ),
+            ("mqtt bench u:s3cret@h", "mqtt bench …@h"),
+        ] {
+            assert_eq!(masked_in_itself(text), masked);
+        }
+    }
+}
