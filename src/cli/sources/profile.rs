@@ -43,11 +43,12 @@ pub(crate) fn read(subcommand: &Command, matches: &ArgMatches) -> Result<Found, 
             absent(asked, &format!("{} does not exist", path.display()))
         }
         Err(error) if asked.is_some() => absent(asked, &error.to_string()),
-        // A file that is there is there to be read.
-        Err(error) if is_forbidden(&error) => {
-            Ok(Found { warnings: vec![without_profile(&error)], ..Found::default() })
+        // No file can be at this place.
+        Err(error) if is_no_place(&error) => {
+            Ok(Found { notes: vec![without_profile(&error)], ..Found::default() })
         }
-        Err(error) => Ok(Found { notes: vec![without_profile(&error)], ..Found::default() }),
+        // What is there is there to be read.
+        Err(error) => Ok(Found { warnings: vec![without_profile(&error)], ..Found::default() }),
     }
 }
 
@@ -74,8 +75,10 @@ fn absent(asked: Option<&str>, why: &str) -> Result<Found, Error> {
     Err(Error::usage(text).with_hint("--config FILE names another file"))
 }
 
-fn is_forbidden(error: &Error) -> bool {
-    matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::PermissionDenied)
+/// Whether there can be no file at a place, as with `HOME=/dev/null`.
+fn is_no_place(error: &Error) -> bool {
+    let kinds = [ErrorKind::NotADirectory, ErrorKind::InvalidFilename];
+    matches!(error, Error::File { source, .. } if kinds.contains(&source.kind()))
 }
 
 fn without_profile(error: &Error) -> String {
