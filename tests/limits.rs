@@ -555,3 +555,34 @@ fn subscriber_has_no_limit_for_its_answers() {
     let args = ["-t", "a", "-C", "1", "--connect-timeout", "1s"];
     Mqtt::subscribe(server.port()).args(args).run().succeeds().prints("late\n");
 }
+
+/// A PUBREC that comes again, in answer to PUBREL or by itself, is not PUBCOMP.
+#[test]
+fn repeated_pubrec_is_no_progress() {
+    for version in ["311", "5"] {
+        let server = Server::start(move |server| {
+            let protocol = if version == "5" { V5 } else { V3_1_1 };
+            let mut peer = server.accept_session(protocol);
+            let (identifier, _) = peer.expect_publish(protocol, QoS::ExactlyOnce, b"x");
+            peer.send(&packets::ack(PubRec, identifier));
+            while peer.next().is_some() {
+                peer.send(&packets::ack(PubRec, identifier));
+            }
+        });
+        let args = ["-t", "a", "-m", "x", "-q", "2", "-V", version, "--connect-timeout", "1s"];
+        let run = Mqtt::publish(server.port()).args(args).run();
+        run.fails(1, "did not answer PUBLISH with PUBCOMP within 1s");
+    }
+}
+
+/// Retained messages may come before SUBACK, and are not it.
+#[test]
+fn retained_messages_do_not_stand_for_suback() {
+    let outcome = waits_in_vain(&["sub", "-t", "a", "--retained-only"], packets::connack_with(&[]), |peer| {
+        let message = Message { retain: true, ..Message::new("a", b"x") }.bytes(V5);
+        while peer.send_if_there(&message) {
+            while peer.next_within(Duration::from_millis(20)).is_some() {}
+        }
+    });
+    outcome.exits(1).mentions("did not answer SUBSCRIBE with SUBACK within 1s");
+}

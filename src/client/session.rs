@@ -491,10 +491,12 @@ impl Session {
             let token = *token;
             return Ok(Some(self.end_publish(ack, token))); // [MQTT-4.3.3-4]
         }
+        let is_first = *stage == PublishStage::Published;
         *stage = PublishStage::Released;
         let token = *token;
         wire::ack(out, self.protocol, PacketType::PubRel, identifier, ReasonCode::SUCCESS);
-        Ok(Some(Event::Received { token }))
+        // One that comes again has its PUBREL ([MQTT-4.3.3-4]), and brings the exchange no further.
+        Ok(is_first.then_some(Event::Received { token }))
     }
 
     fn received_pubcomp<'a>(&mut self, ack: &Ack<'a>) -> Option<Event<'a>> {

@@ -101,6 +101,9 @@ fn outbound_qos_1_and_2() {
         assert_eq!(peer.receive(&Packet::PubAck(ack(1, 0))), Ok(Some("published 2 00".into())));
         assert_eq!(peer.receive(&Packet::PubRec(ack(2, 0))), Ok(Some("Received { token: 3 }".into())));
         assert_eq!(peer.sent(), ["pubrel 2 00"]);
+        // Again it is answered, and is no news.
+        assert_eq!(peer.receive(&Packet::PubRec(ack(2, 0))), Ok(None));
+        assert_eq!(peer.sent(), ["pubrel 2 00"]);
         assert!(!peer.session.is_idle());
         assert_eq!(peer.receive(&Packet::PubComp(ack(2, 0))), Ok(Some("published 3 00".into())));
         assert!(peer.session.is_idle());

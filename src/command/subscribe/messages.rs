@@ -7,7 +7,7 @@ use super::Subscriber;
 use super::display::PayloadNote;
 use super::filters::is_copy;
 use super::programs::ProgramVerdict;
-use super::stages::SubscribeWork;
+use super::stages::{Requests, SubscribeWork};
 use crate::client::handler::Flow;
 use crate::error::Error;
 use crate::memory;
@@ -24,7 +24,10 @@ impl Subscriber<'_> {
                 return false;
             }
             if publish.retain {
-                self.answer.renew();
+                // They may come before PINGRESP and take their time, but do not stand for SUBACK.
+                if self.requests == Requests::Answered {
+                    self.answer.renew();
+                }
                 end.came();
             }
         }
