@@ -277,3 +277,29 @@ fn program_is_checked_before_the_connection() {
     let outcome = respond(1).args(["-t", "q", "--jq", ".", "--echo"]).run();
     outcome.fails(2, "--echo sends the request's payload");
 }
+
+/// With -C the run would end by itself: the acknowledgement that keeps it from that has a limit, whichever
+/// half of it is missing.
+#[rstest]
+fn response_that_is_not_acknowledged_ends_a_counted_run(
+    #[values((QoS::AtLeastOnce, false), (QoS::ExactlyOnce, false), (QoS::ExactlyOnce, true))] half: (
+        QoS,
+        bool,
+    ),
+) {
+    let (qos, is_received) = half;
+    let server = Server::start(move |listener| {
+        let mut peer = listener.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&request("a", b"x", QoS::AtLeastOnce, 7));
+        let (identifier, ..) = response(&mut peer);
+        if is_received {
+            peer.send(&packets::ack(PacketType::PubRec, identifier));
+        }
+        peer.drain();
+    });
+    let qos = (qos as u8).to_string();
+    let line = ["-t", "q", "--echo", "-q", &qos, "-C", "1", "--connect-timeout", "1s"];
+    let run = respond(server.port()).args(line).run();
+    run.exits(1).mentions("did not answer PUBLISH with an acknowledgement within 1s");
+}

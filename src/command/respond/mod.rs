@@ -10,8 +10,8 @@ mod skips;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::SystemTime;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 
@@ -99,6 +99,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         is_linked: false,
         ending: None,
         answer: AnswerLimit::new(Some(config.client.connect_timeout)),
+        awaited: Awaited::Suback,
     };
     let result = client::run(&config.client, &mut responder).await;
     if let Some(commands) = &mut responder.commands {
@@ -187,6 +188,7 @@ struct Answerer<'a> {
     /// How the run ends, once the commands that run have ended.
     ending: Option<Result<(), Error>>,
     answer: AnswerLimit,
+    awaited: Awaited,
 }
 
 impl Answerer<'_> {
@@ -201,6 +203,26 @@ impl Answerer<'_> {
     /// Whether every request that gets a response has it.
     fn has_responded(&self) -> bool {
         !self.are_running() && self.waiting.is_empty() && self.in_flight == 0
+    }
+
+    /// Whether the run would end by itself if the broker acknowledged its responses.
+    fn awaits_acknowledgement(&self) -> bool {
+        let is_limited = self.config.count.is_some() && self.config.timeout.is_none();
+        is_limited && self.in_flight > 0 && !self.are_running()
+    }
+
+    fn renew(&mut self) {
+        if self.awaited == Awaited::Acknowledgement {
+            self.answer.renew();
+        }
+    }
+
+    /// The error of a broker that has not answered for so long.
+    fn unanswered(&self, limit: Duration) -> Error {
+        match self.awaited {
+            Awaited::Suback => unanswered("SUBSCRIBE", "SUBACK", limit),
+            Awaited::Acknowledgement => unanswered("PUBLISH", "an acknowledgement", limit),
+        }
     }
 
     fn are_running(&self) -> bool {
@@ -353,6 +375,12 @@ impl Answerer<'_> {
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    Suback,
+    Acknowledgement,
+}
+
 /// Whether the session has the subscriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subscribed {
@@ -411,14 +439,17 @@ impl Handler for Answerer<'_> {
         // Acknowledgements of requests are put into the output before this is asked.
         if !self.open.has_done() {
             if self.is_complete() {
+                self.answer.stop();
                 return Poll::Ready(Ok(()));
             }
             if self.ending.is_some() && self.has_responded() {
                 return Poll::Ready(self.ending.take().unwrap_or(Ok(())));
             }
         }
-        let limit = ready!(self.answer.poll_waiting(cx, !session.requests_are_answered()));
-        Poll::Ready(Err(unanswered("SUBSCRIBE", "SUBACK", limit)))
+        let is_answered = session.requests_are_answered();
+        self.awaited = if is_answered { Awaited::Acknowledgement } else { Awaited::Suback };
+        let waits = !is_answered || self.awaits_acknowledgement();
+        self.answer.poll_waiting(cx, waits).map(|limit| Err(self.unanswered(limit)))
     }
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
@@ -432,6 +463,7 @@ impl Handler for Answerer<'_> {
                 }
             }
             Event::Subscribed { reasons, properties, .. } => {
+                self.answer.renew();
                 for (filter, reason) in self.config.filters.iter().zip(reasons) {
                     let (reason, filter, qos) = (ReasonCode(*reason), cut(filter), self.config.qos);
                     if reason.is_failure() {
@@ -466,7 +498,9 @@ impl Handler for Answerer<'_> {
                     self.diagnostics.state(format_args!("waiting for requests on {filters}"));
                 }
             }
+            Event::Received { .. } => self.renew(),
             Event::Published { token, reason, properties } => {
+                self.renew();
                 self.in_flight = self.in_flight.saturating_sub(1);
                 if reason.is_failure() {
                     self.refused(token, &Error::refused("response refused", reason, &properties));
@@ -500,6 +534,10 @@ impl Handler for Answerer<'_> {
         self.computer.as_ref().is_some_and(Computer::is_turn_over)
     }
 
+    fn on_written(&mut self, _bytes: usize) {
+        self.renew(); // a large response takes its time
+    }
+
     fn on_part(&mut self, collected_bytes: usize) {
         self.answer.part(collected_bytes);
     }
@@ -520,7 +558,7 @@ impl Handler for Answerer<'_> {
             return Poll::Ready(Ok(()));
         }
         if let Poll::Ready(limit) = self.answer.poll(cx) {
-            return Poll::Ready(Err(unanswered("SUBSCRIBE", "SUBACK", limit)));
+            return Poll::Ready(Err(self.unanswered(limit)));
         }
         if self.ending.is_some() {
             return self.poll_ending(cx);
