@@ -18,11 +18,12 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::notation::printable;
 use crate::output::{Diagnostics, Stdout, can_ask, confirm};
-use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::PublishTemplate;
+use crate::protocol::{QoS, topic};
 use crate::quantity::counted;
+use crate::quotation::cut;
 
 /// How often what is still there, unchanged, is cleared before it is left.
 const PASSES: u32 = 2;
@@ -78,6 +79,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         in_order,
         declined: false,
         incomplete: !refused.is_empty() || !ended_by.is_complete(),
+        unverified: Vec::new(),
     };
     if !config.json {
         for entry in &run.entries {
@@ -214,6 +216,8 @@ struct ClearRun<'a> {
     declined: bool,
     /// Something may be left that was never seen.
     incomplete: bool,
+    /// Filters that the last verification was refused.
+    unverified: Vec<String>,
 }
 
 impl ClearRun<'_> {
@@ -280,9 +284,16 @@ impl ClearRun<'_> {
             backup.keep()?;
         }
         scanned.ended_by.warn(options, diagnostics);
-        let complete = scanned.ended_by.is_complete() && scanned.refused.is_empty();
-        self.incomplete |= !complete;
-        judge(&mut self.entries, scanned.entries, complete);
+        let is_complete = scanned.ended_by.is_complete();
+        self.incomplete |= !is_complete || !scanned.refused.is_empty();
+        self.unverified = scanned.refused.into_iter().map(|(filter, _)| filter).collect();
+        let looked_under: Vec<&String> =
+            options.filters.iter().filter(|filter| !self.unverified.contains(filter)).collect();
+        let is_seen = |name: &str| {
+            let matches = |filter: &&String| topic::matches(filter.as_bytes(), name.as_bytes());
+            is_complete && looked_under.iter().any(matches)
+        };
+        judge(&mut self.entries, scanned.entries, is_seen);
         Ok(())
     }
 
@@ -329,18 +340,34 @@ impl ClearRun<'_> {
             (_, _) if self.clear.dry_run => {
                 self.diagnostics.state(format_args!("{total} would be cleared"));
             }
-            (_, 0) => self.diagnostics.state(format_args!("{total} cleared, and verified that none is left")),
+            (_, 0) if self.unverified.is_empty() => {
+                self.diagnostics.state(format_args!("{total} cleared, and verified that none is left"));
+            }
             (_, left) => {
                 let cleared = count(Fate::Cleared);
-                self.diagnostics.state(format_args!("{cleared} cleared, {left} left"));
+                let left = if left > 0 { format!(", {left} left") } else { String::new() };
+                let unknown = self.unknown();
+                self.diagnostics.state(format_args!("{cleared} cleared{left}{unknown}"));
+            }
+        }
+    }
+
+    /// What the verification could not look at, behind what it has seen.
+    fn unknown(&self) -> String {
+        match &self.unverified[..] {
+            [] => String::new(),
+            [one] => format!("; whether anything is left under '{}' is unknown", cut(one)),
+            many => {
+                let many = counted(many.len() as u64, "refused filter");
+                format!("; whether anything is left under {many} is unknown")
             }
         }
     }
 }
 
-/// Compares what is there now with what was to be cleared. `complete`: nothing that is there was
-/// missed.
-fn judge(entries: &mut Vec<RetainedTopic>, seen: Vec<RetainedTopic>, complete: bool) {
+/// Compares what is there now with what was to be cleared. `is_seen`: whether the message of this topic would
+/// not have been missed.
+fn judge(entries: &mut Vec<RetainedTopic>, seen: Vec<RetainedTopic>, is_seen: impl Fn(&str) -> bool) {
     let mut still = vec![false; entries.len()];
     let mut appeared = Vec::new();
     for mut now in seen {
@@ -363,10 +390,8 @@ fn judge(entries: &mut Vec<RetainedTopic>, seen: Vec<RetainedTopic>, complete: b
         };
         (entry.fingerprint, entry.payload_bytes) = (now.fingerprint, now.payload_bytes);
     }
-    if complete {
-        let gone =
-            entries.iter_mut().zip(still).filter(|(entry, still)| !still && entry.fate != Fate::NotSent);
-        for (entry, _) in gone {
+    for (entry, still) in entries.iter_mut().zip(still) {
+        if !still && entry.fate != Fate::NotSent && is_seen(&entry.topic) {
             entry.fate = Fate::Cleared;
         }
     }
@@ -440,7 +465,7 @@ mod tests {
         ];
         let again =
             ["a", "c", "d", "e"].map(|topic| entry(topic, u64::from(topic == "e") + 1, Fate::Kept)).into();
-        judge(&mut entries, again, true);
+        judge(&mut entries, again, |_| true);
         let fates: Vec<(&str, Fate)> = entries.iter().map(|entry| (&*entry.topic, entry.fate)).collect();
         let expected = [
             ("a", Fate::Appeared),
@@ -456,7 +481,7 @@ mod tests {
     #[test]
     fn incomplete_verification_proves_nothing() {
         let mut entries = vec![entry("a", 1, Fate::Acknowledged), entry("b", 1, Fate::Acknowledged)];
-        judge(&mut entries, vec![entry("a", 1, Fate::Kept)], false);
+        judge(&mut entries, vec![entry("a", 1, Fate::Kept)], |_| false);
         assert_eq!(entries[0].fate, Fate::StillThere);
         assert_eq!(entries[1].fate, Fate::Acknowledged);
         assert_eq!(left(&entries), 2);
