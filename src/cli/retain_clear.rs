@@ -285,6 +285,9 @@ impl Subcommand for RetainClearArgs {
             "A broker that sends retained messages without end is scanned for 30 seconds, or up to -W, each time: \
              once before the clearing and once after each of at most two passes. The end may come up to half a \
              second late. --connect-timeout limits the wait for an acknowledgement.",
+            "A scan that ends before it has seen everything writes less to --export and --backup than it lists: it \
+             lists at QoS 0, and writes what it was sent with its own QoS before that or, of what it missed there, \
+             after that.",
         ],
     };
 
