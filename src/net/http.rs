@@ -78,13 +78,14 @@ pub(super) async fn read_head(
 fn parse(answer: &[u8], secrets: &Secrets) -> Result<Option<Head>, HeadError> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut head = httparse::Response::new(&mut headers);
-    let end = match head.parse(answer) {
+    let text = without_controls(answer);
+    let end = match lenient().parse_response(&mut head, &text) {
         Ok(httparse::Status::Partial) => return Ok(None),
         Ok(httparse::Status::Complete(end)) => end,
         Err(httparse::Error::TooManyHeaders) => return Err(HeadError::Endless),
         Err(_) => return Err(HeadError::NotHttp(answer.to_vec())),
     };
-    let headers = head.headers.iter().map(|header| (header.name.to_owned(), header.value.to_vec()));
+    let headers = head.headers.iter().map(|header| (header.name.to_owned(), unfolded(header.value)));
     Ok(Some(Head {
         status: head.code.unwrap_or_default(),
         reason: first_line(head.reason.unwrap_or_default().as_bytes(), secrets).unwrap_or_default(),
@@ -92,6 +93,38 @@ fn parse(answer: &[u8], secrets: &Secrets) -> Result<Option<Head>, HeadError> {
         headers: headers.collect(),
         behind: answer[end..].to_vec(),
     }))
+}
+
+/// Status and headers that matter are read also where others are malformed, as browsers and curl do.
+fn lenient() -> httparse::ParserConfig {
+    let mut config = httparse::ParserConfig::default();
+    config
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_multiple_spaces_in_response_status_delimiters(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_space_before_first_header_name(true)
+        .ignore_invalid_headers_in_responses(true);
+    config
+}
+
+/// The same bytes with a blank for each NUL and each CR that ends no line (RFC 9110, section 5.5), and a question
+/// mark for each other control character, so that a value with one does not equal the value without it.
+fn without_controls(answer: &[u8]) -> Vec<u8> {
+    let replaced = |(at, byte): (usize, &u8)| match byte {
+        b'\t' | b'\n' => *byte,
+        // At the end of what has come, the line feed may follow.
+        b'\r' if answer.get(at + 1).is_none_or(|next| *next == b'\n') => *byte,
+        b'\r' | 0 => b' ',
+        byte if byte.is_ascii_control() => b'?',
+        byte => *byte,
+    };
+    answer.iter().enumerate().map(replaced).collect()
+}
+
+/// A header's value with a blank for each line break in it (RFC 9112, section 5.2).
+fn unfolded(value: &[u8]) -> Vec<u8> {
+    let lines: Vec<&[u8]> = value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).collect();
+    lines.join(&b' ').trim_ascii().to_vec()
 }
 
 impl Head {
@@ -227,6 +260,58 @@ mod tests {
         assert!(matches!(read_head(&mut long.as_bytes(), &none).await, Err(HeadError::Endless)));
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(MAX_HEADERS + 1));
         assert!(matches!(read_head(&mut many.as_bytes(), &none).await, Err(HeadError::Endless)));
+    }
+
+    #[tokio::test]
+    async fn status_and_headers_are_read_beside_malformed_lines() {
+        for line in [
+            "X: a\r\n b",
+            "X: a\r\n\tb\r\n  c",
+            "X:\r\n folded",
+            "X : blank before the colon",
+            "X: bell \u{7} escape \u{1b}[31m",
+            "X: zero \0",
+            "X: return \r in it",
+            "X\u{1}: y",
+            "no colon",
+            ": no name",
+            "X: \u{7f}\u{e4}",
+        ] {
+            for (before, behind) in [(true, false), (false, true), (true, true)] {
+                let head = format!(
+                    "HTTP/1.1 407 No\r\n{}Upgrade: a,\r\n b\r\n{}\r\nbody\0",
+                    if before { format!("{line}\r\n") } else { String::new() },
+                    if behind { format!("{line}\r\n") } else { String::new() },
+                );
+                for end in 0..head.find("\r\n\r\n").unwrap() + 4 {
+                    assert!(
+                        parse(&head.as_bytes()[..end], &Secrets::default()).unwrap().is_none(),
+                        "{head:?}"
+                    );
+                }
+                let parsed = read_head(&mut head.as_bytes(), &Secrets::default()).await.unwrap();
+                assert_eq!((parsed.status, parsed.shown().as_str()), (407, "HTTP 407 No"), "{head:?}");
+                assert_eq!(parsed.header("upgrade"), Some(&b"a, b"[..]), "{head:?}");
+                assert_eq!(parsed.behind, b"body\0", "{head:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn malformed_reason_does_not_hide_the_status() {
+        for reason in [" Un\u{7}authorized", " \0", "  Unauthorized", "", " ", " \u{1b}[31mno", " n\u{f6}"] {
+            let head = format!("HTTP/1.1 401{reason}\r\n\r\n");
+            let parsed = read_head(&mut head.as_bytes(), &Secrets::default()).await.unwrap();
+            assert_eq!(parsed.status, 401, "{head:?}");
+            assert!(!parsed.shown().contains(char::is_control), "{head:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn control_character_in_a_value_is_not_left_out() {
+        let head = "HTTP/1.1 101 x\r\nSec-WebSocket-Accept: ab\u{1}\r\n\r\n";
+        let parsed = read_head(&mut head.as_bytes(), &Secrets::default()).await.unwrap();
+        assert_eq!(parsed.header("sec-websocket-accept"), Some(&b"ab?"[..]));
     }
 
     #[test]
