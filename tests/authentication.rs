@@ -253,6 +253,37 @@ fn invalid_challenges_are_refused() {
         .fails(1, "protocol error: AUTH: Success (0x00)");
 }
 
+/// Each fault of a broker has words of its own, and those of the broker are shown.
+#[test]
+fn invalid_challenge_is_described() {
+    let says = |attack: fn(&str) -> String, cause: &str, hint: &str| {
+        let run = attacked(move |nonce| challenge(attack(nonce))).fails(1, cause).mentions(hint);
+        for word in ["mechanism error", "parse", "byte 0x", "SCRAM protocol"] {
+            assert!(!run.stderr.contains(word), "{}", run.stderr);
+        }
+    };
+    let (credentials, method) =
+        ("check the user name (-u) and the password (-P)", "check the method (--auth-method)");
+    says(|_| "e=unknown-user".into(), "authentication: the broker refuses it: 'unknown-user'", credentials);
+    says(|_| "e=no-resources".into(), "authentication: the broker refuses it: 'no-resources'", method);
+    says(|_| "e=\u{1b}[31mred".into(), "authentication: the broker refuses it: '", method);
+    says(|_| String::new(), "authentication: the broker's answer has no SCRAM message", method);
+    let unexpected = "authentication: the broker's answer is not the SCRAM message that is expected: '";
+    says(|_| "hello".into(), &format!("{unexpected}hello'"), method);
+    says(|_| "v=AAAA".into(), &format!("{unexpected}v=AAAA'"), method);
+    says(|nonce| format!("s=c2FsdA==,r={nonce}x,i=4096"), unexpected, method);
+    says(|nonce| format!("r={nonce}x,s=c2FsdA=="), unexpected, method);
+    let nonce = "authentication: the broker's nonce does not continue the client's";
+    says(|_| "r=other,s=c2FsdA==,i=4096".into(), nonce, "the answer to another client");
+    says(|nonce| format!("r={nonce},s=c2FsdA==,i=4096"), nonce, "the answer to another client");
+    let salt = "authentication: the broker's salt is invalid base64: '@@'";
+    says(|nonce| format!("r={nonce}x,s=@@,i=4096"), salt, method);
+    let iterations = "authentication: the broker's number of SCRAM iterations is invalid: '0'";
+    says(|nonce| format!("r={nonce}x,s=c2FsdA==,i=0"), iterations, method);
+    let extension = "authentication: the broker asks for an extension of SCRAM that is not supported: 'm=x";
+    says(|nonce| format!("m=x,r={nonce}x,s=c2FsdA==,i=4096"), extension, "another --auth-method");
+}
+
 const NOT_PROVED: &str = "SCRAM: the broker did not prove that it knows the password";
 
 /// A broker that accepts every client has not proved that it knows the password.

@@ -18,15 +18,12 @@ use rsasl::property::{AuthId, Password};
 use rsasl::validate::NoValidation;
 
 use super::options::Secret;
+use super::scram_message;
 use crate::error::{Error, Layer};
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Malformed, PacketType};
 use crate::quotation::shown;
-
-/// The most SCRAM iterations done for a broker: about a second. Brokers ask for 4,096 (RFC 5802) to
-/// about a million.
-const MOST_ITERATIONS: u32 = 2_000_000;
 
 /// How to prove who we are, beyond or instead of a password in CONNECT.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +117,8 @@ pub(super) struct Exchange {
 enum ExchangeState {
     Scram {
         session: Box<Session<NoValidation>>,
+        /// The first message of the client, which ends with its nonce; kept until the broker has answered it.
+        first: Option<Vec<u8>>,
         /// The broker has proved that it knows the password.
         is_proved: bool,
     },
@@ -142,7 +141,8 @@ impl Exchange {
             Method::Scram { mechanism, user_name, password } => {
                 let (mut session, mut first) = (scram(*mechanism, user_name, password)?, Vec::new());
                 session.step(None, &mut first).map_err(|error| failed(&error))?;
-                (ExchangeState::Scram { session: Box::new(session), is_proved: false }, Some(first))
+                let (session, sent) = (Box::new(session), Some(first.clone()));
+                (ExchangeState::Scram { session, first: sent, is_proved: false }, Some(first))
             }
             Method::Data { data, .. } => {
                 let mut data = data.clone().into_iter();
@@ -170,8 +170,11 @@ impl Exchange {
             ExchangeState::Scram { is_proved: true, .. } => {
                 return Err(Malformed::protocol_error(packet, "SCRAM is already complete").into());
             }
-            ExchangeState::Scram { session, is_proved } => {
-                check_iterations(challenge)?;
+            ExchangeState::Scram { session, first, is_proved } => {
+                match first.take() {
+                    Some(first) => scram_message::check_first(challenge, &first)?,
+                    None => scram_message::check_final(challenge)?,
+                }
                 let mut answer = Vec::new();
                 // What proves the broker may come in an AUTH, which then needs an answer without data.
                 *is_proved = step(session, challenge, &mut answer)?;
@@ -200,12 +203,18 @@ impl Exchange {
     /// It has not proved that it knows the password, or names another method.
     pub(super) fn finish(&mut self, packet: PacketType, properties: &Properties<'_>) -> Result<(), Error> {
         self.check_method(packet, properties)?;
-        let ExchangeState::Scram { session, is_proved } = &mut self.side else { return Ok(()) };
+        let ExchangeState::Scram { session, is_proved, first } = &mut self.side else { return Ok(()) };
         if !*is_proved {
             let data = properties.binary(PropertyId::AuthenticationData).unwrap_or_default();
             // A broker that skips the exchange has proved nothing, whatever it sends: only what
             // begins with "v=" is meant to.
-            *is_proved = data.starts_with(b"v=") && step(session, data, &mut Vec::new())?;
+            if data.starts_with(b"v=") {
+                scram_message::check_final(data)?;
+                if first.is_some() {
+                    return Err(scram_message::skipped());
+                }
+                *is_proved = step(session, data, &mut Vec::new())?;
+            }
         }
         if *is_proved { Ok(()) } else { Err(not_proved()) }
     }
@@ -270,28 +279,8 @@ fn step(session: &mut Session<NoValidation>, input: &[u8], answer: &mut Vec<u8>)
         Ok(State::Running) => Ok(false),
         Ok(State::Finished(_)) => Ok(true),
         Err(SessionError::MutualAuthenticationFailed) => Err(not_proved()),
-        Err(error) => Err(failed(&error)),
+        Err(_) => Err(scram_message::invalid(input)),
     }
-}
-
-/// The attribute is plain text: `r=…,s=…,i=4096`.
-fn check_iterations(challenge: &[u8]) -> Result<(), Error> {
-    for attribute in challenge.split(|byte| *byte == b',') {
-        let Some(number) = attribute.strip_prefix(b"i=") else { continue };
-        let number = std::str::from_utf8(number).ok().and_then(|text| text.parse::<u64>().ok());
-        match number {
-            Some(number) if number <= u64::from(MOST_ITERATIONS) => {}
-            Some(number) => {
-                let cause = format!(
-                    "SCRAM: the broker asks for {number} iterations; at most {MOST_ITERATIONS} are supported"
-                );
-                return Err(Error::fatal(Layer::Mqtt, cause)
-                    .with_hint("such a number stalls the client; check the broker"));
-            }
-            None => return Err(failed(&"the number of iterations is not a number")),
-        }
-    }
-    Ok(())
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Error {

@@ -23,6 +23,7 @@ mod redirect;
 mod refusal;
 mod renewal;
 mod run;
+mod scram_message;
 mod scratch;
 pub mod session;
 mod strikes;
