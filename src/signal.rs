@@ -166,6 +166,41 @@ impl HangUps {
     }
 }
 
+/// Whether [`outlast_hang_ups`] was called.
+static OUTLASTS: AtomicBool = AtomicBool::new(false);
+
+/// From now on SIGHUP does not end the process, until [`HangUps::catch`]: another program may ask a logger that
+/// still starts to open its file again, which it has not opened yet. Where the process has a terminal and the
+/// terminal is closed, the process gets SIGTERM.
+///
+/// # Errors
+/// The system's, if it refuses a handler or a thread.
+pub fn outlast_hang_ups() -> Result<(), Error> {
+    if OUTLASTS.swap(true, Ordering::SeqCst) || hang_up_is_ignored() {
+        return Ok(());
+    }
+    let outlast = || -> std::io::Result<()> {
+        let action = if has_terminal() {
+            let (mut ours, theirs) = StdUnixStream::pair()?;
+            let action = signal_hook::low_level::pipe::register(SIGHUP, theirs)?;
+            let watch = move || {
+                while ours.read_exact(&mut [0]).is_ok() {
+                    if !has_terminal() {
+                        let _ = signal_hook::low_level::raise(SIGTERM);
+                    }
+                }
+            };
+            std::thread::Builder::new().name("hang-ups".into()).stack_size(STACK_BYTES).spawn(watch)?;
+            action
+        } else {
+            signal_hook::flag::register(SIGHUP, Arc::default())?
+        };
+        OVER.lock().unwrap_or_else(PoisonError::into_inner).push((SIGHUP, action));
+        Ok(())
+    };
+    outlast().map_err(|error| Error::file("cannot catch signals", error))
+}
+
 /// SIGUSR1, by which another program asks for a report.
 #[derive(Debug)]
 pub struct ReportRequests {
@@ -265,11 +300,11 @@ pub struct Interruption {
     stream: StdUnixStream,
 }
 
-/// The actions of interruptions that are over, by their signals. Each keeps its signal's default course,
-/// which is not what who catches the signal later wants.
+/// The actions of interruptions that are over and of [`outlast_hang_ups`], by their signals: they are removed when
+/// the run itself catches the signal.
 static OVER: Mutex<Vec<(i32, SigId)>> = Mutex::new(Vec::new());
 
-/// What interruptions have left for this signal is not wanted any more.
+/// What was registered for this signal while the run started is not wanted any more.
 fn forget_interruptions(number: i32) {
     let mut over = OVER.lock().unwrap_or_else(PoisonError::into_inner);
     for (_, action) in over.extract_if(.., |(other, _)| *other == number) {
@@ -285,7 +320,8 @@ impl Interruption {
     pub fn catch() -> std::io::Result<Self> {
         let (stream, theirs) = StdUnixStream::pair()?;
         let this = Self { number: Arc::default(), is_over: Arc::default(), stream };
-        let hang_up = (!hang_up_is_ignored()).then_some(SIGHUP);
+        let outlasts = OUTLASTS.load(Ordering::SeqCst) || hang_up_is_ignored();
+        let hang_up = (!outlasts).then_some(SIGHUP);
         for number in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
             let default = signal_hook::flag::register_conditional_default(number, Arc::clone(&this.is_over))?;
             OVER.lock().unwrap_or_else(PoisonError::into_inner).push((number, default));

@@ -90,6 +90,48 @@ fn file_without_content_ends_with_the_reader_or_a_signal() {
     }
 }
 
+/// SIGHUP asks a logger to open its file again, also while it still starts.
+#[test]
+fn hang_up_does_not_end_a_logger_that_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, log) = (pipe(&folder), folder.path().join("log"));
+    let broker = Broker::start();
+    broker.publish().args(["-r", "-t", "a", "-m", "x"]).run().succeeds();
+    let command = format!("cat '{}'", pipe.display());
+    for on_terminal in [false, true] {
+        for (option, value) in [
+            ("--password-file", pipe.to_str().unwrap()),
+            ("--password-command", &command),
+            ("--options-file", pipe.to_str().unwrap()),
+        ] {
+            let _ = std::fs::remove_file(&log);
+            let run = broker.subscribe().args(["-t", "a", "-u", "me", "-C", "1", option, value]);
+            let run = run.arg_path("--output", &log);
+            let run = if on_terminal { run.on_a_terminal_of_its_own() } else { run }.spawn();
+            let mut writer = waits(&pipe);
+            run.signal(Signal::HUP).signal(Signal::HUP);
+            std::io::Write::write_all(&mut writer, b"-q 1\n").unwrap();
+            drop(writer);
+            run.wait_for_end().exits(0);
+            assert_eq!(std::fs::read_to_string(&log).unwrap(), "x\n", "{option}");
+        }
+    }
+}
+
+/// SIGHUP ends any other run that still starts.
+#[test]
+fn hang_up_ends_a_run_without_output_file_that_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = pipe(&folder);
+    for output in [&[][..], &["--output", "-"]] {
+        let run = subscribe("--password-file", &pipe, &["-u", "me"]).args(output).spawn();
+        let writer = waits(&pipe);
+        run.signal(Signal::HUP);
+        run.wait_for_end().dies_of(Signal::HUP);
+        drop(writer);
+    }
+}
+
 /// Outputs without a reader.
 #[test]
 fn file_to_write_without_a_reader_ends_at_the_time_limit() {

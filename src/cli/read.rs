@@ -94,6 +94,9 @@ pub(super) fn read(
         };
         definition = built;
     }
+    if (entry.reopens_file)(&matches) {
+        signal::outlast_hang_ups()?;
+    }
     let names_files = ["options_file", "config"].iter().any(|id| is_given(&matches, id));
     // No other file with options may keep a run waiting.
     let typed = if names_files { (entry.read)(&matches).ok() } else { None };
@@ -134,6 +137,9 @@ pub(super) fn read(
         if let Some(why) = sources::refused_command(&found.given) {
             connection.origin.refuse_command(why);
         }
+    }
+    if (entry.reopens_file)(&matches) {
+        signal::outlast_hang_ups()?;
     }
     wait_for_files(&matches, subcommand.is_for_reader());
     Ok(Ok(Read { definition, matches, found, subcommand }))

@@ -37,6 +37,11 @@ pub(super) trait Subcommand: clap::Args + Debug + 'static {
         false
     }
 
+    /// Whether SIGHUP asks a run with these options to open a file again, and must not end it while it starts.
+    fn reopens_file(_typed: &ArgMatches) -> bool {
+        false
+    }
+
     /// The reports that say so if there can be no run.
     fn reports(&self) -> Option<WantedReports> {
         None
@@ -125,12 +130,14 @@ pub(super) struct Entry {
     pub(super) read: fn(&ArgMatches) -> Result<Box<dyn Called>, clap::Error>,
     /// What a run needs of the connection, for what was typed.
     pub(super) needs: fn(&ArgMatches) -> Needs,
+    /// Whether SIGHUP asks the run to open a file again.
+    pub(super) reopens_file: fn(&ArgMatches) -> bool,
 }
 
 impl Entry {
     /// A subcommand that is run.
     pub(super) const fn run<S: Subcommand>(name: &'static str) -> Self {
-        Self { needs: S::needs, ..Self::print::<S>(name, S::MANUAL) }
+        Self { needs: S::needs, reopens_file: S::reopens_file, ..Self::print::<S>(name, S::MANUAL) }
     }
 
     /// One that does no more than print a text.
@@ -141,7 +148,15 @@ impl Entry {
         let read = |matches: &ArgMatches| -> Result<Box<dyn Called>, clap::Error> {
             Ok(Box::new(A::from_arg_matches(matches)?))
         };
-        Self { name, manual, modes: &[], define: A::augment_args, read, needs: |_| Needs::Everything }
+        Self {
+            name,
+            manual,
+            modes: &[],
+            define: A::augment_args,
+            read,
+            needs: |_| Needs::Everything,
+            reopens_file: |_| false,
+        }
     }
 
     /// With subcommands of its own.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::ValueHint;
+use clap::{ArgMatches, ValueHint};
 
 use super::action::ActionArgs;
 use super::connection::{ConnectionArgs, Purpose};
@@ -174,6 +174,10 @@ impl Subcommand for SubscribeArgs {
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)
+    }
+
+    fn reopens_file(matches: &ArgMatches) -> bool {
+        matches.get_one::<PathBuf>("output").is_some_and(|path| !names_stdout(path))
     }
 
     fn is_for_reader(&self) -> bool {
