@@ -71,45 +71,16 @@ fn pubrel_that_is_not_taken_ends_the_run() {
     server.finish();
 }
 
-/// The broker keeps the session: the last link has carried an answer just before.
-#[rstest]
-fn packet_that_ends_links_of_a_kept_session_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
-    let server = Server::start(move |server| {
-        for link in 0..3 {
-            let mut peer = match link {
-                0 => server.accept_session(protocol),
-                _ => server.accept_kept_session(protocol),
-            };
-            if link == 2 {
-                peer.expect(protocol, &packets::pingreq());
-                peer.send(&packets::pingresp());
-            }
-            peer.expect_publish(protocol, QoS::ExactlyOnce, b"x");
-            peer.close();
-        }
-    });
-    let args = ["-V", version(protocol), "-t", "a", "-l", "-q", "2", "-c", "-i", "me"];
-    let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin("x\n").run();
-    run.exits(1).mentions("3 times in a row at the same packet: PUBLISH (QoS 2, packet identifier ");
-    server.finish();
-}
-
-/// A bad network ends links of a kept session without regard to what is sent on them.
+/// A broker that keeps the session goes on with it, and a bad network may end many links first.
 #[test]
-fn links_of_a_kept_session_that_end_before_the_packet_are_made_again() {
+fn kept_session_is_given_more_links() {
     let server = Server::start(|server| {
-        for link in 0..6 {
+        for _ in 0..6 {
             let mut peer = server.accept_kept_session(V5);
-            if link < 2 {
-                peer.expect_publish(V5, QoS::AtLeastOnce, b"x");
-            } else {
-                peer.expect(V5, &packets::pingreq());
-            }
+            peer.expect_publish(V5, QoS::AtLeastOnce, b"x");
             peer.close();
         }
         let mut peer = server.accept_kept_session(V5);
-        peer.expect(V5, &packets::pingreq());
-        peer.send(&packets::pingresp());
         let (identifier, _) = peer.expect_publish(V5, QoS::AtLeastOnce, b"x");
         peer.send(&packets::ack(PacketType::PubAck, identifier));
         peer.expect_disconnect(V5);

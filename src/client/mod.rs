@@ -17,7 +17,6 @@ mod limits;
 pub mod link;
 mod open;
 pub mod options;
-mod proof;
 pub mod raw;
 mod redirect;
 mod refusal;

@@ -15,7 +15,6 @@ use super::handler::{Change, Handler};
 use super::handshake;
 use super::link::Link;
 use super::options::ClientOptions;
-use super::proof::{Proof, prove};
 use super::redirect::{self, MOST_REDIRECTS, MOST_SERVERS};
 use super::session::{Session, Unanswered};
 use super::strikes::{self, Ended, StrikeVerdict, Strikes};
@@ -248,21 +247,9 @@ impl<'a> ClientRun<'a> {
     }
 
     async fn connect_and_drive<H: Handler>(&mut self, handler: &mut H) -> Result<(), LinkFailure> {
-        let Some(Up { mut stream, answer, had_rival }) = self.connect(handler).await? else { return Ok(()) };
+        let Some(Up { stream, answer, had_rival }) = self.connect(handler).await? else { return Ok(()) };
         let Answer { connected, leftover, .. } = answer;
         self.had_rival = had_rival;
-        let mut proof = Proof { answered: !connected.session_present, received: leftover };
-        if connected.session_present && self.strikes.is_last() && handler.awaits().is_none() {
-            let proving = prove(&mut stream, proof.received, self.options.connect_timeout);
-            proof = match interruptible(handler, proving).await? {
-                Some(Ok(proof)) => proof,
-                Some(Err(error)) => {
-                    let ended = Ended { closed: is_closed(&error), ..Ended::default() };
-                    return Err(LinkFailure::Link(self.judged(error, ended, handler)));
-                }
-                None => return Ok(()),
-            };
-        }
         if let Some(assigned) = connected.assigned_client_identifier() {
             assigned.clone_into(&mut self.client_identifier);
         }
@@ -284,7 +271,7 @@ impl<'a> ClientRun<'a> {
             handler.on_change(Change::ShorterSession(granted));
         }
         handler.on_connected(&mut self.session, &connected)?;
-        let mut link = Link::past_connack(stream, self.options, &connected, proof.received);
+        let mut link = Link::past_connack(stream, self.options, &connected, leftover);
         let answers = self.session.answers();
         let error = match poll_fn(|cx| link.poll(cx, &mut self.session, handler)).await {
             Ok(()) => return Ok(()),
@@ -294,7 +281,7 @@ impl<'a> ClientRun<'a> {
         let ended = Ended {
             closed: !link.timed_out() && is_closed(&error),
             progress: self.session.answers() > answers,
-            proven: proof.answered,
+            session_present: connected.session_present,
             lived: self.up_since.map_or(Duration::ZERO, |since| since.elapsed()),
         };
         Err(LinkFailure::Link(self.judged(error, ended, handler)))
@@ -305,7 +292,6 @@ impl<'a> ClientRun<'a> {
         let awaited = handler.awaits();
         // The rest of the link is answered each time.
         ended.progress &= awaited.is_none();
-        ended.proven |= awaited.is_some();
         let is_at_it = ended.closed && !ended.progress || is_about_a_packet(&error);
         handler.on_ended(&self.session, is_at_it);
         let unanswered = awaited.map(Unanswered::Other).or_else(|| self.session.unanswered());

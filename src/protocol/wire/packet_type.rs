@@ -45,7 +45,7 @@ impl PacketType {
         }
     }
 
-    pub(crate) fn from_bits(bits: u8) -> Option<Self> {
+    pub(super) fn from_bits(bits: u8) -> Option<Self> {
         Some(match bits {
             1 => Self::Connect,
             2 => Self::ConnAck,
