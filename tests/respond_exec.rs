@@ -1,5 +1,6 @@
 //! `mqtt respond --exec`: what a command writes is the response, and its request is acknowledged after that.
 
+use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -76,6 +77,12 @@ fn requester_gets_what_the_command_writes(#[values(Kind::Embedded, Kind::Mosquit
         }
         responder.wait_for_end().exits(0);
     }
+}
+
+/// A command that makes the one file, waits for the other, and answers `done`.
+fn waits_between(started: &Path, go: &Path) -> String {
+    let (started, go) = (started.display(), go.display());
+    format!("touch {started}; while [ ! -e {go} ]; do sleep 0.02; done; printf done")
 }
 
 /// The command gets the request in its input and its environment; its bytes are the response, and nothing is changed.
@@ -169,11 +176,7 @@ fn commands_run_side_by_side() {
 fn signal_waits_for_the_command_and_its_response() {
     let folder = tempfile::tempdir().unwrap();
     let (started, go) = (folder.path().join("started"), folder.path().join("go"));
-    let command = format!(
-        "touch {}; while [ ! -e {} ]; do sleep 0.02; done; printf done",
-        started.display(),
-        go.display()
-    );
+    let command = waits_between(&started, &go);
     let server = Server::start(|server| {
         let mut peer = session(server);
         peer.send(&[request("q/x", b"", 1), request("q/x", b"", 2)].concat());
@@ -214,11 +217,7 @@ fn second_signal_ends_the_command() {
 fn request_that_comes_again_is_answered_once() {
     let folder = tempfile::tempdir().unwrap();
     let (started, go) = (folder.path().join("started"), folder.path().join("go"));
-    let command = format!(
-        "touch {}; while [ ! -e {} ]; do sleep 0.02; done; printf done",
-        started.display(),
-        go.display()
-    );
+    let command = waits_between(&started, &go);
     let server = Server::start(move |server| {
         let mut peer = session(server);
         peer.send(&request("q/x", b"", 1));

@@ -477,18 +477,17 @@ fn look_up(definition: &Command, given: &Given) -> Result<(), String> {
     for word in given.words.iter().filter(|_| is_file) {
         let word = word.to_string_lossy();
         let path = word.split_once('=').map_or("", |(_, path)| path);
-        std::fs::metadata(path).map_err(|error| match home(path) {
-            Some(whole) => format!("{path}: {error}; ~ is not expanded here, write {whole}"),
+        std::fs::metadata(path).map_err(|error| match path.strip_prefix("~/") {
+            Some(rest) => format!("{path}: {error}; ~ is not expanded here, write {}", below_home(rest)),
             None => format!("{path}: {error}"),
         })?;
     }
     Ok(())
 }
 
-/// The path that a shell would make of one below `~`.
-fn home(path: &str) -> Option<String> {
-    let home = std::env::var("HOME").unwrap_or_else(|_| "/home/NAME".into());
-    path.strip_prefix("~/").map(|rest| format!("{home}/{rest}"))
+/// The path that a shell would make of one below `~`; in words where the user has no home directory.
+fn below_home(rest: &str) -> String {
+    std::env::var("HOME").map_or_else(|_| "the whole path".to_owned(), |home| format!("{home}/{rest}"))
 }
 
 fn key_of(definition: &Command, given: &Given) -> String {

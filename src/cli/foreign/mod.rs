@@ -150,14 +150,19 @@ pub(super) fn in_place_of_misread(
     replaced(row, line, at, typed)
 }
 
+/// The first word of a line that is an option, and none of ours: its place, and the option in it.
+fn unknown_option(definition: &Command, names: usize, line: &[OsString]) -> Option<(usize, String)> {
+    let at = words::unknown(definition, names, line)?;
+    Some((at, option_in(&line[at])?))
+}
+
 /// The line with our options in place of the first one of another tool.
 pub(super) fn in_place_of_foreign(
     definition: &Command,
     names: usize,
     line: &[OsString],
 ) -> Option<Vec<OsString>> {
-    let at = words::unknown(definition, names, line)?;
-    let typed = option_in(&line[at])?;
+    let (at, typed) = unknown_option(definition, names, line)?;
     let row = row(definition, names, line, at, &typed).filter(|row| !row.is_unavailable)?;
     replaced(row, line, at, &typed)
 }
@@ -168,8 +173,7 @@ pub(super) fn in_place_of_misspelt(
     names: usize,
     line: &[OsString],
 ) -> Option<Vec<OsString>> {
-    let at = words::unknown(definition, names, line)?;
-    let typed = option_in(&line[at])?;
+    let (at, typed) = unknown_option(definition, names, line)?;
     let name = in_words(typed.strip_prefix("--")?);
     let called = called_names(names, line);
     let fits = |row: &&Foreign| {
