@@ -26,10 +26,10 @@ struct SchemaArgs {
           long_help = about_schema())]
     proto: Vec<PathBuf>,
 
-    /// Folder that imports of .proto files begin in; may be repeated
+    /// Folder to look for imported .proto files in; may be repeated
     ///
-    /// The first folder that has the file counts. Without it, and after it, imports begin in the folders of the files of
-    /// --proto, and in the working directory. The files of google/protobuf are built in.
+    /// The first folder that has the file counts. After these come the folders of the files of --proto and the working
+    /// directory. The files of google/protobuf are built in.
     #[cfg(feature = "decoders")]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     proto_path: Vec<PathBuf>,

@@ -98,7 +98,7 @@ pub(super) fn answer_option(program: &Command, line: &[OsString], typed: &str) -
     })
 }
 
-/// The answer to an option without a value here that has a number after it, as another tool wants it.
+/// The answer to an option that takes no value here and a number in another tool, with that number behind it.
 pub(super) fn answer_misread(program: fn() -> Command, line: &[OsString]) -> Option<ForeignAnswer> {
     // Nearly always there is none, and the definition is not needed to see that.
     (1..line.len()).find(|at| misreadable(line, *at).next().is_some())?;
