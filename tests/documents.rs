@@ -139,7 +139,7 @@ impl Place {
         let (reader, writer) = std::io::pipe().unwrap();
         // Slow machines are no fault of the broker.
         let command =
-            command.replace("cargo run -q --", "mqtt").replace("will-test", "will-test --tolerance 5");
+            command.replace("cargo run --", "mqtt").replace("will-test", "will-test --tolerance 5");
         let mut shell = Command::new("bash");
         shell.args(["-c", &command]).current_dir(self.folder.path()).stdin(Stdio::null());
         shell.stdout(writer.try_clone().unwrap()).stderr(writer).process_group(0);

@@ -71,7 +71,7 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) -> String {
 
 /// The words of the first call of `mqtt` in a line for the shell, if there is one.
 pub(crate) fn words(line: &str) -> Option<Vec<String>> {
-    let line = line.replace("cargo run -q --", "mqtt");
+    let line = line.replace("cargo run --", "mqtt");
     let at =
         line.match_indices("mqtt ").map(|(at, _)| at).find(|at| *at == 0 || line[..*at].ends_with(' '))?;
     let mut words = vec![String::new()];
