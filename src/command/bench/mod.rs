@@ -11,7 +11,7 @@
 //! | `plan`, `pacer`, `stamp` | which client sends what to which; the schedule; how a message is recognised |
 //! | `director` | the phases of a run, and the orders to the threads |
 //! | [`engine`] | the threads and their clients |
-//! | `recorder` | histograms, counts and the seconds of the series |
+//! | `recorder`, `rows` | histograms and counts; the seconds of the series |
 //! | [`report`] | the report of a run, in every form |
 //! | `threshold` | `--fail-if` |
 //! | `matrix` | several loads, and the table of them |
@@ -32,6 +32,7 @@ mod pacer;
 mod plan;
 mod recorder;
 mod report;
+mod rows;
 mod stamp;
 mod threshold;
 

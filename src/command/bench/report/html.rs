@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::super::recorder::Course;
+use super::super::rows::Course;
 use super::latency::{LatencyRow, STATISTICS};
 use super::numbers::{count, short, short_time, whole};
 use super::text::{self, StageRate};

@@ -26,7 +26,8 @@ use self::finding::{Findings, Problem};
 use self::latency::{Latency, microseconds, round};
 use super::config::{Configuration, Mode};
 use super::machine::Host;
-use super::recorder::{Counts, Course, LatencyKind, MessageCounts, Recorder, Row, Second};
+use super::recorder::{Counts, LatencyKind, MessageCounts, Recorder, Second};
+use super::rows::{Course, Row};
 use super::stamp::{Phase, Timeline};
 
 /// How the drain ended.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::super::config::Mode;
-use super::super::recorder::Course;
+use super::super::rows::Course;
 use super::figure::{CONNECTED_RATE, FIGURES, Figure, FigureRow, Unit};
 use super::finding::SATURATION_HINT;
 use super::latency::{self, LATENCIES, Latency, LatencyRow, STATISTICS, TimeFigure};
