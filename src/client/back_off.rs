@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use super::options::Reconnect;
+use crate::error::{Error, Retry};
+
 /// The longest first pause; it doubles with every failure in a row.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 /// How long a connection must last to end a row of failures.
@@ -52,6 +55,38 @@ impl BackOff {
     }
 }
 
+/// Whether and when one of many clients tries again that has lost its link. A [`run`](super::run) has more reasons
+/// to wait or to end.
+#[derive(Debug)]
+pub struct Comeback {
+    back_off: BackOff,
+    attempts: Option<u32>,
+    /// The last attempt was answered in a way that counts when it comes again.
+    is_doubtful: bool,
+}
+
+impl Comeback {
+    /// Of a client that had a link.
+    #[must_use]
+    pub fn new(reconnect: &Reconnect) -> Self {
+        let back_off = BackOff::new(reconnect.max_delay);
+        Self { back_off, attempts: reconnect.attempts, is_doubtful: false }
+    }
+
+    /// A link was lost that has lasted for `lived`, or an attempt has failed: the pause before the next; `None` if
+    /// there is to be none. Without an error the client itself has closed the link.
+    pub fn pause(&mut self, error: Option<&Error>, lived: Option<Duration>) -> Option<Duration> {
+        if let Some(lived) = lived {
+            self.back_off.lived(lived);
+        }
+        let is_patient = self.attempts.is_none_or(|most| self.back_off.failures() < most);
+        let retry = error.map_or(Retry::Later, Error::retry);
+        let is_second = std::mem::replace(&mut self.is_doubtful, retry == Retry::Once);
+        let pause = self.back_off.pause();
+        (is_patient && !retry.is_final(is_second)).then_some(pause)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +117,21 @@ mod tests {
         back_off.pause();
         back_off.lived(Duration::from_millis(5_100));
         assert_eq!(back_off.failures(), 0);
+    }
+
+    #[test]
+    fn a_client_comes_back_as_often_as_it_may() {
+        let reconnect = Reconnect { attempts: Some(2), ..Reconnect::NEVER };
+        let mut comeback = Comeback::new(&reconnect);
+        assert!(comeback.pause(None, None).is_some());
+        assert!(comeback.pause(None, None).is_some());
+        assert!(comeback.pause(None, None).is_none());
+        assert!(comeback.pause(None, Some(Duration::from_secs(6))).is_some(), "after a link that has lasted");
+        let mut comeback = Comeback::new(&Reconnect::ALWAYS);
+        assert!(
+            comeback.pause(Some(&Error::usage("wrong")), None).is_none(),
+            "what another attempt does not mend"
+        );
     }
 
     /// Two clients with one client identifier: each connection ends the other's.

@@ -210,6 +210,17 @@ impl Inflight {
         straggler?.kept.as_ref()
     }
 
+    /// Keeps what it takes to send the other open publishes again, which `make` finds by their tokens.
+    pub(super) fn keep_others(&mut self, mut make: impl FnMut(u64) -> Option<Kept>) {
+        self.kept.resize_with(self.ring.len(), || None);
+        let stragglers = self.stragglers.iter_mut().map(|straggler| (&straggler.entry, &mut straggler.kept));
+        for (entry, kept) in stragglers.chain(self.ring.iter().zip(&mut self.kept)) {
+            if let (OpenIdentifier::Publish { token, .. }, None) = (entry, &kept) {
+                *kept = make(*token);
+            }
+        }
+    }
+
     /// What it takes to send publishes again, of all that are.
     pub(super) fn all_kept(&mut self) -> impl Iterator<Item = &mut Kept> {
         let stragglers = self.stragglers.iter_mut().filter_map(|straggler| straggler.kept.as_mut());

@@ -118,7 +118,7 @@ impl ClientOptions {
 }
 
 /// Connects with exactly this version of the protocol, under this client identifier and not that of
-/// the options.
+/// the options. A client that `resumes` had a link before.
 ///
 /// # Errors
 /// The step that failed, with its cause; a refusal, with its reason.
@@ -126,6 +126,7 @@ pub async fn open(
     options: &ClientOptions,
     client_identifier: &str,
     protocol: Protocol,
+    resumes: bool,
 ) -> Result<Opened, Error> {
     let began = Instant::now();
     let mut connected_after = None;
@@ -141,7 +142,7 @@ pub async fn open(
     let dialled = Instant::now();
     let properties = handshake::connect_properties(options);
     sleep.as_mut().reset((dialled + options.connect_timeout).into());
-    let request = request(options, client_identifier, &properties);
+    let request = ConnectRequest { resumes, ..request(options, client_identifier, &properties) };
     let answer = request.ask(&mut stream, protocol, sleep.as_mut(), &ConnectWatch::default()).await;
     let answer = answer.map_err(|failure| redirect::not_followed(failure.error))?;
     let until_dialled = dialled - began;

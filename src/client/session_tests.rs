@@ -520,3 +520,30 @@ fn run_of_messages_keeps_the_limits() {
     assert!(error.contains("the packet has 101 bytes, the broker's Maximum Packet Size is 100"), "{error}");
     assert_eq!((peer.sent().len(), peer.session.unacknowledged()), (3, 3));
 }
+
+/// Messages of a load end with the link, unless whoever made them makes them again.
+#[test]
+fn a_run_of_publishes_outlives_its_link_if_it_is_made_again() {
+    for (session_present, expected) in [
+        (true, ["publish 1 7 dup", "pubrel 2 00", "publish 3 9 dup"]),
+        (false, ["publish 4 7", "publish 5 8", "publish 6 9"]),
+    ] {
+        let mut peer = Peer::new(Protocol::V5);
+        let template = Arc::new(PublishTemplate::new(
+            Protocol::V5,
+            b"t",
+            QoS::ExactlyOnce,
+            false,
+            &PropertyBlock::default(),
+        ));
+        peer.session.publish_run(&mut peer.out, &template, b"x", 3, 7, |_, _| {}).unwrap();
+        peer.receive(&Packet::PubRec(ack(2, 0))).unwrap();
+        peer.sent();
+        let make = |token: u64| Some((Arc::clone(&template), Bytes::from(token.to_string())));
+        peer.session.keep_others(make);
+        peer.session.connected(Protocol::V5, session_present, ServerLimits::default());
+        assert_eq!(peer.session.unacknowledged(), 3);
+        peer.session.resume(&mut peer.out, 1000);
+        assert_eq!(peer.sent(), expected);
+    }
+}

@@ -94,6 +94,12 @@ impl Session {
         self.unfinished.known = known.into();
     }
 
+    /// The link is lost, and another is to come: of open publishes that were to end with it, such as those of
+    /// [`Session::publish_run`], `make` finds by token what it takes to send them again. Others end.
+    pub fn keep_others(&mut self, mut make: impl FnMut(u64) -> Option<(Arc<PublishTemplate>, Bytes)>) {
+        self.inflight.keep_others(|token| make(token).map(|(template, payload)| Kept { template, payload }));
+    }
+
     /// Takes up the received QoS 2 messages that an earlier run of the program has delivered and not
     /// seen released. To be called behind [`Session::connected`], if the broker kept the session.
     pub fn restore_unreleased(&mut self, packet_identifiers: impl IntoIterator<Item = u16>) {
