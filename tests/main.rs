@@ -14,6 +14,7 @@ mod architecture;
 mod authentication;
 mod bench;
 mod bench_phases;
+mod bench_reconnect;
 mod bench_reports;
 mod bench_truth;
 mod bulk;

@@ -142,8 +142,6 @@ pub(super) struct CeilingArgs {
 #[command(next_help_heading = "Course")]
 // What every load refuses.
 #[command(mut_arg("disable_clean_session", |arg| arg.hide(true)))]
-#[command(mut_arg("reconnect", |arg| arg.hide(true)))]
-#[command(mut_arg("reconnect_max_delay", |arg| arg.hide(true)))]
 #[command(mut_arg("wait_for_server", |arg| arg.hide(true)))]
 pub(super) struct CommonArgs {
     /// New connections a second, such as 2k/s [default: as fast as they are made]
@@ -485,6 +483,11 @@ impl CommonArgs {
         if self.embedded {
             check_plain(&load.client, "--embedded")?;
         }
+        if load.mode == Mode::Request && load.rate == Rate::Max && load.reconnects() {
+            return Err(Error::usage("--reconnect cannot be used with rr --rate max").with_hint(
+                "a response that was lost with its connection would be waited for without end; use a rate",
+            ));
+        }
         if results.calibration.is_some() && load.qos == QoS::ExactlyOnce {
             return Err(Error::usage("--calibration is for QoS 0 and 1"));
         }
@@ -508,16 +511,8 @@ impl CommonArgs {
         if self.embedded {
             refuse_broker(origin, "--embedded")?;
         }
-        for (id, option) in [
-            ("reconnect", "--reconnect"),
-            ("wait_for_server", "--wait-for-server"),
-            ("reconnect_max_delay", "--reconnect-max-delay"),
-        ] {
-            if typed(id) {
-                return Err(Error::usage(format!(
-                    "{option} is not supported by bench, which does not reconnect"
-                )));
-            }
+        if typed("wait_for_server") {
+            return Err(Error::usage("--wait-for-server is not supported by bench"));
         }
         Ok(())
     }

@@ -7,8 +7,8 @@ macro_rules! of_every_load {
     ($($own:literal),* $(,)?) => {
         &[
             $($own,)*
-            "Clients do not reconnect: a lost connection makes a run not valid. Before the load, one more \
-             connection is made, to learn the broker's address and protocol version.",
+            "Without --reconnect, a lost connection makes a run not valid. Before the load, one more connection is \
+             made, to learn the broker's address and protocol version.",
             "TLS connections are full handshakes, without session resumption.",
             "On the broker's own machine both share the cores, and the figures describe that machine. A virtual \
              machine that is paused sends late; the report says so.",

@@ -91,7 +91,7 @@ fn help_shows_what_the_mode_takes() {
         for option in takes {
             assert!(help.contains(option), "{mode} {option}: {help}");
         }
-        for option in not.iter().chain(&["--reconnect", "--disable-clean-session"]) {
+        for option in not.iter().chain(&["--wait-for-server", "--disable-clean-session"]) {
             let shown =
                 help.lines().any(|line| line.trim_start().trim_start_matches("-c, ").starts_with(option));
             assert!(!shown, "{mode} {option}: {help}");
@@ -137,7 +137,7 @@ fn contradictory_options_are_refused_before_anything_is_opened() {
         (&["bench", "--embedded", "--unix", "x.sock"], "--embedded"),
         (&["bench", "--embedded", "--ws"], "plain TCP"),
         (&["bench", "--embedded", "--proxy", "socks5h://localhost"], "plain TCP"),
-        (&["bench", "--reconnect", "always"], "--reconnect"),
+        (&["bench", "rr", "--rate", "max", "--reconnect", "always"], "--reconnect"),
         (&["bench", "--wait-for-server", "5s"], "--wait-for-server"),
         (&["bench", "--qos", "2", "--calibration", "x.json"], "--calibration"),
         (&["bench", "sub", "--calibration", "x.json"], "--calibration"),

@@ -197,6 +197,12 @@ impl Load {
         }
     }
 
+    /// Whether clients come back when their link is lost.
+    #[must_use]
+    pub fn reconnects(&self) -> bool {
+        self.client.reconnect.attempts != Some(0)
+    }
+
     /// All clients.
     #[must_use]
     pub fn clients(&self) -> u32 {
@@ -233,6 +239,11 @@ pub(super) struct Configuration {
     pub(super) ramp_per_s: Option<f64>,
     pub(super) keep_alive_s: u16,
     pub(super) connect_timeout_s: f64,
+    /// How many attempts in a row may fail, or `always`; left out where clients do not come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reconnect: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reconnect_max_delay_s: Option<f64>,
     pub(super) credentials: Option<String>,
     pub(super) local_addresses: Vec<String>,
     pub(super) threads: usize,
@@ -317,6 +328,10 @@ impl Configuration {
             ramp_per_s: load.ramp,
             keep_alive_s: client.keep_alive,
             connect_timeout_s: client.connect_timeout.as_secs_f64(),
+            reconnect: load.reconnects().then(|| {
+                client.reconnect.attempts.map_or_else(|| "always".into(), |attempts| attempts.to_string())
+            }),
+            reconnect_max_delay_s: load.reconnects().then(|| client.reconnect.max_delay.as_secs_f64()),
             credentials: load.credentials.as_ref().map(|path| path.display().to_string()),
             local_addresses: load.local_addresses.iter().map(ToString::to_string).collect(),
             threads: load.threads,

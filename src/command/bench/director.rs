@@ -413,7 +413,8 @@ impl<'a> Director<'a> {
 
     /// Whether nothing can come any more.
     fn is_alone(&self) -> bool {
-        self.failed.is_some() || self.sum(|board| &board.connected) == 0
+        let left = self.sum(|board| &board.connected) + self.sum(|board| &board.away);
+        self.failed.is_some() || left == 0
     }
 
     fn is_over(&self) -> bool {

@@ -19,6 +19,8 @@ pub(super) enum LatencyKind {
     /// All of it: from the start of the connection to CONNACK.
     UntilConnAck,
     SubAck,
+    /// From the loss of a connection until its client went on.
+    Back,
     /// From the intended send to PUBACK or PUBCOMP.
     Acknowledge,
     /// From the actual send.
@@ -108,6 +110,18 @@ pub(super) struct Counts {
     pub(super) failed: u64,
     /// Connections that ended before their time.
     pub(super) lost: u64,
+    /// Clients that went on after they had lost their connection: how often.
+    pub(super) reconnected: u64,
+    /// Attempts at that which failed.
+    pub(super) failed_reconnects: u64,
+    /// Clients that were not back when the run ended.
+    pub(super) away: u64,
+    /// Connections made again whose session the broker had.
+    pub(super) sessions_present: u64,
+    /// Likewise where it had none.
+    pub(super) sessions_lost: u64,
+    /// Messages that were taken up again on another connection.
+    pub(super) resent: u64,
     pub(super) subscribed: u64,
     pub(super) refused_subscriptions: u64,
     /// How often a message was due and the window was full.
@@ -126,6 +140,10 @@ pub(super) struct Second {
     pub(super) delivered: u64,
     pub(super) errors: u64,
     pub(super) connected: u64,
+    /// Connections that ended before their time.
+    pub(super) lost: u64,
+    /// Clients that went on after that.
+    pub(super) reconnected: u64,
     /// Publishes without answer, at its end.
     pub(super) in_flight: u64,
     /// Messages that are due and not sent, at its end.
@@ -201,6 +219,11 @@ impl Recorder {
     /// Takes note of a connection.
     pub(super) fn connected(&mut self, times: &Times) {
         self.counts.connected += 1;
+        self.times(times);
+    }
+
+    /// Takes note of how long the steps of a connection took.
+    pub(super) fn times(&mut self, times: &Times) {
         let steps = [
             (LatencyKind::Connect, Some(times.connect)),
             (LatencyKind::Tls, times.tls),
@@ -306,6 +329,12 @@ impl Counts {
             connected: self.connected + other.connected,
             failed: self.failed + other.failed,
             lost: self.lost + other.lost,
+            reconnected: self.reconnected + other.reconnected,
+            failed_reconnects: self.failed_reconnects + other.failed_reconnects,
+            away: self.away + other.away,
+            sessions_present: self.sessions_present + other.sessions_present,
+            sessions_lost: self.sessions_lost + other.sessions_lost,
+            resent: self.resent + other.resent,
             subscribed: self.subscribed + other.subscribed,
             refused_subscriptions: self.refused_subscriptions + other.refused_subscriptions,
             full_windows: self.full_windows + other.full_windows,
@@ -353,6 +382,8 @@ impl Second {
             delivered: self.delivered + other.delivered,
             errors: self.errors + other.errors,
             connected: self.connected + other.connected,
+            lost: self.lost + other.lost,
+            reconnected: self.reconnected + other.reconnected,
             in_flight: self.in_flight + other.in_flight,
             overdue: self.overdue + other.overdue,
             begin: if self.begin == 0 { other.begin } else { self.begin.min(other.begin) },

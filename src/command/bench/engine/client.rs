@@ -14,12 +14,10 @@ use tokio_util::sync::ReusableBoxFuture;
 use self::turn::InTurn;
 use super::super::plan::{Plan, Role};
 use super::in_flight::MessagesInFlight;
-use super::shared::Shard;
-use crate::client::options::ClientOptions;
+use super::shared::{ConnectOrder, Shard};
 use crate::client::session::Session;
 use crate::client::{self, OpenLink, Opened};
 use crate::error::Error;
-use crate::protocol::Protocol;
 use crate::protocol::wire::PublishTemplate;
 
 /// How far its subscriptions are.
@@ -32,10 +30,11 @@ enum Subscribing {
     Done,
 }
 
-/// A connected client.
+/// A client that has been connected.
 #[derive(Debug)]
 pub(crate) struct Client {
-    link: OpenLink,
+    /// None: it was lost, and another is to come.
+    link: Option<OpenLink>,
     session: Session,
     state: ClientState,
 }
@@ -122,7 +121,53 @@ impl Client {
             responder: None,
             flows,
         };
-        Self { link, session, state }
+        Self { link: Some(link), session, state }
+    }
+
+    /// Whether it has lost its link.
+    pub(crate) fn is_away(&self) -> bool {
+        self.link.is_none()
+    }
+
+    /// Its link is lost, or closed here without a word, and another is to come. What has no answer is kept, to be
+    /// sent again.
+    pub(crate) fn lose_link(&mut self, shard: &mut Shard) {
+        self.link = None;
+        let ClientState { publisher, subscribing, fence, role, .. } = &mut self.state;
+        if matches!(subscribing, Subscribing::Sent(..)) {
+            *subscribing = Subscribing::Wanted;
+        }
+        if *fence == Fence::Sent {
+            *fence = Fence::Wanted;
+        }
+        let mut templates = Vec::new();
+        self.session.keep_others(|token| {
+            let (Some(publisher), Role::Publisher(number)) = (publisher.as_deref(), *role) else {
+                return None;
+            };
+            let message = publisher.under_way.message(token)?;
+            if templates.is_empty() {
+                templates = publisher.templates.iter().cloned().map(Arc::new).collect();
+            }
+            let topics = u64::from(shard.plan.topics());
+            let template = templates.get(usize::try_from(message.sequence % topics).ok()?)?;
+            Some((Arc::clone(template), shard.payload_of(number, message)))
+        });
+    }
+
+    /// It has another link. Subscriptions that the broker has lost with the session, or never confirmed, are made
+    /// again; how many publishes are sent again.
+    pub(crate) fn take_link(&mut self, opened: Opened, shard: &mut Shard) -> usize {
+        let Opened { link, connected, .. } = opened;
+        self.link = Some(link);
+        self.session.connected(connected.protocol, connected.session_present, connected.limits());
+        if self.state.subscribing == Subscribing::Done && !connected.session_present {
+            shard.recorder.counts.subscribed -= 1;
+            self.state.subscribing = Subscribing::Wanted;
+        }
+        // What has become due meanwhile is not late because of the generator.
+        self.state.blocked = !self.state.backlog.is_empty();
+        self.session.unacknowledged()
     }
 
     pub(crate) fn role(&self) -> Role {
@@ -213,9 +258,10 @@ impl Client {
     /// # Errors
     /// Why the link has ended.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, shard: &mut Shard) -> Result<Turn, Error> {
+        let Some(link) = &mut self.link else { return Ok(Turn::Waiting) };
         let waited = !self.state.backlog.is_empty();
         let mut turn = InTurn::new(&mut self.state, shard);
-        let ended = self.link.poll(cx, &mut self.session, &mut turn);
+        let ended = link.poll(cx, &mut self.session, &mut turn);
         let unfinished = turn.is_unfinished();
         if self.state.backlog.is_empty() {
             self.state.blocked = false;
@@ -236,21 +282,18 @@ impl Client {
     }
 }
 
-/// The client to connect: its options and its client identifier.
-pub(crate) type ConnectOrder = (Arc<ClientOptions>, String);
-
 /// One connection at a time.
 pub(crate) struct Dialer(ReusableBoxFuture<'static, Result<Opened, Error>>);
 
 impl Dialer {
     /// Connects this client, once it is polled.
-    pub(crate) fn new(order: ConnectOrder, protocol: Protocol) -> Self {
-        Self(ReusableBoxFuture::new(connect(order, protocol)))
+    pub(crate) fn new(order: ConnectOrder) -> Self {
+        Self(ReusableBoxFuture::new(connect(order)))
     }
 
     /// Connects this client next. To be called when the last is connected.
-    pub(crate) fn start(&mut self, order: ConnectOrder, protocol: Protocol) {
-        self.0.set(connect(order, protocol));
+    pub(crate) fn start(&mut self, order: ConnectOrder) {
+        self.0.set(connect(order));
     }
 
     /// The connection, when it is there.
@@ -265,8 +308,9 @@ impl fmt::Debug for Dialer {
     }
 }
 
-async fn connect((options, identifier): ConnectOrder, protocol: Protocol) -> Result<Opened, Error> {
-    client::open(&options, &identifier, protocol).await
+async fn connect(order: ConnectOrder) -> Result<Opened, Error> {
+    let ConnectOrder { options, client_identifier, protocol, resumes } = order;
+    client::open(&options, &client_identifier, protocol, resumes).await
 }
 
 /// Messages that were due within so many nanoseconds are kept together, as due at the end of them:

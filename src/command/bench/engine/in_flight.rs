@@ -25,6 +25,20 @@ struct Batch {
     open: u32,
 }
 
+impl Batch {
+    #[inline]
+    fn message(&self, token: u64) -> MessageInFlight {
+        let sequence = self.first.sequence + (token & ((1 << BATCH_BITS) - 1));
+        MessageInFlight { sequence, ..self.first }
+    }
+}
+
+/// The place of a token's batch.
+#[inline]
+fn slot(token: u64) -> usize {
+    usize::try_from(token >> BATCH_BITS).unwrap_or(usize::MAX)
+}
+
 /// All of them. There are never more batches than messages in the window.
 #[derive(Debug, Default)]
 pub(crate) struct MessagesInFlight {
@@ -77,14 +91,18 @@ impl MessagesInFlight {
         }
     }
 
+    /// The message of a token, which has no answer yet.
+    pub(crate) fn message(&self, token: u64) -> Option<MessageInFlight> {
+        self.batches.get(slot(token)).map(|batch| batch.message(token))
+    }
+
     /// The first message of so many tokens one behind the other, all of which have their answer.
     #[inline]
     pub(crate) fn close(&mut self, token: u64, count: u32) -> MessageInFlight {
-        let slot = usize::try_from(token >> BATCH_BITS).unwrap_or(usize::MAX);
+        let slot = slot(token);
         let Some(batch) = self.batches.get_mut(slot) else { return MessageInFlight::default() };
         batch.open = batch.open.saturating_sub(count);
-        let sequence = batch.first.sequence + (token & ((1 << BATCH_BITS) - 1));
-        let message = MessageInFlight { sequence, ..batch.first };
+        let message = batch.message(token);
         if batch.open == 0 && slot != self.current {
             self.free.push(slot);
         }
@@ -117,6 +135,7 @@ mod tests {
                     sequence += 1;
                 } else {
                     let (token, message) = open.remove(index.index(open.len()));
+                    prop_assert_eq!(under_way.message(token), Some(message));
                     prop_assert_eq!(under_way.close(token, 1), message);
                 }
                 prop_assert!(under_way.batches.len() <= 21);

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use bytes::{Bytes, BytesMut};
+
 use super::super::config::{Load, Mode, Payload, Rate, StopAfter};
 use super::super::credentials::ClientCredentials;
 use super::super::pacer::share;
@@ -12,6 +14,7 @@ use super::super::plan::{Plan, Role};
 use super::super::recorder::{LatencyKind, Recorder, Second};
 use super::super::rows::Row;
 use super::super::stamp::{self, Arrival, Flows, Phase, Recognised, Stamp, Timeline};
+use super::in_flight::MessageInFlight;
 use crate::client::options::ClientOptions;
 use crate::error::Error;
 use crate::file::read_at_most;
@@ -79,8 +82,14 @@ impl Fleet {
         load.local_addresses.iter().map(from).collect()
     }
 
+    /// What a client connects with; one that `resumes` was connected before.
+    pub(crate) fn order(&self, number: u32, role: Role, resumes: bool) -> ConnectOrder {
+        let (options, client_identifier) = self.options_of(number, role);
+        ConnectOrder { options, client_identifier, protocol: self.protocol, resumes }
+    }
+
     /// What a client connects with, and its client identifier.
-    pub(crate) fn options_of(&self, number: u32, role: Role) -> (Arc<ClientOptions>, String) {
+    fn options_of(&self, number: u32, role: Role) -> (Arc<ClientOptions>, String) {
         let options = &self.options[number as usize % self.options.len()];
         let (kind, own) = match role {
             Role::Idle => ("", number),
@@ -95,6 +104,16 @@ impl Fleet {
         let identifier = own.client_identifier.clone();
         (Arc::new(own), identifier)
     }
+}
+
+/// The client to connect.
+#[derive(Debug)]
+pub(crate) struct ConnectOrder {
+    pub(crate) options: Arc<ClientOptions>,
+    pub(crate) client_identifier: String,
+    pub(crate) protocol: Protocol,
+    /// It had a link before.
+    pub(crate) resumes: bool,
 }
 
 /// What a thread is told.
@@ -130,6 +149,8 @@ pub(crate) enum News {
 #[repr(align(128))]
 pub(crate) struct Board {
     pub(crate) connected: AtomicU64,
+    /// Clients that have lost their link and come back.
+    pub(crate) away: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) sent: AtomicU64,
     pub(crate) acknowledged: AtomicU64,
@@ -218,6 +239,8 @@ pub(crate) struct Shard {
     pub(crate) per_write: u32,
     /// Subscribers answer what they get.
     pub(crate) answers: bool,
+    /// Clients come back when their link is lost.
+    pub(crate) reconnects: bool,
     /// Requests a client of the closed loop may have without a response.
     pub(crate) most_requests: u32,
     mode: Mode,
@@ -246,6 +269,7 @@ impl Shard {
             qos: load.qos,
             per_write: load.per_write,
             answers: load.mode == Mode::Request,
+            reconnects: load.reconnects(),
             most_requests: load.client.max_inflight.into(),
             mode: load.mode,
             main: LatencyKind::main(load.mode, load.qos),
@@ -275,6 +299,17 @@ impl Shard {
 
     pub(crate) fn template(&self, protocol: Protocol, publisher: u32, sequence: u64) -> PublishTemplate {
         self.plan.template(protocol, self.run, publisher, sequence)
+    }
+
+    /// The payload of a message, once more.
+    pub(crate) fn payload_of(&mut self, publisher: u32, message: MessageInFlight) -> Bytes {
+        let MessageInFlight { sequence, intended, sent } = message;
+        let (run, phase) = (self.run, self.timeline.phase(intended));
+        self.payload.fill(publisher, sequence);
+        let mut bytes = BytesMut::from(&self.payload.bytes[..]);
+        let stamp = Stamp { run, phase, publisher, sequence, intended, sent: Some(sent) };
+        stamp.write(&mut bytes, self.payload.rest_hash);
+        bytes.freeze()
     }
 
     /// Whether rates count what happens at this time.

@@ -1,6 +1,8 @@
 //! One thread of the load: a runtime, a share of the clients, and one loop that gives each its turns:
 //! connect, send what is due, process what has arrived. All modes use this loop.
 
+mod returning;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
@@ -10,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
+use self::returning::Returning;
 use super::super::config::{Mode, Rate, StopAfter};
 use super::super::pacer::{Pacer, Schedule};
 use super::super::plan::Role;
@@ -77,6 +80,7 @@ pub(crate) struct Worker {
     stage: ClientStage,
     rows: Rows,
     abandoned: Abandoned,
+    returning: Returning,
     /// CPU time of the thread, and the time, when it began to be watched.
     watched_since: Option<(u64, u64)>,
     cpu_counted: bool,
@@ -165,6 +169,7 @@ impl Worker {
             stage: ClientStage::Connecting,
             rows: Rows::new(fleet.began),
             abandoned: Abandoned::default(),
+            returning: Returning::new(load),
             // Where connecting is what is measured, it counts from here.
             watched_since: (load.mode == Mode::Connect).then(|| (thread_cpu(), now())),
             cpu_counted: false,
@@ -185,6 +190,7 @@ impl Worker {
             }
             let time = now();
             self.connect_more(time);
+            self.connect_again(time);
             // Before what is due now makes the row that is over look late.
             while let Some(done) = self.rows.cut(time, self.shard.timeline) {
                 self.report(done);
@@ -238,6 +244,7 @@ impl Worker {
             }
             Order::Leave(until) => {
                 self.count_unfinished();
+                self.end_outages(now());
                 self.unconnected.clear();
                 for place in &mut self.places {
                     if matches!(place.slot, Slot::Connecting(_)) {
@@ -356,12 +363,12 @@ impl Worker {
             self.unconnected.pop_front();
             self.connecting += 1;
             self.shard.recorder.counts.attempted += 1;
-            let order = self.fleet.options_of(place.number, place.role);
+            let order = self.fleet.order(place.number, place.role, false);
             let dialer = if let Some(mut dialer) = self.dialers.pop() {
-                dialer.start(order, self.fleet.protocol);
+                dialer.start(order);
                 dialer
             } else {
-                Dialer::new(order, self.fleet.protocol)
+                Dialer::new(order)
             };
             place.slot = Slot::Connecting(dialer);
             self.take_turn(index);
@@ -445,35 +452,45 @@ impl Worker {
                 // Its first turn, while all of it is at hand.
                 self.take_turn(index);
             }
-            Slot::Open(client) => match client.poll(&mut cx, &mut self.shard) {
-                Ok(Turn::Waiting) => {}
-                Ok(Turn::Unfinished) => place.waker.wake_by_ref(),
-                Ok(Turn::Ended) => self.lose(index, None),
-                Err(error) => self.lose(index, Some(&error)),
-            },
+            Slot::Open(client) if client.is_away() => self.poll_outage(index),
+            Slot::Open(client) => {
+                match client.poll(&mut cx, &mut self.shard) {
+                    Ok(Turn::Waiting) => {}
+                    Ok(Turn::Unfinished) => place.waker.wake_by_ref(),
+                    Ok(Turn::Ended) => self.lose(index, None),
+                    Err(error) => self.lose(index, Some(&error)),
+                }
+                if !self.returning.is_empty() {
+                    self.look_back(index);
+                }
+            }
         }
     }
 
     fn lose(&mut self, index: u32, error: Option<&Error>) {
+        self.board.connected.fetch_sub(1, Ordering::Relaxed);
         let place = &mut self.places[index as usize];
-        let slot = std::mem::replace(&mut place.slot, Slot::Gone);
-        let last = self.board.connected.fetch_sub(1, Ordering::Relaxed) == 1;
-        let leaving = matches!(self.stage, ClientStage::Leaving(_));
-        if let (Slot::Open(client), false) = (slot, leaving) {
+        if matches!(self.stage, ClientStage::Leaving(_)) {
+            place.slot = Slot::Gone;
+            return;
+        }
+        self.shard.recorder.counts.lost += 1;
+        self.shard.recorder.second.lost += 1;
+        if let Some(error) = error {
+            self.shard.recorder.error(match error {
+                Error::Refused { .. } => error.to_string(),
+                Error::Link { cause, .. } => format!("connection lost: {cause}"),
+                _ => format!("connection lost: {error}"),
+            });
+        }
+        if self.shard.reconnects {
+            return self.begin_outage(index, error);
+        }
+        if let Slot::Open(client) = std::mem::replace(&mut place.slot, Slot::Gone) {
             self.abandoned.take(&client, &self.shard);
             self.shard.unsubscribed(client.unsubscribed(), now());
-            self.shard.recorder.counts.lost += 1;
-            if let Some(error) = error {
-                self.shard.recorder.error(match error {
-                    Error::Refused { .. } => error.to_string(),
-                    Error::Link { cause, .. } => format!("connection lost: {cause}"),
-                    _ => format!("connection lost: {error}"),
-                });
-            }
-            if last {
-                let _ = self.news.send(News::Alone);
-            }
         }
+        self.say_if_alone();
         self.end_without_publishers();
     }
 
@@ -567,7 +584,7 @@ impl Worker {
             _ => None,
         };
         let row = Some(self.rows.end(self.shard.timeline));
-        [due, connect, mark, row].into_iter().flatten().min()
+        [due, connect, self.returning.next(), mark, row].into_iter().flatten().min()
     }
 }
 

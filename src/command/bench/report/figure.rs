@@ -119,6 +119,7 @@ const DELIVERIES: Whole = Whole { name: "deliveries", read: |r| r.measured().del
 const SENDS: Whole = Whole { name: "messages", read: |r| r.measured().sent };
 const DUE: Whole = Whole { name: "messages", read: |r| r.measured().sent + r.measured().not_sent };
 const ATTEMPTS: Whole = Whole { name: "connections", read: |r| r.counts.attempted };
+const LOSSES: Whole = Whole { name: "lost connections", read: |r| r.counts.lost };
 const CONNECTED: Whole = Whole { name: "connections", read: |r| r.counts.connected };
 
 /// Where the table and the page show a figure.
@@ -311,6 +312,16 @@ pub(crate) static FIGURES: &[Figure] = &[
         ..Figure::count(Connections, "failed", "failed-connections", |r| r.counts.failed) },
     Figure { label: "lost", whole: Some(CONNECTED), row: FigureRow::Connections, better: Less,
         ..Figure::count(Connections, "lost", "lost-connections", |r| r.counts.lost) },
+    Figure { label: "back", whole: Some(LOSSES), row: FigureRow::Connections, better: More,
+        ..Figure::count(Connections, "reconnected", "reconnected", |r| r.counts.reconnected) },
+    Figure { label: "not back", whole: Some(CONNECTED), row: FigureRow::Connections, better: Less,
+        ..Figure::count(Connections, "away", "away", |r| r.counts.away) },
+    Figure { better: Less,
+        ..Figure::count(Connections, "failed_reconnects", "failed-reconnects", |r| r.counts.failed_reconnects) },
+    Figure { label: "sessions present", row: FigureRow::Connections, better: More,
+        ..Figure::count(Connections, "sessions_present", "sessions-present", |r| r.counts.sessions_present) },
+    Figure { label: "sessions lost", row: FigureRow::Connections, better: Less,
+        ..Figure::count(Connections, "sessions_lost", "sessions-lost", |r| r.counts.sessions_lost) },
     CONNECTED_RATE,
     Figure { better: More, ..Figure::count(Connections, "subscribed", "subscribed", |r| r.counts.subscribed) },
     Figure { better: Less,
@@ -333,6 +344,8 @@ pub(crate) static FIGURES: &[Figure] = &[
         ..Figure::count(Messages, "unacknowledged", "unacknowledged", |r| r.measured().unacknowledged) },
     Figure { label: "not sent", whole: Some(DUE), row: FigureRow::Stray(Publishing), better: Less,
         ..Figure::count(Messages, "not_sent", "not-sent", |r| r.measured().not_sent) },
+    Figure { label: "sent again", row: FigureRow::Stray(Publishing), better: Less,
+        ..Figure::count(Messages, "resent", "resent", |r| r.counts.resent) },
     EXPECTED_MESSAGES, DELIVERED, LOST,
     Figure { when: Own, count: Some(&LOST), better: Less,
         derive: Some(|report| Some(LOST.recorded(report)? / EXPECTED_MESSAGES.recorded(report)?.max(1.0))),
@@ -429,7 +442,7 @@ pub fn help(width: usize) -> String {
     let limited = || FIGURES.iter().filter(|figure| !figure.name.is_empty());
     let shares: Vec<_> = limited().filter(|figure| figure.unit == Share).map(|figure| figure.name).collect();
     let mut percent = vec![shares.join(", ")];
-    for whole in [EXPECTED, DELIVERIES, SENDS, ATTEMPTS] {
+    for whole in [EXPECTED, DELIVERIES, SENDS, ATTEMPTS, LOSSES] {
         let of = |figure: &&Figure| figure.whole.is_some_and(|found| found.name == whole.name);
         percent.push(format!("{}, of {}", list(&mut limited().filter(of).map(|f| f.name)), whole.name));
     }

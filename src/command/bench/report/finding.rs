@@ -198,6 +198,8 @@ pub(crate) enum Note {
     Unstamped(u64),
     /// The latencies are between clocks of two processes.
     OtherClock,
+    /// Clients that had lost their connection when the run ended.
+    NotBack(u64),
 }
 
 impl Note {
@@ -220,6 +222,7 @@ impl Note {
             Self::ShortStamp { .. } => "short-stamp",
             Self::Unstamped(_) => "unstamped",
             Self::OtherClock => "other-clock",
+            Self::NotBack(_) => "not-back",
         }
     }
 }
@@ -310,6 +313,11 @@ impl fmt::Display for Note {
             Self::OtherClock => f.write_str(
                 "the messages come from other processes: their latencies are correct only if these run on this machine",
             ),
+            Self::NotBack(clients) => write!(
+                f,
+                "clients that were not back when the run ended: {}; 'until back' includes them with the time they had been away",
+                whole(clients)
+            ),
         }
     }
 }
@@ -357,6 +365,7 @@ mod tests {
             Note::ShortStamp { payload_bytes: 16 },
             Note::Unstamped(1),
             Note::OtherClock,
+            Note::NotBack(1),
         ];
         (problems, notes)
     }

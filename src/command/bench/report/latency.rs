@@ -51,6 +51,7 @@ pub(crate) static LATENCIES: [TimeFigure; LatencyKind::COUNT] = [
     TimeFigure::new(LatencyKind::ConnAck, "connack", "CONNACK").compared(&["p99"]),
     TimeFigure::new(LatencyKind::UntilConnAck, "connect_to_connack", "until CONNACK"),
     TimeFigure::new(LatencyKind::SubAck, "suback", "SUBACK"),
+    TimeFigure::new(LatencyKind::Back, "back", "until back").compared(&["p50", "p99", "max"]),
     TimeFigure::new(LatencyKind::Acknowledge, "acknowledge", "acknowledge")
         .compared(&["p50", "p99", "p99.9"]),
     TimeFigure::below(LatencyKind::AcknowledgeFromSend, "acknowledge_from_send"),

@@ -171,6 +171,10 @@ pub(crate) struct SeriesSecond {
     pub(crate) overdue: u64,
     /// 1, but for the last row of each phase.
     pub(crate) length_s: f64,
+    /// Connections that ended before their time.
+    pub(crate) lost: u64,
+    /// Clients that went on after that.
+    pub(crate) reconnected: u64,
 }
 
 impl SeriesSecond {
@@ -192,6 +196,8 @@ impl SeriesSecond {
             max_us: latency.map(|latency| microseconds(latency.max())),
             overdue: second.overdue,
             length_s: seconds(second.end.saturating_sub(second.begin)),
+            lost: second.lost,
+            reconnected: second.reconnected,
         }
     }
 

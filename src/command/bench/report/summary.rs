@@ -42,7 +42,12 @@ impl LoadReport {
         let taken_s = (recorder.fenced_at > outcome.timeline.measure && counts.unconfirmed == 0)
             .then(|| microseconds(recorder.fenced_at - outcome.timeline.measure) / 1e6)
             .filter(|_| {
-                load.qos == QoS::AtMostOnce && load.mode.publishes() && !outcome.drained.is_unanswered
+                // What a lost connection has taken with it, the broker may not have read.
+                let is_whole = !load.reconnects() || counts.lost == 0;
+                load.qos == QoS::AtMostOnce
+                    && load.mode.publishes()
+                    && !outcome.drained.is_unanswered
+                    && is_whole
             });
         // At 1 a second, the first of 3 connections is made at once, and yet they take 3 seconds.
         let ramp_s = load.ramp.map_or(0.0, |ramp| quotient(counts.attempted, ramp));
@@ -203,7 +208,7 @@ impl LoadReport {
             nothing.map(Problem::NothingMeasured),
             busy,
             (failed > 0).then_some(Problem::ConnectionsFailed { failed, attempted }),
-            (lost > 0).then_some(Problem::ConnectionsLost(lost)),
+            (lost > 0 && !load.reconnects()).then_some(Problem::ConnectionsLost(lost)),
             (refused_subscriptions > 0).then_some(Problem::SubscriptionsRefused(refused_subscriptions)),
         ];
         let problems = &mut self.findings.problems;
@@ -244,6 +249,9 @@ impl LoadReport {
         }
         let connect = self.latency(LatencyKind::Connect).zip(statistic("p99"));
         notes.extend(connect.and_then(|(connect, p99)| syn_note(connect.value(p99))));
+        if self.counts.away > 0 {
+            notes.push(Note::NotBack(self.counts.away));
+        }
         if let StopAfter::After(duration) = load.stop
             && self.phases_s.measure > 0.0
             && self.phases_s.measure < duration.as_secs_f64() * REACHED

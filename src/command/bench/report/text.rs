@@ -56,7 +56,7 @@ fn head(out: &mut String, report: &LoadReport) {
 }
 
 fn put_figures(out: &mut String, report: &LoadReport) {
-    row(out, "connections", &connections(report));
+    wrapped(out, "connections", &connections(report));
     for StageRate { name, number, per_s, remark } in stages(report) {
         let number = number.map_or_else(String::new, count);
         row(out, name, &format!("{number:>14}  {:>12}/s  {remark}", count(per_s)));
@@ -391,6 +391,8 @@ mod tests {
             max_us: Some(1e6),
             overdue: 0,
             length_s: 1.0,
+            lost: 0,
+            reconnected: 0,
         };
         let line = live_line(&second, 0, true);
         let expected = "120s measure 10.0k up, out 50.0k/s, in 1.23M/s, 1.00M open, p50 721µs p99 10.8ms";

@@ -319,7 +319,8 @@ impl InTurn<'_> {
                 let properties = correlation(protocol, stamp.publisher, None);
                 Arc::new(PublishTemplate::new(protocol, topic.as_bytes(), qos, false, &properties))
             });
-            if let Err(error) = session.publish(out, template, &payload, || None, 0) {
+            let kept = || self.shard.reconnects.then(|| payload.clone());
+            if let Err(error) = session.publish(out, template, &payload, kept, 0) {
                 self.shard.recorder.error(error.to_string());
             }
         }
