@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::group::Scenario;
 use crate::client::options::ClientOptions;
 use crate::protocol::QoS;
 
@@ -164,6 +166,8 @@ pub struct Load {
     pub embedded: Option<PathBuf>,
     /// Of everything random.
     pub seed: u64,
+    /// Its groups of clients, where they are not those of its mode.
+    pub scenario: Option<Arc<Scenario>>,
 }
 
 impl Load {
@@ -194,6 +198,7 @@ impl Load {
             threads,
             embedded: None,
             seed: 1,
+            scenario: None,
         }
     }
 
@@ -206,7 +211,10 @@ impl Load {
     /// All clients.
     #[must_use]
     pub fn clients(&self) -> u32 {
-        self.publishers + self.subscribers
+        match &self.scenario {
+            Some(scenario) => scenario.groups.iter().map(|group| group.clients).sum(),
+            None => self.publishers + self.subscribers,
+        }
     }
 }
 

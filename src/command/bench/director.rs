@@ -15,18 +15,19 @@ use tokio::time::Instant;
 
 use super::super::attention::Attention;
 use super::config::{Load, Mode, Rate, StopAfter};
-use super::credentials::ClientCredentials;
 use super::engine;
-use super::engine::shared::{Board, Fleet, News, Order, StampedMessage};
+use super::engine::fleet::{Fleet, FleetGroup, Material};
+use super::engine::shared::{Board, News, Order};
 use super::engine::wake::process_cpu;
+use super::group::ClientGroup;
 use super::machine;
-use super::plan::Plan;
 use super::recorder::{Recorder, Second};
 use super::report::finding::Problem;
 use super::report::text;
 use super::report::{Drained, Phases, RunOutcome, SeriesSecond};
 use super::rows::Row;
 use super::stamp::{Phase, Timeline};
+use super::topology::GroupPlan;
 use crate::alarm::now;
 use crate::client::options::ClientOptions;
 use crate::client::{self, Opened};
@@ -77,36 +78,30 @@ pub(super) async fn run(
     attention: &mut Attention,
     diagnostics: &Diagnostics,
 ) -> Result<RunOutcome, Error> {
+    let groups = load.groups();
+    let plans = GroupPlan::all(&groups);
     // A file may be a pipe, and keep the run waiting.
-    let asked = load.clone();
-    let read = move || {
-        let credentials = asked.credentials.as_deref();
-        let credentials =
-            credentials.map(|path| ClientCredentials::read(path, &asked.client, asked.clients()));
-        Ok((StampedMessage::new(&asked.payload, asked.seed)?, credentials.transpose()?))
-    };
-    let (message, credentials) = attention.blocking(read).await?;
-    let payload_bytes = message.bytes.len();
+    let (asked, whose) = (load.clone(), groups.clone());
+    let materials = attention.blocking(move || Material::read(&asked, &whose)).await?;
+    let payload_bytes = materials.iter().map(|material| material.message.bytes.len()).max().unwrap_or(0);
     let started = clock::rfc3339_seconds(std::time::SystemTime::now());
     let mut broken_off = false;
     let named = load.client.endpoint.address.to_string();
-    let (plan, run) = (Arc::new(Plan::new(&load)), fastrand::u32(..));
+    let run = fastrand::u32(..);
     let mut window = load.client.max_inflight;
     let (protocol, broker) = {
         let checked = |opened: &Opened| {
             window = opened.session.window_left();
-            if !load.mode.publishes() {
-                return Ok(());
-            }
-            let template = plan.template(opened.session.protocol(), run, 0, 0);
-            opened.session.check_publish(&template, payload_bytes)
+            let publish = |(plan, material): (&GroupPlan, &Material)| {
+                let Some(outlet) = &plan.outlet else { return Ok(()) };
+                let template = outlet.template(opened.session.protocol(), run, 0, 0);
+                opened.session.check_publish(&template, material.message.bytes.len())
+            };
+            plans.iter().zip(&materials).try_for_each(publish)
         };
-        let mut probe = std::pin::pin!(probe(
-            &mut load.client,
-            load.local_addresses.first().copied(),
-            credentials.as_ref(),
-            checked
-        ));
+        let first = groups.first().zip(materials.first());
+        let mut probe =
+            std::pin::pin!(probe(&mut load.client, load.local_addresses.first().copied(), first, checked));
         let found = poll_fn(|cx| {
             if attention.poll(cx).is_ready() {
                 return Poll::Ready(None);
@@ -122,8 +117,9 @@ pub(super) async fn run(
     };
     let threads = u32::try_from(load.threads).unwrap_or(1).clamp(1, load.clients().max(1));
     let began = now();
-    let options = Fleet::options(&load, run);
-    let fleet = Arc::new(Fleet { load, plan, protocol, run, threads, credentials, message, options, began });
+    let groups = groups.into_iter().zip(plans).zip(materials);
+    let groups = groups.map(|((group, plan), material)| FleetGroup::new(&load, run, group, plan, material));
+    let fleet = Arc::new(Fleet { groups: groups.collect(), load, protocol, run, threads, began });
     let mut director = Director::start(&fleet, attention, diagnostics, broken_off)?;
     let timeline = director.conduct(&fleet).await;
     let (finished, phases) = director.finish(&fleet, timeline).await?;
@@ -171,17 +167,24 @@ fn scheduled_s(load: &Load, recorder: &Recorder) -> f64 {
 async fn probe(
     options: &mut ClientOptions,
     local_address: Option<IpAddr>,
-    credentials: Option<&ClientCredentials>,
+    group: Option<(&ClientGroup, &Material)>,
     check: impl FnOnce(&Opened) -> Result<(), Error>,
 ) -> Result<(Protocol, String), Error> {
     options.settle(|_| ()).await?; // bench has no --wait-for-server
     options.forget_tls_sessions(); // each client pays for a full handshake, and so does the server
     let broker = options.endpoint.address.to_string();
     let mut first = options.clone();
+    if let Some((group, _)) = group {
+        group.adjust(&mut first);
+    }
+    // Its end is no loss, and its session is of no use.
+    let (clean_start, expiry) = (options.clean_start, options.session_expiry_interval);
+    (first.will, first.clean_start, first.session_expiry_interval) = (None, clean_start, expiry);
     first.endpoint.bind = local_address.or(first.endpoint.bind);
     if first.client_identifier.is_empty() {
         first.client_identifier = format!("bench-{:08x}", fastrand::u32(..));
     }
+    let credentials = group.and_then(|(_, material)| material.credentials.as_ref());
     if let Some(credentials) = credentials {
         credentials.apply(0, &mut first);
     }
@@ -242,7 +245,7 @@ struct Director<'a> {
     /// Threads that have connected, subscribed, finished.
     connected: usize,
     subscribed: usize,
-    finished: Vec<Recorder>,
+    finished: Vec<Vec<Recorder>>,
     failed: Option<Error>,
     /// Rows that not all threads have reported yet, with how many have.
     seconds: BTreeMap<Row, (usize, Second)>,
@@ -334,7 +337,7 @@ impl<'a> Director<'a> {
         if self.is_over() {
             return nobody;
         }
-        if matches!(load.mode, Mode::Subscribe | Mode::EndToEnd | Mode::Request) {
+        if fleet.subscribes() {
             self.order(Order::Subscribe);
             let limit = now().saturating_add(nanoseconds(load.client.connect_timeout));
             if !self.wait(limit, SLOW_TICK, |this| this.subscribed == all).await && !self.is_over() {
@@ -459,7 +462,7 @@ impl<'a> Director<'a> {
         }
         self.live.finish();
         let mut merged = Recorder::default();
-        self.finished.drain(..).for_each(|recorder| merged.merge(recorder));
+        self.finished.drain(..).flatten().for_each(|recorder| merged.merge(recorder));
         let subscribed_at = self.subscribed_at.max(self.connected_at);
         let drained_at = self.drained_at.max(timeline.end);
         let phases = Phases {
@@ -515,7 +518,7 @@ impl<'a> Director<'a> {
         match news {
             News::Connected => self.connected += 1,
             News::Subscribed => self.subscribed += 1,
-            News::Finished(recorder) => self.finished.push(*recorder),
+            News::Finished(recorders) => self.finished.push(recorders),
             News::Failed(error) => self.failed = Some(error),
             // The boards show whether others have any.
             News::Alone => {}

@@ -8,9 +8,8 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 
-use super::config::{Load, Mode};
-use super::plan::Plan;
-use super::stamp::{Flows, PLAIN_WORDS, SHARED_WORDS};
+use super::config::Load;
+use super::topology::GroupPlan;
 use crate::error::Error;
 use crate::output::Diagnostics;
 use crate::quotation::shown;
@@ -136,12 +135,7 @@ fn check_memory(load: &Load, diagnostics: &Diagnostics) {
 
 /// What telling messages apart may take.
 fn flow_bytes(load: &Load) -> u64 {
-    if !matches!(load.mode, Mode::EndToEnd | Mode::Request) {
-        return 0;
-    }
-    let plan = Plan::new(load);
-    let words = if load.shared_groups > 0 { SHARED_WORDS } else { PLAIN_WORDS };
-    (0..load.subscribers).map(|subscriber| Flows::bytes(plan.flows_of(subscriber), words)).sum()
+    GroupPlan::all(&load.groups()).iter().map(GroupPlan::flow_bytes).sum()
 }
 
 fn short(what: String) -> Error {

@@ -8,7 +8,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `config` | the configuration, and its part in the report |
-//! | `plan`, `pacer`, `stamp` | which client sends what to which; the schedule; how a message is recognised |
+//! | `group` | groups of clients: what the options of a mode amount to, and what scenarios have |
+//! | `topology`, `plan`, `pacer`, `stamp` | what groups send each other; which client sends what to which; the schedule; how a message is recognised |
 //! | `director` | the phases of a run, and the orders to the threads |
 //! | [`engine`] | the threads and their clients |
 //! | `recorder`, `rows` | histograms and counts; the seconds of the series |
@@ -26,6 +27,7 @@ pub mod config;
 mod credentials;
 mod director;
 mod engine;
+pub mod group;
 mod machine;
 mod matrix;
 mod pacer;
@@ -35,6 +37,7 @@ mod report;
 mod rows;
 mod stamp;
 mod threshold;
+mod topology;
 
 pub use change::ChangeLimit;
 pub use compare::CompareConfig;

@@ -1,21 +1,15 @@
 //! Which client publishes to which: topics, filters, and the number of deliveries of a message. All of it
 //! is computed and not stored, so that a hundred thousand clients need no table.
 
-use super::config::{Load, Mode, Pattern};
+use super::config::{Mode, Pattern};
+use super::group::{ClientGroup, GroupPublish, GroupSubscription, MessageSource, SHARE_NAME};
 use super::pacer::share;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS, topic};
 
-/// What a client is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    Idle,
-    Publisher(u32),
-    Subscriber(u32),
-}
-
-/// The topology of a load.
+/// What goes from one group of clients to another: all that is said here of publishers and subscribers is of their
+/// numbers within these groups.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     publishers: u32,
@@ -25,28 +19,85 @@ pub(super) struct Plan {
     /// The topic names the publisher, so that no two share one.
     by_client: bool,
     pattern: Pattern,
+    /// In place of a filter made of the topic.
+    filter: Option<String>,
+    /// How many filters a subscriber has to whatever others publish.
+    filters: u32,
     pub(super) groups: u32,
+    share_name: String,
     mode: Mode,
     qos: QoS,
+    retain: bool,
 }
 
 impl Plan {
-    pub(super) fn new(load: &Load) -> Self {
+    /// What a group publishes, to nobody yet.
+    pub(super) fn publishing(publishers: u32, publish: &GroupPublish) -> Self {
         Self {
-            publishers: load.publishers,
-            subscribers: load.subscribers,
-            topics: load.topics,
-            topic: load.topic.clone(),
-            by_client: load.topic.contains("{client}"),
-            pattern: load.pattern,
-            groups: load.shared_groups,
-            mode: load.mode,
-            qos: load.qos,
+            publishers,
+            subscribers: 0,
+            topics: publish.topics,
+            topic: publish.topic.clone(),
+            by_client: publish.topic.contains("{client}"),
+            pattern: Pattern::Pairs,
+            filter: None,
+            filters: 1,
+            groups: 0,
+            share_name: SHARE_NAME.into(),
+            mode: Mode::Publish,
+            qos: publish.qos,
+            retain: publish.retain,
+        }
+    }
+
+    /// The same as requests, which these clients answer.
+    pub(super) fn answered_by(self, responders: u32) -> Self {
+        Self { subscribers: responders, mode: Mode::Request, ..self }
+    }
+
+    /// The same to these clients.
+    pub(super) fn received_by(self, group: &ClientGroup, subscription: &GroupSubscription) -> Self {
+        let MessageSource::Group { pattern, filter, .. } = &subscription.source else { return self };
+        Self {
+            subscribers: group.clients,
+            pattern: *pattern,
+            filter: filter.clone(),
+            groups: subscription.shared_groups,
+            share_name: subscription.share_name.clone(),
+            mode: Mode::EndToEnd,
+            ..self
+        }
+    }
+
+    /// A subscription to whatever is published there.
+    pub(super) fn listening(subscribers: u32, subscription: &GroupSubscription) -> Self {
+        let (filter, filters) = match &subscription.source {
+            MessageSource::Filter { filter, filters } => (filter.clone(), *filters),
+            MessageSource::Group { .. } => (String::new(), 0),
+        };
+        Self {
+            publishers: 0,
+            subscribers,
+            topics: 1,
+            topic: filter,
+            by_client: false,
+            pattern: Pattern::All,
+            filter: None,
+            filters,
+            groups: subscription.shared_groups,
+            share_name: subscription.share_name.clone(),
+            mode: Mode::Subscribe,
+            qos: subscription.qos,
+            retain: false,
         }
     }
 
     pub(super) fn topics(&self) -> u32 {
         self.topics
+    }
+
+    pub(super) fn qos(&self) -> QoS {
+        self.qos
     }
 
     /// The topic of a publisher's message; its messages go round all of its topics.
@@ -69,7 +120,7 @@ impl Plan {
         } else {
             PropertyBlock::default()
         };
-        PublishTemplate::new(protocol, topic.as_bytes(), self.qos, false, &properties)
+        PublishTemplate::new(protocol, topic.as_bytes(), self.qos, self.retain, &properties)
     }
 
     /// The number of that topic, among the publisher's or among all.
@@ -112,15 +163,12 @@ impl Plan {
         self.pattern == Pattern::Pairs && self.groups == 0
     }
 
-    /// The thread of a subscriber. Members of a group share one, which then sees all its messages.
-    pub(super) fn thread_of_subscriber(&self, subscriber: u32, threads: u32) -> u32 {
-        if self.groups > 0 { subscriber % self.groups % threads } else { subscriber % threads }
-    }
-
     /// What a subscriber subscribes to.
     pub(super) fn filters(&self, subscriber: u32) -> Vec<String> {
         if self.mode == Mode::Subscribe {
-            return vec![self.shared(subscriber, self.topic.clone())];
+            let client = self.topic.replace("{client}", &subscriber.to_string());
+            let filter = |number: u32| client.replace("{filter}", &number.to_string());
+            return (0..self.filters).map(|number| self.shared(subscriber, filter(number))).collect();
         }
         let all = || self.wildcard(None, None);
         if !self.is_divided() {
@@ -144,7 +192,10 @@ impl Plan {
     fn shared(&self, subscriber: u32, filter: String) -> String {
         match self.groups {
             0 => filter,
-            groups => format!("$share/bench{}/{filter}", subscriber % groups),
+            groups => {
+                let name = self.share_name.replace("{share}", &(subscriber % groups).to_string());
+                format!("$share/{name}/{filter}")
+            }
         }
     }
 
@@ -152,7 +203,8 @@ impl Plan {
     fn wildcard(&self, client: Option<u32>, place: Option<u32>) -> String {
         let fill = |value: Option<u32>| value.map_or_else(|| "+".into(), |value| value.to_string());
         let place = if self.topics == 1 { Some(0) } else { place };
-        self.topic.replace("{client}", &fill(client)).replace("{topic}", &fill(place))
+        let template = self.filter.as_ref().unwrap_or(&self.topic);
+        template.replace("{client}", &fill(client)).replace("{topic}", &fill(place))
     }
 
     /// How many flows a subscriber has; those of a group are counted with its first member.
@@ -168,7 +220,7 @@ impl Plan {
                 }
             }
             Mode::EndToEnd => self.publishers,
-            Mode::Request => 0, // the requester's own flow is counted with the publisher
+            Mode::Request => 1, // of a requester: its own
         };
         publishers as usize * self.topics as usize
     }
@@ -233,9 +285,13 @@ mod tests {
             topic: topic.into(),
             by_client,
             pattern,
+            filter: None,
+            filters: 1,
             groups: 0,
+            share_name: SHARE_NAME.into(),
             mode: Mode::EndToEnd,
             qos: QoS::AtMostOnce,
+            retain: false,
         }
     }
 

@@ -12,9 +12,9 @@ use bytes::Bytes;
 use tokio_util::sync::ReusableBoxFuture;
 
 use self::turn::InTurn;
-use super::super::plan::{Plan, Role};
+use super::fleet::ConnectOrder;
 use super::in_flight::MessagesInFlight;
-use super::shared::{ConnectOrder, Shard};
+use super::shared::Shard;
 use crate::client::session::Session;
 use crate::client::{self, OpenLink, Opened};
 use crate::error::Error;
@@ -41,7 +41,8 @@ pub(crate) struct Client {
 
 #[derive(Debug)]
 struct ClientState {
-    role: Role,
+    /// Its number in its group.
+    number: u32,
     subscribing: Subscribing,
     leaving: bool,
     /// Publishes whenever there is room.
@@ -107,10 +108,10 @@ pub(crate) enum Turn {
 }
 
 impl Client {
-    pub(crate) fn new(link: OpenLink, session: Session, role: Role, flows: usize) -> Self {
-        let publisher = matches!(role, Role::Publisher(_)).then(Box::default);
+    pub(crate) fn new(link: OpenLink, session: Session, number: u32, flows: usize, publishes: bool) -> Self {
+        let publisher = publishes.then(Box::default);
         let state = ClientState {
-            role,
+            number,
             subscribing: Subscribing::No,
             leaving: false,
             pulling: false,
@@ -133,7 +134,7 @@ impl Client {
     /// sent again.
     pub(crate) fn lose_link(&mut self, shard: &mut Shard) {
         self.link = None;
-        let ClientState { publisher, subscribing, fence, role, .. } = &mut self.state;
+        let ClientState { publisher, subscribing, fence, number, .. } = &mut self.state;
         if matches!(subscribing, Subscribing::Sent(..)) {
             *subscribing = Subscribing::Wanted;
         }
@@ -142,16 +143,14 @@ impl Client {
         }
         let mut templates = Vec::new();
         self.session.keep_others(|token| {
-            let (Some(publisher), Role::Publisher(number)) = (publisher.as_deref(), *role) else {
-                return None;
-            };
+            let publisher = publisher.as_deref()?;
             let message = publisher.under_way.message(token)?;
             if templates.is_empty() {
                 templates = publisher.templates.iter().cloned().map(Arc::new).collect();
             }
-            let topics = u64::from(shard.plan.topics());
+            let topics = u64::from(shard.topics());
             let template = templates.get(usize::try_from(message.sequence % topics).ok()?)?;
-            Some((Arc::clone(template), shard.payload_of(number, message)))
+            Some((Arc::clone(template), shard.payload_of(*number, message)))
         });
     }
 
@@ -170,12 +169,8 @@ impl Client {
         self.session.unacknowledged()
     }
 
-    pub(crate) fn role(&self) -> Role {
-        self.state.role
-    }
-
     pub(crate) fn publishes(&self) -> bool {
-        matches!(self.state.role, Role::Publisher(_))
+        self.state.publisher.is_some()
     }
 
     pub(crate) fn subscribe(&mut self) {
@@ -196,7 +191,7 @@ impl Client {
 
     /// A publisher publishes from now on as long as there is room.
     pub(crate) fn pull(&mut self) {
-        self.state.pulling = matches!(self.state.role, Role::Publisher(_));
+        self.state.pulling = self.publishes();
     }
 
     pub(crate) fn fence(&mut self) {
@@ -232,17 +227,14 @@ impl Client {
 
     /// Messages that are due and not sent, with the time when they were due and the number of
     /// subscribers they would go to.
-    pub(crate) fn unsent(&self, plan: &Plan) -> impl Iterator<Item = (u64, u64)> {
+    pub(crate) fn unsent(&self, shard: &Shard) -> impl Iterator<Item = (u64, u64)> {
         let next = self.state.publisher.as_ref().map_or(0, |publisher| publisher.sequence);
-        let number = match self.state.role {
-            Role::Publisher(number) => number,
-            _ => 0,
-        };
+        let receivers = |sequence| shard.receivers(self.state.number, sequence);
         self.state
             .backlog
             .iter()
             .zip(next..)
-            .map(move |(intended, sequence)| (*intended, plan.receivers(number, sequence)))
+            .map(move |(intended, sequence)| (*intended, receivers(sequence)))
     }
 
     /// Whether nothing of it is under way.
@@ -331,7 +323,7 @@ impl Abandoned {
     /// Takes over what a lost client leaves behind.
     pub(crate) fn take(&mut self, client: &Client, shard: &Shard) {
         self.unanswered.extend(client.unanswered());
-        for (due, receivers) in client.unsent(&shard.plan) {
+        for (due, receivers) in client.unsent(shard) {
             self.add(due, receivers, shard);
         }
     }

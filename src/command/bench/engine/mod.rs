@@ -3,11 +3,14 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `shared` | the state of all threads, their messages, and what the clients of a thread have in common |
-//! | `worker`, `wake` | one thread: its loop; its clock, its timer and its list of clients that have work |
+//! | `fleet` | what all threads know: groups of clients, what they connect with, the bytes of messages |
+//! | `shared` | the state of all threads, their messages, and what the clients of a group have in common on a thread |
+//! | `worker`, `crew`, `wake` | one thread: its loop; its clients by group, and when each has to send; what wakes it |
 //! | `client`, `in_flight` | one client, from CONNECT to the end of its connection; its turns; its messages without an answer |
 
 mod client;
+mod crew;
+pub(super) mod fleet;
 mod in_flight;
 pub(super) mod shared;
 pub(super) mod wake;
@@ -17,7 +20,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-use self::shared::{Board, Fleet, News, Order};
+use self::fleet::Fleet;
+use self::shared::{Board, News, Order};
 use self::worker::Worker;
 use crate::error::Error;
 
@@ -44,7 +48,7 @@ pub(crate) fn run(
         runtime.block_on(task).map_err(|error| Error::file("a thread failed", error.into()))
     });
     last_word.say(match outcome {
-        Ok(recorder) => News::Finished(Box::new(recorder)),
+        Ok(recorders) => News::Finished(recorders),
         Err(error) => News::Failed(error),
     });
 }

@@ -1,120 +1,22 @@
 //! What the threads of a load share: the state of all threads, the messages between them and the director,
-//! and what the clients of one thread have in common.
+//! and what the clients of a group have in common on one thread.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::config::{Load, Mode, Payload, Rate, StopAfter};
-use super::super::credentials::ClientCredentials;
-use super::super::pacer::share;
-use super::super::plan::{Plan, Role};
+use super::super::config::{Mode, Rate, StopAfter};
+use super::super::plan::Plan;
 use super::super::recorder::{LatencyKind, Recorder, Second};
 use super::super::rows::Row;
 use super::super::stamp::{self, Arrival, Flows, Phase, Recognised, Stamp, Timeline};
+use super::super::topology::{GroupPlan, Inlet, Outlet};
+use super::fleet::{Fleet, FleetGroup, StampedMessage};
 use super::in_flight::MessageInFlight;
-use crate::client::options::ClientOptions;
 use crate::error::Error;
-use crate::file::read_at_most;
-use crate::memory;
-use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
+use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
-
-/// What all threads know.
-#[derive(Debug)]
-pub(crate) struct Fleet {
-    pub(crate) load: Load,
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) protocol: Protocol,
-    pub(crate) run: u32,
-    pub(crate) threads: u32,
-    pub(crate) credentials: Option<ClientCredentials>,
-    /// Each thread has its own copy: a file it comes from may be a pipe, which can be read only once.
-    pub(crate) message: StampedMessage,
-    /// What clients connect with, one for each local address.
-    pub(crate) options: Vec<Arc<ClientOptions>>,
-    /// When the run began: the connections' ramp and the series count from here.
-    pub(crate) began: u64,
-}
-
-impl Fleet {
-    /// A thread's part of the messages of the closed loop, if they are counted; a schedule counts
-    /// its own.
-    pub(crate) fn quota(&self, thread: u32) -> u64 {
-        let (StopAfter::Count(count), Rate::Max) = (self.load.stop, self.load.rate) else { return u64::MAX };
-        let publishers = self.load.publishers;
-        let before: u32 = (0..thread).map(|earlier| share(publishers, earlier, self.threads)).sum();
-        let own = share(publishers, thread, self.threads);
-        let up_to = |part: u32| {
-            let part = u128::from(count) * u128::from(part) / u128::from(publishers.max(1));
-            u64::try_from(part).unwrap_or(u64::MAX)
-        };
-        up_to(before + own) - up_to(before)
-    }
-
-    /// When a client is to connect.
-    pub(crate) fn connect_time(&self, number: u32) -> u64 {
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "neither negative nor too long"
-        )]
-        let delay = self.load.ramp.map_or(0, |rate| (f64::from(number) / rate * 1e9) as u64);
-        self.began + delay
-    }
-
-    /// What clients connect with who have no credentials of their own, one for each local address.
-    pub(crate) fn options(load: &Load, run: u32) -> Vec<Arc<ClientOptions>> {
-        let mut options = load.client.clone();
-        if options.client_identifier.is_empty() {
-            options.client_identifier = format!("bench-{run:08x}");
-        }
-        if load.local_addresses.is_empty() {
-            return vec![Arc::new(options)];
-        }
-        let from = |address: &IpAddr| {
-            let mut options = options.clone();
-            options.endpoint.bind = Some(*address);
-            Arc::new(options)
-        };
-        load.local_addresses.iter().map(from).collect()
-    }
-
-    /// What a client connects with; one that `resumes` was connected before.
-    pub(crate) fn order(&self, number: u32, role: Role, resumes: bool) -> ConnectOrder {
-        let (options, client_identifier) = self.options_of(number, role);
-        ConnectOrder { options, client_identifier, protocol: self.protocol, resumes }
-    }
-
-    /// What a client connects with, and its client identifier.
-    fn options_of(&self, number: u32, role: Role) -> (Arc<ClientOptions>, String) {
-        let options = &self.options[number as usize % self.options.len()];
-        let (kind, own) = match role {
-            Role::Idle => ("", number),
-            Role::Publisher(n) => ("p", n),
-            Role::Subscriber(n) => ("s", n),
-        };
-        let mut digits = itoa::Buffer::new();
-        let identifier = [&options.client_identifier, "-", kind, digits.format(own)].concat();
-        let Some(credentials) = &self.credentials else { return (Arc::clone(options), identifier) };
-        let mut own = ClientOptions { client_identifier: identifier, ..ClientOptions::clone(options) };
-        credentials.apply(number, &mut own);
-        let identifier = own.client_identifier.clone();
-        (Arc::new(own), identifier)
-    }
-}
-
-/// The client to connect.
-#[derive(Debug)]
-pub(crate) struct ConnectOrder {
-    pub(crate) options: Arc<ClientOptions>,
-    pub(crate) client_identifier: String,
-    pub(crate) protocol: Protocol,
-    /// It had a link before.
-    pub(crate) resumes: bool,
-}
 
 /// What a thread is told.
 #[derive(Debug, Clone, Copy)]
@@ -138,8 +40,8 @@ pub(crate) enum News {
     Alone,
     /// A row of the series is over.
     Second(Row, Box<Second>),
-    /// It is over.
-    Finished(Box<Recorder>),
+    /// It is over: what each group has recorded.
+    Finished(Vec<Recorder>),
     /// The thread could not do its work at all.
     Failed(Error),
 }
@@ -162,85 +64,62 @@ pub(crate) struct Board {
     pub(crate) idle: AtomicU64,
 }
 
-/// The bytes of a message; only the stamp differs between messages.
-#[derive(Debug, Clone)]
-pub(crate) struct StampedMessage {
-    pub(crate) bytes: Vec<u8>,
-    /// Of what stands behind the stamp.
-    pub(crate) rest_hash: u64,
-    /// What is behind the stamp differs from message to message.
-    template: Option<Vec<u8>>,
+/// What a group's clients of one thread receive of another group.
+#[derive(Debug)]
+struct ShardInlet {
+    inlet: Inlet,
+    /// The first flow of each shared-subscription group; empty if there are none.
+    shared: Vec<usize>,
 }
 
-impl StampedMessage {
-    /// Reads and fills a payload.
-    pub(crate) fn new(payload: &Payload, seed: u64) -> Result<Self, Error> {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let head = [0; stamp::LONG_BYTES];
-        let (bytes, template) = match payload {
-            Payload::Size(size) => {
-                // Letters, which neither compress to nothing nor disturb a terminal.
-                let letters = std::iter::repeat_with(|| random.lowercase() as u8);
-                let failed = |error| Error::file(format!("messages of {size} bytes"), error);
-                let mut bytes = memory::zeros(*size).map_err(failed)?;
-                bytes.iter_mut().zip(letters).for_each(|(byte, letter)| *byte = letter);
-                (bytes, None)
-            }
-            Payload::Template(text) => {
-                let varies = text.windows(8).any(|part| part == b"{client}")
-                    || text.windows(10).any(|part| part == b"{sequence}");
-                ([&head[..], text].concat(), varies.then(|| text.clone()))
-            }
-            Payload::File(path) => {
-                let content = read_at_most(path, LARGEST_PACKET_BYTES.into())
-                    .map_err(|error| Error::file(format!("cannot read {}", path.display()), error))?;
-                ([&head[..], &content].concat(), None)
-            }
-        };
-        let rest_hash = stamp::hash(&bytes[stamp::bytes_in(bytes.len())..]);
-        Ok(Self { bytes, rest_hash, template })
-    }
+/// Which flows belong to which of a group's clients of one thread.
+#[derive(Debug)]
+pub(crate) struct FlowPlaces {
+    inlets: Vec<ShardInlet>,
+    next: usize,
+}
 
-    /// Whether messages differ in more than their stamps.
-    pub(crate) fn varies(&self) -> bool {
-        self.template.is_some()
-    }
-
-    /// Makes what is behind the stamp that of a message.
-    pub(crate) fn fill(&mut self, publisher: u32, sequence: u64) {
-        let Some(template) = &self.template else { return };
-        self.bytes.truncate(stamp::LONG_BYTES);
-        let mut rest = &template[..];
-        while let Some(open) = memchr::memchr(b'{', rest) {
-            self.bytes.extend_from_slice(&rest[..open]);
-            rest = &rest[open..];
-            let mut number = itoa::Buffer::new();
-            let (digits, length) = if rest.starts_with(b"{client}") {
-                (number.format(publisher), 8)
-            } else if rest.starts_with(b"{sequence}") {
-                (number.format(sequence), 10)
-            } else {
-                ("{", 1)
+impl FlowPlaces {
+    pub(crate) fn new(plan: &GroupPlan, thread: u32, threads: u32) -> Self {
+        let mut next = 0;
+        let with_shared = |inlet: &Inlet| {
+            let first = |group: u32| {
+                let first = next;
+                next += if group % threads == thread { inlet.plan.flows_of(group) } else { 0 };
+                first
             };
-            self.bytes.extend_from_slice(digits.as_bytes());
-            rest = &rest[length..];
-        }
-        self.bytes.extend_from_slice(rest);
-        self.rest_hash = stamp::hash(&self.bytes[stamp::LONG_BYTES..]);
+            ShardInlet { inlet: inlet.clone(), shared: (0..inlet.plan.groups).map(first).collect() }
+        };
+        let inlets = plan.inlets.iter().map(with_shared).collect();
+        Self { inlets, next }
+    }
+
+    /// The first flow of the next client.
+    pub(crate) fn place(&mut self, client: u32) -> usize {
+        let first = self.next;
+        self.next += self.inlets.iter().map(|own| own.inlet.own_flows(client)).sum::<usize>();
+        first
     }
 }
 
+/// What the clients of a group have in common on one thread.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    pub(crate) plan: Arc<Plan>,
+    outlet: Option<Arc<Outlet>>,
+    inlets: Vec<ShardInlet>,
+    pub(crate) subscriptions: Arc<[(Plan, QoS)]>,
     pub(crate) run: u32,
-    pub(crate) publishers: u32,
+    /// The number of the group's first publisher, in stamps.
+    pub(crate) first_publisher: u32,
+    /// Of the messages that are sent.
     pub(crate) qos: QoS,
     pub(crate) per_write: u32,
     /// Subscribers answer what they get.
     pub(crate) answers: bool,
     /// Clients come back when their link is lost.
     pub(crate) reconnects: bool,
+    /// Clients that send requests.
+    pub(crate) requesters: u32,
     /// Requests a client of the closed loop may have without a response.
     pub(crate) most_requests: u32,
     mode: Mode,
@@ -254,33 +133,64 @@ pub(crate) struct Shard {
     /// Messages of the measurement that may still be sent.
     pub(crate) quota: u64,
     pub(crate) payload: StampedMessage,
-    pub(crate) flows: Flows,
+    /// How long the messages of this run are that are too short for a stamp.
+    unstamped: Vec<usize>,
+    flows: Flows,
     pub(crate) recorder: Recorder,
 }
 
 impl Shard {
-    /// Of this thread.
-    pub(crate) fn new(fleet: &Fleet, thread: u32, flows: Flows) -> Self {
+    /// Of this thread and group.
+    pub(crate) fn new(fleet: &Fleet, thread: u32, group: usize, places: FlowPlaces) -> Self {
         let load = &fleet.load;
+        let FleetGroup { group, plan, material, .. } = &fleet.groups[group];
+        let publish = group.publish.as_ref();
+        let rate = publish.map_or(load.rate, |publish| publish.rate);
+        let lengths = fleet.groups.iter().filter(|group| group.group.publish.is_some());
+        let lengths = lengths.map(|group| group.material.message.bytes.len());
         Self {
-            plan: Arc::clone(&fleet.plan),
+            outlet: plan.outlet.clone(),
+            inlets: places.inlets,
+            subscriptions: Arc::clone(&plan.subscriptions),
             run: fleet.run,
-            publishers: load.publishers,
-            qos: load.qos,
-            per_write: load.per_write,
+            first_publisher: plan.first_publisher,
+            qos: publish.map_or(load.qos, |publish| publish.qos),
+            per_write: publish.map_or(u32::MAX, |publish| publish.per_write),
             answers: load.mode == Mode::Request,
             reconnects: load.reconnects(),
+            requesters: load.publishers,
             most_requests: load.client.max_inflight.into(),
             mode: load.mode,
             main: LatencyKind::main(load.mode, load.qos),
-            scheduled: load.rate != Rate::Max,
+            scheduled: rate != Rate::Max,
             counted: matches!(load.stop, StopAfter::Count(_)),
             timeline: Timeline::NEVER,
-            quota: fleet.quota(thread),
-            payload: fleet.message.clone(),
-            flows,
+            quota: if publish.is_some() { fleet.quota(thread, group.clients, rate) } else { 0 },
+            payload: material.message.clone(),
+            unstamped: lengths.filter(|length| *length < stamp::SHORT_BYTES).collect(),
+            flows: Flows::new(places.next, plan.words()),
             recorder: Recorder::showing(LatencyKind::main(load.mode, load.qos)),
         }
+    }
+
+    /// Whether its clients publish.
+    pub(crate) fn publishes(&self) -> bool {
+        self.outlet.is_some()
+    }
+
+    /// Whether its clients subscribe.
+    pub(crate) fn subscribes(&self) -> bool {
+        self.answers || !self.subscriptions.is_empty()
+    }
+
+    /// Topics of each publisher.
+    pub(crate) fn topics(&self) -> u32 {
+        self.outlet.as_ref().map_or(1, |outlet| outlet.topics())
+    }
+
+    /// How many deliveries a message leads to.
+    pub(crate) fn receivers(&self, publisher: u32, sequence: u64) -> u64 {
+        self.outlet.as_ref().map_or(0, |outlet| outlet.receivers(publisher, sequence))
     }
 
     /// How many messages may be sent at this time, up to `most`. Those of the measurement are taken
@@ -297,15 +207,39 @@ impl Shard {
         taken
     }
 
-    pub(crate) fn template(&self, protocol: Protocol, publisher: u32, sequence: u64) -> PublishTemplate {
-        self.plan.template(protocol, self.run, publisher, sequence)
+    /// What a publisher's message has in common with its others of that topic.
+    pub(crate) fn template(
+        &self,
+        protocol: Protocol,
+        publisher: u32,
+        sequence: u64,
+    ) -> Option<PublishTemplate> {
+        Some(self.outlet.as_ref()?.template(protocol, self.run, publisher, sequence))
+    }
+
+    /// Which flow a message belongs to, and its number in it; `None` if no message of its publisher is for this
+    /// client, whose first flow is `first`.
+    #[inline]
+    fn flow_of(&self, client: u32, first: usize, stamp: &Stamp) -> Option<(&ShardInlet, usize, u64)> {
+        let mut first = first;
+        for own in &self.inlets {
+            let Inlet { plan, publishers, .. } = &own.inlet;
+            if publishers.contains(&stamp.publisher) {
+                let (flow, number) = plan.flow_of(stamp.publisher - publishers.start, stamp.sequence);
+                let shared = own.shared.get((client % plan.groups.max(1)) as usize);
+                return Some((own, shared.copied().unwrap_or(first) + flow, number));
+            }
+            first += own.inlet.own_flows(client);
+        }
+        None
     }
 
     /// The payload of a message, once more.
-    pub(crate) fn payload_of(&mut self, publisher: u32, message: MessageInFlight) -> Bytes {
+    pub(crate) fn payload_of(&mut self, client: u32, message: MessageInFlight) -> Bytes {
         let MessageInFlight { sequence, intended, sent } = message;
         let (run, phase) = (self.run, self.timeline.phase(intended));
-        self.payload.fill(publisher, sequence);
+        let publisher = self.first_publisher + client;
+        self.payload.fill(client, sequence);
         let mut bytes = BytesMut::from(&self.payload.bytes[..]);
         let stamp = Stamp { run, phase, publisher, sequence, intended, sent: Some(sent) };
         stamp.write(&mut bytes, self.payload.rest_hash);
@@ -342,8 +276,9 @@ impl Shard {
         if self.is_in_window(arrived) {
             self.recorder.counts.window.acknowledged += count;
         }
-        let (late, took) = (arrived.saturating_sub(intended), arrived.saturating_sub(sent));
-        self.time(phase, LatencyKind::Acknowledge, LatencyKind::AcknowledgeFromSend, late, Some(took), count);
+        let late = arrived.saturating_sub(intended);
+        let took = self.scheduled.then(|| arrived.saturating_sub(sent));
+        self.time(phase, LatencyKind::Acknowledge, LatencyKind::AcknowledgeFromSend, late, took, count);
     }
 
     /// Takes note of messages that had no answer at this time, which is the last.
@@ -392,7 +327,7 @@ impl Shard {
         }
     }
 
-    /// Takes note of a latency of so many messages, from the intended time and from the actual one.
+    /// Takes note of a latency of so many messages, from the intended time and from the actual one, if both count.
     /// In the closed loop there is no other intention than to send now, and a short stamp tells only the former.
     fn time(
         &mut self,
@@ -405,7 +340,7 @@ impl Shard {
     ) {
         if phase == Phase::Measure {
             self.recorder.record_many(kind, late, count);
-            if let Some(took) = took.filter(|_| self.scheduled) {
+            if let Some(took) = took {
                 self.recorder.record_many(from_send, took, count);
             }
         } else if self.main == Some(kind) {
@@ -415,21 +350,20 @@ impl Shard {
 
     /// Takes note of a message that arrived, and says whether it was one of this run that had not arrived
     /// before. `flows` is the receiver's first flow.
-    pub(crate) fn received(&mut self, flows: usize, payload: &[u8], arrived: u64) -> bool {
+    pub(crate) fn received(&mut self, client: u32, flows: usize, payload: &[u8], arrived: u64) -> bool {
         let own = (self.mode != Mode::Subscribe).then_some(self.run);
-        if payload.len() < stamp::SHORT_BYTES && (payload.len() == self.payload.bytes.len() || own.is_none())
-        {
+        if payload.len() < stamp::SHORT_BYTES && (self.unstamped.contains(&payload.len()) || own.is_none()) {
             self.recorder.counts.unstamped += 1;
             self.delivered(self.timeline.phase(arrived), arrived, payload.len());
             return own.is_some();
         }
         let stamp = match Stamp::read(payload, own, arrived) {
-            Recognised::Whole(stamp) if stamp.publisher < self.publishers || own.is_none() => stamp,
+            Recognised::Whole(stamp) => stamp,
             Recognised::Corrupt => {
                 self.recorder.counts.corrupt += 1;
                 return false;
             }
-            Recognised::Whole(_) | Recognised::Foreign => {
+            Recognised::Foreign => {
                 self.recorder.counts.foreign += 1;
                 if own.is_none() {
                     self.delivered(self.timeline.phase(arrived), arrived, payload.len());
@@ -444,15 +378,18 @@ impl Shard {
             // are not ours.
             let phase = self.timeline.phase(arrived);
             self.delivered(phase, arrived, payload.len());
+            let took = took.filter(|_| self.scheduled);
             self.time(phase, LatencyKind::Delivery, LatencyKind::DeliveryFromSend, late, took, 1);
             return false;
         }
-        let (flow, number) = self.plan.flow_of(stamp.publisher, stamp.sequence);
-        let Some(arrival) = self.flows.observe(flows + flow, number) else {
+        let found = self
+            .flow_of(client, flows, &stamp)
+            .map(|(own, flow, number)| (flow, number, !own.shared.is_empty(), own.inlet.scheduled));
+        let arrival = found.and_then(|(flow, number, ..)| self.flows.observe(flow, number));
+        let (Some((.., shared, scheduled)), Some(arrival)) = (found, arrival) else {
             self.recorder.counts.foreign += 1;
             return false;
         };
-        let shared = self.plan.groups > 0;
         let messages = self.recorder.messages(stamp.phase);
         match arrival {
             Arrival::InOrder => {}
@@ -472,7 +409,7 @@ impl Shard {
             Mode::Request => (LatencyKind::RoundTrip, LatencyKind::RoundTripFromSend),
             _ => (LatencyKind::Delivery, LatencyKind::DeliveryFromSend),
         };
-        self.time(stamp.phase, kind, from_send, late, took, 1);
+        self.time(stamp.phase, kind, from_send, late, took.filter(|_| scheduled), 1);
         true
     }
 }

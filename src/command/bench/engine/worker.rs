@@ -13,14 +13,15 @@ use std::task::{Context, Poll, Waker};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use self::returning::Returning;
-use super::super::config::{Mode, Rate, StopAfter};
-use super::super::pacer::{Pacer, Schedule};
-use super::super::plan::Role;
-use super::super::recorder::{CpuTime, LatencyKind, Recorder};
+use super::super::config::{Mode, StopAfter};
+use super::super::recorder::{CpuTime, LatencyKind, Recorder, Second};
 use super::super::rows::{Row, Rows};
-use super::super::stamp::{Flows, PLAIN_WORDS, Phase, SHARED_WORDS, Timeline};
-use super::client::{Abandoned, Client, Dialer, Turn};
-use super::shared::{Board, Fleet, News, Order, Shard};
+use super::super::stamp::{Phase, Timeline};
+use super::super::topology::GroupPlan;
+use super::client::{Client, Dialer, Turn};
+use super::crew::{Crew, Seat, Slot};
+use super::fleet::{Fleet, FleetGroup};
+use super::shared::{Board, FlowPlaces, News, Order, Shard};
 use super::wake::{ClientWaker, Ready, thread_cpu};
 use crate::alarm::{Alarm, now};
 use crate::error::Error;
@@ -29,40 +30,19 @@ use crate::error::Error;
 const MOST_CONNECTING: usize = 128;
 /// Turns between two looks at the schedule.
 const TURNS_PER_LOOK: usize = 32;
-/// Messages handed out in one look, so that a load beyond all measure leaves time for orders.
-const MOST_PER_LOOK: u32 = 1 << 16;
 /// Looks between two looks at the network.
 const LOOKS_PER_POLL: u32 = 16;
 /// The schedule is not looked at more often than this, in nanoseconds: at high rates several
 /// messages then share a wake-up.
 const SHORTEST_SLEEP: u64 = 50_000;
 
-#[allow(clippy::large_enum_variant, reason = "nearly all are open; a box each would cost an allocation each")]
-enum Slot {
-    /// Not connected yet.
-    Waiting,
-    Connecting(Dialer),
-    Open(Client),
-    Gone,
-}
-
-/// One client and its waker.
-struct Seat {
-    slot: Slot,
-    /// Its number among all clients.
-    number: u32,
-    role: Role,
-    /// Its first flow.
-    flows: usize,
-    handle: Arc<ClientWaker>,
-    waker: Waker,
-}
-
 pub(crate) struct Worker {
     fleet: Arc<Fleet>,
     thread: u32,
-    shard: Shard,
-    /// Publishers first, then subscribers.
+    /// One for each group.
+    crews: Vec<Crew>,
+    timeline: Timeline,
+    /// Group by group.
     places: Vec<Seat>,
     /// Of `places`, those still to be connected.
     unconnected: VecDeque<u32>,
@@ -73,13 +53,9 @@ pub(crate) struct Worker {
     most_connecting: usize,
     ready: Arc<Ready>,
     list: Vec<u32>,
-    pacer: Option<Pacer>,
-    /// When the closed loop begins, if it has not yet.
-    pull_at: Option<u64>,
     alarm: Alarm,
     stage: ClientStage,
     rows: Rows,
-    abandoned: Abandoned,
     returning: Returning,
     /// CPU time of the thread, and the time, when it began to be watched.
     watched_since: Option<(u64, u64)>,
@@ -111,67 +87,54 @@ impl Worker {
         news: UnboundedSender<News>,
         board: Arc<Board>,
     ) -> Result<Self, Error> {
-        let (load, plan, threads) = (&fleet.load, &fleet.plan, fleet.threads);
+        let threads = fleet.threads;
         let ready = Arc::new(Ready::default());
-        let publisher = |n| if load.mode == Mode::Connect { Role::Idle } else { Role::Publisher(n) };
-        let publishers = (thread..load.publishers).step_by(threads as usize).map(|n| (n, publisher(n)));
-        let own = |n: &u32| plan.thread_of_subscriber(*n, threads) == thread;
-        let subscribers =
-            (0..load.subscribers).filter(own).map(|n| (load.publishers + n, Role::Subscriber(n)));
-        let mut flows = 0;
-        let mut group_flows = std::collections::BTreeMap::new();
-        let clients: Vec<_> = publishers.chain(subscribers).collect();
+        let mut crews = Vec::with_capacity(fleet.groups.len());
         // All at once: growing would copy them.
-        let mut places = Vec::with_capacity(clients.len());
-        for (index, (number, role)) in clients.into_iter().enumerate() {
-            let handle = ClientWaker::new(u32::try_from(index).unwrap_or(u32::MAX), &ready);
-            let waker = Waker::from(Arc::clone(&handle));
-            let first = match role {
-                Role::Subscriber(n) if plan.groups > 0 => {
-                    *group_flows.entry(n % plan.groups).or_insert_with(|| {
-                        let first = flows;
-                        flows += plan.flows_of(n % plan.groups);
-                        first
-                    })
-                }
-                Role::Subscriber(n) => {
-                    flows += plan.flows_of(n);
-                    flows - plan.flows_of(n)
-                }
-                Role::Publisher(_) if load.mode == Mode::Request => {
-                    flows += plan.topics() as usize;
-                    flows - plan.topics() as usize
-                }
-                _ => 0,
-            };
-            places.push(Seat { slot: Slot::Waiting, number, role, flows: first, handle, waker });
+        let own =
+            |plan: &GroupPlan| (0..plan.clients).filter(|n| plan.thread_of(*n, threads) == thread).count();
+        let mut places = Vec::with_capacity(fleet.groups.iter().map(|group| own(&group.plan)).sum());
+        for (group, FleetGroup { plan, .. }) in fleet.groups.iter().enumerate() {
+            let first = u32::try_from(places.len()).unwrap_or(u32::MAX);
+            let mut flows = FlowPlaces::new(plan, thread, threads);
+            for number in (0..plan.clients).filter(|number| plan.thread_of(*number, threads) == thread) {
+                let handle = ClientWaker::new(u32::try_from(places.len()).unwrap_or(u32::MAX), &ready);
+                places.push(Seat {
+                    slot: Slot::Waiting,
+                    group: u16::try_from(group).unwrap_or(u16::MAX),
+                    number,
+                    flows: flows.place(number),
+                    waker: Waker::from(Arc::clone(&handle)),
+                    handle,
+                });
+            }
+            crews.push(Crew::new(Shard::new(fleet, thread, group, flows), first));
         }
-        // In the order of their numbers, so that a ramp is one over all threads.
+        // In the order of their times, so that a ramp is one over all threads.
         let mut unconnected: Vec<u32> = (0..u32::try_from(places.len()).unwrap_or(u32::MAX)).collect();
-        unconnected.sort_by_key(|index| places[*index as usize].number);
-        let words = if plan.groups > 0 { SHARED_WORDS } else { PLAIN_WORDS };
-        let shard = Shard::new(fleet, thread, Flows::new(flows, words));
+        unconnected.sort_by_key(|index| {
+            let seat = &places[*index as usize];
+            fleet.connect_time(seat.group, seat.number)
+        });
         let alarm = Alarm::new().map_err(|error| Error::file("cannot make a timer", error))?;
         Ok(Self {
             fleet: Arc::clone(fleet),
             thread,
-            shard,
+            crews,
+            timeline: Timeline::NEVER,
             places,
             unconnected: unconnected.into(),
             connecting: 0,
             dialers: Vec::new(),
-            most_connecting: if load.ramp.is_some() { usize::MAX } else { MOST_CONNECTING },
+            most_connecting: if fleet.has_ramp() { usize::MAX } else { MOST_CONNECTING },
             ready,
             list: Vec::new(),
-            pacer: None,
-            pull_at: None,
             alarm,
             stage: ClientStage::Connecting,
             rows: Rows::new(fleet.began),
-            abandoned: Abandoned::default(),
-            returning: Returning::new(load),
+            returning: Returning::new(&fleet.load),
             // Where connecting is what is measured, it counts from here.
-            watched_since: (load.mode == Mode::Connect).then(|| (thread_cpu(), now())),
+            watched_since: (fleet.load.mode == Mode::Connect).then(|| (thread_cpu(), now())),
             cpu_counted: false,
             orders,
             news,
@@ -192,7 +155,7 @@ impl Worker {
             self.connect_more(time);
             self.connect_again(time);
             // Before what is due now makes the row that is over look late.
-            while let Some(done) = self.rows.cut(time, self.shard.timeline) {
+            while let Some(done) = self.rows.cut(time, self.timeline) {
                 self.report(done);
             }
             self.hand_out(time);
@@ -221,20 +184,17 @@ impl Worker {
         match order {
             Order::Subscribe => {
                 self.stage = ClientStage::Subscribing;
-                let answers = self.fleet.load.mode == Mode::Request;
-                self.each_open(|client| match client.role() {
-                    Role::Subscriber(_) => client.subscribe(),
-                    Role::Publisher(_) if answers => client.subscribe(),
-                    _ => {}
+                self.each_open(|client, shard| {
+                    if shard.subscribes() {
+                        client.subscribe();
+                    }
                 });
             }
             Order::Start(timeline) => self.start(timeline),
             Order::End(time) => {
-                self.shard.timeline.end = self.shard.timeline.end.min(time);
+                self.keep_to(Timeline { end: self.timeline.end.min(time), ..self.timeline });
                 // What was due before the end.
-                while self.stage == ClientStage::Running
-                    && self.pacer.as_ref().and_then(Pacer::peek).is_some_and(|due| due.at < time)
-                {
+                while self.stage == ClientStage::Running && self.due().is_some_and(|due| due < time) {
                     self.hand_out(time);
                 }
                 if self.stage == ClientStage::Running {
@@ -253,15 +213,27 @@ impl Worker {
                 }
                 self.connecting = 0;
                 self.stage = ClientStage::Leaving(until);
-                self.each_open(Client::leave);
+                self.each_open(|client, _| client.leave());
             }
         }
     }
 
-    fn each_open(&mut self, mut act: impl FnMut(&mut Client)) {
+    /// The marks of the run are known, or have changed.
+    fn keep_to(&mut self, timeline: Timeline) {
+        self.timeline = timeline;
+        self.crews.iter_mut().for_each(|crew| crew.shard.timeline = timeline);
+    }
+
+    /// When the next message is due.
+    fn due(&self) -> Option<u64> {
+        let pacers = self.crews.iter().filter_map(|crew| crew.pacer.as_ref()?.peek());
+        pacers.map(|due| due.at).min()
+    }
+
+    fn each_open(&mut self, mut act: impl FnMut(&mut Client, &Shard)) {
         for place in &mut self.places {
             if let Slot::Open(client) = &mut place.slot {
-                act(client);
+                act(client, &self.crews[usize::from(place.group)].shard);
                 place.waker.wake_by_ref();
             }
         }
@@ -270,34 +242,21 @@ impl Worker {
     fn start(&mut self, timeline: Timeline) {
         let load = &self.fleet.load;
         self.stage = ClientStage::Running;
-        self.shard.timeline = timeline;
-        if let (true, Rate::PerSecond(rate)) = (load.mode.publishes(), load.rate) {
-            self.pacer = Some(Pacer::new(Schedule {
-                start: timeline.start,
-                measure: timeline.measure,
-                count: match load.stop {
-                    StopAfter::Count(count) => Some(count),
-                    StopAfter::After(_) => None,
-                },
-                rate,
-                arrivals: load.arrivals,
-                jitter: u64::try_from(load.jitter.as_nanos()).unwrap_or(u64::MAX),
-                publishers: load.publishers,
-                thread: self.thread,
-                threads: self.fleet.threads,
-                seed: load.seed,
-            }));
-        } else {
-            self.pull_at = load.mode.publishes().then_some(timeline.start);
-            self.end_without_publishers();
+        for (crew, group) in self.crews.iter_mut().zip(&self.fleet.groups) {
+            crew.start(timeline, group, load, (self.thread, self.fleet.threads));
         }
+        self.keep_to(timeline);
+        self.end_without_publishers();
     }
 
     /// Marks that have come: the measurement's begin and end.
     fn keep_time(&mut self, time: u64) {
-        let timeline = self.shard.timeline;
-        if self.pull_at.take_if(|start| *start <= time).is_some() && self.stage == ClientStage::Running {
-            self.each_open(Client::pull);
+        let timeline = self.timeline;
+        for group in 0..self.crews.len() {
+            let begins = self.crews[group].pull_at.take_if(|start| *start <= time).is_some();
+            if begins && self.stage == ClientStage::Running {
+                self.pull(group);
+            }
         }
         if self.watched_since.is_none() && time >= timeline.measure {
             self.watched_since = Some((thread_cpu(), time));
@@ -310,8 +269,19 @@ impl Worker {
         }
     }
 
+    /// The closed loop of a group begins.
+    fn pull(&mut self, group: usize) {
+        for place in self.places.iter_mut().filter(|place| usize::from(place.group) == group) {
+            if let Slot::Open(client) = &mut place.slot {
+                client.pull();
+                place.waker.wake_by_ref();
+            }
+        }
+    }
+
     fn report(&mut self, (row, begin, end): (Row, u64, u64)) {
-        let mut done = self.shard.recorder.take_second();
+        let seconds = self.crews.iter_mut().map(|crew| crew.shard.recorder.take_second());
+        let mut done = seconds.reduce(Second::plus).unwrap_or_default();
         done.connected = self.board.connected.load(Ordering::Relaxed);
         done.in_flight = self.open().map(Client::in_flight).sum::<usize>() as u64;
         done.overdue = self.open().map(Client::backlog).sum::<usize>() as u64;
@@ -328,20 +298,26 @@ impl Worker {
 
     fn end(&mut self) {
         self.stage = ClientStage::Draining;
-        self.pacer = None;
+        self.crews.iter_mut().for_each(|crew| crew.pacer = None);
         if self.fleet.load.mode.publishes() {
-            self.each_open(|client| {
-                if matches!(client.role(), Role::Publisher(_)) {
+            self.each_open(|client, _| {
+                if client.publishes() {
                     client.fence();
                 }
             });
         }
     }
 
+    /// What is the thread's and not a group's is recorded here.
+    fn recorder(&mut self) -> Option<&mut Recorder> {
+        self.crews.first_mut().map(|crew| &mut crew.shard.recorder)
+    }
+
     fn count_cpu(&mut self) {
         if let (Some((busy, time)), false) = (self.watched_since, self.cpu_counted) {
             self.cpu_counted = true;
-            self.shard.recorder.cpu.push(CpuTime { busy: thread_cpu() - busy, passed: now() - time });
+            let used = CpuTime { busy: thread_cpu() - busy, passed: now() - time };
+            self.recorder().into_iter().for_each(|recorder| recorder.cpu.push(used));
         }
     }
 
@@ -353,17 +329,19 @@ impl Worker {
             }
             let Some(index) = self.unconnected.front().copied() else { return };
             let place = &mut self.places[index as usize];
-            let due = self.fleet.connect_time(place.number);
+            let group = usize::from(place.group);
+            let recorder = &mut self.crews[group].shard.recorder;
+            let due = self.fleet.connect_time(place.group, place.number);
             if due > time {
                 return;
             }
-            if self.fleet.load.mode == Mode::Connect && self.fleet.load.ramp.is_some() {
-                self.shard.recorder.record(LatencyKind::ScheduleLag, time - due);
+            if self.fleet.load.mode == Mode::Connect && self.fleet.has_ramp() {
+                recorder.record(LatencyKind::ScheduleLag, time - due);
             }
             self.unconnected.pop_front();
             self.connecting += 1;
-            self.shard.recorder.counts.attempted += 1;
-            let order = self.fleet.order(place.number, place.role, false);
+            recorder.counts.attempted += 1;
+            let order = self.fleet.order(place.group, place.number, false);
             let dialer = if let Some(mut dialer) = self.dialers.pop() {
                 dialer.start(order);
                 dialer
@@ -377,33 +355,20 @@ impl Worker {
 
     /// Gives what is due to its publishers.
     fn hand_out(&mut self, time: u64) {
-        let Some(pacer) = &mut self.pacer else { return };
-        let mut left = MOST_PER_LOOK;
-        while let Some(due) = pacer.peek().filter(|due| due.at <= time && left > 0) {
-            left -= 1;
-            if self.shard.take(due.at, 1) == 0 {
-                self.pacer = None;
-                break;
-            }
-            pacer.advance();
-            let place = &mut self.places[due.publisher as usize];
-            if let Slot::Open(client) = &mut place.slot {
-                client.push(due.at);
-                place.waker.wake_by_ref();
-            } else if let Role::Publisher(number) = place.role {
-                self.abandoned.add(due.at, self.shard.plan.receivers(number, 0), &self.shard);
-            }
-        }
-        if self.pacer.as_ref().is_some_and(|pacer| pacer.peek().is_none()) {
-            self.pacer = None; // a thread without publishers, or all of a count is handed out
-            if matches!(self.fleet.load.stop, StopAfter::Count(_)) {
-                self.shard.quota = 0;
-            }
+        let is_counted = matches!(self.fleet.load.stop, StopAfter::Count(_));
+        let mut has_ended = false;
+        for crew in &mut self.crews {
+            has_ended |= crew.hand_out(time, &mut self.places, is_counted);
         }
         // A count is reached: what is sent from here on is nothing.
-        if self.pacer.is_none() && self.stage == ClientStage::Running && self.shard.quota == 0 {
+        if has_ended && self.stage == ClientStage::Running && self.has_sent_all() {
             self.end();
         }
+    }
+
+    /// Whether all messages of a count are handed out, if they are counted.
+    fn has_sent_all(&self) -> bool {
+        self.fleet.load.mode.publishes() && self.crews.iter().all(Crew::has_sent_all)
     }
 
     /// A turn for each client that has something to do. Whether some were left over.
@@ -411,7 +376,7 @@ impl Worker {
         let mut list = std::mem::take(&mut self.list);
         self.ready.take(&mut list);
         for (turn, index) in list.iter().copied().enumerate() {
-            if turn % TURNS_PER_LOOK == TURNS_PER_LOOK - 1 && self.pacer.is_some() {
+            if turn % TURNS_PER_LOOK == TURNS_PER_LOOK - 1 && self.due().is_some() {
                 self.hand_out(now());
             }
             self.take_turn(index);
@@ -425,6 +390,7 @@ impl Worker {
     fn take_turn(&mut self, index: u32) {
         let Some(place) = self.places.get_mut(index as usize) else { return };
         place.handle.unlist();
+        let shard = &mut self.crews[usize::from(place.group)].shard;
         let mut cx = Context::from_waker(&place.waker);
         match &mut place.slot {
             Slot::Waiting | Slot::Gone => {}
@@ -433,13 +399,14 @@ impl Worker {
                 self.connecting -= 1;
                 let slot = match outcome {
                     Ok(opened) => {
-                        self.shard.recorder.connected(&opened.times);
+                        shard.recorder.connected(&opened.times);
                         self.board.connected.fetch_add(1, Ordering::Relaxed);
-                        Slot::Open(Client::new(opened.link, opened.session, place.role, place.flows))
+                        let (number, flows) = (place.number, place.flows);
+                        Slot::Open(Client::new(opened.link, opened.session, number, flows, shard.publishes()))
                     }
                     Err(error) => {
-                        self.shard.recorder.counts.failed += 1;
-                        self.shard.recorder.error(error.to_string());
+                        shard.recorder.counts.failed += 1;
+                        shard.recorder.error(error.to_string());
                         self.board.failed.fetch_add(1, Ordering::Relaxed);
                         Slot::Gone
                     }
@@ -454,7 +421,7 @@ impl Worker {
             }
             Slot::Open(client) if client.is_away() => self.poll_outage(index),
             Slot::Open(client) => {
-                match client.poll(&mut cx, &mut self.shard) {
+                match client.poll(&mut cx, shard) {
                     Ok(Turn::Waiting) => {}
                     Ok(Turn::Unfinished) => place.waker.wake_by_ref(),
                     Ok(Turn::Ended) => self.lose(index, None),
@@ -474,21 +441,22 @@ impl Worker {
             place.slot = Slot::Gone;
             return;
         }
-        self.shard.recorder.counts.lost += 1;
-        self.shard.recorder.second.lost += 1;
+        let Crew { shard, abandoned, .. } = &mut self.crews[usize::from(place.group)];
+        shard.recorder.counts.lost += 1;
+        shard.recorder.second.lost += 1;
         if let Some(error) = error {
-            self.shard.recorder.error(match error {
+            shard.recorder.error(match error {
                 Error::Refused { .. } => error.to_string(),
                 Error::Link { cause, .. } => format!("connection lost: {cause}"),
                 _ => format!("connection lost: {error}"),
             });
         }
-        if self.shard.reconnects {
+        if shard.reconnects {
             return self.begin_outage(index, error);
         }
         if let Slot::Open(client) = std::mem::replace(&mut place.slot, Slot::Gone) {
-            self.abandoned.take(&client, &self.shard);
-            self.shard.unsubscribed(client.unsubscribed(), now());
+            abandoned.take(&client, shard);
+            shard.unsubscribed(client.unsubscribed(), now());
         }
         self.say_if_alone();
         self.end_without_publishers();
@@ -496,10 +464,13 @@ impl Worker {
 
     /// The rest of a count has no client to send it. With a schedule each message is counted when it is due.
     fn end_without_publishers(&mut self) {
-        let counted = self.pacer.is_none() && matches!(self.fleet.load.stop, StopAfter::Count(_));
+        let counted = matches!(self.fleet.load.stop, StopAfter::Count(_))
+            && self.crews.iter().all(|crew| crew.pacer.is_none());
         let publishes = self.fleet.load.mode.publishes();
         if counted && publishes && self.stage == ClientStage::Running && !self.open().any(Client::publishes) {
-            self.shard.recorder.messages(Phase::Measure).not_sent += std::mem::take(&mut self.shard.quota);
+            for Crew { shard, .. } in &mut self.crews {
+                shard.recorder.messages(Phase::Measure).not_sent += std::mem::take(&mut shard.quota);
+            }
             self.end();
         }
     }
@@ -507,16 +478,19 @@ impl Worker {
     /// What is left when the run ends.
     fn count_unfinished(&mut self) {
         let time = now();
-        self.abandoned.count(&mut self.shard, time);
+        for Crew { shard, abandoned, .. } in &mut self.crews {
+            abandoned.count(shard, time);
+        }
         for place in &self.places {
             let Slot::Open(client) = &place.slot else { continue };
-            self.shard.unsubscribed(client.unsubscribed(), time);
+            let shard = &mut self.crews[usize::from(place.group)].shard;
+            shard.unsubscribed(client.unsubscribed(), time);
             for (due, sent, count) in client.unanswered() {
-                self.shard.unanswered(due, sent, time, count);
+                shard.unanswered(due, sent, time, count);
             }
-            let plan = Arc::clone(&self.shard.plan);
-            for (due, receivers) in client.unsent(&plan) {
-                self.shard.unsent(due, time, 1, receivers);
+            let unsent: Vec<_> = client.unsent(shard).collect();
+            for (due, receivers) in unsent {
+                shard.unsent(due, time, 1, receivers);
             }
         }
     }
@@ -536,28 +510,26 @@ impl Worker {
                 self.stage = ClientStage::Subscribed;
                 let _ = self.news.send(News::Subscribed);
             }
-            ClientStage::Running
-                if self.shard.quota == 0 && self.pacer.is_none() && self.fleet.load.mode.publishes() =>
-            {
-                self.end();
-            }
+            ClientStage::Running if self.has_sent_all() => self.end(),
             _ => {}
         }
     }
 
     fn show(&self) {
-        let counts = &self.shard.recorder.counts;
-        let sum = |count: fn(&super::super::recorder::MessageCounts) -> u64| {
-            counts.messages.iter().map(count).sum::<u64>()
-        };
-        self.board.sent.store(sum(|m| m.sent), Ordering::Relaxed);
-        self.board.acknowledged.store(sum(|m| m.acknowledged), Ordering::Relaxed);
-        self.board.expected.store(sum(|m| m.expected), Ordering::Relaxed);
-        let delivered = match self.fleet.load.mode {
-            // What comes before the measurement is not counted, nor does a run of so many end by it.
-            Mode::Subscribe => counts.messages[Phase::Measure as usize].delivered,
-            _ => sum(|m| m.delivered),
-        };
+        let (mut sent, mut acknowledged, mut expected, mut delivered) = (0, 0, 0, 0);
+        for crew in &self.crews {
+            let [warmup, measured] = &crew.shard.recorder.counts.messages;
+            sent += warmup.sent + measured.sent;
+            acknowledged += warmup.acknowledged + measured.acknowledged;
+            expected += warmup.expected + measured.expected;
+            // What comes before the measurement is not counted by a run of subscribers, nor does one of so many end
+            // by it.
+            let counts_warmup = self.fleet.load.mode != Mode::Subscribe;
+            delivered += measured.delivered + if counts_warmup { warmup.delivered } else { 0 };
+        }
+        self.board.sent.store(sent, Ordering::Relaxed);
+        self.board.acknowledged.store(acknowledged, Ordering::Relaxed);
+        self.board.expected.store(expected, Ordering::Relaxed);
         self.board.delivered.store(delivered, Ordering::Relaxed);
         if self.stage == ClientStage::Draining {
             let idle = self.open().all(Client::is_idle);
@@ -573,26 +545,30 @@ impl Worker {
 
     /// When there is something to do even if nothing happens.
     fn next_time(&self, time: u64) -> Option<u64> {
-        let due = self.pacer.as_ref().and_then(Pacer::peek).map(|due| due.at.max(time + SHORTEST_SLEEP));
+        let due = self.due().map(|due| due.max(time + SHORTEST_SLEEP));
         let connect = self.unconnected.front().filter(|_| self.connecting < self.most_connecting);
-        let connect = connect.map(|index| self.fleet.connect_time(self.places[*index as usize].number));
+        let connect = connect.map(|index| {
+            let place = &self.places[*index as usize];
+            self.fleet.connect_time(place.group, place.number)
+        });
+        let pull = self.crews.iter().filter_map(|crew| crew.pull_at).min();
         let mark = match self.stage {
-            ClientStage::Running if self.pull_at.is_some() => self.pull_at,
-            ClientStage::Running if self.watched_since.is_none() => Some(self.shard.timeline.measure),
-            ClientStage::Running => Some(self.shard.timeline.end),
+            ClientStage::Running if pull.is_some() => pull,
+            ClientStage::Running if self.watched_since.is_none() => Some(self.timeline.measure),
+            ClientStage::Running => Some(self.timeline.end),
             ClientStage::Leaving(until) => Some(until),
             _ => None,
         };
-        let row = Some(self.rows.end(self.shard.timeline));
+        let row = Some(self.rows.end(self.timeline));
         [due, connect, self.returning.next(), mark, row].into_iter().flatten().min()
     }
 }
 
 impl Worker {
-    /// What it has recorded.
-    pub(crate) fn finish(mut self) -> Recorder {
+    /// What it has recorded, by group.
+    pub(crate) fn finish(mut self) -> Vec<Recorder> {
         self.count_cpu();
         self.report(self.rows.last(now()));
-        self.shard.recorder
+        self.crews.into_iter().map(|crew| crew.shard.recorder).collect()
     }
 }

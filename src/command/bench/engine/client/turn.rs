@@ -12,7 +12,7 @@ use super::{ClientState, Fence, Subscribing};
 use crate::alarm::now;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::session::{Event, Session};
-use crate::command::bench::plan::{Plan, Role, correlation};
+use crate::command::bench::plan::{Plan, correlation};
 use crate::command::bench::recorder::LatencyKind;
 use crate::command::bench::stamp::{Phase, Recognised, Stamp};
 use crate::error::Error;
@@ -68,24 +68,23 @@ impl<'a> InTurn<'a> {
     }
 }
 
+fn subscription(filter: &str, qos: QoS) -> Subscription<'_> {
+    Subscription { filter, qos, no_local: false, retain_as_published: false, retain_handling: 2 }
+}
+
 impl InTurn<'_> {
     fn send_subscriptions(&mut self, session: &mut Session, out: &mut BytesMut) {
-        let filters = match self.state.role {
-            Role::Subscriber(subscriber) => self.shard.plan.filters(subscriber),
-            Role::Publisher(publisher) => vec![Plan::response_topic(self.shard.run, publisher)],
-            Role::Idle => Vec::new(),
-        };
-        let qos = self.shard.qos;
-        let one = |filter| Subscription {
-            filter,
-            qos,
-            no_local: false,
-            retain_as_published: false,
-            retain_handling: 2,
+        let number = self.state.number;
+        let filters: Vec<(String, QoS)> = if self.shard.answers && self.shard.publishes() {
+            vec![(Plan::response_topic(self.shard.run, number), self.shard.qos)]
+        } else {
+            let each = self.shard.subscriptions.iter();
+            each.flat_map(|(plan, qos)| plan.filters(number).into_iter().map(|filter| (filter, *qos)))
+                .collect()
         };
         let mut requests = 0;
         for part in filters.chunks(FILTERS_PER_REQUEST) {
-            let subscriptions: Vec<_> = part.iter().map(|filter| one(filter.as_str())).collect();
+            let subscriptions: Vec<_> = part.iter().map(|(filter, qos)| subscription(filter, *qos)).collect();
             session.subscribe(out, &subscriptions, &PropertyBlock::default(), 0);
             requests += 1;
         }
@@ -167,12 +166,11 @@ impl InTurn<'_> {
     /// How many messages may go out in one run, if so many bytes are to be filled: the next one, and
     /// those that differ from it by their stamps only. The next one's template is made on the way.
     fn run_length(&mut self, protocol: Protocol, bytes: usize) -> Option<u32> {
-        let Role::Publisher(number) = self.state.role else { return None };
         let (shard, publisher) = (&*self.shard, self.state.publisher.as_deref_mut()?);
         if publisher.templates.len() <= publisher.place {
-            publisher.templates.push(shard.template(protocol, number, publisher.sequence));
+            publisher.templates.push(shard.template(protocol, self.state.number, publisher.sequence)?);
         }
-        if shard.plan.topics() > 1 || shard.payload.varies() {
+        if shard.topics() > 1 || shard.payload.varies() {
             return Some(1);
         }
         let packet = publisher.templates.first()?.packet_bytes(shard.payload.bytes.len());
@@ -189,13 +187,14 @@ impl InTurn<'_> {
         (intended, sent): (u64, u64),
         most: u32,
     ) -> Result<u32, Error> {
-        let Role::Publisher(publisher) = self.state.role else { return Ok(most) };
+        let number = self.state.number;
         let (shard, Some(own)) = (&mut *self.shard, self.state.publisher.as_deref_mut()) else {
             return Ok(most);
         };
         let Some(template) = own.templates.get(own.place) else { return Ok(most) };
         let sequence = own.sequence;
-        shard.payload.fill(publisher, sequence);
+        shard.payload.fill(number, sequence);
+        let publisher = shard.first_publisher + number;
         let (bytes, rest) = (&shard.payload.bytes, shard.payload.rest_hash);
         let stamp = Stamp { run: shard.run, phase, publisher, sequence, intended, sent: Some(sent) };
         let write = |ahead: u32, payload: &mut [u8]| {
@@ -211,8 +210,8 @@ impl InTurn<'_> {
         }
         own.sequence += u64::from(count);
         own.requests += if shard.answers { count } else { 0 };
-        own.place = if own.place + 1 == shard.plan.topics() as usize { 0 } else { own.place + 1 };
-        let receivers = shard.plan.receivers(publisher, sequence);
+        own.place = if own.place + 1 == shard.topics() as usize { 0 } else { own.place + 1 };
+        let receivers = shard.receivers(number, sequence);
         shard.sent(phase, sent, count.into(), receivers * u64::from(count));
         Ok(count)
     }
@@ -237,11 +236,12 @@ impl InTurn<'_> {
             return shard.recorder.error(format!("response refused: {reason}"));
         };
         let message = publisher.under_way.close(token, 1);
-        let messages = shard.recorder.messages(shard.timeline.phase(message.intended));
-        messages.refused += 1;
+        let phase = shard.timeline.phase(message.intended);
+        shard.recorder.messages(phase).refused += 1;
         // What was refused leads to no delivery.
-        let Role::Publisher(number) = self.state.role else { return };
-        messages.expected = messages.expected.saturating_sub(shard.plan.receivers(number, message.sequence));
+        let receivers = shard.receivers(self.state.number, message.sequence);
+        let messages = shard.recorder.messages(phase);
+        messages.expected = messages.expected.saturating_sub(receivers);
         shard.recorder.error(format!("publish refused: {reason}"));
         self.request_ends();
     }
@@ -256,7 +256,7 @@ impl InTurn<'_> {
     fn message(&mut self, publish: &Publish<'_>) {
         let arrived = self.now;
         let shard = &mut *self.shard;
-        if matches!(self.state.role, Role::Subscriber(_)) && shard.answers {
+        if shard.answers && !shard.publishes() {
             match Stamp::read(publish.payload, Some(shard.run), arrived) {
                 Recognised::Whole(_) => {
                     let responder = self.state.responder.get_or_insert_default();
@@ -267,7 +267,7 @@ impl InTurn<'_> {
             }
             return;
         }
-        if shard.received(self.state.flows, publish.payload, arrived) {
+        if shard.received(self.state.number, self.state.flows, publish.payload, arrived) {
             self.request_ends();
         }
     }
@@ -307,7 +307,7 @@ impl InTurn<'_> {
                 continue;
             };
             let requester = stamp.publisher as usize;
-            if requester >= self.shard.publishers as usize {
+            if requester >= self.shard.requesters as usize {
                 continue;
             }
             if responder.answers.len() <= requester {

@@ -8,8 +8,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::super::client::Dialer;
+use super::super::crew::{Crew, Slot};
 use super::super::shared::News;
-use super::{Slot, Worker};
+use super::Worker;
 use crate::alarm::now;
 use crate::client::options::Reconnect;
 use crate::client::{Comeback, Opened};
@@ -25,8 +26,8 @@ pub(super) struct Returning {
     /// When pauses end, and whose.
     pauses: BinaryHeap<Reverse<(u64, u32)>>,
     comebacks: HashMap<u32, Attempts>,
-    /// When the links of those were lost that are not to come back.
-    ended: Vec<u64>,
+    /// The groups of those that are not to come back, and when their links were lost.
+    ended: Vec<(u16, u64)>,
 }
 
 /// From the loss of a link until its client can go on.
@@ -73,8 +74,9 @@ impl Returning {
 impl Worker {
     /// A client has lost its link, or is cut off from here, and is to come back.
     pub(super) fn begin_outage(&mut self, index: u32, error: Option<&Error>) {
-        let Slot::Open(client) = &mut self.places[index as usize].slot else { return };
-        client.lose_link(&mut self.shard);
+        let place = &mut self.places[index as usize];
+        let Slot::Open(client) = &mut place.slot else { return };
+        client.lose_link(&mut self.crews[usize::from(place.group)].shard);
         let time = now();
         let outage = self.returning.outages.entry(index);
         let is_new = matches!(outage, std::collections::hash_map::Entry::Vacant(_));
@@ -104,11 +106,14 @@ impl Worker {
 
     /// A client does not come back.
     fn give_up(&mut self, index: u32) {
-        let slot = std::mem::replace(&mut self.places[index as usize].slot, Slot::Gone);
-        if let Slot::Open(client) = slot {
-            self.abandoned.take(&client, &self.shard);
+        let place = &mut self.places[index as usize];
+        if let Slot::Open(client) = std::mem::replace(&mut place.slot, Slot::Gone) {
+            let Crew { shard, abandoned, .. } = &mut self.crews[usize::from(place.group)];
+            abandoned.take(&client, shard);
         }
-        self.returning.ended.extend(self.returning.outages.remove(&index).map(|outage| outage.since));
+        let group = place.group;
+        let outage = self.returning.outages.remove(&index);
+        self.returning.ended.extend(outage.map(|outage| (group, outage.since)));
         self.board.away.fetch_sub(1, Ordering::Relaxed);
         self.say_if_alone();
         self.end_without_publishers();
@@ -129,7 +134,7 @@ impl Worker {
             let place = &self.places[index as usize];
             let Some(outage) = self.returning.outages.get_mut(&index) else { continue };
             outage.step =
-                OutageStep::Connecting(Dialer::new(self.fleet.order(place.number, place.role, true)));
+                OutageStep::Connecting(Dialer::new(self.fleet.order(place.group, place.number, true)));
             self.poll_outage(index);
         }
     }
@@ -146,8 +151,9 @@ impl Worker {
         match outcome {
             Ok(opened) => self.take_link(index, opened),
             Err(error) => {
-                self.shard.recorder.counts.failed_reconnects += 1;
-                self.shard.recorder.error(error.to_string());
+                let recorder = &mut self.crews[usize::from(place.group)].shard.recorder;
+                recorder.counts.failed_reconnects += 1;
+                recorder.error(error.to_string());
                 if let Some(outage) = self.returning.outages.get_mut(&index) {
                     outage.step = OutageStep::Pause;
                 }
@@ -157,8 +163,10 @@ impl Worker {
     }
 
     fn take_link(&mut self, index: u32, opened: Opened) {
-        let Slot::Open(client) = &mut self.places[index as usize].slot else { return };
-        let recorder = &mut self.shard.recorder;
+        let place = &mut self.places[index as usize];
+        let Slot::Open(client) = &mut place.slot else { return };
+        let shard = &mut self.crews[usize::from(place.group)].shard;
+        let recorder = &mut shard.recorder;
         recorder.times(&opened.times);
         let counts = &mut recorder.counts;
         let sessions = if opened.connected.session_present {
@@ -167,8 +175,8 @@ impl Worker {
             &mut counts.sessions_lost
         };
         *sessions += 1;
-        let resent = client.take_link(opened, &mut self.shard);
-        self.shard.recorder.counts.resent += resent as u64;
+        let resent = client.take_link(opened, shard);
+        shard.recorder.counts.resent += resent as u64;
         self.board.connected.fetch_add(1, Ordering::Relaxed);
         if let Some(attempts) = self.returning.comebacks.get_mut(&index) {
             attempts.up_since = Some(now());
@@ -183,13 +191,14 @@ impl Worker {
 
     /// Whether a client that has a link again can go on.
     pub(super) fn look_back(&mut self, index: u32) {
-        let Slot::Open(client) = &self.places[index as usize].slot else { return };
+        let place = &self.places[index as usize];
+        let Slot::Open(client) = &place.slot else { return };
         if client.is_away() || client.is_subscribing() {
             return;
         }
         let Some(outage) = self.returning.outages.remove(&index) else { return };
         let time = now();
-        let recorder = &mut self.shard.recorder;
+        let recorder = &mut self.crews[usize::from(place.group)].shard.recorder;
         recorder.counts.reconnected += 1;
         recorder.second.reconnected += 1;
         recorder.record(LatencyKind::Back, time.saturating_sub(outage.since));
@@ -206,9 +215,11 @@ impl Worker {
             }
         }
         let ended = std::mem::take(&mut self.returning.ended);
-        for since in outages.values().map(|outage| outage.since).chain(ended) {
-            self.shard.recorder.counts.away += 1;
-            self.shard.recorder.wait(LatencyKind::Back, time.saturating_sub(since), 1);
+        let away = outages.iter().map(|(index, outage)| (self.places[*index as usize].group, outage.since));
+        for (group, since) in away.chain(ended) {
+            let recorder = &mut self.crews[usize::from(group)].shard.recorder;
+            recorder.counts.away += 1;
+            recorder.wait(LatencyKind::Back, time.saturating_sub(since), 1);
         }
         self.returning.pauses.clear();
         self.board.away.store(0, Ordering::Relaxed);

@@ -1,0 +1,117 @@
+//! The clients of a group on one thread: their places, and when each of them has to send.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::super::config::{Load, Rate, StopAfter};
+use super::super::pacer::{Pacer, Schedule};
+use super::super::stamp::Timeline;
+use super::client::{Abandoned, Client, Dialer};
+use super::fleet::FleetGroup;
+use super::shared::Shard;
+use super::wake::ClientWaker;
+
+/// Messages handed out in one look, so that a load beyond all measure leaves time for orders.
+const MOST_PER_LOOK: u32 = 1 << 16;
+
+#[allow(clippy::large_enum_variant, reason = "nearly all are open; a box each would cost an allocation each")]
+pub(super) enum Slot {
+    /// Not connected yet.
+    Waiting,
+    Connecting(Dialer),
+    Open(Client),
+    Gone,
+}
+
+/// One client and its waker.
+pub(super) struct Seat {
+    pub(super) slot: Slot,
+    pub(super) group: u16,
+    /// Its number in its group.
+    pub(super) number: u32,
+    /// Its first flow.
+    pub(super) flows: usize,
+    pub(super) handle: Arc<ClientWaker>,
+    pub(super) waker: Waker,
+}
+
+/// The clients of a group on this thread.
+pub(super) struct Crew {
+    pub(super) shard: Shard,
+    /// The place of the first.
+    pub(super) first: u32,
+    pub(super) pacer: Option<Pacer>,
+    /// When the closed loop begins, if it has not yet.
+    pub(super) pull_at: Option<u64>,
+    pub(super) abandoned: Abandoned,
+}
+
+impl Crew {
+    pub(super) fn new(shard: Shard, first: u32) -> Self {
+        Self { shard, first, pacer: None, pull_at: None, abandoned: Abandoned::default() }
+    }
+
+    /// The marks of the run are known, and with them the schedule.
+    pub(super) fn start(
+        &mut self,
+        timeline: Timeline,
+        FleetGroup { group, plan, .. }: &FleetGroup,
+        load: &Load,
+        (thread, threads): (u32, u32),
+    ) {
+        let Some(publish) = &group.publish else { return };
+        let Rate::PerSecond(rate) = publish.rate else {
+            self.pull_at = Some(timeline.start);
+            return;
+        };
+        self.pacer = Some(Pacer::new(Schedule {
+            start: timeline.start,
+            measure: timeline.measure,
+            count: match load.stop {
+                StopAfter::Count(count) => Some(count),
+                StopAfter::After(_) => None,
+            },
+            rate,
+            arrivals: publish.arrivals,
+            jitter: u64::try_from(publish.jitter.as_nanos()).unwrap_or(u64::MAX),
+            publishers: plan.clients,
+            thread,
+            threads,
+            seed: load.seed,
+        }));
+    }
+
+    /// Gives what is due to its publishers. Whether the schedule is over with it.
+    pub(super) fn hand_out(&mut self, time: u64, places: &mut [Seat], is_counted: bool) -> bool {
+        let Some(pacer) = &mut self.pacer else { return false };
+        let mut left = MOST_PER_LOOK;
+        while let Some(due) = pacer.peek().filter(|due| due.at <= time && left > 0) {
+            left -= 1;
+            if self.shard.take(due.at, 1) == 0 {
+                self.pacer = None;
+                return true;
+            }
+            pacer.advance();
+            let place = &mut places[(self.first + due.publisher) as usize];
+            if let Slot::Open(client) = &mut place.slot {
+                client.push(due.at);
+                place.waker.wake_by_ref();
+            } else {
+                self.abandoned.add(due.at, self.shard.receivers(place.number, 0), &self.shard);
+            }
+        }
+        if pacer.peek().is_some() {
+            return false;
+        }
+        self.pacer = None; // a thread without publishers, or all of a count is handed out
+        if is_counted {
+            self.shard.quota = 0;
+        }
+        true
+    }
+
+    /// Whether all messages of a count are handed out.
+    pub(super) fn has_sent_all(&self) -> bool {
+        self.pacer.is_none() && self.shard.quota == 0
+    }
+}

@@ -1,0 +1,253 @@
+//! What all threads know: the groups of clients, what each client connects with and when, and the bytes of messages.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::super::config::{Load, Mode, Payload, Rate, StopAfter};
+use super::super::credentials::ClientCredentials;
+use super::super::group::ClientGroup;
+use super::super::pacer::share;
+use super::super::stamp;
+use super::super::topology::GroupPlan;
+use crate::client::options::ClientOptions;
+use crate::error::Error;
+use crate::file::read_at_most;
+use crate::memory;
+use crate::protocol::Protocol;
+use crate::protocol::wire::LARGEST_PACKET_BYTES;
+
+/// What all threads know.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    pub(crate) load: Load,
+    pub(crate) groups: Vec<FleetGroup>,
+    pub(crate) protocol: Protocol,
+    pub(crate) run: u32,
+    pub(crate) threads: u32,
+    /// When the run began: the connections' ramp and the series count from here.
+    pub(crate) began: u64,
+}
+
+/// What all threads know of a group of clients.
+#[derive(Debug)]
+pub(crate) struct FleetGroup {
+    pub(crate) group: ClientGroup,
+    pub(crate) plan: GroupPlan,
+    pub(crate) material: Material,
+    /// What its clients connect with, one for each local address.
+    pub(crate) options: Vec<Arc<ClientOptions>>,
+}
+
+/// What a group has from files.
+#[derive(Debug)]
+pub(crate) struct Material {
+    pub(crate) credentials: Option<Arc<ClientCredentials>>,
+    /// Each thread has its own copy: a file it comes from may be a pipe, which can be read only once.
+    pub(crate) message: StampedMessage,
+}
+
+impl Material {
+    /// Reads it for every group.
+    ///
+    /// # Errors
+    /// Files that cannot be read, or do not hold what they should.
+    pub(crate) fn read(load: &Load, groups: &[ClientGroup]) -> Result<Vec<Self>, Error> {
+        let credentials =
+            |path: &Path, clients| ClientCredentials::read(path, &load.client, clients).map(Arc::new);
+        let common = load.credentials.as_deref().map(|path| credentials(path, load.clients())).transpose()?;
+        let of = |group: &ClientGroup| {
+            let own =
+                group.credentials.as_deref().map(|path| credentials(path, group.clients)).transpose()?;
+            let message = match &group.publish {
+                Some(publish) => StampedMessage::new(&publish.payload, load.seed)?,
+                None => StampedMessage::default(),
+            };
+            Ok(Self { credentials: own.or_else(|| common.clone()), message })
+        };
+        groups.iter().map(of).collect()
+    }
+}
+
+impl FleetGroup {
+    pub(crate) fn new(
+        load: &Load,
+        run: u32,
+        group: ClientGroup,
+        plan: GroupPlan,
+        material: Material,
+    ) -> Self {
+        let options = Self::options(load, run, &group);
+        Self { group, plan, material, options }
+    }
+
+    /// What its clients connect with who have no credentials of their own, one for each local address.
+    fn options(load: &Load, run: u32, group: &ClientGroup) -> Vec<Arc<ClientOptions>> {
+        let mut options = load.client.clone();
+        if options.client_identifier.is_empty() {
+            options.client_identifier = format!("bench-{run:08x}");
+        }
+        group.adjust(&mut options);
+        let addresses =
+            if group.local_addresses.is_empty() { &load.local_addresses } else { &group.local_addresses };
+        if addresses.is_empty() {
+            return vec![Arc::new(options)];
+        }
+        let from = |address: &IpAddr| {
+            let mut options = options.clone();
+            options.endpoint.bind = Some(*address);
+            Arc::new(options)
+        };
+        addresses.iter().map(from).collect()
+    }
+
+    /// What a client connects with, and its client identifier; by its number in the group.
+    fn options_of(&self, client: u32) -> (Arc<ClientOptions>, String) {
+        let all = self.plan.first + client;
+        let options = &self.options[all as usize % self.options.len()];
+        let mut digits = itoa::Buffer::new();
+        let number = digits.format(client);
+        let own = self.group.client_id.replace("{client}", number);
+        let identifier = [&options.client_identifier, "-", &own].concat();
+        let will = options.will.as_ref().filter(|will| will.topic.contains("{client}"));
+        if self.material.credentials.is_none() && will.is_none() {
+            return (Arc::clone(options), identifier);
+        }
+        let mut own = ClientOptions { client_identifier: identifier, ..ClientOptions::clone(options) };
+        if let Some(will) = &mut own.will {
+            will.topic = will.topic.replace("{client}", number);
+        }
+        if let Some(credentials) = &self.material.credentials {
+            let line = if self.group.credentials.is_some() { client } else { all };
+            credentials.apply(line, &mut own);
+        }
+        let identifier = own.client_identifier.clone();
+        (Arc::new(own), identifier)
+    }
+}
+
+impl Fleet {
+    /// A thread's part of the messages of the closed loop of a group, if they are counted; a schedule counts
+    /// its own.
+    pub(crate) fn quota(&self, thread: u32, publishers: u32, rate: Rate) -> u64 {
+        let (StopAfter::Count(count), Rate::Max) = (self.load.stop, rate) else { return u64::MAX };
+        let before: u32 = (0..thread).map(|earlier| share(publishers, earlier, self.threads)).sum();
+        let own = share(publishers, thread, self.threads);
+        let up_to = |part: u32| {
+            let part = u128::from(count) * u128::from(part) / u128::from(publishers.max(1));
+            u64::try_from(part).unwrap_or(u64::MAX)
+        };
+        up_to(before + own) - up_to(before)
+    }
+
+    /// What a client of a group connects with; one that `resumes` was connected before.
+    pub(crate) fn order(&self, group: u16, client: u32, resumes: bool) -> ConnectOrder {
+        let (options, client_identifier) = self.groups[usize::from(group)].options_of(client);
+        ConnectOrder { options, client_identifier, protocol: self.protocol, resumes }
+    }
+
+    /// Whether connections are made at their times, and not as fast as they can be.
+    pub(crate) fn has_ramp(&self) -> bool {
+        self.load.ramp.is_some() || self.groups.iter().any(|group| group.group.ramp.is_some())
+    }
+
+    /// When a client of a group is to connect.
+    pub(crate) fn connect_time(&self, group: u16, client: u32) -> u64 {
+        let FleetGroup { group, plan, .. } = &self.groups[usize::from(group)];
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "neither negative nor too long"
+        )]
+        let after = |number: u32, rate: f64| (f64::from(number) / rate * 1e9) as u64;
+        let delay = match (group.ramp, self.load.ramp) {
+            (Some(own), _) => after(client, own),
+            (None, Some(all)) => after(plan.first + client, all),
+            (None, None) => 0,
+        };
+        self.began + delay
+    }
+
+    /// Whether any client subscribes.
+    pub(crate) fn subscribes(&self) -> bool {
+        self.load.mode == Mode::Request || self.groups.iter().any(|group| group.plan.subscribes())
+    }
+}
+
+/// The client to connect.
+#[derive(Debug)]
+pub(crate) struct ConnectOrder {
+    pub(crate) options: Arc<ClientOptions>,
+    pub(crate) client_identifier: String,
+    pub(crate) protocol: Protocol,
+    /// It had a link before.
+    pub(crate) resumes: bool,
+}
+
+/// The bytes of a message; only the stamp differs between messages.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StampedMessage {
+    pub(crate) bytes: Vec<u8>,
+    /// Of what stands behind the stamp.
+    pub(crate) rest_hash: u64,
+    /// What is behind the stamp differs from message to message.
+    template: Option<Vec<u8>>,
+}
+
+impl StampedMessage {
+    /// Reads and fills a payload.
+    pub(crate) fn new(payload: &Payload, seed: u64) -> Result<Self, Error> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let head = [0; stamp::LONG_BYTES];
+        let (bytes, template) = match payload {
+            Payload::Size(size) => {
+                // Letters, which neither compress to nothing nor disturb a terminal.
+                let letters = std::iter::repeat_with(|| random.lowercase() as u8);
+                let failed = |error| Error::file(format!("messages of {size} bytes"), error);
+                let mut bytes = memory::zeros(*size).map_err(failed)?;
+                bytes.iter_mut().zip(letters).for_each(|(byte, letter)| *byte = letter);
+                (bytes, None)
+            }
+            Payload::Template(text) => {
+                let varies = text.windows(8).any(|part| part == b"{client}")
+                    || text.windows(10).any(|part| part == b"{sequence}");
+                ([&head[..], text].concat(), varies.then(|| text.clone()))
+            }
+            Payload::File(path) => {
+                let content = read_at_most(path, LARGEST_PACKET_BYTES.into())
+                    .map_err(|error| Error::file(format!("cannot read {}", path.display()), error))?;
+                ([&head[..], &content].concat(), None)
+            }
+        };
+        let rest_hash = stamp::hash(&bytes[stamp::bytes_in(bytes.len())..]);
+        Ok(Self { bytes, rest_hash, template })
+    }
+
+    /// Whether messages differ in more than their stamps.
+    pub(crate) fn varies(&self) -> bool {
+        self.template.is_some()
+    }
+
+    /// Makes what is behind the stamp that of a message.
+    pub(crate) fn fill(&mut self, publisher: u32, sequence: u64) {
+        let Some(template) = &self.template else { return };
+        self.bytes.truncate(stamp::LONG_BYTES);
+        let mut rest = &template[..];
+        while let Some(open) = memchr::memchr(b'{', rest) {
+            self.bytes.extend_from_slice(&rest[..open]);
+            rest = &rest[open..];
+            let mut number = itoa::Buffer::new();
+            let (digits, length) = if rest.starts_with(b"{client}") {
+                (number.format(publisher), 8)
+            } else if rest.starts_with(b"{sequence}") {
+                (number.format(sequence), 10)
+            } else {
+                ("{", 1)
+            };
+            self.bytes.extend_from_slice(digits.as_bytes());
+            rest = &rest[length..];
+        }
+        self.bytes.extend_from_slice(rest);
+        self.rest_hash = stamp::hash(&self.bytes[stamp::LONG_BYTES..]);
+    }
+}

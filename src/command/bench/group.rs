@@ -1,0 +1,206 @@
+//! Groups of clients: what a load is made of. The options of a mode amount to one group or two; a scenario has as
+//! many as it likes.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::config::{Arrivals, Load, Mode, Pattern, Payload, Rate};
+use crate::client::options::{ClientOptions, Will};
+use crate::protocol::QoS;
+
+/// A load that has a name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// Of the file, or of those that this program has.
+    pub name: String,
+    /// The part of its counts that is left, 1 for all.
+    pub scale: f64,
+    /// Its clients.
+    pub groups: Vec<ClientGroup>,
+}
+
+/// Clients that do the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClientGroup {
+    /// Its name in the report.
+    pub name: String,
+    /// How many they are.
+    pub clients: u32,
+    /// What follows the run's client identifier, with `{client}`: the number of the client in its group, from 0.
+    pub client_id: String,
+    /// New connections a second of this group; without it, the load's.
+    pub ramp: Option<f64>,
+    /// A client's identifier, credentials and certificate in each line; without it, the load's.
+    pub credentials: Option<PathBuf>,
+    /// Local addresses, used in turn; if empty, the load's.
+    pub local_addresses: Vec<IpAddr>,
+    /// How its connections differ from the load's.
+    pub connection: GroupConnection,
+    /// What each of them sends.
+    pub publish: Option<GroupPublish>,
+    /// What each of them receives.
+    pub subscribe: Vec<GroupSubscription>,
+    /// The group whose requests they answer, by its place among all groups.
+    pub respond: Option<usize>,
+}
+
+/// How connections differ from those of the load.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupConnection {
+    /// Seconds; 0 turns keep-alive off.
+    pub keep_alive: Option<u16>,
+    /// Clean Start; Clean Session in MQTT 3.x.
+    pub clean_start: Option<bool>,
+    /// Seconds (MQTT 5).
+    pub session_expiry_interval: Option<u32>,
+    /// The Will Message; its topic may have `{client}`.
+    pub will: Option<Will>,
+}
+
+/// What the clients of a group send.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupPublish {
+    /// Of all of them together.
+    pub rate: Rate,
+    /// How spread.
+    pub arrivals: Arrivals,
+    /// Each message is late on purpose by a random time up to this.
+    pub jitter: Duration,
+    /// Most QoS 0 messages in one write at [`Rate::Max`].
+    pub per_write: u32,
+    /// Most messages in flight; without it, the load's.
+    pub inflight: Option<u16>,
+    /// What is sent.
+    pub payload: Payload,
+    /// Topics of each client; of all, if the topic does not name the client.
+    pub topics: u32,
+    /// With `{client}` and `{topic}`.
+    pub topic: String,
+    /// Of the messages.
+    pub qos: QoS,
+    /// Whether the broker keeps them.
+    pub retain: bool,
+}
+
+/// What the clients of a group subscribe to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSubscription {
+    /// Whose messages.
+    pub source: MessageSource,
+    /// Of the subscription.
+    pub qos: QoS,
+    /// Shared-subscription groups, each of which gets every message once; 0 for no sharing.
+    pub shared_groups: u32,
+    /// The ShareName, with `{share}`, the number of the shared-subscription group.
+    pub share_name: String,
+}
+
+/// Whose messages a subscription is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageSource {
+    /// Those of a group of this load.
+    Group {
+        /// Its place among all groups.
+        group: usize,
+        /// Who gets what.
+        pattern: Pattern,
+        /// The topic filter, in place of one made of the topic.
+        filter: Option<String>,
+    },
+    /// Whatever is published there.
+    Filter {
+        /// With `{client}` and `{filter}`.
+        filter: String,
+        /// How many of these, from 0.
+        filters: u32,
+    },
+}
+
+/// The ShareName of a load without a scenario.
+pub const SHARE_NAME: &str = "bench{share}";
+
+impl ClientGroup {
+    /// Clients that only connect.
+    #[must_use]
+    pub fn new(name: &str, clients: u32, client_id: &str) -> Self {
+        Self {
+            name: name.into(),
+            clients,
+            client_id: client_id.into(),
+            ramp: None,
+            credentials: None,
+            local_addresses: Vec::new(),
+            connection: GroupConnection::default(),
+            publish: None,
+            subscribe: Vec::new(),
+            respond: None,
+        }
+    }
+}
+
+impl ClientGroup {
+    /// Makes of the load's options those of the group.
+    pub(super) fn adjust(&self, options: &mut ClientOptions) {
+        let GroupConnection { keep_alive, clean_start, session_expiry_interval, will } = &self.connection;
+        options.keep_alive = keep_alive.unwrap_or(options.keep_alive);
+        options.clean_start = clean_start.unwrap_or(options.clean_start);
+        options.session_expiry_interval = session_expiry_interval.or(options.session_expiry_interval);
+        options.will = will.clone().or_else(|| options.will.take());
+        let inflight = self.publish.as_ref().and_then(|publish| publish.inflight);
+        options.max_inflight = inflight.unwrap_or(options.max_inflight);
+    }
+}
+
+impl Load {
+    /// What the options of a mode amount to.
+    #[must_use]
+    pub fn groups(&self) -> Vec<ClientGroup> {
+        if let Some(scenario) = &self.scenario {
+            return scenario.groups.clone();
+        }
+        if self.mode == Mode::Connect {
+            return vec![ClientGroup::new("clients", self.publishers, "{client}")];
+        }
+        let requests = self.mode == Mode::Request;
+        let mut senders = ClientGroup::new(
+            if requests { "requesters" } else { "publishers" },
+            self.publishers,
+            "p{client}",
+        );
+        senders.publish = Some(GroupPublish {
+            rate: self.rate,
+            arrivals: self.arrivals,
+            jitter: self.jitter,
+            per_write: self.per_write,
+            inflight: None,
+            payload: self.payload.clone(),
+            topics: self.topics,
+            topic: self.topic.clone(),
+            qos: self.qos,
+            retain: false,
+        });
+        let receiver = if requests { "responders" } else { "subscribers" };
+        let mut receivers = ClientGroup::new(receiver, self.subscribers, "s{client}");
+        let subscription = |source| GroupSubscription {
+            source,
+            qos: self.qos,
+            shared_groups: self.shared_groups,
+            share_name: SHARE_NAME.into(),
+        };
+        match self.mode {
+            Mode::Connect | Mode::Publish => return vec![senders],
+            Mode::Request => receivers.respond = Some(0),
+            Mode::EndToEnd => {
+                let source = MessageSource::Group { group: 0, pattern: self.pattern, filter: None };
+                receivers.subscribe.push(subscription(source));
+            }
+            Mode::Subscribe => {
+                let source = MessageSource::Filter { filter: self.topic.clone(), filters: 1 };
+                receivers.subscribe.push(subscription(source));
+                return vec![receivers];
+            }
+        }
+        vec![senders, receivers]
+    }
+}
