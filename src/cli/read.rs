@@ -81,18 +81,22 @@ pub(super) fn read(
     let ignored: Vec<String> = ignored.filter_map(about_service_link).collect();
     let mut broken = Vec::new();
     if let Some(defined) = with_variables.filter(|defined| defined.get_arguments().any(matters)) {
-        let mut built = with_environment(defined, &matters);
-        if built.clone().try_get_matches_from(line).is_err() {
-            broken = broken_environment(&built, path);
-            let is_whole =
-                |arg: &Arg| broken.iter().all(|one: &BrokenSetting| one.id != arg.get_id().as_str());
-            built = with_environment(built, &|arg| matters(arg) && is_whole(arg));
-        }
-        matches = match built.try_get_matches_from_mut(line) {
-            Ok(matches) => matches,
-            Err(error) => return refused(error),
+        let built = with_environment(defined, &matters);
+        // Nearly always all are valid, and nothing is read twice.
+        let mut tried = built.clone();
+        (definition, matches) = match tried.try_get_matches_from_mut(line) {
+            Ok(matches) => (tried, matches),
+            Err(_) => {
+                broken = broken_environment(&built, path);
+                let is_whole =
+                    |arg: &Arg| broken.iter().all(|one: &BrokenSetting| one.id != arg.get_id().as_str());
+                let mut whole = with_environment(built, &|arg| matters(arg) && is_whole(arg));
+                match whole.try_get_matches_from_mut(line) {
+                    Ok(matches) => (whole, matches),
+                    Err(error) => return refused(error),
+                }
+            }
         };
-        definition = built;
     }
     if (entry.reopens_file)(&matches) {
         signal::outlast_hang_ups()?;
