@@ -184,7 +184,7 @@ fn a_line_that_cannot_be_filled_in_is_named() {
         .exits(1)
         .mentions("mqtt: line 2: --template: unknown field {nothing}; there are {seq}, {now}, ")
         .mentions("mqtt: line 3: --template: a '{' is not closed\n")
-        .mentions("mqtt: line 4: --template: {env:NAME} is not filled in in texts from standard input\n");
+        .mentions("mqtt: line 4: --template: {env:NAME} is not filled in in this text\n");
     let args = ["-q", "1", "--template", "-l", "--topic-from-line", " ", "--on-error", "skip"];
     becomes(&args, "a/{seq} {seq}\n{rand:1..1}/{now:#} x\nc {rand:2..1}\n", &[message("a/1", b"1")])
         .exits(1)

@@ -1,12 +1,12 @@
 //! What the modes of `mqtt bench` have in common: their groups of options, and the load that these describe.
 
-use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ValueEnum, ValueHint};
 
+use super::bench_payload::LoadPayloadArgs;
 use super::connection::{ConnectionArgs, Purpose};
 use super::sources::{Origin, Rank};
 use super::text::shown;
@@ -84,16 +84,11 @@ pub(super) struct SendArgs {
     /// or 16 where the size is less than 32. Messages of less than 16 bytes are only counted. Of several
     /// sizes and several QoS each combination is measured, and there is one table of all.
     #[arg(long, value_name = "SIZE", value_delimiter = ',', value_parser = bytes,
-          conflicts_with_all = ["payload", "payload_file"])]
+          conflicts_with_all = ["payload", "payload_file", "payload_lines"])]
     size: Vec<usize>,
 
-    /// Text behind the stamp; {client} and {sequence} are filled in
-    #[arg(long, value_name = "TEXT", conflicts_with = "payload_file")]
-    payload: Option<OsString>,
-
-    /// Content of this file behind the stamp
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    payload_file: Option<PathBuf>,
+    #[command(flatten)]
+    payload: LoadPayloadArgs,
 
     /// Topics each publisher goes through in turn [default: 1]
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
@@ -345,11 +340,7 @@ impl SendArgs {
         if self.per_write.is_some() && (load.rate != Rate::Max || load.qos != QoS::AtMostOnce) {
             return Err(Error::usage("--per-write needs --rate max and QoS 0"));
         }
-        load.payload = match (self.payload, self.payload_file) {
-            (Some(text), _) => Payload::Template(value::bytes(text)),
-            (_, Some(path)) => Payload::File(path),
-            (None, None) => Payload::Size(size),
-        };
+        load.payload = self.payload.payload(size)?;
         load.arrivals = self.arrivals.unwrap_or(load.arrivals);
         load.jitter = self.jitter.unwrap_or(load.jitter);
         load.per_write = self.per_write.unwrap_or(load.per_write);

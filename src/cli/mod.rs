@@ -37,6 +37,7 @@ mod authentication;
 mod bench;
 mod bench_load;
 mod bench_manual;
+mod bench_payload;
 mod broker;
 mod compat;
 mod complete;

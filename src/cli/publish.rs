@@ -18,7 +18,7 @@ use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
 use crate::command::input::{
-    GeneratedPayloads, LookUp, RecordOptions, Rewrite, Source, TextTemplate, TopicLines,
+    GeneratedPayloads, LookUp, MoreFields, RecordOptions, Rewrite, Source, TextTemplate, TopicLines,
 };
 use crate::command::publish::{Config, Encoding, FOREVER, Filling, SpoolOptions};
 use crate::error::Error;
@@ -259,7 +259,8 @@ impl TemplateArgs {
         let of_each = topics.len().checked_div(files.len()).unwrap_or_default().max(1);
         let environment: LookUp = |name| std::env::var_os(name);
         let read = |what: &str, text: &[u8], file_name: Option<&[u8]>| {
-            TextTemplate::parse_for(text, Some(environment), file_name).map_err(|why| {
+            let more = MoreFields { environment: Some(environment), file_name, ..MoreFields::default() };
+            TextTemplate::parse_with(text, more).map_err(|why| {
                 Error::usage(format!("--template: {what} '{}': {why}", text.escape_ascii()))
                     .with_hint("{{ and }} stand for braces")
             })

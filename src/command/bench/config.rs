@@ -101,8 +101,17 @@ pub enum Payload {
     Size(usize),
     /// A text with `{client}` and `{sequence}` in it.
     Template(Vec<u8>),
+    /// A text of the template room, with the values of each client from a CSV file.
+    Fields {
+        /// The text.
+        text: Vec<u8>,
+        /// The file.
+        csv: Option<PathBuf>,
+    },
     /// The content of a file.
     File(PathBuf),
+    /// A line of a file, drawn by the seed.
+    Lines(PathBuf),
 }
 
 /// When publishing ends.
@@ -269,7 +278,7 @@ pub(super) struct Sending {
     pub(super) inflight: u16,
     /// Most QoS 0 messages in a write of the closed loop; null for as many as fit.
     pub(super) per_write: Option<u32>,
-    /// `size`, `template` or `file`.
+    /// `size`, `template`, `fields`, `file` or `lines`.
     pub(super) payload: &'static str,
     pub(super) payload_text: Option<String>,
     pub(super) payload_file: Option<String>,
@@ -365,17 +374,21 @@ impl Sending {
             inflight: load.client.max_inflight,
             per_write: Some(load.per_write).filter(|most| *most < u32::MAX),
             payload_text: match &load.payload {
-                Payload::Template(text) => Some(String::from_utf8_lossy(text).into_owned()),
-                Payload::Size(_) | Payload::File(_) => None,
+                Payload::Template(text) | Payload::Fields { text, .. } => {
+                    Some(String::from_utf8_lossy(text).into_owned())
+                }
+                Payload::Size(_) | Payload::File(_) | Payload::Lines(_) => None,
             },
             payload_file: match &load.payload {
-                Payload::File(path) => Some(path.display().to_string()),
-                Payload::Size(_) | Payload::Template(_) => None,
+                Payload::File(path) | Payload::Lines(path) => Some(path.display().to_string()),
+                Payload::Size(_) | Payload::Template(_) | Payload::Fields { .. } => None,
             },
             payload: match load.payload {
                 Payload::Size(_) => "size",
                 Payload::Template(_) => "template",
+                Payload::Fields { .. } => "fields",
                 Payload::File(_) => "file",
+                Payload::Lines(_) => "lines",
             },
             payload_bytes,
             topics: load.topics,

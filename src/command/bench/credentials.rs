@@ -3,11 +3,10 @@
 //! one client each, because a broker disconnects the older of two clients with one identifier.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead};
+use std::io::BufRead;
 use std::path::Path;
 
-use csv_core::ReadRecordResult;
-
+use super::csv_records::{CsvRecords, FileFault, MOST_VALUE_BYTES};
 use crate::client::Identity;
 use crate::client::options::{ClientOptions, Secret};
 use crate::error::Error;
@@ -22,9 +21,6 @@ const MOST_BYTES: u64 = 256 << 20;
 
 /// What a heading may name.
 const COLUMNS: [&str; 5] = ["client_id", "username", "password", "cert", "key"];
-
-/// The longest string that MQTT has.
-const MOST_VALUE_BYTES: usize = u16::MAX as usize;
 
 /// What clients show to be let in, by their numbers.
 #[derive(Debug)]
@@ -106,23 +102,10 @@ fn check_identifiers(lines: &[CsvLine], clients: u32) -> Result<(), String> {
     Ok(())
 }
 
-/// Why a file is of no use.
-#[derive(Debug)]
-enum FileFault {
-    Io(io::Error),
-    Content(String),
-}
-
-impl From<String> for FileFault {
-    fn from(why: String) -> Self {
-        Self::Content(why)
-    }
-}
-
 impl CsvLine {
     /// The lines below the heading, all of which are checked; those of the clients are kept.
     fn read(input: impl BufRead, clients: u32) -> Result<Vec<Self>, FileFault> {
-        let mut records = CsvRecords::new(input);
+        let mut records = CsvRecords::new(input, COLUMNS.len());
         let heading: Vec<&str> = match records.next()? {
             Some((_, names)) => names.iter().enumerate().map(column).collect::<Result<_, _>>()?,
             None => Vec::new(),
@@ -186,90 +169,10 @@ fn checked(value: &[u8]) -> Result<&str, &'static str> {
     std::str::from_utf8(value).map_err(|_| "it is not UTF-8")
 }
 
-/// Room for what a record holds, and a little more: what does not fit is an error.
-const MOST_RECORD_BYTES: usize = COLUMNS.len() * MOST_VALUE_BYTES + 1;
-const MOST_VALUES: usize = COLUMNS.len() + 1;
-
-/// The records of a CSV file, each in the same buffers: whatever stands in a file, a quote that is never closed
-/// or a line of commas, takes no memory. That is why `csv-core` reads it, and not `csv`, which gathers as much
-/// as a record has.
-struct CsvRecords<R> {
-    input: R,
-    reader: csv_core::Reader,
-    text: Vec<u8>,
-    ends: [usize; MOST_VALUES + 1],
-    /// Line feeds that were read.
-    line_feeds: usize,
-}
-
-/// The values of a record.
-struct Values<'a> {
-    text: &'a [u8],
-    ends: &'a [usize],
-}
-
-impl Values<'_> {
-    fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(&0).chain(self.ends);
-        starts.zip(self.ends).map(|(start, end)| &self.text[*start..*end])
-    }
-}
-
-impl<R: BufRead> CsvRecords<R> {
-    fn new(input: R) -> Self {
-        Self {
-            input,
-            reader: csv_core::Reader::new(),
-            text: vec![0; MOST_RECORD_BYTES],
-            ends: [0; MOST_VALUES + 1],
-            line_feeds: 0,
-        }
-    }
-
-    /// The next record that is not blank, and its line.
-    fn next(&mut self) -> Result<Option<(usize, Values<'_>)>, FileFault> {
-        loop {
-            let Some((line, length, count)) = self.read()? else { return Ok(None) };
-            let is_blank = count == 1 && length > 0 && self.text[..length].trim_ascii().is_empty();
-            if !is_blank {
-                let values = Values { text: &self.text[..length], ends: &self.ends[..count] };
-                return Ok(Some((line, values)));
-            }
-        }
-    }
-
-    /// Reads a record; its line, the length of its values and their number.
-    fn read(&mut self) -> Result<Option<(usize, usize, usize)>, FileFault> {
-        let (mut length, mut count) = (0, 0);
-        loop {
-            let input = self.input.fill_buf().map_err(FileFault::Io)?;
-            let (result, used, written, ended) =
-                self.reader.read_record(input, &mut self.text[length..], &mut self.ends[count..]);
-            let used_bytes = &input[..used];
-            self.line_feeds += memchr::memchr_iter(b'\n', used_bytes).count();
-            let line = 1 + self.line_feeds - usize::from(used_bytes.last() == Some(&b'\n'));
-            self.input.consume(used);
-            (length, count) = (length + written, count + ended);
-            match result {
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::Record => return Ok(Some((line, length, count))),
-                ReadRecordResult::End => return Ok(None),
-                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
-                    let most = COLUMNS.len();
-                    let why = format!("line {line}: more than {most} values, or longer than MQTT's strings");
-                    return Err(why.into());
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     fn parse(text: &str) -> Result<Vec<CsvLine>, String> {

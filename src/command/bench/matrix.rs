@@ -41,7 +41,7 @@ pub(super) fn name(load: &Load) -> String {
     let qos = format!("QoS {}", load.qos as u8);
     match load.payload {
         Payload::Size(size) => format!("{}, {qos}", counted(size as u64, "byte")),
-        Payload::Template(_) | Payload::File(_) => qos,
+        _ => qos,
     }
 }
 

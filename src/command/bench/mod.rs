@@ -18,13 +18,16 @@
 //! | `matrix` | several loads, and the table of them |
 //! | `compare`, `change` | reports side by side, and by how much figures may change |
 //! | `calibrate` | the generator's own ceiling |
-//! | `machine`, `credentials` | this machine and its limits; files with credentials |
+//! | `machine` | this machine and its limits |
+//! | `credentials`, `client_values`, `csv_records` | files with credentials and with other values of clients; CSV |
 
 mod calibrate;
 mod change;
+mod client_values;
 mod compare;
 pub mod config;
 mod credentials;
+mod csv_records;
 mod director;
 mod engine;
 pub mod group;

@@ -34,5 +34,5 @@ pub use rewrite::Rewrite;
 pub use selection::RecordSelection;
 pub use source::Source;
 pub(super) use source::{read_file, stdin};
-pub(super) use template::FieldValues;
-pub use template::{LookUp, TextTemplate};
+pub(super) use template::{ClientRow, FieldValues};
+pub use template::{ColumnLookUp, LookUp, MoreFields, TextTemplate};

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use bytes::{BufMut as _, BytesMut};
 use jiff::Timestamp;
@@ -25,6 +26,20 @@ const MOST_DECIMALS: usize = 9;
 /// How a variable of the environment is looked up. Texts from standard input have none: who writes them need not
 /// be who may read the environment.
 pub type LookUp = fn(&str) -> Option<OsString>;
+
+/// How a column of a load's CSV file is looked up: its place in a row.
+pub type ColumnLookUp<'a> = &'a dyn Fn(&str) -> Option<usize>;
+
+/// What fields a text may have beside those that every text has.
+#[derive(Clone, Copy, Default)]
+pub struct MoreFields<'a> {
+    /// `{env:NAME}`.
+    pub environment: Option<LookUp>,
+    /// `{name}`, of the file that the message is made of.
+    pub file_name: Option<&'a [u8]>,
+    /// `{client}` and `{csv:NAME}`, of a load.
+    pub columns: Option<ColumnLookUp<'a>>,
+}
 
 /// A text with fields, read once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +69,9 @@ enum Blank {
         decimals: usize,
     },
     Hex(usize),
+    Client,
+    /// Of the client's row, the value at this place.
+    Column(usize),
 }
 
 impl TextTemplate {
@@ -62,29 +80,32 @@ impl TextTemplate {
     /// # Errors
     /// What is wrong with it, in one line.
     pub fn parse(text: &[u8], environment: Option<LookUp>) -> Result<Self, String> {
-        Self::parse_for(text, environment, None)
+        Self::parse_with(text, MoreFields { environment, ..MoreFields::default() })
     }
 
-    /// Reads a text of a message that is made of a file, whose name `{name}` stands for.
+    /// Reads a text that may have more fields.
     ///
     /// # Errors
     /// As of [`TextTemplate::parse`].
-    pub fn parse_for(
-        text: &[u8],
-        environment: Option<LookUp>,
-        file_name: Option<&[u8]>,
-    ) -> Result<Self, String> {
+    pub fn parse_with(text: &[u8], more: MoreFields<'_>) -> Result<Self, String> {
         let mut parts = Vec::new();
         for piece in pieces(text) {
             match piece.map_err(|error| error.to_string())? {
                 Piece::Text(text) => add_text(&mut parts, text),
-                Piece::Field { name: "env", argument } => {
-                    add_text(&mut parts, &variable(argument, environment)?);
-                }
-                Piece::Field { name: "name", argument: None } if file_name.is_some() => {
-                    add_text(&mut parts, file_name.unwrap_or_default());
-                }
-                Piece::Field { name, argument } => parts.push(Part::Blank(Blank::parse(name, argument)?)),
+                Piece::Field { name, argument } => match (name, argument, more) {
+                    ("env", _, _) => add_text(&mut parts, &variable(argument, more.environment)?),
+                    ("name", None, MoreFields { file_name: Some(file_name), .. }) => {
+                        add_text(&mut parts, file_name);
+                    }
+                    ("client", None, MoreFields { columns: Some(_), .. }) => {
+                        parts.push(Part::Blank(Blank::Client));
+                    }
+                    ("csv", Some(column), MoreFields { columns: Some(place), .. }) => {
+                        let unknown = || format!("{{csv:{}}}: there is no such column", cut(column));
+                        parts.push(Part::Blank(Blank::Column(place(column).ok_or_else(unknown)?)));
+                    }
+                    _ => parts.push(Part::Blank(Blank::parse(name, argument)?)),
+                },
             }
         }
         Ok(Self { parts })
@@ -127,7 +148,7 @@ fn add_text(parts: &mut Vec<Part>, text: &[u8]) {
 
 fn variable(name: Option<&str>, environment: Option<LookUp>) -> Result<Vec<u8>, String> {
     let name = name.filter(|name| !name.is_empty()).ok_or("{env:NAME} needs the name of a variable")?;
-    let look_up = environment.ok_or("{env:NAME} is not filled in in texts from standard input")?;
+    let look_up = environment.ok_or("{env:NAME} is not filled in in this text")?;
     // What `var_os` panics at.
     let is_name = !name.contains(['=', '\0']);
     let value = is_name.then(|| look_up(name)).flatten();
@@ -210,7 +231,7 @@ fn scaled(number: &str, decimals: usize) -> Option<i64> {
 }
 
 /// What the fields of one message are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct FieldValues {
     /// The number of the message's input, from 1.
     sequence: u64,
@@ -218,9 +239,16 @@ pub(crate) struct FieldValues {
     now: Option<Timestamp>,
     zone: Option<TimeZone>,
     random: fastrand::Rng,
+    /// The number of the client of a load.
+    client: u32,
+    /// What a CSV file has for it.
+    row: ClientRow,
     /// No text becomes longer: a short one with many fields would need any amount of memory.
     most_bytes: usize,
 }
+
+/// The values of a client, in the order of the columns.
+pub(crate) type ClientRow = Option<Arc<[Box<str>]>>;
 
 /// Memory that takes so many bytes.
 struct BoundedText<'a> {
@@ -273,7 +301,15 @@ impl FieldValues {
     /// `seed`: random values are the same in each run.
     pub(crate) fn new(seed: Option<u64>) -> Self {
         let random = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        Self { sequence: 0, now: None, zone: None, random, most_bytes: LARGEST_PACKET_BYTES as usize }
+        Self {
+            sequence: 0,
+            now: None,
+            zone: None,
+            random,
+            client: 0,
+            row: None,
+            most_bytes: LARGEST_PACKET_BYTES as usize,
+        }
     }
 
     fn limited<'a>(&self, out: &'a mut BytesMut) -> BoundedText<'a> {
@@ -284,6 +320,13 @@ impl FieldValues {
     pub(crate) fn start(&mut self, sequence: u64) {
         self.sequence = sequence;
         self.now = None;
+    }
+
+    /// The next message is that of this client, with this number and these random values.
+    pub(crate) fn start_of_client(&mut self, client: u32, row: ClientRow, sequence: u64, seed: u64) {
+        self.start(sequence);
+        (self.client, self.row) = (client, row);
+        self.random.seed(seed);
     }
 
     /// Fills in a text that was not read before, as each line is.
@@ -306,7 +349,19 @@ impl FieldValues {
     fn put(&mut self, field: &Blank, out: &mut BoundedText<'_>) {
         // What was not taken is seen afterwards.
         let _ = match field {
-            Blank::Sequence => write!(out, "{}", self.sequence),
+            Blank::Sequence => {
+                out.put(itoa::Buffer::new().format(self.sequence).as_bytes());
+                Ok(())
+            }
+            Blank::Client => {
+                out.put(itoa::Buffer::new().format(self.client).as_bytes());
+                Ok(())
+            }
+            Blank::Column(place) => {
+                let value = self.row.as_deref().and_then(|row| row.get(*place));
+                out.put(value.map_or("", |value| value).as_bytes());
+                Ok(())
+            }
             Blank::Now => write!(out, "{:.6}", self.now()),
             Blank::NowIn(format) => {
                 let zone = self.zone.get_or_insert_with(clock::local_zone).clone();
@@ -326,7 +381,9 @@ impl FieldValues {
                 write!(out, "{first:08x}-{second:04x}-{third:04x}-{fourth:04x}-{last:012x}")
             }
             Blank::Random { least, span, decimals: 0 } => {
-                write!(out, "{}", i128::from(*least) + i128::from(self.random.u64(..=*span)))
+                let number = i128::from(*least) + i128::from(self.random.u64(..=*span));
+                out.put(itoa::Buffer::new().format(number).as_bytes());
+                Ok(())
             }
             Blank::Random { least, span, decimals } => {
                 let number = i128::from(*least) + i128::from(self.random.u64(..=*span));

@@ -150,7 +150,7 @@ impl Client {
             }
             let topics = u64::from(shard.topics());
             let template = templates.get(usize::try_from(message.sequence % topics).ok()?)?;
-            Some((Arc::clone(template), shard.payload_of(*number, message)))
+            Some((Arc::clone(template), shard.payload_of(*number, message)?))
         });
     }
 

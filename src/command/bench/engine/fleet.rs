@@ -1,21 +1,18 @@
-//! What all threads know: the groups of clients, what each client connects with and when, and the bytes of messages.
+//! What all threads know: the groups of clients, and what each client connects with and when.
 
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::config::{Load, Mode, Payload, Rate, StopAfter};
+use super::super::config::{Load, Mode, Rate, StopAfter};
 use super::super::credentials::ClientCredentials;
 use super::super::group::ClientGroup;
 use super::super::pacer::share;
-use super::super::stamp;
 use super::super::topology::GroupPlan;
+use super::message::StampedMessage;
 use crate::client::options::ClientOptions;
 use crate::error::Error;
-use crate::file::read_at_most;
-use crate::memory;
 use crate::protocol::Protocol;
-use crate::protocol::wire::LARGEST_PACKET_BYTES;
 
 /// What all threads know.
 #[derive(Debug)]
@@ -60,7 +57,7 @@ impl Material {
             let own =
                 group.credentials.as_deref().map(|path| credentials(path, group.clients)).transpose()?;
             let message = match &group.publish {
-                Some(publish) => StampedMessage::new(&publish.payload, load.seed)?,
+                Some(publish) => StampedMessage::new(&publish.payload, group.clients, load.seed)?,
                 None => StampedMessage::default(),
             };
             Ok(Self { credentials: own.or_else(|| common.clone()), message })
@@ -182,72 +179,4 @@ pub(crate) struct ConnectOrder {
     pub(crate) protocol: Protocol,
     /// It had a link before.
     pub(crate) resumes: bool,
-}
-
-/// The bytes of a message; only the stamp differs between messages.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct StampedMessage {
-    pub(crate) bytes: Vec<u8>,
-    /// Of what stands behind the stamp.
-    pub(crate) rest_hash: u64,
-    /// What is behind the stamp differs from message to message.
-    template: Option<Vec<u8>>,
-}
-
-impl StampedMessage {
-    /// Reads and fills a payload.
-    pub(crate) fn new(payload: &Payload, seed: u64) -> Result<Self, Error> {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let head = [0; stamp::LONG_BYTES];
-        let (bytes, template) = match payload {
-            Payload::Size(size) => {
-                // Letters, which neither compress to nothing nor disturb a terminal.
-                let letters = std::iter::repeat_with(|| random.lowercase() as u8);
-                let failed = |error| Error::file(format!("messages of {size} bytes"), error);
-                let mut bytes = memory::zeros(*size).map_err(failed)?;
-                bytes.iter_mut().zip(letters).for_each(|(byte, letter)| *byte = letter);
-                (bytes, None)
-            }
-            Payload::Template(text) => {
-                let varies = text.windows(8).any(|part| part == b"{client}")
-                    || text.windows(10).any(|part| part == b"{sequence}");
-                ([&head[..], text].concat(), varies.then(|| text.clone()))
-            }
-            Payload::File(path) => {
-                let content = read_at_most(path, LARGEST_PACKET_BYTES.into())
-                    .map_err(|error| Error::file(format!("cannot read {}", path.display()), error))?;
-                ([&head[..], &content].concat(), None)
-            }
-        };
-        let rest_hash = stamp::hash(&bytes[stamp::bytes_in(bytes.len())..]);
-        Ok(Self { bytes, rest_hash, template })
-    }
-
-    /// Whether messages differ in more than their stamps.
-    pub(crate) fn varies(&self) -> bool {
-        self.template.is_some()
-    }
-
-    /// Makes what is behind the stamp that of a message.
-    pub(crate) fn fill(&mut self, publisher: u32, sequence: u64) {
-        let Some(template) = &self.template else { return };
-        self.bytes.truncate(stamp::LONG_BYTES);
-        let mut rest = &template[..];
-        while let Some(open) = memchr::memchr(b'{', rest) {
-            self.bytes.extend_from_slice(&rest[..open]);
-            rest = &rest[open..];
-            let mut number = itoa::Buffer::new();
-            let (digits, length) = if rest.starts_with(b"{client}") {
-                (number.format(publisher), 8)
-            } else if rest.starts_with(b"{sequence}") {
-                (number.format(sequence), 10)
-            } else {
-                ("{", 1)
-            };
-            self.bytes.extend_from_slice(digits.as_bytes());
-            rest = &rest[length..];
-        }
-        self.bytes.extend_from_slice(rest);
-        self.rest_hash = stamp::hash(&self.bytes[stamp::LONG_BYTES..]);
-    }
 }

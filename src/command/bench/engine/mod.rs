@@ -3,7 +3,8 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `fleet` | what all threads know: groups of clients, what they connect with, the bytes of messages |
+//! | `fleet` | what all threads know: groups of clients, and what they connect with |
+//! | `message` | the payload of a message |
 //! | `shared` | the state of all threads, their messages, and what the clients of a group have in common on a thread |
 //! | `worker`, `crew`, `wake` | one thread: its loop; its clients by group, and when each has to send; what wakes it |
 //! | `client`, `in_flight` | one client, from CONNECT to the end of its connection; its turns; its messages without an answer |
@@ -12,6 +13,7 @@ mod client;
 mod crew;
 pub(super) mod fleet;
 mod in_flight;
+pub(super) mod message;
 pub(super) mod shared;
 pub(super) mod wake;
 mod worker;

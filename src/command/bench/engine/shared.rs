@@ -12,8 +12,9 @@ use super::super::recorder::{LatencyKind, Recorder, Second};
 use super::super::rows::Row;
 use super::super::stamp::{self, Arrival, Flows, Phase, Recognised, Stamp, Timeline};
 use super::super::topology::{GroupPlan, Inlet, Outlet};
-use super::fleet::{Fleet, FleetGroup, StampedMessage};
+use super::fleet::{Fleet, FleetGroup};
 use super::in_flight::MessageInFlight;
+use super::message::StampedMessage;
 use crate::error::Error;
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
@@ -234,16 +235,16 @@ impl Shard {
         None
     }
 
-    /// The payload of a message, once more.
-    pub(crate) fn payload_of(&mut self, client: u32, message: MessageInFlight) -> Bytes {
+    /// The payload of a message, once more; none if its fields no longer fit into a packet.
+    pub(crate) fn payload_of(&mut self, client: u32, message: MessageInFlight) -> Option<Bytes> {
         let MessageInFlight { sequence, intended, sent } = message;
         let (run, phase) = (self.run, self.timeline.phase(intended));
         let publisher = self.first_publisher + client;
-        self.payload.fill(client, sequence);
+        self.payload.fill(client, sequence).ok()?;
         let mut bytes = BytesMut::from(&self.payload.bytes[..]);
         let stamp = Stamp { run, phase, publisher, sequence, intended, sent: Some(sent) };
         stamp.write(&mut bytes, self.payload.rest_hash);
-        bytes.freeze()
+        Some(bytes.freeze())
     }
 
     /// Whether rates count what happens at this time.

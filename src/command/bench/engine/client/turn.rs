@@ -193,7 +193,7 @@ impl InTurn<'_> {
         };
         let Some(template) = own.templates.get(own.place) else { return Ok(most) };
         let sequence = own.sequence;
-        shard.payload.fill(number, sequence);
+        shard.payload.fill(number, sequence)?;
         let publisher = shard.first_publisher + number;
         let (bytes, rest) = (&shard.payload.bytes, shard.payload.rest_hash);
         let stamp = Stamp { run: shard.run, phase, publisher, sequence, intended, sent: Some(sent) };

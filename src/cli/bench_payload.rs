@@ -1,0 +1,83 @@
+//! What the messages of a load carry.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::ValueHint;
+
+use super::value;
+use crate::command::bench::config::Payload;
+use crate::command::input::{MoreFields, TextTemplate};
+use crate::error::Error;
+
+/// The options of the payload, but for its size.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Load")]
+pub(super) struct LoadPayloadArgs {
+    /// Text behind the stamp; {client} and {sequence} are filled in
+    ///
+    /// With --template it is a text with fields.
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["payload_file", "payload_lines"])]
+    payload: Option<OsString>,
+
+    /// Fill in the fields of --payload for each message, as mqtt pub --template does
+    ///
+    /// There are {client}, {csv:NAME}, {seq}, {now}, {now:FORMAT}, {unix}, {unix_ms}, {uuid}, {rand:0..100},
+    /// {rand:18.0..24.0:1} and {hex:16}; {{ and }} stand for braces. {client} is the number of the
+    /// publisher, from 0, and {seq} that of its message, from 1. Random values are the same in each run with the same
+    /// --seed. Each
+    /// message is made by itself, which takes the generator more processor time.
+    #[arg(long, requires = "payload")]
+    template: bool,
+
+    /// CSV file with a heading and a line for each publisher, for {csv:NAME} in --payload
+    ///
+    /// With fewer lines than publishers they are taken in turn. The file has at most 64 columns and 256 MiB; only
+    /// the lines of publishers are kept in memory.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "template")]
+    client_values: Option<PathBuf>,
+
+    /// Content of this file behind the stamp
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "payload_lines")]
+    payload_file: Option<PathBuf>,
+
+    /// A line of this file behind the stamp, drawn for each message by --seed; at most 64 MiB
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    payload_lines: Option<PathBuf>,
+}
+
+impl LoadPayloadArgs {
+    /// What was asked for, in place of so many bytes.
+    ///
+    /// # Errors
+    /// A text with a field that there is not.
+    pub(super) fn payload(self, size: usize) -> Result<Payload, Error> {
+        Ok(match (self.payload, self.payload_file, self.payload_lines) {
+            (Some(text), _, _) if self.template => {
+                let text = value::bytes(text);
+                check_fields(&text, self.client_values.is_some())?;
+                Payload::Fields { text, csv: self.client_values }
+            }
+            (Some(text), _, _) => Payload::Template(value::bytes(text)),
+            (_, Some(path), _) => Payload::File(path),
+            (_, _, Some(path)) => Payload::Lines(path),
+            _ => Payload::Size(size),
+        })
+    }
+}
+
+/// Whether a text has only fields that there are. Which columns a file has is seen when it is read.
+fn check_fields(text: &[u8], has_csv: bool) -> Result<(), Error> {
+    let any_column = |_: &str| has_csv.then_some(0);
+    let more = MoreFields { columns: Some(&any_column), ..MoreFields::default() };
+    let wrong = |why| {
+        let error = Error::usage(format!("--payload '{}': {why}", text.escape_ascii()));
+        let is_missing_file = !has_csv && text.windows(5).any(|part| part == b"{csv:");
+        error.with_hint(if is_missing_file {
+            "{csv:NAME} needs --client-values FILE"
+        } else {
+            "a load has {client} and {csv:NAME} as well; {{ and }} stand for braces"
+        })
+    };
+    TextTemplate::parse_with(text, more).map(drop).map_err(wrong)
+}

@@ -1,0 +1,236 @@
+//! The payload of a load's messages: a stamp, and what is behind it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+use super::super::client_values::ClientValues;
+use super::super::config::Payload;
+use super::super::stamp;
+use crate::command::input::{FieldValues, MoreFields, TextTemplate};
+use crate::error::Error;
+use crate::file::read_at_most;
+use crate::memory;
+use crate::protocol::wire::LARGEST_PACKET_BYTES;
+
+/// The longest file of lines: all of it is kept in memory.
+const MOST_LINES_BYTES: u64 = 64 << 20;
+
+/// The bytes of a message; only the stamp differs between messages.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StampedMessage {
+    pub(crate) bytes: Vec<u8>,
+    /// Of what stands behind the stamp.
+    pub(crate) rest_hash: u64,
+    varying: Option<Varying>,
+}
+
+/// What is behind the stamp, where it differs from message to message.
+#[derive(Debug, Clone)]
+enum Varying {
+    /// A text with `{client}` and `{sequence}` in it.
+    Numbers(Vec<u8>),
+    Fields(Box<Fields>),
+    /// One of these.
+    Lines {
+        content: Arc<[u8]>,
+        ends: Arc<[usize]>,
+        seed: u64,
+    },
+}
+
+/// A text with fields.
+#[derive(Debug, Clone)]
+struct Fields {
+    template: TextTemplate,
+    clients: Arc<ClientValues>,
+    values: FieldValues,
+    filled: BytesMut,
+    seed: u64,
+}
+
+impl StampedMessage {
+    /// Reads and fills a payload.
+    ///
+    /// # Errors
+    /// A file that cannot be read or does not hold what it should, or no memory for the payload.
+    pub(crate) fn new(payload: &Payload, clients: u32, seed: u64) -> Result<Self, Error> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let head = [0; stamp::LONG_BYTES];
+        let (bytes, varying) = match payload {
+            Payload::Size(size) => {
+                // Letters, which neither compress to nothing nor disturb a terminal.
+                let letters = std::iter::repeat_with(|| random.lowercase() as u8);
+                let failed = |error| Error::file(format!("messages of {size} bytes"), error);
+                let mut bytes = memory::zeros(*size).map_err(failed)?;
+                bytes.iter_mut().zip(letters).for_each(|(byte, letter)| *byte = letter);
+                (bytes, None)
+            }
+            Payload::Template(text) => {
+                let varies = text.windows(8).any(|part| part == b"{client}")
+                    || text.windows(10).any(|part| part == b"{sequence}");
+                ([&head[..], text].concat(), varies.then(|| Varying::Numbers(text.clone())))
+            }
+            Payload::File(path) => ([&head[..], &content(path, LARGEST_PACKET_BYTES.into())?].concat(), None),
+            Payload::Fields { text, csv } => {
+                let clients = csv.as_deref().map(|path| ClientValues::read(path, clients)).transpose()?;
+                (head.to_vec(), Some(Varying::Fields(Box::new(Fields::new(text, clients, seed)?))))
+            }
+            Payload::Lines(path) => {
+                let content = content(path, MOST_LINES_BYTES)?;
+                let mut ends: Vec<usize> = memchr::memchr_iter(b'\n', &content).collect();
+                if content.last().is_some_and(|last| *last != b'\n') {
+                    ends.push(content.len());
+                }
+                if ends.is_empty() {
+                    return Err(Error::usage(format!("{}: no line", path.display())));
+                }
+                (head.to_vec(), Some(Varying::Lines { content: content.into(), ends: ends.into(), seed }))
+            }
+        };
+        let rest_hash = stamp::hash(&bytes[stamp::bytes_in(bytes.len())..]);
+        let mut message = Self { bytes, rest_hash, varying };
+        message.fill(0, 0)?;
+        Ok(message)
+    }
+
+    /// Whether messages differ in more than their stamps.
+    pub(crate) fn varies(&self) -> bool {
+        self.varying.is_some()
+    }
+
+    /// Makes what is behind the stamp that of a message.
+    ///
+    /// # Errors
+    /// The text of its fields is longer than any packet.
+    #[inline]
+    pub(crate) fn fill(&mut self, publisher: u32, sequence: u64) -> Result<(), Error> {
+        if self.varying.is_some() { self.fill_varying(publisher, sequence) } else { Ok(()) }
+    }
+
+    fn fill_varying(&mut self, publisher: u32, sequence: u64) -> Result<(), Error> {
+        let Some(varying) = &mut self.varying else { return Ok(()) };
+        self.bytes.truncate(stamp::LONG_BYTES);
+        match varying {
+            Varying::Numbers(text) => put_numbers(text, publisher, sequence, &mut self.bytes),
+            Varying::Fields(fields) => self.bytes.extend_from_slice(fields.filled(publisher, sequence)?),
+            Varying::Lines { content, ends, seed } => {
+                let place = fastrand::Rng::with_seed(mixed(*seed, publisher, sequence)).usize(..ends.len());
+                let start = place.checked_sub(1).map_or(0, |before| ends[before] + 1);
+                let line = &content[start..ends[place]];
+                self.bytes.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+            }
+        }
+        self.rest_hash = stamp::hash(&self.bytes[stamp::LONG_BYTES..]);
+        Ok(())
+    }
+}
+
+fn content(path: &Path, most_bytes: u64) -> Result<Vec<u8>, Error> {
+    read_at_most(path, most_bytes)
+        .map_err(|error| Error::file(format!("cannot read {}", path.display()), error))
+}
+
+fn put_numbers(text: &[u8], publisher: u32, sequence: u64, out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some(open) = memchr::memchr(b'{', rest) {
+        out.extend_from_slice(&rest[..open]);
+        rest = &rest[open..];
+        let mut number = itoa::Buffer::new();
+        let (digits, length) = if rest.starts_with(b"{client}") {
+            (number.format(publisher), 8)
+        } else if rest.starts_with(b"{sequence}") {
+            (number.format(sequence), 10)
+        } else {
+            ("{", 1)
+        };
+        out.extend_from_slice(digits.as_bytes());
+        rest = &rest[length..];
+    }
+    out.extend_from_slice(rest);
+}
+
+/// The seed of a message's random values: the same in each run, whatever thread its client is on.
+fn mixed(seed: u64, publisher: u32, sequence: u64) -> u64 {
+    let [seed, publisher, sequence] = [seed, publisher.into(), sequence].map(u64::to_le_bytes);
+    stamp::hash([seed, publisher, sequence].as_flattened())
+}
+
+impl Fields {
+    /// # Errors
+    /// A field that there is not, such as that of a column that the file does not have.
+    fn new(text: &[u8], clients: Option<ClientValues>, seed: u64) -> Result<Self, Error> {
+        let clients = clients.unwrap_or_default();
+        let place = |name: &str| clients.column(name);
+        let more = MoreFields { columns: Some(&place), ..MoreFields::default() };
+        let template =
+            TextTemplate::parse_with(text, more).map_err(|why| Error::usage(format!("--payload: {why}")))?;
+        let values = FieldValues::new(Some(seed));
+        Ok(Self { template, clients: Arc::new(clients), values, filled: BytesMut::new(), seed })
+    }
+
+    fn filled(&mut self, publisher: u32, sequence: u64) -> Result<&[u8], Error> {
+        let random = mixed(self.seed, publisher, sequence);
+        self.values.start_of_client(publisher, self.clients.row(publisher), sequence + 1, random);
+        self.filled.clear();
+        self.template
+            .fill(&mut self.values, &mut self.filled)
+            .map_err(|why| Error::usage(format!("--payload: {why}")))?;
+        Ok(&self.filled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(payload: &Payload, seed: u64) -> Vec<String> {
+        let mut message = StampedMessage::new(payload, 3, seed).unwrap();
+        let mut text = |publisher, sequence| {
+            message.fill(publisher, sequence).unwrap();
+            assert_eq!(message.rest_hash, stamp::hash(&message.bytes[stamp::LONG_BYTES..]));
+            String::from_utf8(message.bytes[stamp::LONG_BYTES..].to_vec()).unwrap()
+        };
+        vec![text(0, 0), text(0, 1), text(1, 0), text(2, 7)]
+    }
+
+    #[test]
+    fn fields_differ_from_message_to_message_and_come_again_with_the_seed() {
+        let folder = tempfile::tempdir().unwrap();
+        let csv = folder.path().join("devices.csv");
+        std::fs::write(&csv, "room,serial\nkitchen,A1\nhall,B2\n").unwrap();
+        let text = br#"{{"n":{seq},"c":{client},"room":"{csv:room}","t":{rand:18.0..24.0:1}}}"#.to_vec();
+        let payload = Payload::Fields { text, csv: Some(csv) };
+        let first = texts(&payload, 1);
+        assert!(first[0].starts_with(r#"{"n":1,"c":0,"room":"kitchen","t":"#), "{first:?}");
+        assert!(first[2].starts_with(r#"{"n":1,"c":1,"room":"hall","t":"#), "{first:?}");
+        assert!(first[3].starts_with(r#"{"n":8,"c":2,"room":"kitchen","t":"#), "{first:?}");
+        assert_eq!(texts(&payload, 1), first);
+        assert_ne!(texts(&payload, 2), first);
+        for text in &first {
+            serde_json::from_str::<serde_json::Value>(text).unwrap();
+        }
+    }
+
+    #[test]
+    fn unknown_columns_are_refused() {
+        let payload = Payload::Fields { text: b"{csv:room}".to_vec(), csv: None };
+        let error = StampedMessage::new(&payload, 1, 1).unwrap_err().to_string();
+        assert!(error.contains("{csv:room}: there is no such column"), "{error}");
+    }
+
+    #[test]
+    fn lines_are_drawn_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lines");
+        std::fs::write(&path, "one\r\n\ntwo").unwrap();
+        let mut message = StampedMessage::new(&Payload::Lines(path), 1, 1).unwrap();
+        let mut seen = std::collections::BTreeSet::new();
+        for sequence in 0..100 {
+            message.fill(0, sequence).unwrap();
+            seen.insert(message.bytes[stamp::LONG_BYTES..].to_vec());
+        }
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), [&b""[..], b"one", b"two"]);
+    }
+}

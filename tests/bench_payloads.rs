@@ -1,0 +1,116 @@
+//! What the messages of a load carry behind their stamps.
+
+use std::collections::BTreeSet;
+
+use crate::bench::{bench, count, number, report};
+use crate::support::Service as _;
+use crate::support::broker::Broker;
+
+/// Hexadecimal digits of the stamp.
+const STAMP_DIGITS: usize = 64;
+
+/// What a load of so many messages carries, in the order of arrival, and after it the report.
+fn carried(line: &[&str], messages: usize) -> (Vec<String>, serde_json::Value) {
+    let broker = Broker::start();
+    let listener =
+        broker.subscribe().args(["-t", "bench/#", "-C", &messages.to_string(), "-F", "%x", "-d"]).spawn();
+    listener.wait_until_subscribed();
+    let report = report(&bench(broker.port(), line).run().succeeds());
+    let text = |line: String| {
+        let digits = &line[STAMP_DIGITS..];
+        let bytes =
+            (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap());
+        String::from_utf8(bytes.collect()).unwrap()
+    };
+    (listener.wait_for_end().exits(0).lines().into_iter().map(text).collect(), report)
+}
+
+#[test]
+fn fields_are_those_of_publisher_message_and_csv_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv =
+        crate::support::write(folder.path(), "devices.csv", "serial,room\nA1,hall\nB2,\"attic, east\"\n");
+    let text = r#"{{"n":{seq},"client":{client},"serial":"{csv:serial}","room":"{csv:room}","t":{rand:18.0..24.0:1}}}"#;
+    let line = [
+        "pub",
+        "--publishers",
+        "2",
+        "--count",
+        "6",
+        "--template",
+        "--payload",
+        text,
+        "--client-values",
+        &csv,
+    ];
+    let (mut texts, report) = carried(&line, 6);
+    texts.sort_unstable();
+    let values: Vec<serde_json::Value> =
+        texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    let of = |name: &str| values.iter().map(|value| value[name].to_string()).collect::<Vec<_>>();
+    assert_eq!(of("n"), ["1", "1", "2", "2", "3", "3"]);
+    for value in &values {
+        let expected = if value["client"] == 0 { ["A1", "hall"] } else { ["B2", "attic, east"] };
+        assert_eq!([&value["serial"], &value["room"]], expected);
+        assert!((18.0..=24.0).contains(&value["t"].as_f64().unwrap()), "{value}");
+    }
+    assert!(of("t").into_iter().collect::<BTreeSet<_>>().len() > 1, "{texts:?}");
+    assert_eq!(report["configuration"]["payload"], "fields");
+    let (mut again, _) = carried(&line, 6);
+    again.sort_unstable();
+    assert_eq!(again, texts, "the seed is the same");
+}
+
+#[test]
+fn payloads_that_differ_are_checked_and_timed() {
+    let broker = Broker::start();
+    let text = "{uuid} {now} {rand:0..1000000} {hex:40}";
+    let line = ["e2e", "--publishers", "3", "--count", "300", "--qos", "1", "--template", "--payload", text];
+    let report = report(&bench(broker.port(), &line).run().succeeds());
+    assert_eq!(count(&report, "sent"), 300);
+    assert_eq!(count(&report, "lost"), 0);
+    assert_eq!(count(&report, "corrupt"), 0);
+    assert!(number(&report, "/latency_us/delivery/count") >= 300.0);
+}
+
+#[test]
+fn lines_of_a_file_are_payloads() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = crate::support::write(folder.path(), "lines", "one\ntwo\nthree\n");
+    let line = ["pub", "--publishers", "1", "--count", "60", "--payload-lines", &lines];
+    let (texts, report) = carried(&line, 60);
+    let seen: BTreeSet<&str> = texts.iter().map(String::as_str).collect();
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["one", "three", "two"]);
+    assert_eq!(report["configuration"]["payload"], "lines");
+}
+
+#[test]
+fn wrong_payloads_are_refused_before_the_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = crate::support::write(folder.path(), "devices.csv", "serial\nA1\n");
+    let torn = crate::support::write(folder.path(), "torn.csv", "a,b\n1,2\n3\n");
+    let empty = crate::support::write(folder.path(), "empty", "");
+    for (line, words) in [
+        (&["--payload", "{nothing}", "--template"][..], "unknown field {nothing}"),
+        (&["--payload", "{csv:a}", "--template"], "{csv:NAME} needs --client-values FILE"),
+        (&["--payload", "{", "--template"], "is not closed"),
+        (&["--template"], "--payload"),
+        (&["--payload", "x", "--client-values", &csv], "--template"),
+        (&["--payload", "x", "--payload-lines", &csv], "cannot be used together"),
+    ] {
+        bench(1, &[&["pub"], line].concat()).run().exits(2).mentions(words);
+    }
+    for (line, words) in [
+        (
+            &["--payload", "{csv:room}", "--template", "--client-values", &csv][..],
+            "{csv:room}: there is no such column",
+        ),
+        (
+            &["--payload", "{csv:a}", "--template", "--client-values", &torn],
+            "torn.csv: line 3: 1 value for 2 columns",
+        ),
+        (&["--payload-lines", &empty], "empty: no line"),
+    ] {
+        bench(1, &[&["pub"], line].concat()).run().exits(2).mentions(words);
+    }
+}
