@@ -291,6 +291,39 @@ fn reports_say_that_the_configuration_could_not_be_had() {
 
 /// An option that takes its value only after `=`, with a word after a blank that would be one.
 #[test]
+/// Neither clap's errors nor those of options that are called otherwise elsewhere leave an older report in place.
+#[test]
+fn junit_says_that_the_command_line_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("junit.xml");
+    let joined = format!("--junit={}", junit.display());
+    for (words, why) in [
+        (&["will-test", "--nonsense", &joined][..], "--nonsense"),
+        (&["will-test", &joined, "--tolerance", "x"], "'x'"),
+        (&["bench", &joined, "--nonsense"], "--nonsense"),
+        (&["bench", "pub", "--json", &joined, "--rate", "x"], "'x'"),
+        (&["bench", "conn", &joined, "--rate", "x"], "conn does not take --rate"),
+        (&["bench", "--rate", "x", "rr", &joined], "'x'"),
+        (&["bench", "pub", "-C", "5", &joined], "-C"),
+    ] {
+        std::fs::write(&junit, "an older report").unwrap();
+        let run = Mqtt::new(words).run().exits(2).mentions(why);
+        assert!(run.stdout.is_empty(), "{words:?}");
+        let text = std::fs::read_to_string(&junit).unwrap();
+        assert!(text.starts_with("<?xml") && text.contains(why), "{words:?}: {text}");
+    }
+    for words in [
+        &["will-test", "--list", "--nonsense", &joined][..],
+        &["will-test", "--nonsense", "--", &joined],
+        &["will-test", "--nonsense", "-i", &joined],
+        &["bench", "compare", "--nonsense", &joined],
+    ] {
+        std::fs::write(&junit, "an older report").unwrap();
+        Mqtt::new(words).run().exits(2);
+        assert_eq!(std::fs::read_to_string(&junit).unwrap(), "an older report", "{words:?}");
+    }
+}
+
 fn value_after_a_blank_names_the_right_form() {
     for (words, hint) in [
         (&["sub", "-t", "a", "--json-events", "state"][..], "--json-events=state"),

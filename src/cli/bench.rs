@@ -23,7 +23,7 @@ use super::value;
 use super::verbosity::QuietArgs;
 use crate::command::bench::config::{Mode, Pattern, StopAfter};
 use crate::command::bench::{BenchTask, ChangeLimit, CompareConfig, Config, Results, figures_help};
-use crate::command::unmade::WantedReports;
+use crate::command::unmade::Reporter;
 use crate::error::Error;
 use crate::file::names_stdout;
 use crate::protocol::{QoS, topic};
@@ -301,6 +301,7 @@ where
     type Config = Config;
 
     const MANUAL: &'static Manual = A::MANUAL;
+    const REPORTER: Option<Reporter> = Some(Reporter::Bench(A::MODE));
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.common_mut().connection)
@@ -312,10 +313,6 @@ where
 
     fn needs(typed: &ArgMatches) -> Needs {
         if typed.get_flag("embedded") { Needs::OwnBroker } else { Needs::Load }
-    }
-
-    fn reports(&self) -> Option<WantedReports> {
-        Some(self.common().reports(A::MODE))
     }
 }
 

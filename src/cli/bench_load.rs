@@ -17,7 +17,6 @@ use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate
 use crate::command::bench::{
     BenchTask, Config, Form, LEAST_STAMP_BYTES, MOST_PUBLISHERS, Matrix, Results, Threshold, check_topic,
 };
-use crate::command::unmade::{Reporter, WantedReports};
 use crate::error::Error;
 use crate::file::names_stdout;
 use crate::protocol::{Protocol, QoS};
@@ -250,12 +249,6 @@ impl ResultArgs {
         })
     }
 
-    /// Those that say so if there can be no load.
-    fn wanted(&self, mode: Mode) -> WantedReports {
-        let junit = self.junit.clone().filter(|_| self.check_files().is_ok());
-        WantedReports { of: Reporter::Bench(mode), json: self.json, junit }
-    }
-
     fn resolve(self, calibration: Option<PathBuf>) -> Result<Results, Error> {
         self.check_files()?;
         Ok(Results {
@@ -439,10 +432,6 @@ impl CommonArgs {
     /// A report that goes into a file as well is not for the reader of standard output alone.
     pub(super) fn is_for_reader(&self) -> bool {
         self.results.files().next().is_none()
-    }
-
-    pub(super) fn reports(&self, mode: Mode) -> WantedReports {
-        self.results.wanted(mode)
     }
 
     /// The load, with what the mode makes of it.

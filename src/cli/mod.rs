@@ -26,6 +26,7 @@
 //! | `password_file`, `password_command` | passwords from files, and from commands |
 //! | `foreign` | what other tools call subcommands and options |
 //! | `ready` | the line that was meant, ready to be typed |
+//! | `reports` | the reports of a run that cannot be made |
 //! | `repeated` | what errors repeat of a line, without its secrets |
 //! | `slips` | lines that are read otherwise than they were meant |
 //! | `help` | the help that is asked for |
@@ -68,6 +69,7 @@ mod ready;
 mod recording;
 mod repeated;
 mod replay;
+mod reports;
 mod request;
 mod respond;
 mod retain_clear;
@@ -145,8 +147,11 @@ pub fn parse(
     let typed = hidden::typed(&arguments);
     let is_hidden = typed.is_some();
     let arguments = bench::mode_first(typed.unwrap_or(arguments));
-    let mut parsed = parse_typed(&arguments, is_hidden, start_anew)
-        .map_err(|error| repeated(&arguments).left_out_of(error))?;
+    let mut from_files = Vec::new();
+    let mut parsed = match parse_typed(&arguments, is_hidden, start_anew, &mut from_files) {
+        Ok(parsed) => parsed,
+        Err(error) => unmade(&arguments, &from_files, repeated(&arguments).left_out_of(error))?,
+    };
     if let Parsed::Run { warnings, .. } | Parsed::Print { warnings, .. } = &mut parsed
         && !warnings.is_empty()
     {
@@ -164,11 +169,22 @@ fn repeated(line: &[OsString]) -> Repeated {
     Repeated::of_line(called.map(|(entry, names)| (entry.definition(), names)), line)
 }
 
-/// The same of the words that were typed.
+/// What a line that cannot be run does instead: it writes the reports that it asks for, or is the error itself.
+fn unmade(line: &[OsString], from_files: &[OsString], error: Error) -> Result<Parsed, Error> {
+    let wanted = Entry::called(table::SUBCOMMANDS, line).and_then(|(entry, names)| {
+        reports::wanted(entry.reporter?, &entry.definition(), &line[names..], from_files)
+    });
+    let Some(wanted) = wanted else { return Err(error) };
+    let run = |invocation| Parsed::run(invocation, ColorChoice::Auto, Manner::Own);
+    wanted.of_failure(error).map(run)
+}
+
+/// The same of the words that were typed. `from_files`: the words of the options in files, once these are read.
 fn parse_typed(
     arguments: &[OsString],
     is_hidden: bool,
     start_anew: impl FnOnce(&Hidden) -> Option<std::io::Error>,
+    from_files: &mut Vec<OsString>,
 ) -> Result<Parsed, Error> {
     if arguments.get(1).is_some_and(|word| word == "help") {
         let text = help::of_words(&arguments[2..])?;
@@ -192,6 +208,7 @@ fn parse_typed(
     };
     let Read { definition, matches, found, mut subcommand } = read;
     let Found { given, left_out, mut warnings, notes: mut details, .. } = found;
+    from_files.extend(given.iter().flat_map(|one| one.words.iter().cloned()));
     secret::keep(&definition, &matches);
     let color = matches.try_get_one::<ColorChoice>("color").ok().flatten().copied().unwrap_or_default();
     let log_time = matches.try_get_one::<bool>("log_time").ok().flatten() == Some(&true);

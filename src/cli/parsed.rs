@@ -47,3 +47,19 @@ pub enum Parsed {
         stderr: String,
     },
 }
+
+impl Parsed {
+    /// A run of which nothing else is to be said.
+    pub(super) fn run(invocation: Box<dyn Invocation>, color: ColorChoice, manner: Manner) -> Self {
+        Self::Run {
+            invocation,
+            warnings: Vec::new(),
+            details: Vec::new(),
+            left_out: None,
+            pinned: None,
+            color,
+            log_time: false,
+            manner,
+        }
+    }
+}

@@ -11,7 +11,7 @@ use super::manual::Manual;
 use super::needs::Needs;
 use super::sources::{self, Given, LeftOut};
 use crate::command::Invocation;
-use crate::command::unmade::WantedReports;
+use crate::command::unmade::Reporter;
 use crate::error::Error;
 
 /// The options of a subcommand that is run.
@@ -21,6 +21,9 @@ pub(super) trait Subcommand: clap::Args + Debug + 'static {
 
     /// Its examples and known limits.
     const MANUAL: &'static Manual;
+
+    /// Whose reports say so if there can be no run.
+    const REPORTER: Option<Reporter> = None;
 
     /// The options of its connection, if it makes one.
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
@@ -40,11 +43,6 @@ pub(super) trait Subcommand: clap::Args + Debug + 'static {
     /// Whether SIGHUP asks a run with these options to open a file again, and must not end it while it starts.
     fn reopens_file(_typed: &ArgMatches) -> bool {
         false
-    }
-
-    /// The reports that say so if there can be no run.
-    fn reports(&self) -> Option<WantedReports> {
-        None
     }
 }
 
@@ -104,18 +102,8 @@ impl<S: Subcommand> Called for S {
     }
 
     fn resolve(self: Box<Self>, line: &CommandLine<'_>) -> Result<Resolved, Error> {
-        let reports = self.reports();
-        let invocation: Box<dyn Invocation> = match S::Config::try_from(*self) {
-            Ok(config) => Box::new(config),
-            Err(error) => {
-                let error = line.with_places(error);
-                match reports {
-                    Some(reports) => reports.of_failure(error)?,
-                    None => return Err(error),
-                }
-            }
-        };
-        Ok(Resolved::Run(invocation))
+        let config = S::Config::try_from(*self).map_err(|error| line.with_places(error))?;
+        Ok(Resolved::Run(Box::new(config)))
     }
 }
 
@@ -132,12 +120,19 @@ pub(super) struct Entry {
     pub(super) needs: fn(&ArgMatches) -> Needs,
     /// Whether SIGHUP asks the run to open a file again.
     pub(super) reopens_file: fn(&ArgMatches) -> bool,
+    /// Whose reports say so if there can be no run.
+    pub(super) reporter: Option<Reporter>,
 }
 
 impl Entry {
     /// A subcommand that is run.
     pub(super) const fn run<S: Subcommand>(name: &'static str) -> Self {
-        Self { needs: S::needs, reopens_file: S::reopens_file, ..Self::print::<S>(name, S::MANUAL) }
+        Self {
+            needs: S::needs,
+            reopens_file: S::reopens_file,
+            reporter: S::REPORTER,
+            ..Self::print::<S>(name, S::MANUAL)
+        }
     }
 
     /// One that does no more than print a text.
@@ -156,6 +151,7 @@ impl Entry {
             read,
             needs: |_| Needs::Everything,
             reopens_file: |_| false,
+            reporter: None,
         }
     }
 

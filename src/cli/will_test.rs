@@ -16,7 +16,7 @@ use super::verbosity::VerbosityArgs;
 use super::will::WillArgs;
 use super::{credentials, text, value};
 use crate::client::options::{Secret, Version};
-use crate::command::unmade::{Reporter, WantedReports};
+use crate::command::unmade::Reporter;
 use crate::command::will_test::{self, Config};
 use crate::error::Error;
 use crate::file::names_stdout;
@@ -101,6 +101,8 @@ const MOST_TOPIC_BYTES_BESIDE_PREFIX: usize = 1000;
 impl Subcommand for WillTestArgs {
     type Config = Config;
 
+    const REPORTER: Option<Reporter> = Some(Reporter::WillTest);
+
     const MANUAL: &'static Manual = &Manual {
         common: &["cases", "list", "strict", "version_matrix", "json", "junit"],
         examples: &[
@@ -138,11 +140,6 @@ impl Subcommand for WillTestArgs {
         } else {
             Needs::OwnSessionsAndLinks
         }
-    }
-
-    fn reports(&self) -> Option<WantedReports> {
-        let Self { list, json, junit, .. } = self;
-        (!list).then(|| WantedReports { of: Reporter::WillTest, json: *json, junit: junit.clone() })
     }
 }
 

@@ -92,16 +92,7 @@ pub(super) fn query(
     client.endpoint.connect_timeout = LIMIT;
     let invocation =
         Config { client, filter, level: above.len(), begins: (*begins).to_owned(), before, head };
-    Some(Parsed::Run {
-        invocation: Box::new(invocation),
-        warnings: Vec::new(),
-        details: Vec::new(),
-        left_out: None,
-        pinned: None,
-        color: ColorChoice::Never,
-        log_time: false,
-        manner: Manner::Own,
-    })
+    Some(Parsed::run(Box::new(invocation), ColorChoice::Never, Manner::Own))
 }
 
 /// What stands before the levels in a filter: the options of `--subscribe`, and the name of a shared subscription.
