@@ -169,8 +169,8 @@ impl HangUps {
 /// Whether [`outlast_hang_ups`] was called.
 static OUTLASTS: AtomicBool = AtomicBool::new(false);
 
-/// From now on SIGHUP does not end the process, until [`HangUps::catch`]: another program may ask a logger that
-/// still starts to open its file again, which it has not opened yet. Where the process has a terminal and the
+/// From now on SIGHUP does not end the process, until [`HangUps::catch`]: another program may send it to a logger
+/// that still starts, and whose file has not been opened yet. Where the process has a terminal and the
 /// terminal is closed, the process gets SIGTERM.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rstest::rstest;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -90,31 +91,32 @@ fn file_without_content_ends_with_the_reader_or_a_signal() {
     }
 }
 
-/// SIGHUP asks a logger to open its file again, also while it still starts.
-#[test]
-fn hang_up_does_not_end_a_logger_that_starts() {
+/// SIGHUP does not end a logger that still starts, whoever has opened its file.
+#[rstest]
+fn hang_up_does_not_end_a_logger_that_starts(
+    #[values(false, true)] on_terminal: bool,
+    #[values(false, true)] of_shell: bool,
+) {
     let folder = tempfile::tempdir().unwrap();
     let (pipe, log) = (pipe(&folder), folder.path().join("log"));
     let broker = Broker::start();
     broker.publish().args(["-r", "-t", "a", "-m", "x"]).run().succeeds();
     let command = format!("cat '{}'", pipe.display());
-    for on_terminal in [false, true] {
-        for (option, value) in [
-            ("--password-file", pipe.to_str().unwrap()),
-            ("--password-command", &command),
-            ("--options-file", pipe.to_str().unwrap()),
-        ] {
-            let _ = std::fs::remove_file(&log);
-            let run = broker.subscribe().args(["-t", "a", "-u", "me", "-C", "1", option, value]);
-            let run = run.arg_path("--output", &log);
-            let run = if on_terminal { run.on_a_terminal_of_its_own() } else { run }.spawn();
-            let mut writer = waits(&pipe);
-            run.signal(Signal::HUP).signal(Signal::HUP);
-            std::io::Write::write_all(&mut writer, b"-q 1\n").unwrap();
-            drop(writer);
-            run.wait_for_end().exits(0);
-            assert_eq!(std::fs::read_to_string(&log).unwrap(), "x\n", "{option}");
-        }
+    for (option, value) in [
+        ("--password-file", pipe.to_str().unwrap()),
+        ("--password-command", &command),
+        ("--options-file", pipe.to_str().unwrap()),
+    ] {
+        let _ = std::fs::remove_file(&log);
+        let run = broker.subscribe().args(["-t", "a", "-u", "me", "-C", "1", option, value]);
+        let run = if on_terminal { run.on_a_terminal_of_its_own() } else { run };
+        let run = if of_shell { run.stdout_file(&log) } else { run.arg_path("--output", &log) }.spawn();
+        let mut writer = waits(&pipe);
+        run.signal(Signal::HUP).signal(Signal::HUP);
+        std::io::Write::write_all(&mut writer, b"-q 1\n").unwrap();
+        drop(writer);
+        run.wait_for_end().exits(0);
+        assert_eq!(std::fs::read_to_string(&log).unwrap(), "x\n", "{option}");
     }
 }
 

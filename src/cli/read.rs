@@ -98,7 +98,7 @@ pub(super) fn read(
             }
         };
     }
-    if (entry.reopens_file)(&matches) {
+    if (entry.outlasts_hang_ups)(&matches) {
         signal::outlast_hang_ups()?;
     }
     let names_files = ["options_file", "config"].iter().any(|id| is_given(&matches, id));
@@ -142,7 +142,7 @@ pub(super) fn read(
             connection.origin.refuse_command(why);
         }
     }
-    if (entry.reopens_file)(&matches) {
+    if (entry.outlasts_hang_ups)(&matches) {
         signal::outlast_hang_ups()?;
     }
     wait_for_files(&matches, subcommand.is_for_reader());

@@ -40,8 +40,9 @@ pub(super) trait Subcommand: clap::Args + Debug + 'static {
         false
     }
 
-    /// Whether SIGHUP asks a run with these options to open a file again, and must not end it while it starts.
-    fn reopens_file(_typed: &ArgMatches) -> bool {
+    /// Whether SIGHUP does not end a run with these options, as its messages go to a file: nor does it while the run
+    /// starts.
+    fn outlasts_hang_ups(_typed: &ArgMatches) -> bool {
         false
     }
 }
@@ -118,8 +119,8 @@ pub(super) struct Entry {
     pub(super) read: fn(&ArgMatches) -> Result<Box<dyn Called>, clap::Error>,
     /// What a run needs of the connection, for what was typed.
     pub(super) needs: fn(&ArgMatches) -> Needs,
-    /// Whether SIGHUP asks the run to open a file again.
-    pub(super) reopens_file: fn(&ArgMatches) -> bool,
+    /// Whether SIGHUP does not end the run.
+    pub(super) outlasts_hang_ups: fn(&ArgMatches) -> bool,
     /// Whose reports say so if there can be no run.
     pub(super) reporter: Option<Reporter>,
 }
@@ -129,7 +130,7 @@ impl Entry {
     pub(super) const fn run<S: Subcommand>(name: &'static str) -> Self {
         Self {
             needs: S::needs,
-            reopens_file: S::reopens_file,
+            outlasts_hang_ups: S::outlasts_hang_ups,
             reporter: S::REPORTER,
             ..Self::print::<S>(name, S::MANUAL)
         }
@@ -150,7 +151,7 @@ impl Entry {
             define: A::augment_args,
             read,
             needs: |_| Needs::Everything,
-            reopens_file: |_| false,
+            outlasts_hang_ups: |_| false,
             reporter: None,
         }
     }

@@ -25,7 +25,7 @@ use crate::client::options::Reconnect;
 use crate::command::subscribe::{Config, MessageKind};
 use crate::error::Error;
 use crate::file::names_stdout;
-use crate::output::MessageFormat;
+use crate::output::{MessageFormat, stdout_is_file};
 use crate::protocol::property::PropertyId;
 use crate::protocol::topic;
 
@@ -176,8 +176,9 @@ impl Subcommand for SubscribeArgs {
         Some(&mut self.connection)
     }
 
-    fn reopens_file(matches: &ArgMatches) -> bool {
-        matches.get_one::<PathBuf>("output").is_some_and(|path| !names_stdout(path))
+    fn outlasts_hang_ups(matches: &ArgMatches) -> bool {
+        let has_file = matches.get_one::<PathBuf>("output").is_some_and(|path| !names_stdout(path));
+        has_file || stdout_is_file()
     }
 
     fn is_for_reader(&self) -> bool {

@@ -27,7 +27,7 @@ Exit status:
   128-162  the broker's reason code for what it refused
   signal   pub, rr, retain-clear or will-test ended by a signal; any command
            while it waits for a file or --password-command before it connects
-           (SIGHUP does not end sub --output FILE), at a second signal, or if
+           (SIGHUP does not end sub > FILE or --output), at a second signal, or if
            it has not ended 9 s after the first (not broker -- COMMAND)
 
 Options of each command:

@@ -98,10 +98,7 @@ impl Stdout {
     /// It cannot be opened, and the old one is kept.
     pub fn reopen(&mut self) -> Result<Reopened, Error> {
         let Some(file) = &mut self.file else {
-            let is_file = rustix::fs::fstat(rustix::stdio::stdout()).is_ok_and(|status| {
-                rustix::fs::FileType::from_raw_mode(status.st_mode) == rustix::fs::FileType::RegularFile
-            });
-            return Ok(if is_file { Reopened::Inherited } else { Reopened::NoFile });
+            return Ok(if stdout_is_file() { Reopened::Inherited } else { Reopened::NoFile });
         };
         while self.written < self.buffer.len() {
             match file.write(&self.buffer[self.written..]) {
@@ -298,6 +295,14 @@ fn says_closed(error: &std::io::Error) -> bool {
 #[must_use]
 pub fn stdout_error(error: std::io::Error) -> Error {
     if says_closed(&error) { Error::OutputClosed } else { Error::file("standard output", error) }
+}
+
+/// Whether standard output is an ordinary file, which the shell has opened.
+#[must_use]
+pub fn stdout_is_file() -> bool {
+    rustix::fs::fstat(rustix::stdio::stdout()).is_ok_and(|status| {
+        rustix::fs::FileType::from_raw_mode(status.st_mode) == rustix::fs::FileType::RegularFile
+    })
 }
 
 /// Standard output as a file, whatever it is.
