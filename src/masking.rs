@@ -7,13 +7,18 @@ use std::ops::Bound;
 use std::sync::{OnceLock, PoisonError, RwLock};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use base64::engine::GeneralPurpose;
+use base64::engine::general_purpose::{NO_PAD, STANDARD, URL_SAFE};
 
 /// What stands for a secret.
 const MASK: &str = "…";
 
 /// A shorter text is looked for as a whole word only: it would be found in any text.
 const SHORTEST_PART: usize = 4;
+
+/// Base64 without padding, also where it was cut off inside a group.
+const UNPADDED: GeneralPurpose =
+    GeneralPurpose::new(&base64::alphabet::STANDARD, NO_PAD.with_decode_allow_trailing_bits(true));
 
 /// Texts that are not to be repeated.
 #[derive(Clone, Default)]
@@ -105,6 +110,11 @@ impl Confidential {
         bytes.len() >= SHORTEST_PART && after.next().is_some_and(|secret| secret.starts_with(bytes))
     }
 
+    /// Whether one of them is among these bytes, or may be cut off at their end. Short ones are found in any bytes.
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        (0..bytes.len()).any(|at| self.length_at(&bytes[at..]).is_some() || self.goes_on_after(&bytes[at..]))
+    }
+
     /// A text without them, wherever blanks or line feeds stand in them. What ends in the beginning of one
     /// may have been cut off there.
     #[must_use]
@@ -129,6 +139,7 @@ impl Confidential {
         for word in &self.words {
             found.extend(whole(text, word));
         }
+        found.extend(encoded(text).filter(|(_, decoded)| self.is_in(decoded)).map(|(place, _)| place));
         found.sort_unstable();
         let mut masked = String::with_capacity(text.len());
         let mut shown = 0;
@@ -159,6 +170,18 @@ fn solid(text: &str) -> impl Iterator<Item = (usize, char)> {
             || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
     };
     text.char_indices().filter(move |(_, c)| !is_unseen(*c))
+}
+
+/// The words of a text that can be Base64, with their places, decoded as far as they go.
+fn encoded(text: &str) -> impl Iterator<Item = ((usize, usize), Vec<u8>)> {
+    let is_other = |c: char| !(c.is_ascii_alphanumeric() || ['+', '/', '-', '_'].contains(&c));
+    let words = text.split(is_other).map(|word| (word.as_ptr().addr() - text.as_ptr().addr(), word));
+    words.filter(|(_, word)| word.len() > SHORTEST_PART).filter_map(|(at, word)| {
+        let standard = word.replace('-', "+").replace('_', "/");
+        let whole = standard.len() - usize::from(standard.len() % 4 == 1);
+        let decoded = UNPADDED.decode(&standard[..whole]).ok()?;
+        Some(((at, at + word.len()), decoded))
+    })
 }
 
 /// Where a text has this word, with no letter or digit beside it.
@@ -228,6 +251,21 @@ mod tests {
             known.add(&format!("password-{number}"));
         }
         assert_eq!(known.masked("not password-199999, password-1x"), "not …, …x");
+    }
+
+    /// In any alphabet, with and without padding, and beside what only the server knows.
+    #[test]
+    fn encoded_secrets_are_left_out() {
+        for text in ["hunter2", "me:hunter2", "\0me\0hunter2?>", "realm:me:hunter2"] {
+            for encoded in [STANDARD.encode(text), URL_SAFE.encode(text)] {
+                let bare = encoded.trim_end_matches('=');
+                let shown = masked(&["hunter2"], &format!("bad token={encoded}, '{bare}'"));
+                assert!(!shown.contains(&bare[bare.len() - 6..]), "{encoded}: {shown}");
+                assert_eq!(shown.replace('=', ""), "bad token…, '…'", "{encoded}");
+            }
+        }
+        let others = "bad aHVudGluZw==, sensors/kitchen/temperature";
+        assert_eq!(masked(&["hunter2"], others), others);
     }
 
     #[test]

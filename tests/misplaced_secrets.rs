@@ -22,8 +22,19 @@ fn a_secret_at_the_wrong_place_is_not_repeated() {
         (&["me:hunter2@h"], "unrecognized subcommand '…@h'"),
         (&["help", "me:hunter2@h"], "…@h"),
         (&["config", "show", "me:hunter2@h"], "…@h"),
+        (&["sub", "-Pi", "hunter2", "-t", "a"], "FILTER '…' and -t 'a' are both given"),
+        (&["pub", "-P", "my", "hunter2", "-t", "a", "-n"], "TOPIC '…' and -t 'a' are both given"),
+        (&["config", "show", "-P", "my", "hunter2"], "unexpected argument '…'"),
+        (&["sub", "-t", "a", "--key-password", "hunter2"], "did you mean '--key-password-file'?"),
     ] {
         Mqtt::new(line).run().exits(2).mentions(says).does_not_mention("hunter2");
+    }
+    for (line, says) in [
+        (&["mosquitto_sub", "-t", "a", "-Phunter2"][..], "Unknown option '-P…'"),
+        (&["mosquitto_sub", "-t", "a", "-P", "my", "hunter2"], "Unknown option '…'"),
+        (&["mosquitto_pub", "-h", "mqtt://me:hunter2@h", "-t", "a", "-n"], "'mqtt://…@h'"),
+    ] {
+        Mqtt::new(["compat"]).args(line).run().exits(1).mentions(says).does_not_mention("hunter2");
     }
     let warned = Mqtt::new(["pub", "-t", "me:hunter2@h/*", "-n"]).args(nobody).run();
     warned.exits(1).mentions("topic '…@h/*': '*' is an ordinary level").does_not_mention("hunter2");

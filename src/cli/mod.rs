@@ -135,7 +135,15 @@ pub fn parse(
             // If it returns, all goes on with the secrets in sight: mosquitto's clients never hide them.
             let _ = start_anew(&hidden);
         }
-        return Ok(compat::parse(program, &typed.unwrap_or(arguments)[names..]));
+        let line = typed.unwrap_or(arguments);
+        let mut parsed = compat::parse(program, &line[names..]);
+        if let Parsed::Misuse { stderr, .. } = &mut parsed
+            && !stderr.is_empty()
+        {
+            let secrets = compat::secrets(program, names, &line);
+            *stderr = Repeated::of_words(&line, &secrets).masked(stderr);
+        }
+        return Ok(parsed);
     }
     if arguments.get(1).is_some_and(|word| word == complete::ASKING) {
         return Ok(complete::request(&arguments[2..]));

@@ -1,11 +1,12 @@
 //! What errors and warnings repeat of a command line, without its secrets. Where a secret stands at its own
 //! place, the definition of its option tells. Here are those that stand anywhere else: as the value of `-P` where
-//! the option before it has taken `-P`, or in a URL that was given as a host or topic.
+//! the option before it has taken `-P`, as the rest of a password with blanks, behind a name that sounds like a
+//! password's, or in a URL that was given as a host or topic.
 
 use std::ffi::{OsStr, OsString};
 use std::net::Ipv6Addr;
 
-use clap::Command;
+use clap::{Arg, Command};
 
 use super::secret::{self, SecretKind};
 use super::text::shown;
@@ -31,6 +32,20 @@ impl Repeated {
         }
         if let Some((definition, names)) = called {
             repeated.add_values(&definition, names, line);
+            repeated.add_rests(&definition, names, line);
+            repeated.add_named(&definition, names, line);
+        }
+        repeated
+    }
+
+    /// Those of a command line of mosquitto's clients, whose words at these places are secrets.
+    pub(super) fn of_words(line: &[OsString], secrets: &[usize]) -> Self {
+        let mut repeated = Self::of_line(None, line);
+        for word in secrets.iter().map(|at| &line[*at]) {
+            // Of a URL not all is a secret.
+            if !word.to_string_lossy().contains("://") {
+                repeated.add_value(word, 0);
+            }
         }
         repeated
     }
@@ -76,6 +91,58 @@ impl Repeated {
                 self.add_value(text, from);
             } else {
                 self.add_url(text.to_string_lossy().get(from..).unwrap_or_default(), true);
+            }
+        }
+    }
+
+    /// The words behind the value of an option for a secret, where the subcommand has no use for them, or where the
+    /// value is made of letters that are options: `-P my secret`, `-Pi secret`.
+    fn add_rests(&mut self, definition: &Command, names: usize, line: &[OsString]) {
+        let values = words::values(definition, names, line);
+        let operands = words::operands(definition, names, line);
+        let is_given = |id: &str| values.iter().any(|value| value.arg.get_id() == id);
+        let room = |arg: &Arg| match arg.get_id().as_str() {
+            "topic_operand" | "message_operand" | "filters" | "filter" if is_given("topic") => 0,
+            "host_operand" if is_given("host") || is_given("url") => 0,
+            _ => arg.get_num_args().map_or(1, |count| count.max_values()),
+        };
+        let places = definition.get_positionals().filter(|arg| !arg.is_last_set());
+        let is_surplus = operands.len() > places.map(room).fold(0, usize::saturating_add);
+        let is_letter =
+            |c: char| definition.get_arguments().any(|arg| arg.get_short().is_some_and(|short| short == c));
+        for value in &values {
+            if !matches!(secret::kind(value.arg), Some(SecretKind::Whole | SecretKind::Header)) {
+                continue;
+            }
+            let text = line[value.word].to_string_lossy();
+            let is_letters = !text.starts_with("--")
+                && value.from > 0
+                && text.get(value.from..).is_some_and(|text| text.chars().all(is_letter));
+            if is_letters || is_surplus {
+                let rest = (value.word + 1..line.len()).take_while(|at| operands.contains(at));
+                rest.for_each(|at| self.add_value(&line[at], 0));
+            }
+        }
+    }
+
+    /// What stands behind a name that sounds like that of a secret, and is none of the options: `--passwort x`,
+    /// `PASSWORD=x`.
+    fn add_named(&mut self, definition: &Command, names: usize, line: &[OsString]) {
+        let values = words::values(definition, names, line);
+        let is_value = |at: usize| values.iter().any(|value| value.word == at);
+        let is_known = |name: &str| definition.get_arguments().any(|arg| words::is_called(arg, name));
+        let is_part = |c: char| c.is_alphanumeric() || ['-', '_'].contains(&c);
+        for at in (names..line.len()).filter(|at| !is_value(*at)) {
+            let word = line[at].to_string_lossy();
+            let name = word.split('=').next().unwrap_or_default();
+            if !secret::sounds_like_one(name) || !name.chars().all(is_part) || is_known(name) {
+                continue;
+            }
+            let next = line.get(at + 1).filter(|next| !next.as_encoded_bytes().starts_with(b"-"));
+            if name.len() < word.len() {
+                self.add_value(&line[at], name.len() + 1);
+            } else if let Some(next) = next.filter(|_| name.starts_with("--")) {
+                self.add_value(next, 0);
             }
         }
     }
@@ -182,6 +249,10 @@ mod tests {
             "mqtt pub -t a -m {\"a\":\"b@c\"}",
             "mqtt sub -u -P -t a",
             "mqtt sub me@example.org",
+            "mqtt ping -P broker broker.example",
+            "mqtt ping -P s3cret broker.example:99999",
+            "mqtt sub -P s3cret sensors/#/x",
+            "mqtt pub -m password=21 --password-file name",
         ] {
             assert_eq!(masked_in_itself(text), text);
         }
@@ -203,6 +274,13 @@ mod tests {
                 "mqtt pub -i -D connect Authentication-Data …",
             ),
             ("mqtt bench u:s3cret@h", "mqtt bench …@h"),
+            ("mqtt sub -Pi s3cret -t a", "mqtt sub -Pi … -t a"),
+            ("mqtt sub -P my s3cret pass -t a", "mqtt sub -P my … … -t a"),
+            ("mqtt ping -P my s3cret broker", "mqtt ping -P my … …"),
+            ("mqtt pub -t a --ws-header A: Bearer s3cret", "mqtt pub -t a --ws-header A: … …"),
+            ("mqtt sub --key-password s3cret", "mqtt sub --key-password …"),
+            ("mqtt sub MQTT_PASSWORD=s3cret", "mqtt sub MQTT_PASSWORD=…"),
+            ("mqtt sub --Token=s3cret", "mqtt sub --Token=…"),
         ] {
             assert_eq!(masked_in_itself(text), masked);
         }

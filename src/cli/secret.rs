@@ -93,6 +93,28 @@ impl SecretKind {
     }
 }
 
+/// What the names of secrets have in them.
+const SOUNDS: [&str; 12] = [
+    "passw",
+    "passphrase",
+    "pwd",
+    "pw",
+    "psk",
+    "secret",
+    "token",
+    "header",
+    "kpass",
+    "keypass",
+    "auth-data",
+    "proxy",
+];
+
+/// Whether this could be the name of a secret. For names that are not defined.
+pub(super) fn sounds_like_one(name: &str) -> bool {
+    let name = name.to_lowercase();
+    SOUNDS.iter().any(|word| name.contains(word))
+}
+
 /// From now on the secrets in these values are left out of what brokers and proxies say.
 pub(super) fn keep(definition: &Command, matches: &ArgMatches) {
     for arg in definition.get_arguments() {
@@ -129,8 +151,6 @@ mod tests {
     /// The definition held against the names: what sounds like a secret is one.
     #[test]
     fn options_that_sound_like_secrets_are_secrets() {
-        const SOUNDS: [&str; 9] =
-            ["password", "pw", "psk", "secret", "token", "header", "kpass", "auth-data", "proxy"];
         // These hold a place or a name, and no secret.
         const PUBLIC: [&str; 4] = ["password-file", "key-password-file", "psk-identity", "password-prompt"];
         let mut found = 0;
@@ -140,7 +160,7 @@ mod tests {
             for arg in subcommand.get_arguments().filter(|arg| arg.get_action().takes_values()) {
                 let long = arg.get_long().unwrap_or_default();
                 let names = arg.get_long_and_visible_aliases().unwrap_or_default();
-                let sounds = |name: &&str| SOUNDS.iter().any(|word| name.contains(word));
+                let sounds = |name: &&str| sounds_like_one(name);
                 if PUBLIC.contains(&long) {
                     assert_eq!(kind(arg), None, "{} --{long}", subcommand.get_name());
                 } else if names.iter().any(sounds) {

@@ -9,7 +9,7 @@ use super::super::sources::LONGEST_TEXT_BYTES;
 use super::super::value::os_string;
 use super::programs::name;
 use super::property::{self, GivenProperty};
-use super::table::{OptionRow, Sets};
+use super::table::{OptionRow, ROWS, Sets};
 use super::value::{self, Misuse};
 use crate::file::read_at_most;
 use crate::manner::Program;
@@ -81,7 +81,8 @@ impl Settings {
         let mut rest = words;
         while let Some((word, behind)) = rest.split_first() {
             let Some(row) = OptionRow::of(self.program, word) else {
-                return Err(ReadingStop::Misuse(format!("Error: Unknown option '{}'.\n", word.display())));
+                let word = unknown(self.program, &words[..words.len() - rest.len()], word);
+                return Err(ReadingStop::Misuse(format!("Error: Unknown option '{word}'.\n")));
             };
             self.refuse_second(row)?;
             rest = match (row.missing, behind.split_first()) {
@@ -355,6 +356,28 @@ pub(in crate::cli) fn secrets(program: Program, names: usize, words: &[OsString]
     found
 }
 
+/// An unknown word for an error, without what is most likely a secret in it: one that is joined to its option, or
+/// that follows such an option or its value.
+fn unknown(program: Program, before: &[OsString], word: &OsStr) -> String {
+    let is_secret = |word: &OsString| OptionRow::of(program, word).is_some_and(|row| row.is_secret);
+    let word = word.to_string_lossy();
+    if !word.is_empty() && !word.starts_with('-') && before.iter().rev().take(2).any(is_secret) {
+        return MASK.to_owned();
+    }
+    let names = ROWS.iter().filter(|row| row.is_secret).flat_map(|row| row.names);
+    let is_joined = |name: &str| match word.strip_prefix(name) {
+        Some(rest) => !name.starts_with("--") || rest.starts_with('='),
+        None => false,
+    };
+    match names.copied().find(|name| is_joined(name)) {
+        Some(name) => format!("{name}{MASK}"),
+        None => word.into_owned(),
+    }
+}
+
+/// What stands for a secret that an error would repeat.
+const MASK: &str = "…";
+
 /// What the last word of a line can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum ClientWord {
@@ -423,6 +446,25 @@ mod tests {
         ] {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
             assert_eq!(last_word(Program::Subscribe, 0, &words), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_left_out_of_unknown_words() {
+        for (line, shown) in [
+            ("-t a -Ps3cret", "-P…"),
+            ("-t a --pw=s3cret", "--pw…"),
+            ("-t a -P my s3cret", "…"),
+            ("-u -P s3cret", "…"),
+            ("-P x -t a what", "what"),
+            ("-P x ", ""),
+            ("-P x --nonsense", "--nonsense"),
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let Err(ReadingStop::Misuse(text)) = Settings::read(Program::Subscribe, &words) else {
+                panic!("{line}")
+            };
+            assert_eq!(text, format!("Error: Unknown option '{shown}'.\n"), "{line}");
         }
     }
 
