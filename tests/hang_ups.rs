@@ -201,3 +201,58 @@ fn request_that_is_not_taken_ends_the_run(
     run.exits(1).mentions(&format!("3 times in a row at the same packet: PUBLISH (QoS {qos}), the request"));
     server.finish();
 }
+
+/// The SUBSCRIBE is answered on each link, and brings the run no further.
+#[rstest]
+fn unsubscribe_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = ends_three_links(protocol, move |peer| {
+        peer.grant_subscription(protocol);
+        while peer.packet()[0] >> 4 != 10 {}
+    });
+    let args = ["-V", version(protocol), "-t", "a", "-U", "b"];
+    let run = Mqtt::subscribe(server.port()).args(args).args(SOON).run();
+    run.exits(1).mentions("3 times in a row at the same packet: UNSUBSCRIBE (packet identifier ");
+    server.finish();
+}
+
+/// The same message comes again and again. A bad network could look like this, so that more links are made.
+#[rstest]
+fn acknowledgement_that_is_not_taken_ends_the_run(
+    #[values(V3_1_1, V5)] protocol: Protocol,
+    #[values(QoS::AtLeastOnce, QoS::ExactlyOnce)] qos: QoS,
+) {
+    let server = Server::start(move |server| {
+        for _ in 0..20 {
+            let mut peer = server.accept_session(protocol);
+            peer.grant_subscription(protocol);
+            peer.send(&Message::new("a", b"x").at(qos, 7).bytes(protocol));
+            peer.packet();
+            peer.close();
+        }
+    });
+    let args = ["-V", version(protocol), "-t", "a", "-q", "2"];
+    let run = Mqtt::subscribe(server.port()).args(args).args(SOON).run().exits(1);
+    let packet = if qos == QoS::AtLeastOnce { "PUBACK" } else { "PUBREC" };
+    run.mentions(&format!("20 times in a row at the same packet: {packet} (packet identifier 7)"))
+        .mentions("-q 0 receives messages without acknowledgements");
+    server.finish();
+}
+
+/// Each PUBREC calls for a PUBREL: the exchange would go on for ever.
+#[rstest]
+fn pubrec_without_end_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        let (identifier, _) = peer.expect_publish(protocol, QoS::ExactlyOnce, b"x");
+        for _ in 0..17 {
+            peer.send(&packets::ack(PacketType::PubRec, identifier));
+            assert_eq!(peer.packet()[0], 0x62);
+        }
+        peer.send(&packets::ack(PacketType::PubRec, identifier));
+        peer.drain();
+    });
+    let args = ["-V", version(protocol), "-t", "a", "-l", "-q", "2"];
+    let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin("x\n").run();
+    run.exits(1).mentions("PUBREC: it answers PUBREL, again and again");
+    server.finish();
+}

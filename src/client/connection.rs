@@ -394,7 +394,9 @@ impl Connection {
             return;
         }
         let before = wake_up.output.len();
-        wake_up.session.resume(wake_up.output, OUTPUT_BYTES);
+        if let Err(error) = wake_up.session.resume(wake_up.output, OUTPUT_BYTES) {
+            return self.disconnect(wake_up, ReasonCode::SUCCESS, Some(error));
+        }
         match wake_up.handler.poll_fill(&mut wake_up.cx, wake_up.session, wake_up.output) {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => self.leave(wake_up),

@@ -17,7 +17,7 @@ use super::link::Link;
 use super::options::ClientOptions;
 use super::redirect::{self, MOST_REDIRECTS, MOST_SERVERS};
 use super::session::{Session, Unanswered};
-use super::strikes::{self, Ended, StrikeVerdict, Strikes};
+use super::strikes::{self, EndPlace, Ended, StrikeVerdict, Strikes};
 use crate::error::{Denial, Error, Retry};
 use crate::net::{self, Endpoint};
 use crate::protocol::property::PropertyBlock;
@@ -280,7 +280,7 @@ impl<'a> ClientRun<'a> {
         };
         let ended = Ended {
             closed: !link.timed_out() && is_closed(&error),
-            progress: self.session.answers() > answers,
+            answers: self.session.answers() - answers,
             session_present: connected.session_present,
             lived: self.up_since.map_or(Duration::ZERO, |since| since.elapsed()),
         };
@@ -288,15 +288,15 @@ impl<'a> ClientRun<'a> {
     }
 
     /// The error of a link that has ended, or of a run in which it ends again and again.
-    fn judged<H: Handler>(&mut self, error: Error, mut ended: Ended, handler: &mut H) -> Error {
+    fn judged<H: Handler>(&mut self, error: Error, ended: Ended, handler: &mut H) -> Error {
         let awaited = handler.awaits();
         // The rest of the link is answered each time.
-        ended.progress &= awaited.is_none();
-        let is_at_it = ended.closed && !ended.progress || is_about_a_packet(&error);
-        handler.on_ended(&self.session, is_at_it);
+        let is_stuck = awaited.is_some() || ended.answers == 0;
+        handler.on_ended(&self.session, ended.closed && is_stuck || is_about_a_packet(&error));
         let unanswered = awaited.map(Unanswered::Other).or_else(|| self.session.unanswered());
+        let place = unanswered.as_ref().map(|what| EndPlace::of(what, ended.answers));
         let identifier = &self.options.client_identifier;
-        match (self.strikes.count(ended, unanswered.is_some()), unanswered) {
+        match (self.strikes.count(ended, place), unanswered) {
             (StrikeVerdict::Hopeless(links), Some(what)) => {
                 return strikes::hopeless(links, &what, identifier);
             }

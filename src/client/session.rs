@@ -47,6 +47,10 @@ pub struct Session {
     open_requests: u16,
     /// Publishes and requests that have ended.
     answers: u64,
+    /// The acknowledgements of received messages on this link.
+    acknowledgements: Acknowledgements,
+    /// PUBRECs on this link, since a publish has ended, of messages that had one on it before.
+    repeated_pubrecs: u32,
     unfinished: Unfinished,
     was_connected: bool,
     /// How many packet identifiers may still belong to QoS 2 messages of an earlier run of the program
@@ -83,6 +87,8 @@ impl Session {
             open_publishes: 0,
             open_requests: 0,
             answers: 0,
+            acknowledgements: Acknowledgements::default(),
+            repeated_pubrecs: 0,
             unfinished: Unfinished::default(),
             was_connected: false,
             inherited: 0,
@@ -202,8 +208,7 @@ impl Session {
         let alias = alias.filter(|chosen| self.limits.check_size(aliased_bytes(*chosen)).is_ok());
         let bytes = alias.map_or(plain_bytes, aliased_bytes);
         self.limits.check_publish(template, bytes).map_err(not_sent)?;
-        memory::spare(bytes)
-            .map_err(|error| Error::file(format!("publish not sent: a packet of {bytes} bytes"), error))?;
+        spare(bytes)?;
         let identifier = if template.qos() == QoS::AtMostOnce {
             self.unconfirmed = true;
             0
@@ -352,6 +357,9 @@ impl Session {
         let count = u16::try_from(tokens.end - tokens.start).unwrap_or(u16::MAX);
         self.open_publishes = self.open_publishes.saturating_sub(count);
         self.answers += u64::from(count);
+        if count > 0 {
+            self.acknowledgements.latest = None;
+        }
         tokens
     }
 
@@ -364,6 +372,7 @@ impl Session {
         packet: &Packet<'a>,
         out: &mut BytesMut,
     ) -> Result<Option<Event<'a>>, Malformed> {
+        self.acknowledgements.latest = None;
         match *packet {
             Packet::Publish(publish) => self.received_publish(publish, out),
             Packet::PubAck(ref ack) => self.received_puback(ack),
@@ -373,6 +382,7 @@ impl Session {
                 let reason =
                     if known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };
                 wire::ack(out, self.protocol, PacketType::PubComp, ack.packet_identifier, reason);
+                self.acknowledgements.add(PacketType::PubComp, ack.packet_identifier);
                 Ok(Some(Event::Released { packet_identifier: ack.packet_identifier }))
             }
             Packet::PubComp(ref ack) => Ok(self.received_pubcomp(ack)),
@@ -446,14 +456,14 @@ impl Session {
             }
         }
         let publish = self.inbound_aliases.resolve(publish)?;
-        match publish.qos {
-            QoS::AtMostOnce => {}
-            QoS::AtLeastOnce => {
-                wire::ack(out, protocol, PacketType::PubAck, identifier, ReasonCode::SUCCESS);
-            }
-            QoS::ExactlyOnce => {
-                wire::ack(out, protocol, PacketType::PubRec, identifier, ReasonCode::SUCCESS);
-            }
+        let answer = match publish.qos {
+            QoS::AtMostOnce => None,
+            QoS::AtLeastOnce => Some(PacketType::PubAck),
+            QoS::ExactlyOnce => Some(PacketType::PubRec),
+        };
+        if let Some(packet) = answer {
+            wire::ack(out, protocol, packet, identifier, ReasonCode::SUCCESS);
+            self.acknowledgements.add(packet, identifier);
         }
         Ok((!duplicate).then_some(Event::Message(publish)))
     }
@@ -494,6 +504,13 @@ impl Session {
         let is_first = *stage == PublishStage::Published;
         *stage = PublishStage::Released;
         let token = *token;
+        if !is_first {
+            self.repeated_pubrecs += 1;
+            if self.repeated_pubrecs > MOST_REPEATED_PUBRECS * u32::from(self.open_publishes.max(1)) {
+                let what = "it answers PUBREL, again and again";
+                return Err(Malformed::protocol_error(PacketType::PubRec, what));
+            }
+        }
         wire::ack(out, self.protocol, PacketType::PubRel, identifier, ReasonCode::SUCCESS);
         // One that comes again has its PUBREL ([MQTT-4.3.3-4]), and brings the exchange no further.
         Ok(is_first.then_some(Event::Received { token }))
@@ -515,6 +532,7 @@ impl Session {
         self.inflight.close(ack.packet_identifier);
         self.open_publishes = self.open_publishes.saturating_sub(1);
         self.answers += 1;
+        self.repeated_pubrecs = 0;
         Event::Published { token, reason: ack.reason, properties: ack.properties }
     }
 
@@ -528,6 +546,26 @@ impl Session {
     }
 }
 
+/// How often each QoS 2 message in flight may have a PUBREC once more. After PUBREL only PUBCOMP may follow
+/// ([MQTT-4.3.3-8]), and each PUBREC is answered by another PUBREL: a broker that goes on would get an answer for ever.
+const MOST_REPEATED_PUBRECS: u32 = 16;
+
+/// The acknowledgements of received messages on one link.
+#[derive(Debug, Clone, Copy, Default)]
+struct Acknowledgements {
+    count: u64,
+    /// The latest one, if nothing was received after it.
+    latest: Option<(PacketType, u16)>,
+}
+
+impl Acknowledgements {
+    #[inline]
+    fn add(&mut self, packet: PacketType, identifier: u16) {
+        self.count += 1;
+        self.latest = Some((packet, identifier));
+    }
+}
+
 /// Beside the Reason Code, which says which of the broker's limits it is.
 const NOT_SENT: &str = "not sent: the broker's CONNACK excludes it";
 
@@ -535,6 +573,12 @@ const NOT_SENT: &str = "not sent: the broker's CONNACK excludes it";
 pub(super) fn beyond_receive_maximum(receive_maximum: u16) -> Malformed {
     let what = format!("more than the Receive Maximum of {receive_maximum}");
     Malformed::protocol_error(PacketType::Publish, what).with_reason(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED)
+}
+
+/// Whether there is memory for a PUBLISH packet of so many bytes.
+fn spare(bytes: usize) -> Result<(), Error> {
+    memory::spare(bytes)
+        .map_err(|error| Error::file(format!("publish not sent: a packet of {bytes} bytes"), error))
 }
 
 fn unasked(packet: PacketType, identifier: u16) -> Malformed {

@@ -181,7 +181,7 @@ fn a_kept_session_resumes_in_order_with_dup() {
         assert_eq!(peer.session.connected(protocol, true, ServerLimits::default()), 0);
         assert_eq!(peer.session.unacknowledged(), 3);
         assert!(!peer.session.can_publish(QoS::AtMostOnce), "new messages wait for the old ones");
-        peer.session.resume(&mut peer.out, 1000);
+        peer.session.resume(&mut peer.out, 1000).unwrap();
         assert_eq!(peer.sent(), ["publish 1 1 dup", "pubrel 2 00", "publish 4 4 dup"]);
         for packet in [Packet::PubAck(ack(1, 0)), Packet::PubComp(ack(2, 0)), Packet::PubAck(ack(4, 0))] {
             assert!(peer.receive(&packet).unwrap().is_some());
@@ -200,7 +200,7 @@ fn lost_session_starts_again_and_reports_possible_repeats() {
         peer.receive(&Packet::PubRec(ack(2, 0))).unwrap();
         peer.sent();
         assert_eq!(peer.session.connected(protocol, false, ServerLimits::default()), 1);
-        peer.session.resume(&mut peer.out, 1000);
+        peer.session.resume(&mut peer.out, 1000).unwrap();
         assert_eq!(peer.sent(), ["publish 4 1", "publish 5 2", "publish 6 3"]);
     }
 }
@@ -218,7 +218,7 @@ fn resuming_through_a_small_window_skips_nothing() {
         peer.session.connected(Protocol::V5, session_present, limits);
         let mut seen = Vec::new();
         for round in 0..10_u16 {
-            peer.session.resume(&mut peer.out, 100_000);
+            peer.session.resume(&mut peer.out, 100_000).unwrap();
             seen.extend(peer.sent());
             let identifier = first + round;
             let answer = peer.receive(&Packet::PubAck(ack(identifier, 0))).unwrap();
@@ -240,11 +240,11 @@ fn second_lost_connection_loses_nothing() {
     let one = ServerLimits { receive_maximum: 1, ..ServerLimits::default() };
     peer.session.connected(Protocol::V5, false, one);
     peer.sent();
-    peer.session.resume(&mut peer.out, 1000);
+    peer.session.resume(&mut peer.out, 1000).unwrap();
     assert_eq!(peer.sent(), ["publish 6 1"]);
     peer.session.connected(Protocol::V5, true, ServerLimits::default());
     assert_eq!(peer.session.unacknowledged(), 5);
-    peer.session.resume(&mut peer.out, 1000);
+    peer.session.resume(&mut peer.out, 1000).unwrap();
     assert_eq!(peer.sent(), ["publish 6 1 dup", "publish 7 2", "publish 8 3", "publish 9 4", "publish 10 5"]);
 }
 
@@ -371,7 +371,7 @@ fn earlier_run_is_continued() {
         }
         peer.session.restore_unreleased([9]);
         assert!(!peer.session.can_publish(QoS::AtMostOnce), "new messages wait for the old ones");
-        peer.session.resume(&mut peer.out, 1000);
+        peer.session.resume(&mut peer.out, 1000).unwrap();
         assert_eq!(peer.sent(), ["pubrel 65534 00", "publish 65535 65535 dup", "publish 2 2 dup"]);
         for token in 3..=5 {
             peer.publish(QoS::AtLeastOnce, token);
@@ -397,7 +397,7 @@ fn pubcomp_with_identifier_not_found_is_a_success() {
     peer.publish(QoS::ExactlyOnce, 1);
     peer.receive(&Packet::PubRec(ack(1, 0))).unwrap();
     peer.session.connected(Protocol::V5, true, ServerLimits::default());
-    peer.session.resume(&mut peer.out, 1000);
+    peer.session.resume(&mut peer.out, 1000).unwrap();
     assert_eq!(peer.sent(), ["publish 1 1", "pubrel 1 00", "pubrel 1 00"]);
     assert_eq!(peer.receive(&Packet::PubComp(ack(1, 0x92))), Ok(Some("published 1 00".into())));
     assert!(peer.session.is_idle());
@@ -459,13 +459,13 @@ fn identifiers_of_an_earlier_run_are_released_before_they_are_used() {
         assert_eq!(peer.receive(&Packet::PubComp(ack(1, 0))), Ok(None), "it answers for the earlier message");
         // The link is lost: what is sent again must not be released before it is received.
         peer.session.connected(protocol, true, ServerLimits::default());
-        peer.session.resume(&mut peer.out, 1000);
+        peer.session.resume(&mut peer.out, 1000).unwrap();
         assert_eq!(peer.sent(), ["publish 1 1 dup", "publish 2 2 dup"]);
         assert_eq!(peer.receive(&Packet::PubRec(ack(1, 0))), Ok(Some("Received { token: 1 }".into())));
         assert_eq!(peer.receive(&Packet::PubComp(ack(1, 0))), Ok(Some("published 1 00".into())));
         // The session is lost, and all of that with it.
         peer.session.connected(protocol, false, ServerLimits::default());
-        peer.session.resume(&mut peer.out, 1000);
+        peer.session.resume(&mut peer.out, 1000).unwrap();
         peer.sent();
         peer.publish(QoS::ExactlyOnce, 3);
         assert_eq!(peer.sent(), ["publish 4 3"]);
@@ -543,7 +543,7 @@ fn a_run_of_publishes_outlives_its_link_if_it_is_made_again() {
         peer.session.keep_others(make);
         peer.session.connected(Protocol::V5, session_present, ServerLimits::default());
         assert_eq!(peer.session.unacknowledged(), 3);
-        peer.session.resume(&mut peer.out, 1000);
+        peer.session.resume(&mut peer.out, 1000).unwrap();
         assert_eq!(peer.sent(), expected);
     }
 }

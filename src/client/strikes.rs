@@ -2,7 +2,7 @@
 //!
 //! A broker that closes the connection at a packet receives the same packet on the next connection, and
 //! would close it again without end: QoS 2 where it is not supported, more messages in flight than it
-//! accepts, a packet that is too large. Two clients with one client identifier disconnect each other in the
+//! accepts, a packet that is too large, an acknowledgement of a message that it sends once more. Two clients with one client identifier disconnect each other in the
 //! same way, and MQTT 3.1.1 does not report the reason.
 
 use std::time::Duration;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::session::Unanswered;
 use crate::error::{Error, Layer};
 use crate::protocol::QoS;
+use crate::protocol::wire::PacketType;
 
 /// Links in a row that end before the broker has answered anything, until the run ends: each delivers
 /// what is unanswered once more.
@@ -23,6 +24,9 @@ const MOST_LINKS: u32 = 3;
 /// of a publisher that could go on by itself must not end for that; at 20 links the pauses between them have
 /// reached the ceiling of the back-off.
 const MOST_KEPT_LINKS: u32 = 20;
+/// The same at an acknowledgement. What is lost there is the reader's time only, and a network that ends each link
+/// soon looks the same.
+const MOST_ACKNOWLEDGED_LINKS: u32 = MOST_KEPT_LINKS;
 /// Connections in a row that end soon before a warning names the likely cause.
 const MOST_SHORT_LINKS: u32 = 3;
 /// A connection that lasts less than this ends soon.
@@ -35,17 +39,61 @@ const LARGE_BYTES: usize = 1024;
 pub(super) struct Ended {
     /// The broker or the network has closed it, and has given no reason that lies elsewhere.
     pub(super) closed: bool,
-    /// The broker has answered something.
-    pub(super) progress: bool,
+    /// So many publishes and requests were answered.
+    pub(super) answers: u64,
     /// It had kept the session.
     pub(super) session_present: bool,
     pub(super) lived: Duration,
 }
 
+/// Where a link has ended. The next one comes to the same place if it brings no progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EndPlace {
+    /// At publishes, of which an answer to any is for good.
+    Publishes,
+    /// At this packet after so many answers, which the next link needs once more.
+    Packet(&'static str, u64),
+    /// At this acknowledgement after so many others.
+    Acknowledgement(PacketType, u64),
+}
+
+impl EndPlace {
+    /// The place of what is unanswered after this number of answers.
+    pub(super) fn of(what: &Unanswered, answers: u64) -> Self {
+        match what {
+            Unanswered::Publishes { .. } => Self::Publishes,
+            Unanswered::Request { name, .. } => Self::Packet(name, answers),
+            Unanswered::Acknowledgement { packet, count, .. } => Self::Acknowledgement(*packet, *count),
+            // What is answered before it is not told apart.
+            Unanswered::Other(what) => Self::Packet(what, 0),
+        }
+    }
+
+    /// Whether a link that the broker has closed here has brought nothing.
+    fn is_stuck(self, ended: &Ended) -> bool {
+        match self {
+            Self::Publishes => ended.answers == 0,
+            Self::Packet(..) => true,
+            Self::Acknowledgement(..) => ended.lived < SOON,
+        }
+    }
+
+    /// Links in a row that may end here.
+    fn most_links(self, ended: &Ended) -> u32 {
+        match self {
+            Self::Acknowledgement(..) => MOST_ACKNOWLEDGED_LINKS,
+            _ if ended.session_present => MOST_KEPT_LINKS,
+            _ => MOST_LINKS,
+        }
+    }
+}
+
 /// Links in a row.
 #[derive(Debug, Default)]
 pub(super) struct Strikes {
-    unanswered: u32,
+    stuck: u32,
+    /// Where these have ended.
+    place: Option<EndPlace>,
     short: u32,
 }
 
@@ -61,14 +109,18 @@ pub(super) enum StrikeVerdict {
 }
 
 impl Strikes {
-    /// One more link has ended; `waits`: while something that was sent had no answer.
-    pub(super) fn count(&mut self, ended: Ended, waits: bool) -> StrikeVerdict {
-        let most = if ended.session_present { MOST_KEPT_LINKS } else { MOST_LINKS };
-        let is_stuck = ended.closed && waits && !ended.progress;
-        self.unanswered = if is_stuck { self.unanswered + 1 } else { 0 };
+    /// One more link has ended, at this place if something that was sent waited there.
+    pub(super) fn count(&mut self, ended: Ended, place: Option<EndPlace>) -> StrikeVerdict {
+        let place = place.filter(|place| ended.closed && place.is_stuck(&ended));
+        self.stuck = match place {
+            Some(_) if place == self.place => self.stuck + 1,
+            Some(_) => 1,
+            None => 0,
+        };
+        self.place = place;
         self.short = if ended.closed && ended.lived < SOON { self.short + 1 } else { 0 };
-        if self.unanswered >= most {
-            StrikeVerdict::Hopeless(self.unanswered)
+        if place.is_some_and(|place| self.stuck >= place.most_links(&ended)) {
+            StrikeVerdict::Hopeless(self.stuck)
         } else if self.short == MOST_SHORT_LINKS {
             StrikeVerdict::Suspicious(self.short)
         } else {
@@ -94,6 +146,9 @@ pub(super) fn hopeless(links: u32, what: &Unanswered, client_identifier: &str) -
             hints.push(format!("it may not accept packets of {bytes} bytes"));
         }
     }
+    if let Unanswered::Acknowledgement { .. } = what {
+        hints.push("-q 0 receives messages without acknowledgements".to_owned());
+    }
     if !client_identifier.is_empty() {
         hints.push("another client may use the same client identifier (-i)".to_owned());
     }
@@ -108,46 +163,62 @@ mod tests {
     use super::*;
 
     const ENDED: Ended =
-        Ended { closed: true, progress: false, session_present: false, lived: Duration::from_millis(1) };
+        Ended { closed: true, answers: 0, session_present: false, lived: Duration::from_millis(1) };
+    const AT_PUBLISHES: Option<EndPlace> = Some(EndPlace::Publishes);
 
-    fn verdicts(ends: impl IntoIterator<Item = (Ended, bool)>) -> Vec<StrikeVerdict> {
+    fn verdicts(ends: impl IntoIterator<Item = (Ended, Option<EndPlace>)>) -> Vec<StrikeVerdict> {
         let mut strikes = Strikes::default();
-        ends.into_iter().map(|(ended, waits)| strikes.count(ended, waits)).collect()
+        ends.into_iter().map(|(ended, place)| strikes.count(ended, place)).collect()
+    }
+
+    fn is_hopeless(verdict: &StrikeVerdict) -> bool {
+        matches!(verdict, StrikeVerdict::Hopeless(_))
     }
 
     #[test]
     fn the_third_link_without_an_answer_is_the_last() {
-        let last = verdicts([(ENDED, true); 3]);
-        assert_eq!(last, [StrikeVerdict::Again, StrikeVerdict::Again, StrikeVerdict::Hopeless(3)]);
-    }
-
-    #[test]
-    fn an_answer_or_another_end_starts_again() {
-        for other in [Ended { progress: true, ..ENDED }, Ended { closed: false, ..ENDED }] {
-            let ends = [(ENDED, true), (ENDED, true), (other, true), (ENDED, true), (ENDED, true)];
-            assert!(
-                !verdicts(ends).iter().any(|verdict| matches!(verdict, StrikeVerdict::Hopeless(_))),
-                "{other:?}"
-            );
+        for place in
+            [EndPlace::Publishes, EndPlace::Packet("SUBSCRIBE", 0), EndPlace::Packet("UNSUBSCRIBE", 1)]
+        {
+            let last = verdicts([(ENDED, Some(place)); 3]);
+            assert_eq!(last, [StrikeVerdict::Again, StrikeVerdict::Again, StrikeVerdict::Hopeless(3)]);
         }
     }
 
     #[test]
+    fn an_answer_or_another_end_starts_again() {
+        for other in [Ended { answers: 1, ..ENDED }, Ended { closed: false, ..ENDED }] {
+            let ends = [ENDED, ENDED, other, ENDED, ENDED].map(|ended| (ended, AT_PUBLISHES));
+            assert!(!verdicts(ends).iter().any(is_hopeless), "{other:?}");
+        }
+        // Each link comes further than the one before, or ends elsewhere.
+        let further = (0..9).map(|answers| (ENDED, Some(EndPlace::Packet("SUBSCRIBE", answers))));
+        assert!(!verdicts(further).iter().any(is_hopeless));
+    }
+
+    #[test]
     fn a_kept_session_has_more_patience() {
-        let kept = (Ended { session_present: true, ..ENDED }, true);
-        let verdicts = verdicts([kept; 20]);
-        let hopeless = verdicts.iter().position(|verdict| matches!(verdict, StrikeVerdict::Hopeless(_)));
-        assert_eq!(hopeless, Some(19));
+        let kept = (Ended { session_present: true, ..ENDED }, AT_PUBLISHES);
+        assert_eq!(verdicts([kept; 20]).iter().position(is_hopeless), Some(19));
+    }
+
+    /// A network that ends each link soon must not end a logger at the third.
+    #[test]
+    fn an_acknowledgement_has_more_patience() {
+        let place = Some(EndPlace::Acknowledgement(PacketType::PubAck, 1));
+        assert_eq!(verdicts([(ENDED, place); 20]).iter().position(is_hopeless), Some(19));
+        let long = Ended { lived: SOON, ..ENDED };
+        assert!(!verdicts([(long, place); 60]).iter().any(is_hopeless), "a link that is idle for a while");
     }
 
     #[test]
     fn links_that_end_soon_are_suspicious_once() {
-        let verdicts = verdicts([(Ended { progress: true, ..ENDED }, false); 9]);
+        let verdicts = verdicts([(Ended { answers: 1, ..ENDED }, None); 9]);
         let suspicious: Vec<usize> =
             (0..9).filter(|at| verdicts[*at] == StrikeVerdict::Suspicious(3)).collect();
         assert_eq!(suspicious, [2]);
-        let long = Ended { progress: true, lived: SOON, ..ENDED };
-        let ends = [(ENDED, false), (ENDED, false), (long, false), (ENDED, false)];
+        let long = Ended { answers: 1, lived: SOON, ..ENDED };
+        let ends = [ENDED, ENDED, long, ENDED].map(|ended| (ended, None));
         assert!(self::verdicts(ends).iter().all(|verdict| *verdict == StrikeVerdict::Again));
     }
 }

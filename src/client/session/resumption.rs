@@ -9,7 +9,8 @@ use bytes::{Bytes, BytesMut};
 use super::super::inflight::{Kept, MOST_PUBLISHES, OpenIdentifier, PublishStage};
 use super::super::limits::ServerLimits;
 use super::super::refusal::Refusal;
-use super::Session;
+use super::{Acknowledgements, Session, spare};
+use crate::error::Error;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, PacketType, PublishTemplate};
 use crate::protocol::{Protocol, QoS};
@@ -43,6 +44,8 @@ impl Session {
         self.open_requests = 0;
         self.unconfirmed = false;
         self.pings = 0;
+        self.acknowledgements = Acknowledgements::default();
+        self.repeated_pubrecs = 0;
         self.inbound_aliases.clear();
         self.outbound_aliases.clear();
         let is_first = !std::mem::replace(&mut self.was_connected, true);
@@ -143,7 +146,10 @@ impl Session {
     /// buffer allow. To be called before anything new is published. The broker of this link may
     /// allow less than that of the last: what it would refuse is not sent, see
     /// [`Session::take_refusal`].
-    pub fn resume(&mut self, out: &mut BytesMut, most_bytes: usize) {
+    ///
+    /// # Errors
+    /// There is no memory for a packet.
+    pub fn resume(&mut self, out: &mut BytesMut, most_bytes: usize) -> Result<(), Error> {
         while self.open_publishes < self.window && out.len() < most_bytes {
             if let Some(identifier) = self.unfinished.known.pop_front() {
                 let Some(&mut OpenIdentifier::Publish { stage, token, .. }) = self.inflight.get(identifier)
@@ -160,6 +166,7 @@ impl Session {
                             self.inflight.close(identifier);
                             continue;
                         }
+                        spare(template.packet_bytes(payload.len()))?;
                         template.put(out, identifier, true, payload);
                     }
                     PublishStage::Released => {
@@ -174,11 +181,13 @@ impl Session {
                     self.refusals.push_back(Refusal::publish(token, limit));
                     continue;
                 }
+                spare(bytes)?;
                 let identifier = self.open_publish(Some(message), template.qos(), token);
                 template.put(out, identifier, false, &payload);
             } else {
-                return;
+                break;
             }
         }
+        Ok(())
     }
 }

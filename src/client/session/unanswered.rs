@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::super::inflight::{OpenIdentifier, OpenRequest, PublishStage};
-use super::Session;
+use super::{Acknowledgements, Session};
 use crate::protocol::QoS;
+use crate::protocol::wire::PacketType;
 use crate::quantity::counted;
 
 /// Packets that were sent on a link and have no answer.
@@ -24,6 +25,8 @@ pub enum Unanswered {
     },
     /// SUBSCRIBE or UNSUBSCRIBE.
     Request { name: &'static str, identifier: u16 },
+    /// The acknowledgement of a received message. It has no answer, but nothing has come after it.
+    Acknowledgement { packet: PacketType, identifier: u16, count: u64 },
     /// What only the user of the session knows.
     Other(&'static str),
 }
@@ -50,6 +53,9 @@ impl fmt::Display for Unanswered {
             Self::Request { name, identifier } => {
                 write!(f, "at the same packet: {name} (packet identifier {identifier})")
             }
+            Self::Acknowledgement { packet, identifier, .. } => {
+                write!(f, "at the same packet: {} (packet identifier {identifier})", packet.name())
+            }
             Self::Other(what) => write!(f, "at the same packet: {what}"),
         }
     }
@@ -61,10 +67,13 @@ impl Session {
         self.answers
     }
 
-    /// What was sent on this link and has no answer, the oldest first.
+    /// What was sent on this link and has no answer, the oldest first; otherwise the acknowledgement that was the
+    /// last word on it.
     pub(in crate::client) fn unanswered(&self) -> Option<Unanswered> {
         if self.open_publishes == 0 && self.open_requests == 0 {
-            return None;
+            let Acknowledgements { count, latest } = self.acknowledgements;
+            let (packet, identifier) = latest?;
+            return Some(Unanswered::Acknowledgement { packet, identifier, count });
         }
         let (identifier, entry) = self.inflight.iter().next()?;
         Some(match entry {
