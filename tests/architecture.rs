@@ -82,7 +82,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("net", &["file", "clock", "error", "masking", "quotation", "quantity", "notation"]),
     ("protocol", &["quantity"]),
     // Schemas are files, and name messages.
-    ("decode", &["protocol", "file", "nearest", "quotation", "quantity", "notation"]),
+    ("decode", &["protocol", "file", "nearest", "memory", "quotation", "quantity", "notation"]),
     // To end the process, where a program does not come to its end.
     ("jq", &["protocol", "process", "error"]),
     ("process", &[]),

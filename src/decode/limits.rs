@@ -43,6 +43,7 @@ impl io::Write for Bounded {
         if self.0.len() + bytes.len() > MOST_DECODED_BYTES {
             return Err(io::Error::other(too_long()));
         }
+        self.0.try_reserve(bytes.len()).map_err(|_| io::ErrorKind::OutOfMemory)?;
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())
     }

@@ -4,6 +4,10 @@
 //! The bytes are looked at one head after the other, whatever they are nested in. What is broken is found later.
 
 use super::limits::{MOST_VALUES, VALUES_OF_AN_OBJECT};
+use crate::memory;
+
+/// What a value takes in memory, about.
+const BYTES_OF_A_VALUE: usize = 70;
 
 /// One head: the bytes that belong to it, and whether it begins an object.
 struct Head {
@@ -30,7 +34,7 @@ fn check(mut rest: &[u8], head: fn(&[u8]) -> Option<Head>) -> Result<(), String>
         }
         rest = rest.get(bytes..).unwrap_or_default();
     }
-    Ok(())
+    memory::spare(values * BYTES_OF_A_VALUE).map_err(|error| format!("{values} values: {error}"))
 }
 
 /// A number of so many bytes, the first the most significant.

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
 use tokio::time::{Instant, Interval, interval_at};
 
 use super::config::StatsOptions;
@@ -264,33 +264,69 @@ impl Stats {
         text
     }
 
-    fn object(&self, rows: &[StatsRow<'_>], elapsed: Duration, window: RateWindow) -> Value {
-        let counts = |counts: &TopicCounts| {
-            json!({
-                "messages": counts.messages,
-                "bytes": counts.bytes,
-                "retained": counts.retained,
-                "messages_per_s": counts.rate(window),
-            })
-        };
-        let topics = rows.iter().map(|row| {
-            let mut object = json!({ "topic": row.label(), "level": row.level });
-            if let (Value::Object(object), Value::Object(counts)) = (&mut object, counts(&row.counts)) {
-                object.extend(counts);
-            }
-            object
-        });
-        let topics: Vec<Value> = topics.collect();
-        json!({
-            "type": "stats",
-            "version": 1,
-            "tst": clock::rfc3339_micros(SystemTime::now()),
-            "elapsed_s": seconds(elapsed),
-            "rate_over_s": seconds(window.time),
-            "all": counts(&self.all),
-            "topics": topics,
-            "other_topics": counts(&self.others),
-        })
+    fn object<'a>(&self, rows: &'a [StatsRow<'a>], elapsed: Duration, window: RateWindow) -> StatsObject<'a> {
+        let counts = |counts| CountsObject::of(counts, window);
+        StatsObject {
+            r#type: "stats",
+            version: 1,
+            tst: clock::rfc3339_micros(SystemTime::now()),
+            elapsed_s: seconds(elapsed),
+            rate_over_s: seconds(window.time),
+            all: counts(&self.all),
+            topics: TopicObjects { rows, window },
+            other_topics: counts(&self.others),
+        }
+    }
+}
+
+/// A report as JSON. It is written row by row: all rows as values would take a kilobyte each.
+#[derive(Serialize)]
+struct StatsObject<'a> {
+    r#type: &'static str,
+    version: u32,
+    tst: String,
+    elapsed_s: f64,
+    rate_over_s: f64,
+    all: CountsObject,
+    topics: TopicObjects<'a>,
+    other_topics: CountsObject,
+}
+
+#[derive(Serialize)]
+struct CountsObject {
+    messages: u64,
+    bytes: u64,
+    retained: u64,
+    messages_per_s: f64,
+}
+
+impl CountsObject {
+    fn of(counts: &TopicCounts, window: RateWindow) -> Self {
+        let TopicCounts { messages, bytes, retained, recent: _, is_cut: _ } = *counts;
+        Self { messages, bytes, retained, messages_per_s: counts.rate(window) }
+    }
+}
+
+#[derive(Serialize)]
+struct TopicObject {
+    topic: String,
+    level: usize,
+    #[serde(flatten)]
+    counts: CountsObject,
+}
+
+struct TopicObjects<'a> {
+    rows: &'a [StatsRow<'a>],
+    window: RateWindow,
+}
+
+impl Serialize for TopicObjects<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.rows.iter().map(|row| TopicObject {
+            topic: row.label(),
+            level: row.level,
+            counts: CountsObject::of(&row.counts, self.window),
+        }))
     }
 }
 
@@ -311,6 +347,8 @@ fn put_row(text: &mut String, counts: &TopicCounts, window: RateWindow, indent: 
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::protocol::QoS;
     use crate::protocol::property::Properties;
@@ -387,7 +425,11 @@ mod tests {
         }
         take(&mut stats, "0", b"x", false);
         assert_eq!((stats.topics.len(), stats.others.messages), (MOST_TOPICS, 7));
-        let object = stats.object(&stats.rows(), Duration::from_secs(10), TEN_SECONDS);
+        let mut line = Vec::new();
+        let report = || stats.report(&mut line, Instant::now(), TEN_SECONDS);
+        let most = allocation_counter::measure(report).bytes_max;
+        assert!(most < 64 << 20, "{most} bytes for a report");
+        let object: Value = serde_json::from_slice(&line).unwrap();
         assert_eq!(
             (&object["other_topics"]["messages"], &object["topics"][0]["messages"]),
             (&7.into(), &2.into())

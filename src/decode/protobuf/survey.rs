@@ -3,6 +3,7 @@
 use prost_reflect::{ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 
 use super::super::limits::{MOST_MEMORY_BYTES, MOST_NESTING, too_deep};
+use crate::memory;
 use crate::quotation::shown;
 
 /// The message that holds any other.
@@ -99,6 +100,8 @@ impl<'a> Survey<'a> {
 
     fn run(mut self, descriptor: &MessageDescriptor) -> Checked<Option<String>> {
         self.message(Some(descriptor), self.payload.len(), None, 0)?;
+        let bytes = MOST_MEMORY_BYTES - self.memory_left;
+        memory::spare(bytes).map_err(|error| Fault::new(0, format!("values of {bytes} bytes: {error}")))?;
         Ok(self.left_out)
     }
 
