@@ -287,7 +287,8 @@ impl Subcommand for RetainClearArgs {
              second late. --connect-timeout limits the wait for an acknowledgement.",
             "A scan that ends before it has seen everything writes less to --export and --backup than it lists: it \
              lists at QoS 0, and writes what it was sent with its own QoS before that or, of what it missed there, \
-             after that.",
+             after that. What is not written is counted in a warning, has the fate not-in-backup in the report, and \
+             makes the exit status 3; it is not cleared.",
         ],
     };
 

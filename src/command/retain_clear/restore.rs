@@ -22,6 +22,7 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::counted;
+use crate::quotation::cut;
 
 /// `--export`: a backup without clearing.
 pub(super) async fn export(
@@ -54,7 +55,9 @@ pub(super) async fn export(
         backup.needed();
     }
     let complete = scanned.ended_by.is_complete() && scanned.refused.is_empty();
-    let count = scanned.entries.iter().filter(|entry| entry.fate != Fate::NotInBackup).count();
+    let is_missing = |entry: &&RetainedTopic| entry.fate == Fate::NotInBackup;
+    let missing: Vec<&RetainedTopic> = scanned.entries.iter().filter(is_missing).collect();
+    let count = scanned.entries.len() - missing.len();
     scanned.ended_by.warn(options, diagnostics);
     if config.json {
         let report = ScanReport::of(&scanned);
@@ -77,8 +80,25 @@ pub(super) async fn export(
         diagnostics.state(format_args!("ended early: {count} found, nothing was kept"));
         return Err(error);
     }
-    diagnostics.state(format_args!("{count} written to {name}"));
+    if missing.is_empty() {
+        diagnostics.state(format_args!("{count} written to {name}"));
+    } else {
+        diagnostics.warning(not_written(&missing));
+        diagnostics.state(format_args!("{count} written to {name}, {} not", missing.len()));
+    }
     Ok(if complete { Exit::Success } else { Exit::Negative })
+}
+
+/// How many topics of a warning are named.
+const MOST_NAMED: usize = 5;
+
+/// The warning about messages that were found, and are not in the file.
+fn not_written(missing: &[&RetainedTopic]) -> String {
+    let names: Vec<String> =
+        missing.iter().take(MOST_NAMED).map(|entry| format!("'{}'", cut(&entry.topic))).collect();
+    let (names, count) = (names.join(", "), counted(missing.len() as u64, "message"));
+    let end = if missing.len() > MOST_NAMED { ", …: --json names each of them" } else { "" };
+    format!("{count} found, but not written: the scan was ended before it had their own QoS ({names}{end})")
 }
 
 /// `--restore`: publishes the messages of a backup.
