@@ -291,8 +291,6 @@ fn reports_say_that_the_configuration_could_not_be_had() {
     assert!(text.contains("-c needs a client identifier"), "{text}");
 }
 
-/// An option that takes its value only after `=`, with a word after a blank that would be one.
-#[test]
 /// Neither clap's errors nor those of options that are called otherwise elsewhere leave an older report in place.
 #[test]
 fn junit_says_that_the_command_line_is_wrong() {
@@ -326,6 +324,8 @@ fn junit_says_that_the_command_line_is_wrong() {
     }
 }
 
+/// An option that takes its value only after `=`, with a word after a blank that would be one.
+#[test]
 fn value_after_a_blank_names_the_right_form() {
     for (words, hint) in [
         (&["sub", "-t", "a", "--json-events", "state"][..], "--json-events=state"),

@@ -10,6 +10,7 @@ use rcgen::{
 };
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use super::pki::{Authority, Files, Identity, key_file, params, pem};
 use super::server::TlsServer;
@@ -296,6 +297,20 @@ async fn algorithms_that_are_not_supported_are_named() {
 }
 
 #[tokio::test]
+async fn a_curve_without_a_name_is_named() {
+    let own = key_file("ec-explicit.crt");
+    for version in [&TLS12, &TLS13] {
+        let address = TlsServer::new(made_by_openssl("ec-explicit").1).with_version(version).start().await;
+        let options = TlsOptions { ca_files: vec![own.clone()], any_name: true, ..TlsOptions::default() };
+        let config = Arc::new(TlsConfig::load(&options).unwrap());
+        let error = error_of(Layer::Tls, dial(&Endpoint::tls("localhost", address.port(), config)).await);
+        let says = "the key of the broker's certificate (CN=client) describes its curve by parameters";
+        assert!(error.to_string().contains(says), "{error}");
+        assert!(error.hint().unwrap().contains("a named curve"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn an_authority_of_the_name_with_another_kind_of_key_is_named() {
     let signed_by_p384 =
         Authority::root_of("Test CA", KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap());
@@ -330,6 +345,16 @@ async fn dates_and_key_usage_of_a_trusted_authority_do_not_count() {
         let mut stream = dial_trusting("localhost", ca, root.issue(&broker())).await.unwrap();
         round_trip(&mut stream).await.unwrap();
     }
+}
+
+/// Whoever names a certificate trusts it. OpenSSL wants its root as well.
+#[tokio::test]
+async fn an_intermediate_authority_is_trusted_without_its_root() {
+    let middle = Authority::root("Test CA").intermediate(authority_with(|_| {}));
+    let files = Files::new();
+    let ca = files.write("ca.pem", middle.pem());
+    let mut stream = dial_trusting("localhost", ca, middle.issue(&broker())).await.unwrap();
+    round_trip(&mut stream).await.unwrap();
 }
 
 /// Key usage limits an authority or a server only where it is there; recipes of the time of RSA key exchange

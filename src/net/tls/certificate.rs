@@ -15,6 +15,7 @@ use x509_cert::der::{Decode, Encode, SliceReader, Tag, Tagged as _};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
+use x509_cert::spki::AlgorithmIdentifierOwned;
 
 use super::pem;
 use crate::notation::printable;
@@ -153,6 +154,7 @@ impl Details {
             Some(bits) => format!("{kind}, {bits} bits"),
             None => match curve() {
                 Some(curve) => format!("{kind}, {}", named(&curve, CURVES)),
+                None if is_explicit_curve(&key.algorithm) => format!("{kind}, a curve without a name"),
                 None => kind,
             },
         }
@@ -298,12 +300,15 @@ pub(super) fn public_key(der: &CertificateDer<'_>) -> Option<Vec<u8>> {
 
 /// Whether its key is one of an elliptic curve that is not named, but described.
 pub(super) fn has_explicit_curve(der: &CertificateDer<'_>) -> bool {
-    const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
     Certificate::from_der(der).is_ok_and(|certificate| {
-        let algorithm = &certificate.tbs_certificate().subject_public_key_info().algorithm;
-        let parameters = algorithm.parameters.as_ref();
-        algorithm.oid == EC_PUBLIC_KEY && parameters.is_some_and(|given| given.tag() == Tag::Sequence)
+        is_explicit_curve(&certificate.tbs_certificate().subject_public_key_info().algorithm)
     })
+}
+
+fn is_explicit_curve(algorithm: &AlgorithmIdentifierOwned) -> bool {
+    const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+    let parameters = algorithm.parameters.as_ref();
+    algorithm.oid == EC_PUBLIC_KEY && parameters.is_some_and(|given| given.tag() == Tag::Sequence)
 }
 
 /// A distinguished name, printable whatever the certificate holds.

@@ -97,7 +97,7 @@ fn refused(alert: AlertDescription, attempt: &FailedHandshake<'_>) -> Error {
         }
         // The server has not asked for a certificate at this point, so it is none it misses.
         AlertDescription::HandshakeFailure => self::error(&TlsError::AlertReceived(alert))
-            .with_hint("it may offer only old cipher suites, or have a key of a kind that is not supported here (DSA, Ed448); \
+            .with_hint("it may offer only old cipher suites, or have a key of a kind that is not supported here (DSA, Ed448, RSA-PSS); \
              TLS 1.2 here is ECDHE with AES-GCM or ChaCha20"),
         _ => self::error(&TlsError::AlertReceived(alert)),
     }

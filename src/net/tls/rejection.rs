@@ -92,6 +92,17 @@ fn named(place: usize, facts: &CertificateFacts) -> String {
     }
 }
 
+/// The broker's key is one of a curve without a name.
+pub(super) fn unnamed_curve(facts: &CertificateFacts) -> Rejection {
+    Rejection::new(
+        format!(
+            "the key of the broker's certificate ({facts}) describes its curve by parameters and not by name, which \
+             is not allowed (RFC 5480, section 2.1.1)"
+        ),
+        "the broker's operator has to make the key again with a named curve, and its certificate",
+    )
+}
+
 /// Why a certificate is refused, with the certificate in question.
 pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejection {
     use CertificateError as Cause;

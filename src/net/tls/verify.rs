@@ -17,11 +17,11 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, SignatureScheme};
 
 use super::authorities::Authorities;
-use super::certificate::{CertificateFacts, Details};
+use super::certificate::{CertificateFacts, Details, has_explicit_curve};
 use super::notes::note;
 use super::options::TlsOptions;
 use super::pin::Pin;
-use super::rejection::{Presented, rejection, wrong_key};
+use super::rejection::{Presented, rejection, unnamed_curve, wrong_key};
 use super::words::list_words;
 use super::{files, insecure};
 use crate::error::{Error, Layer};
@@ -216,7 +216,8 @@ impl ServerCertVerifier for TrustedServer {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.chain.verify_tls12_signature(message, certificate, signature)
+        let outcome = self.chain.verify_tls12_signature(message, certificate, signature);
+        outcome.inspect_err(|_| note_key(certificate))
     }
 
     fn verify_tls13_signature(
@@ -225,11 +226,21 @@ impl ServerCertVerifier for TrustedServer {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.chain.verify_tls13_signature(message, certificate, signature)
+        let outcome = self.chain.verify_tls13_signature(message, certificate, signature);
+        outcome.inspect_err(|_| note_key(certificate))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.chain.supported_verify_schemes()
+    }
+}
+
+/// Notes what it is about the broker's key for which its signature cannot be verified, if that is known.
+fn note_key(certificate: &CertificateDer<'_>) {
+    if has_explicit_curve(certificate)
+        && let Some(facts) = CertificateFacts::read(certificate)
+    {
+        note(|notes| notes.rejection = Some(unnamed_curve(&facts)));
     }
 }
 
