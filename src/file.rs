@@ -4,6 +4,7 @@
 //! A file that is no ordinary one may also have no beginning: to open a FIFO waits for its writer. It is
 //! opened and read on a thread of its own, and the wait ends with the run: see [`Patience`].
 
+mod lock;
 mod output;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::quantity::duration;
 
+pub use lock::{FileLock, lock};
 pub use output::OutputFile;
 
 /// The size of the first read if the length is unknown, in bytes.

@@ -62,6 +62,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "output",
         &[
             "protocol",
+            "file",
             "clock",
             "alarm",
             "signal",
@@ -78,7 +79,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // The session's rules, but not the client's driver.
     ("broker", &["client::session", "client::inflight", "net", "protocol", "error"]),
     // Files that outlive a run. They hold messages, not packets, and know no links.
-    ("storage", &["protocol", "error", "memory", "quotation", "quantity"]),
+    ("storage", &["protocol", "file", "error", "memory", "quotation", "quantity"]),
     ("net", &["file", "clock", "error", "masking", "quotation", "quantity", "notation"]),
     ("protocol", &["quantity"]),
     // Schemas are files, and name messages.

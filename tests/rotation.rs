@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::support::Service as _;
 use crate::support::broker::Broker;
 use crate::support::mqtt::{Mqtt, Running};
-use crate::support::{skip, skip_here};
+use crate::support::{skip, skip_here, wait_until};
 
 /// A subscriber that writes a file in a folder, and the messages it gets.
 struct Recorder {
@@ -153,6 +153,61 @@ fn file_is_rotated_by_time() {
     let all = files(folder.path());
     let all: Vec<_> = all.iter().map(|file| numbers(&content(file))).collect();
     assert!(all.contains(&vec![7]) && all.contains(&vec![0]) && all.len() >= 2, "{all:?}");
+}
+
+/// What a second one wrote would go into a file that the first one renames, compresses and removes.
+#[test]
+fn file_that_is_rotated_has_one_recorder() {
+    const ROTATES: [&str; 2] = ["--rotate", "1KiB"];
+    let mut recorder = Recorder::start(tempfile::tempdir().unwrap(), &ROTATES);
+    let second = |recorder: &Recorder, args: &[&str]| {
+        let run = Mqtt::subscribe(recorder.broker.port()).args(["-t", "#", "--json", "-C", "1", "-W", "30"]);
+        run.arg_path("--output", &recorder.path()).args(args.iter().copied()).run()
+    };
+    let refused = |recorder: &Recorder| {
+        second(recorder, &ROTATES).fails(1, "day.jsonl: another process writes to it");
+        second(recorder, &[]).fails(1, "day.jsonl: another process rotates it (--rotate)");
+    };
+    refused(&recorder);
+    // Its file is another one then.
+    for _ in 0..5 {
+        recorder.send(300);
+    }
+    refused(&recorder);
+    // The same one, and a new one.
+    recorder.subscriber.signal(Signal::HUP);
+    recorder.send(300);
+    refused(&recorder);
+    std::fs::rename(recorder.path(), recorder.folder.path().join("day.jsonl.20000101T000000Z")).unwrap();
+    recorder.subscriber.signal(Signal::HUP);
+    wait_until(|| recorder.path().exists());
+    recorder.send(300);
+    refused(&recorder);
+    let (_broker, folder, sent) = recorder.stop();
+    let mut all: Vec<usize> = files(folder.path()).iter().flat_map(|file| numbers(&content(file))).collect();
+    all.sort_unstable();
+    assert_eq!(all, (0..sent).collect::<Vec<_>>());
+}
+
+/// Nothing is lost where none of them rotates.
+#[test]
+fn several_runs_may_append_to_a_file() {
+    let mut recorder = Recorder::start(tempfile::tempdir().unwrap(), &[]);
+    let second = Mqtt::subscribe(recorder.broker.port())
+        .args(["-q", "1", "-t", "#", "--json", "-d"])
+        .arg_path("--output", &recorder.path())
+        .spawn();
+    second.wait_until_subscribed();
+    let rotating = Mqtt::subscribe(recorder.broker.port()).args(["-t", "#", "--rotate", "1d"]);
+    rotating
+        .arg_path("--output", &recorder.path())
+        .run()
+        .fails(1, "another process writes to it, and only one may with --rotate");
+    recorder.send(10);
+    second.wait_for_stderr_times("sending PUBACK", 1).signal(Signal::TERM);
+    second.wait_for_end().exits(0);
+    let (_broker, folder, _) = recorder.stop();
+    assert_eq!(numbers(&content(&folder.path().join("day.jsonl"))), [0, 0]);
 }
 
 /// What a killed run has left of a line does not spoil the first line of the next.

@@ -4,10 +4,13 @@
 //! never change. It is compressed by a thread, into a file that gets its name when it is whole: what a killed run has left
 //! undone, the next rotation or run does. The file that is written is never compressed, so that a kill leaves at most a
 //! torn line in it.
+//!
+//! A rotated file has one writer: what another one still writes into it would be compressed or removed unseen. So who
+//! rotates locks the file for itself, and who only appends shares it with others that do.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -15,6 +18,7 @@ use std::time::{Duration, SystemTime};
 use super::rotated::Archive;
 use super::synchroniser::Synchroniser;
 use crate::error::Error;
+use crate::file::{FileLock, lock};
 use crate::signal::outlive_file_limit;
 
 /// How a file is kept.
@@ -58,7 +62,7 @@ pub enum Synchronisation {
 
 /// A file that is appended to.
 #[derive(Debug)]
-pub(super) struct OutputFile {
+pub(super) struct AppendedFile {
     path: PathBuf,
     file: Arc<File>,
     options: FileOptions,
@@ -70,10 +74,10 @@ pub(super) struct OutputFile {
     archive: Archive,
 }
 
-impl OutputFile {
+impl AppendedFile {
     /// Makes the file if there is none.
     pub(super) fn open(path: &Path, options: FileOptions) -> Result<Self, Error> {
-        let file = open(path)?;
+        let file = open(path, options)?;
         let failed = |error| cannot_write(path, error);
         let metadata = file.metadata().map_err(failed)?;
         let is_kept = options.rotation.is_some() || options.synchronisation != Synchronisation::Never;
@@ -141,7 +145,7 @@ impl OutputFile {
     fn rotate(&mut self) -> io::Result<()> {
         self.synchronise()?;
         std::fs::rename(&self.path, self.archive.next_path(SystemTime::now()))?;
-        self.file = Arc::new(open_appending(&self.path)?);
+        self.file = Arc::new(open_locked(&self.path, self.options)?);
         self.begin_file()?;
         if self.options.synchronisation != Synchronisation::Never {
             self.archive.synchronise_folder()?;
@@ -179,10 +183,13 @@ impl OutputFile {
 
     /// Opens the file once more by its name.
     pub(super) fn reopen(&mut self) -> Result<(), Error> {
-        let new = open(&self.path)?;
         let failed = |error| cannot_write(&self.path, error);
-        self.synchronise().map_err(failed)?;
-        self.file = Arc::new(new);
+        // Its own lock would be in the way of another one.
+        if !has_name(&self.file, &self.path) {
+            let new = open(&self.path, self.options)?;
+            self.synchronise().map_err(failed)?;
+            self.file = Arc::new(new);
+        }
         self.begin_file().map_err(|error| cannot_write(&self.path, error))
     }
 
@@ -207,7 +214,7 @@ fn is_torn(path: &Path) -> bool {
 /// The names that a system has for the standard output of each program.
 const STDOUT: [&str; 3] = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
-fn open(path: &Path) -> Result<File, Error> {
+fn open(path: &Path, options: FileOptions) -> Result<File, Error> {
     let failed = |error| Error::file(format!("cannot open {}", path.display()), error);
     if std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
         let hint = if STDOUT.iter().any(|name| path == Path::new(name)) {
@@ -218,11 +225,42 @@ fn open(path: &Path) -> Result<File, Error> {
         return Err(Error::usage(format!("{} is a pipe", path.display())).with_hint(hint));
     }
     outlive_file_limit();
-    open_appending(path).map_err(failed)
+    open_locked(path, options).map_err(failed)
 }
 
-fn open_appending(path: &Path) -> io::Result<File> {
-    File::options().append(true).create(true).open(path)
+/// How often a file is opened that was rotated meanwhile.
+const MOST_LOOKS: u32 = 5;
+
+/// Opens a file to append to it, and locks it as the head of this module says.
+fn open_locked(path: &Path, options: FileOptions) -> io::Result<File> {
+    let (kind, taken) = match options.rotation {
+        Some(_) => (FileLock::Alone, "another process writes to it, and only one may with --rotate"),
+        None => (FileLock::Shared, "another process rotates it (--rotate)"),
+    };
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let file = File::options().append(true).create(true).open(path)?;
+        match lock(&file, kind) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(io::Error::new(error.kind(), taken));
+            }
+            // Some file systems have no locks, and a log there is better than none.
+            Ok(()) | Err(_) => {}
+        }
+        // It may have been rotated since it was opened. Some file systems give a file another number each time.
+        if has_name(&file, path) || looks == MOST_LOOKS {
+            return Ok(file);
+        }
+    }
+}
+
+/// Whether a file is still the one of this name.
+fn has_name(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
 }
 
 pub(super) fn cannot_write(path: &Path, error: io::Error) -> Error {

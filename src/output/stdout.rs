@@ -20,7 +20,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::Diagnostics;
-use super::output_file::{FileOptions, OutputFile, cannot_write};
+use super::output_file::{AppendedFile, FileOptions, cannot_write};
 use super::taken::Taken;
 use crate::error::Error;
 use crate::quantity::counted;
@@ -37,7 +37,7 @@ pub struct Stdout {
     written: usize,
     route: Option<Route>,
     /// A file in place of standard output.
-    file: Option<OutputFile>,
+    file: Option<AppendedFile>,
     /// Looks whether the reader has taken out of a pipe what was written, where that is to be waited for.
     taken: Option<Taken>,
     /// A flush is over only when everything is taken.
@@ -76,7 +76,7 @@ impl Stdout {
     /// # Errors
     /// It cannot be opened, is a pipe, which would block, or cannot be kept as the options say.
     pub fn file(path: &Path, options: FileOptions) -> Result<Self, Error> {
-        Ok(Self { file: Some(OutputFile::open(path, options)?), ..Self::default() })
+        Ok(Self { file: Some(AppendedFile::open(path, options)?), ..Self::default() })
     }
 
     /// Lets [`Stdout::must_be_taken`] work.

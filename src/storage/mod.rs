@@ -12,9 +12,8 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use rustix::fs::{FlockOperation, flock};
-
 use crate::error::Error;
+use crate::file::{FileLock, lock};
 
 /// Opens a file for reading and writing, and locks it for as long as it is open: two processes with
 /// different states would overwrite each other's. The lock ends with the process, even one that is
@@ -24,13 +23,8 @@ fn open_alone(path: &Path) -> io::Result<File> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "not an ordinary file"));
     }
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            Err(io::Error::new(ErrorKind::WouldBlock, "another process is using it"))
-        }
-        Err(error) => Err(error.into()),
-    }
+    lock(&file, FileLock::Alone)?;
+    Ok(file)
 }
 
 /// Only the owner may read payloads and client identifiers.
