@@ -177,6 +177,43 @@ fn failed_command_is_run_again_in_order() {
     outcome.mentions("again in 1s");
 }
 
+/// One message that always fails does not hold up the others for ever.
+#[test]
+fn failed_message_is_given_up_after_its_retries() {
+    let server = Server::start(|server| {
+        let mut peer = session(server);
+        peer.send(&[at_1("bad", b"poison", 1), at_1("good", b"2", 2), at_1("bad", b"3", 3)].concat());
+        for identifier in 1..=3 {
+            peer.expect(V5, &packets::ack(PubAck, identifier));
+        }
+        peer.expect_disconnect(V5);
+    });
+    let command = "read -r text; [ \"$text\" != poison ] || exit 7; echo \"$text\"";
+    let args = ["--exec", command, "--exec-retries", "1"];
+    let outcome = subscribe(server.port(), "3").args(args).run().exits(3);
+    assert_eq!(outcome.lines(), ["2", "3"]);
+    assert_eq!(outcome.stderr.matches("again in 1s").count(), 1, "{}", outcome.stderr);
+    outcome
+        .mentions("--exec failed for topic 'bad': it ended with exit status: 7\n")
+        .mentions("given up after 1 retry, and acknowledged: the message on 'bad' with the payload 'poison'")
+        .mentions("1 command failed, and the messages were acknowledged all the same");
+}
+
+/// A command can tell a payload that is as it came from one that was decoded.
+#[test]
+fn command_knows_that_its_payload_was_not_decoded() {
+    let server = Server::start(|server| {
+        let mut peer = session(server);
+        peer.send(&[at_1("a", b"4f4b", 1), at_1("a", b"no", 2)].concat());
+        peer.expect(V5, &packets::ack(PubAck, 1));
+        peer.expect(V5, &packets::ack(PubAck, 2));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["--decode", "#=hex", "--exec", "echo \"$(cat) (${MQTT_PAYLOAD_ERROR-decoded})\""];
+    let outcome = subscribe(server.port(), "2").args(args).run().exits(3);
+    assert_eq!(outcome.lines(), ["OK (decoded)", "no (hex: it is not pairs of hexadecimal digits)"]);
+}
+
 /// Nothing of a message is read by a shell.
 #[test]
 fn hostile_topics_and_payloads_are_only_data() {
@@ -359,6 +396,9 @@ fn what_cannot_be_combined_is_refused() {
         (&["--exec", ""], "empty"),
         (&["--exec-argv"], "needs a program"),
         (&["--exec-jobs", "2"], "need --exec"),
+        (&["--exec-retries", "2"], "need --exec"),
+        (&["--exec", "x", "--exec-failure", "skip", "--exec-retries", "2"], "--exec-failure retry"),
+        (&["--exec", "x", "--exec-retries", "often"], "or forever"),
         (&["--exec", "x", "--exec-jobs", "257"], "256"),
         (&["--exec", "x", "--exec-argv", "--", "y"], "--exec"),
     ] {

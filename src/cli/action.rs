@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use clap::{ArgAction, ValueEnum};
 
 use super::exec::{CommandArgs, ENVIRONMENT};
-use super::text;
+use super::{text, value};
 use crate::command::exec::ExecCommand;
 use crate::command::subscribe::{Exec, ExecFailure, ExecRule};
 use crate::error::Error;
@@ -35,17 +35,48 @@ pub(super) struct ActionArgs {
 
     /// What to do when a command fails [default: retry]
     ///
-    /// retry runs it again after 1 second, then 2, 4 and so on up to 30; messages of other topics go on meanwhile. skip
-    /// acknowledges the message, and the exit status is 3 at the end (27 with -W). stop ends with exit status 1, and the message stays
-    /// unacknowledged.
+    /// retry runs it again after 1 second, then 2, 4 and so on up to 30, and after --exec-retries of these does as skip;
+    /// messages of other topics go on meanwhile, as far as the broker sends more before it has the acknowledgement
+    /// (-M). skip acknowledges the message, and the exit status is 3 at the end (27 with -W). stop ends with exit status 1,
+    /// and the message stays unacknowledged.
     #[arg(long, value_name = "WHAT")]
     exec_failure: Option<FailureAction>,
+
+    #[arg(help = format!("How often a command that failed is run again before its message is given up \
+                          [default: {DEFAULT_RETRIES}]"),
+          long_help = about_retries(), long, value_name = "COUNT|forever", value_parser = retries)]
+    exec_retries: Option<Retries>,
+}
+
+/// With the pauses between them, three minutes.
+const DEFAULT_RETRIES: u64 = 10;
+
+/// How often a command is run again; `None`: for as long as it takes.
+#[derive(Debug, Clone, Copy)]
+struct Retries(Option<u64>);
+
+fn retries(text: &str) -> Result<Retries, String> {
+    if text == "forever" {
+        return Ok(Retries(None));
+    }
+    value::count(text).map(|count| Retries(Some(count))).map_err(|why| format!("{why}, or forever"))
+}
+
+fn about_retries() -> String {
+    format!(
+        "How often a command that failed is run again before its message is given up [default: {DEFAULT_RETRIES}]\n\n\
+         A message that is given up is named on standard error and acknowledged, and the exit status is 3 at the end: \
+         acknowledgements keep the order of the messages, and so one that always fails would hold up all topics. With \
+         the pauses between them {DEFAULT_RETRIES} retries take three minutes. forever never gives up, for commands \
+         that fail when something else is out of order, and not for the message."
+    )
 }
 
 fn about() -> String {
     format!(
-        "Run CMD with sh for each message, which is acknowledged when CMD ends with status 0\n\n{ENVIRONMENT} What the \
-         commands write goes to standard output, that of each as a whole. Where it cannot be written, the run ends, with \
+        "Run CMD with sh for each message, which is acknowledged when CMD ends with status 0\n\n{ENVIRONMENT} \
+         Where --decode could not decode the payload, MQTT_PAYLOAD_ERROR says why (--on-error skip leaves such messages \
+         out). What the commands write goes to standard output, that of each as a whole. Where it cannot be written, the run ends, with \
          status 0 if the reader has left and else 1, and the message stays unacknowledged. Messages of one topic are given \
          to it in their order, one after the other. At most 1000 messages or 16 MiB wait, and what one read brings beyond \
          that; then nothing is read from the broker. At a signal and at -W the commands that run are waited for, and the \
@@ -96,9 +127,9 @@ impl ActionArgs {
 
     pub(super) fn resolve(self) -> Result<Option<Exec>, Error> {
         if !self.is_given() {
-            if self.command.has_options() || self.exec_failure.is_some() {
-                let message =
-                    "--exec-jobs, --exec-timeout and --exec-failure need --exec, --exec-argv or --exec-for";
+            if self.command.has_options() || self.exec_failure.is_some() || self.exec_retries.is_some() {
+                let message = "--exec-jobs, --exec-timeout, --exec-failure and --exec-retries need --exec, \
+                               --exec-argv or --exec-for";
                 return Err(Error::usage(message));
             }
             return Ok(None);
@@ -117,7 +148,13 @@ impl ActionArgs {
         let (options, for_all) = self.command.resolve(self.exec, example)?;
         rules.extend(for_all.map(|command| ExecRule { filter: None, command }));
         let failure = match self.exec_failure.unwrap_or(FailureAction::Retry) {
-            FailureAction::Retry => ExecFailure::Retry,
+            FailureAction::Retry => {
+                let Retries(most) = self.exec_retries.unwrap_or(Retries(Some(DEFAULT_RETRIES)));
+                ExecFailure::Retry { most }
+            }
+            FailureAction::Skip | FailureAction::Stop if self.exec_retries.is_some() => {
+                return Err(Error::usage("--exec-retries needs --exec-failure retry"));
+            }
             FailureAction::Skip => ExecFailure::Skip,
             FailureAction::Stop => ExecFailure::Stop,
         };

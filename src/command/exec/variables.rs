@@ -7,6 +7,7 @@
 //! | `MQTT_QOS` | the QoS: 0, 1 or 2 |
 //! | `MQTT_RETAIN` | 1 if the message was retained, or 0 |
 //! | `MQTT_RESPONSE_TOPIC`, `MQTT_CORRELATION_DATA`, `MQTT_CONTENT_TYPE` | these properties, if the message has them |
+//! | `MQTT_PAYLOAD_ERROR` | why the payload was not decoded (`--decode`), and is as it came |
 //! | `MQTT_USER_NAME` | the first user property called `name`: capital letters, and `_` in place of everything but letters and digits of ASCII |
 //! | `MQTT_OMITTED_USER_PROPERTIES` | how many were left out beyond 64 KiB |
 //!
@@ -31,13 +32,16 @@ const TOPIC: &[u8] = b"{topic}";
 /// The name and the value of each variable.
 pub(in crate::command) type Variables = Vec<(String, String)>;
 
-/// The variables of a message.
-pub(in crate::command) fn of(publish: &Publish<'_>) -> Variables {
+/// The variables of a message, whose payload was not decoded for this reason, if there is one.
+pub(in crate::command) fn of(publish: &Publish<'_>, payload_error: Option<&str>) -> Variables {
     let mut variables = vec![
         ("MQTT_QOS".to_owned(), (publish.qos as u8).to_string()),
         ("MQTT_RETAIN".to_owned(), u8::from(publish.retain).to_string()),
     ];
     put(&mut variables, "MQTT_TOPIC", publish.topic);
+    if let Some(why) = payload_error {
+        put(&mut variables, "MQTT_PAYLOAD_ERROR", why.as_bytes());
+    }
     let mut names = HashSet::new();
     let (mut bytes, mut omitted) = (0, 0_u64);
     for property in publish.properties.iter() {

@@ -67,7 +67,7 @@ impl<'a> ResponseCommands<'a> {
             request,
             topic: publish.topic.into(),
             payload: publish.payload.into(),
-            variables: variables_of(publish),
+            variables: variables_of(publish, None),
             comes_again: false,
         });
     }

@@ -136,8 +136,11 @@ pub struct ExecRule {
 /// What follows when a command fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExecFailure {
-    /// It is run again, after a pause.
-    Retry,
+    /// It is run again, after a pause, and the message is acknowledged when that has failed as well.
+    Retry {
+        /// So often; without a number, for as long as it takes.
+        most: Option<u64>,
+    },
     /// The message is acknowledged all the same.
     Skip,
     /// The run ends.

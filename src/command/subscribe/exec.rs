@@ -21,6 +21,7 @@ use crate::output::{Diagnostics, Floor, stdout_error};
 use crate::protocol::topic;
 use crate::protocol::wire::Publish;
 use crate::quantity::{counted, duration};
+use crate::quotation::shown;
 
 /// The pause after the first failure of a message; it doubles with every other.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -34,7 +35,7 @@ struct Task<'a> {
     topic: Arc<[u8]>,
     payload: Arc<[u8]>,
     variables: Variables,
-    failures: u32,
+    failures: u64,
     /// After a failure.
     not_before: Option<Instant>,
 }
@@ -80,7 +81,8 @@ impl<'a> Executor<'a> {
     }
 
     /// Takes a message for the first command whose filter matches. Whether there is one.
-    pub(super) fn take(&mut self, publish: &Publish<'_>) -> bool {
+    /// `payload_error` is why its payload was not decoded.
+    pub(super) fn take(&mut self, publish: &Publish<'_>, payload_error: Option<&str>) -> bool {
         let exec = self.exec;
         let matches = |filter: &String| topic::matches(filter.as_bytes(), publish.topic);
         let Some(rule) = exec.rules.iter().find(|rule| rule.filter.as_ref().is_none_or(matches)) else {
@@ -94,7 +96,7 @@ impl<'a> Executor<'a> {
             command: &rule.command,
             topic: publish.topic.into(),
             payload: publish.payload.into(),
-            variables: variables_of(publish),
+            variables: variables_of(publish, payload_error),
             failures: 0,
             not_before: None,
         });
@@ -213,12 +215,17 @@ impl<'a> Executor<'a> {
             CommandEnd::Unwritten(error) => return Some(stdout_error(error)),
             CommandEnd::Failed(cause) => cause,
         };
-        let retries = !is_lasting(&cause);
+        let is_given_up =
+            |most: Option<u64>| is_lasting(&cause) || most.is_some_and(|most| task.failures >= most);
+        let retries = match self.exec.failure {
+            ExecFailure::Retry { most } => !is_given_up(most),
+            ExecFailure::Skip | ExecFailure::Stop => false,
+        };
         let error = failure(&task.topic, cause);
         match self.exec.failure {
             ExecFailure::Stop => return Some(error),
-            ExecFailure::Retry if retries && self.is_ending => self.diagnostics.error(&error),
-            ExecFailure::Retry if retries => {
+            ExecFailure::Retry { .. } if retries && self.is_ending => self.diagnostics.error(&error),
+            ExecFailure::Retry { .. } if retries => {
                 let pause = FIRST_PAUSE.saturating_mul(1 << task.failures.min(10)).min(LONGEST_PAUSE);
                 self.diagnostics.warning(format_args!("{error}; again in {}", duration(pause)));
                 task.failures += 1;
@@ -226,8 +233,16 @@ impl<'a> Executor<'a> {
                 self.waiting_bytes += task.payload.len();
                 self.waiting.push_front(task);
             }
-            ExecFailure::Retry | ExecFailure::Skip => {
+            ExecFailure::Retry { .. } | ExecFailure::Skip => {
                 self.diagnostics.error(&error);
+                if task.failures > 0 {
+                    self.diagnostics.warning(format_args!(
+                        "given up after {}, and acknowledged: the message on '{}' with the payload '{}'",
+                        counted(task.failures, "retry"),
+                        shown(&task.topic),
+                        shown(&task.payload)
+                    ));
+                }
                 self.count_failed += 1;
                 self.settle(number);
             }

@@ -79,7 +79,7 @@ impl Subscriber<'_> {
         match &mut self.executor {
             Some(executor) if is_shown => {
                 memory::spare(publish.payload.len()).map_err(|error| too_large(publish, error))?;
-                is_shown = executor.take(publish);
+                is_shown = executor.take(publish, note.error);
             }
             None if is_shown => self.show(publish, note)?,
             _ => self.pass(),
