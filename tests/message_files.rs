@@ -40,6 +40,37 @@ fn subscribe(server: &Server, folder: &Path, options: &[&str]) -> Mqtt {
     Mqtt::subscribe(server.port()).args(args).args(options).arg_path("--output-dir", folder)
 }
 
+/// A killed run leaves a part of a message. What another run is writing is locked, and other files are the user's.
+#[test]
+fn parts_of_messages_that_a_killed_run_left_are_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let names =
+        [".mqtt-0123abcd.tmp", ".mqtt-00000000.tmp", ".mqtt-0123.tmp", ".mqtt-0123ABCD.tmp", ".x.tmp"];
+    for name in names {
+        fs::write(folder.path().join(name), "part").unwrap();
+    }
+    let locked = fs::File::open(folder.path().join(names[1])).unwrap();
+    rustix::fs::flock(&locked, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let server = server(&[("a", b"1")]);
+    subscribe(&server, folder.path(), &["-C", "1"]).run().succeeds();
+    let mut left: Vec<_> = names[1..].iter().chain(&["a"]).map(|name| (*name).to_owned()).collect();
+    left.sort();
+    assert_eq!(files(folder.path()).into_iter().map(|(name, _)| name).collect::<Vec<_>>(), left);
+}
+
+/// A record has the reason why its payload was not decoded.
+#[test]
+fn file_of_a_record_has_the_reason_why_it_was_not_decoded() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&[("a", b"no"), ("b", b"4f4b")]);
+    let args = ["-C", "2", "--json", "--decode", "#=hex"];
+    subscribe(&server, folder.path(), &args).run().exits(3).mentions("cannot be decoded");
+    let files = files(folder.path());
+    let text = |place: usize| String::from_utf8(files[place].1.clone()).unwrap();
+    assert!(text(0).contains("\"payload-error\":\"hex: "), "{files:?}");
+    assert!(text(1).contains("\"payload\":\"OK\""), "{files:?}");
+}
+
 #[test]
 fn latest_message_of_each_topic() {
     let folder = tempfile::tempdir().unwrap();

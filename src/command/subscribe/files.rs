@@ -5,7 +5,8 @@
 //! one, also where the file system does not tell capital letters apart or changes the form of others. A name that would
 //! be too long ends in `~` and a hash.
 //!
-//! A file is written under another name and renamed: a reader finds the old content or the new, and never a part.
+//! A file is written under another name and renamed: a reader finds the old content or the new, and never a part. What a
+//! killed run has left under that name is removed by the next one: nobody has locked it.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -16,8 +17,10 @@ use std::time::SystemTime;
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::config::FilesOptions;
+use super::display::PayloadNote;
 use crate::clock;
 use crate::error::Error;
+use crate::file::{FileLock, lock};
 use crate::output::{MessageWriter, Misfit};
 use crate::protocol::wire::Publish;
 use crate::signal::outlive_file_limit;
@@ -28,6 +31,10 @@ const MOST_NAME_BYTES: usize = 180;
 const HASH_BYTES: usize = 16;
 /// A buffer that one huge message made larger than this is not kept.
 const KEPT_BYTES: usize = 1 << 20;
+
+/// The name of a file that is not whole, before and after a number. No topic has such a name: none begins with a dot.
+const TEMPORARY: &str = ".mqtt-";
+const TEMPORARY_END: &str = ".tmp";
 
 /// Writes messages to files.
 pub(super) struct MessageFiles {
@@ -53,9 +60,10 @@ impl MessageFiles {
         fs::create_dir_all(folder)
             .map_err(|error| Error::file(format!("cannot make the folder {}", folder.display()), error))?;
         outlive_file_limit();
+        remove_left_over(folder);
         let run = fastrand::u32(..);
         Ok(Self {
-            temporary: folder.join(format!(".{run:08x}.tmp")),
+            temporary: folder.join(format!("{TEMPORARY}{run:08x}{TEMPORARY_END}")),
             folder: folder.clone(),
             per_message: *per_message,
             writer: format.clone().map(|format| MessageWriter::new(format, false)),
@@ -71,13 +79,20 @@ impl MessageFiles {
     ///
     /// # Errors
     /// As [`MessageWriter::write`].
-    pub(super) fn message(&mut self, publish: &Publish<'_>, received: SystemTime) -> Result<(), Misfit> {
+    pub(super) fn message(
+        &mut self,
+        publish: &Publish<'_>,
+        received: SystemTime,
+        note: &PayloadNote<'_>,
+    ) -> Result<(), Misfit> {
         if self.failed.is_some() {
             return Ok(());
         }
         self.text.clear();
         let fits = match &mut self.writer {
-            Some(writer) => writer.write(&mut self.text, publish, received),
+            Some(writer) => {
+                writer.write_decoded(&mut self.text, publish, received, note.is_value, note.error)
+            }
             None => Ok(()),
         };
         let content = if self.writer.is_some() { &self.text } else { publish.payload };
@@ -106,9 +121,31 @@ impl MessageFiles {
 /// Puts a file with this content in the place of what is there.
 fn replace(path: &Path, temporary: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = File::options().write(true).create_new(true).open(temporary)?;
+    // Some file systems have no locks: what is left over there stays.
+    let _ = lock(&file, FileLock::Alone);
     file.write_all(content)?;
-    drop(file);
     fs::rename(temporary, path)
+}
+
+/// Removes what killed runs have left. A file that has something in it and no lock is not written any more.
+fn remove_left_over(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes().strip_prefix(TEMPORARY.as_bytes());
+        let number = name.and_then(|name| name.strip_suffix(TEMPORARY_END.as_bytes()));
+        let is_ours = number.is_some_and(|number| {
+            number.len() == 8 && number.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+        });
+        let is_file = entry.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0);
+        if is_ours
+            && is_file
+            && File::open(entry.path()).and_then(|file| lock(&file, FileLock::Alone)).is_ok()
+        {
+            // Where it cannot be removed, it does no harm.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Appends the name of a file for this topic.
