@@ -326,9 +326,3 @@ fn watching_topics() {
         ]
     );
 }
-
-/// On anything else than a terminal it would be rubbish, and nothing is connected to.
-#[test]
-fn watching_needs_a_terminal() {
-    Mqtt::subscribe(1).args(["-t", "#", "--watch"]).run().fails(2, "--watch needs a terminal");
-}

@@ -51,6 +51,32 @@ fn stopped_view_gives_the_terminal_back_and_goes_on() {
     run.wait_for_end().exits(0);
 }
 
+/// The last picture stays where the run ends by itself; the person's own end takes it away.
+#[test]
+fn last_picture_stays_on_the_terminal() {
+    let broker = broker();
+    for end in [["-C", "1"], ["-W", "1"]] {
+        let outcome = view(&broker, &end).run();
+        let text = String::from_utf8(outcome.stdout).unwrap();
+        let (_, left) = text.split_once(LEAVE).unwrap_or_else(|| panic!("{text:?}"));
+        let lines: Vec<&str> = left.lines().collect();
+        assert!(lines[0].starts_with("1 topic  1 message") && !left.contains('\x1b'), "{text:?}");
+        assert!(lines[2].contains(" R home/hall  20.5") && lines.len() == 3, "{text:?}");
+    }
+}
+
+/// Each message is a line with its topic, and no control sequence, where lines cannot stand in their places.
+#[test]
+fn messages_are_written_as_they_come_where_nothing_can_be_drawn() {
+    let broker = broker();
+    let once = ["-t", "#", "-w", "-C", "1"];
+    broker.subscribe().args(once).env("TERM", "xterm").run().succeeds().prints("home/hall 20.5\n");
+    let json = broker.subscribe().args(once).args(["--json"]).run().succeeds();
+    assert!(json.lines()[0].starts_with("{\"tst\":"), "{:?}", json.lines());
+    let dumb = broker.subscribe().args(once).env("TERM", "dumb");
+    dumb.on_a_terminal().stdout_on_a_terminal(80, 24).run().exits(0).prints("home/hall 20.5\r\n");
+}
+
 /// There are plain lines where the terminal is dumb, where nobody can type, and for formats.
 #[test]
 fn plain_lines_stay_elsewhere() {

@@ -28,11 +28,13 @@ pub(super) struct ViewArgs {
     ///
     /// Where standard input is a terminal too, and TERM is not dumb, it is a view with a line for each topic: age of the
     /// latest message, count, messages a second, size, R for retained, topic and payload. Keys: arrows, Page Up,
-    /// Page Down, Home and End move; Enter shows the message in full, with its properties and up to 5 earlier payloads;
-    /// / filters by a part of the topic (Esc shows all); s sorts by topic, rate, age or size; t shows the levels of
-    /// topics as a tree (left and right close and open one); p or the space bar stops the picture, while messages go
-    /// on being counted; q ends. It keeps 10,000 topics and the first 4096 bytes of each payload, and draws ten
-    /// times a second at most. With --json and -F there are plain lines.
+    /// Page Down, Home and End move; Enter shows the message in full, with its properties and up to 5 earlier payloads,
+    /// and Page Up and Page Down scroll it; / filters by a part of the topic (Esc shows all); s sorts by topic, rate, age
+    /// or size; t shows the levels of topics as a tree (left and right close and open one); p or the space bar stops the
+    /// picture, while messages go on being counted; q ends. It keeps 10,000 topics and the first 4096 bytes of each
+    /// payload, and draws ten times a second at most. After -C, -W and the like the last picture stays on the terminal.
+    /// With --json and -F there are plain lines. Where standard output is no terminal, and where TERM is dumb, each
+    /// message is written as it comes, with its topic, as without -w.
     #[arg(short = 'w', long)]
     watch: bool,
 

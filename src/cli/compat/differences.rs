@@ -132,7 +132,7 @@ pub const DIFFERENCES: &[Difference] = &[
     difference(
         "watch",
         "-w writes its control sequences to files and pipes too; its heading is Broker: HOST",
-        "-w needs a terminal; its heading names the port too",
+        "-w writes each message as a line there, with its topic; its heading names the port too",
         "they make no sense elsewhere; several brokers may run on one host",
     ),
     difference(

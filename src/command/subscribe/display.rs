@@ -14,9 +14,11 @@ use super::stats::Stats;
 use crate::client::session::Session;
 use crate::error::Error;
 use crate::jq::ProgramResults;
-use crate::output::{Diagnostics, MessageWriter, Misfit, StandardStream, Stdout, Watch};
+use crate::output::{
+    Diagnostics, Environment, MessageFormat, MessageWriter, Misfit, StandardStream, Stdout, Watch,
+};
 #[cfg(feature = "tui")]
-use crate::output::{MessageFormat, TopicView, view_is_possible};
+use crate::output::{TopicView, view_is_possible};
 use crate::protocol::wire::Publish;
 
 /// How often to look whether the terminal has another size.
@@ -57,8 +59,13 @@ impl Shower {
         Ok(match &config.display {
             Display::Messages(format) => Self::Messages(MessageWriter::for_stream(format.clone(), stream)),
             Display::Rate { json } => Self::Rate(RateCounter::new(*json)),
-            Display::Watch(_) if !stream.is_terminal => {
-                return Err(Error::usage("--watch needs a terminal, and standard output is not one"));
+            // There is no place that a line could stand in.
+            Display::Watch(format) if !stream.is_terminal || Environment::read().dumb => {
+                let format = match format {
+                    MessageFormat::Text { .. } => MessageFormat::Text { verbose: true, newline: true },
+                    other => other.clone(),
+                };
+                Self::Messages(MessageWriter::for_stream(format, stream))
             }
             Display::Watch(format) => {
                 let heading = format!("Broker: {}", config.client.endpoint.address);
@@ -148,7 +155,7 @@ impl Shower {
                 stats.count(publish);
                 Ok(())
             }
-            Self::Files(files) => files.message(publish, received),
+            Self::Files(files) => files.message(publish, received, note),
         }
     }
 
@@ -246,7 +253,7 @@ impl Shower {
     pub(super) fn interrupted(&mut self, cx: &mut Context<'_>, stdout: &mut Stdout) {
         #[cfg(feature = "tui")]
         if let Self::View(view) = self {
-            view.finish(stdout.buffer());
+            view.leave(stdout.buffer());
             // What is left is written at the end.
             let _ = stdout.poll_flush(cx);
         }

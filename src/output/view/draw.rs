@@ -4,13 +4,17 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::ViewState;
 use super::topics::{ListRow, MOST_PAYLOAD_BYTES, ViewedTopic};
 use crate::notation::printable::printable;
-use crate::quantity::counted;
+use crate::quantity::{agree, counted};
 
+const DETAIL_HELP: &str =
+    "q quit  \u{2191}\u{2193} move  enter back  PgUp PgDn scroll the message  / filter  p pause";
 const HELP: &str = "q quit  \u{2191}\u{2193} move  enter message  / filter  s sort  t tree  p pause";
 const HEAD: &str = "   AGE    COUNT     /S    SIZE R ";
 /// Columns of numbers before the topic.
@@ -24,10 +28,16 @@ pub(super) fn draw(state: &mut ViewState, buffer: &mut Buffer, now: Instant) {
     if rows < 2 || columns == 0 {
         return;
     }
-    let detail_rows = if state.has_detail && rows > 8 { rows / 2 } else { 0 };
+    // On a small screen the message has all of it.
+    let detail_rows = match (state.has_detail, rows > 8) {
+        (true, true) => rows / 2,
+        (true, false) => rows.saturating_sub(OTHER_ROWS),
+        (false, _) => 0,
+    };
     let list_rows = rows.saturating_sub(OTHER_ROWS + detail_rows);
     state.make_rows(usize::from(list_rows));
-    put(buffer, 0, 0, columns, &title(state), Style::new().add_modifier(Modifier::BOLD));
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    put(buffer, 0, 0, columns, &title(state, usize::from(columns)), bold);
     let reversed = Style::new().add_modifier(Modifier::REVERSED);
     let topic_columns = topic_columns(state, columns);
     let head = format!("{HEAD}{:<width$} VALUE", "TOPIC", width = usize::from(topic_columns));
@@ -45,32 +55,62 @@ pub(super) fn draw(state: &mut ViewState, buffer: &mut Buffer, now: Instant) {
     if detail_rows > 0 {
         put_detail(state, buffer, 2 + list_rows, detail_rows, now);
     }
-    let last =
-        if state.is_typing { format!("/{}\u{2588}", printable(&state.filter)) } else { HELP.to_owned() };
-    put(buffer, 0, rows - 1, columns, &last, Style::new().add_modifier(Modifier::DIM));
+    let (last, modifier) = last_row(state, usize::from(columns));
+    put(buffer, 0, rows - 1, columns, &last, Style::new().add_modifier(modifier));
 }
 
-fn title(state: &ViewState) -> String {
+/// What is typed, the filter that holds, or the keys.
+fn last_row(state: &ViewState, columns: usize) -> (String, Modifier) {
+    let found = counted(state.rows.len() as u64, "row");
+    let filter = printable(&state.filter);
+    if state.is_typing {
+        // The end of a long text is what is being typed.
+        let space = columns.saturating_sub(found.len() + 5);
+        return (format!("/{}\u{2588}  {found}", end_of(&filter, space)), Modifier::BOLD);
+    }
+    if !state.filter.is_empty() {
+        return (format!("q quit  / change  Esc show all  filter '{filter}': {found}"), Modifier::BOLD);
+    }
+    let help = if state.has_detail { DETAIL_HELP } else { HELP };
+    (help.to_owned(), Modifier::DIM)
+}
+
+/// As much of the end of a text as so many columns hold.
+fn end_of(text: &str, columns: usize) -> &str {
+    let mut width = 0;
+    let fits = text.char_indices().rev().take_while(|(_, character)| {
+        width += character.width().unwrap_or(0);
+        width <= columns
+    });
+    fits.last().map_or("", |(at, _)| &text[at..])
+}
+
+/// The state of the view, which is seen in any case, what was received, and the broker as far as there is space.
+fn title(state: &ViewState, columns: usize) -> String {
     let shown = state.shown();
     let more = if shown.has_others { "+" } else { "" };
     let order = if state.is_tree { "tree" } else { state.order.name() };
-    let mut title = format!(
-        "{}  {}{more} topics  {} messages  {:.1}/s  by {order}",
-        state.broker,
-        shown.all.len(),
-        shown.messages,
-        shown.rate
-    );
-    if !state.filter.is_empty() {
-        let _ = write!(title, "  filter '{}': {}", printable(&state.filter), state.rows.len());
+    let mut title = String::new();
+    if !state.is_connected {
+        title += "CONNECTION LOST  ";
     }
     if state.frozen.is_some() {
-        title += "  PAUSED";
+        title += "PAUSED  ";
     }
-    if !state.is_connected {
-        title += "  CONNECTION LOST";
+    let _ = write!(
+        title,
+        "{}{more} {}  {}  {:.1}/s  by {order}",
+        shown.all.len(),
+        agree(shown.all.len() as u64, "topic", "topics"),
+        counted(shown.messages, "message"),
+        shown.rate
+    );
+    let space = columns.saturating_sub(title.width() + 2);
+    let mut broker = state.broker.as_str();
+    while broker.width() > space {
+        broker = broker.char_indices().next_back().map_or("", |(last, _)| &broker[..last]);
     }
-    title
+    if broker.is_empty() { title } else { format!("{title}  {broker}") }
 }
 
 /// As wide as the topics that are shown, up to half of what there is.
@@ -132,16 +172,17 @@ fn put_list_row(
     put(buffer, value_x, y, columns.saturating_sub(value_x), &value, style);
 }
 
-/// The message that the cursor is on: its properties, its payload, and earlier ones.
-fn put_detail(state: &ViewState, buffer: &mut Buffer, y: u16, rows: u16, now: Instant) {
+/// The message that the cursor is on: its properties, its payload, and earlier ones. Lines that are too long go on in
+/// the next one.
+fn put_detail(state: &mut ViewState, buffer: &mut Buffer, y: u16, rows: u16, now: Instant) {
     let columns = buffer.area.width;
+    let space = usize::from(rows.saturating_sub(1));
+    (state.detail_height, state.has_more_detail) = (space.max(1), false);
     let Some(ListRow::Topic(place)) = state.rows.get(state.place()) else { return };
     let topic = &state.shown().all[*place];
     let retained = if topic.retain { ", retained" } else { "" };
     let age_now = age(now.saturating_duration_since(topic.at));
     let head = format!("{}  QoS {}{retained}, {} bytes, {age_now} ago", topic.name, topic.qos, topic.size);
-    let line = Style::new().add_modifier(Modifier::REVERSED);
-    put(buffer, 0, y, columns, &format!("{head:<width$}", width = usize::from(columns)), line);
     let mut lines = Vec::new();
     if !topic.error.is_empty() {
         lines.push(format!("payload-error: {}", printable(&topic.error)));
@@ -153,14 +194,34 @@ fn put_detail(state: &ViewState, buffer: &mut Buffer, y: u16, rows: u16, now: In
     if topic.size > MOST_PAYLOAD_BYTES {
         lines.push(format!("\u{2026} {} more bytes", topic.size - MOST_PAYLOAD_BYTES));
     }
+    let mut lines: Vec<String> =
+        lines.iter().flat_map(|line| wrapped(line, usize::from(columns))).map(str::to_owned).collect();
     // The earlier ones stand at the bottom, in what is left if there is less space.
-    let space = usize::from(rows.saturating_sub(1));
     let earlier = topic.earlier.iter().rev().map(|earlier| {
         let age = age(now.saturating_duration_since(earlier.at));
         format!("{age:>6} ago  {}", value(&earlier.payload))
     });
     let earlier: Vec<String> = earlier.take(space / 2).collect();
-    lines.truncate(space - earlier.len());
+    let name = topic.name.clone();
+    if std::mem::replace(&mut state.detail_of, name.clone()) != name {
+        state.detail_top = 0;
+    }
+    let all = lines.len();
+    let shown = space - earlier.len();
+    state.detail_height = shown.max(1);
+    // The message may have become shorter.
+    state.detail_top = state.detail_top.min(all.saturating_sub(shown));
+    state.has_more_detail = state.detail_top + shown < all;
+    lines.drain(..state.detail_top);
+    lines.truncate(shown);
+    let head = if all > shown {
+        let (first, last) = (state.detail_top + 1, state.detail_top + lines.len());
+        format!("lines {first}-{last} of {all}  {head}")
+    } else {
+        head
+    };
+    let line = Style::new().add_modifier(Modifier::REVERSED);
+    put(buffer, 0, y, columns, &format!("{head:<width$}", width = usize::from(columns)), line);
     lines.extend(earlier);
     for (line, text) in lines.iter().enumerate() {
         let y = y + 1 + u16::try_from(line).unwrap_or(u16::MAX);
@@ -175,7 +236,59 @@ fn pretty(bytes: &[u8]) -> Vec<String> {
         .filter(|json| json.is_object() || json.is_array());
     let text = json.and_then(|json| serde_json::to_string_pretty(&json).ok());
     let text = text.map_or_else(|| bytes.to_vec(), String::into_bytes);
-    text.split(|byte| *byte == b'\n').map(|line| value(line.strip_suffix(b"\r").unwrap_or(line))).collect()
+    let line = |line: &[u8]| printable(line.strip_suffix(b"\r").unwrap_or(line)).replace('\t', " ");
+    text.split(|byte| *byte == b'\n').map(line).collect()
+}
+
+/// The parts of a line that a screen of so many columns has one below the other.
+fn wrapped(line: &str, columns: usize) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut width) = (0, 0);
+    for (at, character) in line.char_indices() {
+        let more = character.width().unwrap_or(0);
+        if width + more > columns && at > start {
+            parts.push(&line[start..at]);
+            (start, width) = (at, 0);
+        }
+        width += more;
+    }
+    parts.push(&line[start..]);
+    parts
+}
+
+/// The list as it is at the end, in lines for the terminal after the view: without the cursor, the message in full
+/// and the keys.
+pub(super) fn last_picture(state: &mut ViewState, size: (u16, u16), now: Instant) -> Vec<String> {
+    (state.has_detail, state.is_typing, state.cursor) = (false, false, None);
+    // Two lines are left to what follows: an error, and the shell.
+    let rows = size.1.saturating_sub(2).max(OTHER_ROWS);
+    let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, rows));
+    draw(state, &mut buffer, now);
+    let topics = usize::from(rows - OTHER_ROWS).min(state.rows.len().saturating_sub(state.top));
+    let mut lines = lines_of(&buffer);
+    lines.truncate(2 + topics);
+    let others = state.rows.len() - topics;
+    if others > 0 {
+        lines.push(format!("\u{2026} {}", counted(others as u64, "more row")));
+    }
+    lines
+}
+
+fn lines_of(buffer: &Buffer) -> Vec<String> {
+    let Rect { width, height, .. } = buffer.area;
+    let line = |y| {
+        let mut line = String::new();
+        let mut x = 0;
+        while x < width {
+            let symbol = buffer[(x, y)].symbol();
+            line.push_str(symbol);
+            // A wide character has the next cell as well.
+            x += u16::try_from(symbol.width()).unwrap_or(1).max(1);
+        }
+        line.truncate(line.trim_end().len());
+        line
+    };
+    (0..height).map(line).collect()
 }
 
 /// The latest payload of a topic in one line, and why it was not decoded.
@@ -208,8 +321,6 @@ fn put(buffer: &mut Buffer, x: u16, y: u16, columns: u16, text: &str, style: Sty
 
 #[cfg(test)]
 mod tests {
-    use ratatui::layout::Rect;
-
     use super::*;
     use crate::output::view::keys::TypedKey;
     use crate::protocol::QoS;
@@ -256,9 +367,7 @@ mod tests {
         fn lines(&mut self, columns: u16, rows: u16) -> Vec<String> {
             let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
             draw(&mut self.state, &mut buffer, self.begin + Duration::from_secs(5));
-            let line =
-                |y| (0..columns).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
-            (0..rows).map(line).collect()
+            lines_of(&buffer)
         }
 
         /// The topics of the list, in order.
@@ -289,7 +398,7 @@ mod tests {
         let mut shown =
             Shown::new(&[("home/hall", "20.5"), ("home/attic", "retained"), ("home/hall", "21\x1b[2J\n")]);
         let lines = shown.lines(80, 6);
-        assert_eq!(lines[0], "Broker: h  2 topics  3 messages  0.0/s  by topic");
+        assert_eq!(lines[0], "2 topics  3 messages  0.0/s  by topic  Broker: h");
         assert_eq!(lines[1], "   AGE    COUNT     /S    SIZE R TOPIC      VALUE");
         assert_eq!(lines[2], "    5s        1    0.0       8 R home/attic retained");
         assert_eq!(lines[3], "    5s        2    0.0       7   home/hall  21\\x1b[2J\\n");
@@ -311,7 +420,7 @@ mod tests {
         shown.typed(&[TypedKey::Character('/'), TypedKey::Character('B')]);
         assert_eq!(shown.topics(), ["b", "Ab"]);
         shown.typed(&[TypedKey::Backspace, TypedKey::Character('q'), TypedKey::Enter]);
-        assert!(shown.topics().is_empty() && shown.lines(80, 24)[0].contains("filter 'q': 0"));
+        assert!(shown.topics().is_empty() && shown.lines(80, 24)[23].ends_with("filter 'q': 0 rows"));
         shown.typed(&[TypedKey::Escape]);
         assert_eq!(shown.topics().len(), 4);
         assert!(shown.state.key(TypedKey::Character('q')));
@@ -388,9 +497,64 @@ mod tests {
         shown.take("a", "2");
         shown.take("b", "2");
         assert_eq!(shown.topics(), ["a"]);
-        assert!(shown.lines(80, 24)[0].ends_with("1 messages  0.0/s  by topic  PAUSED"));
+        assert!(shown.lines(80, 24)[0].starts_with("PAUSED  1 topic  1 message"));
         shown.typed(&[TypedKey::Character('p')]);
         assert_eq!(shown.topics(), ["a", "b"]);
+    }
+
+    /// Also where there is little space.
+    #[test]
+    fn filter_and_state_are_seen_in_80_columns() {
+        let mut shown = Shown::new(&[("a", "1")]);
+        shown.state.broker = format!("Broker: {}", "long.".repeat(40));
+        shown.state.is_connected = false;
+        shown.typed(&[TypedKey::Character('p'), TypedKey::Character('/')]);
+        shown.typed(&[TypedKey::Character('x'); 100]);
+        shown.typed(&[TypedKey::Character('y')]);
+        let lines = shown.lines(80, 24);
+        assert!(lines[0].starts_with("CONNECTION LOST  PAUSED  1 topic"), "{lines:?}");
+        assert_eq!(lines[0].len(), 80);
+        assert!(lines[23].starts_with("/xxx") && lines[23].ends_with("xy\u{2588}  0 rows"), "{lines:?}");
+        shown.typed(&[TypedKey::Escape]);
+        assert!(shown.lines(80, 24)[23].starts_with("q quit"));
+    }
+
+    #[test]
+    fn message_in_full_is_wrapped_and_scrolled() {
+        let long: String = (0..2000).map(|number| char::from(b'a' + (number % 26) as u8)).collect();
+        let mut shown = Shown::new(&[("a", &long), ("b", "short")]);
+        shown.typed(&[TypedKey::Down, TypedKey::Enter]);
+        let lines = shown.lines(80, 24);
+        assert!(lines[11].starts_with("lines 1-11 of 25  a  QoS 0, 2000 bytes"), "{lines:?}");
+        let seen = lines[12..23].concat();
+        for _ in 0..5 {
+            shown.typed(&[TypedKey::PageDown]);
+        }
+        let lines = shown.lines(80, 24);
+        assert!(lines[11].starts_with("lines 15-25 of 25"), "{lines:?}");
+        assert!(long.starts_with(&seen) && long.ends_with(&lines[12..23].concat()), "{lines:?}");
+        shown.typed(&[TypedKey::PageUp, TypedKey::PageUp]);
+        assert!(shown.lines(80, 24)[11].starts_with("lines 1-11 of 25"));
+        // Another message begins at its first line.
+        shown.typed(&[TypedKey::PageDown, TypedKey::Down]);
+        assert!(shown.lines(80, 24)[12] == "short");
+        // A small screen has nothing else.
+        let lines = shown.lines(20, 6);
+        assert_eq!(lines[3], "short");
+    }
+
+    #[test]
+    fn last_picture_is_the_list_alone() {
+        let mut shown = Shown::new(&[("a", "1"), ("b", "2"), ("c", "3")]);
+        shown.typed(&[TypedKey::Down, TypedKey::Enter]);
+        let now = shown.begin + Duration::from_secs(5);
+        let lines = last_picture(&mut shown.state, (80, 24), now);
+        assert_eq!(lines.len(), 5, "{lines:?}");
+        assert!(lines[0].starts_with("3 topics") && lines[4].ends_with("3"), "{lines:?}");
+        let lines = last_picture(&mut shown.state, (80, 7), now);
+        assert_eq!(lines[4], "\u{2026} 1 more row", "{lines:?}");
+        assert_eq!(wrapped("\u{65e5}\u{672c}x", 3), ["\u{65e5}", "\u{672c}x"]);
+        assert_eq!(wrapped("", 3), [""]);
     }
 
     #[test]

@@ -44,6 +44,12 @@ struct ViewState {
     filter: String,
     is_typing: bool,
     has_detail: bool,
+    /// The topic whose message is shown in full, and the first line of it that is shown.
+    detail_of: String,
+    detail_top: usize,
+    /// Lines of it that are shown at once, and that there are more below them, at the last drawing.
+    detail_height: usize,
+    has_more_detail: bool,
     is_connected: bool,
     /// What the cursor is on: the name of a topic, or of a level with its slash.
     cursor: Option<String>,
@@ -66,6 +72,10 @@ impl ViewState {
             filter: String::new(),
             is_typing: false,
             has_detail: false,
+            detail_of: String::new(),
+            detail_top: 0,
+            detail_height: 1,
+            has_more_detail: false,
             is_connected: true,
             cursor: None,
             top: 0,
@@ -117,6 +127,12 @@ impl ViewState {
             TypedKey::Up => self.move_to(place.saturating_sub(1)),
             TypedKey::Down if self.cursor.is_none() => self.move_to(place),
             TypedKey::Down => self.move_to(place + 1),
+            TypedKey::PageUp if self.has_detail => {
+                self.detail_top = self.detail_top.saturating_sub(self.detail_height);
+            }
+            TypedKey::PageDown if self.has_detail => {
+                self.detail_top += if self.has_more_detail { self.detail_height } else { 0 };
+            }
             TypedKey::PageUp => self.move_to(place.saturating_sub(self.height)),
             TypedKey::PageDown => self.move_to(place + self.height),
             TypedKey::Home => self.move_to(0),
@@ -198,6 +214,8 @@ pub struct TopicView {
     next: Buffer,
     /// What the terminal shows is not known.
     is_disturbed: bool,
+    /// The person has ended the run.
+    is_left: bool,
 }
 
 impl TopicView {
@@ -215,6 +233,7 @@ impl TopicView {
             drawn: Buffer::default(),
             next: Buffer::default(),
             is_disturbed: true,
+            is_left: false,
         }
     }
 
@@ -254,6 +273,7 @@ impl TopicView {
             while let Poll::Ready(bytes) = screen.poll_typed(cx) {
                 for key in keys::keys(&bytes) {
                     if self.state.key(key) {
+                        self.is_left = true;
                         return Poll::Ready(Error::OutputClosed);
                     }
                     // The next key goes by the rows that this one has made.
@@ -300,9 +320,23 @@ impl TopicView {
     }
 
     /// Leaves the terminal as it was.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub fn leave(&mut self, out: &mut Vec<u8>) {
         if let Some(screen) = self.screen.take() {
             screen.leave(out);
+        }
+    }
+
+    /// The same, and the last picture stays there if the run has ended by itself.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if self.screen.is_none() {
+            return;
+        }
+        self.leave(out);
+        if !self.is_left {
+            for line in draw::last_picture(&mut self.state, screen::size(), Instant::now()) {
+                out.extend_from_slice(line.as_bytes());
+                out.push(b'\n');
+            }
         }
     }
 }
