@@ -58,6 +58,19 @@ fn jq_writes_results() {
     assert_eq!(outcome.stdout, b"{\n  \"temp\": 30\n}\n");
 }
 
+/// Beyond the limit JSON is text: one warning says so, and the run goes on.
+#[test]
+fn payload_with_too_many_values_is_reported_once() {
+    let large = format!("[{}]", vec!["0"; 500_001].join(","));
+    let messages = [("a", large.as_bytes()), ("a", large.as_bytes()), ("a", b"[1]")];
+    let outcome = run_with(&["--jq", ".payload | type", "-C", "3"], &messages, 3).exits(0);
+    assert_eq!(outcome.lines(), ["string", "string", "array"]);
+    assert_eq!(outcome.stderr.matches("more than 500000 values").count(), 1, "{}", outcome.stderr);
+    let outcome = run_with(&["--jq", ".payload[0]", "--until", ".payload == [1]"], &messages, 3).exits(3);
+    assert_eq!(outcome.lines(), ["1"]);
+    outcome.mentions("programs failed on 2 messages, 2 of them with a payload that is not JSON or too large");
+}
+
 /// The record is that of `--json`, and the payload is what it is.
 #[test]
 fn input_is_the_record() {

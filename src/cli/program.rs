@@ -5,7 +5,9 @@ use std::fmt::Display;
 use super::value;
 use crate::command::subscribe::{FailurePolicy, Programs};
 use crate::error::Error;
-use crate::jq::{BadProgram, Condition, MOST_LEVELS, MOST_MEMORY_BYTES, MOST_PROCESSOR_TIME, Program};
+use crate::jq::{
+    BadProgram, Condition, MOST_LEVELS, MOST_MEMORY_BYTES, MOST_PROCESSOR_TIME, MOST_VALUES, Program,
+};
 use crate::output::MessageFormat;
 
 /// The programs of `sub`.
@@ -45,7 +47,7 @@ fn about_where() -> String {
         "Show only messages for which this jq program is true; may be repeated: each must be true\n\n\
          The language is that of jq, in the form of the Rust crate jaq. The input is the record that --json writes: \
          .topic, .qos, .retain, .payloadlen, .mid, .properties, .tst, and .payload, which is the value itself where \
-         the payload is JSON of at most {MOST_LEVELS} levels. Any other payload is a string, in base64 with \
+         the payload is JSON of at most {MOST_LEVELS} levels and {MOST_VALUES} values. Any other payload is a string, in base64 with \
          \"payload-encoding\": \"base64\" if it is not UTF-8. A program is true if one of its results is neither false \
          nor null. What is left out is acknowledged, and -C does not count it. env, $ENV, input, inputs, debug, \
          stderr, halt and modules do not exist here. A program that takes more than {} seconds of processor time or {} \

@@ -1,21 +1,59 @@
-//! Payloads of responses that a program computes from requests.
+//! Payloads of responses that a program computes from requests, and what is said of payloads that programs do not see
+//! as JSON.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
 use crate::error::Error;
-use crate::jq::{Failure, Guard, Program, ProgramInput, ProgramResults};
+use crate::jq::{
+    Failure, Guard, MOST_PAYLOAD_BYTES, MOST_VALUES, Program, ProgramInput, ProgramPayload, ProgramResults,
+};
 use crate::output::{Diagnostics, RecordHead};
 use crate::protocol::wire::Publish;
+use crate::quotation::shown;
 
 /// How long programs may run before signals and time limits are looked at again.
 const LONGEST_TURN: Duration = Duration::from_millis(50);
 
+/// Warns of payloads that are too large to be taken as JSON.
+pub(super) struct LargePayloads<'a> {
+    diagnostics: &'a Diagnostics,
+    is_said: bool,
+}
+
+impl<'a> LargePayloads<'a> {
+    pub(super) fn new(diagnostics: &'a Diagnostics) -> Self {
+        Self { diagnostics, is_said: false }
+    }
+
+    /// Whether there was one.
+    pub(super) fn were_there(&self) -> bool {
+        self.is_said
+    }
+
+    /// A program has seen this payload in that form.
+    pub(super) fn note(&mut self, publish: &Publish<'_>, form: ProgramPayload) {
+        if form != ProgramPayload::TooLarge || std::mem::replace(&mut self.is_said, true) {
+            return;
+        }
+        let (topic, bytes) = (shown(publish.topic), publish.payload.len());
+        let why = if bytes > MOST_PAYLOAD_BYTES {
+            format!("has more than {} MiB: programs see it as null", MOST_PAYLOAD_BYTES >> 20)
+        } else {
+            format!("has more than {MOST_VALUES} values: programs see it as text and not as JSON")
+        };
+        self.diagnostics.warning(format_args!(
+            "the payload of a message on '{topic}', of {bytes} bytes, {why} (shown only once)"
+        ));
+    }
+}
+
 /// Runs a program on one request after the other.
-pub(super) struct Computer {
+pub(super) struct Computer<'a> {
     program: Program,
     guard: Guard,
+    large: LargePayloads<'a>,
     head: RecordHead,
     results: ProgramResults,
     /// When the first program of this turn began.
@@ -23,12 +61,13 @@ pub(super) struct Computer {
     is_turn_over: bool,
 }
 
-impl Computer {
-    pub(super) fn new(program: Program, diagnostics: &Diagnostics) -> Result<Self, Error> {
+impl<'a> Computer<'a> {
+    pub(super) fn new(program: Program, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
         let thread = diagnostics.for_thread();
         let guard = Guard::start(move |error| thread.error(error))?;
         let (head, results) = (RecordHead::default(), ProgramResults::default());
-        Ok(Self { program, guard, head, results, turn: None, is_turn_over: false })
+        let large = LargePayloads::new(diagnostics);
+        Ok(Self { program, guard, large, head, results, turn: None, is_turn_over: false })
     }
 
     /// The results, a line each; nothing if there is none.
@@ -39,11 +78,13 @@ impl Computer {
         payload_error: Option<&str>,
     ) -> Result<Option<Bytes>, Failure> {
         let turn = *self.turn.get_or_insert_with(Instant::now);
-        let Self { program, guard, head, results, .. } = self;
+        let Self { program, guard, large, head, results, .. } = self;
         results.clear();
         let computed = guard.watch(|| {
             let record = head.of(request, SystemTime::now(), payload_error);
-            program.put_results(ProgramInput::new(record, request.payload).value, true, results)
+            let ProgramInput { value, form } = ProgramInput::new(record, request.payload);
+            large.note(request, form);
+            program.put_results(value, true, results)
         });
         self.is_turn_over = turn.elapsed() > LONGEST_TURN;
         computed?;

@@ -13,15 +13,26 @@ pub const MOST_LEVELS: usize = 127;
 pub const MOST_VALUES: u32 = 500_000;
 const VALUES_OF_AN_OBJECT: u32 = 8;
 /// A longer payload is not looked at.
-const MOST_PAYLOAD_BYTES: usize = 32 * 1024 * 1024;
+pub const MOST_PAYLOAD_BYTES: usize = 32 * 1024 * 1024;
 
 /// A message as the input of a program.
 #[derive(Debug, Clone)]
 pub struct ProgramInput {
     /// The record.
     pub value: Val,
-    /// The payload is JSON.
-    pub is_json: bool,
+    /// How the payload is in it.
+    pub form: ProgramPayload,
+}
+
+/// How a program sees a payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgramPayload {
+    /// The value that it is in JSON.
+    Json,
+    /// Text: it is not JSON.
+    Text,
+    /// Text, or nothing, although it may be JSON: it is too large.
+    TooLarge,
 }
 
 impl ProgramInput {
@@ -39,7 +50,7 @@ impl ProgramInput {
                 members.insert(key("payload-encoding"), Val::utf8_str("base64"));
             }
         }
-        Self { value, is_json: payload.is_json }
+        Self { value, form: payload.form }
     }
 }
 
@@ -49,34 +60,38 @@ fn key(name: &'static str) -> Val {
 
 struct ParsedPayload {
     value: Val,
-    is_json: bool,
+    form: ProgramPayload,
     is_base64: bool,
 }
 
 impl ParsedPayload {
     fn of(bytes: &[u8]) -> Self {
         if bytes.len() > MOST_PAYLOAD_BYTES {
-            return Self { value: Val::Null, is_json: false, is_base64: false };
+            return Self { value: Val::Null, form: ProgramPayload::TooLarge, is_base64: false };
         }
         // `jaq` reads more than JSON, and nested to any depth.
-        if is_json(bytes)
-            && let Ok(value) = read::parse_single(bytes)
-        {
-            return Self { value, is_json: true, is_base64: false };
-        }
+        let form = match form(bytes) {
+            ProgramPayload::Json => match read::parse_single(bytes) {
+                Ok(value) => return Self { value, form: ProgramPayload::Json, is_base64: false },
+                Err(_) => ProgramPayload::Text,
+            },
+            other => other,
+        };
         match std::str::from_utf8(bytes) {
-            Ok(text) => Self { value: Val::utf8_str(text.to_owned()), is_json: false, is_base64: false },
-            Err(_) => Self { value: Val::utf8_str(STANDARD.encode(bytes)), is_json: false, is_base64: true },
+            Ok(text) => Self { value: Val::utf8_str(text.to_owned()), form, is_base64: false },
+            Err(_) => Self { value: Val::utf8_str(STANDARD.encode(bytes)), form, is_base64: true },
         }
     }
 }
 
-/// Whether it is one JSON value that is not nested too deep and does not take too much memory.
-fn is_json(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| {
-        let counted = serde_json::from_str::<Checked>(text);
-        counted.is_ok_and(|Checked(values)| values <= MOST_VALUES)
-    })
+/// Whether it is one JSON value that is not nested too deep, and whether it takes too much memory.
+fn form(bytes: &[u8]) -> ProgramPayload {
+    let counted = std::str::from_utf8(bytes).ok().and_then(|text| serde_json::from_str::<Checked>(text).ok());
+    match counted {
+        Some(Checked(values)) if values <= MOST_VALUES => ProgramPayload::Json,
+        Some(_) => ProgramPayload::TooLarge,
+        None => ProgramPayload::Text,
+    }
 }
 
 /// Any JSON, of which only the number of values is kept. Other than `IgnoredAny` it is held to the limit of nesting.
@@ -142,7 +157,7 @@ mod tests {
 
     fn shown(payload: &[u8]) -> (String, bool) {
         let input = ProgramInput::new(br#"{"topic":"a"}"#, payload);
-        (input.value.to_string(), input.is_json)
+        (input.value.to_string(), input.form == ProgramPayload::Json)
     }
 
     #[test]

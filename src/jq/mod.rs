@@ -19,6 +19,6 @@ mod program;
 pub use compile::BadProgram;
 pub use condition::Condition;
 pub use guard::{Guard, MOST_MEMORY_BYTES, MOST_PROCESSOR_TIME, STACK_BYTES};
-pub use input::{MOST_LEVELS, MOST_VALUES, ProgramInput};
+pub use input::{MOST_LEVELS, MOST_PAYLOAD_BYTES, MOST_VALUES, ProgramInput, ProgramPayload};
 pub use jaq_json::Val;
 pub use program::{Failure, MOST_RESULT_BYTES, MOST_RESULTS, Program, ProgramResults};

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::config::{Config, FailurePolicy, Programs};
+use crate::command::computed::LargePayloads;
 use crate::error::Error;
-use crate::jq::{Condition, Failure, Guard, ProgramInput, ProgramResults, Val};
+use crate::jq::{Condition, Failure, Guard, ProgramInput, ProgramPayload, ProgramResults, Val};
 use crate::output::{Diagnostics, RecordHead};
 use crate::protocol::wire::Publish;
 use crate::quantity::counted;
@@ -27,6 +28,7 @@ pub(super) struct Evaluator<'a> {
     programs: &'a Programs,
     on_error: FailurePolicy,
     diagnostics: &'a Diagnostics,
+    large: LargePayloads<'a>,
     /// Strings among the results are shown as text.
     raw: bool,
     head: RecordHead,
@@ -36,7 +38,7 @@ pub(super) struct Evaluator<'a> {
     has_results: bool,
     /// Messages on which a program has failed.
     failed: u64,
-    /// Those of them whose payload is not JSON.
+    /// Those of them whose payload is not JSON, or too large to be taken as such.
     failed_without_json: u64,
     /// When the first program of this turn began.
     turn: Option<Instant>,
@@ -56,6 +58,7 @@ impl<'a> Evaluator<'a> {
             programs,
             on_error: config.on_error.unwrap_or(FailurePolicy::Skip),
             diagnostics,
+            large: LargePayloads::new(diagnostics),
             raw,
             head: RecordHead::default(),
             guard,
@@ -150,9 +153,10 @@ impl<'a> Evaluator<'a> {
                 }
             }
         }
+        let form = input.map_or(ProgramPayload::Json, |input| input.form);
+        self.large.note(publish, form);
         if let Some((option, why)) = failure {
-            let is_json = input.is_none_or(|input| input.is_json);
-            self.failed(option, &why, publish, is_json)?;
+            self.failed(option, &why, publish, form)?;
         }
         Ok(ProgramVerdict { is_shown, is_last })
     }
@@ -163,13 +167,17 @@ impl<'a> Evaluator<'a> {
         option: &str,
         why: &Failure,
         publish: &Publish<'_>,
-        is_json: bool,
+        form: ProgramPayload,
     ) -> Result<(), Error> {
         self.failed += 1;
-        self.failed_without_json += u64::from(!is_json);
+        self.failed_without_json += u64::from(form != ProgramPayload::Json);
         let topic = String::from_utf8_lossy(publish.topic);
         let why = why.to_string();
-        let form = if is_json { "" } else { " (the payload is not JSON)" };
+        let form = match form {
+            ProgramPayload::Json => "",
+            ProgramPayload::Text => " (the payload is not JSON)",
+            ProgramPayload::TooLarge => " (the payload is too large to be taken as JSON)",
+        };
         let text = format!("{option} failed on a message on '{}': {}{form}", cut(&topic), cut(&why));
         if self.on_error == FailurePolicy::Stop {
             return Err(Error::Input(text));
@@ -209,6 +217,9 @@ impl<'a> Evaluator<'a> {
         let messages = counted(self.failed, "message");
         let forms = match self.failed_without_json {
             0 => String::new(),
+            count if self.large.were_there() => {
+                format!(", {count} of them with a payload that is not JSON or too large")
+            }
             count => format!(", {count} of them with a payload that is not JSON"),
         };
         let done = if self.on_error == FailurePolicy::Show { "shown as they are" } else { "left out" };
