@@ -36,6 +36,43 @@ fn request(response_topic: &str, payload: &[u8], qos: QoS, identifier: u16) -> V
     Message::new("q", payload).at(qos, identifier).with(&properties).bytes(V5)
 }
 
+/// Fields are filled in for each response, and braces are doubled, as in `mqtt pub --template`.
+#[test]
+fn response_is_filled_in_by_a_template() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("answer");
+    std::fs::write(&file, "{seq} of {env:WHO}").unwrap();
+    let file = file.to_str().unwrap();
+    for (own, stdin, expected) in [
+        (&["-m", "{{\"n\":{seq},\"r\":{rand:7..7}}}"][..], "", [r#"{"n":1,"r":7}"#, r#"{"n":2,"r":7}"#]),
+        (&["-f", file], "", ["1 of me", "2 of me"]),
+        (&["-s"], "n {seq}", ["n 1", "n 2"]),
+    ] {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(V5);
+            peer.grant_subscription(V5);
+            for payload in expected {
+                peer.send(&request("answers/1", b"?", QoS::AtMostOnce, 0));
+                assert_eq!(String::from_utf8(response(&mut peer).2).unwrap(), payload);
+            }
+            peer.expect(V5, &packets::pingreq());
+            peer.send(&packets::pingresp());
+            peer.expect_disconnect(V5);
+        });
+        let line = ["-V", "5", "-t", "q", "-C", "2", "--template"];
+        let run = respond(server.port()).args(line).args(own).env("WHO", "me").stdin(stdin).run();
+        run.succeeds();
+        server.finish();
+    }
+    for (own, says) in [
+        (&["-m", "{nothing}"][..], "--template: payload '{nothing}': unknown field {nothing}"),
+        (&["--echo"], "--template needs the text of the response"),
+    ] {
+        respond(1).args(["-t", "q", "--template"]).args(own).run().fails(2, says);
+    }
+    respond(1).args(["-t", "q", "--template", "-s"]).stdin("{env:WHO}").run().fails(1, "standard input");
+}
+
 /// Requester and responder at real brokers: one response each, whatever the version and QoS.
 #[rstest]
 fn requester_gets_the_response(

@@ -8,7 +8,7 @@ use clap::ValueHint;
 use super::text::shown;
 use super::url::without_secrets;
 use super::value;
-use crate::command::input::Source;
+use crate::command::input::{LookUp, MoreFields, Source, TextTemplate};
 use crate::error::Error;
 
 /// The operand that is the payload.
@@ -118,6 +118,22 @@ impl PayloadArgs {
         let null = self.null_message.then_some(("-n", Source::Null));
         messages.chain(files).chain(stdin).chain(null).collect()
     }
+}
+
+/// How templates look up variables.
+pub(super) const ENVIRONMENT: LookUp = |name| std::env::var_os(name);
+
+/// A text of `--template`, whose fields are known; `what` names it in errors.
+pub(super) fn text_template(
+    what: &str,
+    text: &[u8],
+    file_name: Option<&[u8]>,
+) -> Result<TextTemplate, Error> {
+    let more = MoreFields { environment: Some(ENVIRONMENT), file_name, ..MoreFields::default() };
+    TextTemplate::parse_with(text, more).map_err(|why| {
+        Error::usage(format!("--template: {what} '{}': {why}", text.escape_ascii()))
+            .with_hint("{{ and }} stand for braces")
+    })
 }
 
 /// The one source that was given, if any was.

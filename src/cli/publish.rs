@@ -9,7 +9,7 @@ use clap::ValueHint;
 use super::connection::{ConnectionArgs, Purpose};
 use super::decode::EncodeArgs;
 use super::manual::Manual;
-use super::payload::{NO_TOPIC, OperandArgs, PayloadArgs, no_message, one};
+use super::payload::{ENVIRONMENT, NO_TOPIC, OperandArgs, PayloadArgs, no_message, one, text_template};
 use super::property::{PropertyArgs, Publishing};
 use super::replay::ReplayArgs;
 use super::subcommand::Subcommand;
@@ -17,9 +17,7 @@ use super::verbosity::VerbosityArgs;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
-use crate::command::input::{
-    GeneratedPayloads, LookUp, MoreFields, RecordOptions, Rewrite, Source, TextTemplate, TopicLines,
-};
+use crate::command::input::{GeneratedPayloads, RecordOptions, Rewrite, Source, TopicLines};
 use crate::command::publish::{Config, Encoding, FOREVER, Filling, SpoolOptions};
 use crate::error::Error;
 use crate::protocol::property::{PropertyBlock, PropertyId};
@@ -257,27 +255,19 @@ impl TemplateArgs {
         let files = files(source);
         // As many topics for each file.
         let of_each = topics.len().checked_div(files.len()).unwrap_or_default().max(1);
-        let environment: LookUp = |name| std::env::var_os(name);
-        let read = |what: &str, text: &[u8], file_name: Option<&[u8]>| {
-            let more = MoreFields { environment: Some(environment), file_name, ..MoreFields::default() };
-            TextTemplate::parse_with(text, more).map_err(|why| {
-                Error::usage(format!("--template: {what} '{}': {why}", text.escape_ascii()))
-                    .with_hint("{{ and }} stand for braces")
-            })
-        };
         let mut templates = Vec::new();
         for (place, topic) in topics.iter_mut().enumerate() {
             let file_name = files.get(place / of_each).map(|file| file_name(file));
-            let template = read("topic", topic.as_bytes(), file_name)?;
+            let template = text_template("topic", topic.as_bytes(), file_name)?;
             if let Some(name) = template.literal() {
                 *topic = text::topic_name("topic", &value::os_string(name.to_vec()))?;
             }
             templates.push(template);
         }
         if let Source::Message(text) = source {
-            read("payload", text, None)?;
+            text_template("payload", text, None)?;
         }
-        Ok(Some(Filling { topics: templates, environment, seed: self.seed }))
+        Ok(Some(Filling { topics: templates, environment: ENVIRONMENT, seed: self.seed }))
     }
 }
 

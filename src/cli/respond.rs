@@ -9,7 +9,7 @@ use super::connection::{ConnectionArgs, Purpose};
 use super::decode::DecodeArgs;
 use super::exec::{CommandArgs, ENVIRONMENT};
 use super::manual::Manual;
-use super::payload::{PayloadArgs, given_once, one};
+use super::payload::{ENVIRONMENT as LOOK_UP, PayloadArgs, given_once, one, text_template};
 use super::program::compiled;
 use super::property::{PropertyArgs, Requesting};
 use super::subcommand::Subcommand;
@@ -18,6 +18,7 @@ use super::verbosity::VerbosityArgs;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::{Reconnect, Version};
+use crate::command::input::Source;
 use crate::command::respond::{Config, MOST_RESPONSE_BYTES, ResponseCommand, ResponsePayload};
 use crate::error::Error;
 use crate::jq::Program;
@@ -90,6 +91,15 @@ pub(super) struct RespondArgs {
 
     #[command(flatten)]
     payload: PayloadArgs,
+
+    /// Fill in the fields of the payload for each response: {seq}, {now}, {now:FORMAT}, {unix}, {unix_ms}, {uuid},
+    /// {rand:0..100}, {hex:16} and {env:NAME}; {{ and }} are braces
+    ///
+    /// {seq} is the number of the response. The fields are those of mqtt pub --template, whose page says more. A variable
+    /// of the environment is filled in in the text of -m and -f, and not in that of standard input.
+    #[allow(clippy::doc_markdown, reason = "it is the text of the help")]
+    #[arg(long, help_heading = "Payload (one of)")]
+    template: bool,
 
     #[command(flatten)]
     command: CommandArgs,
@@ -184,6 +194,12 @@ impl TryFrom<RespondArgs> for Config {
         let command = args.response_command()?;
         let answer = match (one(args.payload.clone().given())?, args.echo, program, command) {
             (None, true, None, None) => ResponsePayload::Echo,
+            (Some(source), false, None, None) if args.template => {
+                if let Source::Message(text) = &source {
+                    text_template("payload", text, None)?;
+                }
+                ResponsePayload::Filled(source, LOOK_UP)
+            }
             (Some(source), false, None, None) => ResponsePayload::Fixed(source),
             (None, false, Some(program), None) => ResponsePayload::Program(program),
             (None, false, None, Some(command)) => ResponsePayload::Command(command),
@@ -213,6 +229,9 @@ impl TryFrom<RespondArgs> for Config {
                 return Err(Error::usage("--jq computes the response; give no other payload for it"));
             }
         };
+        if args.template && !matches!(answer, ResponsePayload::Filled(..)) {
+            return Err(Error::usage("--template needs the text of the response: -m, -f or -s"));
+        }
         let filters = filters(&args)?;
         let allowed = args
             .allow_response_topic

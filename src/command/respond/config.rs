@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::client::options::ClientOptions;
 use crate::command::exec::{CommandOptions, ExecCommand};
-use crate::command::input::Source;
+use crate::command::input::{LookUp, Source};
 use crate::decode::Rule;
 use crate::jq::Program;
 use crate::output::Verbosity;
@@ -18,6 +18,8 @@ pub enum ResponsePayload {
     Echo,
     /// The same for all requests; read once.
     Fixed(Source),
+    /// A text with fields, which are filled in for each response; read once. Variables are looked up so.
+    Filled(Source, LookUp),
     /// The results of a program, which gets the request as a record.
     Program(Program),
     /// What a command writes, which gets the payload of the request.

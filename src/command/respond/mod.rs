@@ -5,6 +5,7 @@
 
 mod config;
 mod executing;
+mod payloads;
 mod skips;
 
 use std::collections::VecDeque;
@@ -18,9 +19,9 @@ use bytes::{Bytes, BytesMut};
 pub use self::config::{Config, ResponseCommand, ResponsePayload};
 pub use self::executing::MOST_RESPONSE_BYTES;
 use self::executing::ResponseCommands;
+use self::payloads::ResponsePayloads;
 use self::skips::{Skip, Skips};
 use super::attention::{Attention, Stop, Supervisor, unanswered};
-use super::computed::Computer;
 use super::decoding::Omissions;
 use super::deferred::DeferredRequests;
 use super::resubscribing::{Resubscribing, tell_refused};
@@ -62,17 +63,7 @@ impl Invocation for Config {
 async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let attention = attention(&config)?;
     let mut attention = if config.shows_requests { attention.for_reader() } else { attention };
-    let fixed = match &config.answer {
-        ResponsePayload::Echo | ResponsePayload::Program(_) | ResponsePayload::Command(_) => None,
-        ResponsePayload::Fixed(source) => {
-            source.announce(diagnostics);
-            Some(source.payload_in_time(&mut attention).await?.unwrap_or_default().into())
-        }
-    };
-    let computer = match &config.answer {
-        ResponsePayload::Program(program) => Some(Computer::new(program.clone(), diagnostics)?),
-        _ => None,
-    };
+    let payloads = ResponsePayloads::new(&config.answer, &mut attention, diagnostics).await?;
     let format = MessageFormat::Text { verbose: true, newline: true };
     let mut responder = Answerer {
         config: &config,
@@ -80,8 +71,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
         writer: MessageWriter::for_stream(format, diagnostics.terminal().stdout),
         stdout: Stdout::new(),
-        fixed,
-        computer,
+        payloads,
         commands: config.command().map(ResponseCommands::new),
         decoder: Decoder::new(&config.decode),
         omissions: Omissions::new(diagnostics),
@@ -159,11 +149,9 @@ struct Answerer<'a> {
     supervisor: Supervisor<'a>,
     writer: MessageWriter,
     stdout: Stdout,
-    /// The payload of every response, if it is not the request's.
-    fixed: Option<Bytes>,
-    /// What computes it otherwise.
-    computer: Option<Computer>,
-    /// Or the commands that do.
+    /// What responses say.
+    payloads: ResponsePayloads<'a>,
+    /// The commands that compute it otherwise.
     commands: Option<ResponseCommands<'a>>,
     decoder: Decoder<'a>,
     omissions: Omissions<'a>,
@@ -252,21 +240,6 @@ impl Answerer<'_> {
         if is_allowed { Ok(named) } else { Err(Skip::NotAllowed) }
     }
 
-    /// What the response to this request says; why there is none.
-    fn response(
-        &mut self,
-        publish: &Publish<'_>,
-        payload_error: Option<&str>,
-    ) -> Result<Bytes, (Skip, String)> {
-        let Some(computer) = &mut self.computer else {
-            return Ok(self.fixed.clone().unwrap_or_else(|| Bytes::copy_from_slice(publish.payload)));
-        };
-        match computer.payload(publish, payload_error) {
-            Ok(payload) => payload.ok_or((Skip::NoResult, String::new())),
-            Err(why) => Err((Skip::Failed, format!(": {}", cut(&why.to_string())))),
-        }
-    }
-
     fn message(&mut self, publish: &Publish<'_>) {
         let number = self.open.next_number();
         if let Err((why, reason)) = self.accept(number, publish) {
@@ -290,7 +263,7 @@ impl Answerer<'_> {
             None => (publish.payload, None),
             Some(Decoded { payload: Ok(payload), .. }) => (&payload[..], None),
             // A program sees why, and decides.
-            Some(Decoded { payload: Err(why), .. }) if self.computer.is_some() => {
+            Some(Decoded { payload: Err(why), .. }) if self.payloads.are_computed() => {
                 (publish.payload, Some(why.as_str()))
             }
             Some(Decoded { payload: Err(why), .. }) => {
@@ -299,7 +272,8 @@ impl Answerer<'_> {
         };
         let publish = &Publish { payload, ..*publish };
         let has_command = self.commands.is_some();
-        let payload = if has_command { Bytes::new() } else { self.response(publish, payload_error)? };
+        let payload =
+            if has_command { Bytes::new() } else { self.payloads.payload(publish, payload_error)? };
         self.open.add(false);
         let request = AcceptedRequest {
             number,
@@ -531,7 +505,7 @@ impl Handler for Answerer<'_> {
     }
 
     fn pauses(&self) -> bool {
-        self.computer.as_ref().is_some_and(Computer::is_turn_over)
+        self.payloads.is_turn_over()
     }
 
     fn on_written(&mut self, _bytes: usize) {
@@ -550,9 +524,7 @@ impl Handler for Answerer<'_> {
     }
 
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if let Some(computer) = &mut self.computer {
-            computer.begin_turn();
-        }
+        self.payloads.begin_turn();
         self.poll_commands(cx);
         if self.is_over {
             return Poll::Ready(Ok(()));

@@ -27,12 +27,14 @@ pub(super) enum Skip {
     NoResult,
     /// The program fails on it.
     Failed,
+    /// The response of `--template` would be too large.
+    Unfilled,
     /// The command fails on it.
     Command,
 }
 
 /// The same, and the words of the summary, `request` before them.
-const SKIPPED: [(Skip, &str); 10] = [
+const SKIPPED: [(Skip, &str); 11] = [
     (Skip::NoTopic, "without a response topic"),
     (Skip::NotAllowed, "with a response topic that is not allowed"),
     (Skip::Loop, "with a response topic that is subscribed to"),
@@ -42,6 +44,7 @@ const SKIPPED: [(Skip, &str); 10] = [
     (Skip::Undecodable, "that cannot be decoded"),
     (Skip::NoResult, "for which --jq has no result"),
     (Skip::Failed, "on which --jq failed"),
+    (Skip::Unfilled, "whose response would be larger than any packet"),
     (Skip::Command, "on which --exec failed"),
 ];
 
@@ -76,7 +79,7 @@ impl Skips {
 
     /// Whether requests have failed that should have had a response.
     pub(super) fn have_failures(&self) -> bool {
-        let fails = |skip| matches!(skip, Skip::Failed | Skip::Command | Skip::Undecodable);
+        let fails = |skip| matches!(skip, Skip::Failed | Skip::Unfilled | Skip::Command | Skip::Undecodable);
         self.0.iter().zip(SKIPPED).any(|(count, (skip, _))| *count > 0 && fails(skip))
     }
 

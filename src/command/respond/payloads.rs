@@ -1,0 +1,116 @@
+//! What responses say.
+
+use bytes::{Bytes, BytesMut};
+
+use super::config::ResponsePayload;
+use super::skips::Skip;
+use crate::command::attention::Attention;
+use crate::command::computed::Computer;
+use crate::command::input::{FieldValues, LookUp, Source, TextTemplate};
+use crate::error::Error;
+use crate::output::Diagnostics;
+use crate::protocol::wire::Publish;
+use crate::quotation::cut;
+
+/// Makes the payloads of responses, but for those that commands make.
+pub(super) enum ResponsePayloads<'a> {
+    /// They are those of the requests.
+    Requests,
+    /// All have this one.
+    Fixed(Bytes),
+    /// A text is filled in for each.
+    Filled(Box<ResponseFiller>),
+    /// A program computes each.
+    Computed(Box<Computer<'a>>),
+}
+
+impl<'a> ResponsePayloads<'a> {
+    /// # Errors
+    /// A payload that cannot be read, or is no template; a signal or the time limit came before.
+    pub(super) async fn new(
+        answer: &ResponsePayload,
+        attention: &mut Attention,
+        diagnostics: &'a Diagnostics,
+    ) -> Result<Self, Error> {
+        let (source, environment) = match answer {
+            ResponsePayload::Echo | ResponsePayload::Command(_) => return Ok(Self::Requests),
+            ResponsePayload::Program(program) => {
+                return Ok(Self::Computed(Box::new(Computer::new(program.clone(), diagnostics)?)));
+            }
+            ResponsePayload::Fixed(source) => (source, None),
+            ResponsePayload::Filled(source, environment) => (source, Some(*environment)),
+        };
+        source.announce(diagnostics);
+        let payload = source.payload_in_time(attention).await?.unwrap_or_default();
+        Ok(match environment {
+            None => Self::Fixed(payload.into()),
+            Some(environment) => {
+                // Who writes standard input need not be who may read the environment.
+                let environment = Some(environment).filter(|_| !matches!(source, Source::Stdin));
+                Self::Filled(Box::new(ResponseFiller::new(&payload, environment)?))
+            }
+        })
+    }
+
+    /// The payload of the response to this request, whose own was not decoded for this reason; why there is none.
+    pub(super) fn payload(
+        &mut self,
+        request: &Publish<'_>,
+        payload_error: Option<&str>,
+    ) -> Result<Bytes, (Skip, String)> {
+        match self {
+            Self::Requests => Ok(Bytes::copy_from_slice(request.payload)),
+            Self::Fixed(payload) => Ok(payload.clone()),
+            Self::Filled(filler) => filler.next_payload().map_err(|why| (Skip::Unfilled, format!(": {why}"))),
+            Self::Computed(computer) => match computer.payload(request, payload_error) {
+                Ok(payload) => payload.ok_or((Skip::NoResult, String::new())),
+                Err(why) => Err((Skip::Failed, format!(": {}", cut(&why.to_string())))),
+            },
+        }
+    }
+
+    /// Whether a program makes them, which sees requests that cannot be decoded.
+    pub(super) fn are_computed(&self) -> bool {
+        matches!(self, Self::Computed(_))
+    }
+
+    /// Whether programs have run for so long that other things have to be looked at.
+    pub(super) fn is_turn_over(&self) -> bool {
+        matches!(self, Self::Computed(computer) if computer.is_turn_over())
+    }
+
+    /// The other things were looked at.
+    pub(super) fn begin_turn(&mut self) {
+        if let Self::Computed(computer) = self {
+            computer.begin_turn();
+        }
+    }
+}
+
+/// Fills in a text for each response (`--template`).
+pub(super) struct ResponseFiller {
+    template: TextTemplate,
+    values: FieldValues,
+    /// Responses so far.
+    count: u64,
+    /// Its memory is used again once no response holds a part of it.
+    buffer: BytesMut,
+}
+
+impl ResponseFiller {
+    fn new(text: &[u8], environment: Option<LookUp>) -> Result<Self, Error> {
+        let template = TextTemplate::parse(text, environment)
+            .map_err(|why| Error::Input(format!("--template: {why}")))?;
+        Ok(Self { template, values: FieldValues::new(None), count: 0, buffer: BytesMut::new() })
+    }
+
+    /// # Errors
+    /// No packet is that large.
+    fn next_payload(&mut self) -> Result<Bytes, String> {
+        self.count += 1;
+        self.values.start(self.count);
+        self.buffer.clear();
+        self.template.fill(&mut self.values, &mut self.buffer)?;
+        Ok(self.buffer.split().freeze())
+    }
+}
