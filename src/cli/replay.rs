@@ -32,7 +32,8 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "TIME", requires = "json", value_parser = moment)]
     from: Option<Moment>,
 
-    /// Only records before this time, in the same form; with a --from of later in the day, over midnight
+    /// Only records before this time, in the same form; 24:00 is the end of the day. With a --from of later in the day,
+    /// over midnight
     #[arg(long, value_name = "TIME", requires = "json", value_parser = moment)]
     to: Option<Moment>,
 

@@ -14,6 +14,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::Diagnostics;
 use super::screen::Screen;
+use crate::quantity::duration;
 
 /// What is done sooner shows no progress.
 const FIRST_DRAWN_AFTER: Duration = Duration::from_millis(500);
@@ -24,6 +25,7 @@ const MESSAGES: &str = "{human_pos} of {human_len} [{bar:30}] {rate}, {eta} left
 const CASES: &str = "{human_pos} of {human_len} [{bar:30}] {eta} left";
 const FOUND: &str = "{human_pos} found, {rate}";
 const INPUT: &str = "{bytes} of {total_bytes} [{bar:30}] {eta} left";
+const RECORDED: &str = "{recorded} of {whole} recorded [{bar:30}] {eta} left";
 const LINES: &str = "lines: {human_pos}, {rate}";
 
 fn style(template: &str) -> Result<ProgressStyle, TemplateError> {
@@ -31,7 +33,16 @@ fn style(template: &str) -> Result<ProgressStyle, TemplateError> {
     let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
         let _ = write!(out, "{:.0}/s", state.per_sec());
     };
-    Ok(ProgressStyle::with_template(template)?.with_key("rate", rate).progress_chars("=> "))
+    // Milliseconds, without tenths.
+    let seconds = |millis: u64| duration(Duration::from_secs(millis / 1000));
+    let recorded = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = write!(out, "{}", seconds(state.pos()));
+    };
+    let whole = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = write!(out, "{}", seconds(state.len().unwrap_or_default()));
+    };
+    let style = ProgressStyle::with_template(template)?.with_key("rate", rate);
+    Ok(style.with_key("recorded", recorded).with_key("whole", whole).progress_chars("=> "))
 }
 
 /// A number that grows, and perhaps is shown. Gone from the screen when it is dropped.
@@ -70,6 +81,12 @@ impl Progress {
     #[must_use]
     pub fn input(diagnostics: &Diagnostics, total: u64) -> Self {
         Self::of(diagnostics, Some(total), INPUT)
+    }
+
+    /// The time of a recording, which is so long: the number is milliseconds of it.
+    #[must_use]
+    pub fn recorded(diagnostics: &Diagnostics, whole: Duration) -> Self {
+        Self::of(diagnostics, Some(u64::try_from(whole.as_millis()).unwrap_or(u64::MAX)), RECORDED)
     }
 
     /// Lines of input: the total is not known.
@@ -234,6 +251,14 @@ mod tests {
         assert!(!screen.text().contains("/s"), "{}", screen.text());
         progress.suspend(|| assert!(screen.text().ends_with("<clear>"), "{}", screen.text()));
         progress.finish();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn recorded_time_is_shown_as_time() {
+        let (progress, screen) = on_screen(Some(7_200_400), RECORDED);
+        progress.set(3_600_900);
+        tokio::time::sleep(Duration::from_millis(501)).await;
+        assert!(screen.text().contains("1h of 2h recorded [===============>"), "{}", screen.text());
     }
 
     #[tokio::test(start_paused = true)]

@@ -311,6 +311,30 @@ impl Lines {
     }
 }
 
+/// The last whole line of a file on standard input, which is not read past for it. `None` where there is none, where it
+/// is very long, and of compressed files.
+pub(in crate::command) fn last_line(stdin: &Stdin, terminator: u8) -> Option<Vec<u8>> {
+    let mut file = File::from(stdin.as_fd().try_clone_to_owned().ok()?);
+    let metadata = file.metadata().ok().filter(Metadata::is_file)?;
+    let start = file.stream_position().ok()?;
+    let mut first = [0; 4];
+    let count = file.read_at(&mut first, start).ok()?;
+    if FirstBytes::of(&first[..count]) != FirstBytes::Plain {
+        return None;
+    }
+    let begin = metadata.len().saturating_sub(BLOCK_BYTES as u64).max(start);
+    let mut end = Vec::new();
+    end.resize(usize::try_from(metadata.len().saturating_sub(begin)).ok()?, 0);
+    file.read_exact_at(&mut end, begin).ok()?;
+    end.truncate(memchr::memrchr(terminator, &end)?);
+    let line = match memchr::memrchr(terminator, &end) {
+        Some(before) => end.split_off(before + 1),
+        None if begin == start => end,
+        None => return None,
+    };
+    (!line.is_empty()).then_some(line)
+}
+
 /// Refuses to read more than once what is no file.
 pub(in crate::command) fn check_rounds(metadata: &Metadata, rounds: u64) -> Result<(), Error> {
     if rounds > 1 && !metadata.is_file() {

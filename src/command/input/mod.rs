@@ -25,7 +25,7 @@ mod template;
 
 pub(super) use decompress::FirstBytes;
 pub use generated::GeneratedPayloads;
-pub(super) use lines::{Begun, GivenUp, Lines, NextInput, check_rounds, decompressed_pipe};
+pub(super) use lines::{Begun, GivenUp, Lines, NextInput, check_rounds, decompressed_pipe, last_line};
 pub use moment::{Moment, TimeRange};
 pub(super) use record::{NoRecord, Record};
 pub(super) use records::{LineForm, Message, RecordReader};

@@ -3,23 +3,28 @@
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use jiff::civil::{DateTime, Time};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
 use crate::clock;
+
+/// How the end of a day is written (ISO 8601).
+const END_OF_DAY: [&str; 2] = ["24:00", "24:00:00"];
 
 /// A time of each day, or one of a certain day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// Of each day, in the local time zone.
     OfDay(Time),
+    /// The end of each day, 24:00.
+    EndOfDay,
     /// One moment.
     Once(SystemTime),
 }
 
 impl Moment {
     /// Reads `10:00`, `10:00:30.5`, `2026-11-20`, `2026-11-20T10:00`, all in the local time zone, or a time with a
-    /// zone, as `2026-11-20T10:00:00Z`.
+    /// zone, as `2026-11-20T10:00:00Z`. `24:00` is the end of the day.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -38,7 +43,17 @@ impl Moment {
         {
             return Ok(Self::OfDay(time));
         }
-        let moment = text.parse::<DateTime>().map_err(|_| FORM)?;
+        let day = END_OF_DAY.iter().find_map(|end| text.strip_suffix(end));
+        if day == Some("") {
+            return Ok(Self::EndOfDay);
+        }
+        let moment = match day.and_then(|day| day.strip_suffix(['T', 't', ' '])) {
+            Some(day) => {
+                let day = day.parse::<Date>().map_err(|_| FORM)?;
+                day.tomorrow().map_err(|error| error.to_string())?.to_datetime(Time::midnight())
+            }
+            None => text.parse::<DateTime>().map_err(|_| FORM)?,
+        };
         let moment = moment.to_zoned(zone.clone()).map_err(|error| error.to_string())?;
         Ok(Self::Once(moment.timestamp().into()))
     }
@@ -67,6 +82,7 @@ impl TimeRange {
             (Some(Moment::Once(from)), Some(Moment::Once(to))) => to <= from,
             // With `to` the earlier one it goes over midnight.
             (Some(Moment::OfDay(from)), Some(Moment::OfDay(to))) => to == from,
+            (Some(Moment::EndOfDay), _) => true,
             _ => false,
         }
     }
@@ -95,11 +111,13 @@ impl TimeRange {
             (from, to) => {
                 let is_after = from.is_none_or(|from| match from {
                     Moment::OfDay(from) => time() >= from,
+                    Moment::EndOfDay => false,
                     Moment::Once(from) => moment >= from,
                 });
                 is_after
                     && to.is_none_or(|to| match to {
                         Moment::OfDay(to) => time() < to,
+                        Moment::EndOfDay => true,
                         Moment::Once(to) => moment < to,
                     })
             }
@@ -124,6 +142,13 @@ mod tests {
     #[case("22:00", "06:00", "04:00:00", true)]
     #[case("22:00", "06:00", "10:59:59", true)]
     #[case("22:00", "06:00", "12:00:00", false)]
+    #[case("22:00", "24:00", "04:59:59", true)]
+    #[case("22:00", "24:00", "05:00:00", false)]
+    #[case("00:00", "24:00:00", "05:00:00", true)]
+    #[case("", "24:00", "12:00:00", true)]
+    #[case("", "2026-11-19T24:00", "04:59:59", true)]
+    #[case("2026-11-19 24:00:00", "", "04:59:59", false)]
+    #[case("2026-11-19T24:00", "", "05:00:00", true)]
     #[case("10:00:00.5", "", "15:00:00.4", false)]
     #[case("10:00:00.5", "", "15:00:00.5", true)]
     #[case("2026-11-20T10:00", "", "15:00:00", true)]
@@ -146,7 +171,20 @@ mod tests {
     }
 
     #[rstest]
-    fn other_texts_are_refused(#[values("", "noon", "25:00", "2026-13-01", "-1s", "10:00:99")] text: &str) {
+    fn other_texts_are_refused(
+        #[values(
+            "",
+            "noon",
+            "25:00",
+            "24:01",
+            "x24:00",
+            "2026-13-01",
+            "2026-13-01T24:00",
+            "-1s",
+            "10:00:99"
+        )]
+        text: &str,
+    ) {
         assert!(Moment::parse(text).unwrap_err().contains("use a time of day"), "{text}");
     }
 }

@@ -8,7 +8,7 @@ use super::encoding::Encoding;
 use super::filled::{Filler, Filling, PayloadFilling};
 use super::replay::ReplayClock;
 use crate::client::options::ClientOptions;
-use crate::command::input::{FieldValues, LineForm, RecordReader, Source, TextTemplate};
+use crate::command::input::{FieldValues, LineForm, RecordReader, Source, TextTemplate, last_line, stdin};
 use crate::error::Error;
 use crate::output::Verbosity;
 use crate::protocol::property::PropertyBlock;
@@ -128,8 +128,19 @@ impl Config {
         (self.topics.len() / files.max(1)).max(1)
     }
 
-    /// What sends records at the times of the recording.
-    pub(super) fn replay(&self) -> Result<Option<ReplayClock>, Error> {
-        self.speed.map(ReplayClock::new).transpose()
+    /// What sends records at the times of the recording. `is_shown`: a person sees how much of it has passed.
+    pub(super) fn replay(
+        &self,
+        reader: Option<&RecordReader>,
+        is_shown: bool,
+    ) -> Result<Option<ReplayClock>, Error> {
+        let Some(mut replay) = self.speed.map(ReplayClock::new).transpose()? else { return Ok(None) };
+        if let Some(reader) = reader.filter(|_| is_shown)
+            && let Some(last) = last_line(&stdin()?, self.terminator)
+            && let Some(end) = reader.time(&last)
+        {
+            replay.ends_at(end);
+        }
+        Ok(Some(replay))
     }
 }

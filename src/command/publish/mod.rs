@@ -87,13 +87,15 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         None if one_shot => Attention::default(),
         None => Attention::start(None)?,
     };
+    let reader = config.reader();
+    let replay = config.replay(reader.as_ref(), diagnostics.is_interactive())?;
     let mut publisher = Publisher {
         config: &config,
         diagnostics,
         supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
         progress: work.progress(&config, diagnostics),
         work,
-        reader: config.reader(),
+        reader,
         filler,
         templates: Vec::new(),
         begun: None,
@@ -101,7 +103,8 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         ended: 0,
         unacknowledged: Unacknowledged::default(),
         timing: RepeatTiming::of(&config),
-        replay: config.replay()?,
+        replay,
+        shows_time: false,
         refusal: None,
         stopping: None,
         answer: AnswerLimit::new(config.answer_limit()),
@@ -184,6 +187,8 @@ struct Publisher<'a> {
     timing: Option<RepeatTiming>,
     /// When each record is due.
     replay: Option<ReplayClock>,
+    /// The progress is that of the recorded time.
+    shows_time: bool,
     /// The exit status of the first refused message.
     refusal: Option<Exit>,
     /// A signal ends the run, once it is known which messages at QoS 0 the broker has.
@@ -235,8 +240,12 @@ impl Publisher<'_> {
     }
 
     fn show_progress(&self) {
-        if let Some(progress) = &self.progress {
-            self.work.show(progress, self.ended);
+        match (&self.progress, &self.replay) {
+            (Some(progress), Some(replay)) if self.shows_time => {
+                progress.set(u64::try_from(replay.passed().as_millis()).unwrap_or(u64::MAX));
+            }
+            (Some(progress), _) => self.work.show(progress, self.ended),
+            (None, _) => {}
         }
     }
 
@@ -475,7 +484,12 @@ impl Publisher<'_> {
     fn poll_due(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Poll<()> {
         let (Some(replay), Some(reader)) = (&mut self.replay, &self.reader) else { return Poll::Ready(()) };
         let round = if let PublishWork::Lines(lines) = &self.work { lines.rounds() } else { 0 };
-        replay.poll(cx, || reader.time(input).map(|time| (time, round)))
+        let due = replay.poll(cx, || reader.time(input).map(|time| (time, round)));
+        if let Some(whole) = replay.take_whole() {
+            self.progress = Some(Progress::recorded(self.diagnostics, whole));
+            self.shows_time = true;
+        }
+        due
     }
 
     /// The place of a message's topic, by its number from 1.

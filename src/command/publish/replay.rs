@@ -31,6 +31,10 @@ pub(super) struct ReplayClock {
     alarm: Alarm,
     /// When the message in hand is due.
     due: Option<u64>,
+    /// When the last message was received, until the first one is there.
+    end: Option<SystemTime>,
+    /// The time from the first to the last message, until it is asked for.
+    whole: Option<Duration>,
 }
 
 /// The time that has passed in a recording.
@@ -102,7 +106,22 @@ impl ReplaySchedule {
 impl ReplayClock {
     pub(super) fn new(speed: f64) -> Result<Self, Error> {
         let alarm = Alarm::new().map_err(|error| Error::file("a timer", error))?;
-        Ok(Self { schedule: ReplaySchedule::new(speed), alarm, due: None })
+        Ok(Self { schedule: ReplaySchedule::new(speed), alarm, due: None, end: None, whole: None })
+    }
+
+    /// The last message was received then.
+    pub(super) fn ends_at(&mut self, end: SystemTime) {
+        self.end = Some(end);
+    }
+
+    /// How long the recording is; once, when that is known.
+    pub(super) fn take_whole(&mut self) -> Option<Duration> {
+        self.whole.take()
+    }
+
+    /// How much of it has passed.
+    pub(super) fn passed(&self) -> Duration {
+        self.schedule.recorded.passed
     }
 
     /// Ready when the message in hand is due. `time` gives the time when it was received, and the round; `None` for a line
@@ -116,6 +135,8 @@ impl ReplayClock {
             due
         } else {
             let Some((time, round)) = time() else { return Poll::Ready(()) };
+            let whole = self.end.take().and_then(|end| end.duration_since(time).ok());
+            self.whole = whole.filter(|whole| !whole.is_zero());
             *self.due.insert(self.schedule.due(time, round))
         };
         ready!(self.alarm.poll_until(cx, due));
