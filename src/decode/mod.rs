@@ -8,6 +8,7 @@
 //! What a payload can grow to is limited ([`MOST_DECODED_BYTES`]), and how deep it may be nested ([`MOST_NESTING`]).
 
 mod chain;
+mod compressed;
 mod limits;
 mod plain;
 #[cfg(feature = "decoders")]

@@ -1,12 +1,11 @@
 //! The table of formats that need nothing but their name.
 
-use std::io::Read;
-
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 
-use super::limits::{Converted, MOST_DECODED_BYTES, within_limit};
+use super::compressed::{decode_gzip, decode_zlib, decode_zstd, encode_gzip, encode_zlib, encode_zstd};
+use super::limits::Converted;
 #[cfg(feature = "decoders")]
 use super::sparkplug;
 #[cfg(feature = "decoders")]
@@ -46,20 +45,8 @@ pub(super) const FORMATS: &[PlainFormat] = &[
         decode: sparkplug::decode,
         encode: sparkplug::encode,
     },
-    PlainFormat {
-        name: "gzip",
-        is_value: false,
-        remembers: false,
-        decode: |bytes| read(flate2::read::MultiGzDecoder::new(bytes)),
-        encode: |bytes| read(flate2::read::GzEncoder::new(bytes, flate2::Compression::default())),
-    },
-    PlainFormat {
-        name: "zlib",
-        is_value: false,
-        remembers: false,
-        decode: |bytes| read(flate2::read::ZlibDecoder::new(bytes)),
-        encode: |bytes| read(flate2::read::ZlibEncoder::new(bytes, flate2::Compression::default())),
-    },
+    PlainFormat { name: "gzip", is_value: false, remembers: false, decode: decode_gzip, encode: encode_gzip },
+    PlainFormat { name: "zlib", is_value: false, remembers: false, decode: decode_zlib, encode: encode_zlib },
     PlainFormat { name: "zstd", is_value: false, remembers: false, decode: decode_zstd, encode: encode_zstd },
     PlainFormat {
         name: "hex",
@@ -76,28 +63,6 @@ pub(super) const FORMATS: &[PlainFormat] = &[
         encode: |bytes| Ok(STANDARD.encode(bytes).into_bytes()),
     },
 ];
-
-/// Everything that comes, within the limit.
-fn read(reader: impl Read) -> Converted {
-    let mut bytes = Vec::new();
-    let most = MOST_DECODED_BYTES as u64 + 1;
-    reader.take(most).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    within_limit(bytes)
-}
-
-fn decode_zstd(bytes: &[u8]) -> Converted {
-    if bytes.is_empty() {
-        return Err("it is empty".into());
-    }
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(|error| error.to_string())?;
-    // The memory of a frame's window: 2^27 bytes is the library's default, and less than what may come out.
-    decoder.window_log_max(26).map_err(|error| error.to_string())?;
-    read(decoder)
-}
-
-fn encode_zstd(bytes: &[u8]) -> Converted {
-    zstd::stream::encode_all(bytes, 0).map_err(|error| error.to_string())
-}
 
 /// Pairs of digits, with white space between them.
 fn decode_hex(bytes: &[u8]) -> Converted {
