@@ -314,22 +314,25 @@ impl Lines {
 /// The last whole line of a file on standard input, which is not read past for it. `None` where there is none, where it
 /// is very long, and of compressed files.
 pub(in crate::command) fn last_line(stdin: &Stdin, terminator: u8) -> Option<Vec<u8>> {
-    let mut file = File::from(stdin.as_fd().try_clone_to_owned().ok()?);
+    last_line_of(&File::from(stdin.as_fd().try_clone_to_owned().ok()?), terminator)
+}
+
+/// Where the file is read meanwhile does not matter.
+fn last_line_of(file: &File, terminator: u8) -> Option<Vec<u8>> {
     let metadata = file.metadata().ok().filter(Metadata::is_file)?;
-    let start = file.stream_position().ok()?;
     let mut first = [0; 4];
-    let count = file.read_at(&mut first, start).ok()?;
+    let count = file.read_at(&mut first, 0).ok()?;
     if FirstBytes::of(&first[..count]) != FirstBytes::Plain {
         return None;
     }
-    let begin = metadata.len().saturating_sub(BLOCK_BYTES as u64).max(start);
+    let begin = metadata.len().saturating_sub(BLOCK_BYTES as u64);
     let mut end = Vec::new();
     end.resize(usize::try_from(metadata.len().saturating_sub(begin)).ok()?, 0);
     file.read_exact_at(&mut end, begin).ok()?;
     end.truncate(memchr::memrchr(terminator, &end)?);
     let line = match memchr::memrchr(terminator, &end) {
         Some(before) => end.split_off(before + 1),
-        None if begin == start => end,
+        None if begin == 0 => end,
         None => return None,
     };
     (!line.is_empty()).then_some(line)
@@ -427,6 +430,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::future::poll_fn;
+    use std::io::Write as _;
 
     /// A reader that hands out what it holds in pieces of given sizes.
     struct Pieces(Vec<Vec<u8>>);
@@ -477,6 +481,28 @@ mod tests {
         assert_eq!(all(vec![[&long[..], b"\ny\n"].concat()]), [&long[..], b"y"]);
         let ended_by_nul = ended_by(0, u64::MAX, vec![b"a\nb\0\0c".to_vec()]);
         assert_eq!(ended_by_nul, [Ok(b"a\nb".to_vec()), Ok(Vec::new()), Ok(b"c".to_vec())]);
+    }
+
+    /// Whatever was read of the file.
+    #[test]
+    fn last_whole_line_of_a_file_is_found() {
+        let long = "x".repeat(BLOCK_BYTES);
+        for (content, expected) in [
+            ("", None),
+            ("a", None),
+            ("a\n", Some("a")),
+            ("a\nb\ntorn", Some("b")),
+            (&format!("{long}{long}\nb\n"), Some("b")),
+            (&format!("b\n{long}\n"), None),
+            ("\x1f\u{8b}\n", Some("\x1f\u{8b}")),
+        ] {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(content.as_bytes()).unwrap();
+            assert_eq!(last_line_of(&file, b'\n').as_deref(), expected.map(str::as_bytes), "{content:.10}");
+        }
+        let mut compressed = tempfile::tempfile().unwrap();
+        compressed.write_all(b"\x1f\x8b\x08\n").unwrap();
+        assert_eq!(last_line_of(&compressed, b'\n'), None);
     }
 
     /// It is not kept, and the next line is read as if nothing had been.
