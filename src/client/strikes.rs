@@ -53,8 +53,8 @@ pub(super) enum EndPlace {
     Publishes,
     /// At this packet after so many answers, which the next link needs once more.
     Packet(&'static str, u64),
-    /// At this acknowledgement after so many others.
-    Acknowledgement(PacketType, u64),
+    /// At the acknowledgement of this packet identifier, the last of so many. Another identifier is another message.
+    Acknowledgement(PacketType, u16, u64),
 }
 
 impl EndPlace {
@@ -63,7 +63,9 @@ impl EndPlace {
         match what {
             Unanswered::Publishes { .. } => Self::Publishes,
             Unanswered::Request { name, .. } => Self::Packet(name, answers),
-            Unanswered::Acknowledgement { packet, count, .. } => Self::Acknowledgement(*packet, *count),
+            Unanswered::Acknowledgement { packet, identifier, count } => {
+                Self::Acknowledgement(*packet, *identifier, *count)
+            }
             // What is answered before it is not told apart.
             Unanswered::Other(what) => Self::Packet(what, 0),
         }
@@ -205,10 +207,13 @@ mod tests {
     /// A network that ends each link soon must not end a logger at the third.
     #[test]
     fn an_acknowledgement_has_more_patience() {
-        let place = Some(EndPlace::Acknowledgement(PacketType::PubAck, 1));
+        let at = |identifier| Some(EndPlace::Acknowledgement(PacketType::PubAck, identifier, 1));
+        let place = at(7);
         assert_eq!(verdicts([(ENDED, place); 20]).iter().position(is_hopeless), Some(19));
         let long = Ended { lived: SOON, ..ENDED };
         assert!(!verdicts([(long, place); 60]).iter().any(is_hopeless), "a link that is idle for a while");
+        let others = (1..60).map(|identifier| (ENDED, at(identifier)));
+        assert!(!verdicts(others).iter().any(is_hopeless), "another message on each link");
     }
 
     #[test]
