@@ -160,6 +160,9 @@ fn as_bytes_of_text(file: &[u8]) -> Cow<'_, [u8]> {
     match file {
         [0xff, 0xfe, rest @ ..] => Cow::Owned(units(rest, u16::from_le_bytes)),
         [0xfe, 0xff, rest @ ..] => Cow::Owned(units(rest, u16::from_be_bytes)),
+        // Some leave its byte-order mark out.
+        [1..=0x7f, 0, 1..=0x7f, 0, ..] => Cow::Owned(units(file, u16::from_le_bytes)),
+        [0, 1..=0x7f, 0, 1..=0x7f, ..] => Cow::Owned(units(file, u16::from_be_bytes)),
         // A byte-order mark of UTF-8 is text before a block like any other.
         _ => Cow::Borrowed(file),
     }
@@ -260,9 +263,8 @@ mod tests {
     #[test]
     fn blocks_are_found_whatever_is_around_them() {
         let plain = block("CERTIFICATE");
-        let utf16 = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
-            let text = format!("\u{feff}{plain}");
-            text.encode_utf16().flat_map(bytes).collect()
+        let utf16 = |mark: &str, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            format!("{mark}{plain}").encode_utf16().flat_map(bytes).collect()
         };
         for file in [
             plain.clone().into_bytes(),
@@ -274,8 +276,10 @@ mod tests {
             format!("# paste below -----BEGIN here\n{plain}").into_bytes(),
             plain.replace('\n', "\n    ").into_bytes(),
             plain.replace('=', "").into_bytes(),
-            utf16(u16::to_le_bytes),
-            utf16(u16::to_be_bytes),
+            utf16("\u{feff}", u16::to_le_bytes),
+            utf16("\u{feff}", u16::to_be_bytes),
+            utf16("", u16::to_le_bytes),
+            utf16("", u16::to_be_bytes),
             [b"text in Latin-1: \xe9\n", plain.as_bytes()].concat(),
         ] {
             let found = one(&file);
