@@ -375,3 +375,22 @@ fn refusal_in_the_old_form_is_followed_by_3_1_1() {
         server.finish();
     }
 }
+
+/// A port that has answered MQTT needs neither TLS nor WebSockets, and is not asked for them.
+#[test]
+fn refused_version_is_named_where_the_next_is_not_answered() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&packets::connack(V5, false, 0x84));
+        peer.close();
+        let mut peer = server.accept();
+        peer.expect_connect(V3_1_1);
+        peer.close();
+        server.expect_nobody();
+    });
+    let run = Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run().exits(1);
+    run.mentions("hint: the broker refused MQTT 5; MQTT 5 and 3.1.1 were tried; -V 31 uses MQTT 3.1")
+        .does_not_mention("TLS");
+    server.finish();
+}

@@ -172,6 +172,8 @@ impl ConnectRequest<'_> {
         let mut guessed = false;
         let mut tried = Vec::new();
         let mut refusal = None;
+        // A version that the broker has answered, to say that it does not speak it.
+        let mut refused = None;
         loop {
             let is_unknown = protocol == Protocol::V5 && known.accepted != Some(Protocol::V5);
             let may_guess = is_unknown && self.options.version == Version::Auto;
@@ -224,11 +226,12 @@ impl ConnectRequest<'_> {
             };
             let Some(next) = next else {
                 let is_first = !std::mem::replace(&mut known.explained, true) && known.accepted.is_none();
-                return Err(self.explained(failure, &tried, is_first).await);
+                return Err(self.explained(failure, &tried, refused, is_first).await);
             };
             watch.unaccepted(protocol, || failure.error.to_string());
             if failure.refuses_version() {
                 refusal = Some(failure);
+                refused = Some(protocol);
             }
             protocol = next;
         }
@@ -402,7 +405,13 @@ impl ConnectRequest<'_> {
 
     /// The error to report, with what is known about its cause and what may help. A first contact is
     /// worth connections of its own to find out.
-    async fn explained(&self, Failure { error, at }: Failure, tried: &[Protocol], is_first: bool) -> Error {
+    async fn explained(
+        &self,
+        Failure { error, at }: Failure,
+        tried: &[Protocol],
+        refused: Option<Protocol>,
+        is_first: bool,
+    ) -> Error {
         let wanted = self.options.version;
         let needed_for = self.options.needs_v5;
         let is_mute = matches!(at, At::Closed | At::Silent);
@@ -416,6 +425,13 @@ impl ConnectRequest<'_> {
         }
         if let (At::Older, Some(option)) = (at, needed_for) {
             return error.with_hint(lacks_v5(option));
+        }
+        // What has answered MQTT is neither a port for TLS nor one for WebSockets.
+        if let (true, Some(refused)) = (is_mute, refused) {
+            return error.with_hint(format!(
+                "the broker refused MQTT {refused}; {} were tried; -V 31 uses MQTT 3.1",
+                listed(tried)
+            ));
         }
         if is_mute && is_first && wanted == Version::Only(Protocol::V5) && self.speaks_3_1_1().await {
             return match needed_for {
