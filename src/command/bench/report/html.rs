@@ -1,6 +1,5 @@
 //! The report as one page that loads nothing from the network: figures, charts as inline SVG, the
-//! configuration. It follows the reader's choice of light or dark and the width of a phone. No script: the
-//! page shows the same in every browser, mail and archive.
+//! configuration.
 
 use std::fmt::Write as _;
 
@@ -8,58 +7,15 @@ use serde_json::Value;
 
 use super::super::rows::Course;
 use super::latency::{LatencyRow, STATISTICS};
-use super::numbers::{count, short, short_time, whole};
+use super::numbers::{count, short_time, whole};
+use super::page::{self, ChartLine, chart, counts, escaped, in_use, number, times};
 use super::text::{self, StageRate};
 use super::{LoadReport, SeriesSecond, buckets};
-use crate::notation::printable;
-
-/// Units of a chart's own coordinates.
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 280.0;
-const LEFT: f64 = 104.0;
-const RIGHT: f64 = 12.0;
-const TOP: f64 = 14.0;
-const BOTTOM: f64 = 40.0;
-/// The width of a letter on a phone, where letters are largest: labels must not lie on each other.
-const LETTER: f64 = 13.0;
-/// Most spaces between the lines across a chart.
-const STEPS: f64 = 5.0;
-
-const STYLE: &str = "\
-:root{color-scheme:light dark;--fg:#1c2430;--dim:#5b6675;--bg:#fff;--card:#f5f7fa;--grid:#d9dfe7;--a:#0b6bcb;--b:#f59e0b;--c:#0f8a3c;--good:#15803d;--bad:#b91c1c}
-@media(prefers-color-scheme:dark){:root{--fg:#e6eaf0;--dim:#9aa7b8;--bg:#11161d;--card:#1a212b;--grid:#2d3743;--a:#3b8fe8;--b:#fb923c;--c:#4ade80;--good:#4ade80;--bad:#f87171}}
-*{box-sizing:border-box}body{margin:0;font:16px/1.45 system-ui,sans-serif;color:var(--fg);background:var(--bg)}
-main{max-width:72rem;margin:0 auto;padding:1rem}h1{font-size:1.4rem;margin:.2rem 0;overflow-wrap:anywhere}h2{font-size:1.05rem;margin:0 0 .5rem}
-p{margin:.2rem 0;overflow-wrap:anywhere}.dim{color:var(--dim)}.bad{color:var(--bad);font-weight:600}.good{color:var(--good)}
-.grid{display:flex;flex-wrap:wrap;gap:1rem;margin-top:1rem}
-section{background:var(--card);border-radius:.6rem;padding:.9rem;min-width:0;flex:1 1 min(100%,26rem)}
-svg{width:100%;height:auto;display:block}svg text{fill:var(--dim);font-size:14px}
-.g{stroke:var(--grid);stroke-width:1}.l{fill:none;stroke-linejoin:round}
-.a{stroke:var(--a)}.b{stroke:var(--b)}.c{stroke:var(--c)}
-.key span{margin-right:1rem;white-space:nowrap}.key i{display:inline-block;width:1.1rem;vertical-align:middle;margin-right:.35rem}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{padding:.18rem 0 .18rem .5rem;text-align:right;vertical-align:top;overflow-wrap:anywhere}
-td:first-child,th:first-child{text-align:left;padding-left:0}th{color:var(--dim);font-weight:500}.n td,.n th{white-space:nowrap}.in{padding-left:1rem!important;color:var(--dim)}
-.wide{flex-basis:100%}dl{columns:22rem 3;column-gap:2rem;margin:0}dl div{display:flex;justify-content:space-between;gap:1rem;break-inside:avoid;padding:.18rem 0}
-dt{color:var(--dim)}dd{margin:0;text-align:right;overflow-wrap:anywhere;min-width:0}
-@media(max-width:40rem){svg text{font-size:24px}.n td,.n th{font-size:.76rem}.n td+td,.n th+th{padding-left:.2rem}.n td:nth-child(6),.n th:nth-child(6){display:none}}";
-
-/// A line of a chart.
-struct ChartLine<'a> {
-    name: &'a str,
-    /// `a`, `b` or `c` of the style.
-    color: char,
-    points: Vec<(f64, f64)>,
-}
 
 pub(crate) fn render(report: &LoadReport) -> String {
     let c = &report.configuration;
-    let title = escaped(&format!("mqtt bench {} against {}", report.mode.name(), c.broker));
-    let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>{title}</title>\n<style>{STYLE}</style></head>\n<body><main><h1>{title}</h1>\n",
-    );
-    let mut say = |class: &str, text: &str| {
-        let _ = writeln!(out, "<p class=\"{class}\">{}</p>", escaped(text));
-    };
+    let mut out = page::begin(&format!("mqtt bench {} against {}", report.mode.name(), c.broker));
+    let mut say = |class: &str, text: &str| page::say(&mut out, class, text);
     say("", &text::load(report));
     say("dim", &format!("{}, {}", report.started, text::protocol(report)));
     say("dim", &text::phases(report));
@@ -75,7 +31,7 @@ pub(crate) fn render(report: &LoadReport) -> String {
     for note in &report.findings.notes {
         say("dim", &note.to_string());
     }
-    out.push_str("<div class=\"grid\">\n");
+    out.push_str(page::SECTIONS);
     figures(&mut out, report);
     latencies(&mut out, report);
     // The last second is not whole, and in it everyone leaves.
@@ -89,24 +45,8 @@ pub(crate) fn render(report: &LoadReport) -> String {
     let connected = in_use(vec![line("connected", 'a', series, |s| Some(number(s.connected)))]);
     chart(&mut out, "Connections", "s", &connected, counts, count);
     configuration(&mut out, report);
-    out.push_str("</div></main></body></html>\n");
+    out.push_str(page::END);
     out
-}
-
-#[allow(clippy::cast_precision_loss, reason = "drawn in some hundred pixels")]
-fn number(value: u64) -> f64 {
-    value as f64
-}
-
-/// What stands beside a line across a chart of counts.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-fn counts(value: f64) -> String {
-    short(value.round() as u64)
-}
-
-/// Likewise of times.
-fn times(microseconds: f64) -> String {
-    if microseconds == 0.0 { "0".into() } else { short_time(microseconds) }
 }
 
 fn line<'a>(
@@ -134,132 +74,12 @@ fn throughput(series: &[SeriesSecond]) -> Vec<ChartLine<'static>> {
     ])
 }
 
-/// Those lines that are not zero from end to end.
-fn in_use(mut lines: Vec<ChartLine<'_>>) -> Vec<ChartLine<'_>> {
-    lines.retain(|line| line.points.iter().any(|(_, value)| *value > 0.0));
-    lines
-}
-
 fn latency_over_time(series: &[SeriesSecond]) -> Vec<ChartLine<'static>> {
     vec![
         line("p50", 'a', series, |s| s.p50_us),
         line("p99", 'b', series, |s| s.p99_us),
         line("max", 'c', series, |s| s.max_us),
     ]
-}
-
-/// A section with a chart; nothing if there is nothing to draw.
-fn chart(
-    out: &mut String,
-    title: &str,
-    unit: &str,
-    lines: &[ChartLine<'_>],
-    shown: impl Fn(f64) -> String,
-    across: impl Fn(f64) -> String,
-) {
-    let all = || lines.iter().flat_map(|line| &line.points);
-    if all().count() == 0 {
-        return;
-    }
-    let bounds = |of: fn(&(f64, f64)) -> f64| {
-        all().map(of).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
-    };
-    let (first, last) = bounds(|point| point.0);
-    let most = bounds(|point| point.1).1.max(f64::MIN_POSITIVE);
-    let span = if last > first { last - first } else { 1.0 };
-    let x = |value: f64| LEFT + (value - first) / span * (WIDTH - LEFT - RIGHT);
-    let y = |value: f64| HEIGHT - BOTTOM - value / most * (HEIGHT - TOP - BOTTOM);
-    let _ = write!(
-        out,
-        "<section><h2>{title}</h2><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">"
-    );
-    for value in ticks(0.0, most, 0.0) {
-        let height = y(value);
-        let _ = write!(
-            out,
-            "<line class=\"g\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{height:.1}\" y2=\"{height:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-            WIDTH - RIGHT,
-            LEFT - 6.0,
-            height + 5.0,
-            shown(value)
-        );
-    }
-    let mut taken = f64::NEG_INFINITY;
-    for value in ticks(first, last, 1.0) {
-        let place = x(value);
-        let (anchor, before) = if place > WIDTH - 40.0 { ("end", 1.0) } else { ("middle", 0.5) };
-        let text = format!("{} {unit}", across(value));
-        let width = LETTER * number(text.len() as u64);
-        if place - width * before < taken {
-            continue;
-        }
-        taken = place + width * (1.0 - before);
-        let _ = write!(
-            out,
-            "<text x=\"{place:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
-            HEIGHT - 8.0,
-            escaped(&text)
-        );
-    }
-    for (place, line) in lines.iter().enumerate() {
-        let thickness = thickness(place, lines.len());
-        let points: Vec<String> =
-            line.points.iter().map(|(a, b)| format!("{:.1},{:.1}", x(*a), y(*b))).collect();
-        match &points[..] {
-            // A single second is a point, which a line would not show.
-            [_] => {
-                let (a, b) = line.points[0];
-                let _ = write!(
-                    out,
-                    "<circle fill=\"var(--{0})\" cx=\"{1:.1}\" cy=\"{2:.1}\" r=\"4\"/>",
-                    line.color,
-                    x(a),
-                    y(b)
-                );
-            }
-            _ => {
-                let _ = write!(
-                    out,
-                    "<polyline class=\"l {}\" stroke-width=\"{thickness}\" points=\"{}\"/>",
-                    line.color,
-                    points.join(" ")
-                );
-            }
-        }
-    }
-    out.push_str("</svg><p class=\"key dim\">");
-    for (place, line) in lines.iter().enumerate() {
-        let _ = write!(
-            out,
-            "<span><i style=\"border-top:{}px solid var(--{})\"></i>{}</span>",
-            thickness(place, lines.len()),
-            line.color,
-            line.name
-        );
-    }
-    out.push_str("</p></section>\n");
-}
-
-/// Lines that lie on each other are still all seen: each is thinner than the one below it.
-fn thickness(place: usize, of: usize) -> f64 {
-    match place {
-        _ if of == 1 => 2.0,
-        0 => 7.0,
-        1 => 4.0,
-        _ => 2.0,
-    }
-}
-
-/// Round numbers from `low` to `high`, at least `finest` apart.
-fn ticks(low: f64, high: f64, finest: f64) -> Vec<f64> {
-    let raw = ((high - low) / STEPS).max(finest).max(f64::MIN_POSITIVE);
-    let magnitude = 10_f64.powf(raw.log10().floor());
-    let step =
-        [1.0, 2.0, 5.0, 10.0].map(|factor| factor * magnitude).into_iter().find(|step| *step >= raw * 0.999);
-    let step = step.unwrap_or(raw);
-    let first = (low / step).ceil();
-    let values = (0..100_u32).map(|number| (first + f64::from(number)) * step);
-    values.take_while(|value| *value <= high * 1.000_001).collect()
 }
 
 /// The main latency by the share of messages that took no longer, each nine as wide as the last.
@@ -360,23 +180,4 @@ fn configuration(out: &mut String, report: &LoadReport) {
     }
     line("version", crate::output::VERSION);
     out.push_str("</dl></section>\n");
-}
-
-/// Text as HTML has it, without characters that change how others are read.
-fn escaped(text: &str) -> String {
-    printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ticks_are_round_numbers() {
-        assert_eq!(ticks(0.0, 2008.0, 0.0), [0.0, 500.0, 1000.0, 1500.0, 2000.0]);
-        assert_eq!(ticks(0.0, 7.0, 1.0), [0.0, 2.0, 4.0, 6.0]);
-        assert_eq!(ticks(3.0, 5.0, 1.0), [3.0, 4.0, 5.0]);
-        assert_eq!(ticks(0.0, 20.0, 0.0), [0.0, 5.0, 10.0, 15.0, 20.0]);
-        assert!(ticks(0.0, f64::MIN_POSITIVE, 0.0).len() < 100);
-    }
 }

@@ -6,6 +6,7 @@
 //! | `finding` | problems and notes |
 //! | `summary` | computes the report from the recorded values, and whether it is valid |
 //! | `text`, `html` | the report for people |
+//! | `page` | the frame of a page, and its charts |
 //! | `export` | the report for programs, and the files it goes to |
 //! | `numbers` | numbers for people |
 
@@ -16,6 +17,7 @@ mod html;
 pub(super) mod latency;
 pub(super) mod markdown;
 pub(super) mod numbers;
+pub(super) mod page;
 mod summary;
 pub(super) mod text;
 
