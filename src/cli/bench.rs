@@ -1,13 +1,13 @@
 //! `mqtt bench` and its modes. Each mode is a subcommand with the options that it takes; without one,
 //! `bench` is `bench e2e`.
 
-use std::ffi::OsString;
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Arg, ArgMatches, Args as _, ValueHint};
+use clap::{Arg, ArgMatches, ValueHint};
 
+use super::bench_limit::FindLimitArgs;
 use super::bench_load::{
     CeilingArgs, Clients, CommonArgs, CourseArgs, PatternName, SendArgs, check_plain, one, refuse_broker,
     threads,
@@ -51,8 +51,17 @@ pub(super) static MODES: &[Entry] = &[
     Entry::run::<BenchSubscribeArgs>("sub"),
     Entry::run::<EndToEndArgs>("e2e"),
     Entry::run::<BenchRequestArgs>("rr"),
+    Entry::run::<FindLimitArgs<BenchArgs>>("find-limit").with(FIND_LIMIT_LOADS),
     Entry::run::<CompareArgs>("compare"),
     Entry::run::<CalibrateArgs>("calibrate"),
+];
+
+/// The loads of `find-limit`.
+static FIND_LIMIT_LOADS: &[Entry] = &[
+    Entry::run::<FindLimitArgs<ConnectArgs>>("conn"),
+    Entry::run::<FindLimitArgs<BenchPublishArgs>>("pub"),
+    Entry::run::<FindLimitArgs<EndToEndArgs>>("e2e"),
+    Entry::run::<FindLimitArgs<BenchRequestArgs>>("rr"),
 ];
 
 /// Make connections that do nothing
@@ -258,13 +267,22 @@ fn is_of_broker(arg: &Arg) -> bool {
 }
 
 /// The figures in the help of a load.
-fn figures() -> String {
+pub(super) fn figures() -> String {
     format!("Figures of --fail-if:\n{}", figures_help(MAX_HELP_WIDTH).trim_end())
 }
 
 impl LoadArgs for BenchArgs {
     const MANUAL: &'static Manual = &bench_manual::WITHOUT_MODE;
     const MODE: Mode = EndToEndArgs::MODE;
+    const FIND_LIMIT: &'static str = "Find the highest load that keeps to limits";
+
+    fn send(&self) -> Option<&SendArgs> {
+        self.e2e.send()
+    }
+
+    fn course(&self) -> Option<&CourseArgs> {
+        self.e2e.course()
+    }
 
     fn common(&self) -> &CommonArgs {
         self.e2e.common()
@@ -284,14 +302,26 @@ impl TryFrom<BenchArgs> for Config {
 }
 
 /// The options of a mode that generates load.
-trait LoadArgs {
+pub(super) trait LoadArgs {
     const MANUAL: &'static Manual;
     const MODE: Mode;
+    /// What `find-limit` does with it.
+    const FIND_LIMIT: &'static str;
 
     /// What all of them have.
     fn common(&self) -> &CommonArgs;
 
     fn common_mut(&mut self) -> &mut CommonArgs;
+
+    /// Of a load with messages of its own.
+    fn send(&self) -> Option<&SendArgs> {
+        None
+    }
+
+    /// Of a load with messages.
+    fn course(&self) -> Option<&CourseArgs> {
+        None
+    }
 }
 
 impl<A: LoadArgs + clap::Args + Debug + 'static> Subcommand for A
@@ -319,6 +349,7 @@ where
 impl LoadArgs for ConnectArgs {
     const MANUAL: &'static Manual = &bench_manual::CONNECT;
     const MODE: Mode = Mode::Connect;
+    const FIND_LIMIT: &'static str = "Find the most connections, or the highest rate of them";
 
     fn common(&self) -> &CommonArgs {
         &self.common
@@ -351,6 +382,15 @@ impl TryFrom<ConnectArgs> for Config {
 impl LoadArgs for BenchPublishArgs {
     const MANUAL: &'static Manual = &bench_manual::PUBLISH;
     const MODE: Mode = Mode::Publish;
+    const FIND_LIMIT: &'static str = "Find the highest load of publishers alone";
+
+    fn send(&self) -> Option<&SendArgs> {
+        Some(&self.send)
+    }
+
+    fn course(&self) -> Option<&CourseArgs> {
+        Some(&self.course)
+    }
 
     fn common(&self) -> &CommonArgs {
         &self.common
@@ -373,6 +413,7 @@ impl TryFrom<BenchPublishArgs> for Config {
 impl LoadArgs for BenchSubscribeArgs {
     const MANUAL: &'static Manual = &bench_manual::SUBSCRIBE;
     const MODE: Mode = Mode::Subscribe;
+    const FIND_LIMIT: &'static str = ""; // The load is that of others.
 
     fn common(&self) -> &CommonArgs {
         &self.common
@@ -404,6 +445,15 @@ impl TryFrom<BenchSubscribeArgs> for Config {
 impl LoadArgs for EndToEndArgs {
     const MANUAL: &'static Manual = &bench_manual::END_TO_END;
     const MODE: Mode = Mode::EndToEnd;
+    const FIND_LIMIT: &'static str = "Find the highest load from publisher to subscriber";
+
+    fn send(&self) -> Option<&SendArgs> {
+        Some(&self.send)
+    }
+
+    fn course(&self) -> Option<&CourseArgs> {
+        Some(&self.course)
+    }
 
     fn common(&self) -> &CommonArgs {
         &self.common
@@ -434,6 +484,15 @@ impl TryFrom<EndToEndArgs> for Config {
 impl LoadArgs for BenchRequestArgs {
     const MANUAL: &'static Manual = &bench_manual::REQUEST;
     const MODE: Mode = Mode::Request;
+    const FIND_LIMIT: &'static str = "Find the highest load of round trips";
+
+    fn send(&self) -> Option<&SendArgs> {
+        Some(&self.send)
+    }
+
+    fn course(&self) -> Option<&CourseArgs> {
+        Some(&self.course)
+    }
 
     fn common(&self) -> &CommonArgs {
         &self.common
@@ -516,58 +575,4 @@ impl TryFrom<CalibrateArgs> for Config {
 
 fn hold_instead(_: &str) -> Result<Duration, String> {
     Err("conn takes --hold, not --duration".into())
-}
-
-/// The arguments with the mode directly behind `bench`: `mqtt bench -h broker pub` is
-/// `mqtt bench pub -h broker`.
-pub(super) fn mode_first(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    const FIRST: usize = 2;
-    let rest = arguments.get(FIRST..).unwrap_or_default();
-    let is_mode = |word: &OsString| MODES.iter().any(|mode| word == mode.name);
-    // Nearly always nothing is to be moved, and the definitions are not needed to see that.
-    if arguments.get(1).is_none_or(|name| name != "bench")
-        || rest.first().is_none_or(is_mode)
-        || !rest.iter().any(is_mode)
-    {
-        return arguments;
-    }
-    let modes = MODES.iter().map(Entry::definition);
-    let definitions: Vec<_> = modes.chain([BenchArgs::augment_args(clap::Command::new("bench"))]).collect();
-    if let Some(place) = first_word(rest, &definitions)
-        && is_mode(&rest[place])
-    {
-        let mode = arguments.remove(FIRST + place);
-        arguments.insert(FIRST, mode);
-    }
-    arguments
-}
-
-/// The place of the first word that is neither an option of any mode nor the value of one.
-fn first_word(words: &[OsString], definitions: &[clap::Command]) -> Option<usize> {
-    let takes_value = |is_it: &dyn Fn(&Arg) -> bool| {
-        let mut found = definitions.iter().flat_map(clap::Command::get_arguments).filter(|arg| is_it(arg));
-        found.any(|arg| arg.get_action().takes_values())
-    };
-    let mut place = 0;
-    while let Some(word) = words.get(place) {
-        let text = word.to_string_lossy();
-        let value_is_next = if text == "--" {
-            return None;
-        } else if let Some(long) = text.strip_prefix("--") {
-            let is_it = |arg: &Arg| {
-                arg.get_long() == Some(long)
-                    || arg.get_all_aliases().is_some_and(|names| names.contains(&long))
-            };
-            !long.contains('=') && takes_value(&is_it)
-        } else if let Some(letters) = text.strip_prefix('-') {
-            let valued = letters
-                .char_indices()
-                .find(|(_, letter)| takes_value(&|arg| arg.get_short() == Some(*letter)));
-            valued.is_some_and(|(at, letter)| at + letter.len_utf8() == letters.len())
-        } else {
-            return Some(place);
-        };
-        place += if value_is_next { 2 } else { 1 };
-    }
-    None
 }

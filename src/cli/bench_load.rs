@@ -52,7 +52,7 @@ pub(super) struct SendArgs {
 
     /// Messages a second of each publisher
     #[arg(long, value_name = "RATE", value_parser = value::per_second)]
-    rate_per_client: Option<f64>,
+    pub(super) rate_per_client: Option<f64>,
 
     /// How messages are spread over time: uniform, poisson or burst:COUNT [default: uniform]
     #[arg(long, value_name = "ARRIVALS", value_parser = arrivals)]
@@ -112,7 +112,7 @@ pub(super) struct SendArgs {
 pub(super) struct CourseArgs {
     /// How long to measure [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = value::positive_duration, conflicts_with = "count")]
-    duration: Option<Duration>,
+    pub(super) duration: Option<Duration>,
 
     /// Measure this many messages of all publishers together, instead of a time
     #[arg(long, value_name = "COUNT", value_parser = value::count)]
@@ -120,7 +120,7 @@ pub(super) struct CourseArgs {
 
     /// Load that does not count, before the measurement [default: 0]
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
-    warmup: Option<Duration>,
+    pub(super) warmup: Option<Duration>,
 }
 
 /// The option of the loads that `calibrate` has measured.
@@ -157,7 +157,9 @@ pub(super) struct CommonArgs {
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
     threads: Option<u32>,
 
-    /// Start the broker of this program in a process of its own, and test that
+    /// Start the broker of this program, and test it
+    ///
+    /// It runs in a process of its own.
     #[arg(long)]
     embedded: bool,
 
@@ -183,7 +185,7 @@ struct ResultArgs {
     #[arg(long)]
     json: bool,
 
-    /// Write the figures of each second to this file
+    /// Write the figures of each second to this file; of several loads, those of each run
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     csv: Option<PathBuf>,
 
@@ -237,16 +239,6 @@ impl ResultArgs {
             seen.push((name, path));
         }
         Ok(())
-    }
-
-    /// Several loads have one table.
-    fn check_matrix(&self, ceiling: &CeilingArgs) -> Result<(), Error> {
-        let of_one_load = self.files().find(|(_, form, _)| *form != Form::Markdown).map(|(name, ..)| name);
-        let of_one_load = of_one_load.or(ceiling.calibration.is_some().then_some("--calibration"));
-        of_one_load.map_or(Ok(()), |name| {
-            let why = format!("{name} is for one load: give one --size and one --qos, and no --repeat");
-            Err(Error::usage(why))
-        })
     }
 
     fn resolve(self, calibration: Option<PathBuf>) -> Result<Results, Error> {
@@ -354,7 +346,7 @@ pub(super) fn one(given: Option<u32>, pattern: &str, what: &str) -> Result<u32, 
 }
 
 /// Messages a second that no machine can do: what is due and not sent takes memory.
-const MOST_RATE: f64 = 2e7;
+pub(super) const MOST_RATE: f64 = 2e7;
 
 impl CourseArgs {
     pub(super) fn apply(&self, load: &mut Load) {
@@ -415,7 +407,10 @@ impl CommonArgs {
         if let ([combination], 1) = (&combinations[..], repeat) {
             return self.config(mode, clients, ceiling, |load| fill(*combination, load));
         }
-        self.results.check_matrix(&ceiling)?;
+        if ceiling.calibration.is_some() {
+            let why = "--calibration is for one load: give one --size and one --qos, and no --repeat";
+            return Err(Error::usage(why));
+        }
         let mut config = self.config(mode, clients, ceiling, |_| Ok(()))?;
         if let BenchTask::Load(load) = config.task {
             let loads = combinations.into_iter().map(|combination| {
@@ -550,9 +545,11 @@ fn arrivals(text: &str) -> Result<Arrivals, String> {
     }
 }
 
+/// The largest payload: what a packet can hold.
+pub(super) const MOST_BYTES: u64 = 256 << 20;
+
 /// A payload's size.
-fn bytes(text: &str) -> Result<usize, String> {
-    const MOST: u64 = 256 << 20;
+pub(super) fn bytes(text: &str) -> Result<usize, String> {
     let size = value::size(text)?;
-    usize::try_from(size).ok().filter(|_| size <= MOST).ok_or_else(|| "it must be at most 256Mi".into())
+    usize::try_from(size).ok().filter(|_| size <= MOST_BYTES).ok_or_else(|| "it must be at most 256Mi".into())
 }

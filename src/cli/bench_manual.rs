@@ -161,6 +161,36 @@ pub(super) static REQUEST: Manual = Manual {
     ],
 };
 
+/// Of every load whose limit is searched.
+pub(super) static FIND_LIMIT: Manual = Manual {
+    common: &["slo", "over", "from", "to", "duration", "hold", "embedded", "json"],
+    examples: &[
+        (
+            "Find the highest rate that holds two limits",
+            "mqtt bench find-limit --slo 'p99 < 50ms' --slo 'loss = 0'",
+        ),
+        (
+            "Find the largest payload that ten publishers may send at QoS 1",
+            "mqtt bench find-limit pub --qos 1 --over size --slo 'p99 < 20ms'",
+        ),
+        (
+            "Find the most connections, and draw the curve",
+            "mqtt bench find-limit conn --slo 'CONNACK p99 < 1s' --html limit.html",
+        ),
+        (
+            "Find how many devices of one message a second each hold",
+            "mqtt bench find-limit pub -q 1 --over clients --rate-per-client 1 --slo 'p99 < 1s' --to 5000",
+        ),
+    ],
+    bugs: of_every_load![
+        "A limit is that of a machine and a moment. A search of a broker on the generator's machine mostly finds the \
+         limit of both.",
+        "The network is judged by what this machine counts: segments that were sent again, and interfaces that were \
+         full. It is not told from a broker that is slow to answer.",
+        "With --over clients and without --rate-per-client the rate of all clients together stays the same.",
+    ],
+};
+
 pub(super) static COMPARE: Manual = Manual {
     common: &[],
     examples: &[

@@ -30,15 +30,18 @@
 //! | `repeated` | what errors repeat of a line, without its secrets |
 //! | `slips` | lines that are read otherwise than they were meant |
 //! | `help` | the help that is asked for |
+//! | `bench_load`, `bench_limit`, `bench_words` | what the modes of `bench` have in common, the search for a limit, and the place of the mode |
 //! | `manual`, `bench_manual` | examples and known limits, for help and manual pages |
 //! | `usage` | clap's errors in this program's shape |
 
 mod action;
 mod authentication;
 mod bench;
+mod bench_limit;
 mod bench_load;
 mod bench_manual;
 mod bench_payload;
+mod bench_words;
 mod broker;
 mod compat;
 mod complete;
@@ -154,7 +157,7 @@ pub fn parse(
     let arguments = with_version_as_option(with_help_as_word(arguments));
     let typed = hidden::typed(&arguments);
     let is_hidden = typed.is_some();
-    let arguments = bench::mode_first(typed.unwrap_or(arguments));
+    let arguments = bench_words::mode_first(typed.unwrap_or(arguments));
     let mut from_files = Vec::new();
     let mut parsed = match parse_typed(&arguments, is_hidden, start_anew, &mut from_files) {
         Ok(parsed) => parsed,

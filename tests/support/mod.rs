@@ -45,10 +45,27 @@ pub(crate) fn report(schema: &str, stdout: &[u8]) -> serde_json::Value {
     let path = format!("{}/tests/schema/{schema}.schema.json", env!("CARGO_MANIFEST_DIR"));
     let schema: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let report: serde_json::Value = serde_json::from_slice(stdout).expect("one JSON object");
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+    // Another schema is named by its file.
+    let options = jsonschema::options().with_base_uri("json-schema:///schema/").with_retriever(Schemas);
+    let validator = options.build(&schema).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(&report).map(|error| format!("{}: {error}", error.instance_path())).collect();
     assert!(errors.is_empty(), "{errors:?}");
     report
+}
+
+/// The schemas that others name.
+struct Schemas;
+
+impl jsonschema::Retrieve for Schemas {
+    fn retrieve(
+        &self,
+        uri: &jsonschema::Uri<String>,
+    ) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
+        let name = uri.as_str().rsplit('/').next().unwrap_or_default();
+        let path = format!("{}/tests/schema/{name}", env!("CARGO_MANIFEST_DIR"));
+        Ok(serde_json::from_str(&std::fs::read_to_string(path)?)?)
+    }
 }
 
 /// Waits until a condition holds of something without events, such as a file.

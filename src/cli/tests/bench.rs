@@ -4,11 +4,36 @@ use std::time::Duration;
 
 use super::{all_wrong, good, stage_one, words};
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, StopAfter};
-use crate::command::bench::{BenchTask, Config};
+use crate::command::bench::{Axis, BenchTask, Config, FindLimit};
 use crate::protocol::QoS;
 
 fn bench(line: &[&str]) -> Config {
     super::config(good(&[&["bench"], line].concat()))
+}
+
+fn search(line: &[&str]) -> FindLimit {
+    match bench(&[&["find-limit"], line].concat()).task {
+        BenchTask::FindLimit(search) => *search,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn search_begins_at_the_load_without_limits_of_its_own() {
+    let values = |line: &[&str]| {
+        let search = search(&[line, &["--slo", "p99 < 5ms"]].concat());
+        (search.load.mode, search.axis, search.bounds.from, search.bounds.to)
+    };
+    assert_eq!(values(&[]), (Mode::EndToEnd, Axis::Rate, 1000.0, 2e7));
+    assert_eq!(values(&["rr", "--rate", "50"]), (Mode::Request, Axis::Rate, 50.0, 2e7));
+    assert_eq!(values(&["conn", "--to", "500"]), (Mode::Connect, Axis::Clients, 100.0, 500.0));
+    assert_eq!(values(&["conn", "--over", "rate"]), (Mode::Connect, Axis::Rate, 100.0, 1e9));
+    let size = ["pub", "--over", "size", "--from", "1k", "--to", "1Mi"];
+    assert_eq!(values(&size), (Mode::Publish, Axis::Size, 1000.0, 1_048_576.0));
+    let load = search(&["--slo", "p99 < 5ms"]).load;
+    assert_eq!((load.stop, load.warmup), (StopAfter::After(Duration::from_secs(5)), Duration::from_secs(1)));
+    let load = search(&["--slo", "loss=0", "--step-duration", "2s", "--warmup", "0"]).load;
+    assert_eq!((load.stop, load.warmup), (StopAfter::After(Duration::from_secs(2)), Duration::ZERO));
 }
 
 fn load(line: &[&str]) -> Load {
@@ -173,7 +198,19 @@ fn contradictory_options_are_refused_before_anything_is_opened() {
         (&["bench", "pub", "--pattern", "all"], "--pattern"),
         (&["bench", "-V", "31", "-i", "longer-than-8"], "23 characters"),
         (&["bench", "--inflight", "3", "-M", "4"], "--inflight"),
-        (&["bench", "--size", "16,64", "--html", "a.html"], "--html is for one load"),
+        (&["bench", "find-limit"], "--slo"),
+        (&["bench", "find-limit", "--slo", "loss > 5"], "share"),
+        (&["bench", "find-limit", "--slo", "loss = 0", "--rate", "max"], "--over rate"),
+        (&["bench", "find-limit", "--slo", "loss = 0", "--size", "16,64"], "one --size"),
+        (&["bench", "find-limit", "--slo", "loss = 0", "--repeat", "2"], "no --repeat"),
+        (&["bench", "find-limit", "--slo", "loss = 0", "--count", "2"], "--step-duration"),
+        (&["bench", "find-limit", "--slo", "loss = 0", "--fail-if", "loss > 0"], "--slo"),
+        (&["bench", "find-limit", "--slo", "loss = 0", "--to", "500"], "1,000/s to"),
+        (&["bench", "find-limit", "--slo", "loss = 0", "--from", "fast"], "--from"),
+        (&["bench", "find-limit", "--slo", "loss = 0", "--over", "size", "--payload", "x"], "--size"),
+        (&["bench", "find-limit", "--slo", "loss = 0", "--rate-per-client", "5"], "--over clients"),
+        (&["bench", "find-limit", "sub", "--slo", "loss = 0"], "sub"),
+        (&["bench", "find-limit", "conn", "--slo", "failed = 0", "--over", "size"], "payloads"),
         (&["bench", "--repeat", "2", "--calibration", "a.json"], "--calibration is for one load"),
         (&["bench", "--qos", "0,3"], "--qos"),
         (&["bench", "--local-addr", "127.0.0.1", "-A", "127.0.0.2"], "--local-addr"),

@@ -30,7 +30,7 @@ use crate::exit::Exit;
 /// Stage one alone.
 fn stage_one(arguments: &[OsString]) -> Result<Result<Box<dyn Called>, String>, Error> {
     let without_environment = |entry: &Entry| entry.definition().mut_args(|arg| arg.env(None::<&str>));
-    let arguments = super::bench::mode_first(arguments.to_vec());
+    let arguments = super::bench_words::mode_first(arguments.to_vec());
     Ok(read(&arguments, without_environment, |_, _| ())?.map(|read| read.subcommand))
 }
 

@@ -5,14 +5,15 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::compare::median;
-use super::config::{Load, Payload};
+use super::config::{Load, Mode, Payload};
 use super::report::LoadReport;
-use super::report::latency::statistic;
+use super::report::export::{Form, suite, test_cases};
 use super::report::markdown::escaped;
-use super::report::numbers::{short, short_time, whole};
+use super::report::numbers::whole;
+use super::report::page;
+use super::runs::{COLUMNS, Cell, Column, csv};
 use crate::error::Error;
-use crate::output::{put_json_line, wrapped};
+use crate::output::{TestOutcome, put_json_line, wrapped};
 use crate::quantity::counted;
 
 /// What is measured.
@@ -53,89 +54,39 @@ struct MeasuredLoad<'a> {
     reports: Vec<&'a LoadReport>,
 }
 
+impl MeasuredLoad<'_> {
+    /// What tells it from the others.
+    fn name(&self) -> String {
+        format!("{}, QoS {}", counted(self.bytes as u64, "byte"), self.qos)
+    }
+}
+
+/// How repeated runs are shown.
+const MEDIANS: &str = "medians of the runs; ± half of their range";
+
 /// What all runs have led to, in the order of the runs; of an interrupted matrix, fewer than were asked for.
 #[derive(Debug)]
 pub(super) struct MatrixReport {
+    mode: Mode,
     loads: usize,
     runs: Vec<LoadReport>,
-}
-
-/// A column of the table.
-struct Column {
-    name: &'static str,
-    value: fn(&LoadReport) -> Option<f64>,
-    text: fn(f64) -> String,
-    /// Where runs are repeated, how far they lie apart is shown.
-    spreads: bool,
-}
-
-static COLUMNS: [Column; 6] = [
-    Column { name: "rate/s", value: |report| Some(report.rate()), text: rounded, spreads: true },
-    Column { name: "p50", value: |report| latency(report, "p50"), text: short_time, spreads: true },
-    Column { name: "p99", value: |report| latency(report, "p99"), text: short_time, spreads: true },
-    Column { name: "p99.9", value: |report| latency(report, "p99.9"), text: short_time, spreads: true },
-    Column { name: "lost", value: lost, text: rounded, spreads: false },
-    Column { name: "CPU", value: |report| Some(report.generator.busiest()), text: percent, spreads: false },
-];
-
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "rates and counts are not negative"
-)]
-fn rounded(value: f64) -> String {
-    short(value.round() as u64)
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.0}%", share * 100.0)
-}
-
-fn latency(report: &LoadReport, name: &str) -> Option<f64> {
-    Some(report.latency(report.main_latency?)?.value(statistic(name)?))
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a count of messages")]
-fn lost(report: &LoadReport) -> Option<f64> {
-    report.mode.receives_its_own().then(|| report.lost() as f64)
-}
-
-/// A value with half of the range of its runs, as a part of the median.
-struct Cell {
-    median: Option<f64>,
-    spread: Option<f64>,
-}
-
-impl Cell {
-    fn new(column: &Column, reports: &[&LoadReport]) -> Self {
-        let values: Vec<f64> = reports.iter().filter_map(|report| (column.value)(report)).collect();
-        let median = median(&values);
-        let range = |values: &[f64]| {
-            let (low, high) =
-                values.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), v| (low.min(*v), high.max(*v)));
-            high - low
-        };
-        let spread = median.filter(|median| column.spreads && values.len() > 1 && *median > 0.0);
-        Self { median, spread: spread.map(|median| range(&values) / 2.0 / median) }
-    }
-
-    fn text(&self, column: &Column) -> String {
-        self.median.map_or_else(|| "-".into(), column.text)
-    }
-
-    fn spread(&self) -> String {
-        self.spread.map_or_else(String::new, |spread| format!("±{:.0}%", spread * 100.0))
-    }
+    /// Why there are fewer.
+    failure: Option<String>,
 }
 
 impl MatrixReport {
-    pub(super) fn new(loads: usize) -> Self {
-        Self { loads, runs: Vec::new() }
+    pub(super) fn new(mode: Mode, loads: usize) -> Self {
+        Self { mode, loads, runs: Vec::new(), failure: None }
     }
 
     /// One more run has ended.
     pub(super) fn add(&mut self, report: LoadReport) {
         self.runs.push(report);
+    }
+
+    /// A run could not be made.
+    pub(super) fn fail(&mut self, error: &Error) {
+        self.failure = Some(error.to_string());
     }
 
     pub(super) fn runs(&self) -> &[LoadReport] {
@@ -156,7 +107,7 @@ impl MatrixReport {
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         for load in self.loads() {
-            let of = format!("{}, QoS {}", counted(load.bytes as u64, "byte"), load.qos);
+            let of = load.name();
             for report in &load.reports {
                 let broken = report.thresholds.iter().filter(|result| result.broken);
                 remarks.extend(broken.map(|result| format!("failed, {of}: {}", result.shown())));
@@ -167,14 +118,82 @@ impl MatrixReport {
         remarks
     }
 
+    /// Whether runs are medians.
+    fn is_repeated(&self) -> bool {
+        self.runs.len() > self.loads
+    }
+
+    /// What a file of this form holds.
+    pub(super) fn as_form(&self, form: Form) -> String {
+        match form {
+            Form::Csv => self.as_csv(),
+            Form::Html => self.as_page(),
+            Form::Markdown => self.as_markdown(),
+            Form::Junit => self.as_junit(),
+        }
+    }
+
+    /// A line a run, with every figure.
+    fn as_csv(&self) -> String {
+        let runs: Vec<_> =
+            self.runs.iter().enumerate().map(|(place, run)| (vec![(place + 1).to_string()], run)).collect();
+        csv(&["run"], &runs)
+    }
+
+    /// The table as a page.
+    fn as_page(&self) -> String {
+        let first = self.runs.first();
+        let of =
+            first.map(|run| format!("mqtt bench {} against {}", run.mode.name(), run.configuration.broker));
+        let mut out = page::begin(&of.unwrap_or_default());
+        if let Some(first) = first {
+            page::say(&mut out, "dim", &format!("{}, mqtt {}", first.started, crate::output::VERSION));
+        }
+        if self.is_repeated() {
+            page::say(&mut out, "dim", MEDIANS);
+        }
+        for remark in self.remarks() {
+            page::say(&mut out, "bad", &remark);
+        }
+        out.push_str(page::SECTIONS);
+        let headings = ["bytes", "QoS"].into_iter().chain(COLUMNS.iter().map(|column| column.heading));
+        let headings: Vec<_> = headings.map(str::to_owned).collect();
+        let rows = self.loads().into_iter().map(|load| {
+            let cells = COLUMNS.iter().map(|column| Cell::new(column, &load.reports).joined());
+            [whole(load.bytes as u64), load.qos.to_string()].into_iter().chain(cells).collect()
+        });
+        page::table(&mut out, "Loads", &headings, rows);
+        out.push_str(page::END);
+        out
+    }
+
+    /// The runs and their thresholds as test cases.
+    fn as_junit(&self) -> String {
+        let mut cases = Vec::new();
+        for load in self.loads() {
+            for (run, report) in load.reports.iter().enumerate() {
+                let of = load.name();
+                let of = if self.is_repeated() { format!("{of}, run {}", run + 1) } else { of };
+                cases.extend(
+                    test_cases(report).into_iter().map(|(name, outcome)| (format!("{of}: {name}"), outcome)),
+                );
+            }
+        }
+        let failure =
+            self.failure.iter().map(|why| ("every run was made".into(), TestOutcome::Failed(why.clone())));
+        cases.extend(failure);
+        let seconds = self.runs.iter().map(|run| run.phases_s.measure).sum();
+        suite(self.mode, seconds, cases)
+    }
+
     /// The table for people, at most 80 columns wide.
     pub(super) fn as_table(&self) -> String {
         const WIDTH: usize = 80;
-        let is_repeated = self.runs.len() > self.loads;
+        let is_repeated = self.is_repeated();
         let room = |column: &Column| if is_repeated && column.spreads { 6 } else { 0 };
         let mut out = format!("{:>8} {:>3}", "bytes", "QoS");
         for column in &COLUMNS {
-            let _ = write!(out, " {:>6}{:room$}", column.name, "", room = room(column));
+            let _ = write!(out, " {:>6}{:room$}", column.heading, "", room = room(column));
         }
         out.truncate(out.trim_end().len());
         out.push('\n');
@@ -182,15 +201,14 @@ impl MatrixReport {
             let mut line = format!("{:>8} {:>3}", whole(load.bytes as u64), load.qos);
             for column in &COLUMNS {
                 let cell = Cell::new(column, &load.reports);
-                let _ =
-                    write!(line, " {:>6}{:>room$}", cell.text(column), cell.spread(), room = room(column));
+                let _ = write!(line, " {:>6}{:>room$}", cell.text, cell.spread, room = room(column));
             }
             out.push_str(line.trim_end());
             out.push('\n');
         }
         out.push('\n');
         if is_repeated {
-            out.push_str("medians of the runs; ± half of their range\n");
+            let _ = writeln!(out, "{MEDIANS}");
         }
         for remark in self.remarks() {
             for line in wrapped(&remark, WIDTH) {
@@ -201,18 +219,16 @@ impl MatrixReport {
     }
 
     /// The same for an issue or a pull request.
-    pub(super) fn as_markdown(&self) -> String {
+    fn as_markdown(&self) -> String {
         let mut out = "| bytes | QoS |".to_owned();
         for column in &COLUMNS {
-            let _ = write!(out, " {} |", escaped(column.name));
+            let _ = write!(out, " {} |", escaped(column.heading));
         }
         let _ = writeln!(out, "\n{}", "|--:".repeat(COLUMNS.len() + 2) + "|");
         for load in self.loads() {
             let _ = write!(out, "| {} | {} |", load.bytes, load.qos);
             for column in &COLUMNS {
-                let cell = Cell::new(column, &load.reports);
-                let text = format!("{} {}", cell.text(column), cell.spread());
-                let _ = write!(out, " {} |", escaped(text.trim_end()));
+                let _ = write!(out, " {} |", escaped(&Cell::new(column, &load.reports).joined()));
             }
             out.push('\n');
         }

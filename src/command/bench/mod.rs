@@ -14,8 +14,11 @@
 //! | [`engine`] | the threads and their clients |
 //! | `recorder`, `rows` | histograms and counts; the seconds of the series |
 //! | [`report`] | the report of a run, in every form |
-//! | `threshold` | `--fail-if` |
+//! | `threshold` | `--fail-if` and `--slo` |
 //! | `matrix` | several loads, and the table of them |
+//! | `find_limit`, `ladder` | the search for the highest load that holds: how a run is judged, and what is tried next |
+//! | `network` | what the network shows of a run |
+//! | `limit_report`, `runs` | the report of a search; columns and lines of several runs |
 //! | `compare`, `change` | reports side by side, and by how much figures may change |
 //! | `calibrate` | the generator's own ceiling |
 //! | `machine` | this machine and its limits |
@@ -30,14 +33,19 @@ mod credentials;
 mod csv_records;
 mod director;
 mod engine;
+mod find_limit;
 pub mod group;
+mod ladder;
+mod limit_report;
 mod machine;
 mod matrix;
+mod network;
 mod pacer;
 mod plan;
 mod recorder;
 mod report;
 mod rows;
+mod runs;
 mod stamp;
 mod threshold;
 mod topology;
@@ -45,19 +53,26 @@ mod topology;
 pub use change::ChangeLimit;
 pub use compare::CompareConfig;
 pub use config::Load;
+use config::Mode;
+pub use find_limit::{Axis, FindLimit};
+pub use ladder::Bounds;
 pub use matrix::Matrix;
 pub use plan::check_topic;
 pub use report::export::{Files, Form};
 pub(super) use report::export::{json_of_failure, junit_of_failure};
 pub use report::figure::help as figures_help;
 pub use stamp::{MOST_PUBLISHERS, SHORT_BYTES as LEAST_STAMP_BYTES};
-pub use threshold::Threshold;
+pub use threshold::{Objective, Threshold};
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use self::calibrate::Calibration;
+use self::find_limit::{LadderStep, Limiter};
+use self::ladder::Ladder;
+use self::limit_report::LimitReport;
 use self::matrix::MatrixReport;
+use self::network::NetworkCounters;
 use self::report::export::{Outputs, json, write_text};
 use self::report::finding::SATURATION_HINT;
 use self::report::{LoadReport, RunOutcome, text};
@@ -87,6 +102,8 @@ pub enum BenchTask {
     Load(Box<Load>),
     /// Put several loads on a broker, one after the other.
     Matrix(Matrix),
+    /// Find the highest load that holds its objectives.
+    FindLimit(Box<FindLimit>),
     /// Put load on a broker that throws everything away, to see what this machine can generate.
     Calibrate {
         /// Whose version and limits are used; the address is the broker's own.
@@ -119,6 +136,7 @@ impl Invocation for Config {
     fn common(&self) -> Common<'_> {
         let client = match &self.task {
             BenchTask::Load(load) => Some(&load.client),
+            BenchTask::FindLimit(search) => Some(&search.load.client),
             BenchTask::Matrix(matrix) => matrix.loads.first().map(|load| &load.client),
             BenchTask::Calibrate { .. } | BenchTask::Compare(_) => None,
         };
@@ -139,6 +157,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let mut load = match task {
         BenchTask::Load(load) => load,
         BenchTask::Matrix(matrix) => return run_matrix(matrix, &results, diagnostics).await,
+        BenchTask::FindLimit(search) => return find_limit(&search, &results, diagnostics).await,
         BenchTask::Compare(config) => return set_side_by_side(&config, &results, diagnostics).await,
         BenchTask::Calibrate { client, threads, duration } => {
             let mut attention = Attention::start(None)?.for_reader();
@@ -159,7 +178,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let (outputs, calibration) = match files {
         Ok(files) => files,
         Err(error) => {
-            print_failure(&load, results.json, &error, &mut attention, diagnostics).await;
+            print_failure(load.mode, results.json, &error, &mut attention, diagnostics).await;
             return Err(error);
         }
     };
@@ -167,7 +186,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Ok(outcome) => outcome,
         Err(error) => {
             outputs.fail(load.mode, &error);
-            print_failure(&load, results.json, &error, &mut attention, diagnostics).await;
+            print_failure(load.mode, results.json, &error, &mut attention, diagnostics).await;
             return Err(error);
         }
     };
@@ -227,7 +246,7 @@ async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics
     let Some(mode) = matrix.loads.first().map(|load| load.mode) else { return Ok(Exit::Success) };
     let outputs = Outputs::open(&results.files, mode)?;
     let mut attention = Attention::start(None)?;
-    let mut report = MatrixReport::new(matrix.loads.len());
+    let mut report = MatrixReport::new(mode, matrix.loads.len());
     let mut exit = Exit::Success;
     let mut failure = None;
     for (number, load) in matrix.runs().enumerate() {
@@ -258,14 +277,75 @@ async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics
         }
     }
     diagnostics.end_interrupted_line();
-    let written = outputs.write_each(|_| report.as_markdown());
+    if let Some(error) = &failure {
+        report.fail(error);
+    }
+    let written = outputs.write_each(|form| report.as_form(form));
     let text = if results.json { report.as_object()? } else { report.as_table().into_bytes() };
     if !report.runs().is_empty() {
         print(&text, &mut attention, diagnostics).await?;
+    } else if let Some(error) = &failure {
+        print_failure(mode, results.json, error, &mut attention, diagnostics).await;
     }
     written?;
     failure.map_or(Ok(exit), Err)
 }
+
+/// Searches for a limit and reports. If a run cannot be made, the ladder has those before it.
+///
+/// # Errors
+/// As of a single load.
+async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    let outputs = Outputs::open(&results.files, search.load.mode)?;
+    let mut attention = Attention::start(None)?;
+    let (mut ladder, mut report) = (Ladder::new(search.bounds), LimitReport::new(search));
+    let mut failure = None;
+    while let Some(rung) = ladder.next() {
+        let mut load = search.load_at(rung.value);
+        let number = report.steps().len() + 1;
+        diagnostics.state(format_args!("run {number}: {}", search.axis.text(rung.value)));
+        let before = NetworkCounters::read();
+        let step = if let Err(short) = machine::check_limits(&load, diagnostics) {
+            LadderStep::unmade(rung, Limiter::Generator, short.to_string())
+        } else {
+            match put_load(&mut load, &mut attention, diagnostics).await {
+                Ok(outcome) if outcome.interrupted => {
+                    report.interrupted = true;
+                    break;
+                }
+                Ok(outcome) => {
+                    let network = NetworkCounters::read().limit_since(&before);
+                    let run = reported(&load, outcome, results);
+                    search.judge(rung, &load, run, network, results.allow_saturated)
+                }
+                // What the broker refuses at a value it may take at a lower one; without any that held, or
+                // after two values, it is not the value.
+                Err(error) if ladder.answer().is_none() || report.unmade_at_the_end() >= MOST_UNMADE => {
+                    failure = Some(error);
+                    break;
+                }
+                Err(error) => LadderStep::unmade(rung, Limiter::Broker, error.to_string()),
+            }
+        };
+        ladder.record(rung, step.has_held());
+        report.add(step);
+    }
+    diagnostics.end_interrupted_line();
+    report.end(&ladder, failure.as_ref());
+    let written = outputs.write_each(|form| report.as_form(form));
+    let text = if results.json { report.as_object()? } else { report.as_table().into_bytes() };
+    if !report.steps().is_empty() {
+        print(&text, &mut attention, diagnostics).await?;
+    } else if let Some(error) = &failure {
+        print_failure(search.load.mode, results.json, error, &mut attention, diagnostics).await;
+    }
+    written?;
+    let exit = if report.is_found() || report.interrupted { Exit::Success } else { Exit::Negative };
+    failure.map_or(Ok(exit), Err)
+}
+
+/// So many runs in a row that could not be made: two values, twice each.
+const MOST_UNMADE: usize = 4;
 
 async fn set_side_by_side(
     config: &CompareConfig,
@@ -297,7 +377,7 @@ async fn set_side_by_side(
 
 /// With `--json`, an object that says why there is no report.
 async fn print_failure(
-    load: &Load,
+    mode: Mode,
     as_json: bool,
     error: &Error,
     attention: &mut Attention,
@@ -305,7 +385,7 @@ async fn print_failure(
 ) {
     if as_json && !matches!(error, Error::Usage { .. } | Error::OutputClosed) {
         // Why there is no report is the error to end with.
-        let _ = print(&json_of_failure(load.mode, error), attention, diagnostics).await;
+        let _ = print(&json_of_failure(mode, error), attention, diagnostics).await;
     }
 }
 

@@ -5,15 +5,23 @@ use std::time::Duration;
 
 use super::report::figure::{FIGURES, Figure, Unit, Whole};
 use super::report::latency::{self, Is, LATENCIES, Latency, LatencyRow, STATISTICS, Statistic, TimeFigure};
-use super::report::{LoadReport, ThresholdResult};
+use super::report::{LoadReport, ObjectiveResult, ThresholdResult};
 use crate::nearest::{did_you_mean, nearest};
 use crate::notation::Size;
 
-/// A condition that must not hold.
+/// A condition that must not hold: `--fail-if`.
 #[derive(Debug, Clone)]
-pub struct Threshold {
+pub struct Threshold(FigureCondition);
+
+/// A condition that must hold: `--slo`.
+#[derive(Debug, Clone)]
+pub struct Objective(FigureCondition);
+
+/// A figure and what it is compared with.
+#[derive(Debug, Clone)]
+struct FigureCondition {
     /// As it was typed.
-    pub text: String,
+    text: String,
     what: What,
     comparison: Operator,
     /// In the unit of what it limits.
@@ -33,7 +41,16 @@ pub(super) enum What {
 }
 
 impl What {
-    fn unit(self) -> Unit {
+    /// The figure of a run as its table has it: messages without an answer count with the time they had waited.
+    pub(super) fn of_run(self, report: &LoadReport) -> Option<f64> {
+        match self {
+            Self::Latency(of, statistic) => Some(latency_of(of, report)?.value(statistic)),
+            Self::Figure(figure) => figure.value(report),
+            Self::Part(figure, whole) => figure.part(whole, report),
+        }
+    }
+
+    pub(super) fn unit(self) -> Unit {
         match self {
             Self::Latency(..) => Unit::Microseconds,
             Self::Figure(figure) => figure.unit,
@@ -81,6 +98,22 @@ impl FromStr for Threshold {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self)
+    }
+}
+
+impl FromStr for Objective {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self)
+    }
+}
+
+impl FromStr for FigureCondition {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
         let start = text.find(['<', '>', '=', '!']).ok_or("use FIGURE > VALUE, for example 'p99 > 20ms'")?;
         let (name, rest) = text.split_at(start);
         let comparisons = [
@@ -90,8 +123,10 @@ impl FromStr for Threshold {
             ("!=", Operator::NotEqual),
             (">", Operator::Greater),
             ("<", Operator::Less),
+            ("=", Operator::Equal),
         ];
         let found = comparisons.iter().find_map(|(sign, meaning)| Some((*meaning, rest.strip_prefix(sign)?)));
+        let found = found.filter(|(_, value)| !value.starts_with(['<', '>', '=', '!']));
         let (comparison, value) = found.ok_or("the comparison must be one of > >= < <= == !=")?;
         let (name, limit) = (name.trim(), value.trim());
         let mut what = what(name)?;
@@ -227,23 +262,51 @@ fn number(figure: &Figure, unit: Unit, value: &str) -> Result<f64, String> {
 impl Threshold {
     /// What became of it.
     pub(super) fn result(&self, report: &LoadReport) -> ThresholdResult {
-        let value = self.value(report);
-        let unit = self.what.unit();
+        let Self(condition) = self;
+        let value = condition.value(report);
         ThresholdResult {
-            fail_if: self.text.clone(),
+            fail_if: condition.text.clone(),
             value: value.filter(|value| value.is_finite()),
-            limit: self.limit,
-            unit: unit.key(),
-            text: match (value, self.what) {
-                (None, _) => "not measured".into(),
-                (Some(value), What::Latency(of, _)) if value.is_infinite() => {
-                    latency_of(of, report).map_or_else(String::new, Latency::without_answer)
-                }
-                (Some(value), _) => unit.text(value),
-            },
+            limit: condition.limit,
+            unit: condition.what.unit().key(),
+            text: condition.text_of(value, report),
             // A figure that the run did not yield has no value, and that is a failure too: nothing was shown.
-            broken: value.is_none_or(|value| self.comparison.holds(value, self.limit)),
-            opposite: self.opposite.clone(),
+            broken: value.is_none_or(|value| condition.comparison.holds(value, condition.limit)),
+            opposite: condition.opposite.clone(),
+        }
+    }
+}
+
+impl Objective {
+    /// The condition, as it was typed.
+    pub(super) fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// Whether it holds: a figure that the run did not yield holds nothing.
+    pub(super) fn result(&self, report: &LoadReport) -> ObjectiveResult {
+        let Self(condition) = self;
+        let value = condition.value(report);
+        ObjectiveResult {
+            slo: condition.text.clone(),
+            value: value.filter(|value| value.is_finite()),
+            limit: condition.limit,
+            unit: condition.what.unit().key(),
+            text: condition.text_of(value, report),
+            held: value.is_some_and(|value| condition.comparison.holds(value, condition.limit)),
+        }
+    }
+}
+
+impl FigureCondition {
+    /// A value for people.
+    fn text_of(&self, value: Option<f64>, report: &LoadReport) -> String {
+        match (value, self.what) {
+            (None, _) => "not measured".into(),
+            (Some(value), What::Latency(of, _)) if value.is_infinite() => {
+                latency_of(of, report).map_or_else(String::new, Latency::without_answer)
+            }
+            (Some(value), what) => what.unit().text(value),
         }
     }
 
@@ -288,10 +351,11 @@ mod tests {
             "rate < 50k/s",
             "connect p95 >= 5ms",
             "max != 3us",
+            "loss = 0",
         ] {
-            assert!(good.parse::<Threshold>().is_ok(), "{good}");
+            assert!(good.parse::<FigureCondition>().is_ok(), "{good}");
         }
-        let threshold: Threshold = "p99 > 20ms".parse().unwrap();
+        let threshold: FigureCondition = "p99 > 20ms".parse().unwrap();
         assert!((threshold.limit - 20e3).abs() < 1e-3);
     }
 
@@ -299,7 +363,7 @@ mod tests {
     fn sizes_have_the_units_of_every_option() {
         for (text, limit) in [("64k", 64e3), ("64 MiB", 67_108_864.0), ("1.5Gi", 1_610_612_736.0), ("7", 7.0)]
         {
-            let threshold: Threshold = format!("memory > {text}").parse().unwrap();
+            let threshold: FigureCondition = format!("memory > {text}").parse().unwrap();
             assert!((threshold.limit - limit).abs() < 1e-3, "{text}: {}", threshold.limit);
         }
     }
@@ -324,13 +388,13 @@ mod tests {
             ("failed > 1%", "failed-connections > 1%"),
             ("CPU > 90%", "cpu > 90%"),
         ] {
-            let [words, name] = [words, name].map(|text| text.parse::<Threshold>().unwrap());
+            let [words, name] = [words, name].map(|text| text.parse::<FigureCondition>().unwrap());
             assert_eq!((about(words.what), words.limit), (about(name.what), name.limit), "{words:?}");
         }
         for latency in &LATENCIES {
             for word in [latency.key, latency.label] {
                 let word = if latency.row == LatencyRow::Below { latency.key } else { word };
-                let read = format!("{word} p99 > 1s").parse::<Threshold>().unwrap();
+                let read = format!("{word} p99 > 1s").parse::<FigureCondition>().unwrap();
                 assert_eq!(about(read.what), format!("{} p99", latency.key), "{word}");
             }
         }
@@ -338,10 +402,10 @@ mod tests {
 
     #[test]
     fn a_count_in_percent_is_a_part() {
-        let part: Threshold = "delivered < 99%".parse().unwrap();
+        let part: FigureCondition = "delivered < 99%".parse().unwrap();
         assert!(matches!(part.what, What::Part(..)) && (part.limit - 0.99).abs() < 1e-9, "{part:?}");
         assert_eq!(part.opposite, "delivered >= 99%");
-        let count: Threshold = "delivered<99".parse().unwrap();
+        let count: FigureCondition = "delivered<99".parse().unwrap();
         assert!(matches!(count.what, What::Figure(_)), "{count:?}");
         assert_eq!(count.opposite, "delivered >= 99");
     }
@@ -364,7 +428,7 @@ mod tests {
             ("connack > 1s", "'connack p99'"),
             ("lost > 5/s", "invalid value"),
         ] {
-            let error = bad.parse::<Threshold>().unwrap_err();
+            let error = bad.parse::<FigureCondition>().unwrap_err();
             assert!(error.contains(words), "{bad}: {error}");
         }
     }

@@ -152,15 +152,20 @@ fn csv(report: &LoadReport) -> String {
     };
     let heading: Vec<String> = columns(&SeriesSecond::default()).keys().cloned().collect();
     let rows = report.series.iter().map(|second| columns(second).values().map(field).collect());
+    as_csv(std::iter::once(heading).chain(rows))
+}
+
+/// Rows of as many fields each, as CSV.
+pub(crate) fn as_csv(rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    for row in std::iter::once(heading).chain(rows) {
+    for row in rows {
         // Into memory, and of as many fields as the others: nothing that can fail.
         let _ = writer.write_record(&row);
     }
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
 }
 
-fn field(value: &Value) -> String {
+pub(crate) fn field(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(name) => name.clone(),
@@ -172,6 +177,11 @@ fn field(value: &Value) -> String {
 
 /// Thresholds as test cases in `JUnit`'s XML, for continuous integration.
 fn junit(report: &LoadReport) -> String {
+    suite(report.mode, report.phases_s.measure, test_cases(report))
+}
+
+/// A run and its thresholds as test cases, each with its name.
+pub(crate) fn test_cases(report: &LoadReport) -> Vec<(String, TestOutcome)> {
     let problems = texts(&report.findings.problems).join("; ");
     let valid = if report.valid { TestOutcome::Passed(None) } else { TestOutcome::Failed(problems) };
     let mut cases = vec![(VALID.to_owned(), valid)];
@@ -185,7 +195,7 @@ fn junit(report: &LoadReport) -> String {
         let outcome = if result.broken { TestOutcome::Failed(was) } else { TestOutcome::Passed(Some(was)) };
         (result.opposite.clone(), outcome)
     }));
-    suite(report.mode, report.phases_s.measure, cases)
+    cases
 }
 
 const VALID: &str = "the run is valid";
@@ -195,7 +205,8 @@ pub(crate) fn junit_of_failure(mode: Mode, why: &str) -> String {
     suite(mode, 0.0, vec![(VALID.to_owned(), TestOutcome::Failed(why.to_owned()))])
 }
 
-fn suite(mode: Mode, seconds: f64, cases: Vec<(String, TestOutcome)>) -> String {
+/// Test cases as a file.
+pub(crate) fn suite(mode: Mode, seconds: f64, cases: Vec<(String, TestOutcome)>) -> String {
     let class = format!("mqtt.bench.{}", mode.name());
     let cases = cases.into_iter().map(|(name, outcome)| TestCase {
         class: class.clone(),

@@ -146,6 +146,20 @@ pub(crate) struct ThresholdResult {
     pub(crate) opposite: String,
 }
 
+/// What became of a condition that must hold.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ObjectiveResult {
+    pub(crate) slo: String,
+    /// Null if the run did not yield it, or it is beyond any limit.
+    pub(crate) value: Option<f64>,
+    pub(crate) limit: f64,
+    /// Of both, as of a threshold.
+    pub(crate) unit: &'static str,
+    /// The value for people.
+    pub(crate) text: String,
+    pub(crate) held: bool,
+}
+
 impl ThresholdResult {
     /// The condition, and what the figure was.
     pub(crate) fn shown(&self) -> String {

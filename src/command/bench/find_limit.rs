@@ -1,0 +1,309 @@
+//! `bench find-limit`: the highest rate, number of clients or payload size at which a load holds its objectives. Each
+//! value is a run with connections of its own, so that no run inherits the queues of another.
+
+use std::fmt;
+
+use super::config::{Load, Mode, Payload, Rate};
+use super::ladder::{Bounds, Rung};
+use super::network::NetworkLimit;
+use super::report::finding::Problem;
+use super::report::numbers::{count, time};
+use super::report::{LoadReport, ObjectiveResult};
+use super::rows::Course;
+use super::threshold::Objective;
+use crate::quantity::counted;
+
+/// What changes from run to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Axis {
+    /// Messages a second of all publishers, or new connections a second.
+    Rate,
+    /// All clients.
+    Clients,
+    /// Bytes of each payload.
+    Size,
+}
+
+impl Axis {
+    /// Its name on the command line and in the report.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Clients => "clients",
+            Self::Size => "size",
+        }
+    }
+
+    /// The unit of its values in the report.
+    pub(super) fn unit(self) -> &'static str {
+        match self {
+            Self::Rate => "1/s",
+            Self::Clients => "count",
+            Self::Size => "bytes",
+        }
+    }
+
+    /// A value for people.
+    #[must_use]
+    pub fn text(self, value: f64) -> String {
+        match self {
+            Self::Rate => format!("{}/s", count(value)),
+            Self::Clients => counted(whole(value), "client"),
+            Self::Size => counted(whole(value), "byte"),
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and below 2³²")]
+fn whole(value: f64) -> u64 {
+    value.round() as u64
+}
+
+/// A search for a limit.
+#[derive(Debug, Clone)]
+pub struct FindLimit {
+    /// What every run has in common.
+    pub load: Load,
+    /// What changes.
+    pub axis: Axis,
+    /// Where it is searched.
+    pub bounds: Bounds,
+    /// What has to hold.
+    pub objectives: Vec<Objective>,
+    /// Messages a second of each publisher, however many there are.
+    pub rate_per_client: Option<f64>,
+}
+
+impl FindLimit {
+    /// The load of a value.
+    pub(super) fn load_at(&self, value: f64) -> Load {
+        let mut load = self.load.clone();
+        match self.axis {
+            Axis::Rate if load.mode == Mode::Connect => load.ramp = Some(value),
+            Axis::Rate => load.rate = Rate::PerSecond(value),
+            Axis::Clients => {
+                (load.publishers, load.subscribers) =
+                    shared_out(whole(value), load.publishers, load.subscribers);
+            }
+            Axis::Size => load.payload = Payload::Size(usize::try_from(whole(value)).unwrap_or(usize::MAX)),
+        }
+        if let Some(each) = self.rate_per_client {
+            load.rate = Rate::PerSecond(each * f64::from(load.publishers));
+        }
+        load
+    }
+
+    /// Whether a run held.
+    pub(super) fn judge(
+        &self,
+        rung: Rung,
+        load: &Load,
+        report: LoadReport,
+        network: Option<NetworkLimit>,
+        allow_saturated: bool,
+    ) -> LadderStep {
+        let objectives: Vec<_> = self.objectives.iter().map(|objective| objective.result(&report)).collect();
+        let broken = objectives.iter().filter(|result| !result.held).cloned().map(StepFailure::Objective);
+        let problems = report.findings.problems.iter().copied();
+        let problems: Vec<Problem> =
+            problems.filter(|problem| !(allow_saturated && problem.is_saturation())).collect();
+        let is_saturated = problems.iter().any(|problem| problem.is_saturation());
+        let mut failures: Vec<_> = broken.chain(problems.into_iter().map(StepFailure::Problem)).collect();
+        failures.extend(fell_behind(load, &report));
+        failures.extend(rising(&report));
+        let limiter = (!failures.is_empty()).then(|| {
+            if is_saturated { Limiter::Generator } else { network.map_or(Limiter::Broker, Limiter::Network) }
+        });
+        LadderStep { rung, failures, limiter, objectives, report: Some(report) }
+    }
+}
+
+/// So many clients as publishers and subscribers, in the proportion that was asked for. A side of one client has one,
+/// as in fan-in and fan-out.
+fn shared_out(clients: u64, publishers: u32, subscribers: u32) -> (u32, u32) {
+    let clients = u32::try_from(clients).unwrap_or(u32::MAX);
+    match (publishers, subscribers) {
+        (_, 0) => (clients, 0),
+        (0, _) => (0, clients),
+        (_, 1) => (clients.saturating_sub(1).max(1), 1),
+        (1, _) => (1, clients.saturating_sub(1).max(1)),
+        _ => {
+            let all = u64::from(publishers) + u64::from(subscribers);
+            let share = u64::from(clients) * u64::from(publishers) / all;
+            let share = u32::try_from(share).unwrap_or(u32::MAX).max(1);
+            (share, clients.saturating_sub(share).max(1))
+        }
+    }
+}
+
+/// What was the limit.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Limiter {
+    Broker,
+    Network(NetworkLimit),
+    Generator,
+}
+
+impl Limiter {
+    /// Its name in the report.
+    pub(super) fn key(&self) -> &'static str {
+        match self {
+            Self::Broker => "broker",
+            Self::Network(_) => "network",
+            Self::Generator => "generator",
+        }
+    }
+}
+
+/// Why a run did not hold.
+#[derive(Debug, Clone)]
+pub(super) enum StepFailure {
+    Objective(ObjectiveResult),
+    /// It is not valid.
+    Problem(Problem),
+    /// The broker confirmed fewer than were due, and the rest was not lost: a backlog grew.
+    FellBehind {
+        due: f64,
+        confirmed: f64,
+    },
+    /// The median rose from the first third of the measurement to the last: a backlog grew.
+    Rising {
+        from_us: f64,
+        to_us: f64,
+    },
+    /// It could not be made, for this reason.
+    Unmade(String),
+}
+
+impl StepFailure {
+    /// Its name for programs, which stays when the text changes.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Objective(_) => "slo",
+            Self::Problem(problem) => problem.code(),
+            Self::FellBehind { .. } => "fell-behind",
+            Self::Rising { .. } => "latency-rising",
+            Self::Unmade(_) => "not-made",
+        }
+    }
+}
+
+impl fmt::Display for StepFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Objective(result) => write!(f, "{}: it was {}", result.slo, result.text),
+            Self::Problem(problem) => problem.fmt(f),
+            Self::FellBehind { due, confirmed } => {
+                let (due, confirmed) = (count(due.round()), count(confirmed.round()));
+                write!(f, "the broker confirmed {confirmed}/s of {due}/s: a backlog grew")
+            }
+            Self::Rising { from_us, to_us } => {
+                let (from, to) = (time(*from_us), time(*to_us));
+                write!(f, "the median latency rose from {from} to {to}: a backlog grew")
+            }
+            Self::Unmade(why) => f.write_str(why),
+        }
+    }
+}
+
+/// A run of the search.
+#[derive(Debug)]
+pub(super) struct LadderStep {
+    pub(super) rung: Rung,
+    /// Why it did not hold; none if it did.
+    pub(super) failures: Vec<StepFailure>,
+    /// What was the limit, if it did not hold.
+    pub(super) limiter: Option<Limiter>,
+    pub(super) objectives: Vec<ObjectiveResult>,
+    /// Of a run that could be made.
+    pub(super) report: Option<LoadReport>,
+}
+
+impl LadderStep {
+    /// A run that could not be made.
+    pub(super) fn unmade(rung: Rung, limiter: Limiter, why: String) -> Self {
+        let failures = vec![StepFailure::Unmade(why)];
+        Self { rung, failures, limiter: Some(limiter), objectives: Vec::new(), report: None }
+    }
+
+    pub(super) fn has_held(&self) -> bool {
+        self.failures.is_empty()
+    }
+}
+
+/// So many fewer than were due, and such a part of them, are a backlog; less is what is in flight at the ends of the
+/// measurement.
+const FEWEST_BEHIND: f64 = 10.0;
+const BEHIND: f64 = 0.02;
+/// Connections that are so much later than their schedule are behind it, in seconds.
+const CONNECTED_BEHIND_S: f64 = 0.1;
+
+/// Whether the broker confirmed less than was due on the schedule. What comes from the warm-up makes up for what goes
+/// beyond the end, so that a latency that stays the same is no backlog.
+#[allow(clippy::cast_precision_loss, reason = "counts of messages are below 9 × 10¹⁵")]
+fn fell_behind(load: &Load, report: &LoadReport) -> Option<StepFailure> {
+    let (measured, window) = (report.measured(), report.counts.window);
+    let seconds = report.window_s.max(0.001);
+    if load.mode == Mode::Connect {
+        let ramp_s = report.counts.attempted as f64 / load.ramp?;
+        let behind = report.phases_s.connect - ramp_s;
+        let attempted = report.counts.attempted as f64;
+        return (behind > CONNECTED_BEHIND_S.max(BEHIND * ramp_s)).then(|| StepFailure::FellBehind {
+            due: attempted / ramp_s,
+            confirmed: attempted / report.phases_s.connect,
+        });
+    }
+    if load.rate == Rate::Max || !load.mode.publishes() {
+        return None;
+    }
+    let due_sends = (measured.sent + measured.not_sent) as f64;
+    let (due, confirmed) = match load.mode {
+        Mode::Publish if report.qos == 0 => (due_sends, window.sent as f64),
+        Mode::Publish => (due_sends - measured.refused as f64, window.acknowledged as f64),
+        _ => {
+            let deliveries_each = measured.expected as f64 / measured.sent.max(1) as f64;
+            (due_sends * deliveries_each - report.lost() as f64, window.delivered as f64)
+        }
+    };
+    let behind = due - confirmed;
+    (behind > FEWEST_BEHIND && behind > BEHIND * due)
+        .then(|| StepFailure::FellBehind { due: due / seconds, confirmed: confirmed / seconds })
+}
+
+/// A median that rose by such a factor and so much is not steady.
+const RISEN: f64 = 2.0;
+const RISEN_US: f64 = 10_000.0;
+
+/// Whether the latency rose from the first third of the measurement to the last.
+fn rising(report: &LoadReport) -> Option<StepFailure> {
+    let measured = report.series.iter().filter(|second| second.phase == Course::Measure);
+    let medians: Vec<f64> = measured.filter_map(|second| second.p50_us).collect();
+    let third = medians.len() / 3;
+    let (first, last) = (medians.get(..third)?, medians.get(medians.len() - third..)?);
+    let (from_us, to_us) = (super::compare::median(first)?, super::compare::median(last)?);
+    (to_us > from_us * RISEN && to_us - from_us > RISEN_US).then_some(StepFailure::Rising { from_us, to_us })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_keep_their_proportion() {
+        assert_eq!(shared_out(100, 10, 10), (50, 50));
+        assert_eq!(shared_out(100, 10, 30), (25, 75));
+        assert_eq!(shared_out(100, 10, 1), (99, 1), "fan-in, and responders");
+        assert_eq!(shared_out(100, 1, 10), (1, 99), "fan-out");
+        assert_eq!(shared_out(100, 10, 0), (100, 0));
+        assert_eq!(shared_out(1, 10, 10), (1, 1));
+    }
+
+    #[test]
+    fn values_have_units() {
+        assert_eq!(Axis::Rate.text(12_500.0), "12,500/s");
+        assert_eq!(Axis::Rate.text(0.5), "0.500/s");
+        assert_eq!(Axis::Clients.text(1.0), "1 client");
+        assert_eq!(Axis::Size.text(4096.0), "4096 bytes");
+    }
+}

@@ -1,0 +1,166 @@
+//! `mqtt bench find-limit` against brokers whose limit is known.
+
+use ::mqtt::protocol::Protocol;
+use serde_json::Value;
+
+use crate::bench::{accept_pair, number};
+use crate::support::Service as _;
+use crate::support::broker::Broker;
+use crate::support::mqtt::Mqtt;
+use crate::support::packets;
+use crate::support::server::{Listener, Peer, Server};
+
+/// A search against a port of 127.0.0.1.
+fn find_limit(port: u16, line: &[&str]) -> Mqtt {
+    let line = line.iter().copied();
+    Mqtt::new(["bench", "find-limit"]).args(line).args([
+        "-h",
+        "127.0.0.1",
+        "-p",
+        &port.to_string(),
+        "--quiet",
+        "--allow-saturated",
+    ])
+}
+
+/// The messages of a run that the broker of [`serve_runs`] delivers. What a run sends follows from rate and length, and
+/// so it drops by count and not by time what is beyond the rate that it can do.
+const SERVED: u32 = 1172;
+
+/// Delivers so many messages of each run and drops the others, until someone connects and says nothing.
+fn serve_runs(listener: &mut Listener) {
+    loop {
+        let mut probe = listener.accept();
+        if probe.next().is_none() {
+            return;
+        }
+        probe.send(&packets::connack(Protocol::V3_1_1, false, 0));
+        probe.expect_disconnect(Protocol::V3_1_1);
+        let (publisher, subscriber) = accept_pair(listener);
+        serve(publisher, subscriber);
+    }
+}
+
+fn serve(mut publisher: Peer, mut subscriber: Peer) {
+    let mut served = 0;
+    while let Some(packet) = publisher.next() {
+        match packet[0] >> 4 {
+            3 => {
+                if served < SERVED {
+                    subscriber.send(&packet);
+                }
+                served += 1;
+            }
+            12 => publisher.send(&packets::pingresp()),
+            14 => {}
+            other => panic!("packet type {other}"),
+        }
+    }
+    subscriber.rest();
+}
+
+#[test]
+fn limit_of_a_scripted_broker_is_found() {
+    let limit = f64::from(SERVED) * 2.0; // in half a second each
+    let load = ["e2e", "-V", "311", "--publishers", "1", "--subscribers", "1", "--json", "--precision", "3%"];
+    let course =
+        ["--step-duration", "0.5s", "--warmup", "0", "--drain", "300ms", "--from", "1k", "--slo", "loss = 0"];
+    // A machine that stalls twice at the same value makes the answer lower, and never higher.
+    let mut found = Vec::new();
+    while found.last().is_none_or(|last| *last < limit * 0.95) {
+        assert!(found.len() < 4, "{found:?}");
+        let server = Server::start(serve_runs);
+        let outcome = find_limit(server.port(), &[&load[..], &course].concat()).run().exits(0);
+        server.finish_or_refuse();
+        let report = crate::support::report("bench-limit", &outcome.stdout);
+        let answer = number(&report, "/limit");
+        assert!(answer <= limit, "{answer}");
+        assert_eq!((&report["over"], &report["unit"]), (&"rate".into(), &"1/s".into()));
+        assert_eq!(report["confirmed"], true);
+        let steps = report["steps"].as_array().unwrap();
+        let failed: Vec<&Value> = steps.iter().filter(|step| step["held"] == false).collect();
+        let lost = |step: &&&Value| step["failure_codes"].as_array().unwrap().contains(&"slo".into());
+        assert!(failed.iter().filter(lost).count() >= 2, "each is tried twice: {failed:?}");
+        assert_eq!(report["limited_by"], "broker");
+        let purposes: Vec<&Value> = [&steps[0], &steps[steps.len() - 1]].map(|step| &step["purpose"]).into();
+        assert_eq!(purposes, ["step", "confirmation"]);
+        found.push(answer);
+    }
+}
+
+#[test]
+fn status_is_3_if_the_lowest_value_fails() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("a.xml");
+    let line = ["pub", "--publishers", "1", "--step-duration", "0.2s", "--warmup", "0", "--slo", "sent < 1"];
+    let outcome = find_limit(broker.port(), &line).args(["--junit", junit.to_str().unwrap()]).run().exits(3);
+    let lines = outcome.lines();
+    assert!(
+        lines.contains(&"limit            none: 1,000/s failed, and it is the lowest value".into()),
+        "{lines:?}"
+    );
+    assert!(
+        lines.iter().any(|line| line.starts_with("limited by       the broker; sent < 1: it was 2")),
+        "{lines:?}"
+    );
+    assert!(std::fs::read_to_string(junit).unwrap().contains("failures=\"2\""));
+}
+
+/// Figures that depend on no machine: a condition holds up to a number of messages or clients.
+#[test]
+fn ladder_is_written_in_every_form() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let line =
+        ["pub", "--publishers", "2", "--step-duration", "0.5s", "--warmup", "0", "--slo", "sent <= 150"];
+    let names = [("--csv", "a.csv"), ("--html", "a.html"), ("--markdown", "a.md"), ("--junit", "a.xml")];
+    let files = names.map(|(option, name)| [option.to_owned(), file(name)]).concat();
+    let run = find_limit(broker.port(), &[&line[..], &["--from", "100", "--precision", "10%"]].concat());
+    let lines = run.args(files).run().exits(0).lines();
+    assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:?}");
+    assert!(lines[0].starts_with("find-limit       pub over rate against 127.0.0.1:"), "{lines:?}");
+    assert!(lines.contains(&"limit            300/s; 325/s failed; confirmed".into()), "{lines:?}");
+    let read = |name: &str| std::fs::read_to_string(file(name)).unwrap();
+    let csv = read("a.csv");
+    assert!(
+        csv.starts_with("value,purpose,held,valid,mode,payload_bytes,qos,connections.attempted,"),
+        "{csv}"
+    );
+    assert!(csv.contains("\r\n300,bisection,true,") && csv.contains("\r\n400,step,false,"), "{csv}");
+    assert!(read("a.md").contains("| 325 |") && read("a.md").contains("failed: slo"));
+    let page = read("a.html");
+    for part in ["Rate by rate", "Runs"] {
+        assert!(page.contains(&format!("<h2>{part}</h2>")), "{part} in {page}");
+    }
+    assert!(!page.contains("http:") && !page.contains("NaN"));
+    assert!(read("a.xml").contains("failures=\"0\""));
+}
+
+#[test]
+fn clients_and_sizes_are_searched_as_well() {
+    let broker = Broker::start();
+    for (line, over, limit) in [
+        (&["conn", "--hold", "10ms", "--from", "2", "--slo", "attempted <= 9"][..], "clients", 9.0),
+        (&["pub", "--over", "clients", "--publishers", "1", "--slo", "attempted <= 5"], "clients", 5.0),
+        (&["pub", "--over", "size", "--to", "128", "--slo", "refused = 0", "-q", "1"], "size", 128.0),
+    ] {
+        let course: &[&str] =
+            if line[0] == "conn" { &[] } else { &["--step-duration", "0.1s", "--warmup", "0"] };
+        let outcome = find_limit(broker.port(), &[line, course, &["--json"]].concat()).run().exits(0);
+        let report = crate::support::report("bench-limit", &outcome.stdout);
+        assert_eq!((&report["over"], number(&report, "/limit")), (&over.into(), limit));
+    }
+}
+
+/// What is not there at all is an error, as of any load.
+#[test]
+fn search_without_a_broker_is_not_made() {
+    let server = Server::start(|_| {});
+    let port = server.port();
+    server.finish();
+    let outcome = find_limit(port, &["--slo", "loss = 0", "--json"]).run().exits(1);
+    let failed: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    assert!(failed["error"].is_string(), "{failed}");
+}
