@@ -77,10 +77,20 @@ fn change_beyond_its_limit_fails() {
         unknown.contains(&"failed: delivery p99 +10% in b: not measured on both sides".into()),
         "{unknown:?}"
     );
-    let markdown = file("c.md");
-    let outcome = compare(&["p99 +10%"]).args(["--json", "--markdown", &markdown]).run().exits(3);
+    let [markdown, html] = ["c.md", "c.html"].map(file);
+    let files = ["--json", "--markdown", &markdown, "--html", &html];
+    let outcome = compare(&["p99 +10%"]).args(files).run().exits(3);
     let outcome = outcome.mentions("failed: p99 +10% in b");
-    let compared: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    let compared = crate::support::report("bench-comparison", &outcome.stdout);
+    let page = std::fs::read_to_string(html).unwrap();
+    for part in [
+        "<td>acknowledge p99</td><td>1.00 ms</td><td>2.00 ms</td><td>2.000 </td>",
+        "<h2>Latency by percentile</h2>",
+        "<p class=\"bad\">Failed: p99 +10% in b: +100.0 %",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(!page.contains("http:") && !page.contains("NaN"), "{page}");
     assert_eq!(compared["thresholds"][0]["broken"], true);
     assert_eq!(compared["thresholds"][0]["change"], 1.0);
     let markdown = std::fs::read_to_string(markdown).unwrap();
@@ -113,7 +123,17 @@ fn sizes_and_qos_are_measured_one_after_the_other() {
         let broker = ["--allow-saturated", "-h", "127.0.0.1", "-p", &port];
         Mqtt::new(["bench"]).args(line).args(broker).args(more.iter().copied())
     };
-    let outcome = run(&["--repeat", "2", "--markdown", markdown.to_str().unwrap()]).run().exits(0);
+    let [csv, html, junit] =
+        ["a.csv", "a.html", "a.xml"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+    let files = ["--markdown", markdown.to_str().unwrap(), "--csv", &csv, "--html", &html, "--junit", &junit];
+    let outcome = run(&[&["--repeat", "2", "--fail-if", "lost > 0"], &files[..]].concat()).run().exits(0);
+    let [csv, html, junit] = [csv, html, junit].map(|path| std::fs::read_to_string(path).unwrap());
+    assert!(csv.starts_with("run,valid,mode,payload_bytes,qos,connections.attempted,"), "{csv}");
+    assert_eq!(csv.matches("\r\n").count(), 9, "{csv}");
+    assert!(csv.contains(",messages.lost,") && csv.contains(",latency_us.delivery.p99,"), "{csv}");
+    assert!(html.contains("<h2>Loads</h2>") && html.contains("<td>100</td><td>1</td>"), "{html}");
+    assert_eq!(junit.matches("run 2: the run is valid").count(), 4, "{junit}");
+    assert!(junit.contains("100 bytes, QoS 1, run 1: lost &lt;= 0"), "{junit}");
     let outcome = outcome.mentions("run 1 of 8: 16 bytes, QoS 0").mentions("run 8 of 8: 100 bytes, QoS 1");
     let lines = outcome.lines();
     let beginnings: Vec<String> = lines[..5].iter().map(|line| line.chars().take(12).collect()).collect();
@@ -127,7 +147,7 @@ fn sizes_and_qos_are_measured_one_after_the_other() {
     );
     let outcome = run(&["--json", "--fail-if", "lost >= 0"]).run().exits(3);
     let outcome = outcome.mentions("failed: fail if lost >= 0: it was 0");
-    let matrix: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    let matrix = crate::support::report("bench-matrix", &outcome.stdout);
     let runs = matrix["runs"].as_array().unwrap();
     let of = |run: &Value| (run["configuration"]["payload_bytes"].clone(), run["messages"]["qos"].clone());
     let found: Vec<_> = runs.iter().map(of).collect();
@@ -173,7 +193,7 @@ fn compare_shows_reports_side_by_side() {
     }
     let line = ["bench", "compare", "--allow-saturated", "--json", &a, &a, &a, "vs", &b, &b, &b];
     let outcome = Mqtt::new(line).run().exits(0);
-    let compared: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    let compared = crate::support::report("bench-comparison", &outcome.stdout);
     assert_eq!(compared["sides"][1]["runs"], 3);
     assert!(compared["figures"][0]["more_than_noise"][0].is_boolean());
     assert_eq!(compared["not_the_same"]["payload_bytes"], serde_json::json!(["64", "48"]));

@@ -219,6 +219,10 @@ pub(super) struct CompareArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     markdown: Option<PathBuf>,
 
+    /// Write the comparison as a page with the latencies by percentile to this file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    html: Option<PathBuf>,
+
     /// End with status 3 if a figure changes by more than this: 'p99 +10%', 'rate -5%'; may be repeated
     ///
     /// The median of each further side is compared with that of the first. With three runs or more a side, what
@@ -528,15 +532,22 @@ impl TryFrom<CompareArgs> for Config {
     type Error = Error;
 
     fn try_from(args: CompareArgs) -> Result<Self, Error> {
-        let CompareArgs { files, json, markdown, fail_if, allow_saturated, quiet } = args;
+        let CompareArgs { files, json, markdown, html, fail_if, allow_saturated, quiet } = args;
         if files.len() < 2 {
             return Err(Error::usage("compare needs two reports or more"));
         }
-        if markdown.as_deref().is_some_and(names_stdout) {
-            return Err(Error::usage("--markdown needs a file: standard output has the comparison"));
+        for (option, path) in [("--markdown", &markdown), ("--html", &html)] {
+            if path.as_deref().is_some_and(names_stdout) {
+                return Err(Error::usage(format!(
+                    "{option} needs a file: standard output has the comparison"
+                )));
+            }
+        }
+        if markdown.is_some() && markdown == html {
+            return Err(Error::usage("--markdown and --html need a file each"));
         }
         let results = Results { json, allow_saturated, ..Results::default() };
-        let task = BenchTask::Compare(CompareConfig { files, fail_if, markdown });
+        let task = BenchTask::Compare(CompareConfig { files, fail_if, markdown, html });
         Ok(Self { task, results, verbosity: quiet.resolve() })
     }
 }

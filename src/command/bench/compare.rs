@@ -6,18 +6,18 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::change::{ChangeLimit, ChangeResult};
+use super::comparison::{as_markdown, as_object, as_page};
 use super::report::export::{KIND, VERSION, read_report};
 use super::report::figure::{Better, FIGURES, Section, Unit};
 use super::report::finding::SATURATION;
 use super::report::latency::{LATENCIES, statistic};
-use super::report::markdown::escaped;
 use super::report::numbers::{count, time};
 use crate::error::Error;
 use crate::notation::printable;
-use crate::output::{put_json_line, wrapped};
+use crate::output::wrapped;
 use crate::quantity::counted;
 
 /// Stands between the runs of two sides.
@@ -32,12 +32,12 @@ const WIDTH: usize = 80;
 const NAME: usize = 12;
 
 /// What is compared.
-struct Compared {
-    name: String,
+pub(super) struct Compared {
+    pub(super) name: String,
     /// In the report.
     place: String,
-    unit: Unit,
-    better: Better,
+    pub(super) unit: Unit,
+    pub(super) better: Better,
 }
 
 /// What the table of figures has to be compared.
@@ -69,11 +69,11 @@ impl Compared {
 }
 
 /// Runs that are weighed together.
-struct Side {
+pub(super) struct Side {
     /// The name of its first run and how many more there are.
-    name: String,
-    files: Vec<PathBuf>,
-    reports: Vec<Value>,
+    pub(super) name: String,
+    pub(super) files: Vec<PathBuf>,
+    pub(super) reports: Vec<Value>,
 }
 
 impl Side {
@@ -105,6 +105,8 @@ pub struct CompareConfig {
     pub fail_if: Vec<ChangeLimit>,
     /// Where the table goes as well, in Markdown.
     pub markdown: Option<PathBuf>,
+    /// Where a page goes.
+    pub html: Option<PathBuf>,
 }
 
 /// Reads reports and sets them side by side.
@@ -134,7 +136,8 @@ pub(super) fn run(config: &CompareConfig, as_json: bool, allow_saturated: bool) 
         .collect();
     Ok(Comparison {
         text: if as_json { as_object(&sides, &changes) } else { as_table(&sides).into_bytes() },
-        markdown: as_markdown(&sides, &changes),
+        markdown: config.markdown.as_ref().map(|_| as_markdown(&sides, &changes)),
+        page: config.html.as_ref().map(|_| as_page(&sides, &changes)),
         is_valid: sides.iter().all(|side| side.is_valid(allow_saturated)),
         changes,
     })
@@ -143,7 +146,9 @@ pub(super) fn run(config: &CompareConfig, as_json: bool, allow_saturated: bool) 
 /// What reports show side by side.
 pub(super) struct Comparison {
     pub(super) text: Vec<u8>,
-    pub(super) markdown: String,
+    /// For the files that were asked for.
+    pub(super) markdown: Option<String>,
+    pub(super) page: Option<String>,
     /// Every run counts.
     pub(super) is_valid: bool,
     /// What was not to change.
@@ -201,7 +206,7 @@ fn checked(report: Value) -> Result<Value, String> {
 }
 
 impl Side {
-    fn values(&self, place: &str) -> Vec<f64> {
+    pub(super) fn values(&self, place: &str) -> Vec<f64> {
         self.reports.iter().filter_map(|report| report.pointer(place)?.as_f64()).collect()
     }
 }
@@ -232,18 +237,18 @@ fn differs(one: &[f64], other: &[f64]) -> Option<bool> {
 }
 
 /// A figure of all sides.
-struct ComparedRow {
-    figure: Compared,
+pub(super) struct ComparedRow {
+    pub(super) figure: Compared,
     /// Of each side.
-    medians: Vec<Option<f64>>,
+    pub(super) medians: Vec<Option<f64>>,
     /// To the first side, of each of the others.
-    ratios: Vec<Option<f64>>,
+    pub(super) ratios: Vec<Option<f64>>,
     /// Whether each of the others differs from the first by more than noise.
-    differs: Vec<Option<bool>>,
+    pub(super) differs: Vec<Option<bool>>,
 }
 
 /// The figures that a side has.
-fn rows(sides: &[Side]) -> Vec<ComparedRow> {
+pub(super) fn rows(sides: &[Side]) -> Vec<ComparedRow> {
     let row = |figure: Compared| {
         let values: Vec<Vec<f64>> = sides.iter().map(|side| side.values(&figure.place)).collect();
         let medians: Vec<Option<f64>> = values.iter().map(|values| median(values)).collect();
@@ -257,12 +262,12 @@ fn rows(sides: &[Side]) -> Vec<ComparedRow> {
 
 impl ComparedRow {
     /// Whether it is more than a row of zeros.
-    fn is_of_interest(&self) -> bool {
+    pub(super) fn is_of_interest(&self) -> bool {
         self.medians.iter().any(|median| median.is_some_and(|median| median != 0.0))
     }
 
     /// The cells, in pairs from the second side on: median and, but for the first side, ratio with its mark.
-    fn cells(&self) -> impl Iterator<Item = (String, Option<(String, char)>)> + '_ {
+    pub(super) fn cells(&self) -> impl Iterator<Item = (String, Option<(String, char)>)> + '_ {
         self.medians.iter().enumerate().map(|(place, median)| {
             let median = median.map_or("-".into(), |median| self.figure.text(median));
             let ratio = place.checked_sub(1).map(|place| {
@@ -310,7 +315,7 @@ fn as_table(sides: &[Side]) -> String {
 }
 
 /// What to know when reading the table.
-fn remarks(sides: &[Side], rows: &[ComparedRow]) -> Vec<String> {
+pub(super) fn remarks(sides: &[Side], rows: &[ComparedRow]) -> Vec<String> {
     let mut remarks = Vec::new();
     for Side { name, files, .. } in sides.iter().filter(|side| side.files.len() > 1) {
         let runs: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
@@ -347,45 +352,14 @@ fn remarks(sides: &[Side], rows: &[ComparedRow]) -> Vec<String> {
     remarks
 }
 
-/// The table for an issue or a pull request.
-fn as_markdown(sides: &[Side], changes: &[ChangeResult]) -> String {
-    let mut out = "| |".to_owned();
-    for (place, side) in sides.iter().enumerate() {
-        let _ = write!(out, " {} |{}", escaped(&side.name), if place > 0 { " ratio |" } else { "" });
-    }
-    let columns = sides.len() * 2 - 1;
-    let _ = writeln!(out, "\n|---|{}", "--:|".repeat(columns));
-    let rows = rows(sides);
-    for row in rows.iter().filter(|row| row.is_of_interest()) {
-        let _ = write!(out, "| {} |", escaped(&row.figure.name));
-        for (median, ratio) in row.cells() {
-            let _ = write!(out, " {median} |");
-            if let Some((ratio, mark)) = ratio {
-                let _ = write!(out, " {} |", escaped(format!("{ratio}{mark}").trim_end()));
-            }
-        }
-        out.push('\n');
-    }
-    out.push('\n');
-    let remarks = remarks(sides, &rows).into_iter().map(|remark| escaped(&remark));
-    let changes = changes.iter().map(|change| {
-        let verdict = if change.broken { "**failed**" } else { "passed" };
-        format!("{verdict}: {}", escaped(&change.shown()))
-    });
-    for line in remarks.chain(changes) {
-        let _ = writeln!(out, "* {line}");
-    }
-    out
-}
-
 /// Something that runs were asked to do differently.
-struct ComparedSetting {
-    name: String,
+pub(super) struct ComparedSetting {
+    pub(super) name: String,
     /// Of each side, all different ones.
-    values: Vec<Vec<String>>,
+    pub(super) values: Vec<Vec<String>>,
 }
 
-fn differences(sides: &[Side]) -> Vec<ComparedSetting> {
+pub(super) fn differences(sides: &[Side]) -> Vec<ComparedSetting> {
     let all = || sides.iter().flat_map(|side| &side.reports);
     let mut found = Vec::new();
     let mut compare = |name: &str, value: &dyn Fn(&Value) -> String| {
@@ -424,53 +398,11 @@ fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn as_object(sides: &[Side], changes: &[ChangeResult]) -> Vec<u8> {
-    let figures: Vec<Value> = rows(sides)
-        .iter()
-        .map(|ComparedRow { figure, medians, ratios, differs }| {
-            let unit = if figure.unit == Unit::Microseconds { "us" } else { "1" };
-            let (name, better) = (&figure.name, figure.better.key());
-            json!({"name": name, "unit": unit, "better": better, "medians": medians, "ratios": ratios, "more_than_noise": differs})
-        })
-        .collect();
-    let settings = differences(sides);
-    let not_the_same: serde_json::Map<String, Value> = settings
-        .iter()
-        .map(|ComparedSetting { name, values }| {
-            let values: Vec<String> = values.iter().map(|values| values.join(" and ")).collect();
-            (name.clone(), values.into())
-        })
-        .collect();
-    let sides: Vec<Value> = sides
-        .iter()
-        .enumerate()
-        .map(|(place, side)| {
-            let mixed: serde_json::Map<String, Value> = settings
-                .iter()
-                .filter(|setting| setting.values[place].len() > 1)
-                .map(|setting| (setting.name.clone(), setting.values[place].clone().into()))
-                .collect();
-            let files: Vec<_> = side.files.iter().map(|file| file.to_string_lossy()).collect();
-            json!({"name": side.name, "runs": side.reports.len(), "files": files, "mixed": mixed})
-        })
-        .collect();
-    let report = json!({
-        "type": "bench-comparison",
-        "version": 1,
-        "sides": sides,
-        "figures": figures,
-        "not_the_same": not_the_same,
-        "thresholds": changes,
-    });
-    let mut line = Vec::new();
-    put_json_line(&mut line, &report);
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::json;
 
     #[test]
     fn medians_and_noise() {
@@ -531,7 +463,7 @@ mod tests {
         std::fs::write(&files[0], one).unwrap();
         std::fs::write(&files[1], other).unwrap();
         let told = |error: Error| error.to_string();
-        let config = CompareConfig { files: files.to_vec(), fail_if: Vec::new(), markdown: None };
+        let config = CompareConfig { files: files.to_vec(), fail_if: Vec::new(), markdown: None, html: None };
         run(&config, true, false).map_err(told)?;
         run(&config, false, false).map(|compared| String::from_utf8(compared.text).unwrap()).map_err(told)
     }

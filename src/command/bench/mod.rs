@@ -19,7 +19,7 @@
 //! | `find_limit`, `ladder` | the search for the highest load that holds: how a run is judged, and what is tried next |
 //! | `network` | what the network shows of a run |
 //! | `limit_report`, `runs` | the report of a search; columns and lines of several runs |
-//! | `compare`, `change` | reports side by side, and by how much figures may change |
+//! | `compare`, `comparison`, `change` | reports side by side, in every form, and by how much figures may change |
 //! | `calibrate` | the generator's own ceiling |
 //! | `machine` | this machine and its limits |
 //! | `credentials`, `client_values`, `csv_records` | files with credentials and with other values of clients; CSV |
@@ -28,6 +28,7 @@ mod calibrate;
 mod change;
 mod client_values;
 mod compare;
+mod comparison;
 pub mod config;
 mod credentials;
 mod csv_records;
@@ -353,8 +354,10 @@ async fn set_side_by_side(
     diagnostics: &Diagnostics,
 ) -> Result<Exit, Error> {
     let compared = compare::run(config, results.json, results.allow_saturated)?;
-    if let Some(path) = &config.markdown {
-        write_text(path, &compared.markdown)?;
+    for (path, text) in [(&config.markdown, &compared.markdown), (&config.html, &compared.page)] {
+        if let (Some(path), Some(text)) = (path, text) {
+            write_text(path, text)?;
+        }
     }
     let mut stdout = Stdout::new();
     stdout.buffer().extend_from_slice(&compared.text);

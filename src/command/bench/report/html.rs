@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::super::rows::Course;
 use super::latency::{LatencyRow, STATISTICS};
 use super::numbers::{count, short_time, whole};
-use super::page::{self, ChartLine, chart, counts, escaped, in_use, number, times};
+use super::page::{self, ChartLine, chart, counts, escaped, in_use, nines, number, times};
 use super::text::{self, StageRate};
 use super::{LoadReport, SeriesSecond, buckets};
 
@@ -98,14 +98,7 @@ fn percentiles(out: &mut String, report: &LoadReport) {
     // A pixel or two hold thousands of buckets.
     points.dedup_by(|next, kept| next.0 - kept.0 < 0.002 && next.1 - kept.1 < 0.01 * kept.1);
     let lines = [ChartLine { name: "latency", color: 'a', points }];
-    let percentile = |nines: f64| {
-        // 90, 99, 99.9 and so on: a digit behind the point for each nine behind the second.
-        let digits = if nines > 2.0 { nines.round() - 2.0 } else { 0.0 };
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few")]
-        let digits = digits as usize;
-        format!("{:.digits$}", 100.0 * (1.0 - 10_f64.powf(-nines)))
-    };
-    chart(out, "Latency by percentile", "%", &lines, times, percentile);
+    chart(out, "Latency by percentile", "%", &lines, times, nines);
 }
 
 fn figures(out: &mut String, report: &LoadReport) {

@@ -82,6 +82,15 @@ pub(crate) struct ChartLine<'a> {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
+/// A percentile by its nines: 90, 99, 99.9 and so on.
+pub(crate) fn nines(nines: f64) -> String {
+    // A digit behind the point for each nine behind the second.
+    let digits = if nines > 2.0 { nines.round() - 2.0 } else { 0.0 };
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few")]
+    let digits = digits as usize;
+    format!("{:.digits$}", 100.0 * (1.0 - 10_f64.powf(-nines)))
+}
+
 /// A section with a chart; nothing if there is nothing to draw.
 pub(crate) fn chart(
     out: &mut String,
@@ -168,7 +177,7 @@ pub(crate) fn chart(
             "<span><i style=\"border-top:{}px solid var(--{})\"></i>{}</span>",
             thickness(place, lines.len()),
             line.color,
-            line.name
+            escaped(line.name)
         );
     }
     out.push_str("</p></section>\n");
