@@ -106,7 +106,7 @@ pub(super) fn decode_zstd(bytes: &[u8]) -> Converted {
         let mut out = Vec::new();
         let mut decoder = Decoder::with_context(bytes, context);
         // The memory of a frame's window: 2^27 bytes is the library's default, and less than what may come out.
-        let decoded = decoder
+        let result = decoder
             .window_log_max(26)
             .map_err(|error| error.to_string())
             .and_then(|()| read(&mut decoder, &mut out));
@@ -114,7 +114,7 @@ pub(super) fn decode_zstd(bytes: &[u8]) -> Converted {
         if context.sizeof() > KEPT_BYTES {
             *context = DCtx::create();
         }
-        decoded.and_then(|()| within_limit(out))
+        result.and_then(|()| within_limit(out))
     })
 }
 

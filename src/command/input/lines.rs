@@ -326,8 +326,7 @@ fn last_line_of(file: &File, terminator: u8) -> Option<Vec<u8>> {
         return None;
     }
     let begin = metadata.len().saturating_sub(BLOCK_BYTES as u64);
-    let mut end = Vec::new();
-    end.resize(usize::try_from(metadata.len().saturating_sub(begin)).ok()?, 0);
+    let mut end = vec![0; usize::try_from(metadata.len().saturating_sub(begin)).ok()?];
     file.read_exact_at(&mut end, begin).ok()?;
     end.truncate(memchr::memrchr(terminator, &end)?);
     let line = match memchr::memrchr(terminator, &end) {
