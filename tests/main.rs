@@ -14,6 +14,7 @@ mod architecture;
 mod authentication;
 mod bench;
 mod bench_limit;
+mod bench_disturb;
 mod bench_payloads;
 mod bench_phases;
 mod bench_reconnect;

@@ -8,6 +8,7 @@ use clap::{ValueEnum, ValueHint};
 
 use super::bench_payload::LoadPayloadArgs;
 use super::connection::{ConnectionArgs, Purpose};
+use super::disturbance;
 use super::sources::{Origin, Rank};
 use super::text::shown;
 use super::value;
@@ -15,7 +16,8 @@ use super::verbosity::QuietArgs;
 use crate::client::options::{ClientOptions, Version};
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, StopAfter, TOPIC};
 use crate::command::bench::{
-    BenchTask, Config, Form, LEAST_STAMP_BYTES, MOST_PUBLISHERS, Matrix, Results, Threshold, check_topic,
+    BenchTask, Config, Disturbance, Form, LEAST_STAMP_BYTES, MOST_PUBLISHERS, Matrix, Results, Threshold,
+    check_topic,
 };
 use crate::error::Error;
 use crate::file::names_stdout;
@@ -162,6 +164,17 @@ pub(super) struct CommonArgs {
     /// It runs in a process of its own.
     #[arg(long)]
     embedded: bool,
+
+    /// Disturb the measurement at a time: '30s: CMD', '30s: drop 20%', '30s: flap 5% for 60s'; may be repeated
+    ///
+    /// CMD is for the shell, such as 'docker restart broker'. Its output goes to standard error, and the variables MQTT_...
+    /// of this program's options are not in its environment. A command that fails makes the run not valid; one that has not
+    /// ended when the drain is over is ended. drop closes the connections of this share of the clients at once and without
+    /// DISCONNECT; flap closes them again whenever they are back, for that time. Both need --reconnect; --seed draws the
+    /// clients. A command with one of these names needs its path. The report shows what became of connections, sessions
+    /// and messages from each disturbance to the next.
+    #[arg(long, value_name = "DISTURBANCE", value_parser = disturbance::disturbance)]
+    disturb: Vec<Disturbance>,
 
     /// Seed of everything random, for the same load again [default: 1]
     #[arg(long, value_name = "NUMBER")]
@@ -411,7 +424,8 @@ impl CommonArgs {
             let why = "--calibration is for one load: give one --size and one --qos, and no --repeat";
             return Err(Error::usage(why));
         }
-        let mut config = self.config(mode, clients, ceiling, |_| Ok(()))?;
+        let first = combinations.first().copied().unwrap_or_default();
+        let mut config = self.config(mode, clients, ceiling, |load| fill(first, load))?;
         if let BenchTask::Load(load) = config.task {
             let loads = combinations.into_iter().map(|combination| {
                 let mut load = Load::clone(&load);
@@ -452,6 +466,7 @@ impl CommonArgs {
             local_addresses: self.local_addr,
             embedded: if self.embedded { Some(own_program()?) } else { None },
             seed: self.seed.unwrap_or(1),
+            disturbances: disturbance::disturbances(self.disturb),
             ..Load::new(mode, client, clients.publishers, clients.subscribers, threads(self.threads))
         };
         fill(&mut load)?;
@@ -463,6 +478,7 @@ impl CommonArgs {
                 "a response that was lost with its connection would be waited for without end; use a rate",
             ));
         }
+        disturbance::check(&load)?;
         if results.calibration.is_some() && load.qos == QoS::ExactlyOnce {
             return Err(Error::usage("--calibration is for QoS 0 and 1"));
         }

@@ -45,6 +45,10 @@ pub(super) static END_TO_END: Manual = Manual {
             "mqtt bench --pattern fan-out --subscribers 1000 --fail-if 'loss > 0'",
         ),
         ("Keep the report, for bench compare", "mqtt bench --json > before.json"),
+        (
+            "Restart the broker meanwhile, and see what becomes of clients and messages",
+            "mqtt bench --qos 1 -x 1h --reconnect always --duration 1m --disturb '20s: docker restart broker'",
+        ),
     ],
     bugs: of_every_load![
         "Payloads below 16 bytes hold no stamp: such messages are counted, but losses, duplicates and \
@@ -65,6 +69,10 @@ pub(super) static CONNECT: Manual = Manual {
         (
             "Fail, with exit status 3, on a failed or slow connection",
             "mqtt bench conn --embedded --fail-if 'failed > 0' --fail-if 'until CONNACK p99 > 100ms'",
+        ),
+        (
+            "Cut off a fifth of the clients at once, and see how soon they are back",
+            "mqtt bench conn --embedded --hold 10s --reconnect always --disturb '3s: drop 20%'",
         ),
         (
             "Hold a thousand connections to the broker of this program",

@@ -51,6 +51,7 @@ mod connection;
 mod credentials;
 mod decode;
 mod definition;
+mod disturbance;
 mod exec;
 mod foreign;
 mod format;

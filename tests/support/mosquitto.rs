@@ -186,6 +186,18 @@ impl Mosquitto {
         assert!(process.log.wait(Instant::now() + LIMIT, found), "no {text:?} in its log:\n{}", self.log());
     }
 
+    /// Its process.
+    pub(crate) fn process_id(&self) -> i32 {
+        let process = self.process.as_ref().unwrap();
+        Pid::from_child(&process.child).as_raw_nonzero().get()
+    }
+
+    /// What a shell starts it with once more.
+    pub(crate) fn start_command(&self) -> String {
+        let configuration = self.folder.path().join("mosquitto.conf");
+        format!("'{}' -c '{}'", self.program.display(), configuration.display())
+    }
+
     /// Sends it a signal, for example to stand still.
     pub(crate) fn signal(&self, signal: Signal) {
         if let Some(Process { child, .. }) = &self.process {

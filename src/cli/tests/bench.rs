@@ -124,6 +124,20 @@ fn help_shows_what_the_mode_takes() {
     }
 }
 
+/// Each load of several has the disturbances, which its own duration admits.
+#[test]
+fn disturbances_are_in_their_order() {
+    let line = ["--duration", "1m", "--size", "16,64", "--reconnect", "always"];
+    let disturbed = ["--disturb", "50s: true", "--disturb", "20s: flap 5% for 10s"];
+    let BenchTask::Matrix(matrix) = bench(&[&line[..], &disturbed].concat()).task else {
+        panic!("several loads")
+    };
+    for load in &matrix.loads {
+        let all: Vec<String> = load.disturbances.all.iter().map(ToString::to_string).collect();
+        assert_eq!(all, ["20s: flap 5% for 10s", "50s: true"]);
+    }
+}
+
 #[test]
 fn contradictory_options_are_refused_before_anything_is_opened() {
     all_wrong(&[
@@ -163,6 +177,9 @@ fn contradictory_options_are_refused_before_anything_is_opened() {
         (&["bench", "--embedded", "--ws"], "plain TCP"),
         (&["bench", "--embedded", "--proxy", "socks5h://localhost"], "plain TCP"),
         (&["bench", "rr", "--rate", "max", "--reconnect", "always"], "--reconnect"),
+        (&["bench", "--disturb", "3s: drop 20%"], "'drop 20%' needs clients that come back"),
+        (&["bench", "--disturb", "10s: true"], "the measurement is over after 10s"),
+        (&["bench", "--disturb", "3s"], "TIME: COMMAND"),
         (&["bench", "--wait-for-server", "5s"], "--wait-for-server"),
         (&["bench", "--qos", "2", "--calibration", "x.json"], "--calibration"),
         (&["bench", "sub", "--calibration", "x.json"], "--calibration"),

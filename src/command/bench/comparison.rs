@@ -75,7 +75,7 @@ pub(super) fn as_page(sides: &[Side], changes: &[ChangeResult]) -> String {
         .zip(['a', 'b', 'c'])
         .map(|(side, color)| ChartLine { name: &side.name, color, points: percentiles(side) })
         .collect();
-    chart(&mut out, "Latency by percentile", "%", &lines, times, nines);
+    chart(&mut out, "Latency by percentile", "%", (&lines, &[]), times, nines);
     out.push_str(page::END);
     out
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::disturbance::Disturbances;
 use super::group::Scenario;
 use crate::client::options::ClientOptions;
 use crate::protocol::QoS;
@@ -177,6 +178,8 @@ pub struct Load {
     pub seed: u64,
     /// Its groups of clients, where they are not those of its mode.
     pub scenario: Option<Arc<Scenario>>,
+    /// What disturbs it on purpose.
+    pub disturbances: Disturbances,
 }
 
 impl Load {
@@ -208,6 +211,7 @@ impl Load {
             embedded: None,
             seed: 1,
             scenario: None,
+            disturbances: Disturbances::default(),
         }
     }
 
@@ -261,6 +265,8 @@ pub(super) struct Configuration {
     pub(super) reconnect: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reconnect_max_delay_s: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) disturbances: Vec<String>,
     pub(super) credentials: Option<String>,
     pub(super) local_addresses: Vec<String>,
     pub(super) threads: usize,
@@ -349,6 +355,7 @@ impl Configuration {
                 client.reconnect.attempts.map_or_else(|| "always".into(), |attempts| attempts.to_string())
             }),
             reconnect_max_delay_s: load.reconnects().then(|| client.reconnect.max_delay.as_secs_f64()),
+            disturbances: load.disturbances.all.iter().map(ToString::to_string).collect(),
             credentials: load.credentials.as_ref().map(|path| path.display().to_string()),
             local_addresses: load.local_addresses.iter().map(ToString::to_string).collect(),
             threads: load.threads,

@@ -14,7 +14,9 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
 use super::super::attention::Attention;
+use super::super::exec::CommandOptions;
 use super::config::{Load, Mode, Rate, StopAfter};
+use super::disturber::Disturber;
 use super::engine;
 use super::engine::fleet::{Fleet, FleetGroup, Material};
 use super::engine::shared::{Board, News, Order};
@@ -51,6 +53,10 @@ const LEAVE_PAUSE: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(2);
 /// If something has arrived since so long before the end of the drain, more was to come.
 const STILL: u64 = 200_000_000;
+/// Beyond what any run takes.
+const LONGEST_COMMAND: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+/// Commands that are ended have half a second to do so by themselves.
+const KILL_LIMIT: u64 = 2_000_000_000;
 /// Seconds of a row that is shown as the run goes.
 const SHORTEST_SHOWN: f64 = 0.1;
 
@@ -119,13 +125,22 @@ pub(super) async fn run(
     let began = now();
     let groups = groups.into_iter().zip(plans).zip(materials);
     let groups = groups.map(|((group, plan), material)| FleetGroup::new(&load, run, group, plan, material));
-    let fleet = Arc::new(Fleet { groups: groups.collect(), load, protocol, run, threads, began });
-    let mut director = Director::start(&fleet, attention, diagnostics, broken_off)?;
+    let groups: Vec<FleetGroup> = groups.collect();
+    let clients = groups.iter().map(|group| group.plan.clients).sum();
+    let cuts = load.disturbances.cuts(clients, load.seed);
+    let fleet = Arc::new(Fleet { groups, cuts, load, protocol, run, threads, began });
+    let disturbances = &fleet.load.disturbances;
+    let foreign_variables = disturbances.foreign_variables.clone();
+    let commands = CommandOptions { jobs: usize::MAX, limit: LONGEST_COMMAND, foreign_variables };
+    let disturber = Disturber::new(disturbances, &commands, diagnostics);
+    let mut director = Director::start(&fleet, disturber, attention, diagnostics, broken_off)?;
     let timeline = director.conduct(&fleet).await;
     let (finished, phases) = director.finish(&fleet, timeline).await?;
     let mut outcome = RunOutcome {
         recorder: finished,
         series: director.series(),
+        disturbed: director.disturber.finish(),
+        began,
         phases,
         timeline,
         window_s: phases.measure,
@@ -239,6 +254,7 @@ struct Director<'a> {
     news: UnboundedReceiver<News>,
     boards: Vec<Arc<Board>>,
     attention: &'a mut Attention,
+    disturber: Disturber<'a>,
     live: Live,
     has_messages: bool,
     began: u64,
@@ -264,6 +280,7 @@ struct Director<'a> {
 impl<'a> Director<'a> {
     fn start(
         fleet: &Arc<Fleet>,
+        disturber: Disturber<'a>,
         attention: &'a mut Attention,
         diagnostics: &'a Diagnostics,
         interrupted: bool,
@@ -276,6 +293,7 @@ impl<'a> Director<'a> {
             news,
             boards: Vec::new(),
             attention,
+            disturber,
             live: Live::start(diagnostics),
             has_messages: fleet.load.mode != Mode::Connect,
             began: fleet.began,
@@ -355,6 +373,7 @@ impl<'a> Director<'a> {
             StopAfter::Count(_) => never,
         };
         let mut timeline = Timeline { start, measure, end };
+        self.disturber.start(measure);
         self.order(Order::Start(timeline));
         self.wait(measure, SLOW_TICK, Self::is_alone).await;
         let counted = matches!(load.stop, StopAfter::Count(_)) && load.mode.publishes();
@@ -383,6 +402,7 @@ impl<'a> Director<'a> {
         }
         self.memory_bytes = machine::resident_bytes();
         timeline.end = end.min(now()).max(measure.min(now()));
+        self.disturber.stop();
         self.order(Order::End(timeline.end));
         self.drain(load, limit, arrivals).await;
         timeline
@@ -407,6 +427,18 @@ impl<'a> Director<'a> {
             }
         }
         self.drained_at = now();
+        self.end_commands(limit).await;
+    }
+
+    /// Lets the commands of disturbances come to their end until the drain would be over.
+    async fn end_commands(&mut self, limit: u64) {
+        if !self.interrupted {
+            self.wait(limit, SLOW_TICK, |this| !this.disturber.runs()).await;
+        }
+        if self.disturber.runs() {
+            self.disturber.kill();
+            self.wait(now() + KILL_LIMIT, SLOW_TICK, |this| !this.disturber.runs()).await;
+        }
     }
 
     /// Whether all threads have set this.
@@ -494,6 +526,7 @@ impl<'a> Director<'a> {
                 while let Poll::Ready(Some(news)) = self.news.poll_recv(cx) {
                     self.hear(news);
                 }
+                let next = self.disturber.poll(cx).unwrap_or(u64::MAX);
                 if done(self) {
                     return Poll::Ready(true);
                 }
@@ -501,14 +534,17 @@ impl<'a> Director<'a> {
                     self.interrupted = true;
                     return Poll::Ready(false);
                 }
-                let left = until.saturating_sub(now());
+                let time = now();
+                let left = until.saturating_sub(time);
                 if left == 0 {
                     return Poll::Ready(false);
                 }
                 if sleep.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                sleep.as_mut().reset(Instant::now() + Duration::from_nanos(left.min(tick)));
+                sleep.as_mut().reset(
+                    Instant::now() + Duration::from_nanos(left.min(tick).min(next.saturating_sub(time))),
+                );
             }
         })
         .await

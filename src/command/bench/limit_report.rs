@@ -292,9 +292,9 @@ impl LimitReport {
         let line = |name, color, points| ChartLine { name, color, points };
         let latencies = [("p50", 'a'), ("p99", 'b'), ("p99.9", 'c')]
             .map(|(name, color)| line(name, color, latency(name)));
-        chart(&mut out, &title, unit, &latencies, |value| short_time(10_f64.powf(value)), count);
+        chart(&mut out, &title, unit, (&latencies, &[]), |value| short_time(10_f64.powf(value)), count);
         let confirmed = [line("confirmed a second", 'a', self.curve(|report| Some(report.rate())))];
-        chart(&mut out, &format!("Rate by {}", self.axis.name()), unit, &confirmed, counts, count);
+        chart(&mut out, &format!("Rate by {}", self.axis.name()), unit, (&confirmed, &[]), counts, count);
         page::table(&mut out, "Runs", &self.headings(), self.rows());
         out.push_str(page::END);
         out

@@ -11,8 +11,9 @@
 //! | `group` | groups of clients: what the options of a mode amount to, and what scenarios have |
 //! | `topology`, `plan`, `pacer`, `stamp` | what groups send each other; which client sends what to which; the schedule; how a message is recognised |
 //! | `director` | the phases of a run, and the orders to the threads |
+//! | `disturbance`, `disturber`, `impact` | what disturbs a run on purpose; who carries it out; what is recorded around it |
 //! | [`engine`] | the threads and their clients |
-//! | `recorder`, `rows` | histograms and counts; the seconds of the series |
+//! | `recorder`, `rows`, `histogram` | histograms and counts; the seconds of the series |
 //! | [`report`] | the report of a run, in every form |
 //! | `threshold` | `--fail-if` and `--slo` |
 //! | `matrix` | several loads, and the table of them |
@@ -33,11 +34,15 @@ pub mod config;
 mod credentials;
 mod csv_records;
 mod director;
+mod disturbance;
+mod disturber;
 mod engine;
 mod find_limit;
 pub mod group;
 mod ladder;
 mod limit_report;
+mod histogram;
+mod impact;
 mod machine;
 mod matrix;
 mod network;
@@ -57,6 +62,7 @@ pub use config::Load;
 use config::Mode;
 pub use find_limit::{Axis, FindLimit};
 pub use ladder::Bounds;
+pub use disturbance::{Disturbance, Disturbances, Disturbing};
 pub use matrix::Matrix;
 pub use plan::check_topic;
 pub use report::export::{Files, Form};

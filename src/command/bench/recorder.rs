@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::config::Mode;
+use super::histogram::histogram;
+use super::impact::{Impact, Window};
 use super::stamp::Phase;
 use crate::client::Times;
 use crate::protocol::QoS;
@@ -47,17 +49,6 @@ impl LatencyKind {
             Mode::Request => Some(Self::RoundTrip),
         }
     }
-}
-
-/// Significant digits of every histogram.
-const DIGITS: u8 = 3;
-
-/// An empty histogram of nanoseconds that grows with its largest value.
-pub(super) fn histogram() -> Histogram<u64> {
-    // The bounds are constants the library accepts; its error has nothing else to say.
-    let made = Histogram::new(DIGITS);
-    #[allow(clippy::unwrap_used, reason = "3 digits are allowed, as a test shows")]
-    made.unwrap()
 }
 
 /// Messages of one phase.
@@ -183,6 +174,8 @@ pub(super) struct Recorder {
     /// Whose latency the live display and the series show, and what of it earlier seconds had.
     main: Option<LatencyKind>,
     shown: Option<Histogram<u64>>,
+    /// Where the run is disturbed on purpose: what is recorded around that.
+    pub(super) impact: Option<Box<Impact>>,
 }
 
 impl Recorder {
@@ -263,6 +256,13 @@ impl Recorder {
         &mut self.counts.messages[phase as usize]
     }
 
+    /// The window around a disturbance to which a message of this phase belongs that is due at this time.
+    #[inline]
+    pub(super) fn window(&mut self, phase: Phase, due: u64) -> Option<&mut Window> {
+        let impact = self.impact.as_mut()?;
+        (phase == Phase::Measure).then(|| impact.at(due))
+    }
+
     pub(super) fn histogram(&self, kind: LatencyKind) -> Option<&Histogram<u64>> {
         self.latency[kind as usize].as_ref().filter(|histogram| !histogram.is_empty())
     }
@@ -299,7 +299,12 @@ impl Recorder {
             second: _,
             main: _,
             shown: _,
+            impact,
         } = other;
+        match (&mut self.impact, impact) {
+            (Some(mine), Some(theirs)) => mine.merge(*theirs),
+            (mine, theirs) => *mine = mine.take().or(theirs),
+        }
         let mine = self.latency.iter_mut().chain(&mut self.waited);
         for (mine, theirs) in mine.zip(latency.into_iter().chain(waited)) {
             *mine = both(mine.take(), theirs);

@@ -348,3 +348,14 @@ impl Abandoned {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There may be a million of them.
+    #[test]
+    fn a_client_that_may_come_back_is_no_larger() {
+        assert_eq!(size_of::<Option<OpenLink>>(), size_of::<OpenLink>());
+    }
+}

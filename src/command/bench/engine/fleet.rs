@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::super::config::{Load, Mode, Rate, StopAfter};
 use super::super::credentials::ClientCredentials;
+use super::super::disturbance::ClientCut;
 use super::super::group::ClientGroup;
 use super::super::pacer::share;
 use super::super::topology::GroupPlan;
@@ -19,6 +20,8 @@ use crate::protocol::Protocol;
 pub(crate) struct Fleet {
     pub(crate) load: Load,
     pub(crate) groups: Vec<FleetGroup>,
+    /// Clients that are to be cut off, in order.
+    pub(crate) cuts: Vec<ClientCut>,
     pub(crate) protocol: Protocol,
     pub(crate) run: u32,
     pub(crate) threads: u32,
@@ -141,6 +144,11 @@ impl Fleet {
     pub(crate) fn order(&self, group: u16, client: u32, resumes: bool) -> ConnectOrder {
         let (options, client_identifier) = self.groups[usize::from(group)].options_of(client);
         ConnectOrder { options, client_identifier, protocol: self.protocol, resumes }
+    }
+
+    /// Whether a cut is meant for a client of a group.
+    pub(crate) fn is_hit(&self, cut: &ClientCut, group: u16, client: u32) -> bool {
+        cut.hits(self.groups[usize::from(group)].plan.first + client)
     }
 
     /// Whether connections are made at their times, and not as fast as they can be.

@@ -252,8 +252,11 @@ impl Shard {
         time >= self.timeline.measure && (self.counted || time < self.timeline.end)
     }
 
-    /// Takes note of messages that were sent at this time, and of the deliveries they lead to.
-    pub(crate) fn sent(&mut self, phase: Phase, time: u64, count: u64, expected: u64) {
+    /// Takes note of messages that were due and were sent at these times, and of the deliveries they lead to.
+    pub(crate) fn sent(&mut self, phase: Phase, (due, time): (u64, u64), count: u64, expected: u64) {
+        if let Some(window) = self.recorder.window(phase, due) {
+            window.expected += expected;
+        }
         let messages = self.recorder.messages(phase);
         messages.sent += count;
         messages.expected += expected;
@@ -279,6 +282,9 @@ impl Shard {
         }
         let late = arrived.saturating_sub(intended);
         let took = self.scheduled.then(|| arrived.saturating_sub(sent));
+        if phase == Phase::Measure {
+            self.time_impact(LatencyKind::Acknowledge, intended, late, count);
+        }
         self.time(phase, LatencyKind::Acknowledge, LatencyKind::AcknowledgeFromSend, late, took, count);
     }
 
@@ -287,10 +293,21 @@ impl Shard {
         let phase = self.timeline.phase(intended);
         self.recorder.messages(phase).unacknowledged += count;
         if phase == Phase::Measure {
+            self.time_impact(LatencyKind::Acknowledge, intended, time.saturating_sub(intended), count);
             self.recorder.wait(LatencyKind::Acknowledge, time.saturating_sub(intended), count);
             if self.scheduled {
                 self.recorder.wait(LatencyKind::AcknowledgeFromSend, time.saturating_sub(sent), count);
             }
+        }
+    }
+
+    /// Takes note of the latency that the run is about, of messages of the measurement that were due at this time.
+    pub(crate) fn time_impact(&mut self, kind: LatencyKind, due: u64, took: u64, count: u64) {
+        if let Some(window) = self.recorder.window(Phase::Measure, due)
+            && self.main == Some(kind)
+            && count > 0
+        {
+            window.time(due, took, count);
         }
     }
 
@@ -310,10 +327,12 @@ impl Shard {
             let waited = time.saturating_sub(intended);
             if self.qos != QoS::AtMostOnce {
                 self.recorder.wait(LatencyKind::Acknowledge, waited, count);
+                self.time_impact(LatencyKind::Acknowledge, intended, waited, count);
             }
             let delivery =
                 if self.mode == Mode::Request { LatencyKind::RoundTrip } else { LatencyKind::Delivery };
             self.recorder.wait(delivery, waited, deliveries);
+            self.time_impact(delivery, intended, waited, deliveries);
         }
     }
 
@@ -381,6 +400,9 @@ impl Shard {
             self.delivered(phase, arrived, payload.len());
             let took = took.filter(|_| self.scheduled);
             self.time(phase, LatencyKind::Delivery, LatencyKind::DeliveryFromSend, late, took, 1);
+            if phase == Phase::Measure {
+                self.time_impact(LatencyKind::Delivery, arrived, late, 1);
+            }
             return false;
         }
         let found = self
@@ -391,6 +413,13 @@ impl Shard {
             self.recorder.counts.foreign += 1;
             return false;
         };
+        if let Some(window) = self.recorder.window(stamp.phase, stamp.intended) {
+            match arrival {
+                Arrival::InOrder | Arrival::Reordered => window.delivered += 1,
+                Arrival::Duplicate => window.duplicates += 1,
+                Arrival::Stale => {}
+            }
+        }
         let messages = self.recorder.messages(stamp.phase);
         match arrival {
             Arrival::InOrder => {}
@@ -411,6 +440,9 @@ impl Shard {
             _ => (LatencyKind::Delivery, LatencyKind::DeliveryFromSend),
         };
         self.time(stamp.phase, kind, from_send, late, took.filter(|_| scheduled), 1);
+        if stamp.phase == Phase::Measure {
+            self.time_impact(kind, stamp.intended, late, 1);
+        }
         true
     }
 }

@@ -153,7 +153,7 @@ impl Worker {
             }
             let time = now();
             self.connect_more(time);
-            self.connect_again(time);
+            self.disturb(time);
             // Before what is due now makes the row that is over look late.
             while let Some(done) = self.rows.cut(time, self.timeline) {
                 self.report(done);
@@ -240,12 +240,13 @@ impl Worker {
     }
 
     fn start(&mut self, timeline: Timeline) {
-        let load = &self.fleet.load;
         self.stage = ClientStage::Running;
+        let load = &self.fleet.load;
         for (crew, group) in self.crews.iter_mut().zip(&self.fleet.groups) {
             crew.start(timeline, group, load, (self.thread, self.fleet.threads));
         }
         self.keep_to(timeline);
+        self.prepare_cuts();
         self.end_without_publishers();
     }
 

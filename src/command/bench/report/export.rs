@@ -55,6 +55,7 @@ impl Serialize for LoadReport {
         map.serialize_entry("errors", &self.errors)?;
         map.serialize_entry("thresholds", &self.thresholds)?;
         map.serialize_entry("series", &self.series)?;
+        map.serialize_entry("disturbances", &self.disturbances)?;
         let histograms = shown().map(|(latency, all)| Ok((latency.key().into(), encoded(all)?.into())));
         let histograms: Object = histograms.collect::<Result<_, S::Error>>()?;
         map.serialize_entry("histograms_ns", &histograms)?;

@@ -39,6 +39,8 @@ pub(crate) enum Problem {
     },
     ConnectionsLost(u64),
     SubscriptionsRefused(u64),
+    /// Commands that were to disturb the run.
+    CommandsFailed(u64),
 }
 
 /// Why nothing was measured, with the number of messages it was about.
@@ -67,6 +69,7 @@ impl Problem {
             Self::ConnectionsFailed { .. } => "connections-failed",
             Self::ConnectionsLost(_) => "connections-lost",
             Self::SubscriptionsRefused(_) => "subscriptions-refused",
+            Self::CommandsFailed(_) => "commands-failed",
         }
     }
 
@@ -108,6 +111,7 @@ impl fmt::Display for Problem {
             }
             Self::ConnectionsLost(lost) => write!(f, "connections lost: {lost}"),
             Self::SubscriptionsRefused(refused) => write!(f, "subscriptions refused: {refused}"),
+            Self::CommandsFailed(failed) => write!(f, "commands of --disturb failed: {failed}"),
         }
     }
 }
@@ -200,6 +204,8 @@ pub(crate) enum Note {
     OtherClock,
     /// Clients that had lost their connection when the run ended.
     NotBack(u64),
+    /// Disturbances whose time did not come.
+    NotDisturbed(u64),
 }
 
 impl Note {
@@ -223,6 +229,7 @@ impl Note {
             Self::Unstamped(_) => "unstamped",
             Self::OtherClock => "other-clock",
             Self::NotBack(_) => "not-back",
+            Self::NotDisturbed(_) => "not-disturbed",
         }
     }
 }
@@ -313,6 +320,9 @@ impl fmt::Display for Note {
             Self::OtherClock => f.write_str(
                 "the messages come from other processes: their latencies are correct only if these run on this machine",
             ),
+            Self::NotDisturbed(missed) => {
+                write!(f, "disturbances whose time did not come before the measurement ended: {}", whole(missed))
+            }
             Self::NotBack(clients) => write!(
                 f,
                 "clients that were not back when the run ended: {}; 'until back' includes them with the time they had been away",
@@ -347,6 +357,7 @@ mod tests {
             Problem::ConnectionsFailed { failed: 1, attempted: 2 },
             Problem::ConnectionsLost(1),
             Problem::SubscriptionsRefused(1),
+            Problem::CommandsFailed(1),
         ];
         let notes = vec![
             Note::NotSent { messages: 1, timed: true },
@@ -366,6 +377,7 @@ mod tests {
             Note::Unstamped(1),
             Note::OtherClock,
             Note::NotBack(1),
+            Note::NotDisturbed(1),
         ];
         (problems, notes)
     }

@@ -34,16 +34,18 @@ pub(crate) fn render(report: &LoadReport) -> String {
     out.push_str(page::SECTIONS);
     figures(&mut out, report);
     latencies(&mut out, report);
+    disturbances(&mut out, report);
     // The last second is not whole, and in it everyone leaves.
     let series = match &report.series[..] {
         [whole @ .., last] if whole.len() > 1 && last.phase == Course::Drain => whole,
         all => all,
     };
-    chart(&mut out, "Messages a second", "s", &throughput(series), counts, count);
-    chart(&mut out, "Latency over time", "s", &latency_over_time(series), times, count);
+    let marks: Vec<f64> = report.disturbances.iter().map(|disturbance| disturbance.second).collect();
+    chart(&mut out, "Messages a second", "s", (&throughput(series), &marks), counts, count);
+    chart(&mut out, "Latency over time", "s", (&latency_over_time(series), &marks), times, count);
     percentiles(&mut out, report);
     let connected = in_use(vec![line("connected", 'a', series, |s| Some(number(s.connected)))]);
-    chart(&mut out, "Connections", "s", &connected, counts, count);
+    chart(&mut out, "Connections", "s", (&connected, &marks), counts, count);
     configuration(&mut out, report);
     out.push_str(page::END);
     out
@@ -98,7 +100,7 @@ fn percentiles(out: &mut String, report: &LoadReport) {
     // A pixel or two hold thousands of buckets.
     points.dedup_by(|next, kept| next.0 - kept.0 < 0.002 && next.1 - kept.1 < 0.01 * kept.1);
     let lines = [ChartLine { name: "latency", color: 'a', points }];
-    chart(out, "Latency by percentile", "%", &lines, times, nines);
+    chart(out, "Latency by percentile", "%", (&lines, &[]), times, nines);
 }
 
 fn figures(out: &mut String, report: &LoadReport) {
@@ -153,6 +155,17 @@ fn latencies(out: &mut String, report: &LoadReport) {
         out.push_str("</tr>");
     }
     out.push_str("</table></section>\n");
+}
+
+fn disturbances(out: &mut String, report: &LoadReport) {
+    for disturbance in &report.disturbances {
+        let title = escaped(&disturbance.title());
+        let _ = write!(out, "<section><h2>Disturbance {title}</h2><dl class=\"one\">");
+        for (name, text) in disturbance.lines() {
+            let _ = write!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", escaped(&text));
+        }
+        out.push_str("</dl></section>\n");
+    }
 }
 
 fn configuration(out: &mut String, report: &LoadReport) {

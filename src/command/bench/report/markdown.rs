@@ -16,6 +16,7 @@ pub(crate) fn render(report: &LoadReport) -> String {
     }
     figures(&mut out, report);
     latencies(&mut out, report);
+    disturbances(&mut out, report);
     verdict(&mut out, report);
     let _ =
         writeln!(out, "\n<sub>mqtt {}, {}</sub>", escaped(crate::output::VERSION), escaped(&report.started));
@@ -59,6 +60,15 @@ fn latencies(out: &mut String, report: &LoadReport) {
             let _ = write!(out, " {} |", short_time(latency.value(statistic)));
         }
         out.push('\n');
+    }
+}
+
+fn disturbances(out: &mut String, report: &LoadReport) {
+    for disturbance in &report.disturbances {
+        let _ = write!(out, "\n| disturbance | {} |\n|---|---|\n", escaped(&disturbance.title()));
+        for (name, text) in disturbance.lines() {
+            let _ = writeln!(out, "| {name} | {} |", escaped(&text));
+        }
     }
 }
 

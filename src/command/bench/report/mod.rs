@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `figure`, `latency` | the table of all figures, and that of latencies and their statistics |
 //! | `finding` | problems and notes |
+//! | `aftermath` | what became of the load around each disturbance |
 //! | `summary` | computes the report from the recorded values, and whether it is valid |
 //! | `text`, `html` | the report for people |
 //! | `page` | the frame of a page, and its charts |
 //! | `export` | the report for programs, and the files it goes to |
 //! | `numbers` | numbers for people |
 
+mod aftermath;
 pub(super) mod export;
 pub(super) mod figure;
 pub(super) mod finding;
@@ -24,9 +26,11 @@ pub(super) mod text;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use self::aftermath::Aftermath;
 use self::finding::{Findings, Problem};
 use self::latency::{Latency, microseconds, round};
 use super::config::{Configuration, Mode};
+use super::disturber::Disturbed;
 use super::machine::Host;
 use super::recorder::{Counts, LatencyKind, MessageCounts, Recorder, Second};
 use super::rows::{Course, Row};
@@ -52,6 +56,10 @@ pub(crate) struct RunOutcome {
     pub(crate) interrupted: bool,
     pub(crate) drained: Drained,
     pub(crate) problems: Vec<Problem>,
+    /// What became of disturbances that were begun.
+    pub(crate) disturbed: Vec<Disturbed>,
+    /// When the first connection was begun, on the monotonic clock in nanoseconds.
+    pub(crate) began: u64,
     pub(crate) started: String,
     pub(crate) broker: String,
     pub(crate) protocol: String,
@@ -92,6 +100,7 @@ pub(crate) struct LoadReport {
     pub(crate) errors: Vec<Cause>,
     pub(crate) thresholds: Vec<ThresholdResult>,
     pub(crate) series: Vec<SeriesSecond>,
+    pub(crate) disturbances: Vec<Aftermath>,
 }
 
 /// How long each took, in seconds.
@@ -191,6 +200,8 @@ pub(crate) struct SeriesSecond {
     pub(crate) lost: u64,
     /// Clients that went on after that.
     pub(crate) reconnected: u64,
+    /// Disturbances that began in it.
+    pub(crate) disturbances: u64,
 }
 
 impl SeriesSecond {
@@ -214,6 +225,7 @@ impl SeriesSecond {
             length_s: seconds(second.end.saturating_sub(second.begin)),
             lost: second.lost,
             reconnected: second.reconnected,
+            disturbances: 0,
         }
     }
 

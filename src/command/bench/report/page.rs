@@ -24,16 +24,17 @@ const STYLE: &str = "\
 *{box-sizing:border-box}body{margin:0;font:16px/1.45 system-ui,sans-serif;color:var(--fg);background:var(--bg)}
 main{max-width:72rem;margin:0 auto;padding:1rem}h1{font-size:1.4rem;margin:.2rem 0;overflow-wrap:anywhere}h2{font-size:1.05rem;margin:0 0 .5rem}
 p{margin:.2rem 0;overflow-wrap:anywhere}.dim{color:var(--dim)}.bad{color:var(--bad);font-weight:600}.good{color:var(--good)}
-.grid{display:flex;flex-wrap:wrap;gap:1rem;margin-top:1rem}
-section{background:var(--card);border-radius:.6rem;padding:.9rem;min-width:0;flex:1 1 min(100%,26rem)}
+.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:1rem;margin-top:1rem}
+section{background:var(--card);border-radius:.6rem;padding:.9rem;min-width:0}
 svg{width:100%;height:auto;display:block}svg text{fill:var(--dim);font-size:14px}
 .g{stroke:var(--grid);stroke-width:1}.l{fill:none;stroke-linejoin:round}
+.m{stroke:var(--bad);stroke-width:2;stroke-dasharray:4 4}
 .a{stroke:var(--a)}.b{stroke:var(--b)}.c{stroke:var(--c)}
 .key span{margin-right:1rem;white-space:nowrap}.key i{display:inline-block;width:1.1rem;vertical-align:middle;margin-right:.35rem}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{padding:.18rem 0 .18rem .5rem;text-align:right;vertical-align:top;overflow-wrap:anywhere}
 td:first-child,th:first-child{text-align:left;padding-left:0}th{color:var(--dim);font-weight:500}.n td,.n th{white-space:nowrap}.in{padding-left:1rem!important;color:var(--dim)}.w{overflow-x:auto}.w td,.w th{white-space:nowrap;padding-left:1rem}
-.wide{flex-basis:100%}dl{columns:22rem 3;column-gap:2rem;margin:0}dl div{display:flex;justify-content:space-between;gap:1rem;break-inside:avoid;padding:.18rem 0}
-dt{color:var(--dim)}dd{margin:0;text-align:right;overflow-wrap:anywhere;min-width:0}
+.wide{grid-column:1/-1}dl{columns:22rem 3;column-gap:2rem;margin:0}dl div{display:flex;justify-content:space-between;gap:1rem;break-inside:avoid;padding:.18rem 0}
+.one{columns:1}dt{color:var(--dim)}dd{margin:0;text-align:right;overflow-wrap:anywhere;min-width:0}
 @media(max-width:40rem){svg text{font-size:24px}.n td,.n th{font-size:.76rem}.n td+td,.n th+th{padding-left:.2rem}.n td:nth-child(6),.n th:nth-child(6){display:none}}";
 
 /// A page with a title, up to its first line.
@@ -91,12 +92,12 @@ pub(crate) fn nines(nines: f64) -> String {
     format!("{:.digits$}", 100.0 * (1.0 - 10_f64.powf(-nines)))
 }
 
-/// A section with a chart; nothing if there is nothing to draw.
+/// A section with a chart and its marks; nothing if there is nothing to draw.
 pub(crate) fn chart(
     out: &mut String,
     title: &str,
     unit: &str,
-    lines: &[ChartLine<'_>],
+    (lines, marks): (&[ChartLine<'_>], &[f64]),
     shown: impl Fn(f64) -> String,
     across: impl Fn(f64) -> String,
 ) {
@@ -142,6 +143,14 @@ pub(crate) fn chart(
             "<text x=\"{place:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
             HEIGHT - 8.0,
             escaped(&text)
+        );
+    }
+    for mark in marks.iter().filter(|mark| (first..=last).contains(mark)) {
+        let place = x(*mark);
+        let _ = write!(
+            out,
+            "<line class=\"m\" x1=\"{place:.1}\" x2=\"{place:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"/>",
+            HEIGHT - BOTTOM
         );
     }
     for (place, line) in lines.iter().enumerate() {

@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use super::super::config::{Configuration, Load, Mode, Rate, StopAfter};
 use super::super::recorder::{Counts, CpuTime, LatencyKind};
 use super::super::stamp;
+use super::aftermath::{self, aftermaths, tells_messages};
 use super::figure::SENT_RATE;
 use super::finding::{Findings, Note, Nothing, Problem};
 use super::latency::{LATENCIES, Latency, microseconds, round, statistic};
@@ -86,7 +87,13 @@ impl LoadReport {
             errors,
             thresholds: Vec::new(),
             series: outcome.series,
+            disturbances: Vec::new(),
         };
+        if let Some(impact) = &recorder.impact {
+            let tells = tells_messages(load.mode, report.interrupted, counts.unstamped);
+            report.disturbances = aftermaths(load, impact, &outcome.disturbed, outcome.began, tells);
+            aftermath::mark(&mut report.series, &report.disturbances);
+        }
         let never = |kind| never(&report, kind, recorder.histogram(kind).is_some());
         let latencies = LATENCIES.iter().map(|latency| latency.kind);
         report.latencies = latencies.filter_map(|kind| Latency::new(&recorder, kind, never(kind))).collect();
@@ -211,7 +218,11 @@ impl LoadReport {
             (lost > 0 && !load.reconnects()).then_some(Problem::ConnectionsLost(lost)),
             (refused_subscriptions > 0).then_some(Problem::SubscriptionsRefused(refused_subscriptions)),
         ];
+        let failed =
+            self.disturbances.iter().filter(|disturbance| disturbance.failure.is_some()).count() as u64;
+        let failed = (failed > 0 && !self.interrupted).then_some(Problem::CommandsFailed(failed));
         let problems = &mut self.findings.problems;
+        problems.extend(failed);
         problems.extend(found.into_iter().flatten());
         self.generator.saturated = problems.iter().any(|problem| problem.is_saturation());
         self.valid = problems.is_empty();
@@ -249,6 +260,10 @@ impl LoadReport {
         }
         let connect = self.latency(LatencyKind::Connect).zip(statistic("p99"));
         notes.extend(connect.and_then(|(connect, p99)| syn_note(connect.value(p99))));
+        let missed = (load.disturbances.all.len() - self.disturbances.len()) as u64;
+        if missed > 0 && !self.interrupted {
+            notes.push(Note::NotDisturbed(missed));
+        }
         if self.counts.away > 0 {
             notes.push(Note::NotBack(self.counts.away));
         }
@@ -278,7 +293,7 @@ impl LoadReport {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::recorder::histogram;
+    use super::super::super::histogram::histogram;
     use super::super::undelivered;
     use super::*;
 

@@ -31,6 +31,7 @@ pub(crate) fn render(report: &LoadReport, stream: StandardStream) -> String {
     head(&mut out, report);
     put_figures(&mut out, report);
     put_latencies(&mut out, report);
+    put_disturbances(&mut out, report);
     distribution(&mut out, report);
     put_generator(&mut out, report);
     verdict(&mut out, report, stream);
@@ -91,6 +92,16 @@ fn put_latencies(out: &mut String, report: &LoadReport) {
         out.push('\n');
     }
     out.push('\n');
+}
+
+fn put_disturbances(out: &mut String, report: &LoadReport) {
+    for disturbance in &report.disturbances {
+        wrapped(out, "disturbance", &disturbance.title());
+        for (name, text) in disturbance.lines() {
+            wrapped(out, &format!("  {name}"), &text);
+        }
+        out.push('\n');
+    }
 }
 
 /// The main latency's distribution: how many messages took how long, on a logarithmic scale.
@@ -393,6 +404,7 @@ mod tests {
             length_s: 1.0,
             lost: 0,
             reconnected: 0,
+            disturbances: 0,
         };
         let line = live_line(&second, 0, true);
         let expected = "120s measure 10.0k up, out 50.0k/s, in 1.23M/s, 1.00M open, p50 721µs p99 10.8ms";

@@ -212,7 +212,7 @@ impl InTurn<'_> {
         own.requests += if shard.answers { count } else { 0 };
         own.place = if own.place + 1 == shard.topics() as usize { 0 } else { own.place + 1 };
         let receivers = shard.receivers(number, sequence);
-        shard.sent(phase, sent, count.into(), receivers * u64::from(count));
+        shard.sent(phase, (intended, sent), count.into(), receivers * u64::from(count));
         Ok(count)
     }
 
@@ -242,6 +242,9 @@ impl InTurn<'_> {
         let receivers = shard.receivers(self.state.number, message.sequence);
         let messages = shard.recorder.messages(phase);
         messages.expected = messages.expected.saturating_sub(receivers);
+        if let Some(window) = shard.recorder.window(phase, message.intended) {
+            window.expected = window.expected.saturating_sub(receivers);
+        }
         shard.recorder.error(format!("publish refused: {reason}"));
         self.request_ends();
     }

@@ -1,8 +1,10 @@
-//! Clients that have lost their link and come back, each after a pause of its own. What only they need is kept
+//! Clients that have lost their link, or are cut off on purpose, and come back, each after a pause of its own. What only they need is kept
 //! here, beside the table of all clients, so that the others do not pay for it.
 
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,12 +12,13 @@ use std::time::Duration;
 use super::super::client::Dialer;
 use super::super::crew::{Crew, Slot};
 use super::super::shared::News;
-use super::Worker;
+use super::{ClientStage, Worker};
 use crate::alarm::now;
 use crate::client::options::Reconnect;
 use crate::client::{Comeback, Opened};
 use crate::command::bench::config::Load;
-use crate::command::bench::recorder::LatencyKind;
+use crate::command::bench::impact::Impact;
+use crate::command::bench::recorder::{LatencyKind, Recorder};
 use crate::error::Error;
 
 /// The clients of a thread that have lost their links.
@@ -28,11 +31,17 @@ pub(super) struct Returning {
     comebacks: HashMap<u32, Attempts>,
     /// The groups of those that are not to come back, and when their links were lost.
     ended: Vec<(u16, u64)>,
+    /// The next that clients are to be cut off for, and when.
+    next_cut: Option<(usize, u64)>,
+    /// Those that are cut off again whenever they are back, until these times.
+    flapping: Vec<(usize, u64)>,
 }
 
 /// From the loss of a link until its client can go on.
 struct Outage {
     since: u64,
+    /// Around which disturbance.
+    window: usize,
     step: OutageStep,
 }
 
@@ -57,6 +66,8 @@ impl Returning {
             pauses: BinaryHeap::new(),
             comebacks: HashMap::new(),
             ended: Vec::new(),
+            next_cut: None,
+            flapping: Vec::new(),
         }
     }
 
@@ -65,8 +76,13 @@ impl Returning {
         self.outages.is_empty()
     }
 
-    /// When the next pause ends.
+    /// When there is something to do next.
     pub(super) fn next(&self) -> Option<u64> {
+        self.next_pause().into_iter().chain(self.next_cut.map(|(_, time)| time)).min()
+    }
+
+    /// When the next pause ends.
+    fn next_pause(&self) -> Option<u64> {
         self.pauses.peek().map(|Reverse((time, _))| *time)
     }
 }
@@ -76,14 +92,18 @@ impl Worker {
     pub(super) fn begin_outage(&mut self, index: u32, error: Option<&Error>) {
         let place = &mut self.places[index as usize];
         let Slot::Open(client) = &mut place.slot else { return };
-        client.lose_link(&mut self.crews[usize::from(place.group)].shard);
+        let group = usize::from(place.group);
+        client.lose_link(&mut self.crews[group].shard);
         let time = now();
-        let outage = self.returning.outages.entry(index);
-        let is_new = matches!(outage, std::collections::hash_map::Entry::Vacant(_));
-        // One that is lost before the client could go on is still the same outage.
-        outage.or_insert(Outage { since: time, step: OutageStep::Pause }).step = OutageStep::Pause;
-        if is_new {
-            self.board.away.fetch_add(1, Ordering::Relaxed);
+        match self.returning.outages.entry(index) {
+            // One that is lost before the client could go on is still the same outage.
+            Entry::Occupied(outage) => outage.into_mut().step = OutageStep::Pause,
+            Entry::Vacant(place) => {
+                let impact = &mut self.crews[group].shard.recorder.impact;
+                let window = impact.as_mut().map_or(0, |impact| impact.lose(time));
+                place.insert(Outage { since: time, window, step: OutageStep::Pause });
+                self.board.away.fetch_add(1, Ordering::Relaxed);
+            }
         }
         self.pause(index, error, time);
     }
@@ -127,9 +147,74 @@ impl Worker {
         }
     }
 
+    /// The measurement is known: when clients are cut off, and what is recorded around that.
+    pub(super) fn prepare_cuts(&mut self) {
+        let fleet = Arc::clone(&self.fleet);
+        let disturbances = &fleet.load.disturbances;
+        if !disturbances.all.is_empty() {
+            let measure = self.timeline.measure;
+            for crew in &mut self.crews {
+                let impact = Impact::new(measure, disturbances.marks(measure));
+                crew.shard.recorder.impact = Some(Box::new(impact));
+            }
+            self.returning.next_cut = self.cut_at(0);
+        }
+    }
+
+    /// When clients are to be cut off for the cut of this number.
+    fn cut_at(&self, number: usize) -> Option<(usize, u64)> {
+        let cut = self.fleet.cuts.get(number)?;
+        let impact = self.crews.first()?.shard.recorder.impact.as_ref()?;
+        Some((number, impact.windows.get(cut.place + 1)?.began))
+    }
+
+    /// Cuts off clients where it is time to, and connects those whose pause is over.
+    pub(super) fn disturb(&mut self, time: u64) {
+        while let Some((number, _)) = self.returning.next_cut.filter(|(_, due)| *due <= time) {
+            self.returning.next_cut = self.cut_at(number + 1);
+            self.begin_cut(number, time);
+        }
+        self.connect_again(time);
+    }
+
+    fn begin_cut(&mut self, number: usize, time: u64) {
+        let fleet = Arc::clone(&self.fleet);
+        let Some(cut) = fleet.cuts.get(number).filter(|_| self.stage == ClientStage::Running) else { return };
+        if cut.length > 0 {
+            self.returning.flapping.push((number, time.saturating_add(cut.length)));
+        }
+        for index in 0..u32::try_from(self.places.len()).unwrap_or(u32::MAX) {
+            let place = &self.places[index as usize];
+            let is_hit = fleet.is_hit(cut, place.group, place.number);
+            if is_hit && matches!(&place.slot, Slot::Open(client) if !client.is_away()) {
+                self.cut_off(index);
+            }
+        }
+    }
+
+    /// Closes a client's link without a word.
+    fn cut_off(&mut self, index: u32) {
+        let group = usize::from(self.places[index as usize].group);
+        if let Some(impact) = &mut self.crews[group].shard.recorder.impact {
+            impact.at(now()).cut += 1;
+        }
+        self.lose(index, None);
+    }
+
+    /// Whether a client is cut off whenever it is back.
+    fn is_flapping(&self, index: u32, time: u64) -> bool {
+        let place = &self.places[index as usize];
+        let mut flapping = self.returning.flapping.iter();
+        self.stage == ClientStage::Running
+            && flapping.any(|(number, until)| {
+                let cut = self.fleet.cuts.get(*number).filter(|_| time < *until);
+                cut.is_some_and(|cut| self.fleet.is_hit(cut, place.group, place.number))
+            })
+    }
+
     /// Connects those whose pause is over.
-    pub(super) fn connect_again(&mut self, time: u64) {
-        while self.returning.next().is_some_and(|due| due <= time) {
+    fn connect_again(&mut self, time: u64) {
+        while self.returning.next_pause().is_some_and(|due| due <= time) {
             let Some(Reverse((_, index))) = self.returning.pauses.pop() else { return };
             let place = &self.places[index as usize];
             let Some(outage) = self.returning.outages.get_mut(&index) else { continue };
@@ -166,14 +251,17 @@ impl Worker {
         let place = &mut self.places[index as usize];
         let Slot::Open(client) = &mut place.slot else { return };
         let shard = &mut self.crews[usize::from(place.group)].shard;
-        let recorder = &mut shard.recorder;
-        recorder.times(&opened.times);
-        let counts = &mut recorder.counts;
-        let sessions = if opened.connected.session_present {
-            &mut counts.sessions_present
-        } else {
-            &mut counts.sessions_lost
-        };
+        shard.recorder.times(&opened.times);
+        let took = u64::try_from(opened.times.all().as_nanos()).unwrap_or(u64::MAX);
+        shard.time_impact(LatencyKind::UntilConnAck, now(), took, 1);
+        let window = self.returning.outages.get(&index).map_or(0, |outage| outage.window);
+        let Recorder { counts, impact, .. } = &mut shard.recorder;
+        let is_present = opened.connected.session_present;
+        if let Some(window) = impact.as_mut().and_then(|impact| impact.windows.get_mut(window)) {
+            let sessions = if is_present { &mut window.sessions_present } else { &mut window.sessions_lost };
+            *sessions += 1;
+        }
+        let sessions = if is_present { &mut counts.sessions_present } else { &mut counts.sessions_lost };
         *sessions += 1;
         let resent = client.take_link(opened, shard);
         shard.recorder.counts.resent += resent as u64;
@@ -202,7 +290,13 @@ impl Worker {
         recorder.counts.reconnected += 1;
         recorder.second.reconnected += 1;
         recorder.record(LatencyKind::Back, time.saturating_sub(outage.since));
+        if let Some(impact) = &mut recorder.impact {
+            impact.return_to(outage.window, time);
+        }
         self.board.away.fetch_sub(1, Ordering::Relaxed);
+        if self.is_flapping(index, time) {
+            self.cut_off(index);
+        }
     }
 
     /// The run ends at this time: who is not back until then, is not.
@@ -222,6 +316,7 @@ impl Worker {
             recorder.wait(LatencyKind::Back, time.saturating_sub(since), 1);
         }
         self.returning.pauses.clear();
+        self.returning.next_cut = None;
         self.board.away.store(0, Ordering::Relaxed);
     }
 }

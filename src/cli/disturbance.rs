@@ -1,0 +1,110 @@
+//! What `bench --disturb` takes: a time of the measurement, and what happens then.
+
+use super::broker::connection_variables;
+use super::value;
+use crate::command::bench::config::{Load, StopAfter};
+use crate::command::bench::{Disturbance, Disturbances, Disturbing};
+use crate::error::Error;
+use crate::quantity::duration;
+
+const FORM: &str = "use TIME: COMMAND, TIME: drop SHARE% or TIME: flap SHARE% for DURATION";
+
+/// The value of one `--disturb`.
+pub(super) fn disturbance(text: &str) -> Result<Disturbance, String> {
+    let (at, what) = text.split_once(':').ok_or(FORM)?;
+    let (at, what) = (at.trim(), what.trim());
+    let at = value::duration(at).map_err(|why| format!("the time '{at}': {why}"))?;
+    let words: Vec<&str> = what.split_whitespace().collect();
+    let what = match words[..] {
+        [] => return Err(FORM.into()),
+        ["drop", given] => Disturbing::Drop(share(given)?),
+        ["drop", ..] => return Err("drop takes a share of the clients: drop 20%".into()),
+        ["flap", given, "for", length] => {
+            let length = value::positive_duration(length).map_err(|why| format!("'{length}': {why}"))?;
+            Disturbing::Flap(share(given)?, length)
+        }
+        ["flap", ..] => return Err("flap takes a share of the clients and a time: flap 5% for 60s".into()),
+        _ => Disturbing::Command(what.to_owned()),
+    };
+    Ok(Disturbance { at, what })
+}
+
+/// A share of the clients, 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
+    let percent = percent.ok_or_else(|| format!("'{text}' is no share: use for example 20%"))?;
+    if percent > 0.0 && percent <= 100.0 {
+        Ok(percent / 100.0)
+    } else {
+        Err(format!("'{text}': a share is more than 0% and at most 100%"))
+    }
+}
+
+/// All of a load, in order.
+pub(super) fn disturbances(mut all: Vec<Disturbance>) -> Disturbances {
+    all.sort_by_key(|disturbance| disturbance.at);
+    let foreign_variables = if all.is_empty() { Vec::new() } else { connection_variables() };
+    Disturbances { all, foreign_variables }
+}
+
+/// Whether a load can have its disturbances.
+pub(super) fn check(load: &Load) -> Result<(), Error> {
+    for Disturbance { at, what } in &load.disturbances.all {
+        if !matches!(what, Disturbing::Command(_)) && !load.reconnects() {
+            let why = format!("--disturb '{what}' needs clients that come back");
+            return Err(Error::usage(why).with_hint("--reconnect always"));
+        }
+        if let StopAfter::After(length) = load.stop
+            && *at >= length
+        {
+            let [at, length] = [*at, length].map(duration);
+            let why = format!("--disturb at {at}: the measurement is over after {length}");
+            return Err(Error::usage(why));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn disturbances_are_read() {
+        let second = Duration::from_secs(1);
+        for (text, at, what) in [
+            ("30s: drop 20%", 30 * second, Disturbing::Drop(0.2)),
+            ("1.5:drop 100%", second * 3 / 2, Disturbing::Drop(1.0)),
+            (" 2m : flap 0.5% for 1m ", 120 * second, Disturbing::Flap(0.005, 60 * second)),
+            ("0: docker restart a:b", Duration::ZERO, Disturbing::Command("docker restart a:b".into())),
+            ("3: ./drop 20%", 3 * second, Disturbing::Command("./drop 20%".into())),
+            ("3: dropped 1", 3 * second, Disturbing::Command("dropped 1".into())),
+        ] {
+            assert_eq!(disturbance(text), Ok(Disturbance { at, what }), "{text}");
+        }
+    }
+
+    #[test]
+    fn errors_of_disturbances_name_the_fault() {
+        for (text, words) in [
+            ("restart", "TIME: COMMAND"),
+            ("3s:", "TIME: COMMAND"),
+            ("soon: restart", "the time 'soon': use seconds or units"),
+            ("-1: restart", "the time '-1': it cannot be negative"),
+            ("3s: drop", "drop takes a share of the clients: drop 20%"),
+            ("3s: drop 20", "'20' is no share: use for example 20%"),
+            ("3s: drop 0%", "more than 0% and at most 100%"),
+            ("3s: drop 101%", "more than 0% and at most 100%"),
+            ("3s: drop 5% now", "drop takes a share"),
+            ("3s: flap 5%", "flap takes a share of the clients and a time: flap 5% for 60s"),
+            ("3s: flap 5% for ever", "'ever': use seconds or units"),
+            ("3s: flap 5% for 0s", "'0s': it must be longer than 0"),
+            ("3s: flap NaN% for 1s", "more than 0%"),
+        ] {
+            let error = disturbance(text).unwrap_err();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Runs the commands of disturbances at their times, and says of each disturbance when it begins. Threads cut off
+//! their clients by themselves.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::super::exec::{CommandEnd, CommandInput, CommandOptions, Commands, ExecCommand, ExecOutput};
+use super::disturbance::{Disturbances, Disturbing};
+use crate::alarm::now;
+use crate::output::Diagnostics;
+use crate::quantity::duration;
+
+/// What became of a disturbance.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Disturbed {
+    /// When its command ended.
+    pub(super) ended: Option<u64>,
+    /// Why its command has failed.
+    pub(super) failure: Option<String>,
+}
+
+/// The disturbances of a run.
+pub(super) struct Disturber<'a> {
+    disturbances: &'a Disturbances,
+    commands: Commands<'a>,
+    diagnostics: &'a Diagnostics,
+    /// When each is due; none before the measurement is known.
+    marks: Vec<u64>,
+    begun: usize,
+    disturbed: Vec<Disturbed>,
+}
+
+impl<'a> Disturber<'a> {
+    pub(super) fn new(
+        disturbances: &'a Disturbances,
+        options: &'a CommandOptions,
+        diagnostics: &'a Diagnostics,
+    ) -> Self {
+        let commands = Commands::new(options, ExecOutput::Collected { most_bytes: 0 });
+        let disturbed = vec![Disturbed::default(); disturbances.all.len()];
+        Self { disturbances, commands, diagnostics, marks: Vec::new(), begun: 0, disturbed }
+    }
+
+    /// The measurement begins at this time.
+    pub(super) fn start(&mut self, measure: u64) {
+        self.marks = self.disturbances.marks(measure);
+    }
+
+    /// Nothing more is begun.
+    pub(super) fn stop(&mut self) {
+        self.marks.truncate(self.begun);
+    }
+
+    /// Begins what is due, and takes note of commands that have ended. When the next is due.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Option<u64> {
+        while let Some(mark) = self.marks.get(self.begun)
+            && *mark <= now()
+        {
+            let disturbance = &self.disturbances.all[self.begun];
+            let at = duration(disturbance.at);
+            self.diagnostics.state(format_args!("disturbance at {at}: {}", disturbance.what));
+            if let Disturbing::Command(command) = &disturbance.what {
+                // Standard output has the report.
+                let command = ExecCommand::Shell(format!("exec >&2\n{command}").into());
+                let (payload, variables) = (Arc::from([]), Vec::new());
+                let input =
+                    CommandInput { command: &command, topic: b"", payload: &payload, variables: &variables };
+                self.commands.start(self.begun as u64, &input);
+            }
+            self.begun += 1;
+        }
+        while self.runs()
+            && let Poll::Ready((number, end)) = self.commands.poll_ended(cx)
+        {
+            let place = usize::try_from(number).unwrap_or(usize::MAX);
+            let Some(disturbed) = self.disturbed.get_mut(place) else { continue };
+            disturbed.ended = Some(now());
+            disturbed.failure = match end {
+                CommandEnd::Succeeded(_) => None,
+                CommandEnd::Failed(error) | CommandEnd::Unwritten(error) => Some(error.to_string()),
+                CommandEnd::Killed => Some("it had not ended when the run did".into()),
+            };
+            if let Some(why) = &disturbed.failure {
+                let at = duration(self.disturbances.all[place].at);
+                self.diagnostics.state(format_args!("the command at {at} failed: {why}"));
+            }
+        }
+        self.marks.get(self.begun).copied()
+    }
+
+    /// Whether a command runs.
+    pub(super) fn runs(&self) -> bool {
+        self.commands.count() > 0
+    }
+
+    /// Ends the commands that run.
+    pub(super) fn kill(&self) {
+        self.commands.kill();
+    }
+
+    /// What became of each that was begun.
+    pub(super) fn finish(&mut self) -> Vec<Disturbed> {
+        let mut disturbed = std::mem::take(&mut self.disturbed);
+        disturbed.truncate(self.begun);
+        disturbed
+    }
+}

@@ -1,0 +1,230 @@
+//! What a thread records around disturbances: a window of time from each to the next. Messages belong to the window
+//! in which they were due, connections to that in which they were lost.
+
+use hdrhistogram::Histogram;
+
+use super::histogram::{coarse_histogram, histogram};
+
+/// The windows, the first of which is before the first disturbance.
+#[derive(Debug)]
+pub(super) struct Impact {
+    /// When each disturbance begins, in nanoseconds of the monotonic clock.
+    marks: Vec<u64>,
+    pub(super) windows: Vec<Window>,
+}
+
+/// From one disturbance to the next.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    /// When the disturbance began.
+    pub(super) began: u64,
+    /// Connections that were closed on purpose.
+    pub(super) cut: u64,
+    /// Clients that lost their link, each time it was there.
+    pub(super) lost: u64,
+    /// When the first did, since the disturbance.
+    pub(super) first_lost: Option<u64>,
+    /// When they could go on, since the disturbance.
+    pub(super) back: Option<Histogram<u64>>,
+    pub(super) sessions_present: u64,
+    pub(super) sessions_lost: u64,
+    /// Deliveries that the messages should lead to.
+    pub(super) expected: u64,
+    pub(super) delivered: u64,
+    pub(super) duplicates: u64,
+    /// Latencies, by the time since the disturbance at which messages were due.
+    slots: Vec<Option<Latencies>>,
+}
+
+/// Of a slot, to two digits.
+pub(super) type Latencies = Histogram<u32>;
+
+/// The time stamp of small messages has this precision, and a message must be in the same window when it is sent and
+/// when it arrives.
+const PRECISION: u64 = 256;
+/// The shortest slot has 2 to the power of this nanoseconds.
+const SHORTEST_BITS: u32 = 23;
+/// Shortest slots, before they get longer: by an eighth of the time since the disturbance.
+const SHORT_SLOTS: u64 = 16;
+
+/// The slot of a time since the disturbance.
+fn slot(since: u64) -> usize {
+    let units = since >> SHORTEST_BITS;
+    let slot = if units < SHORT_SLOTS {
+        units
+    } else {
+        let octave = u64::from(units.ilog2());
+        SHORT_SLOTS + (octave - 4) * 8 + (units >> (octave - 3) & 7)
+    };
+    usize::try_from(slot).unwrap_or(usize::MAX)
+}
+
+impl Impact {
+    /// When a disturbance begins that is due at this time.
+    pub(super) fn mark(due: u64) -> u64 {
+        due.div_ceil(PRECISION).saturating_mul(PRECISION)
+    }
+
+    /// With a mark for each disturbance, in order; the measurement begins at `measure`.
+    pub(super) fn new(measure: u64, marks: Vec<u64>) -> Self {
+        let began = std::iter::once(measure).chain(marks.iter().copied());
+        let windows = began.map(|began| Window { began, ..Window::default() }).collect();
+        Self { marks, windows }
+    }
+
+    /// The number of the window of a time.
+    pub(super) fn place(&self, time: u64) -> usize {
+        self.marks.partition_point(|mark| *mark <= time)
+    }
+
+    /// The window of a time.
+    #[inline(never)]
+    pub(super) fn at(&mut self, time: u64) -> &mut Window {
+        let place = self.place(time);
+        &mut self.windows[place]
+    }
+
+    /// A client has lost its link: in which window.
+    pub(super) fn lose(&mut self, time: u64) -> usize {
+        let place = self.place(time);
+        let window = &mut self.windows[place];
+        window.lost += 1;
+        let since = time.saturating_sub(window.began);
+        window.first_lost = Some(window.first_lost.map_or(since, |first| first.min(since)));
+        place
+    }
+
+    /// A client that lost its link in this window can go on.
+    pub(super) fn return_to(&mut self, window: usize, time: u64) {
+        let Some(window) = self.windows.get_mut(window) else { return };
+        let since = time.saturating_sub(window.began);
+        let _ = window.back.get_or_insert_with(histogram).record(since); // it grows as it must
+    }
+
+    /// Adds what another thread has recorded of the same disturbances.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (mine, theirs) in self.windows.iter_mut().zip(other.windows) {
+            mine.merge(theirs);
+        }
+    }
+}
+
+impl Window {
+    /// So many messages, due at this time, took so long.
+    pub(super) fn time(&mut self, due: u64, took: u64, count: u64) {
+        let slot = slot(due.saturating_sub(self.began));
+        if self.slots.len() <= slot {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let _ = self.slots[slot].get_or_insert_with(coarse_histogram).record_n(took, count);
+    }
+
+    /// Latencies of messages that were due up to this time since the disturbance, or after it.
+    pub(super) fn split(&self, until: Option<u64>) -> [Latencies; 2] {
+        let mut parts = [coarse_histogram(), coarse_histogram()];
+        for (place, found) in self.slots.iter().enumerate() {
+            let part = usize::from(until.is_none_or(|until| place > slot(until)));
+            if let Some(found) = found {
+                let _ = parts[part].add(found); // it grows as it must
+            }
+        }
+        parts
+    }
+
+    /// Names every field, so that none is forgotten.
+    fn merge(&mut self, other: Self) {
+        let Self {
+            began: _,
+            cut,
+            lost,
+            first_lost,
+            back,
+            sessions_present,
+            sessions_lost,
+            expected,
+            delivered,
+            duplicates,
+            slots,
+        } = other;
+        self.cut += cut;
+        self.lost += lost;
+        self.first_lost = self.first_lost.into_iter().chain(first_lost).min();
+        if let Some(back) = back {
+            let _ = self.back.get_or_insert_with(histogram).add(back); // it grows as it must
+        }
+        self.sessions_present += sessions_present;
+        self.sessions_lost += sessions_lost;
+        self.expected += expected;
+        self.delivered += delivered;
+        self.duplicates += duplicates;
+        if self.slots.len() < slots.len() {
+            self.slots.resize_with(slots.len(), || None);
+        }
+        for (mine, theirs) in self.slots.iter_mut().zip(slots) {
+            if let Some(theirs) = theirs {
+                let _ = mine.get_or_insert_with(coarse_histogram).add(theirs); // likewise
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn slots_grow_with_the_time_since_the_disturbance() {
+        let mut last = 0;
+        for ms in 0..200_000 {
+            let found = slot(ms * MS);
+            assert!(found == last || found == last + 1, "{ms}");
+            last = found;
+        }
+        assert_eq!([slot(0), slot(9 * MS), slot(130 * MS)], [0, 1, 15]);
+        assert!(slot(1000 * MS) < slot(1150 * MS) && slot(u64::MAX) < 400);
+    }
+
+    #[test]
+    fn messages_belong_to_the_window_in_which_they_were_due() {
+        let mut impact = Impact::new(0, vec![1000 * MS, 2000 * MS]);
+        for (due, place) in [(0, 0), (999 * MS, 0), (1000 * MS, 1), (1999 * MS, 1), (2000 * MS, 2)] {
+            assert_eq!(impact.place(due), place, "{due}");
+        }
+        impact.at(1500 * MS).time(1500 * MS, 7 * MS, 3);
+        impact.at(1010 * MS).time(1010 * MS, 90 * MS, 1);
+        let [during, after] = impact.windows[1].split(Some(100 * MS));
+        assert_eq!((during.len(), after.len()), (1, 3));
+        assert!(during.max() >= 90 * MS && after.max() < 8 * MS);
+        let [during, after] = impact.windows[1].split(None);
+        assert_eq!((during.len(), after.len()), (0, 4));
+    }
+
+    /// The short stamp tells a time only to its lowest bits.
+    #[test]
+    fn marks_are_as_precise_as_the_shortest_stamp() {
+        assert_eq!(
+            [Impact::mark(0), Impact::mark(1), Impact::mark(256), Impact::mark(257)],
+            [0, 256, 256, 512]
+        );
+    }
+
+    #[test]
+    fn windows_of_two_threads_are_one() {
+        let one = || {
+            let mut impact = Impact::new(0, vec![10 * MS]);
+            let window = impact.lose(30 * MS);
+            impact.return_to(window, 50 * MS);
+            impact.at(30 * MS).time(30 * MS, MS, 1);
+            impact
+        };
+        let mut both = one();
+        both.merge(one());
+        let window = &both.windows[1];
+        assert_eq!((window.lost, window.first_lost), (2, Some(20 * MS)));
+        assert_eq!(window.back.as_ref().map(Histogram::len), Some(2));
+        assert_eq!(window.split(None)[1].len(), 2);
+    }
+}

@@ -1,0 +1,328 @@
+//! What a report says of each disturbance: connections, sessions and messages around it.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::super::config::{Load, Mode};
+use super::super::disturbance::Disturbing;
+use super::super::disturber::Disturbed;
+use super::super::impact::{Impact, Latencies, Window};
+use super::SeriesSecond;
+use super::latency::{microseconds, round};
+use super::numbers::{short_time, whole};
+use crate::quantity::duration;
+
+/// A disturbance, and what became of the load from it to the next.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Aftermath {
+    /// Since the begin of the measurement.
+    pub(crate) at_s: f64,
+    /// Since the first connection, as in the series.
+    pub(crate) second: f64,
+    pub(crate) what: String,
+    /// When the command ended, since the disturbance.
+    pub(crate) command_s: Option<f64>,
+    /// Why the command has failed.
+    pub(crate) failure: Option<String>,
+    pub(crate) connections: AffectedConnections,
+    /// Null where the run cannot tell.
+    pub(crate) messages: Option<AffectedMessages>,
+    pub(crate) latency_us: LatenciesAround,
+}
+
+/// Times are since the disturbance.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct AffectedConnections {
+    /// Closed on purpose.
+    pub(crate) cut: u64,
+    /// Clients that lost their connection, each time they had one.
+    pub(crate) lost: u64,
+    pub(crate) back: u64,
+    pub(crate) sessions_present: u64,
+    pub(crate) sessions_lost: u64,
+    pub(crate) first_lost_s: Option<f64>,
+    /// Null if there was none; likewise below, if not so many came back.
+    pub(crate) first_back_s: Option<f64>,
+    pub(crate) half_back_s: Option<f64>,
+    /// 99 % of those that were lost.
+    pub(crate) most_back_s: Option<f64>,
+    pub(crate) last_back_s: Option<f64>,
+}
+
+/// Messages that were due from the disturbance on.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct AffectedMessages {
+    pub(crate) expected: u64,
+    pub(crate) delivered: u64,
+    pub(crate) lost: u64,
+    pub(crate) duplicates: u64,
+    /// They were due before the disturbance, since the one before it.
+    pub(crate) lost_before: u64,
+    /// They took longer than any that was due before the disturbance.
+    pub(crate) late: Option<u64>,
+}
+
+/// The latency that the run is about: of messages that were due before the disturbance, until everything was back, and
+/// after that.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct LatenciesAround {
+    pub(crate) before: Option<LatencyAround>,
+    pub(crate) during: Option<LatencyAround>,
+    pub(crate) after: Option<LatencyAround>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct LatencyAround {
+    pub(crate) count: u64,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) max: f64,
+}
+
+impl LatencyAround {
+    fn of(latencies: &Latencies) -> Option<Self> {
+        let at = |quantile| microseconds(latencies.value_at_quantile(quantile));
+        (!latencies.is_empty()).then(|| Self {
+            count: latencies.len(),
+            p50: at(0.5),
+            p99: at(0.99),
+            max: microseconds(latencies.max()),
+        })
+    }
+
+    fn shown(&self) -> String {
+        let [p50, p99, max] = [self.p50, self.p99, self.max].map(short_time);
+        format!("p50 {p50}, p99 {p99}, max {max}")
+    }
+}
+
+fn seconds(nanoseconds: u64) -> f64 {
+    round(microseconds(nanoseconds) / 1e6)
+}
+
+/// What the recorded windows say of the disturbances that were begun; the first connection was begun at `began`.
+pub(crate) fn aftermaths(
+    load: &Load,
+    impact: &Impact,
+    disturbed: &[Disturbed],
+    began: u64,
+    tells_messages: bool,
+) -> Vec<Aftermath> {
+    let Some((first, windows)) = impact.windows.split_first() else { return Vec::new() };
+    let [_, mut before] = first.split(None);
+    let mut earlier = first;
+    let all = load.disturbances.all.iter().zip(disturbed).zip(windows);
+    let aftermaths = all.map(|((disturbance, disturbed), window)| {
+        let [during, after] = window.split(recovery(&disturbance.what, disturbed, window));
+        let mut whole = during.clone();
+        let _ = whole.add(&after); // it grows as it must
+        let late = (!before.is_empty()).then(|| whole.len() - whole.count_between(0, before.max()));
+        let aftermath = Aftermath {
+            at_s: disturbance.at.as_secs_f64(),
+            second: seconds(window.began.saturating_sub(began)),
+            what: disturbance.what.to_string(),
+            command_s: disturbed.ended.map(|ended| seconds(ended.saturating_sub(window.began))),
+            failure: disturbed.failure.clone(),
+            connections: connections(window),
+            messages: tells_messages.then(|| AffectedMessages {
+                expected: window.expected,
+                delivered: window.delivered,
+                lost: window.expected.saturating_sub(window.delivered),
+                duplicates: window.duplicates,
+                lost_before: earlier.expected.saturating_sub(earlier.delivered),
+                late,
+            }),
+            latency_us: LatenciesAround {
+                before: LatencyAround::of(&before),
+                during: LatencyAround::of(&during),
+                after: LatencyAround::of(&after),
+            },
+        };
+        // Where it has not recovered, there is nothing that the next could be compared with.
+        (before, earlier) = (after, window);
+        aftermath
+    });
+    aftermaths.collect()
+}
+
+/// When everything was as before, since the disturbance; none if nothing was otherwise.
+fn recovery(what: &Disturbing, disturbed: &Disturbed, window: &Window) -> Option<u64> {
+    let own = match what {
+        Disturbing::Command(_) => {
+            Some(disturbed.ended.map_or(u64::MAX, |ended| ended - window.began.min(ended)))
+        }
+        Disturbing::Drop(_) | Disturbing::Flap(..) => None,
+    };
+    let back = window.back.as_ref().map_or(0, Histogram::len);
+    match window.lost {
+        0 => own,
+        lost if back < lost => Some(u64::MAX),
+        _ => own.max(window.back.as_ref().map(Histogram::max)),
+    }
+}
+
+fn connections(window: &Window) -> AffectedConnections {
+    let back = window.back.as_ref();
+    let all = back.map_or(0, Histogram::len);
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "counts of connections"
+    )]
+    let time = |share: f64| {
+        // Of those that were lost, and not only of those that came back.
+        let rank = ((window.lost as f64 * share).ceil() as u64).max(1);
+        let back = back.filter(|_| rank <= all)?;
+        Some(seconds(back.value_at_quantile((rank as f64 - 0.5) / all as f64)))
+    };
+    AffectedConnections {
+        cut: window.cut,
+        lost: window.lost,
+        back: all,
+        sessions_present: window.sessions_present,
+        sessions_lost: window.sessions_lost,
+        first_lost_s: window.first_lost.map(seconds),
+        first_back_s: time(0.0),
+        half_back_s: time(0.5),
+        most_back_s: time(0.99),
+        last_back_s: time(1.0),
+    }
+}
+
+/// Notes in each row of the series how many disturbances begin in it.
+pub(crate) fn mark(series: &mut [SeriesSecond], aftermaths: &[Aftermath]) {
+    for aftermath in aftermaths {
+        let place = series.partition_point(|row| row.second <= aftermath.second);
+        if let Some(row) = place.checked_sub(1).and_then(|place| series.get_mut(place)) {
+            row.disturbances += 1;
+        }
+    }
+}
+
+/// Whether the run tells which messages were lost.
+pub(crate) fn tells_messages(mode: Mode, is_interrupted: bool, unstamped: u64) -> bool {
+    mode.receives_its_own() && !is_interrupted && unstamped == 0
+}
+
+impl Aftermath {
+    /// The disturbance in a line.
+    pub(crate) fn title(&self) -> String {
+        format!("at {}: {}", shown(self.at_s), self.what)
+    }
+
+    /// What became of the load, with a name for each line.
+    pub(crate) fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines = Vec::new();
+        if let Some(why) = &self.failure {
+            lines.push(("command", format!("failed: {why}")));
+        } else if let Some(time) = self.command_s {
+            lines.push(("command", format!("ended after {}", shown(time))));
+        }
+        let c = &self.connections;
+        let cut = if c.cut > 0 { format!("{} cut, ", whole(c.cut)) } else { String::new() };
+        lines.push(("connections", format!("{cut}{} lost, {} back", whole(c.lost), whole(c.back))));
+        if c.lost > 0 {
+            let times = [
+                ("first lost", c.first_lost_s),
+                ("first back", c.first_back_s),
+                ("half", c.half_back_s),
+                ("99 %", c.most_back_s),
+                ("all", c.last_back_s),
+            ];
+            let times = times.map(|(name, time)| format!("{name} {}", time.map_or("never".into(), shown)));
+            lines.push(("times", times.join(", ")));
+            let sessions = [c.sessions_present, c.sessions_lost].map(whole);
+            lines.push(("sessions", format!("{} present, {} lost", sessions[0], sessions[1])));
+        }
+        if let Some(m) = &self.messages {
+            let late =
+                m.late.map_or(String::new(), |late| format!(", {} later than any before", whole(late)));
+            let [expected, lost, earlier, duplicates] =
+                [m.expected, m.lost, m.lost_before, m.duplicates].map(whole);
+            let earlier =
+                if m.lost_before > 0 { format!(", and {earlier} due before it") } else { String::new() };
+            lines.push((
+                "messages",
+                format!("{lost} of {expected} lost{earlier}, {duplicates} duplicates{late}"),
+            ));
+        }
+        let l = &self.latency_us;
+        for (name, latency) in [("before", &l.before), ("during", &l.during), ("afterwards", &l.after)] {
+            lines.extend(latency.as_ref().map(|latency| (name, latency.shown())));
+        }
+        lines
+    }
+}
+
+/// A time in seconds.
+fn shown(seconds: f64) -> String {
+    duration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn window(lost: u64, back_ms: &[u64]) -> Window {
+        let mut impact = Impact::new(0, vec![1000 * MS]);
+        (0..lost).for_each(|place| {
+            impact.lose((1010 + place) * MS);
+        });
+        back_ms.iter().for_each(|back| impact.return_to(1, (1000 + back) * MS));
+        impact.windows.pop().unwrap()
+    }
+
+    #[test]
+    fn times_are_of_those_that_were_lost() {
+        let back: Vec<u64> = (1..=100).map(|place| place * 10).collect();
+        let times = |window: &Window| {
+            let found = connections(window);
+            [found.first_lost_s, found.first_back_s, found.half_back_s, found.most_back_s, found.last_back_s]
+                .map(|time| time.map(|time| (time * 1e3).round()))
+        };
+        let near = |found: [Option<f64>; 5], expected: [Option<f64>; 5]| {
+            found.iter().zip(expected).all(|pair| match pair {
+                (Some(found), Some(expected)) => (found / expected - 1.0).abs() < 0.002,
+                (found, expected) => *found == expected,
+            })
+        };
+        let found = times(&window(100, &back));
+        assert!(near(found, [Some(10.0), Some(10.0), Some(500.0), Some(990.0), Some(1000.0)]), "{found:?}");
+        // Half of 200 are all that came back.
+        let found = times(&window(200, &back));
+        assert!(near(found, [Some(10.0), Some(10.0), Some(1000.0), None, None]), "{found:?}");
+        assert_eq!(times(&window(0, &[])), [None; 5]);
+    }
+
+    #[test]
+    fn recovery_is_when_all_are_back_and_the_command_has_ended() {
+        let command = Disturbing::Command("true".into());
+        let ended = |ms: u64| Disturbed { ended: Some((1000 + ms) * MS), failure: None };
+        let drop = Disturbing::Drop(0.1);
+        let ms = |found: Option<u64>| found.map(|time| if time == u64::MAX { time } else { time / MS });
+        assert_eq!(ms(recovery(&drop, &Disturbed::default(), &window(0, &[]))), None);
+        assert_eq!(ms(recovery(&drop, &Disturbed::default(), &window(2, &[30, 40]))), Some(40));
+        assert_eq!(ms(recovery(&drop, &Disturbed::default(), &window(2, &[30]))), Some(u64::MAX));
+        assert_eq!(ms(recovery(&command, &ended(70), &window(0, &[]))), Some(70));
+        assert_eq!(ms(recovery(&command, &ended(70), &window(1, &[40]))), Some(70));
+        assert_eq!(ms(recovery(&command, &Disturbed::default(), &window(0, &[]))), Some(u64::MAX));
+    }
+
+    #[test]
+    fn a_message_is_late_if_it_took_longer_than_any_before() {
+        let (mut first, mut second) = (Window::default(), window(1, &[100]));
+        first.time(0, 5 * MS, 10);
+        second.time(1010 * MS, 4 * MS, 3);
+        second.time(1020 * MS, 80 * MS, 2);
+        second.time(1900 * MS, MS, 7);
+        let [_, before] = first.split(None);
+        let [during, after] = second.split(Some(100 * MS));
+        assert_eq!((during.len(), after.len()), (5, 7));
+        assert_eq!(during.len() - during.count_between(0, before.max()), 2);
+    }
+}

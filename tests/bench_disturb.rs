@@ -1,0 +1,187 @@
+//! `mqtt bench --disturb`: what is reported around a disturbance, against servers whose every loss is known, the
+//! embedded broker, and a real mosquitto that is killed and started again.
+
+use std::time::{Duration, Instant};
+
+use ::mqtt::protocol::Protocol;
+use serde_json::Value;
+
+use crate::bench::{accept_pair, bench, count, expect_probe, number, report};
+use crate::bench_reconnect::connections;
+use crate::support::Service as _;
+use crate::support::broker::Broker;
+use crate::support::mosquitto::{Mosquitto, Setup};
+use crate::support::packets;
+use crate::support::server::{Peer, Server};
+
+fn of(report: &Value, path: &str) -> u64 {
+    report
+        .pointer(&format!("/disturbances/0/{path}"))
+        .and_then(Value::as_u64)
+        .unwrap_or_else(|| panic!("{path}"))
+}
+
+fn seconds(report: &Value, name: &str) -> f64 {
+    number(report, &format!("/disturbances/0/connections/{name}"))
+}
+
+/// Of a hundred messages the last fifty are due behind the disturbance: of these, every fifth is swallowed and every
+/// tenth comes twice.
+fn mistreat(publisher: &mut Peer, subscriber: &mut Peer) {
+    for number in 0..100 {
+        let packet = publisher.packet();
+        assert_eq!(packet[0], 0x30, "a PUBLISH");
+        match number {
+            50.. if number % 5 == 1 => {}
+            50.. if number % 10 == 2 => subscriber.send(&[&packet[..], &packet].concat()),
+            _ => subscriber.send(&packet),
+        }
+    }
+    publisher.expect(Protocol::V3_1_1, &packets::pingreq());
+    publisher.send(&packets::pingresp());
+}
+
+/// The messages around a disturbance are counted where they were due, also where the stamp has its short form.
+#[test]
+fn messages_swallowed_behind_a_disturbance_are_counted_there() {
+    for size in ["64", "16"] {
+        let server = Server::start(|listener| {
+            expect_probe(listener);
+            let (mut publisher, mut subscriber) = accept_pair(listener);
+            mistreat(&mut publisher, &mut subscriber);
+            publisher.expect_disconnect(Protocol::V3_1_1);
+            subscriber.expect_disconnect(Protocol::V3_1_1);
+        });
+        let clients = ["e2e", "-V", "311", "--publishers", "1", "--subscribers", "1", "--size", size];
+        let course =
+            ["--rate", "100", "--count", "100", "--disturb", "495ms: echo disturbed", "--drain", "1s"];
+        let line = [&clients[..], &course].concat();
+        let outcome = crate::bench::watched(server.port(), &line).run().exits(0);
+        assert!(outcome.stderr.contains("disturbed\n"), "the command's output: {}", outcome.stderr);
+        let report = report(&outcome);
+        let found = ["expected", "delivered", "lost", "duplicates"]
+            .map(|name| of(&report, &format!("messages/{name}")));
+        assert_eq!(found, [50, 40, 10, 5], "{size}");
+        assert_eq!((count(&report, "lost"), count(&report, "duplicates")), (10, 5));
+        let before = number(&report, "/disturbances/0/latency_us/before/count");
+        let [during, after] = ["during", "after"]
+            .map(|name| report["disturbances"][0]["latency_us"][name]["count"].as_f64().unwrap_or(0.0));
+        assert_eq!((before, during + after), (50.0, 40.0));
+        assert_eq!(report["configuration"]["disturbances"][0], "495ms: echo disturbed");
+        let marked: u64 = report["series"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["disturbances"].as_u64().unwrap())
+            .sum();
+        assert_eq!(marked, 1);
+        server.finish();
+    }
+}
+
+/// A known share of the clients is cut off at once, and with their sessions they lose nothing.
+#[test]
+fn a_share_of_the_clients_is_cut_off_and_comes_back() {
+    let broker = Broker::start();
+    for (expiry, present, lost) in [("1h", 10, 0), ("0", 0, 10)] {
+        let line = ["e2e", "-V", "5", "--qos", "1", "--rate", "500", "--duration", "2s", "-x", expiry];
+        let disturbed = ["--reconnect", "always", "--disturb", "500ms: drop 50%", "--threads", "2"];
+        let report = report(&bench(broker.port(), &[&line[..], &disturbed].concat()).run().exits(0));
+        let codes = report["problem_codes"].as_array().unwrap();
+        assert!(!codes.contains(&"connections-lost".into()), "{codes:?}");
+        let found = ["cut", "lost", "back", "sessions_present", "sessions_lost"]
+            .map(|name| of(&report, &format!("connections/{name}")));
+        assert_eq!(found, [10, 10, 10, present, lost]);
+        assert_eq!((connections(&report, "lost"), connections(&report, "reconnected")), (10, 10));
+        let times = ["first_lost_s", "first_back_s", "half_back_s", "most_back_s", "last_back_s"]
+            .map(|name| seconds(&report, name));
+        assert!(times.is_sorted(), "{times:?}");
+        // What was published for a client that was away waited in its session, or for nobody.
+        let missing = of(&report, "messages/lost") + of(&report, "messages/lost_before");
+        assert_eq!(missing, count(&report, "lost"));
+        assert!(present == 0 || missing == 0, "{}", report["disturbances"]);
+        assert_eq!(count(&report, "acknowledged"), count(&report, "sent"));
+    }
+}
+
+/// Each is cut off again as long as the time lasts, and comes back at its end.
+#[test]
+fn flapping_clients_are_cut_off_again_and_again() {
+    let broker = Broker::start();
+    let line = ["conn", "--clients", "10", "--hold", "2s", "--reconnect", "always"];
+    let disturbed = ["--reconnect-max-delay", "50ms", "--disturb", "200ms: flap 20% for 1s"];
+    let report = report(&bench(broker.port(), &[&line[..], &disturbed].concat()).run().exits(0));
+    let [cut, lost, back] = ["cut", "lost", "back"].map(|name| of(&report, &format!("connections/{name}")));
+    assert!(cut >= 4 && cut == lost && lost == back, "{cut} {lost} {back}");
+    assert_eq!(connections(&report, "away"), 0);
+    assert_eq!(report["disturbances"][0]["messages"], Value::Null);
+    assert!(number(&report, "/disturbances/0/latency_us/during/count") >= 2.0);
+}
+
+/// What was to disturb the run and has not makes it not valid.
+#[test]
+fn a_command_that_fails_is_reported() {
+    let broker = Broker::start();
+    let line = ["conn", "--clients", "1", "--hold", "1s", "--disturb", "100ms: exit 7"];
+    let report = report(&bench(broker.port(), &line).run().exits(3));
+    assert_eq!(report["problem_codes"][0], "commands-failed");
+    let why = report["disturbances"][0]["failure"].as_str().unwrap();
+    assert!(why.contains("exit status: 7"), "{why}");
+}
+
+/// One that goes on for longer than the run is ended with it.
+#[test]
+fn a_command_without_an_end_does_not_hold_the_run_up() {
+    let broker = Broker::start();
+    let started = Instant::now();
+    let line = ["pub", "--duration", "1s", "--drain", "200ms", "--disturb", "100ms: sleep 1000"];
+    let report = report(&bench(broker.port(), &line).run().exits(3));
+    assert!(started.elapsed() < Duration::from_secs(100));
+    let why = report["disturbances"][0]["failure"].as_str().unwrap();
+    assert!(why.contains("had not ended"), "{why}");
+}
+
+/// The broker is killed and started again by the command: every client loses its connection and comes back.
+#[test]
+fn mosquitto_is_killed_and_started_again() {
+    let Some(broker) = Mosquitto::start(&Setup::new().quiet()) else { return };
+    let (process, restart) = (broker.process_id(), broker.start_command());
+    let pid_file = tempfile::NamedTempFile::new().unwrap();
+    let file = pid_file.path().display();
+    let command = format!("1s: kill -9 {process}; {restart} </dev/null >/dev/null 2>&1 & echo $! > {file}");
+    let line = ["e2e", "--qos", "1", "--rate", "500", "--duration", "5s", "--drain", "20s"];
+    let line = bench(broker.port(), &line).args(["--reconnect", "always", "--reconnect-max-delay", "1s"]);
+    let outcome = line.args(["--disturb", &command]).run();
+    let process = std::fs::read_to_string(pid_file.path()).unwrap();
+    let process = rustix::process::Pid::from_raw(process.trim().parse().unwrap()).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
+    let report = report(&outcome.exits(0));
+    let found = ["cut", "lost", "back", "sessions_present", "sessions_lost"]
+        .map(|name| of(&report, &format!("connections/{name}")));
+    assert_eq!(found, [0, 20, 20, 0, 20], "{}", report["disturbances"]);
+    assert_eq!((count(&report, "sent"), count(&report, "acknowledged")), (2500, 2500));
+    assert_eq!(number(&report, "/latency_us/back/count"), 20.0);
+}
+
+/// A broker that stands still for a second does not look faster because clients are cut off meanwhile: what was due in
+/// that second has waited for its end.
+#[test]
+fn stopped_broker_shows_across_a_reconnect() {
+    let Some(broker) = Mosquitto::start(&Setup::new().quiet()) else { return };
+    let process = broker.process_id();
+    let stop = format!("1s: kill -STOP {process}; sleep 1; kill -CONT {process}");
+    let line = ["e2e", "-V", "5", "-x", "1h", "--qos", "1", "--rate", "1k", "--duration", "6s"];
+    let clients = ["--publishers", "4", "--subscribers", "2", "--reconnect", "always"];
+    let disturbed = ["--disturb", &stop, "--disturb", "1.2s: drop 100%", "--drain", "20s"];
+    let report = report(&bench(broker.port(), &[&line[..], &clients, &disturbed].concat()).run().exits(0));
+    assert_eq!((count(&report, "sent"), count(&report, "lost")), (6000, 0));
+    // Of 6,000 messages 300 wait longer than the p95: at least those of the first 300 ms. So with the p99, and 60.
+    let latency = |percentile| number(&report, &format!("/latency_us/delivery/{percentile}"));
+    assert!(
+        latency("p95") >= 650_000.0 && latency("p99") >= 890_000.0,
+        "{}",
+        report["latency_us"]["delivery"]
+    );
+    assert_eq!(connections(&report, "reconnected"), 6);
+    assert!(number(&report, "/latency_us/back/min") >= 700_000.0, "{}", report["latency_us"]["back"]);
+}
