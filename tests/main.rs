@@ -19,6 +19,7 @@ mod bench_payloads;
 mod bench_phases;
 mod bench_reconnect;
 mod bench_reports;
+mod bench_scenarios;
 mod bench_truth;
 mod bulk;
 mod certificates;

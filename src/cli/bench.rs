@@ -13,6 +13,7 @@ use super::bench_load::{
     threads,
 };
 use super::bench_manual;
+use super::bench_scenario::ScenarioArgs;
 use super::connection::{ConnectionArgs, Purpose};
 use super::definition::MAX_HELP_WIDTH;
 use super::manual::Manual;
@@ -52,6 +53,7 @@ pub(super) static MODES: &[Entry] = &[
     Entry::run::<EndToEndArgs>("e2e"),
     Entry::run::<BenchRequestArgs>("rr"),
     Entry::run::<FindLimitArgs<BenchArgs>>("find-limit").with(FIND_LIMIT_LOADS),
+    Entry::run::<ScenarioArgs>("scenario"),
     Entry::run::<CompareArgs>("compare"),
     Entry::run::<CalibrateArgs>("calibrate"),
 ];

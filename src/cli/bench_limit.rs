@@ -5,7 +5,8 @@ use std::time::Duration;
 use clap::{Arg, ValueEnum};
 
 use super::bench::{LoadArgs, figures};
-use super::bench_load::{CommonArgs, CourseArgs, MOST_BYTES, MOST_RATE, SendArgs, bytes};
+use super::bench_load::{CommonArgs, CourseArgs, SendArgs};
+use super::bench_values::{MOST_BYTES, MOST_RATE, bytes};
 use super::bench_manual;
 use super::manual::Manual;
 use super::value;

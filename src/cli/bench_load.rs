@@ -7,8 +7,10 @@ use std::time::Duration;
 use clap::{ValueEnum, ValueHint};
 
 use super::bench_payload::LoadPayloadArgs;
+use super::bench_values::{MOST_RATE, arrivals, bytes, rate};
 use super::connection::{ConnectionArgs, Purpose};
 use super::disturbance;
+use super::scenario::{self, Description};
 use super::sources::{Origin, Rank};
 use super::text::shown;
 use super::value;
@@ -223,6 +225,10 @@ struct ResultArgs {
     /// Do not fail if the generator was the bottleneck
     #[arg(long)]
     allow_saturated: bool,
+
+    /// Write what these options amount to, as a file for bench scenario run, and connect to nothing
+    #[arg(long)]
+    show_scenario: bool,
 }
 
 impl ResultArgs {
@@ -358,9 +364,6 @@ pub(super) fn one(given: Option<u32>, pattern: &str, what: &str) -> Result<u32, 
     }
 }
 
-/// Messages a second that no machine can do: what is due and not sent takes memory.
-pub(super) const MOST_RATE: f64 = 2e7;
-
 impl CourseArgs {
     pub(super) fn apply(&self, load: &mut Load) {
         let duration = self.duration.map(StopAfter::After);
@@ -424,6 +427,9 @@ impl CommonArgs {
             let why = "--calibration is for one load: give one --size and one --qos, and no --repeat";
             return Err(Error::usage(why));
         }
+        if self.results.show_scenario {
+            return Err(Error::usage("--show-scenario is for one load: one --size, one --qos, no --repeat"));
+        }
         let first = combinations.first().copied().unwrap_or_default();
         let mut config = self.config(mode, clients, ceiling, |load| fill(first, load))?;
         if let BenchTask::Load(load) = config.task {
@@ -436,6 +442,17 @@ impl CommonArgs {
             config.task = BenchTask::Matrix(Matrix { loads, repeat });
         }
         Ok(config)
+    }
+
+    /// A text in place of a load.
+    pub(super) fn printing(self, text: String) -> Result<Config, Error> {
+        let results = self.results.resolve(None)?;
+        Ok(Config { task: BenchTask::Print(text), results, verbosity: self.quiet.resolve() })
+    }
+
+    /// Whether an option of the connection was typed.
+    pub(super) fn is_typed(&self, id: &str) -> bool {
+        self.connection.origin.rank(id) == Rank::Flag
     }
 
     /// A report that goes into a file as well is not for the reader of standard output alone.
@@ -454,6 +471,7 @@ impl CommonArgs {
         clients.check()?;
         self.check_connection()?;
         let verbosity = self.quiet.resolve();
+        let shows_scenario = self.results.show_scenario;
         let results = self.results.resolve(ceiling.calibration)?;
         let needs_v5 = clients.shared_groups.map(|_| "--shared-groups");
         let purpose = Purpose { needs_v5, ..Purpose::default() };
@@ -487,7 +505,15 @@ impl CommonArgs {
                 "MQTT 3.1 allows 23 characters of client identifier; -i may have 8 of them",
             ));
         }
-        Ok(Config { task: BenchTask::Load(Box::new(load)), results, verbosity })
+        if load.client.version == Version::Only(Protocol::V3_1) {
+            check_identifiers(&load)?;
+        }
+        let task = if shows_scenario {
+            BenchTask::Print(scenario::write(&Description::of(&load, &results.fail_if))?)
+        } else {
+            BenchTask::Load(Box::new(load))
+        };
+        Ok(Config { task, results, verbosity })
     }
 
     fn check_connection(&self) -> Result<(), Error> {
@@ -507,6 +533,25 @@ impl CommonArgs {
         }
         Ok(())
     }
+}
+
+/// MQTT 3.1 allows 23 characters of client identifier. Those of groups in a file may be longer.
+fn check_identifiers(load: &Load) -> Result<(), Error> {
+    const MOST: usize = 23;
+    const OWN: usize = "bench-00000000".len();
+    let given = load.client.client_identifier.len();
+    let first = if given == 0 { OWN } else { given };
+    for group in load.groups().iter().filter(|_| load.scenario.is_some()) {
+        let last = group.client_id.replace("{client}", &group.clients.saturating_sub(1).to_string());
+        if first + 1 + last.len() > MOST {
+            let why = format!(
+                "MQTT 3.1 allows {MOST} characters of client identifier; group '{}' has more",
+                group.name
+            );
+            return Err(Error::usage(why).with_hint("client-id sets a shorter one"));
+        }
+    }
+    Ok(())
 }
 
 /// Where a broker is brought along, or none is needed, no other can be named on the command line. Variables and
@@ -541,31 +586,9 @@ fn own_program() -> Result<PathBuf, Error> {
         .map_err(|error| Error::file("cannot find this program, to start its broker", error))
 }
 
-fn rate(text: &str) -> Result<Rate, String> {
-    if text == "max" { Ok(Rate::Max) } else { value::per_second(text).map(Rate::PerSecond) }
-}
-
 fn ramp(text: &str) -> Result<f64, String> {
     if text == "max" {
         return Err("without --ramp clients connect as fast as they can".into());
     }
     value::per_second(text)
-}
-
-fn arrivals(text: &str) -> Result<Arrivals, String> {
-    match text.split_once(':') {
-        None if text == "uniform" => Ok(Arrivals::Uniform),
-        None if text == "poisson" => Ok(Arrivals::Poisson),
-        Some(("burst", size)) => value::clients(size).map(Arrivals::Burst),
-        _ => Err("use uniform, poisson or burst:COUNT".into()),
-    }
-}
-
-/// The largest payload: what a packet can hold.
-pub(super) const MOST_BYTES: u64 = 256 << 20;
-
-/// A payload's size.
-pub(super) fn bytes(text: &str) -> Result<usize, String> {
-    let size = value::size(text)?;
-    usize::try_from(size).ok().filter(|_| size <= MOST_BYTES).ok_or_else(|| "it must be at most 256Mi".into())
 }

@@ -19,7 +19,7 @@ macro_rules! of_every_load {
 
 /// `mqtt bench` alone does the same as `mqtt bench e2e`, and its help lists the modes as well.
 pub(super) static WITHOUT_MODE: Manual =
-    Manual { common: &["publishers", "rate", "duration", "embedded", "json", "fail_if"], ..END_TO_END };
+    Manual { common: &["publishers", "rate", "duration", "embedded", "fail_if"], ..END_TO_END };
 
 pub(super) static END_TO_END: Manual = Manual {
     common: &[
@@ -196,6 +196,25 @@ pub(super) static FIND_LIMIT: Manual = Manual {
         "The network is judged by what this machine counts: segments that were sent again, and interfaces that were \
          full. It is not told from a broker that is slow to answer.",
         "With --over clients and without --rate-per-client the rate of all clients together stays the same.",
+    ],
+};
+
+pub(super) static SCENARIO: Manual = Manual {
+    common: &["scale", "duration", "embedded", "json", "fail_if"],
+    examples: &[
+        ("Name the scenarios that are built in", "mqtt bench scenario list"),
+        (
+            "Run one on a small machine, with a hundredth of its clients, for half a minute",
+            "mqtt bench scenario run omb-p2p-50k --scale 1% --duration 30s",
+        ),
+        ("Make one of your own", "mqtt bench scenario show omb-p2p-1k > fleet.toml"),
+        ("Run it", "mqtt bench scenario run ./fleet.toml -h broker.example"),
+        ("Begin with the options of another mode", "mqtt bench e2e --qos 1 --show-scenario > fleet.toml"),
+    ],
+    bugs: of_every_load![
+        "A client publishes to one set of topics at one rate; topic aliases are not supported.",
+        "A group that publishes cannot share its subscriptions.",
+        "A session that a client of a scenario leaves on the broker stays there until it expires.",
     ],
 };
 

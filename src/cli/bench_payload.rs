@@ -67,7 +67,7 @@ impl LoadPayloadArgs {
 }
 
 /// Whether a text has only fields that there are. Which columns a file has is seen when it is read.
-fn check_fields(text: &[u8], has_csv: bool) -> Result<(), Error> {
+pub(super) fn check_fields(text: &[u8], has_csv: bool) -> Result<(), Error> {
     let any_column = |_: &str| has_csv.then_some(0);
     let more = MoreFields { columns: Some(&any_column), ..MoreFields::default() };
     let wrong = |why| {

@@ -30,7 +30,8 @@
 //! | `repeated` | what errors repeat of a line, without its secrets |
 //! | `slips` | lines that are read otherwise than they were meant |
 //! | `help` | the help that is asked for |
-//! | `bench_load`, `bench_limit`, `bench_words` | what the modes of `bench` have in common, the search for a limit, and the place of the mode |
+//! | `bench_load`, `bench_values`, `bench_words` | what the modes of `bench` have in common, values, and the place of the mode |
+//! | `bench_limit`, `bench_scenario`, `scenario` | the search for a limit; named loads and their files |
 //! | `manual`, `bench_manual` | examples and known limits, for help and manual pages |
 //! | `usage` | clap's errors in this program's shape |
 
@@ -42,6 +43,8 @@ mod bench_load;
 mod bench_manual;
 mod bench_payload;
 mod bench_words;
+mod bench_scenario;
+mod bench_values;
 mod broker;
 mod compat;
 mod complete;
@@ -77,6 +80,7 @@ mod reports;
 mod request;
 mod respond;
 mod retain_clear;
+mod scenario;
 mod secret;
 mod selection;
 mod show;

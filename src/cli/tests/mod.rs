@@ -9,6 +9,7 @@ mod properties;
 mod publish;
 mod request;
 mod retain_clear;
+mod scenario;
 mod slips;
 mod subscribe;
 mod table;

@@ -236,6 +236,8 @@ impl Load {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Configuration {
     pub(super) broker: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) scenario: Option<NamedScenario>,
     /// `tcp`, `tls`, `ws`, `wss` or `unix`.
     pub(super) transport: &'static str,
     pub(super) protocol: String,
@@ -271,6 +273,26 @@ pub(super) struct Configuration {
     pub(super) local_addresses: Vec<String>,
     pub(super) threads: usize,
     pub(super) seed: u64,
+}
+
+/// The scenario of a load.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct NamedScenario {
+    pub(super) name: String,
+    /// The part of its clients that there were.
+    pub(super) scale: f64,
+}
+
+impl NamedScenario {
+    /// Its name, and that it was shrunk if it was.
+    pub(super) fn shown(&self) -> String {
+        let percent = self.scale * 100.0;
+        if self.scale < 1.0 {
+            format!("{}, with {percent} % of its clients", self.name)
+        } else {
+            self.name.clone()
+        }
+    }
 }
 
 /// What only a load with messages of its own has.
@@ -315,6 +337,10 @@ impl Configuration {
         let client = &load.client;
         Self {
             broker,
+            scenario: load
+                .scenario
+                .as_deref()
+                .map(|scenario| NamedScenario { name: scenario.name.clone(), scale: scenario.scale }),
             transport: client.transport_name(),
             protocol,
             proxy: client.endpoint.proxy.is_some(),

@@ -25,6 +25,7 @@ use super::group::ClientGroup;
 use super::machine;
 use super::recorder::{Recorder, Second};
 use super::report::finding::Problem;
+use super::report::group::GroupReport;
 use super::report::text;
 use super::report::{Drained, Phases, RunOutcome, SeriesSecond};
 use super::rows::Row;
@@ -135,9 +136,10 @@ pub(super) async fn run(
     let disturber = Disturber::new(disturbances, &commands, diagnostics);
     let mut director = Director::start(&fleet, disturber, attention, diagnostics, broken_off)?;
     let timeline = director.conduct(&fleet).await;
-    let (finished, phases) = director.finish(&fleet, timeline).await?;
+    let (finished, groups, phases) = director.finish(&fleet, timeline).await?;
     let mut outcome = RunOutcome {
         recorder: finished,
+        groups,
         series: director.series(),
         disturbed: director.disturber.finish(),
         began,
@@ -457,7 +459,11 @@ impl<'a> Director<'a> {
     }
 
     /// Lets everyone leave, and merges what they measured.
-    async fn finish(&mut self, fleet: &Fleet, timeline: Timeline) -> Result<(Recorder, Phases), Error> {
+    async fn finish(
+        &mut self,
+        fleet: &Fleet,
+        timeline: Timeline,
+    ) -> Result<(Recorder, Vec<GroupReport>, Phases), Error> {
         if self.memory_bytes == 0 {
             self.memory_bytes = machine::resident_bytes();
         }
@@ -493,8 +499,7 @@ impl<'a> Director<'a> {
             self.hear(news);
         }
         self.live.finish();
-        let mut merged = Recorder::default();
-        self.finished.drain(..).flatten().for_each(|recorder| merged.merge(recorder));
+        let (merged, groups) = self.sum_up(fleet);
         let subscribed_at = self.subscribed_at.max(self.connected_at);
         let drained_at = self.drained_at.max(timeline.end);
         let phases = Phases {
@@ -504,7 +509,24 @@ impl<'a> Director<'a> {
             measure: seconds(timeline.end.saturating_sub(timeline.measure)),
             drain: seconds(drained_at - timeline.end),
         };
-        Ok((merged, phases))
+        Ok((merged, groups, phases))
+    }
+
+    /// What all threads have recorded: of all groups together, and of each group of a scenario.
+    fn sum_up(&mut self, fleet: &Fleet) -> (Recorder, Vec<GroupReport>) {
+        let mut of_groups: Vec<Recorder> = Vec::new();
+        for thread in self.finished.drain(..) {
+            of_groups.resize_with(thread.len(), Recorder::default);
+            of_groups.iter_mut().zip(thread).for_each(|(group, recorder)| group.merge(recorder));
+        }
+        let groups = fleet.groups.iter().zip(&of_groups).filter(|_| fleet.load.scenario.is_some());
+        let report = |(group, recorder): (&FleetGroup, &Recorder)| {
+            GroupReport::new(&group.group.name, group.group.clients, recorder)
+        };
+        let reports = groups.map(report).collect();
+        let mut merged = Recorder::default();
+        of_groups.into_iter().for_each(|recorder| merged.merge(recorder));
+        (merged, reports)
     }
 
     fn series(&mut self) -> Vec<SeriesSecond> {

@@ -92,7 +92,7 @@ pub struct GroupSubscription {
     pub qos: QoS,
     /// Shared-subscription groups, each of which gets every message once; 0 for no sharing.
     pub shared_groups: u32,
-    /// The ShareName, with `{share}`, the number of the shared-subscription group.
+    /// The name in `$share/NAME/`, with `{share}`, the number of the shared-subscription group.
     pub share_name: String,
 }
 
@@ -117,7 +117,7 @@ pub enum MessageSource {
     },
 }
 
-/// The ShareName of a load without a scenario.
+/// The name in `$share/NAME/` of a load without a scenario.
 pub const SHARE_NAME: &str = "bench{share}";
 
 impl ClientGroup {
@@ -136,6 +136,26 @@ impl ClientGroup {
             subscribe: Vec::new(),
             respond: None,
         }
+    }
+}
+
+/// What these groups measure together.
+#[must_use]
+pub fn mode(groups: &[ClientGroup]) -> Mode {
+    let any = |is_one: fn(&ClientGroup) -> bool| groups.iter().any(is_one);
+    let receives = |group: &ClientGroup| {
+        group.subscribe.iter().any(|one| matches!(one.source, MessageSource::Group { .. }))
+    };
+    if any(|group| group.respond.is_some()) {
+        Mode::Request
+    } else if any(receives) {
+        Mode::EndToEnd
+    } else if any(|group| group.publish.is_some()) {
+        Mode::Publish
+    } else if any(|group| !group.subscribe.is_empty()) {
+        Mode::Subscribe
+    } else {
+        Mode::Connect
     }
 }
 

@@ -70,6 +70,7 @@ pub(super) use report::export::{json_of_failure, junit_of_failure};
 pub use report::figure::help as figures_help;
 pub use stamp::{MOST_PUBLISHERS, SHORT_BYTES as LEAST_STAMP_BYTES};
 pub use threshold::{Objective, Threshold};
+pub use topology::check as check_groups;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -122,6 +123,8 @@ pub enum BenchTask {
     },
     /// Set reports side by side.
     Compare(CompareConfig),
+    /// Print a text.
+    Print(String),
 }
 
 /// Where the results go.
@@ -145,7 +148,7 @@ impl Invocation for Config {
             BenchTask::Load(load) => Some(&load.client),
             BenchTask::FindLimit(search) => Some(&search.load.client),
             BenchTask::Matrix(matrix) => matrix.loads.first().map(|load| &load.client),
-            BenchTask::Calibrate { .. } | BenchTask::Compare(_) => None,
+            BenchTask::Calibrate { .. } | BenchTask::Compare(_) | BenchTask::Print(_) => None,
         };
         (self.verbosity, client)
     }
@@ -166,6 +169,12 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         BenchTask::Matrix(matrix) => return run_matrix(matrix, &results, diagnostics).await,
         BenchTask::FindLimit(search) => return find_limit(&search, &results, diagnostics).await,
         BenchTask::Compare(config) => return set_side_by_side(&config, &results, diagnostics).await,
+        BenchTask::Print(text) => {
+            let mut stdout = Stdout::new();
+            stdout.buffer().extend_from_slice(text.as_bytes());
+            stdout.flush().await?;
+            return Ok(Exit::Success);
+        }
         BenchTask::Calibrate { client, threads, duration } => {
             let mut attention = Attention::start(None)?.for_reader();
             let json = results.json;

@@ -5,8 +5,9 @@ use super::config::{Mode, Pattern};
 use super::group::{ClientGroup, GroupPublish, GroupSubscription, MessageSource, SHARE_NAME};
 use super::pacer::share;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::topic::{self, matches};
 use crate::protocol::wire::PublishTemplate;
-use crate::protocol::{Protocol, QoS, topic};
+use crate::protocol::{Protocol, QoS};
 
 /// What goes from one group of clients to another: all that is said here of publishers and subscribers is of their
 /// numbers within these groups.
@@ -199,6 +200,46 @@ impl Plan {
         }
     }
 
+    /// Whether a message is for a subscriber.
+    fn is_for(&self, subscriber: u32, publisher: u32, sequence: u64) -> bool {
+        if !self.is_divided() {
+            return true;
+        }
+        let (item, items) = if self.by_client {
+            (publisher, self.publishers)
+        } else {
+            (self.place_of(publisher, sequence), self.topics)
+        };
+        if self.subscribers <= items {
+            item % self.subscribers == subscriber
+        } else {
+            subscriber % items == item
+        }
+    }
+
+    /// A filter and a topic of these that do not go together: a message does not come once to those it is for, or
+    /// comes to others. Where the subscription is not for them, it must come to nobody.
+    pub(super) fn mismatch(
+        &self,
+        subscribers: u32,
+        topics: Vec<(u32, u64, String)>,
+        is_source: bool,
+    ) -> Option<(String, String)> {
+        for (publisher, sequence, topic) in topics {
+            for subscriber in some_of(subscribers) {
+                let filters = self.filters(subscriber);
+                let bare = |filter: &str| topic::shared(filter).map_or(filter, |(_, bare)| bare).to_owned();
+                let filters: Vec<String> = filters.iter().map(|filter| bare(filter)).collect();
+                let matching = filters.iter().filter(|filter| matches(filter.as_bytes(), topic.as_bytes()));
+                let expected = usize::from(is_source && self.is_for(subscriber, publisher, sequence));
+                if matching.count() != expected {
+                    return Some((filters.into_iter().next().unwrap_or_default(), topic));
+                }
+            }
+        }
+        None
+    }
+
     /// The topic with its placeholders filled in, or as wildcards.
     fn wildcard(&self, client: Option<u32>, place: Option<u32>) -> String {
         let fill = |value: Option<u32>| value.map_or_else(|| "+".into(), |value| value.to_string());
@@ -240,6 +281,16 @@ impl Plan {
     }
 }
 
+/// Of so many: the first two and the last.
+pub(super) fn some_of(all: u32) -> impl Iterator<Item = u32> {
+    let places = [0, 1, all.saturating_sub(1)];
+    places
+        .into_iter()
+        .enumerate()
+        .filter(move |(at, number)| *number < all && !places[..*at].contains(number))
+        .map(|(_, number)| number)
+}
+
 /// Why a topic template will not do; for the command line's checks.
 ///
 /// # Errors
@@ -273,7 +324,6 @@ pub(super) fn correlation(protocol: Protocol, publisher: u32, response_topic: Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::topic::matches;
     use std::collections::HashSet;
 
     fn plan(publishers: u32, subscribers: u32, topics: u32, topic: &str, pattern: Pattern) -> Plan {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::config::Rate;
 use super::group::{ClientGroup, MessageSource};
-use super::plan::Plan;
+use super::plan::{Plan, some_of};
 use super::stamp::{Flows, PLAIN_WORDS, SHARED_WORDS};
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
@@ -58,6 +58,13 @@ impl Outlet {
         sequence: u64,
     ) -> PublishTemplate {
         self.plan.template(protocol, run, publisher, sequence)
+    }
+
+    /// Some of its topics, with whose they are and in which message.
+    fn sample(&self, clients: u32) -> Vec<(u32, u64, String)> {
+        let last = u64::from(self.topics()) - 1;
+        let of = |client| [0, last].map(|number| (client, number, self.plan.topic_of(client, number)));
+        some_of(clients).flat_map(of).collect()
     }
 
     /// How many subscribers get a message, each shared-subscription group counted once.
@@ -167,4 +174,60 @@ impl GroupPlan {
     pub(super) fn subscribes(&self) -> bool {
         !self.subscriptions.is_empty()
     }
+}
+
+/// What is wrong with these groups, if anything is: each message has to come once to those it is for, and to nobody
+/// else. Filters are held against the topics of some clients.
+///
+/// # Errors
+/// What is wrong, in one line.
+pub fn check(groups: &[ClientGroup]) -> Result<(), String> {
+    let plans = GroupPlan::all(groups);
+    if groups.iter().any(|group| group.respond.is_some()) {
+        let asks = |place: usize| groups[place].publish.is_some() && groups[place].subscribe.is_empty();
+        let is_pair = matches!(groups, [one, other] if one.respond.is_none() && other.publish.is_none()
+            && other.subscribe.is_empty() && other.respond == Some(0) && asks(0));
+        if !is_pair {
+            return Err("respond is for the second of two groups, and the first publishes requests".into());
+        }
+    }
+    for (group, plan) in groups.iter().zip(&plans) {
+        if group.publish.is_some() && plan.shared_groups() > 0 {
+            return Err(format!("group '{}' publishes, and cannot share its subscriptions", group.name));
+        }
+        let mut counts = plan.subscriptions.iter().map(|(plan, _)| plan.groups).filter(|groups| *groups > 0);
+        let first = counts.next();
+        if counts.any(|groups| Some(groups) != first) {
+            return Err(format!("group '{}' has different shared-groups", group.name));
+        }
+        for (subscription, (plan, _)) in group.subscribe.iter().zip(plan.subscriptions.iter()) {
+            for (place, sender) in groups.iter().enumerate() {
+                let is_source =
+                    matches!(subscription.source, MessageSource::Group { group, .. } if group == place);
+                let Some(outlet) = &plans[place].outlet else {
+                    if is_source {
+                        return Err(format!("group '{}' publishes nothing", sender.name));
+                    }
+                    continue;
+                };
+                match plan.mismatch(group.clients, outlet.sample(sender.clients), is_source) {
+                    None => {}
+                    Some((filter, topic)) if is_source => {
+                        return Err(format!(
+                            "group '{}': the filter '{filter}' does not match what is to be received: '{topic}'",
+                            group.name
+                        ));
+                    }
+                    Some((filter, topic)) => {
+                        return Err(format!(
+                            "group '{}': the filter '{filter}' also matches '{topic}' of group '{}', which is not \
+                             in its from",
+                            group.name, sender.name
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
 }

@@ -47,6 +47,9 @@ impl Serialize for LoadReport {
         for section in Section::ALL {
             map.serialize_entry(section.key(), &self.section(section))?;
         }
+        if !self.groups.is_empty() {
+            map.serialize_entry("groups", &self.groups)?;
+        }
         map.serialize_entry("main_latency", &self.main_latency.map(|main| latency::entry(main).key))?;
         let shown = || self.latencies.iter().filter_map(|latency| Some((latency, latency.all.as_ref()?)));
         let latencies: Object =

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::LoadReport;
+use super::group::GroupReport;
 use super::latency::{LatencyRow, STATISTICS};
 use super::numbers::{count, short_time, whole};
 use super::text::{self, StageRate};
@@ -17,6 +18,7 @@ pub(crate) fn render(report: &LoadReport) -> String {
     figures(&mut out, report);
     latencies(&mut out, report);
     disturbances(&mut out, report);
+    groups(&mut out, report);
     verdict(&mut out, report);
     let _ =
         writeln!(out, "\n<sub>mqtt {}, {}</sub>", escaped(crate::output::VERSION), escaped(&report.started));
@@ -70,6 +72,17 @@ fn disturbances(out: &mut String, report: &LoadReport) {
             let _ = writeln!(out, "| {name} | {} |", escaped(&text));
         }
     }
+}
+
+fn groups(out: &mut String, report: &LoadReport) {
+    if report.groups.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "| group | {} |\n|:--{}|", GroupReport::HEADINGS.join(" | "), "|--:".repeat(7));
+    for group in &report.groups {
+        let _ = writeln!(out, "| {} | {} |", escaped(&group.name), group.row().join(" | "));
+    }
+    out.push('\n');
 }
 
 fn verdict(out: &mut String, report: &LoadReport) {

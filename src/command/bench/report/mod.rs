@@ -5,6 +5,7 @@
 //! | `figure`, `latency` | the table of all figures, and that of latencies and their statistics |
 //! | `finding` | problems and notes |
 //! | `aftermath` | what became of the load around each disturbance |
+//! | `group` | what each group of clients of a scenario measured |
 //! | `summary` | computes the report from the recorded values, and whether it is valid |
 //! | `text`, `html` | the report for people |
 //! | `page` | the frame of a page, and its charts |
@@ -15,6 +16,7 @@ mod aftermath;
 pub(super) mod export;
 pub(super) mod figure;
 pub(super) mod finding;
+pub(super) mod group;
 mod html;
 pub(super) mod latency;
 pub(super) mod markdown;
@@ -28,6 +30,7 @@ use serde::Serialize;
 
 use self::aftermath::Aftermath;
 use self::finding::{Findings, Problem};
+use self::group::GroupReport;
 use self::latency::{Latency, microseconds, round};
 use super::config::{Configuration, Mode};
 use super::disturber::Disturbed;
@@ -48,6 +51,8 @@ pub(crate) struct Drained {
 /// What a run has led to.
 pub(crate) struct RunOutcome {
     pub(crate) recorder: Recorder,
+    /// Of each group of a scenario.
+    pub(crate) groups: Vec<GroupReport>,
     pub(crate) series: Vec<SeriesSecond>,
     pub(crate) phases: Phases,
     pub(crate) timeline: Timeline,
@@ -87,6 +92,8 @@ pub(crate) struct LoadReport {
     pub(crate) configuration: Configuration,
     pub(crate) phases_s: Phases,
     pub(crate) counts: Counts,
+    /// Of each group of a scenario.
+    pub(crate) groups: Vec<GroupReport>,
     /// The time that connecting took, or should have taken.
     pub(crate) connecting_s: f64,
     /// Length of the measurement: rates are of the events in it, whichever message they belong to.

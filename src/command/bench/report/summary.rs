@@ -71,6 +71,7 @@ impl LoadReport {
             configuration: Configuration::of(load, outcome.broker, outcome.protocol, outcome.payload_bytes),
             phases_s: outcome.phases,
             counts,
+            groups: outcome.groups,
             connecting_s: outcome.phases.connect.max(ramp_s),
             window_s: outcome.window_s,
             taken_s,

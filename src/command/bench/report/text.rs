@@ -11,6 +11,7 @@ use super::super::config::Mode;
 use super::super::rows::Course;
 use super::figure::{CONNECTED_RATE, FIGURES, Figure, FigureRow, Unit};
 use super::finding::SATURATION_HINT;
+use super::group::GroupReport;
 use super::latency::{self, LATENCIES, Latency, LatencyRow, STATISTICS, TimeFigure};
 use super::numbers::{count, short, short_time, time, whole};
 use super::{LoadReport, SeriesSecond, buckets};
@@ -30,6 +31,7 @@ pub(crate) fn render(report: &LoadReport, stream: StandardStream) -> String {
     let mut out = String::new();
     head(&mut out, report);
     put_figures(&mut out, report);
+    put_groups(&mut out, report);
     put_latencies(&mut out, report);
     put_disturbances(&mut out, report);
     distribution(&mut out, report);
@@ -51,6 +53,9 @@ fn row(out: &mut String, name: &str, value: &str) {
 fn head(out: &mut String, report: &LoadReport) {
     let broker = &report.configuration.broker;
     wrapped(out, "bench", &format!("{} against {broker} ({})", report.mode.name(), protocol(report)));
+    if let Some(scenario) = &report.configuration.scenario {
+        wrapped(out, "scenario", &scenario.shown());
+    }
     wrapped(out, "load", &load(report));
     row(out, "phases", &phases(report));
     out.push('\n');
@@ -70,6 +75,25 @@ fn put_figures(out: &mut String, report: &LoadReport) {
         strays(report).iter().map(|(what, number)| format!("{number} {what}")).collect();
     if !strays.is_empty() {
         row(out, "also", &strays.join(", "));
+    }
+    out.push('\n');
+}
+
+/// The groups of a scenario, one a line.
+fn put_groups(out: &mut String, report: &LoadReport) {
+    if report.groups.is_empty() {
+        return;
+    }
+    let mut put = |name: &str, [clients, up, sent, acknowledged, delivered, p50, p99]: [&str; 7]| {
+        let name: String = name.chars().take(16).collect();
+        let _ = writeln!(
+            out,
+            "{name:<16} {clients:>7} {up:>6} {sent:>10} {acknowledged:>11} {delivered:>11} {p50:>6} {p99:>6}"
+        );
+    };
+    put("group", GroupReport::HEADINGS);
+    for group in &report.groups {
+        put(&group.name, group.row().each_ref().map(String::as_str));
     }
     out.push('\n');
 }

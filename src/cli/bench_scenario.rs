@@ -1,0 +1,155 @@
+//! `mqtt bench scenario`: loads that have a name.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use super::bench::{LoadArgs, figures};
+use super::bench_load::{CeilingArgs, Clients, CommonArgs};
+use super::bench_manual;
+use super::manual::Manual;
+use super::scenario::{BUILT_IN, BuiltIn, Description, FileText, SET_BY_FILES, read, write};
+use super::text::shown;
+use super::value;
+use crate::command::bench::Config;
+use crate::command::bench::config::{Mode, StopAfter};
+use crate::command::bench::group::{self, ClientGroup};
+use crate::error::Error;
+use crate::file::Written;
+use crate::nearest::{did_you_mean, nearest};
+
+/// The longest file of a scenario.
+const LONGEST_FILE: u64 = 1 << 20;
+
+/// Run a load of several groups of clients, from a file
+///
+/// list names those that are built in. show writes one as a file, to be changed; --show-scenario of the other modes
+/// does the same for a load with options. run runs one. A file describes groups of clients and what each of them
+/// publishes and subscribes to.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = figures())]
+pub(super) struct ScenarioArgs {
+    /// list, show or run
+    #[arg(value_name = "ACTION", value_enum, hide_possible_values = true)]
+    action: ScenarioAction,
+
+    /// One that is built in, or a file: anything with a / or a dot in it
+    #[arg(value_name = "NAME|FILE")]
+    name: Option<String>,
+
+    /// Have this part of the clients, such as 1%, each of which does what it did
+    #[arg(long, value_name = "PERCENT", value_parser = value::percent, help_heading = "Load")]
+    scale: Option<f64>,
+
+    /// How long to measure [default: as the scenario says, or 10s]
+    #[arg(long, value_name = "DURATION", value_parser = value::positive_duration, help_heading = "Course")]
+    duration: Option<Duration>,
+
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ScenarioAction {
+    /// Name those that are built in
+    List,
+    /// Write one as a file
+    Show,
+    /// Run one
+    Run,
+}
+
+impl LoadArgs for ScenarioArgs {
+    const MANUAL: &'static Manual = &bench_manual::SCENARIO;
+    const MODE: Mode = Mode::EndToEnd;
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    fn common_mut(&mut self) -> &mut CommonArgs {
+        &mut self.common
+    }
+}
+
+impl TryFrom<ScenarioArgs> for Config {
+    type Error = Error;
+
+    fn try_from(args: ScenarioArgs) -> Result<Self, Error> {
+        let ScenarioArgs { action, name, scale, duration, common } = args;
+        let Some(name) = name else {
+            return match action {
+                ScenarioAction::List => common.printing(list()?),
+                _ => Err(Error::usage("show and run need the name of a scenario, or a file")
+                    .with_hint("mqtt bench scenario list names those that are built in")),
+            };
+        };
+        if action == ScenarioAction::List {
+            return Err(Error::usage("list takes no name; show NAME shows one"));
+        }
+        let mut scenario = find(&name)?;
+        if let Some(percent) = scale {
+            scenario.shrink(percent / 100.0);
+        }
+        if let Some(duration) = duration {
+            scenario.stop = Some(StopAfter::After(duration));
+        }
+        if action == ScenarioAction::Show {
+            return common.printing(write(&scenario)?);
+        }
+        run(scenario, common)
+    }
+}
+
+fn run(scenario: Description, common: CommonArgs) -> Result<Config, Error> {
+    let typed: Vec<&str> = SET_BY_FILES.into_iter().filter(|id| common.is_typed(id)).collect();
+    let mode = group::mode(&scenario.groups);
+    let sum = |is_one: fn(&&ClientGroup) -> bool| {
+        scenario.groups.iter().filter(is_one).map(|group| group.clients).fold(0, u32::saturating_add)
+    };
+    let publishers = if mode == Mode::Connect { sum(|_| true) } else { sum(|group| group.publish.is_some()) };
+    let subscribers = sum(|group| !group.subscribe.is_empty() || group.respond.is_some());
+    let fail_if = scenario.fail_if.clone();
+    let clients = Clients::pairs(publishers, subscribers);
+    let mut config = common.config(mode, clients, CeilingArgs::default(), |load| {
+        scenario.apply(load, &typed);
+        Ok(())
+    })?;
+    config.results.fail_if.splice(0..0, fail_if);
+    Ok(config)
+}
+
+/// A scenario by its name, or from a file.
+fn find(name: &str) -> Result<Description, Error> {
+    if let Some(built_in) = BuiltIn::named(name) {
+        return read(FileText { name: built_in.name, text: built_in.text });
+    }
+    if !name.contains(['/', '.', '\\']) {
+        let names = BUILT_IN.iter().map(|one| one.name);
+        let near: Vec<String> = nearest(name, names).into_iter().map(str::to_owned).collect();
+        let hint = did_you_mean(&near).unwrap_or_else(|| "mqtt bench scenario list names them".into());
+        let what =
+            format!("there is no scenario '{}' (a file has a / or a dot in its name)", shown(name.as_ref()));
+        return Err(Error::usage(what).with_hint(hint));
+    }
+    let unread = |error| Error::file(format!("cannot read {name}"), error);
+    let Written { bytes, .. } = Written::read(Path::new(name), LONGEST_FILE).map_err(unread)?;
+    let text = String::from_utf8(bytes).map_err(|_| unread(std::io::Error::other("it is not UTF-8")))?;
+    let mut scenario = read(FileText { name, text: &text })?;
+    let stem =
+        Path::new(name).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    scenario.name = stem;
+    Ok(scenario)
+}
+
+/// The scenarios that are built in, one a line.
+fn list() -> Result<String, Error> {
+    let mut out = String::new();
+    for built_in in BUILT_IN {
+        let scenario = read(FileText { name: built_in.name, text: built_in.text })?;
+        let _ = writeln!(out, "{:<21} {}", built_in.name, scenario.about);
+    }
+    Ok(out)
+}

@@ -1,0 +1,31 @@
+//! Values of options of `mqtt bench`, and of the keys of scenarios.
+
+use super::value;
+use crate::command::bench::config::{Arrivals, Rate};
+
+/// Messages a second that no machine can do: what is due and not sent takes memory.
+pub(super) const MOST_RATE: f64 = 2e7;
+
+/// Messages a second, or as many as the broker takes.
+pub(super) fn rate(text: &str) -> Result<Rate, String> {
+    if text == "max" { Ok(Rate::Max) } else { value::per_second(text).map(Rate::PerSecond) }
+}
+
+/// How messages are spread over time.
+pub(super) fn arrivals(text: &str) -> Result<Arrivals, String> {
+    match text.split_once(':') {
+        None if text == "uniform" => Ok(Arrivals::Uniform),
+        None if text == "poisson" => Ok(Arrivals::Poisson),
+        Some(("burst", size)) => value::clients(size).map(Arrivals::Burst),
+        _ => Err("use uniform, poisson or burst:COUNT".into()),
+    }
+}
+
+/// The largest payload: what a packet can hold.
+pub(super) const MOST_BYTES: u64 = 256 << 20;
+
+/// A payload's size.
+pub(super) fn bytes(text: &str) -> Result<usize, String> {
+    let size = value::size(text)?;
+    usize::try_from(size).ok().filter(|_| size <= MOST_BYTES).ok_or_else(|| "it must be at most 256Mi".into())
+}

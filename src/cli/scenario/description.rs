@@ -1,0 +1,162 @@
+//! What a scenario's file says, in either direction: the values of its keys, and what a load has of them.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::client::options::Version;
+use crate::command::bench::Threshold;
+use crate::command::bench::config::{Load, Pattern, Rate, StopAfter};
+use crate::command::bench::group::{ClientGroup, MessageSource, Scenario};
+use crate::protocol::{Protocol, QoS};
+
+/// The topic of a group whose file names none.
+pub(super) fn default_topic(group: &str) -> String {
+    format!("bench/{group}/{{client}}/{{topic}}")
+}
+
+/// The name of a pattern in a file.
+pub(super) fn pattern_name(pattern: Pattern) -> &'static str {
+    match pattern {
+        Pattern::Pairs => "pairs",
+        Pattern::All => "all",
+    }
+}
+
+/// A scenario, as its file describes it.
+#[derive(Debug, Clone, Default)]
+pub(in crate::cli) struct Description {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) about: String,
+    pub(in crate::cli) version: Option<Version>,
+    pub(in crate::cli) keep_alive: Option<u16>,
+    pub(in crate::cli) session_expiry_interval: Option<u32>,
+    pub(in crate::cli) inflight: Option<u16>,
+    pub(in crate::cli) ramp: Option<f64>,
+    pub(in crate::cli) credentials: Option<PathBuf>,
+    pub(in crate::cli) local_addresses: Vec<IpAddr>,
+    pub(in crate::cli) stop: Option<StopAfter>,
+    pub(in crate::cli) warmup: Option<Duration>,
+    pub(in crate::cli) drain: Option<Duration>,
+    pub(in crate::cli) seed: Option<u64>,
+    pub(in crate::cli) fail_if: Vec<Threshold>,
+    pub(in crate::cli) groups: Vec<ClientGroup>,
+    /// The part of its counts that is left.
+    pub(in crate::cli) scale: Option<f64>,
+}
+
+/// The options of a connection that a file sets too, unless they are typed.
+pub(in crate::cli) const SET_BY_FILES: [&str; 4] =
+    ["protocol_version", "keepalive", "session_expiry", "max_inflight"];
+
+impl Description {
+    /// What a load amounts to.
+    pub(in crate::cli) fn of(load: &Load, fail_if: &[Threshold]) -> Self {
+        let client = &load.client;
+        Self {
+            name: load.mode.name().into(),
+            about: String::new(),
+            version: Some(client.version).filter(|version| *version != Version::Auto),
+            keep_alive: Some(client.keep_alive),
+            session_expiry_interval: client.session_expiry_interval,
+            inflight: Some(client.max_inflight),
+            ramp: load.ramp,
+            credentials: load.credentials.clone(),
+            local_addresses: load.local_addresses.clone(),
+            stop: Some(load.stop),
+            warmup: Some(load.warmup),
+            drain: Some(load.drain),
+            seed: Some(load.seed),
+            fail_if: fail_if.to_vec(),
+            groups: load.groups(),
+            scale: None,
+        }
+    }
+
+    /// Fewer clients: this part of each group, but at least one. What each of them does stays as it is.
+    pub(in crate::cli) fn shrink(&mut self, part: f64) {
+        self.scale = Some(part);
+        for group in &mut self.groups {
+            let before = f64::from(group.clients);
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a part of a number of clients, and not less than 1"
+            )]
+            let clients = (before * part).round().max(1.0) as u32;
+            group.clients = clients;
+            if let Some(publish) = &mut group.publish
+                && let Rate::PerSecond(rate) = &mut publish.rate
+            {
+                *rate *= f64::from(clients) / before;
+            }
+            for subscription in &mut group.subscribe {
+                subscription.shared_groups = subscription.shared_groups.min(clients);
+            }
+        }
+    }
+
+    /// Makes it a load, whose report sums up all groups. Of [`SET_BY_FILES`], these were typed.
+    pub(in crate::cli) fn apply(self, load: &mut Load, typed: &[&str]) {
+        let is_open = |id: &str| !typed.contains(&id);
+        let client = &mut load.client;
+        let shares = self.groups.iter().flat_map(|group| &group.subscribe).any(|one| one.shared_groups > 0);
+        if let Some(version) = self.version.filter(|_| is_open("protocol_version")) {
+            client.version = version;
+        } else if shares && client.version == Version::Auto {
+            client.version = Version::Only(Protocol::V5);
+            client.needs_v5 = Some("shared-groups");
+        }
+        client.keep_alive = self.keep_alive.filter(|_| is_open("keepalive")).unwrap_or(client.keep_alive);
+        if is_open("session_expiry") {
+            client.session_expiry_interval = self.session_expiry_interval.or(client.session_expiry_interval);
+        }
+        client.max_inflight =
+            self.inflight.filter(|_| is_open("max_inflight")).unwrap_or(client.max_inflight);
+        load.ramp = load.ramp.or(self.ramp);
+        load.credentials = load.credentials.take().or(self.credentials);
+        if load.local_addresses.is_empty() {
+            load.local_addresses = self.local_addresses;
+        }
+        load.stop = self.stop.unwrap_or(load.stop);
+        load.warmup = self.warmup.unwrap_or(load.warmup);
+        load.drain = self.drain.unwrap_or(load.drain);
+        load.seed = self.seed.unwrap_or(load.seed);
+        sum_up(load, &self.groups);
+        let scale = self.scale.unwrap_or(1.0);
+        load.scenario = Some(Scenario { name: self.name, scale, groups: self.groups }.into());
+    }
+}
+
+/// What the report says of all groups together.
+fn sum_up(load: &mut Load, groups: &[ClientGroup]) {
+    let publishing = groups.iter().filter_map(|group| Some((group.clients, group.publish.as_ref()?)));
+    let subscriptions = || groups.iter().flat_map(|group| &group.subscribe);
+    let mut rate = Some(0.0);
+    for (_, publish) in publishing.clone() {
+        rate = match (rate, publish.rate) {
+            (Some(sum), Rate::PerSecond(more)) => Some(sum + more),
+            _ => None,
+        };
+    }
+    load.rate = rate.map_or(Rate::Max, Rate::PerSecond);
+    let published = publishing.clone().map(|(_, publish)| publish.qos).max();
+    let subscribed = subscriptions().map(|subscription| subscription.qos).max();
+    load.qos = published.or(subscribed).unwrap_or(QoS::AtMostOnce);
+    if let Some((_, first)) = publishing.clone().next() {
+        (load.arrivals, load.jitter, load.per_write) = (first.arrivals, first.jitter, first.per_write);
+        (load.payload, load.topics, load.topic) = (first.payload.clone(), first.topics, first.topic.clone());
+    }
+    if let Some(first) = subscriptions().next() {
+        load.shared_groups = first.shared_groups;
+        match &first.source {
+            MessageSource::Group { pattern, .. } => load.pattern = *pattern,
+            MessageSource::Filter { filter, .. } => {
+                load.pattern = Pattern::All;
+                if published.is_none() {
+                    load.topic.clone_from(filter);
+                }
+            }
+        }
+    }
+}

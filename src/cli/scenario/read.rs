@@ -1,0 +1,274 @@
+//! A scenario's file: its keys, and what their values may be.
+
+use clap::ValueEnum as _;
+
+use super::description::{Description, default_topic, pattern_name};
+use super::table::{FileText, Table};
+use crate::cli::bench_payload::check_fields;
+use crate::cli::bench_values::{MOST_RATE, arrivals, bytes, rate};
+use crate::cli::value::{self, ProtocolVersion};
+use crate::client::options::{Version, Will};
+use crate::command::bench::config::{Arrivals, Pattern, Payload, Rate, StopAfter};
+use crate::command::bench::group::{
+    ClientGroup, GroupConnection, GroupPublish, GroupSubscription, MessageSource, SHARE_NAME,
+};
+use crate::command::bench::{check_groups, check_topic};
+use crate::error::Error;
+use crate::nearest::{did_you_mean, nearest};
+use crate::protocol::QoS;
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::topic;
+
+/// Groups that a scenario may have.
+const MOST_GROUPS: usize = 1_000;
+
+/// Reads the text of a scenario.
+///
+/// # Errors
+/// What is wrong with it, with its line.
+pub(in crate::cli) fn read(file: FileText<'_>) -> Result<Description, Error> {
+    let document = file.parse()?;
+    let top = Table::new(file, document.get_ref(), 0);
+    let groups = top.tables("group")?;
+    if groups.is_empty() || groups.len() > MOST_GROUPS {
+        return Err(file.wrong(0, format_args!("a scenario has 1 to {MOST_GROUPS} groups, [[group]]")));
+    }
+    let mut names: Vec<String> = Vec::new();
+    for group in &groups {
+        let name = group.needed("name", |text| group_name(text, &names))?;
+        names.push(name);
+    }
+    let (count, duration) =
+        (top.value("count", value::count)?, top.value("duration", value::positive_duration)?);
+    if count.is_some() && duration.is_some() {
+        return Err(top.wrong("count", "there is a duration already"));
+    }
+    let scenario = Description {
+        name: file.name.into(),
+        about: top.text("description")?.unwrap_or_default(),
+        version: top.value("version", version)?,
+        keep_alive: top.value("keep-alive", value::keep_alive)?,
+        session_expiry_interval: top.value("session-expiry", value::session_expiry)?,
+        inflight: top.value("inflight", value::inflight)?,
+        ramp: top.value("ramp", value::per_second)?,
+        credentials: top.text("credentials")?.map(Into::into),
+        local_addresses: top.values("local-addresses", value::ip_address)?,
+        stop: count.map(StopAfter::Count).or(duration.map(StopAfter::After)),
+        warmup: top.value("warmup", value::duration)?,
+        drain: top.value("drain", value::duration)?,
+        seed: top.value("seed", |text| text.parse().map_err(|_| "it must be a whole number".to_owned()))?,
+        fail_if: top.values("fail-if", str::parse)?,
+        groups: groups.into_iter().map(|table| group(table, &names)).collect::<Result<_, _>>()?,
+        scale: None,
+    };
+    let senders = scenario.groups.iter().filter(|group| group.publish.is_some()).count();
+    if count.is_some() && senders > 1 {
+        return Err(top.wrong("count", "only one group may publish then; use duration"));
+    }
+    top.finish()?;
+    check_groups(&scenario.groups).map_err(|why| Error::usage(format!("{}: {why}", file.name)))?;
+    Ok(scenario)
+}
+
+/// A name that can be a level of a topic and a part of a client identifier, and that no other group has.
+fn group_name(text: &str, others: &[String]) -> Result<String, String> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+        return Err("a name has letters, digits, - and _".into());
+    }
+    if others.iter().any(|other| other == text) {
+        return Err(format!("there are two groups '{text}'"));
+    }
+    Ok(text.into())
+}
+
+fn version(text: &str) -> Result<Version, String> {
+    let versions = "the versions are 5, 3.1.1 and 3.1";
+    ProtocolVersion::from_str(text, false).map(Version::from).map_err(|_| versions.into())
+}
+
+fn qos(text: &str) -> Result<QoS, String> {
+    match text {
+        "0" => Ok(QoS::AtMostOnce),
+        "1" => Ok(QoS::AtLeastOnce),
+        "2" => Ok(QoS::ExactlyOnce),
+        _ => Err("it must be 0, 1 or 2".into()),
+    }
+}
+
+/// The place of the group of this name.
+fn place(text: &str, names: &[String]) -> Result<usize, String> {
+    let found = names.iter().position(|name| name == text);
+    found.ok_or_else(|| {
+        let near: Vec<String> =
+            nearest(text, names.iter().map(String::as_str)).into_iter().map(str::to_owned).collect();
+        let hint = did_you_mean(&near).map_or_else(String::new, |hint| format!("; {hint}"));
+        format!("there is no group '{text}'{hint}")
+    })
+}
+
+fn client_id(text: &str) -> Result<String, String> {
+    if text.contains("{client}") { Ok(text.into()) } else { Err("it needs {client}".into()) }
+}
+
+fn group(table: Table<'_>, names: &[String]) -> Result<ClientGroup, Error> {
+    let name = table.text("name")?.unwrap_or_default();
+    let clients = table.needed("clients", value::clients)?;
+    let respond = table.value("respond", |text| place(text, names))?;
+    let publish =
+        table.table("publish")?.map(|publish| self::publish(publish, &name, clients)).transpose()?;
+    let mut subscribe = Vec::new();
+    for subscription in table.tables("subscribe")? {
+        subscribe.extend(self::subscriptions(subscription, names, clients)?);
+    }
+    let group = ClientGroup {
+        clients,
+        client_id: table.value("client-id", client_id)?.unwrap_or_else(|| format!("{name}-{{client}}")),
+        ramp: table.value("ramp", value::per_second)?,
+        credentials: table.text("credentials")?.map(Into::into),
+        local_addresses: table.values("local-addresses", value::ip_address)?,
+        connection: GroupConnection {
+            keep_alive: table.value("keep-alive", value::keep_alive)?,
+            clean_start: table.flag("clean-start")?,
+            session_expiry_interval: table.value("session-expiry", value::session_expiry)?,
+            will: table.table("will")?.map(will).transpose()?,
+        },
+        publish,
+        subscribe,
+        respond,
+        name,
+    };
+    table.finish()?;
+    Ok(group)
+}
+
+fn will(table: Table<'_>) -> Result<Will, Error> {
+    let will = Will {
+        topic: table.needed("topic", |text| check_topic(text, 1).map(|()| text.to_owned()))?,
+        payload: table.text("payload")?.unwrap_or_default().into_bytes(),
+        qos: table.value("qos", qos)?.unwrap_or_default(),
+        retain: table.flag("retain")?.unwrap_or_default(),
+        properties: PropertyBlock::default(),
+    };
+    if will.payload.len() > usize::from(u16::MAX) {
+        return Err(table.wrong("payload", "a will has at most 65535 bytes"));
+    }
+    table.finish()?;
+    Ok(will)
+}
+
+fn publish(table: Table<'_>, group: &str, clients: u32) -> Result<GroupPublish, Error> {
+    let each = table.value("rate-per-client", value::per_second)?;
+    let all = table.value("rate", rate)?;
+    let rate = match (all, each) {
+        (Some(_), Some(_)) => return Err(table.wrong("rate", "there is a rate-per-client already")),
+        (Some(rate), None) => rate,
+        (None, Some(each)) => Rate::PerSecond(each * f64::from(clients)),
+        (None, None) => return Err(table.wrong("rate", "it is missing, and so is rate-per-client")),
+    };
+    if matches!(rate, Rate::PerSecond(rate) if rate > MOST_RATE) {
+        return Err(
+            table.wrong("rate", format_args!("a group publishes at most {MOST_RATE} messages a second"))
+        );
+    }
+    let payload = payload(&table)?;
+    let topics = table.value("topics", value::clients)?.unwrap_or(1);
+    let topic = table.text("topic")?.unwrap_or_else(|| default_topic(group));
+    check_topic(&topic, topics).map_err(|why| table.wrong("topic", why))?;
+    let publish = GroupPublish {
+        rate,
+        arrivals: table.value("arrivals", arrivals)?.unwrap_or(Arrivals::Uniform),
+        jitter: table.value("jitter", value::positive_duration)?.unwrap_or_default(),
+        per_write: table.value("per-write", value::clients)?.unwrap_or(u32::MAX),
+        inflight: table.value("inflight", value::inflight)?,
+        payload,
+        topics,
+        topic,
+        qos: table.value("qos", qos)?.unwrap_or_default(),
+        retain: table.flag("retain")?.unwrap_or_default(),
+    };
+    if publish.rate == Rate::Max && (publish.arrivals != Arrivals::Uniform || !publish.jitter.is_zero()) {
+        return Err(table.wrong("rate", "arrivals and jitter need a schedule, and max has none"));
+    }
+    if publish.per_write < u32::MAX && (publish.rate != Rate::Max || publish.qos != QoS::AtMostOnce) {
+        return Err(table.wrong("per-write", "it needs the rate max and QoS 0"));
+    }
+    table.finish()?;
+    Ok(publish)
+}
+
+/// What a group sends: one of several.
+fn payload(table: &Table<'_>) -> Result<Payload, Error> {
+    let csv = table.text("client-values")?.map(Into::into);
+    let has_fields = table.flag("template")?.unwrap_or_default();
+    let text = table.text("payload")?;
+    let size = table.value("size", bytes)?.map(Payload::Size);
+    let file = table.text("payload-file")?.map(|path| Payload::File(path.into()));
+    let lines = table.text("payload-lines")?.map(|path| Payload::Lines(path.into()));
+    if has_fields && text.is_none() {
+        return Err(table.wrong("template", "it needs payload"));
+    }
+    if csv.is_some() && !has_fields {
+        return Err(table.wrong("client-values", "it needs template = true"));
+    }
+    let text = match text.map(String::into_bytes) {
+        Some(text) if has_fields => {
+            check_fields(&text, csv.is_some()).map_err(|why| table.wrong("payload", why))?;
+            Some(Payload::Fields { text, csv })
+        }
+        text => text.map(Payload::Template),
+    };
+    let mut payloads = [size, text, file, lines].into_iter().flatten();
+    let payload = payloads.next().unwrap_or(Payload::Size(64));
+    if payloads.next().is_some() {
+        return Err(table.wrong("size", "use one of size, payload, payload-file and payload-lines"));
+    }
+    Ok(payload)
+}
+
+/// The subscriptions of a table: one for each group that it is for.
+fn subscriptions(table: Table<'_>, names: &[String], clients: u32) -> Result<Vec<GroupSubscription>, Error> {
+    let from = table.values("from", |text| place(text, names))?;
+    let pattern = table.value("pattern", |text| {
+        let known = [Pattern::Pairs, Pattern::All].into_iter().find(|known| pattern_name(*known) == text);
+        known.ok_or_else(|| "it must be pairs or all".to_owned())
+    })?;
+    let filter = table.value("filter", |text| {
+        let sample = text.replace("{client}", "16777216").replace("{filter}", "0").replace("{topic}", "0");
+        topic::check_filter(sample.as_bytes()).map(|_| text.to_owned()).map_err(|why| why.to_string())
+    })?;
+    let filters = table.value("filters", value::clients)?;
+    let qos = table.value("qos", qos)?.unwrap_or_default();
+    let shared_groups = table.value("shared-groups", value::clients)?.unwrap_or(0);
+    let share_name = table.text("share-name")?.unwrap_or_else(|| SHARE_NAME.into());
+    if shared_groups > clients {
+        return Err(table.wrong("shared-groups", "it is more than there are clients"));
+    }
+    if shared_groups > 1 && !share_name.contains("{share}") {
+        return Err(table.wrong("share-name", "it needs {share}, as there are several shared-groups"));
+    }
+    let one = |source| GroupSubscription { source, qos, shared_groups, share_name: share_name.clone() };
+    let found = if from.is_empty() {
+        if pattern.is_some() {
+            return Err(table.wrong("pattern", "it needs from, a group that publishes"));
+        }
+        let Some(filter) = filter else {
+            return Err(
+                table.wrong("filter", "a subscription needs from, a group that publishes, or a filter")
+            );
+        };
+        let filters = filters.unwrap_or(1);
+        if filters > 1 && !filter.contains("{filter}") {
+            return Err(table.wrong("filter", "it needs {filter}, as there are several filters"));
+        }
+        vec![one(MessageSource::Filter { filter, filters })]
+    } else {
+        if filters.is_some() {
+            return Err(table.wrong("filters", "it is for a subscription without from"));
+        }
+        let pattern = pattern.unwrap_or(Pattern::Pairs);
+        let source = |group| MessageSource::Group { group, pattern, filter: filter.clone() };
+        from.into_iter().map(|group| one(source(group))).collect()
+    };
+    table.finish()?;
+    Ok(found)
+}

@@ -1,0 +1,279 @@
+//! Scenarios of `mqtt bench`: files, and options as files.
+
+use proptest::prelude::*;
+
+use super::{good, words};
+use crate::cli::scenario::BUILT_IN;
+use crate::command::bench::config::{Load, Mode, Rate, StopAfter};
+use crate::command::bench::group::{ClientGroup, MessageSource};
+use crate::command::bench::{BenchTask, Config};
+
+fn task(line: &[&str]) -> BenchTask {
+    let config: Config = super::config(good(&[&["bench"], line].concat()));
+    config.task
+}
+
+fn load(line: &[&str]) -> Load {
+    match task(line) {
+        BenchTask::Load(load) => *load,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn text(line: &[&str]) -> String {
+    match task(line) {
+        BenchTask::Print(text) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A file with this text.
+fn file(text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fleet.toml");
+    std::fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+fn run(text: &str) -> Load {
+    let (_folder, path) = file(text);
+    load(&["scenario", "run", &path])
+}
+
+fn wrong(text: &str) -> String {
+    let (_folder, path) = file(text);
+    super::run(&words(&["bench", "scenario", "run", &path]), &[]).expect_err(text).to_string()
+}
+
+/// All of a load that shapes it, but for its name.
+fn shape(load: &Load) -> impl PartialEq + std::fmt::Debug + use<> {
+    let client = &load.client;
+    (
+        load.groups(),
+        (load.mode, load.clients(), load.stop, load.warmup, load.drain, load.ramp, load.seed),
+        (load.qos, load.mode.publishes().then_some(load.rate), load.local_addresses.clone()),
+        (client.version, client.keep_alive, client.max_inflight, client.session_expiry_interval),
+    )
+}
+
+fn options() -> impl Strategy<Value = Vec<String>> {
+    let one = |name: &'static str, values: &'static [&'static str]| {
+        let value = prop::sample::select(values);
+        prop::option::of(value).prop_map(move |value| {
+            value.map_or_else(Vec::new, |value| vec![name.to_owned(), value.to_owned()])
+        })
+    };
+    let common = (
+        one("--ramp", &["5", "2.5k/s"]),
+        one("--seed", &["7"]),
+        one("-V", &["311", "5"]),
+        one("-k", &["0", "1h"]),
+        one("-M", &["3"]),
+        one("--local-addr", &["127.0.0.1", "127.0.0.2,127.0.0.3"]),
+        one("--fail-if", &["connect p99 > 20ms"]),
+    );
+    let sending = (
+        one("--rate", &["17", "0.3", "12.5k/s", "max"]),
+        one("--qos", &["0", "1", "2"]),
+        one("--publishers", &["1", "33"]),
+        one("--topics", &["4"]),
+        one("--topic", &["a/{client}/{topic}/b"]),
+        prop_oneof![
+            one("--size", &["16", "4Ki"]),
+            one("--payload", &["a \"b\" {sequence}\n\u{7f}"]),
+            one("--payload-lines", &["a/b"]),
+            Just(vec!["--template".into(), "--payload".into(), "{seq} {{}}".into()])
+        ],
+        one("--drain", &["0", "1.25s"]),
+        prop_oneof![one("--duration", &["2m", "0.25"]), one("--count", &["12"])],
+        one("--warmup", &["1500ms"]),
+    );
+    let flat = |parts: Vec<Vec<String>>| parts.concat();
+    let common = common.prop_map(move |(a, b, c, d, e, f, g)| flat(vec![a, b, c, d, e, f, g]));
+    let sending = sending.prop_map(move |(a, b, c, d, e, f, g, h, i)| flat(vec![a, b, c, d, e, f, g, h, i]));
+    let subscribers = one("--subscribers", &["1", "40"]);
+    let pattern =
+        prop_oneof![one("--pattern", &["pairs", "all"]), Just(vec!["--pattern".into(), "all".into()])];
+    let mode = |name: &str, rest: Vec<String>| [vec![name.to_owned()], rest].concat();
+    prop_oneof![
+        common.clone().prop_map(move |common| mode("conn", common)),
+        (common.clone(), sending.clone()).prop_map(move |(a, b)| mode("pub", [a, b].concat())),
+        (common.clone(), subscribers.clone()).prop_map(move |(a, b)| mode("sub", [a, b].concat())),
+        (common.clone(), sending.clone(), subscribers.clone(), pattern)
+            .prop_map(move |(a, b, c, d)| mode("e2e", [a, b, c, d].concat())),
+        (common, sending, subscribers).prop_map(move |(a, b, c)| mode("rr", [a, b, c].concat())),
+    ]
+}
+
+proptest! {
+    /// The file that options amount to is the same load.
+    #[test]
+    fn options_and_their_file_are_the_same_load(options in options()) {
+        let line: Vec<&str> = options.iter().map(String::as_str).collect();
+        let asked = load(&line);
+        let written = text(&[&line[..], &["--show-scenario"]].concat());
+        prop_assert_eq!(shape(&run(&written)), shape(&asked), "{}", written);
+    }
+}
+
+#[test]
+fn shared_groups_need_mqtt_5_in_a_file_too() {
+    let line = ["e2e", "--shared-groups", "2", "--subscribers", "4"];
+    let written = text(&[&line[..], &["--show-scenario"]].concat());
+    assert_eq!(shape(&run(&written)), shape(&load(&line)), "{written}");
+}
+
+/// Each of them can be read, and what `show` writes of it is the same.
+#[test]
+fn scenarios_that_are_built_in_are_as_published() {
+    let find = |name: &str| load(&["scenario", "run", name]);
+    for built_in in BUILT_IN {
+        let name = built_in.name;
+        assert_eq!(shape(&run(&text(&["scenario", "show", name]))), shape(&find(name)), "{name}");
+        let load = find(name);
+        assert_eq!((load.client.keep_alive, load.stop), (300, StopAfter::After(minutes(30))), "{name}");
+        let about = text(&["scenario", "list"]);
+        assert!(about.lines().all(|line| line.chars().count() <= 80), "{about}");
+        assert!(about.contains(name), "{about}");
+    }
+    let conn = find("omb-conn-1m");
+    assert_eq!((conn.mode, conn.clients(), conn.ramp), (Mode::Connect, 1_000_000, Some(5_000.0)));
+    let fan = find("omb-fanout-5-1k-250k");
+    assert_eq!((fan.mode, fan.publishers, fan.subscribers), (Mode::EndToEnd, 5, 1_000));
+    assert_eq!(fan.rate, Rate::PerSecond(250.0));
+    let shared = find("omb-sharedsub-50k-500");
+    assert_eq!((shared.publishers, shared.subscribers, shared.shared_groups), (50_000, 500, 1));
+}
+
+fn minutes(number: u64) -> std::time::Duration {
+    std::time::Duration::from_secs(number * 60)
+}
+
+#[test]
+fn a_smaller_scenario_has_clients_that_do_the_same() {
+    let load = load(&["scenario", "run", "omb-fanout-5-1k-250k", "--scale", "1%", "--duration", "3s"]);
+    assert_eq!((load.publishers, load.subscribers, load.rate), (1, 10, Rate::PerSecond(50.0)));
+    assert_eq!(load.stop, StopAfter::After(std::time::Duration::from_secs(3)));
+    assert!((load.scenario.unwrap().scale - 0.01).abs() < 1e-9);
+}
+
+const FLEET: &str = r#"
+version = "5"
+duration = "2s"
+[[group]]
+name = "devices"
+clients = 20
+clean-start = false
+session-expiry = "1h"
+will = { topic = "devices/{client}/gone", payload = "gone", qos = 1, retain = true }
+publish = { rate-per-client = "1/s", qos = 1, topic = "devices/{client}/value" }
+[[group.subscribe]]
+from = "service"
+pattern = "pairs"
+qos = 1
+[[group.subscribe]]
+filter = "config/{client}/{filter}"
+filters = 50
+[[group]]
+name = "service"
+clients = 2
+publish = { rate = "40/s", topics = 10, topic = "commands/{topic}" }
+[[group.subscribe]]
+from = "devices"
+pattern = "all"
+filter = "devices/+/value"
+[[group]]
+name = "idle"
+clients = 500
+ramp = "100/s"
+keep-alive = "20m"
+"#;
+
+#[test]
+fn a_fleet_is_described() {
+    let load = run(FLEET);
+    assert_eq!((load.mode, load.clients()), (Mode::EndToEnd, 522));
+    let groups = load.groups();
+    let [devices, service, idle]: &[ClientGroup; 3] = groups.as_slice().try_into().unwrap();
+    assert_eq!(devices.connection.clean_start, Some(false));
+    assert_eq!(devices.connection.session_expiry_interval, Some(3600));
+    assert_eq!(devices.connection.will.as_ref().unwrap().payload, b"gone");
+    assert_eq!(devices.publish.as_ref().unwrap().rate, Rate::PerSecond(20.0));
+    assert!(matches!(devices.subscribe[0].source, MessageSource::Group { group: 1, .. }));
+    assert!(matches!(devices.subscribe[1].source, MessageSource::Filter { filters: 50, .. }));
+    assert_eq!(service.client_id, "service-{client}");
+    assert_eq!((idle.ramp, idle.connection.keep_alive), (Some(100.0), Some(1200)));
+    let (_folder, path) = file(FLEET);
+    assert_eq!(shape(&run(&text(&["scenario", "show", &path]))), shape(&load));
+}
+
+/// What is typed counts more than what stands in the file.
+#[test]
+fn typed_options_override_a_file() {
+    let (_folder, path) = file(FLEET);
+    let load = load(&["scenario", "run", &path, "-V", "311", "-k", "7", "--ramp", "9"]);
+    assert_eq!((load.client.keep_alive, load.ramp), (7, Some(9.0)));
+    assert_eq!(load.client.version, crate::client::options::Version::Only(crate::protocol::Protocol::V3_1_1));
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_said_with_its_line() {
+    let with = |from: &str, to: &str| {
+        assert!(FLEET.contains(from), "{from}");
+        wrong(&FLEET.replacen(from, to, 1))
+    };
+    for (from, to, says) in [
+        ("clients = 20\n", "cleints = 20\n", "line 4: clients is missing; 'cleints' may be meant for it"),
+        ("keep-alive = \"20m\"", "keepalive = 5", "line 30: unknown key 'keepalive'"),
+        (
+            "qos = 1\n[[group.subscribe]]",
+            "qos = 3\n[[group.subscribe]]",
+            "line 14: qos: it must be 0, 1 or 2",
+        ),
+        ("from = \"service\"", "from = \"servise\"", "line 12: from: there is no group 'servise'"),
+        ("name = \"idle\"", "name = \"service\"", "there are two groups 'service'"),
+        ("from = \"service\"", "from = \"idle\"", "group 'idle' publishes nothing"),
+        (
+            "filter = \"devices/+/value\"",
+            "filter = \"device/+/value\"",
+            "does not match what is to be received",
+        ),
+        ("config/{client}/{filter}", "devices/#{filter}", "line 16: filter"),
+        ("config/{client}/{filter}", "devices/{client}/{filter}", ""),
+        (
+            "filter = \"config/{client}/{filter}\"",
+            "filter = \"commands/{filter}\"",
+            "which is not in its from",
+        ),
+        ("clients = 2\n", "clients = 2\ntopic-alias = true\n", "unknown key 'topic-alias'"),
+        ("duration = \"2s\"", "duration = \"2s\"\ncount = 5", "line 4: count: there is a duration already"),
+        ("rate = \"40/s\"", "rate = \"fast\"", "rate: use a number a second"),
+        ("[[group]]\nname = \"idle\"", "[[group]\nname = \"idle\"", "line 26"),
+        ("clients = 2\n", "clients = 2\nrespond = \"devices\"\n", "respond is for the second of two groups"),
+    ] {
+        if says.is_empty() {
+            let (_folder, path) = file(&FLEET.replacen(from, to, 1));
+            load(&["scenario", "run", &path]);
+            continue;
+        }
+        let said = with(from, to);
+        assert!(said.contains(says), "{to}: {said}");
+    }
+    let shared = FLEET.replacen("from = \"service\"", "from = \"service\"\nshared-groups = 1", 1);
+    assert!(wrong(&shared).contains("cannot share its subscriptions"));
+    let pairs = FLEET.replacen("pattern = \"all\"", "pattern = \"pairs\"", 1);
+    assert!(wrong(&pairs).contains("does not match what is to be received"), "{}", wrong(&pairs));
+}
+
+#[test]
+fn an_unknown_scenario_is_refused() {
+    super::all_wrong(&[
+        (&["bench", "scenario"], "ACTION"),
+        (&["bench", "scenario", "run"], "need the name of a scenario"),
+        (&["bench", "scenario", "list", "a"], "list takes no name"),
+        (&["bench", "scenario", "run", "omb-p2p"], "there is no scenario 'omb-p2p'"),
+        (&["bench", "scenario", "run", "omb-p2p-1k", "--scale", "0"], "0.1 to 100"),
+        (&["bench", "--size", "1,2", "--show-scenario"], "--show-scenario is for one load"),
+    ]);
+}

@@ -1,0 +1,98 @@
+//! What each group of clients of a scenario measured.
+
+use serde::{Serialize, Serializer};
+
+use super::super::recorder::{LatencyKind, Recorder};
+use super::super::stamp::Phase;
+use super::latency::microseconds;
+use super::numbers::{short, short_time, whole};
+
+/// One group.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct GroupReport {
+    pub(crate) name: String,
+    pub(crate) clients: u32,
+    pub(crate) connected: u64,
+    pub(crate) failed: u64,
+    pub(crate) lost: u64,
+    /// Messages of the measurement that it sent, and the deliveries that they should lead to.
+    pub(crate) sent: u64,
+    pub(crate) acknowledged: u64,
+    pub(crate) refused: u64,
+    pub(crate) expected: u64,
+    /// Deliveries to it.
+    pub(crate) delivered: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) reordered: u64,
+    pub(crate) foreign: u64,
+    /// Of deliveries to it, or of responses.
+    pub(crate) delivery_us: Option<Percentiles>,
+    /// Of what it published.
+    pub(crate) acknowledge_us: Option<Percentiles>,
+}
+
+/// Of a latency, in microseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Percentiles([f64; 4]);
+
+impl Serialize for Percentiles {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Self::NAMES.iter().zip(self.0))
+    }
+}
+
+impl Percentiles {
+    const NAMES: [&'static str; 4] = ["p50", "p99", "p99_9", "max"];
+
+    fn of(recorder: &Recorder, kind: LatencyKind) -> Option<Self> {
+        let whole = recorder.whole(kind)?;
+        let at = |quantile| microseconds(whole.value_at_quantile(quantile));
+        Some(Self([at(0.5), at(0.99), at(0.999), microseconds(whole.max())]))
+    }
+}
+
+impl GroupReport {
+    /// Of what its clients on all threads have recorded.
+    pub(crate) fn new(name: &str, clients: u32, recorder: &Recorder) -> Self {
+        let counts = &recorder.counts;
+        let measured = &counts.messages[Phase::Measure as usize];
+        let delivery = Percentiles::of(recorder, LatencyKind::Delivery);
+        Self {
+            name: name.into(),
+            clients,
+            connected: counts.connected,
+            failed: counts.failed,
+            lost: counts.lost,
+            sent: measured.sent,
+            acknowledged: measured.acknowledged,
+            refused: measured.refused,
+            expected: measured.expected,
+            delivered: measured.delivered,
+            duplicates: measured.duplicates,
+            reordered: measured.reordered,
+            foreign: counts.foreign,
+            delivery_us: delivery.or_else(|| Percentiles::of(recorder, LatencyKind::RoundTrip)),
+            acknowledge_us: Percentiles::of(recorder, LatencyKind::Acknowledge),
+        }
+    }
+
+    /// The headings of its row.
+    pub(crate) const HEADINGS: [&'static str; 7] =
+        ["clients", "up", "sent", "acked", "delivered", "p50", "p99"];
+
+    /// Its row: latencies are those of deliveries to it, or else of its acknowledgements.
+    pub(crate) fn row(&self) -> [String; 7] {
+        let count = |number: u64| if number == 0 { "-".into() } else { whole(number) };
+        let latency = self.delivery_us.or(self.acknowledge_us);
+        let time = |place: usize| latency.map_or_else(|| "-".into(), |latency| short_time(latency.0[place]));
+        [
+            short(self.clients.into()),
+            short(self.connected),
+            count(self.sent),
+            count(self.acknowledged),
+            count(self.delivered),
+            time(0),
+            time(1),
+        ]
+    }
+}
