@@ -11,6 +11,8 @@ pub enum Exit {
     Usage,
     /// Done, and the answer is no.
     Negative,
+    /// A signal ended a run whose only end it is, before there was a connection: done, in this program's manner.
+    Unconnected,
     /// A time limit the user set was reached (the number is mosquitto's).
     TimedOut,
     /// The broker's failing Reason Code, 128–162 ([MQTT-2.4], values ≥ 0x80).
@@ -29,7 +31,7 @@ impl Exit {
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
-            Self::Success => 0,
+            Self::Success | Self::Unconnected => 0,
             Self::Failure => 1,
             Self::Usage => 2,
             Self::Negative => 3,

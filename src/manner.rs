@@ -12,6 +12,8 @@
 //! | a proxy denies the connection, cannot make it, or fails | 11, 4, 16 | yes |
 //! | the broker broke the standard | 2 | yes |
 //! | `-W` is over | 27 | yes; before CONNACK mosquitto has 255 |
+//! | SIGINT or SIGTERM ends `mosquitto_sub` | 0; 255 before the first CONNACK | yes |
+//! | another signal, or another program | the signal | yes |
 //! | every filter, some filters or a message refused | 0 | yes |
 //! | messages may be lost | 1 | no: mosquitto says nothing and has 0 |
 
@@ -61,6 +63,7 @@ const CONNECTION_LOST: u8 = 7;
 const AUTHORISATION: u8 = 11;
 const PROXY: u8 = 16;
 const KEEP_ALIVE: u8 = 19;
+const UNCONNECTED: u8 = 255;
 
 impl Manner {
     /// Whether it is that of mosquitto's clients.
@@ -77,6 +80,7 @@ impl Manner {
             (Self::Mosquitto(manner), Err(error)) => manner.exit(error),
             // What was refused was reported; their statuses do not tell.
             (Self::Mosquitto(_), Ok(Exit::Reason(_) | Exit::Negative)) => Exit::Success,
+            (Self::Mosquitto(_), Ok(Exit::Unconnected)) => Exit::Foreign(UNCONNECTED),
             (_, Ok(exit)) => *exit,
         }
     }
@@ -253,6 +257,8 @@ mod tests {
             lines: false,
         });
         assert_eq!(manner.exit(&Ok(Exit::Reason(135))), Exit::Success);
+        assert_eq!(manner.exit(&Ok(Exit::Unconnected)).code(), 255);
+        assert_eq!(Manner::Own.exit(&Ok(Exit::Unconnected)).code(), 0);
         assert_eq!(Manner::Own.exit(&Ok(Exit::Reason(135))), Exit::Reason(135));
     }
 

@@ -287,7 +287,7 @@ impl TryFrom<SubscribeArgs> for Config {
             timeout: args.timeout,
             idle: args.idle,
             exit_after_subscribing: args.exit_after_subscribing,
-            stays: false,
+            as_mosquitto: false,
             remove_retained: args.remove_retained,
             session_file: args.session_file,
             output,

@@ -75,7 +75,7 @@ fn invocation(settings: &Settings, message: Option<Vec<u8>>) -> Result<Box<dyn I
         }
         Program::Subscribe => {
             let mut config: subscribe::Config = args::<SubscribeArgs>("sub", settings)?.try_into()?;
-            config.stays = true;
+            config.as_mosquitto = true;
             config.client.reconnect.from_first_hang_up = true;
             config.client.interrupted = ReasonCode::DISCONNECT_WITH_WILL;
             config.display = config.display.in_style_of_mosquitto();

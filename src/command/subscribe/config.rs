@@ -43,9 +43,9 @@ pub struct Config {
     pub idle: Option<Duration>,
     /// Leave once the subscriptions are acknowledged (`-E`).
     pub exit_after_subscribing: bool,
-    /// As `mosquitto_sub`: stay for the messages of a kept session where there is nothing to subscribe to, and draw -w as
-    /// lines.
-    pub stays: bool,
+    /// As `mosquitto_sub`: stay for the messages of a kept session where there is nothing to subscribe to, draw -w as
+    /// lines, and leave SIGHUP to the system, which ends the process.
+    pub as_mosquitto: bool,
     /// Clear on the broker what is retained and was shown (`--remove-retained`).
     pub remove_retained: bool,
     /// Where to keep the packet identifiers of QoS 2 messages that are not released.
@@ -83,7 +83,7 @@ impl Config {
 
     /// Whether all is done once everything that was asked is answered.
     pub(super) fn ends_with_answers(&self) -> bool {
-        self.exit_after_subscribing || self.filters.is_empty() && !self.stays
+        self.exit_after_subscribing || self.filters.is_empty() && !self.as_mosquitto
     }
 }
 

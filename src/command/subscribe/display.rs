@@ -70,7 +70,8 @@ impl Shower {
             Display::Watch(format) => {
                 let heading = format!("Broker: {}", config.client.endpoint.address);
                 #[cfg(feature = "tui")]
-                if matches!(format, MessageFormat::Text { .. }) && !config.stays && view_is_possible() {
+                if matches!(format, MessageFormat::Text { .. }) && !config.as_mosquitto && view_is_possible()
+                {
                     return Ok(Self::View(Box::new(TopicView::new(&heading))));
                 }
                 Self::Watch(Box::new(Watch::new(format.clone(), &heading)), None)

@@ -94,6 +94,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         unreleased,
         restored: false,
         received: None,
+        was_connected: false,
         requests: Requests::ToSend,
         count_subscribing: 0,
         shown: 0,
@@ -127,7 +128,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Some(executor) => executor.conclude(subscriber.supervisor.attention).await,
         None => Ok(()),
     };
-    let some_refused = subscriber.some_refused;
+    let (some_refused, was_connected) = (subscriber.some_refused, subscriber.was_connected);
     let result = match result {
         Err(Error::Link { .. } | Error::Refused { .. }) if subscriber.work != SubscribeWork::Unfinished => {
             Ok(())
@@ -158,6 +159,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Err(Error::OutputClosed) => Ok(Exit::Success),
         Err(error) => Err(error),
         Ok(()) if some_refused => Ok(Exit::Negative),
+        Ok(()) if !was_connected => Ok(Exit::Unconnected),
         Ok(()) => Ok(Exit::Success),
     }
 }
@@ -175,6 +177,7 @@ struct Subscriber<'a> {
     restored: bool,
     /// When the messages of the batch in hand were received.
     received: Option<SystemTime>,
+    was_connected: bool,
     requests: Requests,
     /// SUBSCRIBEs not answered on this link.
     count_subscribing: usize,
@@ -281,6 +284,7 @@ impl Subscriber<'_> {
 
 impl Handler for Subscriber<'_> {
     fn on_connected(&mut self, session: &mut Session, connected: &Connected) -> Result<(), Error> {
+        self.was_connected = true;
         self.restore(session, connected.session_present)?;
         self.shower.connected(&mut self.stdout)?;
         // A session the broker kept has its subscriptions; to make them again would bring the

@@ -6,7 +6,7 @@
 //! | a file that the shell has opened | nothing, with a warning: its name is not known here |
 //! | anything else, or the terminal was closed | the run ends, as by SIGTERM |
 //!
-//! A run that was started with SIGHUP ignored (`nohup`) is not ended by it.
+//! A run that was started with SIGHUP ignored (`nohup`) is not ended by it. As `mosquitto_sub` the process is ended by it.
 
 use super::super::attention::Attention;
 use super::config::{Config, Display};
@@ -37,7 +37,8 @@ pub(super) fn attention(config: &Config) -> Result<Attention, Error> {
     if config.output.is_some() {
         return attention.for_hang_ups();
     }
-    let attention = if hang_up_is_ignored() { attention } else { attention.for_hang_ups()? };
+    let is_left = config.as_mosquitto || hang_up_is_ignored();
+    let attention = if is_left { attention } else { attention.for_hang_ups()? };
     // Without messages to show, what is wanted is not what standard output gets.
     let shows_messages = !config.ends_with_answers() && !matches!(config.display, Display::Files(_));
     Ok(if shows_messages { attention.for_reader() } else { attention })
