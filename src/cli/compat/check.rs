@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::property::GivenProperty;
 use super::settings::Settings;
-use super::value;
+use super::value::{self, MOST_PAYLOAD_BYTES};
 use crate::command::input::Source;
 use crate::error::Error;
 use crate::manner::Program;
@@ -57,6 +57,15 @@ fn wrong<T>(text: impl Into<Cow<'static, str>>, then: Then) -> Result<T, Wrong> 
 /// failed.
 fn message(settings: &Settings) -> Result<Option<Vec<u8>>, Wrong> {
     let path = settings.get("--file");
+    let is_large =
+        |path: &OsStr| std::fs::metadata(path).is_ok_and(|file| file.len() > MOST_PAYLOAD_BYTES as u64);
+    if let Some(path) = path.filter(|path| is_large(path)) {
+        let path = path.display();
+        let text = format!(
+            "Error: File must be less than {MOST_PAYLOAD_BYTES} bytes.\n\nError loading input file \"{path}\".\n"
+        );
+        return wrong(text, Then::EndUnlessQuiet);
+    }
     let source = match settings.source() {
         Some("--file") => Source::File(PathBuf::from(path.unwrap_or_default())),
         Some("--stdin-file") => Source::Stdin,

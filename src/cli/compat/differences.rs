@@ -346,12 +346,6 @@ pub const DIFFERENCES: &[Difference] = &[
         "the broker expects the exchange",
     ),
     difference(
-        "large-file",
-        "-f of more than 268,435,455 bytes is named by that limit",
-        "the text names the largest packet",
-        "it is the packet that is too large",
-    ),
-    difference(
         "second-look",
         "where the broker closes the connection before CONNACK, pub and rr report it at once",
         "a further connection asks whether the port expects TLS",

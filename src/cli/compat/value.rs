@@ -10,7 +10,7 @@ use crate::output::Template;
 use crate::protocol::topic;
 
 /// The longest payload.
-const MOST_PAYLOAD_BYTES: usize = 268_435_455;
+pub(super) const MOST_PAYLOAD_BYTES: usize = 268_435_455;
 /// The most levels of a topic, less one.
 const MOST_SLASHES: usize = 200;
 
