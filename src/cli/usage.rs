@@ -196,11 +196,23 @@ fn lacking(
     if let Some(at) = needs {
         let option = shown(&line[at]);
         let option = option.split('=').next().unwrap_or_default();
-        return Some((format!("{option} needs {missing}"), format!("see mqtt {} --help", names.join(" "))));
+        let ready = completed(command, path.len() + 1, line, &missing);
+        let see_help = || format!("see mqtt {} --help", names.join(" "));
+        return Some((format!("{option} needs {missing}"), ready.unwrap_or_else(see_help)));
     }
     let manual = manual(&format!("mqtt {}", names.join(" ")));
     let (_, example) = manual.examples.first()?;
     Some((format!("{missing} is missing"), format!("for example: {example}")))
+}
+
+/// The line with an option that it lacks, where a word says what to give: `--repeat <COUNT|forever>`.
+fn completed(command: &Command, names: usize, line: &[OsString], missing: &str) -> Option<String> {
+    let (option, value) = missing.split_once(" <")?;
+    let is_word = |one: &&str| one.chars().all(|letter| letter.is_ascii_lowercase());
+    let word = value.strip_suffix('>')?.split('|').find(is_word)?;
+    let (called, rest) = line.split_at_checked(names)?;
+    let added = [OsString::from(option), word.into()];
+    ready::accepted(command, names, &[called, &added, rest].concat())
 }
 
 /// What is meant by a letter that asks many programs for something, and takes a value here; what a shell has left out.

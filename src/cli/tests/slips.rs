@@ -258,7 +258,10 @@ fn values_that_are_names_of_options_are_pointed_at() {
 
 #[test]
 fn what_an_option_needs_is_named() {
-    assert_eq!(answer(&["pub", "a", "b", "--interval", "5"]).0, "--interval needs --repeat <COUNT|forever>");
+    let (message, hint) = answer(&["pub", "a", "b", "--interval", "5"]);
+    assert_eq!(message, "--interval needs --repeat <COUNT|forever>");
+    assert_eq!(hint, "mqtt pub --repeat forever a b --interval 5");
+    assert_eq!(answer(&["pub", "a", "-l", "--interval", "5"]).1, "see mqtt pub --help");
     assert_eq!(answer(&["sub", "a", "--output", "f", "--keep=5"]).0, "--keep needs --rotate <SIZE|DURATION>");
     let (message, hint) = answer(&["completions"]);
     assert_eq!(message, "<SHELL> is missing");
