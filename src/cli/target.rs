@@ -95,6 +95,8 @@ pub(super) struct Target {
     /// The rank of a URL that asks for TLS.
     tls_url: Option<Rank>,
     /// The port that the URL's scheme implies.
+    /// The rank of a URL that asks for none.
+    plain_url: Option<Rank>,
     scheme_port: Option<u16>,
     web_socket: Option<WebSocketOptions>,
     proxy: Option<ProxyChoice>,
@@ -216,6 +218,7 @@ impl TargetArgs {
             tls_port,
             tls_url: url.as_ref().filter(|url| url.tls).map(|_| origin.rank("url")),
             scheme_port: url.as_ref().and_then(BrokerUrl::default_port),
+            plain_url: url.as_ref().filter(|url| !url.tls).map(|_| origin.rank("url")),
             web_socket,
             proxy: self.proxy.filter(|_| in_network),
             bind: self.bind_address.filter(|_| in_network),
@@ -344,7 +347,14 @@ impl Target {
     /// What TLS has to know of it.
     pub(super) fn tls_context<'a>(&self, origin: &'a Origin) -> tls::Context<'a> {
         let is_unix = matches!(self.place, BrokerPlace::Unix(_));
-        tls::Context { origin, url: self.tls_url, port: self.tls_port, broker: self.rank, is_unix }
+        tls::Context {
+            origin,
+            url: self.tls_url,
+            plain_url: self.plain_url,
+            port: self.tls_port,
+            broker: self.rank,
+            is_unix,
+        }
     }
 
     /// The brokers' endpoints, at least one, the preferred one first.

@@ -152,6 +152,8 @@ pub(super) struct Context<'a> {
     /// The rank of a URL whose scheme asks for TLS.
     pub(super) url: Option<Rank>,
     /// The rank of a port 8883 that was asked for.
+    /// The rank of a URL whose scheme is one without TLS.
+    pub(super) plain_url: Option<Rank>,
     pub(super) port: Option<Rank>,
     /// The rank of what names the broker.
     pub(super) broker: Rank,
@@ -195,6 +197,7 @@ impl TlsArgs {
     pub(super) fn resolve(self, context: Context<'_>) -> Result<Option<Tls>, Error> {
         self.refuse_unavailable(|id| context.origin.rank(id) == Rank::Flag)?;
         let Some(asked) = self.asked_by(context) else {
+            self.warn_of_plain_url(context);
             return self.refuse_idle_options(context).map(|()| None);
         };
         if self.no_tls {
@@ -278,7 +281,21 @@ impl TlsArgs {
         ];
         let options = TURNS_ON.into_iter().zip(given).filter(|(_, given)| *given);
         let ranks = options.map(|(id, _)| context.origin.rank(id));
-        [context.url, context.port].into_iter().flatten().chain(ranks).max()
+        let strongest = [context.url, context.port].into_iter().flatten().chain(ranks).max();
+        // What is set for many runs turns no typed mqtt:// into another scheme.
+        strongest.filter(|asked| context.plain_url.is_none_or(|plain| *asked >= plain))
+    }
+
+    /// Says that a typed URL leaves out what is set for many runs: who has set it may expect TLS everywhere.
+    fn warn_of_plain_url(&self, context: Context<'_>) {
+        let with_any_url = self.asked_by(Context { plain_url: None, ..context });
+        if let Some(rank) = with_any_url.filter(|_| !self.no_tls && !context.is_unix) {
+            let set = TURNS_ON.into_iter().find(|id| context.origin.rank(id) == rank);
+            let option = set.unwrap_or_default().replace('_', "-");
+            let by = rank.by();
+            let text = format!("--{option}{by} has no effect: the URL asks for a connection without TLS");
+            context.origin.warn(text);
+        }
     }
 
     /// An option that only means something with TLS must not be lost on a plain connection.

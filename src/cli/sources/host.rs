@@ -5,6 +5,7 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::given::{Found, Given};
 use super::left_out::{AsksForPlain, LeftOut, Why};
+use super::origin::Rank;
 use super::plain::AllGiven;
 use crate::cli::url::{BrokerUrl, without_query, without_user_info};
 use crate::cli::value::Brokers;
@@ -90,7 +91,7 @@ pub(crate) fn why_left_out(
     let alone = AllGiven { definition, matches: None, options: &[], profile };
     let run = AllGiven { definition, matches: Some(matches), options, profile };
     let url = named.and_then(|(_, url)| url);
-    if let Some(scheme) = url.as_ref().and_then(|url| plain_scheme(url, matches, options)) {
+    if let Some(scheme) = url.as_ref().and_then(|url| plain_scheme(url, &run, matches)) {
         let asked_by = AsksForPlain::Scheme(scheme);
         return Some(Why::Plain { asked_by, port: true, credentials: alone.uses_tls() });
     }
@@ -100,16 +101,16 @@ pub(crate) fn why_left_out(
 
 /// The scheme of a URL for a connection without TLS, unless something else that counts more than the profile
 /// turns TLS on.
-fn plain_scheme(url: &BrokerUrl, matches: &ArgMatches, options: &[Given]) -> Option<&'static str> {
+fn plain_scheme(url: &BrokerUrl, run: &AllGiven<'_>, matches: &ArgMatches) -> Option<&'static str> {
     if url.tls || url.port == Some(TLS_PORT) {
         return None;
     }
-    let is_given = |id: &str| {
-        let source = matches.value_source(id);
-        source.is_some_and(|source| source != ValueSource::DefaultValue)
-            || options.iter().any(|one| one.id == id)
+    let (url_rank, _) = run.best("url");
+    let counts = |id: &str| {
+        let (rank, _) = run.best(id);
+        rank > Rank::Profile && rank >= url_rank
     };
-    let turns_on = TURNS_ON.iter().any(|id| is_given(id))
+    let turns_on = TURNS_ON.iter().any(|id| counts(id))
         || matches.try_get_one::<u16>("port").ok().flatten() == Some(&TLS_PORT);
     (!turns_on).then_some(if url.web_socket { "ws" } else { "mqtt" })
 }

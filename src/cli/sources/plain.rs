@@ -48,8 +48,10 @@ impl AllGiven<'_> {
         // Service records name the port.
         let tls_port = tls_port.filter(|_| !self.is_on("srv") || self.best("srv").0 <= any_port);
         let turns_on = TURNS_ON.into_iter().filter(|id| self.is_on(id)).map(|id| self.best(id).0);
+        let is_plain_url = url.as_ref().is_some_and(|url| !url.tls);
         let in_url = url.filter(|url| url.tls).map(|_| url_rank);
         let asked = turns_on.chain(in_url).chain(tls_port).max();
+        let asked = asked.filter(|asked| !is_plain_url || *asked >= url_rank);
         asked.is_some_and(|asked| !self.is_on("no_tls") || self.best("no_tls").0 < asked)
     }
 
@@ -62,7 +64,7 @@ impl AllGiven<'_> {
     }
 
     /// The value that counts most, and its rank.
-    fn best(&self, id: &str) -> (Rank, Option<String>) {
+    pub(super) fn best(&self, id: &str) -> (Rank, Option<String>) {
         if !self.definition.get_arguments().any(|arg| arg.get_id() == id) {
             return (Rank::Default, None);
         }

@@ -73,6 +73,14 @@ fn flags_beat_the_environment() {
     assert_eq!(transport(&["-p", "8883", "--no-tls", "--insecure"], &["no_tls"]), Transport::Tls);
     // MQTT_PORT says nothing about the broker of a typed URL.
     assert_eq!(transport(&["-L", "mqtt://h", "-p", "8883"], &["port"]), Transport::Plain);
+    // And no variable makes a connection with TLS of its scheme, nor is a file read for it.
+    for url in ["mqtt://h", "ws://h"] {
+        for option in ["cafile", "capath"] {
+            let line = ["-L", url, &format!("--{option}"), "/nowhere"];
+            let endpoint = client_from_environment(&line, &[option]).endpoint;
+            assert!(endpoint.tls.is_none(), "{url} {option}");
+        }
+    }
 }
 
 /// An option that only means something with TLS is not lost in silence.
