@@ -13,6 +13,7 @@ use super::url::without_secrets;
 use crate::error::Error;
 use crate::net::{Address, Endpoint, Transport};
 use crate::notation::printable;
+use crate::output::stdout_columns;
 
 /// Show what a connection would be made with
 ///
@@ -146,18 +147,29 @@ impl Called for ShowArgs {
         let text = if self.json {
             json_text(&brokers, &rows, left_out, &unread, problem.as_ref())
         } else {
-            text(&brokers, &rows, left_out, &unread)
+            text(&brokers, &rows, left_out, &unread, stdout_columns().map(usize::from))
         };
         Ok(Resolved::Print { text, problem })
     }
 }
 
-fn text(brokers: &[String], rows: &[ShownValue], left_out: Option<&LeftOut>, unread: &[LookAlike]) -> String {
+/// A table whose rows fit 80 columns where their words do. On a terminal the source goes below where they do not.
+fn text(
+    brokers: &[String],
+    rows: &[ShownValue],
+    left_out: Option<&LeftOut>,
+    unread: &[LookAlike],
+    screen: Option<usize>,
+) -> String {
+    const USUAL_COLUMNS: usize = 80;
+    const GAPS: usize = 4;
     let brokers = brokers.iter().map(|broker| ["broker".to_owned(), broker.clone(), "resolved".to_owned()]);
     let values = rows.iter().map(|row| [row.name.clone(), row.value.clone(), row.source()]);
     let all: Vec<[String; 3]> = brokers.chain(values).collect();
     let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let (names, values) = (width(0), width(1).min(60));
+    let columns = screen.unwrap_or(USUAL_COLUMNS);
+    let names = width(0);
+    let values = width(1).min(columns.saturating_sub(names + width(2) + GAPS));
     let left_out = left_out.map(|left_out| {
         let reason = format!("profile '{}': {}", printable(&left_out.profile), left_out.reason());
         ["left out".to_owned(), left_out.options.join(", "), reason]
@@ -169,7 +181,13 @@ fn text(brokers: &[String], rows: &[ShownValue], left_out: Option<&LeftOut>, unr
         })
         .collect();
     let rows = all.iter().chain(&left_out).chain(&unread);
-    let lines = rows.map(|[name, value, source]| format!("{name:names$}  {value:values$}  {source}\n"));
+    let lines = rows.map(|[name, value, source]| {
+        let taken = names + value.chars().count().max(values) + source.chars().count() + GAPS;
+        if screen.is_some_and(|columns| taken > columns) {
+            return format!("{name:names$}  {value}\n{:names$}  {source}\n", "");
+        }
+        format!("{name:names$}  {value:values$}  {source}\n")
+    });
     lines.collect::<Vec<_>>().concat()
 }
 

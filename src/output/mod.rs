@@ -53,7 +53,7 @@ pub use reader::{Reader, has_no_reader};
 pub use record::{Misfit, RecordHead, put_sent_record};
 pub use stdout::{Reopened, Stdout, stdout_as_file, stdout_error, stdout_is_file};
 pub use template::{FormatError, MODIFIERS, SPECIFIERS, Specifier, Template};
-pub use terminal::{ColorChoice, Environment, StandardStream, Terminal, Tone, wrapped};
+pub use terminal::{ColorChoice, Environment, StandardStream, Terminal, Tone, stdout_columns, wrapped};
 pub use verbosity::Verbosity;
 #[cfg(feature = "tui")]
 pub use view::{TopicView, is_possible as view_is_possible};

@@ -177,7 +177,7 @@ impl Terminal {
     /// The columns of standard output, if it is a terminal.
     #[must_use]
     pub fn stdout_width(&self) -> Option<u16> {
-        self.stdout.is_terminal.then(|| columns(std::io::stdout())).flatten()
+        stdout_columns()
     }
 
     /// Looks at the streams of this process.
@@ -200,6 +200,12 @@ impl Terminal {
         };
         Self { stdout, stderr, width }
     }
+}
+
+/// The columns of standard output, if it is a terminal.
+#[must_use]
+pub fn stdout_columns() -> Option<u16> {
+    std::io::stdout().is_terminal().then(|| columns(std::io::stdout())).flatten()
 }
 
 #[cfg(unix)]
