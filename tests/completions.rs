@@ -276,8 +276,56 @@ fn bash_completes_what_is_typed() {
     completes_a_topic_that_is_typed("bash", &["--norc", "--noprofile", "-i"], "", "mqtt.bash");
 }
 
+/// What zsh needs before the script.
+const ZSH_BEGIN: &str = "autoload -U compinit && compinit -u -D\n";
+
 #[test]
 fn zsh_completes_what_is_typed() {
-    let before = "autoload -U compinit && compinit -u -D\n";
-    completes_a_topic_that_is_typed("zsh", &["-f", "-i"], before, "_mqtt");
+    completes_a_topic_that_is_typed("zsh", &["-f", "-i"], ZSH_BEGIN, "_mqtt");
+}
+
+/// The line that the tab key leaves, for words of each kind.
+#[test]
+fn zsh_completes_words_of_every_kind() {
+    const SHOW_LINE: &str = "\x14";
+    if !has("zsh") {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let config = write(home.path(), "c.toml", "[profile.home]\nhost = 'h'\n[profile.work]\n");
+    std::fs::create_dir(home.path().join("certs")).unwrap();
+    let broker = Broker::start();
+    let port = broker.port();
+    retained(&broker, &["home/a b/c", "home/it's"]);
+    let show = "show() { print -r -- \"<$BUFFER>\"; BUFFER=; }; zle -N show; bindkey '^T' show\n";
+    let before = format!("{ZSH_BEGIN}{show}cd\n");
+    let mut running = typed_at("zsh", &["-f", "-i"], &before, "_mqtt", home.path());
+    for (typed, expected) in [
+        ("mqtt pub --capa\t".to_owned(), "mqtt pub --capath ".to_owned()),
+        ("mqtt retain-cl\t".into(), "mqtt retain-clear ".into()),
+        ("mqtt pub --capath cer\t".into(), "mqtt pub --capath certs/".into()),
+        ("mqtt sub -L mqtts\t".into(), "mqtt sub -L mqtts://".into()),
+        (
+            format!("mqtt pub --config {config} --profile wo\t"),
+            format!("mqtt pub --config {config} --profile work "),
+        ),
+        ("mqtt pub -D publish content-t\t".into(), "mqtt pub -D publish content-type ".into()),
+        ("mqtt pub --auth-method SCRAM-SHA-5\t".into(), "mqtt pub --auth-method SCRAM-SHA-512 ".into()),
+        ("mqtt compat mosquitto_sub --capa\t".into(), "mqtt compat mosquitto_sub --capath ".into()),
+        (
+            "mqtt compat mosquitto_pub -D will will-d\t".into(),
+            "mqtt compat mosquitto_pub -D will will-delay-interval ".into(),
+        ),
+        ("mqtt broker -- mqtt pub --capa\t".into(), "mqtt broker -- mqtt pub --capath ".into()),
+        (format!("mqtt sub -p {port} home/a\t"), format!("mqtt sub -p {port} home/a\\ b/")),
+        (format!("mqtt sub -p {port} -t home/i\t"), format!("mqtt sub -p {port} -t home/it\\'s ")),
+        // What nothing is known of, and a value that is no file.
+        ("mqtt sub -C \t".into(), "mqtt sub -C ".into()),
+        ("mqtt pub -m cer\t".into(), "mqtt pub -m cer".into()),
+    ] {
+        running.write(format!("{typed}{SHOW_LINE}"));
+        running.wait_for_stdout(&format!("<{expected}>\n"));
+    }
+    running.write("exit\n");
+    running.wait_for_end().exits(0);
 }
