@@ -10,7 +10,7 @@ use crate::compat::{PUB, RR, SUB};
 use crate::support::packets::{self, Message};
 use crate::support::server::Peer;
 use crate::ways::Gate;
-use crate::{compat_every_option, compat_hostile, compat_scripts};
+use crate::{compat_differences, compat_every_option, compat_hostile, compat_scripts};
 
 /// What the server does.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +29,8 @@ pub(crate) struct Script {
     pub(crate) messages: Vec<Vec<u8>>,
     /// Messages that follow a PUBLISH.
     pub(crate) replies: Vec<Vec<u8>>,
+    /// What it says in place of CONNACK, before it closes the connection.
+    pub(crate) answer: &'static [u8],
     /// Closes the connection after this packet.
     pub(crate) closes_after: Option<PacketType>,
 }
@@ -83,6 +85,9 @@ impl Script {
             };
             let kind = match &packet {
                 Packet::Connect(_) => {
+                    if !self.answer.is_empty() {
+                        return peer.send(self.answer);
+                    }
                     match self.connack {
                         None => {}
                         Some(0) if protocol == Protocol::V5 && !self.without_alias => {
@@ -148,7 +153,7 @@ impl Script {
 
 /// A command line. In its words ␣ is a blank, � a byte that is not UTF-8, and `""` an empty word. PORT,
 /// SOCKET, BROKER, HOME, CA, STRANGER, LONG and DEEP stand for what the run has: the port or the path to
-/// connect to, the broker's port behind a proxy, a folder with the files `two` and `empty`, two authorities,
+/// connect to, the broker's port behind a proxy, a folder with the files `two`, `empty` and `large` and the folder `authorities`, two authorities,
 /// a text of 65,536 bytes and a topic of 202 levels.
 pub(crate) struct Case {
     pub(crate) program: &'static str,
@@ -203,6 +208,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(requesting());
     cases.extend(compat_every_option::cases());
     cases.extend(compat_hostile::cases());
+    cases.extend(compat_differences::cases());
     cases.extend(compat_scripts::SCRIPTS.iter().map(compat_scripts::Practice::case));
     cases
 }

@@ -26,6 +26,7 @@ mod certificates;
 mod command_line;
 mod compat;
 mod compat_cases;
+mod compat_differences;
 mod compat_differential;
 mod compat_every_option;
 mod compat_hostile;
