@@ -56,7 +56,7 @@ fn version_and_help_are_found_by_the_words_of_other_programs() {
     assert_eq!(text(&["help", "pub", "--help-all"]), text(&["pub", "--help-all"]));
     let tls = text(&["help", "tls"]);
     assert!(tls.contains("--cafile") && !tls.contains("--will-topic"), "{tls}");
-    assert!(tls.contains("The group tls of others (mqtt help COMMAND tls):\n  sub, rr, "), "{tls}");
+    assert!(tls.contains("\nOthers with this group: sub, rr, "), "{tls}");
 }
 
 /// What is not known has a hint only where little is wrong with it.

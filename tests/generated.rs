@@ -303,7 +303,7 @@ fn help_texts() {
         let name = command.get_display_name().unwrap_or(command.get_name());
         let called = command.get_bin_name().unwrap_or_default();
         let called: Vec<&str> = called.split(' ').skip(1).collect();
-        let text = mqtt::cli::brief_help(&called, HELP_WIDTH);
+        let text = mqtt::cli::help_of(&called, HELP_WIDTH).unwrap();
         let (lines, columns) = (text.lines().count(), text.lines().map(|line| line.chars().count()).max());
         assert!(lines <= HELP_LINES, "{name}: {lines} lines\n{text}");
         assert!(columns <= Some(HELP_WIDTH), "{name}: {columns:?} columns\n{text}");

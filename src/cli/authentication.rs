@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::connection::given_twice;
+use super::headings::CREDENTIALS;
 use super::property_flags::binary;
 use super::sources::{Origin, Rank};
 use super::text::{self, shown};
@@ -15,7 +16,7 @@ use crate::error::Error;
 /// The options of enhanced authentication.
 #[derive(Debug, Clone, clap::Args)]
 #[group(id = "host::authentication")]
-#[command(next_help_heading = "Connection")]
+#[command(next_help_heading = CREDENTIALS)]
 pub(super) struct AuthenticationArgs {
     /// Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a
     /// password, which is never sent; or any other with --auth-data

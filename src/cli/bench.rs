@@ -16,6 +16,7 @@ use super::bench_manual;
 use super::bench_scenario::ScenarioArgs;
 use super::connection::{ConnectionArgs, Purpose};
 use super::definition::MAX_HELP_WIDTH;
+use super::headings::is_of_connection;
 use super::manual::Manual;
 use super::needs::Needs;
 use super::subcommand::{Entry, Subcommand};
@@ -269,7 +270,7 @@ pub(super) struct CalibrateArgs {
 /// it counts.
 fn is_of_broker(arg: &Arg) -> bool {
     let kept = ["protocol_version", "keepalive", "connect_timeout", "max_packet_size"];
-    matches!(arg.get_help_heading(), Some("Connection" | "TLS")) && !kept.contains(&arg.get_id().as_str())
+    is_of_connection(arg) && !kept.contains(&arg.get_id().as_str())
 }
 
 /// The figures in the help of a load.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::definition::without_environment;
+use super::headings::PROFILES;
 use super::manual::Manual;
 use super::show::{self, ShowArgs};
 use super::sources::profile::{File, Key, Profile, ProfileProblem};
@@ -57,7 +58,7 @@ impl Called for ConfigArgs {
 struct ConfigFileArgs {
     /// Configuration file [default: ~/.config/mqtt/config.toml]
     #[arg(long, env = "MQTT_CONFIG", value_name = "FILE", value_hint = ValueHint::FilePath,
-          help_heading = "Connection")]
+          help_heading = PROFILES)]
     config: Option<PathBuf>,
 
     /// Write one JSON object, in place of text

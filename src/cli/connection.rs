@@ -7,6 +7,7 @@ use clap::builder::BoolishValueParser;
 
 use super::authentication::{self, AuthenticationArgs};
 use super::credentials::{CredentialArgs, Credentials};
+use super::headings::{CONNECTION, RECONNECTING, SESSION};
 use super::property::{self, ConnectProperties};
 use super::sources::{FileArgs, Origin, Rank};
 use super::target::{self, TargetArgs};
@@ -19,23 +20,27 @@ use crate::protocol::property::{PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, wire};
 
-/// What the help of every subcommand with this group says at its end.
-pub(super) const NOTES: &str = "\
+/// How times are written.
+pub(super) const DURATIONS: &str = "\
 Durations:
-  A DURATION is a number of seconds or has units: 90, 0.5, 250ms, 30s, 1h30m, 7d.
+  A DURATION is in seconds or has units: 90, 0.5, 250ms, 30s, 1h30m, 7d.";
 
+/// What the help of every subcommand with this group says at its end; before it, [`DURATIONS`].
+pub(super) const NOTES: &str = "\
 Environment:
-  Each option under Connection and TLS has a variable, MQTT_ and its long name, such as MQTT_HOST
-  and MQTT_TLS_ALPN. A flag beats its variable. What a run does not need is not looked at.
+  Each option from Connection to TLS has a variable, MQTT_ and its long name,
+  such as MQTT_HOST and MQTT_TLS_ALPN. A flag beats its variable. What a run
+  does not need is not looked at.
 
 Files:
-  ~/.config/mqtt/config.toml may hold tables such as [profile.home], whose keys are the long names
-  of the options under Connection and TLS, and the line default-profile = 'home'. A variable beats
-  a profile. mqtt config show tells what holds and why.";
+  ~/.config/mqtt/config.toml may hold tables such as [profile.home], whose keys
+  are the long names of the options from Connection to TLS, and the line
+  default-profile = 'home'. A variable beats a profile. mqtt config show tells
+  what holds and why.";
 
 /// The options of the connection.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Connection")]
+#[command(next_help_heading = CONNECTION)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ConnectionArgs {
     // Before every option: see `Origin`.
@@ -57,44 +62,48 @@ pub(super) struct ConnectionArgs {
     authentication: AuthenticationArgs,
 
     /// Client identifier [default: the broker assigns one]
-    #[arg(short = 'i', long, visible_alias = "id", env = "MQTT_CLIENT_ID", value_name = "ID")]
+    #[arg(short = 'i', long, visible_alias = "id", env = "MQTT_CLIENT_ID",
+          help_heading = SESSION, value_name = "ID")]
     client_id: Option<String>,
 
     /// Client identifier of this prefix and the process identifier
-    #[arg(short = 'I', long, env = "MQTT_ID_PREFIX", value_name = "PREFIX")]
+    #[arg(short = 'I', long, env = "MQTT_ID_PREFIX",
+          help_heading = SESSION, value_name = "PREFIX")]
     id_prefix: Option<String>,
 
     /// Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or
     /// 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5
-    #[arg(short = 'V', long, env = "MQTT_PROTOCOL_VERSION", value_name = "VERSION", default_value = "auto")]
+    #[arg(short = 'V', long, env = "MQTT_PROTOCOL_VERSION",
+          help_heading = SESSION, value_name = "VERSION", default_value = "auto")]
     protocol_version: ProtocolVersion,
 
     /// Keep Alive: test the link after this silence, in whole seconds; 0 turns it off
-    #[arg(short = 'k', long, env = "MQTT_KEEPALIVE", value_name = "DURATION", default_value = "60",
-          value_parser = value::keep_alive)]
+    #[arg(short = 'k', long, env = "MQTT_KEEPALIVE",
+          help_heading = SESSION, value_name = "DURATION", default_value = "60", value_parser = value::keep_alive)]
     keepalive: u16,
 
     /// Go on with the session of an earlier connection and keep it; needs -i
     ///
     /// The connection is made without Clean Start.
-    #[arg(short = 'c', long, env = "MQTT_DISABLE_CLEAN_SESSION", value_parser = BoolishValueParser::new())]
+    #[arg(short = 'c', long, env = "MQTT_DISABLE_CLEAN_SESSION",
+          help_heading = SESSION, value_parser = BoolishValueParser::new())]
     disable_clean_session: bool,
 
     /// How long the broker keeps the session after the connection ends, or never for ever (MQTT 5)
     /// [default: 0, with -c never]
-    #[arg(short = 'x', long, env = "MQTT_SESSION_EXPIRY", value_name = "DURATION",
-          value_parser = value::session_expiry)]
+    #[arg(short = 'x', long, env = "MQTT_SESSION_EXPIRY",
+          help_heading = SESSION, value_name = "DURATION", value_parser = value::session_expiry)]
     session_expiry: Option<u32>,
 
     /// Most QoS 1 and 2 messages sent and not yet acknowledged
-    #[arg(short = 'M', long, env = "MQTT_MAX_INFLIGHT", value_name = "COUNT", default_value = "20",
-          value_parser = value::inflight)]
+    #[arg(short = 'M', long, env = "MQTT_MAX_INFLIGHT",
+          help_heading = SESSION, value_name = "COUNT", default_value = "20", value_parser = value::inflight)]
     max_inflight: u16,
 
     /// Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may
     /// take twice that in memory
-    #[arg(long, env = "MQTT_MAX_PACKET_SIZE", value_name = "SIZE", default_value = "268435460",
-          value_parser = value::packet_bytes)]
+    #[arg(long, env = "MQTT_MAX_PACKET_SIZE",
+          help_heading = SESSION, value_name = "SIZE", default_value = "268435460", value_parser = value::packet_bytes)]
     max_packet_size: u32,
 
     /// Limit for connecting, and again for the answer to CONNECT. Without -W also for each further answer:
@@ -102,29 +111,33 @@ pub(super) struct ConnectionArgs {
     /// wait without limit for answers to a PUBLISH, and so does sub for that to SUBSCRIBE where it does not
     /// end by itself. If it is given, also for each pipe that an option names in place of a file, except
     /// the payload's (-f)
-    #[arg(long, env = "MQTT_CONNECT_TIMEOUT", value_name = "DURATION", default_value = "30",
+    #[arg(long, env = "MQTT_CONNECT_TIMEOUT",
+          help_heading = RECONNECTING, value_name = "DURATION", default_value = "30",
           value_parser = value::positive_duration)]
     connect_timeout: Duration,
 
     /// When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials,
     /// an untrusted certificate and three hang-ups on the same packet end the run all the same
     /// [default: always for sub and pub -l, 10 for retain-clear, else never]
-    #[arg(long, env = "MQTT_RECONNECT", value_name = "WHEN")]
+    #[arg(long, env = "MQTT_RECONNECT",
+          help_heading = RECONNECTING, value_name = "WHEN")]
     reconnect: Option<ReconnectAttempts>,
 
     /// Longest pause between two attempts to reconnect
-    #[arg(long, env = "MQTT_RECONNECT_MAX_DELAY", value_name = "DURATION", default_value = "30",
+    #[arg(long, env = "MQTT_RECONNECT_MAX_DELAY",
+          help_heading = RECONNECTING, value_name = "DURATION", default_value = "30",
           value_parser = value::positive_duration)]
     reconnect_max_delay: Duration,
 
     /// Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times
     /// in a row, and to at most 20 brokers
-    #[arg(long, env = "MQTT_FOLLOW_REDIRECT", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "MQTT_FOLLOW_REDIRECT",
+          help_heading = RECONNECTING, value_parser = BoolishValueParser::new())]
     follow_redirect: bool,
 
     /// For how long to try to make the first connection; 0 is one attempt
-    #[arg(long, env = "MQTT_WAIT_FOR_SERVER", value_name = "DURATION", default_value = "0",
-          value_parser = value::duration)]
+    #[arg(long, env = "MQTT_WAIT_FOR_SERVER",
+          help_heading = RECONNECTING, value_name = "DURATION", default_value = "0", value_parser = value::duration)]
     wait_for_server: Duration,
 
     #[command(flatten)]

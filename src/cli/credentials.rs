@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::ValueHint;
 use clap::builder::BoolishValueParser;
 
+use super::headings::CREDENTIALS;
 use super::password_file::from_file;
 use super::sources::{Origin, Rank, one_of};
 use super::value::ShellCommand;
@@ -20,7 +21,7 @@ use crate::quotation::cut;
 /// The options of user name and password.
 #[derive(Debug, Clone, clap::Args)]
 #[group(id = "host::credentials")]
-#[command(next_help_heading = "Connection")]
+#[command(next_help_heading = CREDENTIALS)]
 pub(super) struct CredentialArgs {
     /// User name
     #[arg(short = 'u', long, env = "MQTT_USERNAME", value_name = "NAME",

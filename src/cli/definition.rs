@@ -2,12 +2,10 @@
 
 use clap::{Arg, ArgAction};
 
-use super::connection::NOTES;
+use super::connection::{DURATIONS, NOTES};
 use super::format;
+use super::headings::HELP;
 use super::manual::Manual;
-
-/// The heading of the options that print help, which is no group to ask for.
-pub(super) const HEADING: &str = "Help";
 
 /// The widest line of help.
 pub(super) const MAX_HELP_WIDTH: usize = 100;
@@ -38,11 +36,12 @@ pub(super) fn finish(command: clap::Command, manual: Option<&Manual>) -> clap::C
         .help("Print help; --help GROUP for one group of options")
         .action(ArgAction::HelpShort);
     let version = Arg::new("version").long("version").help("Print version").action(ArgAction::Version);
-    let note = command.get_arguments().any(|arg| arg.get_id() == "host").then_some(NOTES);
+    let note =
+        command.get_arguments().any(|arg| arg.get_id() == "host").then(|| format!("{DURATIONS}\n\n{NOTES}"));
     let own = command.get_after_help().map(ToString::to_string);
     let examples = manual.map(Manual::examples_in_help);
     let formats = command.get_arguments().any(|arg| arg.get_id() == "format").then(format::reference);
-    let end: Vec<String> = note.map(str::to_owned).into_iter().chain(own).chain(examples).collect();
+    let end: Vec<String> = note.into_iter().chain(own).chain(examples).collect();
     let whole_end: Vec<String> = end.iter().cloned().chain(formats).collect();
     let all = Arg::new("help_all").long("help-all").help("Print all options, with every detail");
     begin(command)
@@ -53,7 +52,7 @@ pub(super) fn finish(command: clap::Command, manual: Option<&Manual>) -> clap::C
         .max_term_width(MAX_HELP_WIDTH)
         // One sentence at the end of the help instead of a note at each option.
         .mut_args(|arg| arg.hide_env(true).hide_env_values(true))
-        .arg(help.help_heading(HEADING))
-        .arg(all.action(ArgAction::HelpLong).help_heading(HEADING))
-        .arg(version.help_heading(HEADING))
+        .arg(help.help_heading(HELP))
+        .arg(all.action(ArgAction::HelpLong).help_heading(HELP))
+        .arg(version.help_heading(HELP))
 }

@@ -10,7 +10,7 @@ use crate::quotation::cut;
 
 /// The options of standard output.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Output")]
+#[command(next_help_heading = "Format")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct FormatArgs {
     /// Write the topic and a space before each payload
@@ -39,17 +39,24 @@ pub(super) struct FormatArgs {
     pretty: bool,
 }
 
+/// The specifiers that begin with this sign.
+fn rows(title: &str, sign: char) -> String {
+    let rows = SPECIFIERS.iter().filter(|specifier| specifier.written.starts_with(sign));
+    let rows: Vec<String> =
+        rows.map(|specifier| format!("  {}  {}\n", specifier.written, specifier.help)).collect();
+    format!("{title}:\n{}\n", rows.concat())
+}
+
+/// What a format may hold of a message.
+pub(super) fn parts() -> String {
+    rows("Formats of -F: parts of the message", '%').trim_end().to_owned()
+}
+
 /// Everything that a format may hold, for `--help-all`.
 pub(super) fn reference() -> String {
     let indented = |text: &str| format!("  {}\n", text.replace('\n', "\n  "));
-    let rows = |title: &str, sign: char| {
-        let rows = SPECIFIERS.iter().filter(|specifier| specifier.written.starts_with(sign));
-        let rows: Vec<String> =
-            rows.map(|specifier| format!("  {}  {}\n", specifier.written, specifier.help)).collect();
-        format!("{title}:\n{}\n", rows.concat())
-    };
     [
-        rows("Formats of -F: parts of the message", '%'),
+        parts() + "\n\n",
         format!("Formats of -F: width and precision:\n{}\n", indented(MODIFIERS)),
         rows("Formats of -F: local time of receipt", '@'),
         rows("Formats of -F: characters", '\\'),

@@ -2,16 +2,14 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, Command};
+use clap::Command;
 
-use super::connection::NOTES;
-use super::definition::{HEADING, MAX_HELP_WIDTH};
+use super::group::{groups, page, screen_columns};
 use super::subcommand::Entry;
 use super::table::{SUBCOMMANDS, command};
-use super::text::shown;
-use super::{compat, format, manual, usage, words};
-use crate::command::bench::figures_help;
+use super::{manual, usage, words};
 use crate::error::Error;
+use crate::output::wrapped;
 
 /// How much of a subcommand's help is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +65,19 @@ pub(super) fn asked_for(names: usize, line: &[OsString]) -> Option<Result<String
 /// # Errors
 /// A word that names neither a subcommand nor a group.
 pub(super) fn of_words(words: &[OsString]) -> Result<String, Error> {
+    of_words_in(words, None)
+}
+
+/// What `mqtt help` prints behind these words, in so many columns.
+///
+/// # Errors
+/// A word that names neither a subcommand nor a group.
+pub fn help_of(words: &[&str], columns: usize) -> Result<String, Error> {
+    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+    of_words_in(&words, Some(columns))
+}
+
+fn of_words_in(words: &[OsString], columns: Option<usize>) -> Result<String, Error> {
     let is_option = |word: &&OsString| word.as_encoded_bytes().starts_with(b"-");
     let is_all = words.iter().any(|word| word == "--help-all");
     let program = [OsString::from("mqtt")];
@@ -83,7 +94,7 @@ pub(super) fn of_words(words: &[OsString]) -> Result<String, Error> {
     };
     let word = match &asked {
         Asked::Group(word) if called.is_empty() => word.to_string_lossy(),
-        _ => return text(&called, &asked, None),
+        _ => return text(&called, &asked, columns),
     };
     let mut program = command();
     program.build();
@@ -91,18 +102,14 @@ pub(super) fn of_words(words: &[OsString]) -> Result<String, Error> {
     let has = |subcommand: &&Command| groups(subcommand).contains(&group);
     let mut having = program.get_subcommands().filter(has).map(Command::get_name);
     let Some(first) = having.next() else { return Err(usage::unknown_command(&program, &line, 1)) };
-    let help = text(&[first], &Asked::Group(group.clone().into()), None)?;
+    let help = text(&[first], &Asked::Group(group.clone().into()), columns)?;
     let others: Vec<&str> = having.collect();
     if others.is_empty() {
         return Ok(help);
     }
-    Ok(format!("{help}\nThe group {group} of others (mqtt help COMMAND {group}):\n  {}\n", others.join(", ")))
-}
-
-/// What `mqtt … --help` prints of a subcommand, in so many columns.
-#[must_use]
-pub fn brief_help(called: &[&str], columns: usize) -> String {
-    text(called, &Asked::Brief, Some(columns)).unwrap_or_default()
+    let others = format!("Others with this group: {}", others.join(", "));
+    let others = wrapped(&others, columns.unwrap_or_else(screen_columns));
+    Ok(format!("{help}\n{}\n", others.join("\n")))
 }
 
 fn text(called: &[&str], asked: &Asked, columns: Option<usize>) -> Result<String, Error> {
@@ -123,12 +130,11 @@ fn text(called: &[&str], asked: &Asked, columns: Option<usize>) -> Result<String
         return Ok(help.to_string());
     }
     let name = called.join(" ");
-    let mut shown = match asked {
-        Asked::All => return Ok(definition.render_long_help().to_string()),
-        Asked::Brief => brief(definition, &name),
-        Asked::Group(group) => of_group(definition, &name, group)?,
-    };
-    Ok(shown.render_help().to_string())
+    match asked {
+        Asked::All => Ok(definition.render_long_help().to_string()),
+        Asked::Brief => Ok(brief(definition, &name).render_help().to_string()),
+        Asked::Group(group) => page(&definition, &name, group, columns.unwrap_or_else(screen_columns)),
+    }
 }
 
 /// The options that people use, in one list.
@@ -140,7 +146,7 @@ fn brief(definition: Command, name: &str) -> Command {
     }
     let groups = groups(&definition).join(", ");
     let more = format!(
-        "More options: mqtt {name} --help GROUP, all: mqtt {name} --help-all.\nGroups: {groups}.\nManual: man mqtt-{}",
+        "More: mqtt {name} --help GROUP, all: mqtt {name} --help-all, man mqtt-{}\nGroups: {groups}",
         name.replace(' ', "-")
     );
     definition
@@ -149,50 +155,6 @@ fn brief(definition: Command, name: &str) -> Command {
             if is_shown { arg.help_heading(None::<&str>) } else { arg.hide(true) }
         })
         .after_help(format!("{examples}\n\n{more}"))
-}
-
-/// The options of one group.
-fn of_group(definition: Command, name: &str, group: &OsString) -> Result<Command, Error> {
-    let known = groups(&definition);
-    let asked = group.to_str().map(str::to_lowercase).filter(|asked| known.contains(asked));
-    let Some(asked) = asked else {
-        let text = format!("mqtt {name}: unknown group of options '{}'", shown(group));
-        let client = compat::names().find(|client| name == "compat" && group == *client);
-        return Err(Error::usage(text).with_hint(match client {
-            Some(client) => format!("mqtt compat {client} --help"),
-            None if known.is_empty() => format!("mqtt {name} --help shows all there is"),
-            None => format!("there are {}", known.join(", ")),
-        }));
-    };
-    let has = |id: &str| definition.get_arguments().any(|arg| arg.get_id() == id);
-    let end = match asked.as_str() {
-        "output" if has("format") => format::reference(),
-        "results" if has("fail_if") => figures_help(MAX_HELP_WIDTH),
-        "connection" => NOTES.to_owned(),
-        _ => String::new(),
-    };
-    Ok(definition
-        .mut_args(|arg| if group_of(&arg) == asked { arg } else { arg.hide(true) })
-        .mut_subcommands(|subcommand| subcommand.hide(true))
-        .after_help(end))
-}
-
-/// The names of the groups of options.
-pub(super) fn groups(definition: &Command) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for arg in definition.get_arguments().filter(|arg| !arg.is_hide_set()) {
-        let group = group_of(arg);
-        if arg.get_help_heading() != Some(HEADING) && !found.contains(&group) && !arg.is_positional() {
-            found.push(group);
-        }
-    }
-    found
-}
-
-/// The first word of the heading: `Payload (one of)` is the group `payload`.
-fn group_of(arg: &Arg) -> String {
-    let heading = arg.get_help_heading().unwrap_or("Options");
-    heading.split(' ').next().unwrap_or_default().to_lowercase()
 }
 
 #[cfg(test)]
@@ -223,6 +185,35 @@ mod tests {
         }
     }
 
+    /// Whatever is asked for, it fits a screen.
+    #[test]
+    fn every_group_fits_a_screen() {
+        const LINES: usize = 40;
+        const COLUMNS: usize = 80;
+        let mut all = command();
+        all.build();
+        let modes = all.get_subcommands().flat_map(Command::get_subcommands);
+        let mut asked = Vec::new();
+        for subcommand in all.get_subcommands().chain(modes) {
+            let called = subcommand.get_bin_name().unwrap().trim_start_matches("mqtt ");
+            for group in groups(subcommand) {
+                asked.extend([format!("{called} {group}"), group]);
+            }
+        }
+        assert!(asked.len() > 200, "{}", asked.len());
+        let mut failures = String::new();
+        for line in asked {
+            let words: Vec<&str> = line.split(' ').collect();
+            let text = help_of(&words, COLUMNS).unwrap_or_else(|error| error.to_string());
+            let (lines, columns) =
+                (text.lines().count(), text.lines().map(|line| line.chars().count()).max());
+            if lines > LINES || columns > Some(COLUMNS) {
+                failures += &format!("mqtt help {line}: {lines} lines, {columns:?} columns\n{text}\n");
+            }
+        }
+        assert!(failures.is_empty(), "{failures}");
+    }
+
     #[test]
     fn help_is_found_at_any_place() {
         for (line, words) in [
@@ -236,7 +227,10 @@ mod tests {
             ("mqtt pub -t a --help=all -m x", "--will-delay"),
             ("mqtt pub --help=", "Groups: options,"),
             ("mqtt bench pub --help=all", "--max-packet-size"),
-            ("mqtt sub --help output", "%t"),
+            ("mqtt sub --help format", "%t"),
+            ("mqtt sub --help output", "--rotate"),
+            ("mqtt pub --help connect", "--receive-maximum"),
+            ("mqtt pub --help profiles", "default-profile"),
             ("mqtt bench pub --help results", "p99"),
             ("mqtt pub --help nosuch", "unknown group of options 'nosuch'"),
             // A value, and what belongs to another command.
@@ -261,7 +255,7 @@ mod tests {
             ("pub tls", "--cafile"),
             ("pub all", "--will-delay"),
             ("bench conn", "Usage: mqtt bench conn"),
-            ("tls", "The group tls of others"),
+            ("tls", "Others with this group: sub, rr"),
             ("publish", "publish is called pub here"),
             ("nosuch", "unrecognized subcommand 'nosuch'"),
         ] {

@@ -58,6 +58,8 @@ mod disturbance;
 mod exec;
 mod foreign;
 mod format;
+mod group;
+mod headings;
 mod help;
 mod hidden;
 mod manual;
@@ -110,7 +112,7 @@ use std::ffi::OsString;
 use clap::parser::ValueSource;
 
 pub use self::compat::{DIFFERENCES, Difference};
-pub use self::help::brief_help;
+pub use self::help::help_of;
 pub use self::hidden::Hidden;
 pub use self::manual::Manual;
 pub use self::parsed::Parsed;

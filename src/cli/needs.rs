@@ -3,6 +3,7 @@
 
 use clap::{Arg, Command};
 
+use super::headings::is_of_connection;
 use super::sources::{NAMES_FILES, belongs_to_host};
 
 /// What a run does with the options of the connection.
@@ -30,7 +31,7 @@ impl Needs {
         const CLEAN: [&str; 1] = ["disable_clean_session"];
         const SESSION: [&str; 2] = ["disable_clean_session", "session_expiry"];
         const LINK: [&str; 4] = ["reconnect", "wait_for_server", "reconnect_max_delay", "follow_redirect"];
-        if !matches!(arg.get_help_heading(), Some("Connection" | "TLS")) {
+        if !is_of_connection(arg) {
             return true;
         }
         let id = arg.get_id().as_str();

@@ -209,7 +209,11 @@ impl Flag {
     }
 
     pub(super) fn help_heading(&self) -> &'static str {
-        if self.place == Place::Will { "Will" } else { "Properties" }
+        match self.place {
+            Place::Will => "Will",
+            Place::Packet(PacketType::Connect | PacketType::Disconnect) => "CONNECT and DISCONNECT",
+            Place::Packet(_) => "Properties",
+        }
     }
 
     /// Appends the property with this value.

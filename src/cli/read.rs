@@ -7,6 +7,7 @@ use clap::Arg;
 use clap::parser::ValueSource;
 
 use super::definition::without_environment;
+use super::headings::is_of_connection;
 use super::sources::{self, BrokenSetting, Found, Given, Rank};
 use super::subcommand::{Called, Entry, Subcommand};
 use super::table::{SUBCOMMANDS, command};
@@ -288,7 +289,7 @@ fn check(bare: &clap::Command, path: &[OsString], given: &Given) -> Result<Optio
     let is_connection = definition
         .get_arguments()
         .find(|arg| arg.get_id() == given.id.as_str())
-        .is_some_and(|arg| matches!(arg.get_help_heading(), Some("Connection" | "TLS")));
+        .is_some_and(|arg| is_of_connection(arg));
     match usage::from_clap(error, &command(), path) {
         Err(Error::Usage { message, hint, .. }) => {
             let message = format!("{}: {message}", given.place);

@@ -29,8 +29,8 @@ pub(super) struct RecordingArgs {
     #[arg(long, requires = "rotate")]
     compress: bool,
 
-    /// Synchronise FILE to the disk: never; when it is rotated, and at the end (rotate); also this long after a message;
-    /// or before messages are acknowledged (always) [default: never]
+    /// Synchronise FILE to the disk never, when it is rotated and at the end (rotate), also this long after a message, or
+    /// before messages are acknowledged (always) [default: never]
     ///
     /// Without it the system writes to the disk when it likes: nothing is lost when mqtt is killed, but what is
     /// acknowledged may be lost with the power. always costs one synchronisation for each read from the broker.

@@ -98,7 +98,7 @@ pub(super) struct SubscribeArgs {
 
     /// Remember in FILE which QoS 2 messages were written out and not yet released, so that a run
     /// after a crash does not write them again; needs -c and -i
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Session")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Subscriptions")]
     session_file: Option<PathBuf>,
 
     #[command(flatten)]
@@ -302,7 +302,9 @@ impl TryFrom<SubscribeArgs> for Config {
 /// Refuses options of output, and those that go by it, beside `--exec`.
 fn check_exec(format: &MessageFormat, has_output: bool, goes_by_output: bool) -> Result<(), Error> {
     if has_output || *format != (MessageFormat::Text { verbose: false, newline: true }) {
-        return Err(Error::usage("--exec shows no messages: options of Output cannot be used with it"));
+        return Err(Error::usage(
+            "--exec shows no messages: options of View, Format and Output cannot be used with it",
+        ));
     }
     if goes_by_output {
         return Err(Error::usage(

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::ValueHint;
 use clap::builder::BoolishValueParser;
 
+use super::headings::CONNECTION;
 use super::sources::{Origin, Rank, TLS_PORT, counts, one_of};
 use super::tls::{self, Tls};
 use super::url::BrokerUrl;
@@ -22,7 +23,7 @@ const PLAIN_PORT: u16 = 1883;
 /// The options that name the broker and the way to it.
 #[derive(Debug, Clone, clap::Args)]
 #[group(id = "host::target")]
-#[command(next_help_heading = "Connection")]
+#[command(next_help_heading = CONNECTION)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct TargetArgs {
     /// Broker: host or IP address
@@ -94,9 +95,9 @@ pub(super) struct Target {
     tls_port: Option<Rank>,
     /// The rank of a URL that asks for TLS.
     tls_url: Option<Rank>,
-    /// The port that the URL's scheme implies.
     /// The rank of a URL that asks for none.
     plain_url: Option<Rank>,
+    /// The port that the URL's scheme implies.
     scheme_port: Option<u16>,
     web_socket: Option<WebSocketOptions>,
     proxy: Option<ProxyChoice>,
@@ -217,8 +218,8 @@ impl TargetArgs {
             rank,
             tls_port,
             tls_url: url.as_ref().filter(|url| url.tls).map(|_| origin.rank("url")),
-            scheme_port: url.as_ref().and_then(BrokerUrl::default_port),
             plain_url: url.as_ref().filter(|url| !url.tls).map(|_| origin.rank("url")),
+            scheme_port: url.as_ref().and_then(BrokerUrl::default_port),
             web_socket,
             proxy: self.proxy.filter(|_| in_network),
             bind: self.bind_address.filter(|_| in_network),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::ValueHint;
 use clap::builder::BoolishValueParser;
 
+use super::headings::TLS;
 use super::password_file::from_file;
 use super::sources::{Origin, Rank, TURNS_ON, counts};
 use super::value;
@@ -21,7 +22,7 @@ pub(super) const TURN_ON: &str = "TLS is turned on by mqtts:// or wss:// in -L, 
 /// The options of TLS.
 #[derive(Debug, Clone, clap::Args)]
 #[group(id = "host::tls")]
-#[command(next_help_heading = "TLS")]
+#[command(next_help_heading = TLS)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct TlsArgs {
     /// Trust the certificate authorities in this PEM file; turns TLS on
@@ -151,9 +152,9 @@ pub(super) struct Context<'a> {
     pub(super) origin: &'a Origin,
     /// The rank of a URL whose scheme asks for TLS.
     pub(super) url: Option<Rank>,
-    /// The rank of a port 8883 that was asked for.
     /// The rank of a URL whose scheme is one without TLS.
     pub(super) plain_url: Option<Rank>,
+    /// The rank of a port 8883 that was asked for.
     pub(super) port: Option<Rank>,
     /// The rank of what names the broker.
     pub(super) broker: Rank,

@@ -17,7 +17,7 @@ const MOST_LEVELS: u64 = 100;
 
 /// The options of which one may be given, and what belongs to them.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Output")]
+#[command(next_help_heading = "View")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ViewArgs {
     /// Write how many messages came, once a second, and not the messages
@@ -80,14 +80,14 @@ pub(super) struct ViewArgs {
     /// with everything but small letters, digits, - _ and . as % and two hexadecimal digits: home/Door is
     /// home%2f%44oor. Dots at either end are encoded too, and a name of more than 180 characters ends in ~ and a hash of
     /// the topic. DIR is made if it is not there. There are as many files as topics: -t and -T limit them.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
     output_dir: Option<PathBuf>,
 
     /// With --output-dir: one file for each topic, with its latest message, or one for each message
     /// [default: topic]
     ///
     /// The names of files for messages begin with the time and a number, in the order in which the messages came.
-    #[arg(long, value_name = "WHAT")]
+    #[arg(long, value_name = "WHAT", help_heading = "Output")]
     file_per: Option<FilePer>,
 }
 

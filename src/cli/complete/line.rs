@@ -10,7 +10,7 @@ use super::values;
 use crate::cli::compat::ClientWord;
 use crate::cli::subcommand::Entry;
 use crate::cli::table::{SUBCOMMANDS, command};
-use crate::cli::{compat, help, words};
+use crate::cli::{compat, group, words};
 use crate::manner::Program;
 
 /// What can stand in the last word, if anything is known.
@@ -125,7 +125,7 @@ fn after_help(before: &[OsString]) -> Option<Vec<Word>> {
 }
 
 fn groups(definition: &Command) -> Vec<Word> {
-    let groups = help::groups(definition);
+    let groups = group::groups(definition);
     groups.iter().map(|group| Word::new(group, &format!("Options of the group {group}"))).collect()
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::{Arg, Command, ValueHint};
 
 use crate::cli::connection::Purpose;
+use crate::cli::headings::is_of_connection;
 use crate::cli::parsed::Parsed;
 use crate::cli::read::read;
 use crate::cli::subcommand::Entry;
@@ -24,10 +25,7 @@ const OF_THE_RUN: [&str; 5] =
 /// The options of the connection in a line without its last word, in their long form.
 pub(super) fn connection(definition: &Command, names: usize, line: &[OsString]) -> Vec<OsString> {
     let Some((_, line)) = line.split_last() else { return Vec::new() };
-    let is_wanted = |arg: &Arg| {
-        matches!(arg.get_help_heading(), Some("Connection" | "TLS"))
-            && !OF_THE_RUN.contains(&arg.get_id().as_str())
-    };
+    let is_wanted = |arg: &Arg| is_of_connection(arg) && !OF_THE_RUN.contains(&arg.get_id().as_str());
     let values = words::values(definition, names, line);
     let mut options = Vec::new();
     for value in values.iter().filter(|value| is_wanted(value.arg)) {

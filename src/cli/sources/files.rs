@@ -13,6 +13,7 @@ use clap::{Arg, ArgMatches, Command, ValueHint};
 
 use super::given::{Found, Given, is_repeatable};
 use super::{host, options_file, profile};
+use crate::cli::headings::PROFILES;
 use crate::cli::needs::Needs;
 use crate::cli::secret;
 use crate::error::Error;
@@ -20,7 +21,7 @@ use crate::file::stranger_in;
 
 /// The options that name files with options.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Connection")]
+#[command(next_help_heading = PROFILES)]
 #[allow(dead_code, reason = "they are heeded before the options become values")]
 pub(crate) struct FileArgs {
     /// Profile of the configuration file to take options from [default: the one that its

@@ -130,6 +130,7 @@ fn were(options: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::headings::is_of_connection;
     use crate::cli::secret;
 
     /// Whoever adds an option of the connection has to decide: it belongs to the host, or it stands here.
@@ -161,7 +162,7 @@ mod tests {
         for definition in command.get_subcommands().chain(modes) {
             for arg in definition.get_arguments() {
                 let id = arg.get_id().as_str();
-                let is_of_connection = matches!(arg.get_help_heading(), Some("Connection" | "TLS"));
+                let is_of_connection = is_of_connection(arg);
                 let of_host = is_of_connection && !OF_ANY_HOST.contains(&id);
                 assert_eq!(belongs(definition, arg), of_host, "{} {id}", definition.get_name());
                 let is_secret = is_of_connection && secret::kind(arg).is_some();

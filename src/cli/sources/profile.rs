@@ -1,5 +1,5 @@
 //! Profiles: `[profile.NAME]` in the configuration file. Their keys are the long names of the
-//! options under Connection and TLS, taken from the definition of the command line.
+//! options of the connection, taken from the definition of the command line.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::given::{FilePlace, Found, Given, NAMES_FILES, SourceFile, is_repeatable, unknown_name};
 use super::origin::{BrokenSetting, Rank};
 use crate::cli::foreign::in_every_command;
+use crate::cli::headings::is_of_connection;
 use crate::cli::text::shown;
 use crate::error::Error;
 use crate::file::Written;
@@ -359,8 +360,7 @@ pub(crate) fn arguments(subcommand: &Command) -> impl Iterator<Item = &Arg> {
 }
 
 fn is_key(arg: &Arg) -> bool {
-    matches!(arg.get_help_heading(), Some("Connection" | "TLS"))
-        && !NAMES_FILES.contains(&arg.get_id().as_str())
+    is_of_connection(arg) && !NAMES_FILES.contains(&arg.get_id().as_str())
 }
 
 fn is_called(arg: &Arg, name: &str) -> bool {

@@ -267,7 +267,7 @@ fn formats() {
         (&["sub", "-t", "a", "--silence", "0"], "longer than 0"),
         (&["sub", "-t", "a", "--silence", "1", "--retained-only"], "--retained-only cannot be used"),
         (&["sub", "--subscribe", "retain-as-published:a", "--silence", "1"], "cannot tell retained messages"),
-        (&["sub", "-t", "a", "--silence", "1", "--exec", "x"], "options of Output"),
+        (&["sub", "-t", "a", "--silence", "1", "--exec", "x"], "options of View, Format and Output"),
         (&["sub", "-t", "a", "--fail"], "--fail needs --silence"),
         (&["sub", "-t", "a", "--stats", "-F", "%p"], "--stats shows no messages"),
         (&["sub", "-t", "a", "--stats-interval", "1"], "--stats-interval needs --stats"),

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use clap::Arg;
 
 use super::super::command;
+use super::super::headings::is_of_connection;
 
 /// All subcommands, and the modes of `bench`.
 fn subcommands() -> Vec<clap::Command> {
@@ -295,7 +296,7 @@ fn values_may_begin_with_a_hyphen_in_every_subcommand() {
 fn environment_variables_are_named_after_their_options() {
     for subcommand in subcommands() {
         for arg in subcommand.get_arguments() {
-            let has_one = matches!(arg.get_help_heading(), Some("Connection" | "TLS"));
+            let has_one = is_of_connection(arg);
             let long = arg.get_long().unwrap_or_default();
             let expected = has_one.then(|| format!("MQTT_{}", long.to_uppercase().replace('-', "_")));
             let actual = arg.get_env().map(|name| name.to_string_lossy().into_owned());
