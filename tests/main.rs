@@ -13,8 +13,8 @@
 mod architecture;
 mod authentication;
 mod bench;
-mod bench_limit;
 mod bench_disturb;
+mod bench_limit;
 mod bench_payloads;
 mod bench_phases;
 mod bench_reconnect;

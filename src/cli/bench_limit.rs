@@ -6,8 +6,8 @@ use clap::{Arg, ValueEnum};
 
 use super::bench::{LoadArgs, figures};
 use super::bench_load::{CommonArgs, CourseArgs, SendArgs};
-use super::bench_values::{MOST_BYTES, MOST_RATE, bytes};
 use super::bench_manual;
+use super::bench_values::{MOST_BYTES, MOST_RATE, bytes};
 use super::manual::Manual;
 use super::value;
 use crate::command::bench::config::{Load, Mode, Payload, Rate, StopAfter};

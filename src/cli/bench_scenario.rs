@@ -64,6 +64,7 @@ enum ScenarioAction {
 impl LoadArgs for ScenarioArgs {
     const MANUAL: &'static Manual = &bench_manual::SCENARIO;
     const MODE: Mode = Mode::EndToEnd;
+    const FIND_LIMIT: &'static str = ""; // The rates are those of the file.
 
     fn common(&self) -> &CommonArgs {
         &self.common

@@ -2,6 +2,7 @@
 //! manual page have the rest.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 
 use clap::{Arg, Command};
 
@@ -50,7 +51,7 @@ pub(super) fn page(
         page += &own_line.unwrap_or_default();
         for (number, line) in lines.iter().enumerate() {
             let before = if number == 0 && is_beside { option } else { "" };
-            page += &format!("{before:begin$}{line}\n");
+            let _ = writeln!(page, "{before:begin$}{line}");
         }
     }
     let has = |id: &str| definition.get_arguments().any(|arg| arg.get_id() == id);
@@ -65,7 +66,7 @@ pub(super) fn page(
     let manual = name.replace(' ', "-");
     let more = is_cut.then(|| format!("With every detail: mqtt {name} --help-all, man mqtt-{manual}"));
     for part in std::iter::once(end).chain(more).filter(|part| !part.is_empty()) {
-        page += &format!("\n{part}\n");
+        let _ = writeln!(page, "\n{part}");
     }
     Ok(page)
 }

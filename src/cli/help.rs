@@ -159,6 +159,8 @@ fn brief(definition: Command, name: &str) -> Command {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     fn help(line: &str) -> String {
@@ -208,7 +210,7 @@ mod tests {
             let (lines, columns) =
                 (text.lines().count(), text.lines().map(|line| line.chars().count()).max());
             if lines > LINES || columns > Some(COLUMNS) {
-                failures += &format!("mqtt help {line}: {lines} lines, {columns:?} columns\n{text}\n");
+                let _ = writeln!(failures, "mqtt help {line}: {lines} lines, {columns:?} columns\n{text}");
             }
         }
         assert!(failures.is_empty(), "{failures}");

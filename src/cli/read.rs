@@ -82,21 +82,9 @@ pub(super) fn read(
     let ignored: Vec<String> = ignored.filter_map(about_service_link).collect();
     let mut broken = Vec::new();
     if let Some(defined) = with_variables.filter(|defined| defined.get_arguments().any(matters)) {
-        let built = with_environment(defined, &matters);
-        // Nearly always all are valid, and nothing is read twice.
-        let mut tried = built.clone();
-        (definition, matches) = match tried.try_get_matches_from_mut(line) {
-            Ok(matches) => (tried, matches),
-            Err(_) => {
-                broken = broken_environment(&built, path);
-                let is_whole =
-                    |arg: &Arg| broken.iter().all(|one: &BrokenSetting| one.id != arg.get_id().as_str());
-                let mut whole = with_environment(built, &|arg| matters(arg) && is_whole(arg));
-                match whole.try_get_matches_from_mut(line) {
-                    Ok(matches) => (whole, matches),
-                    Err(error) => return refused(error),
-                }
-            }
+        (definition, matches, broken) = match with_set(defined, line, path, &matters) {
+            Ok(read) => read,
+            Err(error) => return refused(error),
         };
     }
     if (entry.outlasts_hang_ups)(&matches) {
@@ -222,6 +210,26 @@ fn everywhere(command: clap::Command, change: fn(clap::Command) -> clap::Command
     command.mut_subcommands(|subcommand| everywhere(change(subcommand), change))
 }
 
+/// The command line with the variables that matter: its definition, the values, and what is no value of its option.
+fn with_set(
+    defined: clap::Command,
+    line: &[OsString],
+    path: &[OsString],
+    matters: &dyn Fn(&Arg) -> bool,
+) -> Result<(clap::Command, clap::ArgMatches, Vec<BrokenSetting>), clap::Error> {
+    let mut built = with_environment(defined, matters);
+    let before = built.clone();
+    // Nearly always all are valid, and nothing is read twice.
+    if let Ok(matches) = built.try_get_matches_from_mut(line) {
+        return Ok((built, matches, Vec::new()));
+    }
+    let broken = broken_environment(&before, path);
+    let is_whole = |arg: &Arg| broken.iter().all(|one| one.id != arg.get_id().as_str());
+    let mut whole = with_environment(before, &|arg| matters(arg) && is_whole(arg));
+    let matches = whole.try_get_matches_from_mut(line)?;
+    Ok((whole, matches, broken))
+}
+
 /// The definition of a subcommand in which only some options have variables.
 fn with_environment(subcommand: clap::Command, has: &dyn Fn(&Arg) -> bool) -> clap::Command {
     subcommand.mut_args(|arg| if arg.get_env().is_none() || has(&arg) { arg } else { arg.env(None::<&str>) })
@@ -289,7 +297,7 @@ fn check(bare: &clap::Command, path: &[OsString], given: &Given) -> Result<Optio
     let is_connection = definition
         .get_arguments()
         .find(|arg| arg.get_id() == given.id.as_str())
-        .is_some_and(|arg| is_of_connection(arg));
+        .is_some_and(is_of_connection);
     match usage::from_clap(error, &command(), path) {
         Err(Error::Usage { message, hint, .. }) => {
             let message = format!("{}: {message}", given.place);

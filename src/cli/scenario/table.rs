@@ -37,7 +37,7 @@ impl<'t> FileText<'t> {
 /// A table under way.
 pub(super) struct Table<'t> {
     file: FileText<'t>,
-    table: &'t DeTable<'t>,
+    keys: &'t DeTable<'t>,
     /// Where it stands.
     at: usize,
     /// The keys that were asked for.
@@ -46,7 +46,7 @@ pub(super) struct Table<'t> {
 
 impl<'t> Table<'t> {
     pub(super) fn new(file: FileText<'t>, table: &'t DeTable<'t>, at: usize) -> Self {
-        Self { file, table, at, known: RefCell::default() }
+        Self { file, keys: table, at, known: RefCell::default() }
     }
 
     fn get(&self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
@@ -54,12 +54,12 @@ impl<'t> Table<'t> {
         if !known.contains(&key) {
             known.push(key);
         }
-        self.table.get(key)
+        self.keys.get(key)
     }
 
     /// What is wrong with a key, at its place, or at that of the table if it has none.
     pub(super) fn wrong(&self, key: &str, why: impl fmt::Display) -> Error {
-        let at = self.table.get(key).map_or(self.at, |value| value.span().start);
+        let at = self.keys.get(key).map_or(self.at, |value| value.span().start);
         self.file.wrong(at, format_args!("{key}: {why}"))
     }
 
@@ -81,7 +81,7 @@ impl<'t> Table<'t> {
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<T, Error> {
         let missing = || {
-            let keys = self.table.iter().map(|(other, _)| other.get_ref().as_ref());
+            let keys = self.keys.iter().map(|(other, _)| other.get_ref().as_ref());
             let near = nearest(key, keys);
             let hint = near.first().map(|near| format!("; '{near}' may be meant for it"));
             self.file.wrong(self.at, format_args!("{key} is missing{}", hint.unwrap_or_default()))
@@ -142,7 +142,7 @@ impl<'t> Table<'t> {
     /// All that is known was asked for.
     pub(super) fn finish(self) -> Result<(), Error> {
         let known = self.known.into_inner();
-        let strange = self.table.iter().find(|(key, _)| !known.contains(&key.get_ref().as_ref()));
+        let strange = self.keys.iter().find(|(key, _)| !known.contains(&key.get_ref().as_ref()));
         let Some((key, _)) = strange else { return Ok(()) };
         let name = key.get_ref().as_ref();
         let near: Vec<String> = nearest(name, known.iter().copied()).into_iter().map(str::to_owned).collect();

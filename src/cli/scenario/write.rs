@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::description::{Description, default_topic, pattern_name};
 use crate::cli::value::NEVER_EXPIRES;
 use crate::client::options::Version;
+use crate::command::bench::Threshold;
 use crate::command::bench::config::{Arrivals, Payload, Rate, StopAfter};
 use crate::command::bench::group::{
     ClientGroup, GroupConnection, GroupPublish, GroupSubscription, MessageSource, SHARE_NAME,
@@ -84,7 +85,7 @@ pub(in crate::cli) fn write(scenario: &Description) -> Result<String, Error> {
     lines.time("warmup", scenario.warmup.filter(|warmup| !warmup.is_zero()));
     lines.time("drain", scenario.drain);
     lines.bare("seed", scenario.seed.filter(|seed| *seed != 1));
-    let limits: Vec<&str> = scenario.fail_if.iter().map(|threshold| threshold.text.as_str()).collect();
+    let limits: Vec<&str> = scenario.fail_if.iter().map(Threshold::text).collect();
     lines.texts("fail-if", &limits);
     for group in &scenario.groups {
         put_group(&mut lines, group, &scenario.groups)?;

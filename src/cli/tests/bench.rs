@@ -232,6 +232,12 @@ fn contradictory_options_are_refused_before_anything_is_opened() {
         (&["bench", "--repeat", "2", "--calibration", "a.json"], "--calibration is for one load"),
         (&["bench", "--qos", "0,3"], "--qos"),
         (&["bench", "--local-addr", "127.0.0.1", "-A", "127.0.0.2"], "--local-addr"),
+    ]);
+}
+
+#[test]
+fn wrong_values_are_refused() {
+    all_wrong(&[
         (&["bench", "--fail-if", "p98 > 1ms"], "unknown figure"),
         (&["bench", "--fail-if", "p99 > 1"], "unit of time"),
         (&["bench", "e2e", "x.json"], "compare"),

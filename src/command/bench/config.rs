@@ -380,7 +380,7 @@ impl Configuration {
             reconnect: load.reconnects().then(|| {
                 client.reconnect.attempts.map_or_else(|| "always".into(), |attempts| attempts.to_string())
             }),
-            reconnect_max_delay_s: load.reconnects().then(|| client.reconnect.max_delay.as_secs_f64()),
+            reconnect_max_delay_s: load.reconnects().then_some(client.reconnect.max_delay.as_secs_f64()),
             disturbances: load.disturbances.all.iter().map(ToString::to_string).collect(),
             credentials: load.credentials.as_ref().map(|path| path.display().to_string()),
             local_addresses: load.local_addresses.iter().map(ToString::to_string).collect(),

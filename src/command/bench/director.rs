@@ -129,7 +129,7 @@ pub(super) async fn run(
     let groups: Vec<FleetGroup> = groups.collect();
     let clients = groups.iter().map(|group| group.plan.clients).sum();
     let cuts = load.disturbances.cuts(clients, load.seed);
-    let fleet = Arc::new(Fleet { groups, cuts, load, protocol, run, threads, began });
+    let fleet = Arc::new(Fleet { load, groups, cuts, protocol, run, threads, began });
     let disturbances = &fleet.load.disturbances;
     let foreign_variables = disturbances.foreign_variables.clone();
     let commands = CommandOptions { jobs: usize::MAX, limit: LONGEST_COMMAND, foreign_variables };
@@ -525,7 +525,9 @@ impl<'a> Director<'a> {
         };
         let reports = groups.map(report).collect();
         let mut merged = Recorder::default();
-        of_groups.into_iter().for_each(|recorder| merged.merge(recorder));
+        for recorder in of_groups {
+            merged.merge(recorder);
+        }
         (merged, reports)
     }
 

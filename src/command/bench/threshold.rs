@@ -260,6 +260,12 @@ fn number(figure: &Figure, unit: Unit, value: &str) -> Result<f64, String> {
 }
 
 impl Threshold {
+    /// The condition, as it was typed.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
     /// What became of it.
     pub(super) fn result(&self, report: &LoadReport) -> ThresholdResult {
         let Self(condition) = self;

@@ -521,7 +521,7 @@ mod tests {
 
     #[test]
     fn message_in_full_is_wrapped_and_scrolled() {
-        let long: String = (0..2000).map(|number| char::from(b'a' + (number % 26) as u8)).collect();
+        let long: String = (b'a'..=b'z').map(char::from).cycle().take(2000).collect();
         let mut shown = Shown::new(&[("a", &long), ("b", "short")]);
         shown.typed(&[TypedKey::Down, TypedKey::Enter]);
         let lines = shown.lines(80, 24);
@@ -550,7 +550,7 @@ mod tests {
         let now = shown.begin + Duration::from_secs(5);
         let lines = last_picture(&mut shown.state, (80, 24), now);
         assert_eq!(lines.len(), 5, "{lines:?}");
-        assert!(lines[0].starts_with("3 topics") && lines[4].ends_with("3"), "{lines:?}");
+        assert!(lines[0].starts_with("3 topics") && lines[4].ends_with('3'), "{lines:?}");
         let lines = last_picture(&mut shown.state, (80, 7), now);
         assert_eq!(lines[4], "\u{2026} 1 more row", "{lines:?}");
         assert_eq!(wrapped("\u{65e5}\u{672c}x", 3), ["\u{65e5}", "\u{672c}x"]);

@@ -109,7 +109,6 @@ pub(crate) enum Turn {
 
 impl Client {
     pub(crate) fn new(link: OpenLink, session: Session, number: u32, flows: usize, publishes: bool) -> Self {
-        let publisher = publishes.then(Box::default);
         let state = ClientState {
             number,
             subscribing: Subscribing::No,
@@ -118,7 +117,7 @@ impl Client {
             fence: Fence::No,
             backlog: VecDeque::new(),
             blocked: false,
-            publisher,
+            publisher: publishes.then(Box::default),
             responder: None,
             flows,
         };

@@ -104,6 +104,7 @@ impl FlowPlaces {
 }
 
 /// What the clients of a group have in common on one thread.
+#[allow(clippy::struct_excessive_bools, reason = "each is looked at for every message, by itself")]
 #[derive(Debug)]
 pub(crate) struct Shard {
     outlet: Option<Arc<Outlet>>,

@@ -270,10 +270,12 @@ mod tests {
 
     fn window(lost: u64, back_ms: &[u64]) -> Window {
         let mut impact = Impact::new(0, vec![1000 * MS]);
-        (0..lost).for_each(|place| {
+        for place in 0..lost {
             impact.lose((1010 + place) * MS);
-        });
-        back_ms.iter().for_each(|back| impact.return_to(1, (1000 + back) * MS));
+        }
+        for back in back_ms {
+            impact.return_to(1, (1000 + back) * MS);
+        }
         impact.windows.pop().unwrap()
     }
 
