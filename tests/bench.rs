@@ -500,9 +500,9 @@ fn local_addresses_are_used_in_turn() {
 #[test]
 fn mistakes_are_explained() {
     for (line, why) in [
-        (&["pub", "--subscribers", "3"][..], "--subscribers is allowed with sub, e2e and rr"),
+        (&["pub", "--subscribers", "3"][..], "--subscribers is allowed with sub, e2e, rr and find-limit"),
         (&["rr", "--pattern", "all"], "--pattern is allowed with e2e"),
-        (&["calibrate", "--size", "5"], "--size is allowed with pub, e2e and rr"),
+        (&["calibrate", "--size", "5"], "--size is allowed with pub, e2e, rr and find-limit"),
         (&["--pattern", "fan-in", "--subscribers", "2"], "fan-in has one subscriber"),
         (&["conn", "--ramp", "max"], "without --ramp clients connect as fast as they can"),
         (&["pub", "conn"], "pub does not take 'conn'"),

@@ -70,7 +70,11 @@ fn response_is_filled_in_by_a_template() {
     ] {
         respond(1).args(["-t", "q", "--template"]).args(own).run().fails(2, says);
     }
-    respond(1).args(["-t", "q", "--template", "-s"]).stdin("{env:WHO}").run().fails(1, "standard input");
+    respond(1)
+        .args(["-t", "q", "--template", "-s"])
+        .stdin("{env:WHO}")
+        .run()
+        .fails(1, "{env:NAME} is not filled in");
 }
 
 /// Requester and responder at real brokers: one response each, whatever the version and QoS.

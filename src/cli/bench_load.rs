@@ -200,7 +200,9 @@ struct ResultArgs {
     #[arg(long)]
     json: bool,
 
-    /// Write the figures of each second to this file; of several loads, those of each run
+    /// Write the figures of each second, or of each run
+    ///
+    /// The rows are runs where several loads are measured.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     csv: Option<PathBuf>,
 
@@ -213,7 +215,7 @@ struct ResultArgs {
     markdown: Option<PathBuf>,
 
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
-          help = "Write the thresholds as JUnit test cases to this file")]
+          help = "Write the thresholds as JUnit test cases")]
     junit: Option<PathBuf>,
 
     /// End with status 3 if this holds: 'p99 > 20ms', 'loss > 0'; may be repeated
@@ -226,7 +228,9 @@ struct ResultArgs {
     #[arg(long)]
     allow_saturated: bool,
 
-    /// Write what these options amount to, as a file for bench scenario run, and connect to nothing
+    /// Write these options as a scenario file; do not run
+    ///
+    /// mqtt bench scenario run takes the file. Nothing is connected to.
     #[arg(long)]
     show_scenario: bool,
 }

@@ -171,7 +171,7 @@ pub(super) static REQUEST: Manual = Manual {
 
 /// Of every load whose limit is searched.
 pub(super) static FIND_LIMIT: Manual = Manual {
-    common: &["slo", "over", "from", "to", "duration", "hold", "embedded", "json"],
+    common: &["slo", "over", "from", "to", "duration", "embedded", "json"],
     examples: &[
         (
             "Find the highest rate that holds two limits",

@@ -31,7 +31,7 @@ const LONGEST_FILE: u64 = 1 << 20;
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = figures())]
 pub(super) struct ScenarioArgs {
-    /// list, show or run
+    /// List, show or run
     #[arg(value_name = "ACTION", value_enum, hide_possible_values = true)]
     action: ScenarioAction,
 

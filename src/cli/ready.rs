@@ -6,6 +6,7 @@ use std::ffi::OsString;
 
 use clap::Command;
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 
 use super::definition::without_environment;
 use super::secret::{self, AUTHENTICATION_DATA, SecretKind};
@@ -123,10 +124,13 @@ fn corrected(definition: &Command, names: usize, line: &[OsString]) -> Result<Ve
 fn is_accepted(definition: &Command, names: usize, line: &[OsString]) -> bool {
     let line = property::terminated(definition, names, line);
     match without_environment(definition.clone()).try_get_matches_from(&line[names - 1..]) {
-        // Operands and -t give the same thing, and one of them is refused.
+        // Operands and -t give the same thing, and one of them is refused; lines are not repeated.
         Ok(matches) => {
-            let has = |id: &str| matches.try_contains_id(id).is_ok_and(|is_there| is_there);
-            !(has("topic") && (has("filters") || has("topic_operand")))
+            let has = |id: &str| {
+                matches.try_contains_id(id).is_ok_and(|is_there| is_there)
+                    && matches.value_source(id) == Some(ValueSource::CommandLine)
+            };
+            !(has("topic") && (has("filters") || has("topic_operand")) || has("repeat") && has("stdin_line"))
         }
         Err(error) => matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion),
     }

@@ -5,6 +5,7 @@ use clap::{Arg, ArgMatches};
 use serde_json::{Value, json};
 
 use super::connection::{ConnectionArgs, Purpose};
+use super::headings::{TLS, is_of_connection};
 use super::manual::Manual;
 use super::secret::{self, MASK};
 use super::sources::{self, FilePlace, Given, LeftOut, LookAlike, Rank};
@@ -116,13 +117,11 @@ impl Called for ShowArgs {
         let mut rows = Vec::new();
         for arg in definition.get_arguments() {
             let id = arg.get_id().as_str();
-            let holds = match arg.get_help_heading() {
-                Some("Connection") => !standing.overruled.contains(&id),
+            let holds = if arg.get_help_heading() == Some(TLS) {
                 // The options of TLS, or the one that turns it off.
-                Some("TLS") => {
-                    client.as_ref().is_none_or(|client| (id == "no_tls") == client.endpoint.tls.is_none())
-                }
-                _ => false,
+                client.as_ref().is_none_or(|client| (id == "no_tls") == client.endpoint.tls.is_none())
+            } else {
+                is_of_connection(arg) && !standing.overruled.contains(&id)
             };
             if !holds || arg.is_hide_set() {
                 continue;

@@ -150,6 +150,7 @@ fn values_of_every_option_are_offered_or_have_no_list() {
         "CONDITION",
         "COUNT",
         "DATA",
+        "DISTURBANCE",
         "DURATION",
         "ENGINE",
         "FORM",

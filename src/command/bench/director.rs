@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -21,8 +20,8 @@ use super::engine;
 use super::engine::fleet::{Fleet, FleetGroup, Material};
 use super::engine::shared::{Board, News, Order};
 use super::engine::wake::process_cpu;
-use super::group::ClientGroup;
 use super::machine;
+use super::probe::probe;
 use super::recorder::{Recorder, Second};
 use super::report::finding::Problem;
 use super::report::group::GroupReport;
@@ -32,8 +31,7 @@ use super::rows::Row;
 use super::stamp::{Phase, Timeline};
 use super::topology::GroupPlan;
 use crate::alarm::now;
-use crate::client::options::ClientOptions;
-use crate::client::{self, Opened};
+use crate::client::Opened;
 use crate::clock;
 use crate::error::Error;
 use crate::output::{Diagnostics, Live};
@@ -177,68 +175,6 @@ fn scheduled_s(load: &Load, recorder: &Recorder) -> f64 {
         Rate::PerSecond(rate) if load.mode.publishes() => (measured.sent + measured.not_sent) as f64 / rate,
         _ => 0.0,
     }
-}
-
-/// Makes one connection, to know that there is a broker, at which address, which version of the
-/// protocol it speaks, and that it takes the load's messages: the version, and the broker by name.
-async fn probe(
-    options: &mut ClientOptions,
-    local_address: Option<IpAddr>,
-    group: Option<(&ClientGroup, &Material)>,
-    check: impl FnOnce(&Opened) -> Result<(), Error>,
-) -> Result<(Protocol, String), Error> {
-    options.settle(|_| ()).await?; // bench has no --wait-for-server
-    options.forget_tls_sessions(); // each client pays for a full handshake, and so does the server
-    let broker = options.endpoint.address.to_string();
-    let mut first = options.clone();
-    if let Some((group, _)) = group {
-        group.adjust(&mut first);
-    }
-    // Its end is no loss, and its session is of no use.
-    let (clean_start, expiry) = (options.clean_start, options.session_expiry_interval);
-    (first.will, first.clean_start, first.session_expiry_interval) = (None, clean_start, expiry);
-    first.endpoint.bind = local_address.or(first.endpoint.bind);
-    if first.client_identifier.is_empty() {
-        first.client_identifier = format!("bench-{:08x}", fastrand::u32(..));
-    }
-    let credentials = group.and_then(|(_, material)| material.credentials.as_ref());
-    if let Some(credentials) = credentials {
-        credentials.apply(0, &mut first);
-    }
-    let opened = client::open_first(&first, &first.client_identifier).await;
-    let mut opened = match opened {
-        Ok(opened) => opened,
-        Err(error @ Error::Refused { .. }) if credentials.is_some() => {
-            return Err(
-                error.with_hint("the first line of --credentials was used, as the first client uses it")
-            );
-        }
-        Err(error) => return Err(error),
-    };
-    options.aim_at(&mut opened);
-    let (checked, protocol) = (check(&opened), opened.connected.protocol);
-    goodbye(opened).await;
-    checked?;
-    Ok((protocol, broker))
-}
-
-/// Disconnects in good order.
-async fn goodbye(mut opened: Opened) {
-    struct Nothing;
-    impl client::handler::Handler for Nothing {
-        fn poll_fill(
-            &mut self,
-            _: &mut Context<'_>,
-            _: &mut client::session::Session,
-            _: &mut bytes::BytesMut,
-        ) -> Poll<Result<(), Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn on_event(&mut self, _: client::session::Event<'_>) -> Result<client::handler::Flow, Error> {
-            Ok(client::handler::Flow::Continue)
-        }
-    }
-    let _ = poll_fn(|cx| opened.link.poll(cx, &mut opened.session, &mut Nothing)).await;
 }
 
 fn seconds(nanoseconds: u64) -> f64 {

@@ -10,7 +10,7 @@
 //! | `config` | the configuration, and its part in the report |
 //! | `group` | groups of clients: what the options of a mode amount to, and what scenarios have |
 //! | `topology`, `plan`, `pacer`, `stamp` | what groups send each other; which client sends what to which; the schedule; how a message is recognised |
-//! | `director` | the phases of a run, and the orders to the threads |
+//! | `director`, `probe` | the phases of a run, and the orders to the threads; its first connection |
 //! | `disturbance`, `disturber`, `impact` | what disturbs a run on purpose; who carries it out; what is recorded around it |
 //! | [`engine`] | the threads and their clients |
 //! | `recorder`, `rows`, `histogram` | histograms and counts; the seconds of the series |
@@ -48,6 +48,7 @@ mod matrix;
 mod network;
 mod pacer;
 mod plan;
+mod probe;
 mod recorder;
 mod report;
 mod rows;
