@@ -105,7 +105,7 @@ fn output_that_cannot_be_written_is_an_error() {
         peer.send(&Message::new("a", b"x").bytes(V3_1_1));
         until_disconnect(&mut peer);
     });
-    let run = client(SUB, server.port(), &["-t", "a", "-C", "1"]).full_stdout().run();
+    let run = client(SUB, server.port(), &["-t", "a", "-C", "1"]).stdout_file("/dev/full").run();
     run.exits(1).mentions("Error: standard output: No space left on device");
     server.finish();
 }
