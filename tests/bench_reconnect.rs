@@ -34,7 +34,7 @@ fn serve(peer: &mut Peer) {
     while let Some(packet) = peer.next() {
         match wire::decode(V5, &packet).unwrap() {
             Packet::Publish(publish) => {
-                peer.send(&packets::ack(PacketType::PubAck, publish.packet_identifier))
+                peer.send(&packets::ack(PacketType::PubAck, publish.packet_identifier));
             }
             Packet::PingReq => peer.send(&packets::pingresp()),
             _ => {}

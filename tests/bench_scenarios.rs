@@ -135,7 +135,7 @@ fn a_device_is_one_client_and_its_losses_are_counted() {
                         u16::from_be_bytes([packet[at], packet[at + 1]]),
                     ));
                     number += 1;
-                    if number % 5 != 0 {
+                    if !number.is_multiple_of(5) {
                         let mut delivery = packet.clone();
                         delivery[at..][..2].copy_from_slice(&number.to_be_bytes());
                         device.send(&delivery);
