@@ -89,11 +89,13 @@ fn messages_that_become_due_without_a_link_have_waited() {
         probe(listener);
         let mut peer = listener.accept_session(V5);
         publish(&mut peer);
-        listener.close();
         peer.close();
+        let mut peer = listener.accept();
+        peer.expect_connect(V5);
+        // The outage: it is what the test measures.
         std::thread::sleep(Duration::from_millis(500));
-        listener.listen_again();
-        serve(&mut listener.accept_session(V5));
+        peer.send(&packets::connack(V5, false, 0));
+        serve(&mut peer);
     });
     let line = ["pub", "-V", "5", "--publishers", "1", "--qos", "1", "--rate", "100", "--count", "100"];
     let line = bench(server.port(), &line).args(["--reconnect", "always", "--fail-if", "back p99 > 1ms"]);
@@ -104,7 +106,6 @@ fn messages_that_become_due_without_a_link_have_waited() {
     assert!(p50 > 1_000.0, "{p50}");
     assert!(number(&report, "/latency_us/acknowledge/max") >= 490_000.0, "{}", report["latency_us"]);
     assert!(number(&report, "/latency_us/back/max") >= 490_000.0, "{}", report["latency_us"]);
-    assert!(connections(&report, "failed_reconnects") > 0);
     server.finish();
 }
 
