@@ -275,7 +275,12 @@ fn is_of_broker(arg: &Arg) -> bool {
 
 /// The figures in the help of a load.
 pub(super) fn figures() -> String {
-    format!("Figures of --fail-if:\n{}", figures_help(MAX_HELP_WIDTH).trim_end())
+    figures_of("--fail-if")
+}
+
+/// The figures in the help of a load, as those of conditions of this option.
+pub(super) fn figures_of(option: &str) -> String {
+    format!("Figures of {option}:\n{}", figures_help(MAX_HELP_WIDTH).trim_end())
 }
 
 impl LoadArgs for BenchArgs {

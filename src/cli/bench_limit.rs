@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Arg, ValueEnum};
 
-use super::bench::{LoadArgs, figures};
+use super::bench::{LoadArgs, figures_of};
 use super::bench_load::{CommonArgs, CourseArgs, SendArgs};
 use super::bench_manual;
 use super::bench_values::{MOST_BYTES, MOST_RATE, bytes};
@@ -21,7 +21,7 @@ const WARM_UP: Duration = Duration::from_secs(1);
 const RAMP: f64 = 100.0;
 
 #[derive(Debug, Clone, clap::Args)]
-#[command(about = A::FIND_LIMIT, long_about = LONG_ABOUT.replace("{}", A::FIND_LIMIT), after_help = figures())]
+#[command(about = A::FIND_LIMIT, long_about = LONG_ABOUT.replace("{}", A::FIND_LIMIT), after_help = figures_of("--slo"))]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(subcommand_value_name = "LOAD", subcommand_help_heading = "Loads")]
 #[command(mut_args(as_of_a_step))]
@@ -47,7 +47,7 @@ was the limit. The exit status is 3 if even the lowest value fails. Without a lo
 struct SearchArgs {
     /// What has to hold: 'p99 < 50ms'; may be repeated
     ///
-    /// The figures are those of --fail-if of the loads, which are listed below.
+    /// The figures are listed below.
     #[arg(long, value_name = "CONDITION", required = true)]
     slo: Vec<Objective>,
 
@@ -87,6 +87,12 @@ enum AxisName {
     Size,
 }
 
+const SIZE_HELP: &str = "\
+Size of each payload, such as 16k [default: 64]
+
+16k is 16,000 bytes, 16Ki is 16,384. The stamp that identifies the message is part of it: 32 bytes, or 16 where the \
+size is less than 32. Messages of less than 16 bytes are only counted.";
+
 /// Options of a load, as a step of the search has them.
 fn as_of_a_step(arg: Arg) -> Arg {
     match arg.get_id().as_str() {
@@ -94,6 +100,9 @@ fn as_of_a_step(arg: Arg) -> Arg {
             arg.long("step-duration").value_name("TIME").help("How long to measure each value [default: 5s]")
         }
         "warmup" => arg.help("Load that does not count, before each measurement [default: 1s]"),
+        // Several values are refused.
+        "qos" => arg.help("QoS of messages and subscriptions [default: 0]").long_help(None::<&str>),
+        "size" => arg.help("Size of each payload, such as 16k [default: 64]").long_help(SIZE_HELP),
         // What is refused.
         "count" | "repeat" | "fail_if" | "calibration" => arg.hide(true),
         _ => arg,
