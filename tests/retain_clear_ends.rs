@@ -3,7 +3,7 @@
 use mqtt::broker::{Cut, Faults};
 use mqtt::protocol::Protocol::{self, V5};
 use mqtt::protocol::QoS;
-use mqtt::protocol::wire::PacketType;
+use mqtt::protocol::wire::{self, Packet, PacketType};
 
 use rustix::process::Signal;
 
@@ -11,7 +11,7 @@ use crate::retain_clear::{fates, file, records, retain_clear};
 use crate::support::Service as _;
 use crate::support::broker::Broker;
 use crate::support::mosquitto::{Mosquitto, Setup};
-use crate::support::packets::Message;
+use crate::support::packets::{self, Message};
 use crate::support::report;
 use crate::support::server::Server;
 
@@ -166,4 +166,45 @@ fn a_flood_ends_a_clearing_at_the_time_limit() {
         assert_eq!(fates(&report), [("a", "not-sent")]);
         server.finish();
     }
+}
+
+/// A message that only the checking pass has found is not written with the lower QoS of that pass.
+#[test]
+fn export_names_what_it_found_and_has_not_written() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        let mut passes = 0;
+        while let Some(bytes) = peer.next() {
+            match wire::decode(V5, &bytes).unwrap() {
+                Packet::Subscribe { packet_identifier, filters, .. } => {
+                    passes += 1;
+                    peer.send(&packets::suback(V5, packet_identifier, &vec![0; filters.iter().count()]));
+                    for topic in ["a", "b"].into_iter().take(passes) {
+                        peer.send(&Message::new(topic, b"1").retained().bytes(V5));
+                    }
+                }
+                // The second pass is never answered to its end.
+                Packet::Publish(publish) if passes == 1 => {
+                    let topic = std::str::from_utf8(publish.topic).unwrap();
+                    peer.send(&Message::new(topic, publish.payload).bytes(V5));
+                    if publish.qos != QoS::AtMostOnce {
+                        peer.send(&packets::ack(PacketType::PubAck, publish.packet_identifier));
+                    }
+                }
+                Packet::Unsubscribe { packet_identifier, .. } => {
+                    peer.send(&packets::unsuback(V5, packet_identifier, &[0]));
+                }
+                Packet::PingReq if passes == 1 => peer.send(&packets::pingresp()),
+                _ => {}
+            }
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("export.jsonl");
+    let line = ["#", "--export", path.to_str().unwrap(), "-V", "5", "-W", "4s"];
+    let run = retain_clear(server.port(), &line).run().exits(3);
+    run.mentions("1 message found, but not written: the scan was ended before it had their own QoS ('b')")
+        .mentions("1 written to ");
+    server.finish();
+    assert_eq!(std::fs::read_to_string(path).unwrap().lines().count(), 1);
 }

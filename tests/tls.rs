@@ -293,3 +293,21 @@ fn any_clock_is_accepted_without_a_panic() {
     let unchecked = [&publish[..], &["--insecure"]].concat();
     at("1969-12-31 12:00:00", &unchecked).exits(0);
 }
+
+/// A broker whose key is of a kind that is not supported has no other word than this alert.
+#[test]
+fn handshake_failure_names_what_may_not_be_supported() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept();
+        peer.expect_client_hello();
+        // TLS record: alert, fatal, handshake_failure (RFC 8446, section 6).
+        peer.send(&[21, 3, 3, 0, 2, 2, 40]);
+        peer.drain();
+    });
+    let run = Mqtt::publish(server.port())
+        .args(["--tls-use-os-certs", "--insecure", "-t", "a", "-m", "x"])
+        .run()
+        .exits(1);
+    run.mentions("handshake_failure").mentions("(DSA, Ed448, RSA-PSS)").mentions("TLS 1.2 here is ECDHE");
+    server.finish();
+}
