@@ -193,8 +193,13 @@ fn report_shows_groups_and_scale() {
     let broker = Broker::start();
     let port = broker.port().to_string();
     let line = ["bench", "scenario", "run", "omb-fanout-1-1k", "-h", "127.0.0.1", "-p", &port, "--quiet"];
-    let outcome =
-        Mqtt::new(line).args(["--scale", "1%", "--duration", "1s", "--allow-saturated"]).run().exits(0);
+    let folder = tempfile::tempdir().unwrap();
+    let [html, markdown] = ["a.html", "a.md"].map(|name| folder.path().join(name));
+    let run = Mqtt::new(line).args(["--scale", "1%", "--duration", "1s", "--allow-saturated"]);
+    let outcome = run.arg_path("--html", &html).arg_path("--markdown", &markdown).run().exits(0);
+    let [html, markdown] = [html, markdown].map(|path| std::fs::read_to_string(path).unwrap());
+    assert!(html.contains("<h2>Groups</h2>") && html.contains("<td>subscribers</td><td>10</td>"), "{html}");
+    assert!(markdown.contains("\n\n| group | clients | up |"), "{markdown}");
     let text = outcome.lines().join("\n");
     assert!(text.contains("scenario         omb-fanout-1-1k, with 1 % of its clients\n"), "{text}");
     assert!(text.contains("\ngroup            clients     up"), "{text}");

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::super::rows::Course;
+use super::group::GroupReport;
 use super::latency::{LatencyRow, STATISTICS};
 use super::numbers::{count, short_time, whole};
 use super::page::{self, ChartLine, chart, counts, escaped, in_use, nines, number, times};
@@ -33,6 +34,7 @@ pub(crate) fn render(report: &LoadReport) -> String {
     }
     out.push_str(page::SECTIONS);
     figures(&mut out, report);
+    groups(&mut out, report);
     latencies(&mut out, report);
     disturbances(&mut out, report);
     // The last second is not whole, and in it everyone leaves.
@@ -134,6 +136,15 @@ fn figures(out: &mut String, report: &LoadReport) {
         row(&format!("fail if {}", result.fail_if), class, &format!("{verdict}: {}", result.text));
     }
     out.push_str("</dl></section>\n");
+}
+
+fn groups(out: &mut String, report: &LoadReport) {
+    if report.groups.is_empty() {
+        return;
+    }
+    let headings = ["group"].into_iter().chain(GroupReport::HEADINGS).map(str::to_owned).collect::<Vec<_>>();
+    let rows = report.groups.iter().map(|group| [vec![group.name.clone()], group.row().to_vec()].concat());
+    page::table(out, "Groups", &headings, rows);
 }
 
 fn latencies(out: &mut String, report: &LoadReport) {

@@ -78,11 +78,10 @@ fn groups(out: &mut String, report: &LoadReport) {
     if report.groups.is_empty() {
         return;
     }
-    let _ = writeln!(out, "| group | {} |\n|:--{}|", GroupReport::HEADINGS.join(" | "), "|--:".repeat(7));
+    let _ = writeln!(out, "\n| group | {} |\n|:--{}|", GroupReport::HEADINGS.join(" | "), "|--:".repeat(7));
     for group in &report.groups {
         let _ = writeln!(out, "| {} | {} |", escaped(&group.name), group.row().join(" | "));
     }
-    out.push('\n');
 }
 
 fn verdict(out: &mut String, report: &LoadReport) {
