@@ -217,8 +217,32 @@ fn progress_is_not_drawn_from_the_background() {
     let outcome = shell.wait_for_end();
     let shown = format!("{}{}", String::from_utf8_lossy(&outcome.stdout), outcome.stderr);
     let (background, foreground) = shown.split_once("first done").expect("it was waited for");
-    assert!(!background.contains(" up, out "), "{background}");
-    assert!(foreground.contains(" up, out "), "{foreground}");
+    assert!(!background.contains("mqtt bench pub against"), "{background}");
+    assert!(foreground.contains("mqtt bench pub against"), "{foreground}");
+}
+
+/// In colour where there are colours, and one line where the terminal cannot do more.
+#[test]
+fn display_of_a_load_is_drawn_in_its_place() {
+    let broker = Broker::start();
+    let port = broker.port().to_string();
+    let line =
+        ["bench", "-h", "127.0.0.1", "-p", &port, "--rate", "100", "--warmup", "1", "--duration", "1.5"];
+    let shown = |name: &str, value: &str| {
+        let run = Mqtt::new(line).args(["--allow-saturated"]).env("TERM", "xterm").env(name, value);
+        run.on_a_terminal().run().exits(0).stderr
+    };
+    let panel = shown("TERM", "xterm");
+    for part in ["warm-up ", "measure ", "s left", "\ndelivery      p50 ", "\nerrors        0"] {
+        assert!(panel.contains(part), "{part} in {panel:?}");
+    }
+    assert!(panel.contains("\x1b[1mmqtt bench e2e against 127.0.0.1:"), "{panel:?}");
+    // Ten lines, and the cursor stands in the last of them.
+    assert!(panel.contains("\x1b[9A\r\x1b[2K"), "{panel:?}");
+    let plain = shown("NO_COLOR", "1");
+    assert!(plain.contains("\x1b[9A\r") && !plain.contains("\x1b[1m"), "{plain:?}");
+    let dumb = shown("TERM", "dumb");
+    assert!(dumb.contains(" up, out ") && !dumb.contains("\x1b[9A"), "{dumb:?}");
 }
 
 /// The shell does that itself for a program that a signal ends.

@@ -1,12 +1,15 @@
-//! The progress of a long run: on a terminal one line that changes, else a line from time to time on
+//! The progress of a long run: on a terminal a few lines that change, else a line from time to time on
 //! standard error, and with `--quiet` nothing.
 
+use colored::Colorize as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use unicode_width::UnicodeWidthChar as _;
 
-use super::screen::{Screen, takes_drawing};
-use super::{Diagnostics, Verbosity};
+use super::screen::{Screen, size, takes_drawing};
+use super::terminal::Environment;
+use super::{Diagnostics, StandardStream, Tone, Verbosity};
 
-/// A line about the work under way. Gone from the screen when it is dropped.
+/// Lines about the work under way. Gone from the screen when it is dropped.
 #[derive(Debug)]
 pub struct Live {
     shown: Shown,
@@ -17,7 +20,30 @@ enum Shown {
     Nothing,
     /// Lines, one below the other.
     Lines,
+    /// One line that changes, on a terminal that may move its cursor no further.
     Bar(ProgressBar),
+    /// Several.
+    Panel(ProgressBar, StandardStream),
+}
+
+/// A line of the display.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveLine {
+    /// Without control characters.
+    pub text: String,
+    /// In what colour, where there are colours.
+    pub look: LiveLook,
+}
+
+/// How a line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LiveLook {
+    /// As any other.
+    Plain,
+    /// As a heading.
+    Strong,
+    /// As a verdict.
+    Tone(Tone),
 }
 
 impl Live {
@@ -31,34 +57,69 @@ impl Live {
                 None,
                 ProgressDrawTarget::term_like(Box::new(Screen::default())),
             );
-            if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
+            let is_panel = !Environment::read().dumb;
+            let template = if is_panel { "{msg}" } else { "{wide_msg}" };
+            if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
             diagnostics.make_room_for(bar.clone());
-            Shown::Bar(bar)
+            if is_panel { Shown::Panel(bar, diagnostics.terminal().stderr) } else { Shown::Bar(bar) }
         } else {
             Shown::Lines
         };
         Self { shown }
     }
 
-    /// The line as it is now.
+    /// Whether it shows several lines that change, and not one from time to time.
+    #[must_use]
+    pub fn is_panel(&self) -> bool {
+        matches!(self.shown, Shown::Panel(..))
+    }
+
+    /// The line as it is now, where there is only one.
     pub fn show(&self, diagnostics: &Diagnostics, line: &str) {
         match &self.shown {
             // The report has those that are not shown.
             Shown::Lines if takes_drawing() => diagnostics.plain(line),
-            Shown::Nothing | Shown::Lines => {}
-            Shown::Bar(bar) => {
-                bar.set_message(line.to_owned());
-                bar.tick();
-            }
+            Shown::Nothing | Shown::Lines | Shown::Panel(..) => {}
+            Shown::Bar(bar) => bar.set_message(line.to_owned()),
         }
     }
 
-    /// Takes the line off the screen.
+    /// The lines as they are now, where there are several: with one write, and as much of them as the screen has
+    /// room for.
+    pub fn draw(&self, lines: &[LiveLine]) {
+        if let Shown::Panel(bar, stream) = &self.shown {
+            let (columns, rows) = size();
+            // The last row stays free, so that nothing scrolls.
+            let rows = usize::from(rows.saturating_sub(1).max(1));
+            let lines: Vec<String> =
+                lines.iter().take(rows).map(|line| line.shown(columns.into(), *stream)).collect();
+            bar.set_message(lines.join("\n"));
+        }
+    }
+
+    /// Takes the lines off the screen.
     pub fn finish(&self) {
-        if let Shown::Bar(bar) = &self.shown {
+        if let Shown::Bar(bar) | Shown::Panel(bar, _) = &self.shown {
             bar.finish_and_clear();
+        }
+    }
+}
+
+impl LiveLine {
+    /// As much of it as fits into so many columns.
+    fn shown(&self, columns: usize, stream: StandardStream) -> String {
+        let mut width = 0;
+        let fits = |letter: &char| {
+            width += letter.width().unwrap_or(0);
+            width <= columns
+        };
+        let text: String = self.text.chars().take_while(fits).collect();
+        match self.look {
+            LiveLook::Plain => text,
+            LiveLook::Strong => stream.paint(&text, |text| text.bold()),
+            LiveLook::Tone(tone) => stream.verdict(&text, tone),
         }
     }
 }
@@ -66,5 +127,21 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_at_the_last_column_and_colored_afterwards() {
+        let line = LiveLine { text: "errors ▁▂▃ 漢字".into(), look: LiveLook::Tone(Tone::Bad) };
+        let plain = StandardStream { is_terminal: true, color: false };
+        assert_eq!(line.shown(8, plain), "errors ▁");
+        assert_eq!(line.shown(12, plain), "errors ▁▂▃ ", "half a letter does not fit");
+        colored::control::set_override(true);
+        let colored = StandardStream { color: true, ..plain };
+        assert_eq!(line.shown(6, colored), "\u{1b}[1;31merrors\u{1b}[0m");
     }
 }

@@ -43,7 +43,7 @@ pub use floor::{Floor, HeldFloor};
 pub use format::MessageFormat;
 pub use json::{MOST_INDENTED_LEVELS, put_json_line};
 pub use junit::{TestCase, TestOutcome, junit};
-pub use live::Live;
+pub use live::{Live, LiveLine, LiveLook};
 pub use message::MessageWriter;
 pub use output_file::{FileOptions, Rotation, Synchronisation};
 pub use password::read_password;

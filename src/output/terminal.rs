@@ -218,6 +218,16 @@ pub(super) fn columns<T>(_: T) -> Option<u16> {
     None
 }
 
+#[cfg(unix)]
+pub(super) fn rows(stream: impl std::os::fd::AsFd) -> Option<u16> {
+    rustix::termios::tcgetwinsize(stream).ok().map(|size| size.ws_row).filter(|rows| *rows > 0)
+}
+
+#[cfg(not(unix))]
+pub(super) fn rows<T>(_: T) -> Option<u16> {
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

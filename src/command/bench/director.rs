@@ -25,16 +25,16 @@ use super::probe::probe;
 use super::recorder::{Recorder, Second};
 use super::report::finding::Problem;
 use super::report::group::GroupReport;
-use super::report::text;
 use super::report::{Drained, Phases, RunOutcome, SeriesSecond};
 use super::rows::Row;
 use super::stamp::{Phase, Timeline};
 use super::topology::GroupPlan;
+use super::watching::{Look, Stage, Watching};
 use crate::alarm::now;
 use crate::client::Opened;
 use crate::clock;
 use crate::error::Error;
-use crate::output::{Diagnostics, Live};
+use crate::output::Diagnostics;
 use crate::protocol::Protocol;
 
 /// How often the boards are looked at where the run goes on as soon as they say something.
@@ -56,8 +56,6 @@ const STILL: u64 = 200_000_000;
 const LONGEST_COMMAND: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 /// Commands that are ended have half a second to do so by themselves.
 const KILL_LIMIT: u64 = 2_000_000_000;
-/// Seconds of a row that is shown as the run goes.
-const SHORTEST_SHOWN: f64 = 0.1;
 
 /// Deliveries as the boards show them.
 struct Deliveries {
@@ -186,15 +184,13 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 struct Director<'a> {
-    diagnostics: &'a Diagnostics,
+    watching: Watching<'a>,
     threads: Vec<JoinHandle<()>>,
     orders: Vec<UnboundedSender<Order>>,
     news: UnboundedReceiver<News>,
     boards: Vec<Arc<Board>>,
     attention: &'a mut Attention,
     disturber: Disturber<'a>,
-    live: Live,
-    has_messages: bool,
     began: u64,
     /// Threads that have connected, subscribed, finished.
     connected: usize,
@@ -225,15 +221,13 @@ impl<'a> Director<'a> {
     ) -> Result<Self, Error> {
         let (tell, news) = mpsc::unbounded_channel();
         let mut director = Self {
-            diagnostics,
+            watching: Watching::new(fleet, diagnostics),
             threads: Vec::new(),
             orders: Vec::new(),
             news,
             boards: Vec::new(),
             attention,
             disturber,
-            live: Live::start(diagnostics),
-            has_messages: fleet.load.mode != Mode::Connect,
             began: fleet.began,
             connected: 0,
             subscribed: 0,
@@ -278,6 +272,18 @@ impl<'a> Director<'a> {
         self.boards.iter().map(|board| field(board).load(Ordering::Relaxed)).sum()
     }
 
+    /// What the boards show.
+    fn look(&self) -> Look {
+        Look {
+            connected: self.sum(|board| &board.connected),
+            away: self.sum(|board| &board.away),
+            failed: self.sum(|board| &board.failed),
+            sent: self.sum(|board| &board.sent),
+            acknowledged: self.sum(|board| &board.acknowledged),
+            delivered: self.sum(|board| &board.delivered),
+        }
+    }
+
     /// From the first connection to the end of the drain. Returns the marks that were kept to.
     async fn conduct(&mut self, fleet: &Fleet) -> Timeline {
         let load = &fleet.load;
@@ -296,6 +302,7 @@ impl<'a> Director<'a> {
         if fleet.subscribes() {
             self.order(Order::Subscribe);
             let limit = now().saturating_add(nanoseconds(load.client.connect_timeout));
+            self.watching.enter(Stage::Subscribe(limit), now());
             if !self.wait(limit, SLOW_TICK, |this| this.subscribed == all).await && !self.is_over() {
                 self.problems.push(Problem::SubscribeUnanswered);
             }
@@ -312,6 +319,7 @@ impl<'a> Director<'a> {
         };
         let mut timeline = Timeline { start, measure, end };
         self.disturber.start(measure);
+        self.watching.enter(Stage::Load(timeline), now());
         self.order(Order::Start(timeline));
         self.wait(measure, SLOW_TICK, Self::is_alone).await;
         let counted = matches!(load.stop, StopAfter::Count(_)) && load.mode.publishes();
@@ -350,6 +358,7 @@ impl<'a> Director<'a> {
     async fn drain(&mut self, load: &Load, limit: u64, mut arrivals: Deliveries) {
         let waits = load.mode == Mode::EndToEnd || load.mode == Mode::Request;
         let began = now();
+        self.watching.enter(Stage::Drain(limit), began);
         if load.mode.publishes() && !self.is_over() {
             let idle = |this: &Self| this.all(|board| &board.idle);
             let done = self.wait(limit, TICK, |this| {
@@ -406,6 +415,7 @@ impl<'a> Director<'a> {
         // A broker that has let the drain pass without an answer has been waited for.
         let hasty = self.interrupted || self.drained.is_unanswered;
         let limit = if hasty { HASTY_LEAVE_LIMIT } else { LEAVE_LIMIT };
+        self.watching.enter(Stage::Leave, now());
         self.order(Order::Leave(now() + nanoseconds(limit)));
         let all = self.orders.len();
         let mut staying = self.sum(|board| &board.connected);
@@ -434,7 +444,7 @@ impl<'a> Director<'a> {
         while let Ok(news) = self.news.try_recv() {
             self.hear(news);
         }
-        self.live.finish();
+        self.watching.finish();
         let (merged, groups) = self.sum_up(fleet);
         let subscribed_at = self.subscribed_at.max(self.connected_at);
         let drained_at = self.drained_at.max(timeline.end);
@@ -495,6 +505,10 @@ impl<'a> Director<'a> {
                     return Poll::Ready(false);
                 }
                 let time = now();
+                if self.watching.is_due(time) {
+                    let look = self.look();
+                    self.watching.look(time, &look);
+                }
                 let left = until.saturating_sub(time);
                 if left == 0 {
                     return Poll::Ready(false);
@@ -523,13 +537,7 @@ impl<'a> Director<'a> {
                 *merged = std::mem::take(merged).plus(*second);
                 *threads += 1;
                 if *threads == self.orders.len() {
-                    let shown = SeriesSecond::new(row, self.began, merged);
-                    // A moment of a phase is in the series, and would only push others off the screen.
-                    if shown.length_s >= SHORTEST_SHOWN {
-                        let before = self.series.last().map_or(0, |before| before.connected);
-                        let line = text::live_line(&shown, before, self.has_messages);
-                        self.live.show(self.diagnostics, &line);
-                    }
+                    let shown = self.watching.second(row, merged);
                     self.seconds.remove(&row);
                     self.series.push(shown);
                 }

@@ -18,6 +18,7 @@
 //! | `threshold` | `--fail-if` and `--slo` |
 //! | `matrix` | several loads, and the table of them |
 //! | `find_limit`, `ladder` | the search for the highest load that holds: how a run is judged, and what is tried next |
+//! | [`watching`] | what is seen of a run while it goes on |
 //! | `network` | what the network shows of a run |
 //! | `limit_report`, `runs` | the report of a search; columns and lines of several runs |
 //! | `compare`, `comparison`, `change` | reports side by side, in every form, and by how much figures may change |
@@ -56,6 +57,7 @@ mod runs;
 mod stamp;
 mod threshold;
 mod topology;
+mod watching;
 
 pub use change::ChangeLimit;
 pub use compare::CompareConfig;

@@ -1,0 +1,277 @@
+//! The live display: what a terminal shows of a run as it goes, in at most twelve lines of 80 columns.
+
+use std::collections::VecDeque;
+
+use super::super::config::Mode;
+use super::super::engine::fleet::Fleet;
+use super::super::recorder::LatencyKind;
+use super::super::report::numbers::{short, short_time};
+use super::super::report::{SeriesSecond, latency};
+use super::super::rows::Course;
+use super::progress::{Look, RunPlace};
+use crate::notation::printable;
+use crate::output::{LiveLine, LiveLook, Tone};
+use crate::protocol::QoS;
+
+/// Most lines.
+#[cfg(test)]
+const LINES: usize = 12;
+/// Columns.
+const WIDTH: usize = 80;
+/// Columns of the bar of the phase.
+const BAR: usize = 32;
+/// Seconds of a curve, a column each.
+const SECONDS: usize = 36;
+/// The eighths of a column.
+const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// The display.
+#[derive(Debug)]
+pub(super) struct Panel {
+    title: String,
+    has: PanelRows,
+    /// What the main latency is called.
+    latency: Option<&'static str>,
+    /// The last ones.
+    seconds: VecDeque<PanelSecond>,
+    errors: u64,
+    lost: u64,
+}
+
+/// The stages that messages of the run go through.
+#[derive(Debug, Clone, Copy)]
+struct PanelRows {
+    sent: bool,
+    acknowledged: bool,
+    delivered: bool,
+}
+
+/// A second, and the connections made in it.
+#[derive(Debug, Clone)]
+struct PanelSecond {
+    second: SeriesSecond,
+    made: u64,
+}
+
+impl Panel {
+    pub(super) fn new(fleet: &Fleet) -> Self {
+        let load = &fleet.load;
+        let name = load.scenario.as_ref().map_or(load.mode.name(), |scenario| &scenario.name);
+        let title =
+            format!("mqtt bench {name} against {} (MQTT {})", load.client.endpoint.address, fleet.protocol);
+        Self::of(load.mode, load.qos, &title)
+    }
+
+    fn of(mode: Mode, qos: QoS, title: &str) -> Self {
+        let publishes = mode.publishes();
+        Self {
+            title: printable(title).chars().take(WIDTH).collect(),
+            has: PanelRows {
+                sent: publishes,
+                acknowledged: publishes && qos > QoS::AtMostOnce,
+                delivered: mode.receives_its_own() || mode == Mode::Subscribe,
+            },
+            latency: LatencyKind::main(mode, qos).map(|main| latency::entry(main).label),
+            seconds: VecDeque::with_capacity(SECONDS),
+            errors: 0,
+            lost: 0,
+        }
+    }
+
+    /// Takes note of a second.
+    pub(super) fn add(&mut self, second: &SeriesSecond) {
+        let before = self.seconds.back().map_or(0, |shown| shown.second.connected);
+        if self.seconds.len() == SECONDS {
+            self.seconds.pop_front();
+        }
+        self.errors += second.errors;
+        self.lost += second.lost;
+        let made = second.connected.saturating_sub(before);
+        self.seconds.push_back(PanelSecond { second: second.clone(), made });
+    }
+
+    /// The display as it is now.
+    pub(super) fn lines(&self, place: &RunPlace, look: &Look) -> Vec<LiveLine> {
+        let plain = |text: String| LiveLine { text, look: LiveLook::Plain };
+        let mut lines = vec![LiveLine { text: self.title.clone(), look: LiveLook::Strong }, phase(place)];
+        lines.push(plain(self.clients(look)));
+        let stages: [(bool, &str, fn(&SeriesSecond) -> u64, u64); 3] = [
+            (self.has.sent, "sent", |second| second.sent, look.sent),
+            (self.has.acknowledged, "acknowledged", |second| second.acknowledged, look.acknowledged),
+            (self.has.delivered, "delivered", |second| second.delivered, look.delivered),
+        ];
+        for (_, name, read, all) in stages.into_iter().filter(|(has, ..)| *has) {
+            lines.push(plain(self.rate(name, |shown| Some(shown.second.per_s(read(&shown.second))), all)));
+        }
+        if let Some(name) = self.latency {
+            lines.push(plain(self.time(name, "p50", |second| second.p50_us)));
+            lines.push(plain(self.time("", "p99", |second| second.p99_us)));
+            lines.push(plain(self.time("", "max", |second| second.max_us)));
+        }
+        if let Some(PanelSecond { second, .. }) = self.seconds.back()
+            && self.has.sent
+        {
+            let text = format!("{} in flight, {} overdue", short(second.in_flight), short(second.overdue));
+            let tone = if second.overdue > 0 { LiveLook::Tone(Tone::Doubtful) } else { LiveLook::Plain };
+            lines.push(LiveLine { text: format!("{:<14}{text}", "open"), look: tone });
+        }
+        lines.push(self.failures());
+        lines
+    }
+
+    fn clients(&self, look: &Look) -> String {
+        let mut text = format!("{:<14}{} up", "clients", short(look.connected));
+        for (number, what) in [(look.failed, "failed"), (look.away, "away"), (self.lost, "lost")] {
+            if number > 0 {
+                text.push_str(&format!(", {} {what}", short(number)));
+            }
+        }
+        // Connections made are what there is to see before there are messages, or if there are none.
+        let connecting = self.seconds.back().is_some_and(|shown| shown.second.phase == Course::Connect);
+        if connecting {
+            let rate = |shown: &PanelSecond| Some(shown.second.per_s(shown.made));
+            let (last, curve, _) = self.curve(rate);
+            let room = WIDTH.saturating_sub(text.chars().count() + 14);
+            let skipped = curve.chars().count().saturating_sub(room);
+            let curve: String = curve.chars().skip(skipped).collect();
+            text.push_str(&format!(", {}/s {curve}", last.map_or("-".into(), per_s)));
+        }
+        text
+    }
+
+    /// The last value of each second, as a curve, and the highest of them.
+    fn curve(&self, value: impl Fn(&PanelSecond) -> Option<f64>) -> (Option<f64>, String, f64) {
+        let values: Vec<Option<f64>> = self.seconds.iter().map(value).collect();
+        let most = values.iter().flatten().copied().fold(0.0, f64::max);
+        let curve = values.iter().map(|value| value.map_or(' ', |value| level(value, most))).collect();
+        (values.last().copied().flatten(), curve, most)
+    }
+
+    fn rate(&self, name: &str, value: impl Fn(&PanelSecond) -> Option<f64>, all: u64) -> String {
+        let (last, curve, _) = self.curve(value);
+        let last = last.map_or("-".into(), |last| format!("{}/s", per_s(last)));
+        format!("{name:<14}{last:>12} {curve:<SECONDS$} of {}", short(all)).trim_end().to_owned()
+    }
+
+    fn time(&self, name: &str, statistic: &str, value: impl Fn(&SeriesSecond) -> Option<f64>) -> String {
+        let (last, curve, most) = self.curve(|shown| value(&shown.second));
+        let last = last.map_or("-".into(), short_time);
+        let most = if most > 0.0 { format!(" to {}", short_time(most)) } else { String::new() };
+        format!("{name:<14}{statistic} {last:>8} {curve:<SECONDS$}{most}").trim_end().to_owned()
+    }
+
+    fn failures(&self) -> LiveLine {
+        let now = self.seconds.back().map_or(0, |shown| shown.second.errors);
+        let mut text = format!("{:<14}{}", "errors", short(self.errors));
+        if now > 0 {
+            text.push_str(&format!(", {} in the last second", short(now)));
+        }
+        let look = if self.errors > 0 { LiveLook::Tone(Tone::Bad) } else { LiveLook::Plain };
+        LiveLine { text, look }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is not negative")]
+fn per_s(rate: f64) -> String {
+    short(rate.round() as u64)
+}
+
+/// A column as high as this part of the highest; what is not nothing is seen.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 8")]
+fn level(value: f64, most: f64) -> char {
+    let height = if most > 0.0 { (value / most * 8.0).ceil() as usize } else { 0 };
+    LEVELS[height.clamp(1, LEVELS.len()) - 1]
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "columns of a bar"
+)]
+fn phase(place: &RunPlace) -> LiveLine {
+    let bar = place.done.map_or_else(String::new, |done| {
+        let done = ((done * BAR as f64) as usize).min(BAR);
+        let head = if done < BAR { ">" } else { "" };
+        format!("[{:<BAR$}] ", format!("{}{head}", "=".repeat(done)))
+    });
+    LiveLine { text: format!("{:<14}{bar}{}", place.phase, place.text), look: LiveLook::Plain }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(number: u32) -> SeriesSecond {
+        SeriesSecond {
+            second: f64::from(number),
+            phase: if number < 2 { Course::Connect } else { Course::Measure },
+            connected: 999_600,
+            sent: 1_234_567,
+            acknowledged: 1_234_567,
+            delivered: u64::from(number) * 10_000,
+            in_flight: 999_600,
+            errors: 12_345,
+            p50_us: Some(721.0),
+            p99_us: Some(10_800.0),
+            max_us: (number > 1).then_some(1e6),
+            overdue: 999_600,
+            length_s: 1.0,
+            lost: 999_600,
+            ..SeriesSecond::default()
+        }
+    }
+
+    fn panel(mode: Mode, seconds: u32) -> Vec<String> {
+        let mut panel = Panel::of(mode, QoS::ExactlyOnce, &"a long name ".repeat(20));
+        (0..seconds).for_each(|number| panel.add(&second(number)));
+        let text = "999999 of 999999 messages, about 59m 59s left".into();
+        let place = RunPlace { phase: "subscribe", done: Some(0.99), text };
+        let look = Look {
+            connected: 999_600,
+            away: 999_600,
+            failed: 999_600,
+            sent: u64::MAX / 1_000_000_000_000,
+            acknowledged: 99_999_999,
+            delivered: 99_999_999,
+        };
+        panel.lines(&place, &look).into_iter().map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn the_display_fits_twelve_lines_of_a_terminal() {
+        for mode in [Mode::Connect, Mode::Publish, Mode::Subscribe, Mode::EndToEnd, Mode::Request] {
+            for seconds in [0, 1, 2, 5, 100] {
+                let lines = panel(mode, seconds);
+                assert!(lines.len() <= LINES, "{lines:#?}");
+                let too_wide = |line: &&String| line.chars().count() > WIDTH && !line.contains("59m");
+                assert_eq!(lines.iter().find(too_wide), None, "{mode:?} {seconds}");
+            }
+        }
+    }
+
+    #[test]
+    fn curves_are_drawn_from_zero_to_the_highest() {
+        let lines = panel(Mode::EndToEnd, 9);
+        let found = |name: &str| lines.iter().find(|line| line.starts_with(name)).unwrap();
+        let expected = "delivered          80.0k/s ▁▁▂▃▄▅▆▇█                            of 100M";
+        assert_eq!(*found("delivered"), expected);
+        assert!(found("delivery").contains("p50    721µs █████████ "), "{lines:#?}");
+        let max = "              max    1.00s   ███████                            to 1.00s";
+        assert_eq!(*found("              max"), max);
+        assert_eq!(*found("errors"), "errors        111k, 12.3k in the last second");
+    }
+
+    #[test]
+    fn rows_are_those_that_the_mode_has() {
+        let names = |mode| -> Vec<String> {
+            let lines = panel(mode, 3);
+            let name = |line: &String| line.split(' ').next().unwrap_or_default().to_owned();
+            lines[2..].iter().map(name).filter(|name| !name.is_empty()).collect()
+        };
+        assert_eq!(names(Mode::Connect), ["clients", "until", "errors"]);
+        assert_eq!(names(Mode::Subscribe), ["clients", "delivered", "delivery", "errors"]);
+        let all = ["clients", "sent", "acknowledged", "delivered", "round", "open", "errors"];
+        assert_eq!(names(Mode::Request), all);
+    }
+}
