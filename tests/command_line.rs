@@ -3,6 +3,8 @@
 
 use std::process::{Command, Output};
 
+use crate::support::report;
+
 /// Runs `mqtt` with these variables and no other of ours.
 fn mqtt(line: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt"));
@@ -398,4 +400,17 @@ fn errors_suggest_an_alternative() {
         "cannot listen on 127.0.0.1:{port}: address in use\nhint: is a broker already running there?"
     );
     assert!(stderr.contains(&words), "{stderr}");
+}
+
+#[test]
+fn help_as_json_agrees_with_its_schema() {
+    let commands = |line: &[&str]| {
+        let output = mqtt(line, &[]);
+        assert_eq!(output.status.code(), Some(0));
+        report("reference", &output.stdout)["commands"].as_array().unwrap().clone()
+    };
+    let names: Vec<_> = commands(&["help", "--json"]).iter().map(|command| command["name"].clone()).collect();
+    assert!(names.contains(&"mqtt bench".into()), "{names:?}");
+    let one = commands(&["help", "bench", "pub", "--json"]);
+    assert_eq!((one.len(), &one[0]["name"]), (1, &"mqtt bench pub".into()));
 }

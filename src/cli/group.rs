@@ -147,7 +147,7 @@ pub(super) fn groups(definition: &Command) -> Vec<String> {
 }
 
 /// The first word of the heading: `Payload (one of)` is the group `payload`.
-fn group_of(arg: &Arg) -> String {
+pub(super) fn group_of(arg: &Arg) -> String {
     let heading = arg.get_help_heading().unwrap_or("Options");
     heading.split(' ').next().unwrap_or_default().to_lowercase()
 }

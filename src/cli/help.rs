@@ -7,7 +7,7 @@ use clap::Command;
 use super::group::{groups, page, screen_columns};
 use super::subcommand::Entry;
 use super::table::{SUBCOMMANDS, command};
-use super::{manual, usage, words};
+use super::{manual, reference, usage, words};
 use crate::error::Error;
 use crate::output::wrapped;
 
@@ -80,12 +80,14 @@ pub fn help_of(words: &[&str], columns: usize) -> Result<String, Error> {
 fn of_words_in(words: &[OsString], columns: Option<usize>) -> Result<String, Error> {
     let is_option = |word: &&OsString| word.as_encoded_bytes().starts_with(b"-");
     let is_all = words.iter().any(|word| word == "--help-all");
+    let is_json = words.iter().any(|word| word == "--json");
     let program = [OsString::from("mqtt")];
     let line: Vec<OsString> =
         program.iter().chain(words.iter().filter(|word| !is_option(word))).cloned().collect();
     let names = Entry::called(SUBCOMMANDS, &line).map_or(1, |(_, names)| names);
     let called: Vec<&str> = line[1..names].iter().filter_map(|name| name.to_str()).collect();
     let asked = match line.get(names) {
+        None if is_json => return Ok(reference::json(&called)),
         None if is_all => Asked::All,
         None => Asked::Brief,
         // Words that stand in place of a subcommand.

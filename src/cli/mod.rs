@@ -30,6 +30,7 @@
 //! | `repeated` | what errors repeat of a line, without its secrets |
 //! | `slips` | lines that are read otherwise than they were meant |
 //! | `help` | the help that is asked for |
+//! | `reference` | all commands, options, exit statuses and schemas as JSON |
 //! | `bench_load`, `bench_values`, `bench_words` | what the modes of `bench` have in common, values, and the place of the mode |
 //! | `bench_limit`, `bench_scenario`, `scenario` | the search for a limit; named loads and their files |
 //! | `manual`, `bench_manual` | examples and known limits, for help and manual pages |
@@ -76,6 +77,7 @@ mod publish;
 mod read;
 mod ready;
 mod recording;
+mod reference;
 mod repeated;
 mod replay;
 mod reports;

@@ -9,29 +9,43 @@ use super::{
     bench, broker, compat, completions, config, ping, publish, request, respond, retain_clear, subscribe,
     will_test,
 };
+use crate::output::wrapped;
 
 const MORE: &str = "\
-Options: mqtt COMMAND --help. Exit statuses: mqtt --help-all";
+Options: mqtt COMMAND --help. Exit statuses: mqtt --help-all
+All of it as JSON: mqtt help --json";
 
-/// No line is longer than 80 columns: clap would go on at the first column.
-pub(super) const EXIT_STATUS: &str = "\
-Exit status:
-  0        done; also when the reader of standard output left (will-test: 1),
-           and after Ctrl-C of sub, respond or bench
-  1        could not do it: network, TLS, a file, a broker that breaks the
-           protocol
-  2        wrong usage
-  3        done, and the answer is no: for example, one filter of several was
-           refused
-  27       timed out
-  128-162  the broker's reason code for what it refused
-  signal   pub, rr, retain-clear or will-test ended by a signal; any command
-           while it waits for a file or --password-command before it connects
-           (SIGHUP does not end sub > FILE or --output), at a second signal, or if
-           it has not ended 9 s after the first (not broker -- COMMAND)
+/// Each exit status, or range of them, and what it means. `signal` is the end by a signal, 128 and its number in a shell.
+pub(super) static EXIT_STATUSES: &[(&str, &str)] = &[
+    (
+        "0",
+        "done; also when the reader of standard output left (will-test: 1), and after Ctrl-C of sub, respond or bench",
+    ),
+    ("1", "could not do it: network, TLS, a file, a broker that breaks the protocol"),
+    ("2", "wrong usage"),
+    ("3", "done, and the answer is no: for example, one filter of several was refused"),
+    ("27", "timed out"),
+    ("128-162", "the broker's reason code for what it refused"),
+    (
+        "signal",
+        "pub, rr, retain-clear or will-test ended by a signal; any command while it waits for a file or \
+         --password-command before it connects (SIGHUP does not end sub > FILE or --output), at a second signal, or \
+         if it has not ended 9 s after the first (not broker -- COMMAND)",
+    ),
+];
 
-Options of each command:
-  mqtt COMMAND --help";
+/// The same for help: no line is longer than 80 columns, as clap would go on at the first column.
+fn exit_status() -> String {
+    const BEGIN: usize = 11;
+    let mut text = "Exit status:\n".to_owned();
+    for (status, meaning) in EXIT_STATUSES {
+        for (number, line) in wrapped(meaning, 80 - BEGIN).iter().enumerate() {
+            let status = if number == 0 { status } else { "" };
+            text += &format!("  {status:width$}{line}\n", width = BEGIN - 2);
+        }
+    }
+    text + "\nOptions of each command:\n  mqtt COMMAND --help"
+}
 
 const ABOUT: &str = "Publish, subscribe and test over MQTT";
 
@@ -65,7 +79,7 @@ pub fn command() -> clap::Command {
         .long_about(LONG_ABOUT)
         .subcommand_required(true)
         .subcommands(SUBCOMMANDS.iter().map(Entry::whole));
-    finish(program, None).after_help(MORE).after_long_help(EXIT_STATUS)
+    finish(program, None).after_help(MORE).after_long_help(exit_status())
 }
 
 /// Examples and known limits of a subcommand, named as on the command line (`mqtt bench conn`), or of the
