@@ -15,6 +15,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "command",
+            "broker",
             "output",
             "client",
             "net",

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use ::mqtt::broker::{Limits, Options};
+use ::mqtt::broker::{Access, Limits, Options};
 use ::mqtt::protocol::Protocol;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -440,8 +440,9 @@ fn the_embedded_broker_ends_with_a_generator_that_is_killed() {
 
 #[test]
 fn each_client_has_its_credentials() {
-    let user = Some(("device".into(), b"secret".to_vec()));
-    let broker = Broker::with(Options { user, ..Options::default() });
+    let mut access = Access::default();
+    access.add_user("device", b"secret");
+    let broker = Broker::with(Options { access, ..Options::default() });
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("clients.csv");
     std::fs::write(&file, "client_id,username,password\none,device,secret\ntwo,device,wrong\n").unwrap();

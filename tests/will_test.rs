@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ::mqtt::broker::{Feature, Limits, Options};
+use ::mqtt::broker::{Access, Feature, Limits, Options};
 use ::mqtt::protocol::property::{PropertyBlock, PropertyId, Value as PropertyValue};
 use ::mqtt::protocol::reason::ReasonCode;
 use ::mqtt::protocol::wire::{self, Packet, PacketType};
@@ -107,7 +107,9 @@ fn missing_broker_is_an_error() {
     for version in ["auto", "311", "5"] {
         will_test(1, &["-V", version]).run().fails(1, "connection refused");
     }
-    let options = Options { user: Some(("me".into(), b"secret".to_vec())), ..Options::default() };
+    let mut access = Access::default();
+    access.add_user("me", b"secret");
+    let options = Options { access, ..Options::default() };
     let broker = Broker::with(options);
     will_test(broker.port(), &["-u", "you"]).run().fails(0x86, "Bad User Name or Password");
 }
@@ -523,8 +525,9 @@ fn no_will_is_tested_if_messages_do_not_arrive() {
 /// Which of the two users is refused is said, by the control and by a will of the user's own.
 #[test]
 fn refusal_of_the_watcher_names_its_user() {
-    let user = Some(("pump".into(), b"secret".to_vec()));
-    let broker = Broker::with(Options { user, ..Options::default() });
+    let mut access = Access::default();
+    access.add_user("pump", b"secret");
+    let broker = Broker::with(Options { access, ..Options::default() });
     let line = [
         "-u",
         "pump",

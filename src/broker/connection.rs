@@ -11,9 +11,9 @@ use bytes::Bytes;
 use tokio::io::ReadBuf;
 use tokio::time::Sleep;
 
-use super::ByteStream;
 use super::core::{ConnectionId, Core, Directive};
 use super::driver::{SharedBroker, now};
+use super::stream::ByteStream;
 
 /// One read takes this much at most.
 const READ_BYTES: usize = 64 << 10;
@@ -205,6 +205,7 @@ impl<S: ByteStream> Future for ConnectionTask<S> {
             // Not woken at once: the runtime looks for input and timers of others first.
             let _ = pin!(tokio::task::yield_now()).poll(cx);
         }
+        shared.compare_passwords(&mut inner.core);
         inner.wake(Some(this.id));
         shared.note_deadline(&mut inner.core);
         result

@@ -5,18 +5,21 @@
 //! Reading and writing happen under it, so that packets go from the socket through the core into output
 //! buffers without a copy, a channel or an allocation.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::ByteStream;
+use super::arrival::{self, Layers};
+use super::comparison::{self, PasswordThread};
 use super::connection::ConnectionTask;
 use super::core::{ConnectionId, Core};
+use super::listener::{Arrived, Listener, OpenListener};
 use super::options::Options;
+use super::stream::ByteStream;
 
 /// The pause after a failed `accept`: with no file descriptor free it fails again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -26,6 +29,8 @@ pub(super) struct SharedBroker {
     inner: Mutex<Inner>,
     /// An earlier deadline was set.
     deadline: Notify,
+    /// Where passwords are compared, once there is one.
+    comparison: OnceLock<PasswordThread>,
 }
 
 pub(super) struct Inner {
@@ -68,7 +73,7 @@ impl Inner {
 impl SharedBroker {
     pub(super) fn new(options: Options) -> Self {
         let inner = Inner { core: Core::new(options), wakers: Vec::new() };
-        Self { inner: Mutex::new(inner), deadline: Notify::new() }
+        Self { inner: Mutex::new(inner), deadline: Notify::new(), comparison: OnceLock::new() }
     }
 
     /// The core. A panic elsewhere leaves it usable: every call leaves it in order.
@@ -83,6 +88,21 @@ impl SharedBroker {
         inner.wake(None);
         self.note_deadline(&mut inner.core);
         result
+    }
+
+    /// Has the passwords compared that wait for it.
+    pub(super) fn compare_passwords(self: &Arc<Self>, core: &mut Core) {
+        while let Some(check) = core.take_check() {
+            let shared = Arc::downgrade(self);
+            let comparison = self.comparison.get_or_init(|| {
+                comparison::start(move |check, is_right| {
+                    if let Some(shared) = shared.upgrade() {
+                        shared.with(now(), |core, now| core.checked(check, is_right, now));
+                    }
+                })
+            });
+            comparison.send(check);
+        }
     }
 
     /// Tells the main task if it sleeps too long.
@@ -100,24 +120,26 @@ pub(super) fn now() -> Instant {
 /// Runs a broker until `stopped`, then until the last connection has ended. Dropping this future
 /// ends everything at once: the connections' tasks belong to it.
 pub(super) async fn run(
-    listener: TcpListener,
+    listeners: Vec<OpenListener>,
     shared: Arc<SharedBroker>,
     mut attached: mpsc::UnboundedReceiver<Box<dyn ByteStream>>,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut connections = JoinSet::new();
-    let mut listener = Some(listener);
+    let mut listeners = Some(listeners);
+    let tls = shared.lock().core.options().tls.clone();
     let mut accept_again = None;
     loop {
         let deadline = shared.lock().core.next_deadline();
         tokio::select! {
-            accepted = accept(listener.as_ref(), accept_again) => match accepted {
-                Ok(stream) => {
+            accepted = accept(listeners.as_deref(), accept_again) => match accepted {
+                Ok((arrived, listener)) => {
                     accept_again = None;
-                    // Without it an acknowledgement waits for the next one. A socket that cannot be
-                    // set is gone already.
-                    let _ = stream.set_nodelay(true);
-                    connections.spawn(ConnectionTask::new(stream, Arc::clone(&shared)));
+                    let layers = Layers {
+                        tls: tls.clone().filter(|_| listener.tls),
+                        web_socket: listener.web_socket,
+                    };
+                    welcome(&mut connections, arrived, layers, &shared);
                 }
                 Err(_) => accept_again = Some(tokio::time::Instant::now() + ACCEPT_PAUSE),
             },
@@ -127,12 +149,12 @@ pub(super) async fn run(
             () = until(deadline) => shared.with(now(), Core::advance),
             () = shared.deadline.notified() => {}
             Some(_) = connections.join_next() => {
-                if listener.is_none() && connections.is_empty() {
+                if listeners.is_none() && connections.is_empty() {
                     return;
                 }
             }
-            _ = &mut stopped, if listener.is_some() => {
-                listener = None;
+            _ = &mut stopped, if listeners.is_some() => {
+                listeners = None;
                 attached.close();
                 shared.with(now(), Core::shut_down);
                 if connections.is_empty() {
@@ -143,15 +165,41 @@ pub(super) async fn run(
     }
 }
 
+/// Serves a connection in a task of its own.
+fn welcome(connections: &mut JoinSet<()>, arrived: Arrived, layers: Layers, shared: &Arc<SharedBroker>) {
+    if let Arrived::Tcp(stream) = &arrived {
+        // Without it an acknowledgement waits for the next one. A socket that cannot be set is gone already.
+        let _ = stream.set_nodelay(true);
+    }
+    match arrived {
+        // No box and no dynamic call for what most clients speak.
+        Arrived::Tcp(stream) if layers.are_none() => {
+            connections.spawn(ConnectionTask::new(stream, Arc::clone(shared)));
+        }
+        arrived => {
+            connections.spawn(arrival::serve(arrived, layers, Arc::clone(shared)));
+        }
+    }
+}
+
+/// The next connection, and the listener that it came to.
 async fn accept(
-    listener: Option<&TcpListener>,
+    listeners: Option<&[OpenListener]>,
     not_before: Option<tokio::time::Instant>,
-) -> std::io::Result<TcpStream> {
-    let Some(listener) = listener else { return std::future::pending().await };
+) -> std::io::Result<(Arrived, &Listener)> {
+    let Some(listeners) = listeners else { return std::future::pending().await };
     if let Some(at) = not_before {
         tokio::time::sleep_until(at).await;
     }
-    listener.accept().await.map(|(stream, _)| stream)
+    poll_fn(|cx| {
+        for open in listeners {
+            if let Poll::Ready(accepted) = open.poll_accept(cx) {
+                return Poll::Ready(accepted.map(|arrived| (arrived, &open.listener)));
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 async fn until(deadline: Option<Instant>) {

@@ -2,26 +2,33 @@
 //! memory only, several in one process.
 //!
 //! `core` holds the rules of the standard, without a network; `driver` and `connection` hold its network,
-//! without rules. It is not a broker for production: it has no persistence, no access control beyond one
-//! user name and no TLS, and it pauses publishers rather than lose a message.
+//! without rules; `listener`, `arrival` and `websocket` hold what is below MQTT. It is not a broker for
+//! production: it has no persistence, and it pauses publishers rather than lose a message.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 //! use mqtt::broker::{Broker, Options};
 //!
 //! let broker = Broker::start(Options::default())?;
-//! assert_ne!(broker.address().port(), 0);
+//! assert_ne!(broker.address().map_or(0, |address| address.port()), 0);
 //! broker.shutdown().await;
 //! # Ok::<(), mqtt::error::Error>(())
 //! # }).unwrap();
 //! ```
 
+mod access;
+mod arrival;
+mod comparison;
 mod connection;
 mod core;
 mod driver;
+mod frames;
+mod listener;
 mod options;
 mod sink;
 mod statistics;
+mod stream;
+mod websocket;
 
 #[cfg(test)]
 mod tests;
@@ -29,75 +36,58 @@ mod tests;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::error::{Error, Layer};
-use crate::net;
+pub use self::access::{Access, BadLine};
+use crate::error::Error;
+pub use crate::net::{ServerTls, ThrowAway};
 use driver::SharedBroker;
+use listener::OpenListener;
+pub use listener::{Bind, Listener};
 pub use options::{Cut, Faults, Feature, Limits, Options, RefusedTopics};
 pub use sink::Sink;
 pub use statistics::Statistics;
-
-/// Something to speak MQTT over.
-pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
+pub use stream::ByteStream;
 
 /// A running broker. Dropping it ends it at once, like a crash: every connection is closed without
 /// a word. [`Broker::shutdown`] ends it with a farewell.
 pub struct Broker {
-    address: SocketAddr,
+    listeners: Vec<Listener>,
     shared: Arc<SharedBroker>,
     attach: mpsc::UnboundedSender<Box<dyn ByteStream>>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
-/// How many connections may wait to be accepted: a load makes thousands at once, and one that finds no room
-/// asks again only after a second.
-const BACKLOG: u32 = 4096;
-
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
 impl Broker {
     /// Starts a broker on the current tokio runtime; it runs until it is dropped or shut down.
     ///
     /// # Errors
-    /// The address cannot be listened on.
+    /// A listener cannot be opened, or has TLS and there is no certificate.
     pub fn start(options: Options) -> Result<Self, Error> {
-        let listen = options.listen;
-        let failed = |error: std::io::Error| {
-            let busy = error.kind() == std::io::ErrorKind::AddrInUse;
-            let cause = format!("cannot listen on {listen}: {}", net::explain(&error));
-            let error = Error::fatal(Layer::Connect, cause);
-            if busy {
-                error.with_hint("is a broker already running there? -p 0 uses a free port")
-            } else {
-                error
-            }
-        };
-        let listener = self::listen(listen).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        if options.tls.is_none() && options.listeners.iter().any(|listener| listener.tls) {
+            return Err(Error::usage("a listener with TLS needs a certificate"));
+        }
+        let opened = options.listeners.iter().map(OpenListener::open).collect::<Result<Vec<_>, _>>()?;
+        let listeners = opened.iter().map(|open| open.listener.clone()).collect();
         let shared = Arc::new(SharedBroker::new(options));
         let (attach, attached) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(driver::run(listener, Arc::clone(&shared), attached, stopped));
-        Ok(Self { address, shared, attach, stop: Some(stop), task })
+        let task = tokio::spawn(driver::run(opened, Arc::clone(&shared), attached, stopped));
+        Ok(Self { listeners, shared, attach, stop: Some(stop), task })
     }
 
-    /// Where it listens, with the port the system chose if it was asked to.
+    /// What it listens on, with the ports the system chose if it was asked to.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    /// The address of the first listener on a network, if there is one.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listeners.iter().find_map(Listener::address)
     }
 
     /// Serves one more connection over any stream, for example one end of an in-memory pipe.
@@ -116,6 +106,12 @@ impl Broker {
     /// from now on.
     pub fn set_faults(&self, faults: Faults) {
         self.shared.lock().core.set_faults(faults);
+    }
+
+    /// Replaces users and permissions while the broker runs. Clients that would not be let in the same way are
+    /// disconnected.
+    pub fn set_access(&self, access: Access) {
+        self.shared.with(driver::now(), |core, now| core.set_access(access, now));
     }
 
     /// Cuts every connection without a word, as a broken network would; sessions stay.

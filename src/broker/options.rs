@@ -1,8 +1,10 @@
 //! The options of a broker: address, credentials, limits, and faults on request.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::access::Access;
+use super::listener::Listener;
+use crate::net::ServerTls;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::PacketType;
 use crate::protocol::{Protocol, QoS};
@@ -11,10 +13,12 @@ use crate::protocol::{Protocol, QoS};
 /// behaves well.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where to listen; port 0 lets the system choose.
-    pub listen: SocketAddr,
-    /// The only user name and password let in, or `None` to let everyone in.
-    pub user: Option<(String, Vec<u8>)>,
+    /// What to listen on.
+    pub listeners: Vec<Listener>,
+    /// The certificate of the listeners with TLS.
+    pub tls: Option<ServerTls>,
+    /// Who is let in, and what each client may do.
+    pub access: Access,
     /// The versions spoken. A client of another version is answered as a broker without MQTT 5
     /// does: CONNACK with return code 1, in the format of 3.x.
     pub protocols: Vec<Protocol>,
@@ -29,8 +33,9 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            user: None,
+            listeners: vec![Listener::default()],
+            tls: None,
+            access: Access::default(),
             protocols: vec![Protocol::V3_1, Protocol::V3_1_1, Protocol::V5],
             connect_timeout: Duration::from_secs(10),
             limits: Limits::default(),

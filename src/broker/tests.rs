@@ -48,7 +48,7 @@ fn publish_bytes(protocol: Protocol, qos: QoS, packet_identifier: u16, payload: 
 
 impl Peer<TcpStream> {
     async fn connect(broker: &Broker, protocol: Protocol, name: &str) -> Self {
-        let stream = TcpStream::connect(broker.address()).await.unwrap();
+        let stream = TcpStream::connect(broker.address().unwrap()).await.unwrap();
         Self::join(stream, protocol, name, true).await
     }
 }
@@ -114,7 +114,7 @@ async fn many_connections_may_wait() {
     let broker = Broker::start(Options::default()).unwrap();
     // Nobody accepts meanwhile: this is the only task there is, and it does not wait.
     let limit = std::time::Duration::from_secs(30);
-    let connect = || std::net::TcpStream::connect_timeout(&broker.address(), limit).unwrap();
+    let connect = || std::net::TcpStream::connect_timeout(&broker.address().unwrap(), limit).unwrap();
     let waiting: Vec<_> = std::iter::repeat_with(connect).take(most.min(200)).collect();
     drop(waiting);
 }
@@ -123,7 +123,7 @@ async fn many_connections_may_wait() {
 async fn several_run_beside_each_other_and_end() {
     let one = Broker::start(Options::default()).unwrap();
     let two = Broker::start(Options::default()).unwrap();
-    assert_ne!(one.address(), two.address());
+    assert_ne!(one.address().unwrap(), two.address().unwrap());
     let mut reader = Peer::connect(&one, V5, "c").await;
     reader.subscribe(QoS::AtLeastOnce).await;
     let mut elsewhere = Peer::connect(&two, V5, "c").await;
@@ -134,7 +134,7 @@ async fn several_run_beside_each_other_and_end() {
     assert_eq!(writer.packet().await.unwrap()[..], [0x40, 2, 0, 1]);
     assert_eq!(reader.message().await, b"heard");
     assert_eq!(one.statistics().connections, 2);
-    let address = one.address();
+    let address = one.address().unwrap();
     let ending = tokio::spawn(one.shutdown());
     // Server shutting down, and the end; nothing but the end in 3.x.
     assert_eq!(reader.packet().await.unwrap()[..], [0xE0, 1, 0x8B]);
@@ -144,7 +144,8 @@ async fn several_run_beside_each_other_and_end() {
     ending.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
     // The address is free for the next one.
-    let again = Broker::start(Options { listen: address, ..Options::default() }).unwrap();
+    let again =
+        Broker::start(Options { listeners: vec![Listener::tcp(address)], ..Options::default() }).unwrap();
     again.shutdown().await;
     two.shutdown().await;
 }
@@ -152,7 +153,7 @@ async fn several_run_beside_each_other_and_end() {
 #[tokio::test]
 async fn an_address_in_use_is_an_error() {
     let broker = Broker::start(Options::default()).unwrap();
-    let second = Broker::start(Options { listen: broker.address(), ..Options::default() });
+    let second = Broker::start(Options { listeners: broker.listeners().to_vec(), ..Options::default() });
     let text = second.err().unwrap().to_string();
     assert!(text.contains("cannot listen on 127.0.0.1:"), "{text}");
 }
@@ -271,7 +272,7 @@ async fn single_bytes() {
 #[tokio::test]
 async fn cut_connections_and_crashes() {
     let broker = Broker::start(Options::default()).unwrap();
-    let stream = TcpStream::connect(broker.address()).await.unwrap();
+    let stream = TcpStream::connect(broker.address().unwrap()).await.unwrap();
     let mut peer = Peer::join(stream, V3_1_1, "c", false).await;
     peer.subscribe(QoS::AtLeastOnce).await;
     broker.cut_connections();
@@ -279,7 +280,7 @@ async fn cut_connections_and_crashes() {
     let mut writer = Peer::connect(&broker, V3_1_1, "writer").await;
     writer.send(&publish_bytes(V3_1_1, QoS::AtLeastOnce, 1, b"meanwhile")).await;
     writer.packet().await.unwrap();
-    let stream = TcpStream::connect(broker.address()).await.unwrap();
+    let stream = TcpStream::connect(broker.address().unwrap()).await.unwrap();
     let mut peer = Peer::join(stream, V3_1_1, "c", false).await;
     assert_eq!(peer.message().await, b"meanwhile");
     drop(broker);

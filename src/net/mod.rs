@@ -57,7 +57,8 @@ pub use proxy::{Proxy, ProxyKind};
 pub use service::brokers_of;
 pub use stream::Stream;
 pub use tls::{
-    CertificateFacts, Encrypted, KeyPassword, Pin, SystemStore, TlsConfig, TlsFacts, TlsOptions, TlsVersion,
+    CertificateFacts, Encrypted, KeyPassword, Pin, ServerTls, SystemStore, ThrowAway, TlsConfig, TlsFacts,
+    TlsOptions, TlsVersion,
 };
 pub use websocket::WebSocket;
 pub use within::{LAST_LOOK, within};

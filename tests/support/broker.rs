@@ -34,7 +34,7 @@ impl Broker {
 
 impl Service for Broker {
     fn port(&self) -> u16 {
-        self.embedded().address().port()
+        self.embedded().address().unwrap().port()
     }
 }
 

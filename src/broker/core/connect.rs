@@ -8,6 +8,7 @@ use super::connection::ConnectionPhase;
 use super::message::{Sorted, View};
 use super::session::{Session, WillMessage};
 use super::{ConnectionId, Core, SessionId};
+use crate::broker::access::Admission;
 use crate::broker::options::Feature;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
@@ -21,7 +22,7 @@ type Refused = (ReasonCode, &'static str);
 const FOR_EVER: u32 = u32::MAX;
 
 impl Core {
-    /// Handles a CONNECT.
+    /// Handles a CONNECT, of which `packet` is the whole.
     ///
     /// # Errors
     /// A rule of the standard about its properties that the packet breaks.
@@ -29,6 +30,7 @@ impl Core {
         &mut self,
         id: ConnectionId,
         connect: &Connect<'_>,
+        packet: &[u8],
         now: Instant,
     ) -> Result<(), Malformed> {
         let Some(connection) = self.connections.get_mut(id) else { return Ok(()) };
@@ -60,6 +62,43 @@ impl Core {
         }
         if let Err((reason, text)) = self.admit(connect) {
             self.refuse(id, reason, text, now);
+            return Ok(());
+        }
+        match self.options.access.admit(connect.user_name) {
+            Admission::Anonymous => self.admitted(id, connect, None, now),
+            Admission::Unchecked => self.admitted(id, connect, connect.user_name, now),
+            Admission::Refused => {
+                self.refuse(id, ReasonCode::BAD_USER_NAME_OR_PASSWORD, "", now);
+                Ok(())
+            }
+            Admission::Compare(stored) => {
+                let password = connect.password.unwrap_or_default();
+                if !self.compare(id, stored, password, packet) {
+                    self.refuse(id, ReasonCode::QUOTA_EXCEEDED, "too many clients connect at once", now);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Goes on with a CONNECT whose client is let in, under this user name.
+    ///
+    /// # Errors
+    /// As [`Core::connect`].
+    pub(super) fn admitted(
+        &mut self,
+        id: ConnectionId,
+        connect: &Connect<'_>,
+        user: Option<&str>,
+        now: Instant,
+    ) -> Result<(), Malformed> {
+        let may_write = |topic: &str, name: &str| {
+            self.options.access.rights(user, name).is_none_or(|rights| rights.may_write(topic))
+        };
+        if let Some(will) = &connect.will
+            && !may_write(will.topic, connect.client_identifier)
+        {
+            self.refuse(id, ReasonCode::NOT_AUTHORIZED, "will topic", now);
             return Ok(());
         }
         let will = match &connect.will {
@@ -105,6 +144,7 @@ impl Core {
             return Ok(());
         }
         self.attach(id, session, connect, will);
+        self.set_user(session, user);
         self.arm(id, now);
         self.arm_session(session);
         self.welcome(id, session, connect, present, assigned.as_deref(), now);
@@ -126,11 +166,6 @@ impl Core {
         }
         if connect.properties.text(PropertyId::AuthenticationMethod).is_some() {
             return Err((ReasonCode::BAD_AUTHENTICATION_METHOD, "no authentication method is supported")); // [MQTT-4.12.0-1]
-        }
-        if let Some((name, password)) = &options.user
-            && (connect.user_name != Some(name) || connect.password != Some(password))
-        {
-            return Err((ReasonCode::BAD_USER_NAME_OR_PASSWORD, ""));
         }
         let kept_nameless = connect.protocol == Protocol::V3_1_1 && !connect.clean_start; // [MQTT-3.1.3-8]
         if connect.client_identifier.is_empty() && (connect.protocol == Protocol::V3_1 || kept_nameless) {
@@ -156,7 +191,7 @@ impl Core {
     }
 
     /// Answers a CONNECT with a refusal and closes the connection.
-    fn refuse(&mut self, id: ConnectionId, reason: ReasonCode, text: &str, now: Instant) {
+    pub(super) fn refuse(&mut self, id: ConnectionId, reason: ReasonCode, text: &str, now: Instant) {
         let version = self.options.protocols.iter().max().copied().unwrap_or(Protocol::V3_1_1);
         let withheld = self.withheld(PacketType::ConnAck);
         if let Some(connection) = self.connections.get_mut(id)

@@ -23,6 +23,8 @@ pub(super) const SHARED_BYTES: usize = 64 << 10;
 pub(super) enum ConnectionPhase {
     /// CONNECT has not come.
     Connecting,
+    /// The password in CONNECT is being compared.
+    Checking,
     /// CONNACK was sent.
     Up(SessionId),
     /// The last bytes are on their way; nothing more is read.
@@ -85,6 +87,15 @@ pub(super) struct LeftToDo {
     pub(super) unsubscribe: Option<Box<Unsubscribe>>,
     /// What it holds of a packet that is not whole, as far as it counts against the limit.
     pub(super) partial_bytes: usize,
+    /// A CONNECT whose password is being compared.
+    pub(super) checking: Option<Box<Checking>>,
+}
+
+/// A CONNECT whose password is being compared.
+pub(super) struct Checking {
+    /// Another comparison of this connection's number is not meant.
+    pub(super) serial: u64,
+    pub(super) packet: Box<[u8]>,
 }
 
 /// An UNSUBSCRIBE that takes more than one turn.

@@ -246,10 +246,14 @@ impl Core {
         let identifier = [replay.identifier];
         let identifiers = if identifier == [0] { &[][..] } else { &identifier };
         let expired = view.is_expired(now);
+        let denied = session
+            .rights
+            .as_ref()
+            .is_some_and(|rights| !std::str::from_utf8(view.topic).is_ok_and(|topic| rights.may_read(topic)));
         if expired {
             self.retained.remove(view.topic);
         }
-        if !own && !expired {
+        if !own && !expired && !denied {
             if qos != QoS::AtMostOnce && !session.in_flight.has_room(connection.window) {
                 replay.cursor.pop(); // it is still to be sent
                 return false;

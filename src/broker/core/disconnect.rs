@@ -100,6 +100,7 @@ impl Core {
     /// The transport is gone: nothing can be sent, and the number is free.
     pub(in crate::broker) fn close(&mut self, id: ConnectionId, now: Instant) {
         self.leave(id, true, now);
+        self.take_checking(id);
         if let Some(mut connection) = self.connections.remove(id) {
             self.partial_bytes -= connection.left.partial_bytes;
             self.deadlines.set(TimerOf::Connection(id), &mut connection.timer, None);

@@ -17,6 +17,7 @@
 
 mod acknowledge;
 mod bounds;
+mod check;
 mod connect;
 mod connection;
 mod deadlines;
@@ -36,7 +37,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -48,6 +49,7 @@ use crate::protocol::Protocol;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Malformed, Packet, PacketType};
+pub(super) use check::Check;
 pub(super) use identifier::ConnectionId;
 
 use bounds::{
@@ -97,6 +99,11 @@ pub(super) struct Core {
     work: usize,
     /// What is being received, where it may be kept without a copy.
     input: Option<Bytes>,
+    /// Passwords to be compared, and the number of the last one.
+    checks: VecDeque<Check>,
+    last_check: u64,
+    /// Bytes of the CONNECTs that wait for it.
+    checking_bytes: usize,
     /// For identifiers this broker assigns.
     assigned: u64,
     /// Connections refused and cut by request so far.
@@ -127,6 +134,9 @@ impl Core {
             ended_sessions: 0,
             work: 0,
             input: None,
+            checks: VecDeque::new(),
+            last_check: 0,
+            checking_bytes: 0,
             assigned: 0,
             refused: 0,
             cut: 0,
@@ -230,6 +240,7 @@ impl Core {
                 ConnectionPhase::Connecting => {
                     LARGEST_CONNECT_BYTES.min(self.options.limits.maximum_packet_size)
                 }
+                ConnectionPhase::Checking => break,
                 ConnectionPhase::Up(_) if connection.is_held() || connection.left.unsubscribe.is_some() => {
                     break;
                 }
@@ -302,7 +313,7 @@ impl Core {
         let Some(connection) = self.connections.get(id) else { return Ok(()) };
         let Some(session) = connection.session() else {
             return match wire::decode(Protocol::V3_1_1, packet)? {
-                Packet::Connect(connect) => self.connect(id, &connect, now),
+                Packet::Connect(connect) => self.connect(id, &connect, packet, now),
                 // Ruled out by `receive` [MQTT-3.1.0-1].
                 _ => Err(Malformed::protocol_error(PacketType::Connect, "it has to be the first packet")),
             };
@@ -391,6 +402,7 @@ impl Core {
             Some(connection) => match connection.phase {
                 ConnectionPhase::Dead => Directive::Dead,
                 ConnectionPhase::Closing => Directive::Closing,
+                ConnectionPhase::Checking => Directive::Paused,
                 ConnectionPhase::Up(_) if connection.is_held() => Directive::Paused,
                 ConnectionPhase::Connecting | ConnectionPhase::Up(_) => Directive::Open,
             },
@@ -444,7 +456,7 @@ impl Core {
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.timer = None;
         match connection.phase {
-            ConnectionPhase::Connecting | ConnectionPhase::Closing
+            ConnectionPhase::Connecting | ConnectionPhase::Checking | ConnectionPhase::Closing
                 if connection.ends_at.is_some_and(|at| at <= now) =>
             {
                 connection.phase = ConnectionPhase::Dead;
@@ -471,7 +483,9 @@ impl Core {
     fn arm(&mut self, id: ConnectionId, now: Instant) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let at = match connection.phase {
-            ConnectionPhase::Connecting | ConnectionPhase::Closing => connection.ends_at,
+            ConnectionPhase::Connecting | ConnectionPhase::Checking | ConnectionPhase::Closing => {
+                connection.ends_at
+            }
             ConnectionPhase::Dead => None,
             ConnectionPhase::Up(_) => {
                 let since = if connection.paused { now } else { connection.last_received };

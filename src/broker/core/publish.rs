@@ -63,7 +63,9 @@ impl Core {
             .filter(|refusal| topic::matches(refusal.topic_filter.as_bytes(), name.as_bytes()))
             .map(|refusal| refusal.reason_code)
             .next();
-        let reason = if let Some(reason) = refusal {
+        let rights = self.sessions.get(session).and_then(|session| session.rights.as_ref());
+        let denied = rights.filter(|rights| !rights.may_write(name)).map(|_| ReasonCode::NOT_AUTHORIZED);
+        let reason = if let Some(reason) = refusal.or(denied) {
             reason
         } else {
             let publisher = self.sessions.get(session).map(|s| Arc::clone(&s.client_identifier));
@@ -192,6 +194,13 @@ impl Core {
         }
         let publisher = from.map(|(_, session)| session);
         matches.retain(|m| !(m.subscriber.no_local && Some(m.subscriber.session) == publisher)); // [MQTT-3.8.3-3]
+        if self.options.access.has_permissions() {
+            let may_read = |id| {
+                let rights = sessions.get(id).and_then(|session| session.rights.as_ref());
+                rights.is_none_or(|rights| rights.may_read(name))
+            };
+            matches.retain(|m| may_read(m.subscriber.session));
+        }
         if matches.len() > 1 {
             matches.sort_unstable_by_key(|m| (m.shared, m.subscriber.session));
         }

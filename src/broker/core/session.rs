@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::ConnectionId;
 use super::in_flight::InFlight;
 use super::message::SharedMessage;
+use crate::broker::access::Rights;
 use crate::protocol::QoS;
 
 /// A message for one client, as its subscriptions grant it.
@@ -44,6 +45,10 @@ pub(super) struct WillMessage {
 pub(super) struct Session {
     pub(super) client_identifier: Arc<str>,
     pub(super) connection: Option<ConnectionId>,
+    /// The name that its client was let in under.
+    pub(super) user: Option<Box<str>>,
+    /// What it may publish and receive; `None` is everything.
+    pub(super) rights: Option<Arc<Rights>>,
     /// How long it outlives a connection; `u32::MAX` is for ever ([MQTT-3.1.2.11.2]).
     pub(super) expiry_seconds: u32,
     pub(super) will: Option<WillMessage>,
@@ -74,6 +79,8 @@ impl Session {
         Self {
             client_identifier,
             connection: None,
+            user: None,
+            rights: None,
             expiry_seconds: 0,
             will: None,
             will_at: None,

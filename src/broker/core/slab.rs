@@ -45,6 +45,15 @@ impl<K: From<u32> + Into<u32>, T> Slab<K, T> {
         Some(value)
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (K, &mut T)> {
+        let numbered = |(index, value)| (K::from(u32::try_from(index).unwrap_or(u32::MAX)), value);
+        self.places
+            .iter_mut()
+            .enumerate()
+            .map(numbered)
+            .filter_map(|(key, place): (K, &mut Option<T>)| Some((key, place.as_mut()?)))
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (K, &T)> {
         let numbered = |(index, value)| (K::from(u32::try_from(index).unwrap_or(u32::MAX)), value);
         self.places

@@ -218,10 +218,13 @@ pub(in crate::cli) static OPTIONS: &[Foreign] = &[
     value(&["--host", "--hostname", "--bind", "--address", "--ip", "-h", "-b"], "--listen {}")
         .on(&["broker"]),
     unavailable(
-        &["--tls", "--ssl", "--cafile", "--cert", "--certfile", "--key"],
-        "the embedded broker has no TLS",
+        &["--tls", "--ssl", "--cafile", "--certfile", "--keyfile"],
+        "--listen mqtts://127.0.0.1 listens with TLS; --cert and --key, or --tls-self-signed, give it a certificate",
     )
     .on(&["broker"]),
+    unavailable(&["-u", "-P", "--username", "--password"], "--user NAME:FILE makes a user, whose password is in FILE")
+        .on(&["broker"]),
+    unavailable(&["--allow-anonymous", "--anonymous"], "--open lets in who has no user name").on(&["broker"]),
     unavailable(&["-c", "--config", "--config-file"], "the embedded broker has no configuration file")
         .on(&["broker"]),
     unavailable(&["-v", "-d", "--verbose", "--debug"], "the embedded broker writes no log").on(&["broker"]),

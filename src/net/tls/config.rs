@@ -58,7 +58,7 @@ impl TlsConfig {
         let versions = options.protocol_versions()?;
         let clock = Clock { now: SystemTime::now, dates_matter: !options.insecure };
         let server_name = options.server_name.as_deref().map(checkable_name).transpose()?;
-        let certificate = client_certificate(options, &provider, files::of_option)?;
+        let certificate = certificate_and_key(options, &provider, files::of_option)?;
         let has_certificate = certificate.is_some();
         let shown = certificate.iter().flat_map(|pair| &pair.cert);
         let own_certificates = shown.filter_map(CertificateFacts::read).collect();
@@ -111,7 +111,7 @@ impl TlsConfig {
         let options = TlsOptions { certificate: Some(certificate), key: Some(key), ..TlsOptions::default() };
         let mut client = ClientConfig::clone(&self.client);
         client.resumption = rustls::client::Resumption::disabled();
-        if let Some(pair) = client_certificate(&options, client.crypto_provider(), |error, _| error)? {
+        if let Some(pair) = certificate_and_key(&options, client.crypto_provider(), |error, _| error)? {
             client.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(pair));
         }
         Ok(self.with_client(client, true))
@@ -232,7 +232,7 @@ fn mismatch(chain_file: &Path, key_file: &Path, chain: &[CertificateDer<'_>], ou
         let number = place + 1;
         let why = format!("certificate {number} of {chain_name} is the one of {key_name}, and not the first");
         return Error::fatal(Layer::Tls, why)
-            .with_hint("put the client's own certificate first, and those of its authorities after it");
+            .with_hint("put the certificate of this key first, and those of its authorities after it");
     }
     if chain.first().is_some_and(|der| certificate::has_explicit_curve(der)) {
         let why = "its key describes its curve by parameters and not by name, which is not allowed";
@@ -250,8 +250,8 @@ fn mismatch(chain_file: &Path, key_file: &Path, chain: &[CertificateDer<'_>], ou
     }
 }
 
-/// The certificate to show a server that asks for one. `of_option` says which option names a file.
-fn client_certificate(
+/// The certificate to show, with its key. `of_option` says which option names a file.
+pub(super) fn certificate_and_key(
     options: &TlsOptions,
     provider: &CryptoProvider,
     of_option: fn(Error, &str) -> Error,

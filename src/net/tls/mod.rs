@@ -11,6 +11,7 @@
 //! | `pin` | the public key that the broker must have |
 //! | `key_log` | session keys in a file, for a packet analyser |
 //! | `unavailable` | unsupported features, and what to use instead |
+//! | `server` | the other side, for the embedded broker |
 //! | `pem` | the blocks of a PEM file |
 //! | `files` | certificates and keys from files |
 //! | `authorities` | the certificate authorities to trust |
@@ -43,6 +44,7 @@ mod pin;
 pub(super) mod probe;
 mod provider;
 mod rejection;
+mod server;
 mod unavailable;
 mod verify;
 pub(super) mod words;
@@ -56,4 +58,5 @@ pub(super) use handshake::handshake;
 pub use options::{KeyPassword, SystemStore, TlsOptions, TlsVersion, aws_iot_protocol};
 pub use pin::Pin;
 pub use probe::looks_like_tls;
+pub use server::{ServerTls, ThrowAway};
 pub use unavailable::{Unavailable, unavailable};

@@ -43,8 +43,9 @@ fn client_identifiers_are_assigned_where_they_may_be() {
 
 #[test]
 fn user_name_and_password_are_checked() {
-    let user = Some(("anna".to_owned(), b"secret\xff".to_vec()));
-    let mut world = World::with(Options { user, ..Options::default() });
+    let mut access = Access::default();
+    access.add_user("anna", b"secret\xff");
+    let mut world = World::with(Options { access, ..Options::default() });
     for protocol in [V3_1, V3_1_1, V5] {
         let right =
             Connect { user_name: Some("anna"), password: Some(b"secret\xff"), ..hello(protocol, "c") };

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::{ConnectionId, Core, Directive};
+use crate::broker::access::Access;
 use crate::broker::options::Options;
 use crate::protocol::Protocol::{self, V3_1, V3_1_1, V5};
 use crate::protocol::QoS;
@@ -155,6 +156,9 @@ impl World {
             turns += 1;
             self.core.resume(client.id, self.now);
             taken += self.core.receive(client.id, &bytes[taken..], self.now);
+            while let Some(check) = self.core.take_check() {
+                self.core.checked(&check, check.run(), self.now);
+            }
             if !self.core.is_unfinished(client.id) {
                 return (taken, turns);
             }

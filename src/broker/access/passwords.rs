@@ -1,0 +1,169 @@
+//! Passwords as mosquitto's `mosquitto_passwd` stores them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{self, SHA512, SHA512_OUTPUT_LEN};
+use aws_lc_rs::{pbkdf2, rand};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{BadLine, lines};
+
+/// More would take the broker's time for minutes.
+const MOST_ITERATIONS: u32 = 10_000_000;
+/// What `mosquitto_passwd` 2.0 takes, for a name that does not exist.
+const USUAL_ITERATIONS: NonZeroU32 = NonZeroU32::new(101).expect("it is not 0");
+const SALT_BYTES: usize = 12;
+
+/// A password that can be compared and not be read.
+#[derive(PartialEq, Eq)]
+pub(in crate::broker) struct StoredPassword {
+    /// Of PBKDF2; `None` is one SHA-512 of the password and the salt.
+    iterations: Option<NonZeroU32>,
+    salt: Vec<u8>,
+    hash: [u8; SHA512_OUTPUT_LEN],
+}
+
+impl StoredPassword {
+    /// Stores a password that is known.
+    pub(super) fn of(password: &[u8]) -> Self {
+        let mut salt = vec![0; SALT_BYTES];
+        // It matters only to those who get hold of the hash, which is never written anywhere.
+        let _ = rand::fill(&mut salt);
+        let hash = salted(password, &salt);
+        Self { iterations: None, salt, hash }
+    }
+
+    /// Whether it is this one. The time does not tell where they differ.
+    pub(in crate::broker) fn is(&self, password: &[u8]) -> bool {
+        match self.iterations {
+            None => verify_slices_are_equal(&salted(password, &self.salt), &self.hash).is_ok(),
+            Some(iterations) => {
+                pbkdf2::verify(pbkdf2::PBKDF2_HMAC_SHA512, iterations, &self.salt, password, &self.hash)
+                    .is_ok()
+            }
+        }
+    }
+
+    /// Takes as long as a comparison usually does.
+    pub(in crate::broker) fn compare_with_nothing(password: &[u8]) {
+        let nothing = Self { iterations: Some(USUAL_ITERATIONS), salt: vec![0; SALT_BYTES], hash: [0; 64] };
+        nothing.is(password);
+    }
+
+    fn read(text: &str) -> Result<Self, &'static str> {
+        const FORM: &str = "use a hash of mosquitto_passwd, which begins with $7$ or $6$; `mosquitto_passwd -U FILE` \
+                            hashes passwords in plain text";
+        let mut parts = text.strip_prefix('$').ok_or(FORM)?.split('$');
+        let iterations = match parts.next() {
+            Some("7") => {
+                let number = parts.next().and_then(|number| number.parse().ok()).and_then(NonZeroU32::new);
+                let number = number.filter(|number| number.get() <= MOST_ITERATIONS);
+                Some(number.ok_or("the number of iterations has to be 1 to 10,000,000")?)
+            }
+            Some("6") => None,
+            Some("argon2id") => {
+                return Err(
+                    "argon2id is not supported; `mosquitto_passwd -H sha512-pbkdf2` makes a hash that is",
+                );
+            }
+            _ => return Err(FORM),
+        };
+        let (Some(salt), Some(hash), None) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(FORM);
+        };
+        let decode = |text: &str| STANDARD.decode(text).map_err(|_| "invalid base64");
+        let hash = decode(hash)?.try_into().map_err(|_| "the hash has to have 64 bytes")?;
+        Ok(Self { iterations, salt: decode(salt)?, hash })
+    }
+}
+
+fn salted(password: &[u8], salt: &[u8]) -> [u8; SHA512_OUTPUT_LEN] {
+    let mut context = digest::Context::new(&SHA512);
+    context.update(password);
+    context.update(salt);
+    let mut hash = [0; SHA512_OUTPUT_LEN];
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
+}
+
+/// Shows neither hash nor salt.
+impl fmt::Debug for StoredPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredPassword").field("iterations", &self.iterations).finish_non_exhaustive()
+    }
+}
+
+/// The users of a password file.
+pub(super) fn read(text: &[u8]) -> Result<HashMap<String, Arc<StoredPassword>>, BadLine> {
+    let mut users = HashMap::new();
+    for (line, text) in lines(text) {
+        let text = text?;
+        let bad = |why: &str| BadLine { line, why: why.to_owned() };
+        let (name, stored) = text.split_once(':').ok_or_else(|| bad("use NAME:HASH"))?;
+        if name.is_empty() {
+            return Err(bad("the user name is empty"));
+        }
+        let stored = StoredPassword::read(stored).map_err(bad)?;
+        if users.insert(name.to_owned(), Arc::new(stored)).is_some() {
+            return Err(bad("this user name stands in an earlier line, too"));
+        }
+    }
+    Ok(users)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made by `mosquitto_passwd` 2.0.11 with `-H sha512-pbkdf2` and `-H sha512`.
+    const FILE: &str = "# users\n\nanna:$7$101$iB3JrzTF9OjNVJtK$Xt6t1ffjGRwalu7vfz26PsKHZNlICqUZher30R1h+jIkYYhOBsx5uOyjExt8N0Ub+lQ85IoCVUIIJBrw4KdYfA==\r\n\
+        bert:$6$mc+EMw/1llMsP6EG$t5GjO5BeMMxB2Y0SyOrG++AvP7xo+S6OUi89eMt7kQ4iSuUEW0XHG39wy78EhBiR7h9/1muXNeUlQP4QXKZ5KQ==\n";
+
+    #[test]
+    fn hashes_of_mosquitto_passwd_are_compared() {
+        let users = read(FILE.as_bytes()).unwrap();
+        assert_eq!(users.len(), 2);
+        for (name, password) in [("anna", "pass word"), ("bert", "secret")] {
+            assert!(users[name].is(password.as_bytes()), "{name}");
+            assert!(!users[name].is(b"other"), "{name}");
+        }
+    }
+
+    #[test]
+    fn own_passwords_are_compared() {
+        let stored = StoredPassword::of(b"secret");
+        assert!(stored.is(b"secret"));
+        assert!(!stored.is(b"secreT"));
+        assert!(!stored.is(b""));
+        assert!(!format!("{stored:?}").contains("hash"));
+    }
+
+    #[test]
+    fn bad_lines_are_named() {
+        let hash = STANDARD.encode([0; 64]);
+        for (line, why) in [
+            ("anna", "use NAME:HASH"),
+            (":$6$AA==$AA==", "the user name is empty"),
+            ("anna:secret", "mosquitto_passwd -U"),
+            ("anna:$5$AA==$AA==", "begins with $7$ or $6$"),
+            ("anna:$argon2id$v=19$x$y", "argon2id is not supported"),
+            ("anna:$7$0$AA==$AA==", "1 to 10,000,000"),
+            ("anna:$7$10000001$AA==$AA==", "1 to 10,000,000"),
+            ("anna:$6$AA==", "begins with $7$ or $6$"),
+            ("anna:$6$AA==$A", "invalid base64"),
+            ("anna:$6$AA==$AA==", "64 bytes"),
+        ] {
+            let text = format!("bert:$6$AA==${hash}\n#\n{line}\n");
+            let bad = read(text.as_bytes()).unwrap_err();
+            assert!(bad.line == 3 && bad.why.contains(why), "{line}: {bad:?}");
+            assert!(!bad.why.contains("secret"));
+        }
+        let twice = format!("a:$6$AA==${hash}\na:$6$AA==${hash}");
+        assert_eq!(read(twice.as_bytes()).unwrap_err().line, 2);
+    }
+}

@@ -1,0 +1,108 @@
+//! The files that say who may connect, read at the start and at each SIGHUP.
+
+use std::convert::Infallible;
+use std::future::{pending, poll_fn};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::broker::{Access, BadLine, Broker};
+use crate::command::attention::in_background;
+use crate::error::Error;
+use crate::file::{mark, read_at_most};
+use crate::output::Diagnostics;
+use crate::signal::{HangUp, HangUps};
+
+/// A password is not longer than MQTT takes.
+const LONGEST_PASSWORD_BYTES: u64 = 64 << 10;
+const LONGEST_FILE_BYTES: u64 = 64 << 20;
+
+/// Who may connect, and what each client may do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccessFiles {
+    /// User names, and the files of their passwords.
+    pub users: Vec<(String, PathBuf)>,
+    /// A password file of mosquitto's.
+    pub password_file: Option<PathBuf>,
+    /// An ACL file of mosquitto's.
+    pub acl_file: Option<PathBuf>,
+    /// Lets in who has no user name.
+    pub open: bool,
+}
+
+impl AccessFiles {
+    /// Whether there are users.
+    #[must_use]
+    pub fn has_users(&self) -> bool {
+        !self.users.is_empty() || self.password_file.is_some()
+    }
+
+    /// Whether there is anything to read again.
+    pub(super) fn are_none(&self) -> bool {
+        !self.has_users() && self.acl_file.is_none()
+    }
+
+    /// Reads all of them.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a line of it that has another form.
+    pub(super) fn load(&self) -> Result<Access, Error> {
+        let mut access = Access::default();
+        if let Some(path) = &self.password_file {
+            let text = content("--password-file", path, LONGEST_FILE_BYTES)?;
+            access.add_password_file(&text).map_err(|bad| wrong("--password-file", path, &bad))?;
+        }
+        for (name, path) in &self.users {
+            let text = content("--user", path, LONGEST_PASSWORD_BYTES)?;
+            let password = text.strip_suffix(b"\n").unwrap_or(&text);
+            access.add_user(name, password.strip_suffix(b"\r").unwrap_or(password));
+        }
+        if let Some(path) = &self.acl_file {
+            let text = content("--acl-file", path, LONGEST_FILE_BYTES)?;
+            access.set_acl_file(&text).map_err(|bad| wrong("--acl-file", path, &bad))?;
+        }
+        if self.open {
+            access.allow_anonymous();
+        }
+        Ok(access)
+    }
+}
+
+fn content(option: &str, path: &Path, most_bytes: u64) -> Result<Vec<u8>, Error> {
+    let failed = |error: io::Error| Error::file(format!("{option}: {}", path.display()), error);
+    let mut text = read_at_most(path, most_bytes).map_err(failed)?;
+    let mark = mark(&text).map_err(failed)?;
+    text.drain(..mark);
+    Ok(text)
+}
+
+fn wrong(option: &str, path: &Path, bad: &BadLine) -> Error {
+    let what = format!("{option}: {}, line {}", path.display(), bad.line);
+    Error::file(what, io::Error::new(io::ErrorKind::InvalidData, bad.why.clone()))
+}
+
+/// Reads the files again at each SIGHUP. Where one of them cannot be used, all that was read before stays.
+pub(super) async fn reload(
+    files: &AccessFiles,
+    hang_ups: Option<HangUps>,
+    broker: &Broker,
+    diagnostics: &Diagnostics,
+) -> Infallible {
+    let Some(mut hang_ups) = hang_ups else { return pending().await };
+    loop {
+        if poll_fn(|cx| hang_ups.poll(cx)).await == HangUp::TerminalClosed {
+            crate::signal::raise(rustix::process::Signal::HUP.as_raw());
+        }
+        let files = files.clone();
+        match in_background(move || files.load()).await {
+            Ok(Ok(access)) => {
+                broker.set_access(access);
+                diagnostics.state("users and permissions were read again");
+            }
+            Ok(Err(error)) => {
+                diagnostics.warning(format_args!("{error}; users and permissions stay as they were"))
+            }
+            // It has panicked, and has said so.
+            Err(_) => {}
+        }
+    }
+}

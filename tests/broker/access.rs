@@ -1,0 +1,160 @@
+//! Users, passwords and permissions, in mosquitto's formats.
+
+use rustix::process::Signal;
+
+use super::{Served, mosquitto};
+use crate::support::mqtt::Mqtt;
+use crate::support::write;
+
+/// Of `mosquitto_passwd` 2.0.11: `anna` has the password `pass word`, `bert` has `secret`.
+const PASSWORDS: &str = "anna:$7$101$iB3JrzTF9OjNVJtK$Xt6t1ffjGRwalu7vfz26PsKHZNlICqUZher30R1h+jIkYYhOBsx5uOyjExt8N0Ub+lQ85IoCVUIIJBrw4KdYfA==\nbert:$6$mc+EMw/1llMsP6EG$t5GjO5BeMMxB2Y0SyOrG++AvP7xo+S6OUi89eMt7kQ4iSuUEW0XHG39wy78EhBiR7h9/1muXNeUlQP4QXKZ5KQ==\n";
+const ACL: &str = "\
+topic read public/#
+user anna
+topic readwrite house/#
+topic deny house/safe
+pattern write status/%u
+";
+
+fn files() -> (tempfile::TempDir, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let passwords = write(folder.path(), "passwords", PASSWORDS);
+    let acl = write(folder.path(), "acl", ACL);
+    (folder, passwords, acl)
+}
+
+#[test]
+fn users_of_a_mosquitto_password_file_are_let_in() {
+    let (folder, passwords, _) = files();
+    let own = write(folder.path(), "own", "of cleo\n");
+    let broker = Served::start(&["--password-file", &passwords, "--user", &format!("cleo:{own}")]);
+    let publish = |version: &str| broker.client("pub").args(["-V", version, "-t", "a", "-m", "1"]);
+    for version in ["31", "311", "5"] {
+        for (user, password) in [("anna", "pass word"), ("bert", "secret"), ("cleo", "of cleo")] {
+            publish(version).args(["-u", user, "-P", password]).run().succeeds();
+        }
+        for user in [&["-u", "anna", "-P", "pass"][..], &["-u", "bert"], &["-u", "dora", "-P", "secret"], &[]]
+        {
+            publish(version).args(user).run().exits(0x86);
+        }
+    }
+    let port = broker.port(0).to_string();
+    let client = |password| {
+        mosquitto("mosquitto_pub", &["-p", &port, "-u", "anna", "-P", password, "-t", "a", "-m", "1"])
+    };
+    if let (Some(good), Some(bad)) = (client("pass word"), client("wrong")) {
+        assert_eq!(good.0, 0, "{}", good.2);
+        assert_ne!(bad.0, 0);
+    }
+}
+
+#[test]
+fn hashes_made_by_mosquitto_passwd_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("passwords");
+    let path = path.to_str().unwrap();
+    for (kind, user) in [("sha512-pbkdf2", "new"), ("sha512", "old")] {
+        let created: &[&str] = if user == "new" { &["-c"] } else { &[] };
+        let line = [created, &["-H", kind, "-b", path, user, "p\u{e9}ss"]].concat();
+        match mosquitto("mosquitto_passwd", &line) {
+            Some(run) => assert_eq!(run.0, 0, "{}", run.2),
+            None => return,
+        }
+    }
+    let broker = Served::start(&["--password-file", path]);
+    for user in ["new", "old"] {
+        broker.client("pub").args(["-u", user, "-P", "p\u{e9}ss", "-t", "a", "-m", "1"]).run().succeeds();
+        broker.client("pub").args(["-u", user, "-P", "pess", "-t", "a", "-m", "1"]).run().exits(0x86);
+    }
+}
+
+#[test]
+fn permissions_are_those_of_the_acl_file() {
+    let (_folder, passwords, acl) = files();
+    let broker = Served::start(&["--password-file", &passwords, "--acl-file", &acl, "--open"]);
+    let anna = ["-u", "anna", "-P", "pass word"];
+    let bert = ["-u", "bert", "-P", "secret"];
+    let publish = |user: &[&str], topic: &str| {
+        broker.client("pub").args(user).args(["-t", topic, "-q", "1", "-r", "-m", topic]).run()
+    };
+    publish(&anna, "house/a").succeeds();
+    publish(&anna, "house/safe").exits(0x87);
+    publish(&anna, "status/anna").succeeds();
+    publish(&anna, "status/bert").exits(0x87);
+    publish(&bert, "house/a").exits(0x87);
+    publish(&[], "public/a").exits(0x87);
+    let will = broker.client("pub").args(bert).args([
+        "--will-topic",
+        "house/w",
+        "--will-payload",
+        "x",
+        "-t",
+        "status/bert",
+        "-m",
+        "1",
+    ]);
+    will.run().exits(0x87);
+    // What may not be read is not delivered, neither when it is published nor when it is retained.
+    let all =
+        |user: &[&str]| broker.client("sub").args(user).args(["-t", "#", "-v", "--retained-only"]).run();
+    all(&anna).succeeds().prints("house/a house/a\n");
+    all(&bert).succeeds().prints("");
+    let live = broker.client("sub").args(bert).args(["-t", "#", "-d", "-W", "60"]).spawn();
+    live.wait_until_subscribed();
+    let own = broker.client("sub").args(anna).args(["-t", "house/b", "-d", "-C", "1", "-W", "60"]).spawn();
+    own.wait_until_subscribed();
+    publish(&anna, "house/b").succeeds();
+    own.wait_for_end().prints("house/b\n");
+    assert_eq!(live.stdout(), b"");
+    live.signal(Signal::INT);
+    live.wait_for_end();
+}
+
+/// A user who is gone is disconnected, one who stays is not; a file that cannot be used changes nothing.
+#[test]
+fn hang_up_reloads_users_and_permissions() {
+    let (folder, passwords, acl) = files();
+    let broker = Served::start(&["--password-file", &passwords, "--acl-file", &acl]);
+    let publish = |user: &[&str]| {
+        broker.client("pub").args(user).args(["-t", "status/new", "-q", "1", "-m", "1"]).run()
+    };
+    let bert = ["-u", "bert", "-P", "secret"];
+    let anna = ["-u", "anna", "-P", "pass word"];
+    let stays =
+        broker.client("sub").args(bert).args(["-t", "#", "-d", "-W", "60", "--reconnect", "never"]).spawn();
+    let goes =
+        broker.client("sub").args(anna).args(["-t", "#", "-d", "-W", "60", "--reconnect", "never"]).spawn();
+    stays.wait_until_subscribed();
+    goes.wait_until_subscribed();
+    publish(&bert).exits(0x87);
+
+    write(folder.path(), "acl", "topic nonsense a b\n");
+    broker.running.signal(Signal::HUP);
+    broker.running.wait_for_stderr("acl, line 1: before a topic filter goes read, write");
+    publish(&bert).exits(0x87);
+
+    write(folder.path(), "acl", "pattern write status/#\n");
+    let bert_only = PASSWORDS.lines().find(|line| line.starts_with("bert")).unwrap();
+    write(folder.path(), "passwords", bert_only);
+    broker.running.signal(Signal::HUP);
+    broker.running.wait_for_stderr("users and permissions were read again");
+    publish(&bert).succeeds();
+    publish(&anna).exits(0x86);
+    goes.wait_for_end().exits(0x87);
+    stays.signal(Signal::INT);
+    stays.wait_for_end().exits(0);
+}
+
+#[test]
+fn bad_files_are_named_with_their_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let passwords = write(folder.path(), "passwords", "# mine\nanna:hunter2\n");
+    let run = Mqtt::new(["broker", "-p", "0", "--password-file", &passwords]).run().exits(1);
+    run.mentions("passwords, line 2: use a hash of mosquitto_passwd").does_not_mention("hunter2");
+    let run = Mqtt::new(["broker", "-p", "0", "--user", "anna:/nonexistent"]).run();
+    run.exits(1).mentions("--user: /nonexistent");
+    // Users, too, let other machines in.
+    let own = write(folder.path(), "own", "of cleo");
+    let broker = Served::start(&["--listen", "0.0.0.0:0", "--user", &format!("cleo:{own}")]);
+    broker.client("pub").args(["-t", "a", "-m", "1"]).run().exits(0x86);
+}

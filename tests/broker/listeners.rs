@@ -1,0 +1,133 @@
+//! TCP, TLS, WebSockets and Unix sockets, several at once.
+
+use std::io::{Read as _, Write as _};
+
+use rustix::process::Signal;
+
+use super::{Served, mosquitto};
+use crate::support::mqtt::Mqtt;
+use crate::support::pki::Authority;
+use crate::support::write;
+
+/// A message goes from each listener to each other one.
+#[test]
+fn all_listeners_serve_one_broker() {
+    let folder = tempfile::tempdir().unwrap();
+    let (socket, ca) = (folder.path().join("socket"), folder.path().join("ca.pem"));
+    let unix = format!("unix://{}", socket.display());
+    let ca = ca.to_str().unwrap();
+    let urls = ["127.0.0.1:0", "mqtts://127.0.0.1:0", "ws://127.0.0.1:0", "wss://[::1]:0/", &unix];
+    let line = urls.iter().flat_map(|url| ["--listen", url]);
+    let broker = Mqtt::new(["broker"]).args(line).args(["--tls-self-signed", ca]);
+    let broker = Served::spawn(broker, urls.len());
+    let secure = format!("for example: mqtt sub -L {} --cafile {ca} -t '#' -v", broker.places[1]);
+    broker.running.wait_for_stderr(&secure);
+    let ways: Vec<Vec<String>> = broker
+        .places
+        .iter()
+        .map(|place| match (place.split_once("://"), place.strip_prefix("unix:")) {
+            (_, Some(path)) => vec!["--unix".into(), path.into()],
+            (Some(("mqtts" | "wss", _)), _) => vec!["-L".into(), place.clone(), "--cafile".into(), ca.into()],
+            (Some(_), _) => vec!["-L".into(), place.clone()],
+            _ => vec!["-L".into(), format!("mqtt://{place}")],
+        })
+        .collect();
+    let large = "x".repeat(300_000);
+    for (number, way) in ways.iter().enumerate() {
+        let topic = format!("from/{number}");
+        Mqtt::new(["pub"])
+            .args(way)
+            .args(["-t", &topic, "-q", "1", "-r", "-s"])
+            .stdin(large.clone())
+            .run()
+            .succeeds();
+    }
+    for way in &ways {
+        let sub =
+            Mqtt::new(["sub"]).args(way).args(["-t", "from/+", "-C", "5", "-F", "%t %l", "-W", "30"]).run();
+        let expected: String = (0..ways.len()).map(|number| format!("from/{number} 300000\n")).collect();
+        sub.succeeds().prints(expected);
+    }
+    let port = broker.port(1).to_string();
+    let arguments =
+        ["-h", "localhost", "-p", &port, "--cafile", ca, "-t", "from/1", "-C", "1", "-F", "%l", "-W", "30"];
+    if let Some(run) = mosquitto("mosquitto_sub", &arguments) {
+        assert_eq!((run.0, run.1.as_str()), (0, "300000\n"), "{}", run.2);
+    }
+    broker.running.signal(Signal::TERM);
+    broker.running.wait_for_end().exits(0);
+    assert!(!socket.exists());
+}
+
+#[test]
+fn clients_without_a_certificate_of_the_authority_are_refused() {
+    let (authority, other) = (Authority::new("Test CA"), Authority::new("Other CA"));
+    let server = authority.issue("broker", &["127.0.0.1"]);
+    let (own, foreign) = (authority.issue("client", &[]), other.issue("client", &[]));
+    let ca = authority.file();
+    let broker = Mqtt::new(["broker", "--listen", "mqtts://127.0.0.1:0"])
+        .arg_path("--cert", &server.certificate)
+        .arg_path("--key", &server.key)
+        .arg_path("--client-ca", &ca);
+    let broker = Served::spawn(broker, 1);
+    let client =
+        || Mqtt::new(["pub", "-L", &broker.places[0], "-t", "a", "-m", "1"]).arg_path("--cafile", &ca);
+    client().arg_path("--cert", &own.certificate).arg_path("--key", &own.key).run().succeeds();
+    client().args(["--reconnect", "never"]).run().exits(1).mentions("certificate");
+    let refused = client().arg_path("--cert", &foreign.certificate).arg_path("--key", &foreign.key);
+    refused.args(["--reconnect", "never"]).run().exits(1);
+}
+
+/// A certificate that is not the one of its key, a file that is not there, a file that must not be replaced.
+#[test]
+fn wrong_files_are_named_before_anything_listens() {
+    let authority = Authority::new("Test CA");
+    let (one, two) = (authority.issue("one", &["127.0.0.1"]), authority.issue("two", &["127.0.0.1"]));
+    let broker = || Mqtt::new(["broker", "--listen", "mqtts://127.0.0.1:0"]);
+    let run = broker().arg_path("--cert", &one.certificate).arg_path("--key", &two.key).run();
+    run.exits(1).mentions("is not the private key of the certificate in");
+    let run = broker().args(["--cert", "/nonexistent", "--key", "/nonexistent"]).run();
+    run.exits(1).mentions("--cert: certificate /nonexistent");
+    let folder = tempfile::tempdir().unwrap();
+    let mine = write(folder.path(), "mine", "something\n");
+    let run = broker().args(["--tls-self-signed", &mine]).run().exits(1);
+    run.mentions("the file holds something else than a certificate");
+    assert_eq!(std::fs::read_to_string(&mine).unwrap(), "something\n");
+}
+
+/// The variables lead the command to a listener of any kind.
+#[test]
+fn a_command_finds_a_listener_of_any_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let unix = format!("unix:{}", path("socket"));
+    for (listener, more) in [
+        ("127.0.0.1:0", vec![]),
+        ("ws://127.0.0.1:0", vec![]),
+        ("wss://127.0.0.1:0", vec!["--tls-self-signed".to_owned(), path("ca.pem")]),
+        ("mqtts://[::]:0", vec!["--open".into(), "--tls-self-signed".to_owned(), path("ca2.pem")]),
+        (&unix, vec![]),
+    ] {
+        let broker = Mqtt::new(["broker", "--listen", listener]).args(&more);
+        let run =
+            broker.args(["--", "/bin/sh", "-c", "mqtt pub -r -t a -m 1 && mqtt sub -t a -C 1 -W 30"]).run();
+        run.succeeds().prints("1\n");
+    }
+}
+
+/// A browser, or a program that speaks plain MQTT.
+#[test]
+fn what_is_no_websocket_is_answered_in_http() {
+    let broker = Served::start(&["--listen", "ws://127.0.0.1:0"]);
+    let ask = |request: &[u8]| {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", broker.port(0))).unwrap();
+        stream.write_all(request).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let page = ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(page.starts_with("HTTP/1.1 426 ") && page.contains("this is an MQTT broker"), "{page}");
+    let other = ask(b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00");
+    assert!(other.starts_with("HTTP/1.1 400 "), "{other}");
+}
