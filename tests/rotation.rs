@@ -59,13 +59,8 @@ impl Recorder {
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    // Several of one second have numbers.
-    found.sort_by_key(|path| {
-        let name = path.file_name().unwrap().to_str().unwrap().trim_end_matches(".zst").to_owned();
-        let rest = name.strip_prefix("day.jsonl").unwrap();
-        let (time, number) = rest.split_once('-').unwrap_or((rest, "1"));
-        (rest.is_empty(), time.to_owned(), number.parse::<u32>().unwrap())
-    });
+    // As a shell lists them, but for the file itself.
+    found.sort_by_key(|path| (path.file_name().unwrap() == "day.jsonl", path.clone()));
     found
 }
 
@@ -187,6 +182,22 @@ fn file_that_is_rotated_has_one_recorder() {
     let mut all: Vec<usize> = files(folder.path()).iter().flat_map(|file| numbers(&content(file))).collect();
     all.sort_unstable();
     assert_eq!(all, (0..sent).collect::<Vec<_>>());
+}
+
+/// What has moved or removed it need not be asked to wait for SIGHUP.
+#[test]
+fn file_that_was_moved_or_removed_does_not_end_a_rotation() {
+    let mut recorder = Recorder::start(tempfile::tempdir().unwrap(), &["--rotate", "1KiB"]);
+    recorder.send(700);
+    std::fs::rename(recorder.path(), recorder.folder.path().join("day.jsonl.moved")).unwrap();
+    recorder.send(700); // in a new file
+    recorder.send(700);
+    std::fs::remove_file(recorder.path()).unwrap();
+    recorder.send(700);
+    let (_broker, folder, _) = recorder.stop();
+    let all: Vec<_> = files(folder.path()).iter().map(|file| numbers(&content(file))).collect();
+    // The names of the rotated file, of the moved one and of the last one sort in this order.
+    assert_eq!(all, [vec![1], vec![0], vec![3]]);
 }
 
 /// Nothing is lost where none of them rotates.

@@ -101,7 +101,7 @@ pub(super) struct ConnectionArgs {
     max_inflight: u16,
 
     /// Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may
-    /// take twice that in memory
+    /// take three times that in memory, and as JSON eight times
     #[arg(long, env = "MQTT_MAX_PACKET_SIZE",
           help_heading = SESSION, value_name = "SIZE", default_value = "268435460", value_parser = value::packet_bytes)]
     max_packet_size: u32,

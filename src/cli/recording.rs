@@ -12,9 +12,9 @@ use crate::output::{FileOptions, Rotation, Synchronisation};
 pub(super) struct RecordingArgs {
     /// Begin a new file when FILE would become larger, or at multiples of this time in UTC (1d: at midnight)
     ///
-    /// The old one is renamed: the time, as in FILE.20261121T000000Z, follows its name. A new one begins with a message, and
-    /// so an empty file is not rotated. What one read from the broker brings, 64 KiB or a longer message, stays
-    /// together, also if it is larger than SIZE.
+    /// The old one is renamed: the time, as in FILE.20261121T000000.000000Z, follows its name, so that names sort by time. A
+    /// new one begins with a message, and so an empty file is not rotated. What one read from the broker brings, 64 KiB
+    /// or a longer message, stays together, also if it is larger than SIZE.
     #[arg(long, value_name = "SIZE|DURATION", requires = "output", value_parser = rotation)]
     rotate: Option<Rotation>,
 
@@ -22,7 +22,7 @@ pub(super) struct RecordingArgs {
     #[arg(long, value_name = "COUNT", requires = "rotate", value_parser = value::count)]
     keep: Option<u64>,
 
-    /// Compress rotated files with zstd: FILE.20261121T000000Z.zst
+    /// Compress rotated files with zstd: FILE.20261121T000000.000000Z.zst
     ///
     /// mqtt pub --json reads them as they are. FILE itself is never compressed: a program that is killed leaves no more
     /// than a torn line in it.

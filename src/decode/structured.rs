@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value};
 
-use super::limits::{Bounded, Converted, MOST_DECODED_BYTES, MOST_NESTING, too_deep, too_long};
+use super::limits::{Bounded, Converted, MOST_NESTING, too_deep};
 use super::size::{check_cbor, check_message_pack};
 
 pub(super) fn decode_cbor(bytes: &[u8]) -> Converted {
@@ -77,8 +77,11 @@ fn binary(bytes: &[u8]) -> Value {
     Value::String(STANDARD.encode(bytes))
 }
 
-/// What keys that are not text have taken. Each escapes the text of those in it, so that their length doubles with
-/// every level of nesting.
+/// How many bytes the keys of a payload that are not text may have as text. Each escapes the text of those in it, so that
+/// their length doubles with every level of nesting, and so does the time to write them.
+const MOST_KEY_BYTES: usize = 1024 * 1024;
+
+/// What keys that are not text have taken.
 #[derive(Default)]
 struct Keys {
     bytes: usize,
@@ -92,8 +95,8 @@ impl Keys {
         let mut text = Bounded::default();
         serde_json::to_writer(&mut text, &value).map_err(|error| error.to_string())?;
         self.bytes += text.0.len();
-        if self.bytes > MOST_DECODED_BYTES {
-            return Err(too_long());
+        if self.bytes > MOST_KEY_BYTES {
+            return Err(format!("keys that are not text take more than {} MiB", MOST_KEY_BYTES >> 20));
         }
         String::from_utf8(text.0).map_err(|error| error.to_string())
     }

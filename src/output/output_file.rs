@@ -144,7 +144,11 @@ impl AppendedFile {
 
     fn rotate(&mut self) -> io::Result<()> {
         self.synchronise()?;
-        std::fs::rename(&self.path, self.archive.next_path(SystemTime::now()))?;
+        match std::fs::rename(&self.path, self.archive.next_path(SystemTime::now())) {
+            // Another program has moved or removed it: it goes on under another name, if at all.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            renamed => renamed?,
+        }
         self.file = Arc::new(open_locked(&self.path, self.options)?);
         self.begin_file()?;
         if self.options.synchronisation != Synchronisation::Never {

@@ -1,6 +1,7 @@
 //! Files that were rotated: their names, and what becomes of them.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use super::output_file::{FileOptions, Synchronisation};
 
@@ -19,41 +21,42 @@ const PARTIAL: &str = ".zst.part";
 /// The level that zstd itself takes, at some hundreds of megabytes a second.
 const LEVEL: i32 = 3;
 
-/// A rotated file, by what stands behind the name of the file that it was: `20261121T000000Z`, and a number if it is not
-/// the first of that second.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct RotationStamp {
-    time: String,
-    number: u32,
-}
+/// A rotated file, by what stands behind the name of the file that it was: `20261121T000000.000000Z`. All have one
+/// length, so that a shell lists them by time, compressed ones and others. Two never have one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct RotationStamp(Timestamp);
 
 impl RotationStamp {
+    const FORM: &str = "%Y%m%dT%H%M%S%.6fZ";
+    const LENGTH: usize = 23;
+
+    /// Of a time before year 0 or after year 9999 it is one of the last microseconds that there are.
     fn at(time: SystemTime) -> Self {
         let time = Timestamp::try_from(time).unwrap_or(Timestamp::MAX);
-        Self { time: time.strftime("%Y%m%dT%H%M%SZ").to_string(), number: 1 }
+        Self(Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time))
+    }
+
+    /// The next one. After the last microsecond of year 9999 there is none.
+    fn next(self) -> Self {
+        Self(Timestamp::from_microsecond(self.0.as_microsecond() + 1).unwrap_or(self.0))
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (time, number) = match text.split_once('-') {
-            Some((time, number)) => (time, number.parse().ok().filter(|number| *number > 1)?),
-            None => (text, 1),
-        };
-        let bytes = time.as_bytes();
-        let is_time = bytes.len() == 16
-            && bytes.iter().enumerate().all(|(at, byte)| match at {
-                8 => *byte == b'T',
-                15 => *byte == b'Z',
-                _ => byte.is_ascii_digit(),
-            });
         // There is no month 13.
-        let is_time = is_time && DateTime::strptime("%Y%m%dT%H%M%SZ", time).is_ok();
-        is_time.then(|| Self { time: time.to_owned(), number })
+        let time = DateTime::strptime("%Y%m%dT%H%M%S%.fZ", text).ok()?.to_zoned(TimeZone::UTC).ok()?;
+        let stamp = Self(time.timestamp());
+        (text.len() == Self::LENGTH && stamp.to_string() == text).then_some(stamp)
     }
 
     /// The path of the file, but for the ending of a compressed one.
-    fn path(&self, path: &Path) -> PathBuf {
-        let number = if self.number > 1 { format!("-{}", self.number) } else { String::new() };
-        with_ending(path, &format!(".{}{number}", self.time))
+    fn path(self, path: &Path) -> PathBuf {
+        with_ending(path, &format!(".{self}"))
+    }
+}
+
+impl fmt::Display for RotationStamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.strftime(Self::FORM))
     }
 }
 
@@ -93,13 +96,13 @@ impl Archive {
     pub(super) fn next_path(&mut self, time: SystemTime) -> PathBuf {
         let mut stamp = RotationStamp::at(time);
         if let Some(latest) = self.latest.take().filter(|latest| *latest >= stamp) {
-            stamp = RotationStamp { number: latest.number + 1, ..latest };
+            stamp = latest.next();
         }
         // What is there already is not replaced, whatever it is.
         let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
         let mut rotated = stamp.path(&self.path);
-        while is_there(&rotated) || is_there(&with_ending(&rotated, COMPRESSED)) {
-            stamp.number += 1;
+        while (is_there(&rotated) || is_there(&with_ending(&rotated, COMPRESSED))) && stamp.next() > stamp {
+            stamp = stamp.next();
             rotated = stamp.path(&self.path);
         }
         self.latest = Some(stamp);
@@ -244,22 +247,47 @@ mod tests {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
         let options = FileOptions { rotation: Some(Rotation::Bytes(1)), ..FileOptions::default() };
         let mut archive = Archive::new(&path, options).unwrap();
-        for (seconds, name) in [
-            (0, "a.jsonl.20261118T110640Z"),
-            (0, "a.jsonl.20261118T110640Z-2"),
-            (1, "a.jsonl.20261118T110641Z"),
+        for (micros, name) in [
+            (0, "a.jsonl.20261118T110640.000000Z"),
+            (0, "a.jsonl.20261118T110640.000001Z"),
+            (1_000_000, "a.jsonl.20261118T110641.000000Z"),
             // The clock was set back.
-            (0, "a.jsonl.20261118T110641Z-2"),
+            (0, "a.jsonl.20261118T110641.000001Z"),
         ] {
-            let rotated = archive.next_path(time + Duration::from_secs(seconds));
+            let rotated = archive.next_path(time + Duration::from_micros(micros));
             assert_eq!(rotated, folder.path().join(name));
             // A name is not used again when its file is gone.
-            if seconds == 0 {
+            if micros == 0 {
                 fs::write(with_ending(&rotated, COMPRESSED), name).unwrap();
             }
         }
         let mut next_run = Archive::new(&path, options).unwrap();
-        assert_eq!(next_run.next_path(time), folder.path().join("a.jsonl.20261118T110641Z-3"));
+        assert_eq!(next_run.next_path(time), folder.path().join("a.jsonl.20261118T110641.000002Z"));
+    }
+
+    /// A shell lists them in this order.
+    #[test]
+    fn names_sort_as_text_with_and_without_compression() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let options = FileOptions { rotation: Some(Rotation::Bytes(1)), ..FileOptions::default() };
+        let mut archive = Archive::new(&path, options).unwrap();
+        let time = SystemTime::UNIX_EPOCH + Duration::new(1_795_000_000, 999_990_123);
+        for number in 0..30 {
+            let rotated = archive.next_path(time);
+            let file = if number % 2 == 0 { with_ending(&rotated, COMPRESSED) } else { rotated };
+            fs::write(file, number.to_string()).unwrap();
+        }
+        let content = |name: &String| fs::read_to_string(folder.path().join(name)).unwrap();
+        let numbers: Vec<String> = names(folder.path()).iter().map(content).collect();
+        assert_eq!(numbers, (0..30).map(|number: i32| number.to_string()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn times_without_a_next_one_do_not_panic() {
+        let last = RotationStamp::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 50));
+        assert_eq!(last.next(), last.next().next());
+        assert!(RotationStamp::at(SystemTime::UNIX_EPOCH - Duration::from_secs(1 << 40)) <= last);
     }
 
     /// Also what an earlier run has left undone. Other files are left alone.
@@ -271,12 +299,17 @@ mod tests {
             "a.1",
             "a.20260101T000000",
             "a.20260101T000000Z.gz",
-            "ab.20260101T000000Z",
-            "a.20260101T000000Z-1",
+            "ab.20260101T000000.000000Z",
+            "a.20260101T000000Z",
+            "a.20260101T000000.00000Z",
         ];
-        let rotated =
-            ["a.20260101T000000Z", "a.20260102T000000Z.zst", "a.20260103T000000Z-2", "a.20260103T000000Z"];
-        for name in others.iter().chain(&rotated).chain(&["a.20260103T000000Z.zst.part"]) {
+        let rotated = [
+            "a.20260101T000000.000000Z",
+            "a.20260102T000000.000000Z.zst",
+            "a.20260103T000000.000002Z",
+            "a.20260103T000000.000000Z",
+        ];
+        for name in others.iter().chain(&rotated).chain(&["a.20260103T000000.000000Z.zst.part"]) {
             fs::write(folder.path().join(name), name).unwrap();
         }
         let rotation = Some(Rotation::Bytes(1));
@@ -286,23 +319,26 @@ mod tests {
         archive.finish();
         assert!(archive.failure().is_none());
         let mut expected: Vec<&str> = others.to_vec();
-        expected.extend(["a.20260103T000000Z.zst", "a.20260103T000000Z-2.zst"]);
+        expected.extend(["a.20260103T000000.000000Z.zst", "a.20260103T000000.000002Z.zst"]);
         expected.sort_unstable();
         assert_eq!(names(folder.path()), expected);
-        let compressed = fs::read(folder.path().join("a.20260103T000000Z-2.zst")).unwrap();
-        assert_eq!(zstd::stream::decode_all(&compressed[..]).unwrap(), b"a.20260103T000000Z-2");
+        let compressed = fs::read(folder.path().join("a.20260103T000000.000002Z.zst")).unwrap();
+        assert_eq!(zstd::stream::decode_all(&compressed[..]).unwrap(), b"a.20260103T000000.000002Z");
     }
 
     /// They are not this program's: a logger must not end for them, nor replace them.
     #[test]
     fn names_that_are_taken_are_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let (file, taken) = (|name: &str| folder.path().join(name), "a.20260101T000000Z");
+        let (file, taken) = (|name: &str| folder.path().join(name), "a.20260101T000000.000000Z");
         fs::create_dir(file(taken)).unwrap();
-        fs::create_dir(file("a.20260102T000000Z.zst")).unwrap();
-        for name in
-            ["a.20261340T999999Z", "a.20260103T000000Z", "a.20260103T000000Z.zst", "a.20260104T000000Z"]
-        {
+        fs::create_dir(file("a.20260102T000000.000000Z.zst")).unwrap();
+        for name in [
+            "a.20261340T999999.000000Z",
+            "a.20260103T000000.000000Z",
+            "a.20260103T000000.000000Z.zst",
+            "a.20260104T000000.000000Z",
+        ] {
             fs::write(file(name), name).unwrap();
         }
         let rotation = Some(Rotation::Bytes(1));
@@ -314,17 +350,20 @@ mod tests {
             names(folder.path()),
             [
                 taken,
-                "a.20260102T000000Z.zst",
-                "a.20260103T000000Z",
-                "a.20260103T000000Z.zst",
-                "a.20260104T000000Z.zst",
-                "a.20261340T999999Z",
+                "a.20260102T000000.000000Z.zst",
+                "a.20260103T000000.000000Z",
+                "a.20260103T000000.000000Z.zst",
+                "a.20260104T000000.000000Z.zst",
+                "a.20261340T999999.000000Z",
             ]
         );
-        assert_eq!(fs::read(file("a.20260103T000000Z.zst")).unwrap(), b"a.20260103T000000Z.zst");
+        assert_eq!(
+            fs::read(file("a.20260103T000000.000000Z.zst")).unwrap(),
+            b"a.20260103T000000.000000Z.zst"
+        );
         let second = |text: &str| SystemTime::from(text.parse::<Timestamp>().unwrap());
-        fs::create_dir(file("a.20260105T000000Z")).unwrap();
-        assert_eq!(archive.next_path(second("2026-01-05T00:00:00Z")), file("a.20260105T000000Z-2"));
+        fs::create_dir(file("a.20260105T000000.000000Z")).unwrap();
+        assert_eq!(archive.next_path(second("2026-01-05T00:00:00Z")), file("a.20260105T000000.000001Z"));
     }
 
     #[test]

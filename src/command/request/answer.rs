@@ -146,10 +146,14 @@ impl std::fmt::Display for Others {
     }
 }
 
+/// Microseconds, to the nanosecond and no further.
+pub(super) fn micros(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e9).round() / 1e3
+}
+
 /// As `mosquitto_rr` writes it, or as an object behind that of the message.
 pub(super) fn put_latency(out: &mut Vec<u8>, took: Duration, config: &Config) {
-    // To the nanosecond, and no further.
-    let micros = (took.as_secs_f64() * 1e9).round() / 1e3;
+    let micros = micros(took);
     if matches!(config.format, MessageFormat::Json { .. }) {
         let report = serde_json::json!({ "type": "latency", "version": 1, "latency_us": micros });
         return put_json_line(out, &report);

@@ -264,7 +264,8 @@ impl Requester<'_> {
     /// No response came for that long: goes on to the next request, or ends.
     fn is_idle(&mut self, cx: &mut Context<'_>, limit: Duration) -> Poll<Result<(), Error>> {
         if self.rounds.of_this == 0 && !self.rounds.repeats() {
-            return Poll::Ready(Err(self.timed_out(&format!("after {}", duration(limit)))));
+            // What was waited for is added at the end of the run.
+            return Poll::Ready(Err(Error::timed_out(format!("after {}", duration(limit)))));
         }
         if self.round_is_over() {
             return Poll::Ready(Ok(()));

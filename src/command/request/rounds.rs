@@ -7,6 +7,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
+use super::answer::micros;
 use crate::command::schedule::RepeatSchedule;
 use crate::quantity::{counted, duration};
 
@@ -120,7 +121,7 @@ impl Rounds {
             });
             let ends = [("min_us".to_owned(), times.min()), ("max_us".to_owned(), times.max())];
             for (key, nanos) in ends.into_iter().chain(percentiles) {
-                object[key] = (Duration::from_nanos(nanos).as_secs_f64() * 1e6).into();
+                object[key] = micros(Duration::from_nanos(nanos)).into();
             }
         }
         object
