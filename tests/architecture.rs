@@ -40,6 +40,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "output",
             "client",
             "broker",
+            // A page beside a load: no way to a broker.
+            "net::page",
             "storage",
             "protocol",
             "jq",

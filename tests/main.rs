@@ -21,6 +21,7 @@ mod bench_reconnect;
 mod bench_reports;
 mod bench_scenarios;
 mod bench_truth;
+mod bench_watch;
 mod broker;
 mod bulk;
 mod certificates;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{ValueEnum, ValueHint};
 
 use super::bench_payload::LoadPayloadArgs;
+use super::bench_results::ResultArgs;
 use super::bench_values::{MOST_RATE, arrivals, bytes, rate};
 use super::connection::{ConnectionArgs, Purpose};
 use super::disturbance;
@@ -18,11 +19,9 @@ use super::verbosity::QuietArgs;
 use crate::client::options::{ClientOptions, Version};
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, StopAfter, TOPIC};
 use crate::command::bench::{
-    BenchTask, Config, Disturbance, Form, LEAST_STAMP_BYTES, MOST_PUBLISHERS, Matrix, Results, Threshold,
-    check_topic,
+    BenchTask, Config, Disturbance, LEAST_STAMP_BYTES, MOST_PUBLISHERS, Matrix, check_topic,
 };
 use crate::error::Error;
-use crate::file::names_stdout;
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::counted;
 
@@ -190,90 +189,6 @@ pub(super) struct CommonArgs {
 
     #[command(flatten)]
     quiet: QuietArgs,
-}
-
-/// The options of what comes out.
-#[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Results")]
-struct ResultArgs {
-    /// Write the report as one JSON object
-    #[arg(long)]
-    json: bool,
-
-    /// Write the figures of each second, or of each run
-    ///
-    /// The rows are runs where several loads are measured.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    csv: Option<PathBuf>,
-
-    /// Write a page with charts to this file
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    html: Option<PathBuf>,
-
-    /// Write the report as tables of Markdown to this file, for an issue or a pull request
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    markdown: Option<PathBuf>,
-
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
-          help = "Write the thresholds as JUnit test cases")]
-    junit: Option<PathBuf>,
-
-    /// End with status 3 if this holds: 'p99 > 20ms', 'loss > 0'; may be repeated
-    ///
-    /// More examples: 'connect p95 > 1s', 'rate < 50k/s'. The figures are listed below.
-    #[arg(long, value_name = "CONDITION")]
-    fail_if: Vec<Threshold>,
-
-    /// Do not fail if the generator was the bottleneck
-    #[arg(long)]
-    allow_saturated: bool,
-
-    /// Write these options as a scenario file; do not run
-    ///
-    /// mqtt bench scenario run takes the file. Nothing is connected to.
-    #[arg(long)]
-    show_scenario: bool,
-}
-
-impl ResultArgs {
-    /// The files that were asked for, with their options.
-    fn files(&self) -> impl Iterator<Item = (&'static str, Form, &PathBuf)> {
-        let all = [
-            ("--csv", Form::Csv, &self.csv),
-            ("--html", Form::Html, &self.html),
-            ("--markdown", Form::Markdown, &self.markdown),
-            ("--junit", Form::Junit, &self.junit),
-        ];
-        all.into_iter().filter_map(|(name, form, path)| Some((name, form, path.as_ref()?)))
-    }
-
-    /// The table or the JSON object is there already.
-    fn check_files(&self) -> Result<(), Error> {
-        let mut seen: Vec<(&str, &PathBuf)> = Vec::new();
-        for (name, _, path) in self.files() {
-            if names_stdout(path) {
-                return Err(Error::usage(format!("{name} needs a file: standard output has the report")));
-            }
-            if let Some((other, _)) =
-                seen.iter().find(|(_, other)| *other == path && !path.starts_with("/dev"))
-            {
-                return Err(Error::usage(format!("{other} and {name} need a file each")));
-            }
-            seen.push((name, path));
-        }
-        Ok(())
-    }
-
-    fn resolve(self, calibration: Option<PathBuf>) -> Result<Results, Error> {
-        self.check_files()?;
-        Ok(Results {
-            json: self.json,
-            files: self.files().map(|(_, form, path)| (form, path.clone())).collect(),
-            fail_if: self.fail_if,
-            allow_saturated: self.allow_saturated,
-            calibration,
-        })
-    }
 }
 
 /// How many clients there are, and who shares messages.

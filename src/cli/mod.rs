@@ -31,7 +31,7 @@
 //! | `slips` | lines that are read otherwise than they were meant |
 //! | `help` | the help that is asked for |
 //! | `reference` | all commands, options, exit statuses and schemas as JSON |
-//! | `bench_load`, `bench_values`, `bench_words` | what the modes of `bench` have in common, values, and the place of the mode |
+//! | `bench_load`, `bench_results`, `bench_watch`, `bench_values`, `bench_words` | what the modes of `bench` have in common, values, and the place of the mode |
 //! | `bench_limit`, `bench_scenario`, `scenario` | the search for a limit; named loads and their files |
 //! | `manual`, `bench_manual` | examples and known limits, for help and manual pages |
 //! | `usage` | clap's errors in this program's shape |
@@ -43,8 +43,10 @@ mod bench_limit;
 mod bench_load;
 mod bench_manual;
 mod bench_payload;
+mod bench_results;
 mod bench_scenario;
 mod bench_values;
+mod bench_watch;
 mod bench_words;
 mod broker;
 mod compat;

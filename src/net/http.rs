@@ -179,7 +179,7 @@ impl Head {
 }
 
 /// The content of chunks (RFC 9112, 7.1), as far as they have come.
-fn dechunked(mut chunks: &[u8]) -> Vec<u8> {
+pub(super) fn dechunked(mut chunks: &[u8]) -> Vec<u8> {
     let mut content = Vec::new();
     while let Some(end) = chunks.iter().position(|byte| *byte == b'\n') {
         let (line, rest) = chunks.split_at(end + 1);

@@ -16,6 +16,7 @@
 //! | `unix` | Unix sockets |
 //! | `proxy` | SOCKS5 and HTTP CONNECT |
 //! | `http` | heads of HTTP answers |
+//! | `page` | a page over plain HTTP |
 //! | `tls` | certificates, handshake, explanations of its errors |
 //! | `websocket` | the upgrade, and bytes in binary messages |
 //! | `within` | time limits that do not expire while this process was stopped |
@@ -33,6 +34,7 @@ mod excerpt;
 mod failover;
 mod fault;
 mod http;
+pub mod page;
 mod proxy;
 mod resolve;
 mod secrets;

@@ -23,13 +23,14 @@ use super::engine::wake::process_cpu;
 use super::machine;
 use super::probe::probe;
 use super::recorder::{Recorder, Second};
+use super::report::broker::BrokerReport;
 use super::report::finding::Problem;
 use super::report::group::GroupReport;
 use super::report::{Drained, Phases, RunOutcome, SeriesSecond};
 use super::rows::Row;
 use super::stamp::{Phase, Timeline};
 use super::topology::GroupPlan;
-use super::watching::{Look, Stage, Watching};
+use super::watching::{Look, Stage, Watched, Watching};
 use crate::alarm::now;
 use crate::client::Opened;
 use crate::clock;
@@ -78,6 +79,7 @@ impl Deliveries {
 /// A broker that cannot be reached at all; files that cannot be read.
 pub(super) async fn run(
     mut load: Load,
+    watched: &Watched,
     attention: &mut Attention,
     diagnostics: &Diagnostics,
 ) -> Result<RunOutcome, Error> {
@@ -130,13 +132,15 @@ pub(super) async fn run(
     let foreign_variables = disturbances.foreign_variables.clone();
     let commands = CommandOptions { jobs: usize::MAX, limit: LONGEST_COMMAND, foreign_variables };
     let disturber = Disturber::new(disturbances, &commands, diagnostics);
-    let mut director = Director::start(&fleet, disturber, attention, diagnostics, broken_off)?;
+    let watching = Watching::new(&fleet, watched, diagnostics);
+    let mut director = Director::start(&fleet, disturber, attention, watching, broken_off)?;
     let timeline = director.conduct(&fleet).await;
     let (finished, groups, phases) = director.finish(&fleet, timeline).await?;
     let mut outcome = RunOutcome {
         recorder: finished,
         groups,
         series: director.series(),
+        beside: std::mem::take(&mut director.beside),
         disturbed: director.disturber.finish(),
         began,
         phases,
@@ -209,6 +213,8 @@ struct Director<'a> {
     connected_at: u64,
     subscribed_at: u64,
     drained_at: u64,
+    /// What was seen of the broker.
+    beside: BrokerReport,
 }
 
 impl<'a> Director<'a> {
@@ -216,12 +222,12 @@ impl<'a> Director<'a> {
         fleet: &Arc<Fleet>,
         disturber: Disturber<'a>,
         attention: &'a mut Attention,
-        diagnostics: &'a Diagnostics,
+        watching: Watching<'a>,
         interrupted: bool,
     ) -> Result<Self, Error> {
         let (tell, news) = mpsc::unbounded_channel();
         let mut director = Self {
-            watching: Watching::new(fleet, diagnostics),
+            watching,
             threads: Vec::new(),
             orders: Vec::new(),
             news,
@@ -242,6 +248,7 @@ impl<'a> Director<'a> {
             connected_at: 0,
             subscribed_at: 0,
             drained_at: 0,
+            beside: BrokerReport::default(),
         };
         for thread in 0..fleet.threads {
             let (order, orders) = mpsc::unbounded_channel();
@@ -444,7 +451,7 @@ impl<'a> Director<'a> {
         while let Ok(news) = self.news.try_recv() {
             self.hear(news);
         }
-        self.watching.finish();
+        self.beside = self.watching.finish();
         let (merged, groups) = self.sum_up(fleet);
         let subscribed_at = self.subscribed_at.max(self.connected_at);
         let drained_at = self.drained_at.max(timeline.end);
@@ -496,6 +503,7 @@ impl<'a> Director<'a> {
                 while let Poll::Ready(Some(news)) = self.news.poll_recv(cx) {
                     self.hear(news);
                 }
+                self.watching.poll(cx);
                 let next = self.disturber.poll(cx).unwrap_or(u64::MAX);
                 if done(self) {
                     return Poll::Ready(true);

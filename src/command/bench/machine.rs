@@ -49,7 +49,8 @@ fn memory(name: &str) -> u64 {
     kibibytes(&std::fs::read_to_string("/proc/meminfo").unwrap_or_default(), name)
 }
 
-fn kibibytes(text: &str, name: &str) -> u64 {
+/// The value of a line of the kernel's tables, as bytes.
+pub(super) fn kibibytes(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     let number = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     number.unwrap_or(0) * 1024

@@ -74,6 +74,7 @@ pub use report::figure::help as figures_help;
 pub use stamp::{MOST_PUBLISHERS, SHORT_BYTES as LEAST_STAMP_BYTES};
 pub use threshold::{Objective, Threshold};
 pub use topology::check as check_groups;
+pub use watching::WatchOptions;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -87,6 +88,7 @@ use self::network::NetworkCounters;
 use self::report::export::{Outputs, json, write_text};
 use self::report::finding::SATURATION_HINT;
 use self::report::{LoadReport, RunOutcome, text};
+use self::watching::Watched;
 use super::attention::Attention;
 use crate::client::options::ClientOptions;
 use crate::command::{Common, Invocation, Running};
@@ -143,6 +145,8 @@ pub struct Results {
     pub allow_saturated: bool,
     /// The report of an earlier `calibrate`, to compare the load with.
     pub calibration: Option<PathBuf>,
+    /// What is watched beside the load.
+    pub watch: WatchOptions,
 }
 
 impl Invocation for Config {
@@ -186,6 +190,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
             return Ok(Exit::Success);
         }
     };
+    let watched = Watched::open(&results.watch)?;
     // What can be known to fail at the end of the run fails before it.
     let files = Outputs::open(&results.files, load.mode).and_then(|outputs| {
         Ok((outputs, results.calibration.as_deref().map(Calibration::read).transpose()?))
@@ -201,7 +206,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
             return Err(error);
         }
     };
-    let outcome = match put_load(&mut load, &mut attention, diagnostics).await {
+    let outcome = match put_load(&mut load, &watched, &mut attention, diagnostics).await {
         Ok(outcome) => outcome,
         Err(error) => {
             outputs.fail(load.mode, &error);
@@ -263,6 +268,7 @@ fn verdict(report: &LoadReport, results: &Results) -> Exit {
 /// As of a single load.
 async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let Some(mode) = matrix.loads.first().map(|load| load.mode) else { return Ok(Exit::Success) };
+    let watched = Watched::open(&results.watch)?;
     let outputs = Outputs::open(&results.files, mode)?;
     let mut attention = Attention::start(None)?;
     let mut report = MatrixReport::new(mode, matrix.loads.len());
@@ -271,7 +277,7 @@ async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics
     for (number, load) in matrix.runs().enumerate() {
         let (number, all) = (number + 1, matrix.len());
         diagnostics.state(format_args!("run {number} of {all}: {}", matrix::name(load)));
-        match put_load(&mut load.clone(), &mut attention, diagnostics).await {
+        match put_load(&mut load.clone(), &watched, &mut attention, diagnostics).await {
             Ok(outcome) => {
                 let nothing = outcome.recorder.counts.connected == 0 && !outcome.interrupted;
                 let run = reported(load, outcome, results);
@@ -315,6 +321,7 @@ async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics
 /// # Errors
 /// As of a single load.
 async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    let watched = Watched::open(&results.watch)?;
     let outputs = Outputs::open(&results.files, search.load.mode)?;
     let mut attention = Attention::start(None)?;
     let (mut ladder, mut report) = (Ladder::new(search.bounds), LimitReport::new(search));
@@ -327,7 +334,7 @@ async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnos
         let step = if let Err(short) = machine::check_limits(&load, diagnostics) {
             LadderStep::unmade(rung, Limiter::Generator, short.to_string())
         } else {
-            match put_load(&mut load, &mut attention, diagnostics).await {
+            match put_load(&mut load, &watched, &mut attention, diagnostics).await {
                 Ok(outcome) if outcome.interrupted => {
                     report.interrupted = true;
                     break;
@@ -412,12 +419,13 @@ async fn print_failure(
 
 async fn put_load(
     load: &mut Load,
+    watched: &Watched,
     attention: &mut Attention,
     diagnostics: &Diagnostics,
 ) -> Result<RunOutcome, Error> {
     machine::check_limits(load, diagnostics)?;
     let _target = machine::start_target(load)?;
-    director::run(load.clone(), attention, diagnostics).await
+    director::run(load.clone(), watched, attention, diagnostics).await
 }
 
 async fn print(text: &[u8], attention: &mut Attention, diagnostics: &Diagnostics) -> Result<(), Error> {

@@ -50,6 +50,9 @@ impl Serialize for LoadReport {
         if !self.groups.is_empty() {
             map.serialize_entry("groups", &self.groups)?;
         }
+        if !self.broker.samples.is_empty() {
+            map.serialize_entry("broker_samples", &self.broker.samples)?;
+        }
         map.serialize_entry("main_latency", &self.main_latency.map(|main| latency::entry(main).key))?;
         let shown = || self.latencies.iter().filter_map(|latency| Some((latency, latency.all.as_ref()?)));
         let latencies: Object =
@@ -84,7 +87,7 @@ impl LoadReport {
                 object.insert("saturated".into(), self.generator.saturated.into());
                 object.insert("thread_cpu_share".into(), self.generator.thread_cpu_share.clone().into());
             }
-            Section::Connections | Section::Throughput | Section::Derived => {}
+            Section::Connections | Section::Throughput | Section::Broker | Section::Derived => {}
         }
         let figures = FIGURES.iter().filter(|figure| figure.section == section);
         object.extend(figures.map(|figure| (figure.key.to_owned(), figure.json(self))));

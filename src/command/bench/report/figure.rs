@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use self::Better::{Less, More};
-use self::Section::{Connections, Derived, Generator, Messages, Throughput};
+use self::Section::{Broker, Connections, Derived, Generator, Messages, Throughput};
 use self::Unit::{Bytes, Count, Microseconds, PerSecond, Seconds, Share};
 use self::When::{Acknowledged, Own, Publishing, Receiving};
 use super::super::config::Mode;
@@ -60,12 +60,15 @@ pub(crate) enum Section {
     Throughput,
     Messages,
     Generator,
+    /// What was seen of its process.
+    Broker,
     /// It is not in the JSON object, as it follows from other figures.
     Derived,
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 4] = [Self::Connections, Self::Messages, Self::Throughput, Self::Generator];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Connections, Self::Messages, Self::Throughput, Self::Generator, Self::Broker];
 
     /// Its name in the report.
     pub(crate) fn key(self) -> &'static str {
@@ -74,6 +77,7 @@ impl Section {
             Self::Throughput => "throughput",
             Self::Messages => "messages",
             Self::Generator => "generator",
+            Self::Broker => "broker",
             Self::Derived => "",
         }
     }
@@ -138,6 +142,8 @@ pub(crate) enum FigureRow {
     Generator,
     /// How often this was in the way.
     HeldBack,
+    /// What its process used, if that was watched.
+    Broker,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -388,6 +394,18 @@ pub(crate) static FIGURES: &[Figure] = &[
     Figure { label: "share of ceiling", row: FigureRow::Generator,
         ..Figure::new(Generator, "share_of_ceiling", "share-of-ceiling", Share,
                       Reading::RealIfKnown(|r| r.generator.share_of_ceiling)) },
+
+    Figure { label: "broker CPU", row: FigureRow::Broker, compared: Some("broker CPU"), better: Less,
+        ..Figure::new(Broker, "cpu_share", "broker-cpu", Share, Reading::RealIfKnown(LoadReport::broker_cpu)) },
+    Figure { label: "broker CPU at most", row: FigureRow::Broker, better: Less,
+        ..Figure::new(Broker, "cpu_share_max", "broker-cpu-max", Share,
+                      Reading::RealIfKnown(LoadReport::broker_cpu_max)) },
+    Figure { label: "broker memory", row: FigureRow::Broker, compared: Some("broker memory"), better: Less,
+        ..Figure::new(Broker, "memory_bytes", "broker-memory", Bytes,
+                      Reading::CountIfKnown(LoadReport::broker_memory)) },
+    Figure { label: "broker descriptors", row: FigureRow::Broker, better: Less,
+        ..Figure::new(Broker, "descriptors", "broker-descriptors", Count,
+                      Reading::CountIfKnown(LoadReport::broker_descriptors)) },
 ];
 
 /// What figures are read from that is not a count of the recorder.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::super::stamp;
 use super::numbers::{count, time, whole};
+use crate::net::page::PageFault;
 use crate::quantity::{counted, duration};
 
 /// Why the figures do not stand for the broker and the load that was asked for.
@@ -206,6 +207,29 @@ pub(crate) enum Note {
     NotBack(u64),
     /// Disturbances whose time did not come.
     NotDisturbed(u64),
+    /// The process of --broker-pid has ended, so long after the run began.
+    BrokerProcessEnded {
+        after_us: f64,
+    },
+    BrokerDescriptorsUnread,
+    /// The page of --broker-metrics could not be read so often.
+    BrokerPageFailed {
+        failed: u64,
+        of: u64,
+        why: PageFault,
+    },
+    /// It held no numbers.
+    BrokerPageEmpty {
+        empty: u64,
+        of: u64,
+    },
+    BrokerNumbersLeftOut {
+        left_out: u64,
+        kept: u64,
+    },
+    BrokerMetricsMissing(u64),
+    BrokerSysFailed,
+    BrokerSysSilent,
 }
 
 impl Note {
@@ -230,6 +254,14 @@ impl Note {
             Self::OtherClock => "other-clock",
             Self::NotBack(_) => "not-back",
             Self::NotDisturbed(_) => "not-disturbed",
+            Self::BrokerProcessEnded { .. } => "broker-process-ended",
+            Self::BrokerDescriptorsUnread => "broker-descriptors-unread",
+            Self::BrokerPageFailed { .. } => "broker-page-failed",
+            Self::BrokerPageEmpty { .. } => "broker-page-empty",
+            Self::BrokerNumbersLeftOut { .. } => "broker-numbers-left-out",
+            Self::BrokerMetricsMissing(_) => "broker-metrics-missing",
+            Self::BrokerSysFailed => "broker-sys-failed",
+            Self::BrokerSysSilent => "broker-sys-silent",
         }
     }
 }
@@ -323,6 +355,37 @@ impl fmt::Display for Note {
             Self::NotDisturbed(missed) => {
                 write!(f, "disturbances whose time did not come before the measurement ended: {}", whole(missed))
             }
+            Self::BrokerProcessEnded { after_us } => {
+                write!(f, "the process of --broker-pid ended {} after the run began", time(after_us))
+            }
+            Self::BrokerDescriptorsUnread => f.write_str(
+                "the open descriptors of the process of --broker-pid cannot be counted: only its user and root may",
+            ),
+            Self::BrokerPageFailed { failed, of, why } => {
+                let (failed, of) = (whole(failed), whole(of));
+                write!(f, "the page of --broker-metrics could not be read {failed} of {of} times: {why}")
+            }
+            Self::BrokerPageEmpty { empty, of } => write!(
+                f,
+                "the page of --broker-metrics held no numbers in Prometheus's text format {} of {} times",
+                whole(empty),
+                whole(of)
+            ),
+            Self::BrokerNumbersLeftOut { left_out, kept } => write!(
+                f,
+                "numbers of the broker that were not kept: {}, as {} are; --broker-metric names those to keep",
+                whole(left_out),
+                whole(kept)
+            ),
+            Self::BrokerMetricsMissing(missing) => {
+                write!(f, "metrics of --broker-metric that the page did not have: {}", whole(missing))
+            }
+            Self::BrokerSysFailed => f.write_str(
+                "the client of --broker-sys could not connect or subscribe to $SYS/#, or lost its connection; may this user read it?",
+            ),
+            Self::BrokerSysSilent => {
+                f.write_str("no number came below $SYS while the run lasted: the broker may publish none")
+            }
             Self::NotBack(clients) => write!(
                 f,
                 "clients that were not back when the run ended: {}; 'until back' includes them with the time they had been away",
@@ -378,6 +441,14 @@ mod tests {
             Note::OtherClock,
             Note::NotBack(1),
             Note::NotDisturbed(1),
+            Note::BrokerProcessEnded { after_us: 1e6 },
+            Note::BrokerDescriptorsUnread,
+            Note::BrokerPageFailed { failed: 1, of: 2, why: PageFault::TimedOut },
+            Note::BrokerPageEmpty { empty: 1, of: 2 },
+            Note::BrokerNumbersLeftOut { left_out: 1, kept: 2 },
+            Note::BrokerMetricsMissing(1),
+            Note::BrokerSysFailed,
+            Note::BrokerSysSilent,
         ];
         (problems, notes)
     }

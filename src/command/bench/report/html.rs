@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::super::rows::Course;
+use super::beside;
 use super::group::GroupReport;
 use super::latency::{LatencyRow, STATISTICS};
 use super::numbers::{count, short_time, whole};
@@ -48,6 +49,7 @@ pub(crate) fn render(report: &LoadReport) -> String {
     percentiles(&mut out, report);
     let connected = in_use(vec![line("connected", 'a', series, |s| Some(number(s.connected)))]);
     chart(&mut out, "Connections", "s", (&connected, &marks), counts, count);
+    broker(&mut out, report, series, &marks);
     configuration(&mut out, report);
     out.push_str(page::END);
     out
@@ -128,6 +130,9 @@ fn figures(out: &mut String, report: &LoadReport) {
     if let Some(text) = text::held_back(report) {
         row("held back", "", &text);
     }
+    for (name, text) in beside::lines(report) {
+        row(name, "", &text);
+    }
     for cause in &report.errors {
         row("error", "bad", &format!("{} × {}", whole(cause.count), cause.cause));
     }
@@ -166,6 +171,24 @@ fn latencies(out: &mut String, report: &LoadReport) {
         out.push_str("</tr>");
     }
     out.push_str("</table></section>\n");
+}
+
+/// What was seen of the broker, second by second.
+fn broker(out: &mut String, report: &LoadReport, series: &[SeriesSecond], marks: &[f64]) {
+    let cpu = [line("CPU", 'a', series, |s| s.broker_cpu_share.map(|share| share * 100.0))];
+    chart(out, "CPU of the broker", "s", (&cpu, marks), |percent| format!("{percent:.0} %"), count);
+    let mebibytes = |bytes: u64| number(bytes) / 1_048_576.0;
+    let memory = [line("resident", 'a', series, |s| s.broker_memory_bytes.map(mebibytes))];
+    chart(out, "Memory of the broker", "s", (&memory, marks), |size| format!("{} MiB", count(size)), count);
+    let descriptors = [line("open", 'a', series, |s| s.broker_descriptors.map(number))];
+    chart(out, "Descriptors of the broker", "s", (&descriptors, marks), counts, count);
+    for (title, line) in beside::charts(report) {
+        chart(out, &title, "s", (&[line], marks), beside::short_number, count);
+    }
+    let (headings, rows) = beside::table(report);
+    if !rows.is_empty() {
+        page::table(out, "Numbers of the broker", &headings.map(str::to_owned), rows.into_iter());
+    }
 }
 
 fn disturbances(out: &mut String, report: &LoadReport) {

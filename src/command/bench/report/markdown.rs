@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::LoadReport;
+use super::beside;
 use super::group::GroupReport;
 use super::latency::{LatencyRow, STATISTICS};
 use super::numbers::{count, short_time, whole};
@@ -42,6 +43,9 @@ fn figures(out: &mut String, report: &LoadReport) {
     }
     if let Some(text) = text::held_back(report) {
         row("held back", &text, "");
+    }
+    for (name, text) in beside::lines(report) {
+        row(name, &text, "");
     }
 }
 

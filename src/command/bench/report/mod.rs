@@ -5,6 +5,7 @@
 //! | `figure`, `latency` | the table of all figures, and that of latencies and their statistics |
 //! | `finding` | problems and notes |
 //! | `aftermath` | what became of the load around each disturbance |
+//! | `broker`, `beside` | what was seen of the broker, and how it is shown |
 //! | `group` | what each group of clients of a scenario measured |
 //! | `summary` | computes the report from the recorded values, and whether it is valid |
 //! | `text`, `html` | the report for people |
@@ -13,6 +14,8 @@
 //! | `numbers` | numbers for people |
 
 mod aftermath;
+mod beside;
+pub(super) mod broker;
 pub(super) mod export;
 pub(super) mod figure;
 pub(super) mod finding;
@@ -29,6 +32,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use self::aftermath::Aftermath;
+use self::broker::BrokerReport;
 use self::finding::{Findings, Problem};
 use self::group::GroupReport;
 use self::latency::{Latency, microseconds, round};
@@ -61,6 +65,8 @@ pub(crate) struct RunOutcome {
     pub(crate) interrupted: bool,
     pub(crate) drained: Drained,
     pub(crate) problems: Vec<Problem>,
+    /// What was seen of the broker.
+    pub(crate) beside: BrokerReport,
     /// What became of disturbances that were begun.
     pub(crate) disturbed: Vec<Disturbed>,
     /// When the first connection was begun, on the monotonic clock in nanoseconds.
@@ -108,6 +114,8 @@ pub(crate) struct LoadReport {
     pub(crate) thresholds: Vec<ThresholdResult>,
     pub(crate) series: Vec<SeriesSecond>,
     pub(crate) disturbances: Vec<Aftermath>,
+    /// What was seen of the broker.
+    pub(crate) broker: BrokerReport,
 }
 
 /// How long each took, in seconds.
@@ -209,6 +217,10 @@ pub(crate) struct SeriesSecond {
     pub(crate) reconnected: u64,
     /// Disturbances that began in it.
     pub(crate) disturbances: u64,
+    /// CPU time of the broker's process by time, if it is watched.
+    pub(crate) broker_cpu_share: Option<f64>,
+    pub(crate) broker_memory_bytes: Option<u64>,
+    pub(crate) broker_descriptors: Option<u64>,
 }
 
 impl SeriesSecond {
@@ -233,6 +245,9 @@ impl SeriesSecond {
             lost: second.lost,
             reconnected: second.reconnected,
             disturbances: 0,
+            broker_cpu_share: None,
+            broker_memory_bytes: None,
+            broker_descriptors: None,
         }
     }
 

@@ -22,7 +22,7 @@ const STYLE: &str = "\
 :root{color-scheme:light dark;--fg:#1c2430;--dim:#5b6675;--bg:#fff;--card:#f5f7fa;--grid:#d9dfe7;--a:#0b6bcb;--b:#f59e0b;--c:#0f8a3c;--good:#15803d;--bad:#b91c1c}
 @media(prefers-color-scheme:dark){:root{--fg:#e6eaf0;--dim:#9aa7b8;--bg:#11161d;--card:#1a212b;--grid:#2d3743;--a:#3b8fe8;--b:#fb923c;--c:#4ade80;--good:#4ade80;--bad:#f87171}}
 *{box-sizing:border-box}body{margin:0;font:16px/1.45 system-ui,sans-serif;color:var(--fg);background:var(--bg)}
-main{max-width:72rem;margin:0 auto;padding:1rem}h1{font-size:1.4rem;margin:.2rem 0;overflow-wrap:anywhere}h2{font-size:1.05rem;margin:0 0 .5rem}
+main{max-width:72rem;margin:0 auto;padding:1rem}h1{font-size:1.4rem;margin:.2rem 0;overflow-wrap:anywhere}h2{font-size:1.05rem;margin:0 0 .5rem;overflow-wrap:anywhere}
 p{margin:.2rem 0;overflow-wrap:anywhere}.dim{color:var(--dim)}.bad{color:var(--bad);font-weight:600}.good{color:var(--good)}
 .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:1rem;margin-top:1rem}
 section{background:var(--card);border-radius:.6rem;padding:.9rem;min-width:0}
@@ -113,6 +113,7 @@ pub(crate) fn chart(
     let span = if last > first { last - first } else { 1.0 };
     let x = |value: f64| LEFT + (value - first) / span * (WIDTH - LEFT - RIGHT);
     let y = |value: f64| HEIGHT - BOTTOM - value / most * (HEIGHT - TOP - BOTTOM);
+    let title = escaped(title);
     let _ = write!(
         out,
         "<section><h2>{title}</h2><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">"

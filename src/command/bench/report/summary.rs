@@ -89,6 +89,7 @@ impl LoadReport {
             thresholds: Vec::new(),
             series: outcome.series,
             disturbances: Vec::new(),
+            broker: outcome.beside,
         };
         if let Some(impact) = &recorder.impact {
             let tells = tells_messages(load.mode, report.interrupted, counts.unstamped);
@@ -288,6 +289,7 @@ impl LoadReport {
         {
             notes.push(Note::RateNotReached { asked, sent });
         }
+        notes.append(&mut self.broker.notes);
         self.findings.notes = notes;
     }
 }

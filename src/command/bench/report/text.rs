@@ -9,6 +9,7 @@ use hdrhistogram::Histogram;
 
 use super::super::config::Mode;
 use super::super::rows::Course;
+use super::beside;
 use super::figure::{CONNECTED_RATE, FIGURES, Figure, FigureRow, Unit};
 use super::finding::SATURATION_HINT;
 use super::group::GroupReport;
@@ -170,6 +171,9 @@ fn put_generator(out: &mut String, report: &LoadReport) {
     if let Some(text) = held_back(report) {
         row(out, "held back", &text);
     }
+    for (name, text) in beside::lines(report) {
+        wrapped(out, name, &text);
+    }
 }
 
 fn verdict(out: &mut String, report: &LoadReport, stream: StandardStream) {
@@ -324,7 +328,7 @@ pub(crate) fn connections(report: &LoadReport) -> String {
 }
 
 /// The figures with such a row that the run has, and their values if they are known.
-fn shown(
+pub(super) fn shown(
     report: &LoadReport,
     row: fn(FigureRow) -> bool,
 ) -> impl Iterator<Item = (&'static Figure, Option<f64>)> + use<'_> {
@@ -392,7 +396,7 @@ pub(crate) fn generator(report: &LoadReport) -> Vec<(&'static str, String)> {
     parts
 }
 
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
@@ -428,7 +432,7 @@ mod tests {
             length_s: 1.0,
             lost: 0,
             reconnected: 0,
-            disturbances: 0,
+            ..SeriesSecond::default()
         };
         let line = live_line(&second, 0, true);
         let expected = "120s measure 10.0k up, out 50.0k/s, in 1.23M/s, 1.00M open, p50 721µs p99 10.8ms";

@@ -2,24 +2,39 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `options` | what is asked for |
+//! | `broker` | the broker beside the load |
+//! | `process`, `samples`, `sys` | its process; the numbers that it tells of itself, on its page and below `$SYS` |
 //! | `panel` | the live display on a terminal |
 //! | `progress` | where the run is, and how long it still takes |
 //!
 //! All of it reads the counters that exist, once a second or on a timer: the threads of the load do the same with
 //! and without it.
 
+mod broker;
+mod options;
 mod panel;
+mod process;
 mod progress;
+mod samples;
+mod sys;
 
+pub use self::options::WatchOptions;
 pub(super) use self::progress::{Look, Stage};
 
+use std::task::Context;
+
+use self::broker::{BrokerWatch, ProcessSecond};
 use self::panel::Panel;
+use self::process::BrokerProcess;
 use self::progress::RunProgress;
 use super::config::Mode;
 use super::engine::fleet::Fleet;
 use super::recorder::Second;
+use super::report::broker::BrokerReport;
 use super::report::{SeriesSecond, text};
 use super::rows::Row;
+use crate::error::Error;
 use crate::output::{Diagnostics, Live};
 
 /// Between two drawings of the display, in nanoseconds: a little less than the time after which the director looks
@@ -28,11 +43,30 @@ const REDRAWN_EVERY: u64 = 190_000_000;
 /// Seconds of a row that is shown as the run goes.
 const SHORTEST_SHOWN: f64 = 0.1;
 
+/// What is watched, checked and open. It serves as many runs as there are.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    options: WatchOptions,
+    process: Option<BrokerProcess>,
+}
+
+impl Watched {
+    /// Checks what can be known to be wrong before the first connection.
+    ///
+    /// # Errors
+    /// There is no such process.
+    pub(super) fn open(options: &WatchOptions) -> Result<Self, Error> {
+        let process = options.broker_pid.map(BrokerProcess::find).transpose()?;
+        Ok(Self { options: options.clone(), process })
+    }
+}
+
 /// Who watches a run.
 pub(super) struct Watching<'a> {
     diagnostics: &'a Diagnostics,
     live: Live,
     panel: Panel,
+    broker: Option<BrokerWatch<'a>>,
     progress: RunProgress,
     has_messages: bool,
     began: u64,
@@ -42,11 +76,12 @@ pub(super) struct Watching<'a> {
 }
 
 impl<'a> Watching<'a> {
-    pub(super) fn new(fleet: &Fleet, diagnostics: &'a Diagnostics) -> Self {
+    pub(super) fn new(fleet: &Fleet, watched: &'a Watched, diagnostics: &'a Diagnostics) -> Self {
         Self {
             diagnostics,
             live: Live::start(diagnostics),
             panel: Panel::new(fleet),
+            broker: BrokerWatch::new(&watched.options, watched.process.as_ref(), fleet, diagnostics),
             progress: RunProgress::new(&fleet.load, fleet.began),
             has_messages: fleet.load.mode != Mode::Connect,
             began: fleet.began,
@@ -58,11 +93,26 @@ impl<'a> Watching<'a> {
     /// The run goes on to its next stage.
     pub(super) fn enter(&mut self, stage: Stage, now: u64) {
         self.progress.enter(stage, now);
+        if let (Stage::Leave, Some(broker)) = (stage, &self.broker) {
+            broker.end();
+        }
+    }
+
+    /// Goes on with what is watched beside the load.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
+        if let Some(broker) = &mut self.broker {
+            broker.poll(cx);
+        }
     }
 
     /// A row of the series is complete.
     pub(super) fn second(&mut self, row: Row, second: &Second) -> SeriesSecond {
-        let shown = SeriesSecond::new(row, self.began, second);
+        let mut shown = SeriesSecond::new(row, self.began, second);
+        if let Some(process) = self.process() {
+            shown.broker_cpu_share = process.cpu_share;
+            shown.broker_memory_bytes = Some(process.resident_bytes);
+            shown.broker_descriptors = process.descriptors;
+        }
         // A moment of a phase is in the series, and would only push others off the screen.
         if shown.length_s >= SHORTEST_SHOWN {
             if self.live.is_panel() {
@@ -84,11 +134,17 @@ impl<'a> Watching<'a> {
     /// Draws the display.
     pub(super) fn look(&mut self, now: u64, look: &Look) {
         self.drawn_at = now;
-        self.live.draw(&self.panel.lines(&self.progress.at(now, look), look));
+        let process = self.process();
+        self.live.draw(&self.panel.lines(&self.progress.at(now, look), look, process));
     }
 
-    /// Takes the display away.
-    pub(super) fn finish(&self) {
+    fn process(&self) -> Option<ProcessSecond> {
+        self.broker.as_ref()?.process()
+    }
+
+    /// Takes the display away. What was seen of the broker.
+    pub(super) fn finish(&mut self) -> BrokerReport {
         self.live.finish();
+        self.broker.as_mut().map(BrokerWatch::finish).unwrap_or_default()
     }
 }

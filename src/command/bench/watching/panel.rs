@@ -1,6 +1,7 @@
 //! The live display: what a terminal shows of a run as it goes, in at most twelve lines of 80 columns.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 
 use super::super::config::Mode;
 use super::super::engine::fleet::Fleet;
@@ -8,6 +9,7 @@ use super::super::recorder::LatencyKind;
 use super::super::report::numbers::{short, short_time};
 use super::super::report::{SeriesSecond, latency};
 use super::super::rows::Course;
+use super::broker::ProcessSecond;
 use super::progress::{Look, RunPlace};
 use crate::notation::printable;
 use crate::output::{LiveLine, LiveLook, Tone};
@@ -91,7 +93,12 @@ impl Panel {
     }
 
     /// The display as it is now.
-    pub(super) fn lines(&self, place: &RunPlace, look: &Look) -> Vec<LiveLine> {
+    pub(super) fn lines(
+        &self,
+        place: &RunPlace,
+        look: &Look,
+        broker: Option<ProcessSecond>,
+    ) -> Vec<LiveLine> {
         let plain = |text: String| LiveLine { text, look: LiveLook::Plain };
         let mut lines = vec![LiveLine { text: self.title.clone(), look: LiveLook::Strong }, phase(place)];
         lines.push(plain(self.clients(look)));
@@ -115,6 +122,15 @@ impl Panel {
             let tone = if second.overdue > 0 { LiveLook::Tone(Tone::Doubtful) } else { LiveLook::Plain };
             lines.push(LiveLine { text: format!("{:<14}{text}", "open"), look: tone });
         }
+        if let Some(process) = broker {
+            let share = process.cpu_share.map_or("-".into(), |share| format!("{:.0} %", share * 100.0));
+            let memory = process.resident_bytes >> 20;
+            let mut text = format!("{:<14}CPU {share}, memory {memory} MiB", "broker");
+            if let Some(descriptors) = process.descriptors {
+                let _ = write!(text, ", {} descriptors", short(descriptors));
+            }
+            lines.push(plain(text));
+        }
         lines.push(self.failures());
         lines
     }
@@ -123,7 +139,7 @@ impl Panel {
         let mut text = format!("{:<14}{} up", "clients", short(look.connected));
         for (number, what) in [(look.failed, "failed"), (look.away, "away"), (self.lost, "lost")] {
             if number > 0 {
-                text.push_str(&format!(", {} {what}", short(number)));
+                let _ = write!(text, ", {} {what}", short(number));
             }
         }
         // Connections made are what there is to see before there are messages, or if there are none.
@@ -134,7 +150,7 @@ impl Panel {
             let room = WIDTH.saturating_sub(text.chars().count() + 14);
             let skipped = curve.chars().count().saturating_sub(room);
             let curve: String = curve.chars().skip(skipped).collect();
-            text.push_str(&format!(", {}/s {curve}", last.map_or("-".into(), per_s)));
+            let _ = write!(text, ", {}/s {curve}", last.map_or("-".into(), per_s));
         }
         text
     }
@@ -164,7 +180,7 @@ impl Panel {
         let now = self.seconds.back().map_or(0, |shown| shown.second.errors);
         let mut text = format!("{:<14}{}", "errors", short(self.errors));
         if now > 0 {
-            text.push_str(&format!(", {} in the last second", short(now)));
+            let _ = write!(text, ", {} in the last second", short(now));
         }
         let look = if self.errors > 0 { LiveLook::Tone(Tone::Bad) } else { LiveLook::Plain };
         LiveLine { text, look }
@@ -235,7 +251,13 @@ mod tests {
             acknowledged: 99_999_999,
             delivered: 99_999_999,
         };
-        panel.lines(&place, &look).into_iter().map(|line| line.text).collect()
+        let process = ProcessSecond {
+            cpu_share: Some(63.999),
+            cpu_s: 1e6,
+            resident_bytes: 1 << 40,
+            descriptors: Some(1_000_000),
+        };
+        panel.lines(&place, &look, Some(process)).into_iter().map(|line| line.text).collect()
     }
 
     #[test]
@@ -269,9 +291,9 @@ mod tests {
             let name = |line: &String| line.split(' ').next().unwrap_or_default().to_owned();
             lines[2..].iter().map(name).filter(|name| !name.is_empty()).collect()
         };
-        assert_eq!(names(Mode::Connect), ["clients", "until", "errors"]);
-        assert_eq!(names(Mode::Subscribe), ["clients", "delivered", "delivery", "errors"]);
-        let all = ["clients", "sent", "acknowledged", "delivered", "round", "open", "errors"];
+        assert_eq!(names(Mode::Connect), ["clients", "until", "broker", "errors"]);
+        assert_eq!(names(Mode::Subscribe), ["clients", "delivered", "delivery", "broker", "errors"]);
+        let all = ["clients", "sent", "acknowledged", "delivered", "round", "open", "broker", "errors"];
         assert_eq!(names(Mode::Request), all);
     }
 }

@@ -1,0 +1,49 @@
+//! The options of `mqtt bench` that watch the broker beside the load.
+
+use crate::command::bench::WatchOptions;
+use crate::error::Error;
+use crate::net::page::PageAddress;
+
+/// What is watched beside the load.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Watching")]
+pub(super) struct WatchArgs {
+    /// Process of the broker on this machine, to watch its CPU time, memory and open descriptors
+    ///
+    /// Read from /proc each second. The series and the report have them, and --fail-if takes them: 'broker-memory > 1Gi'.
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "embedded")]
+    broker_pid: Option<u32>,
+
+    /// The broker's page of metrics for Prometheus, to read its numbers each second
+    ///
+    /// Over plain HTTP, such as http://broker.example:15692/metrics. The page may have 1 MiB and take 0.8 seconds; if
+    /// it cannot be read, the run goes on and the report says so.
+    #[arg(long, value_name = "URL")]
+    broker_metrics: Option<PageAddress>,
+
+    /// Keep only this metric of the page, with or without its labels; may be repeated [default: the first 256]
+    ///
+    /// The report shows those that are named, and --html draws them.
+    #[arg(long, value_name = "NAME", requires = "broker_metrics")]
+    broker_metric: Vec<String>,
+
+    /// Subscribe to $SYS/#, and keep the numbers that the broker publishes there
+    ///
+    /// With one more client, with the user and password of the command line.
+    #[arg(long)]
+    broker_sys: bool,
+}
+
+impl WatchArgs {
+    pub(super) fn resolve(self) -> Result<WatchOptions, Error> {
+        if let Some(empty) = self.broker_metric.iter().find(|name| name.trim().is_empty()) {
+            return Err(Error::usage(format!("--broker-metric '{empty}' is not the name of a metric")));
+        }
+        Ok(WatchOptions {
+            broker_pid: self.broker_pid,
+            broker_metrics: self.broker_metrics,
+            metric_names: self.broker_metric,
+            broker_sys: self.broker_sys,
+        })
+    }
+}

@@ -1,0 +1,16 @@
+//! What is watched beside the load, as it is asked for.
+
+use crate::net::page::PageAddress;
+
+/// What is watched beside the load.
+#[derive(Debug, Clone, Default)]
+pub struct WatchOptions {
+    /// The broker's process on this machine.
+    pub broker_pid: Option<u32>,
+    /// Its page of metrics.
+    pub broker_metrics: Option<PageAddress>,
+    /// Only these of them, if there are any.
+    pub metric_names: Vec<String>,
+    /// What it publishes below `$SYS`.
+    pub broker_sys: bool,
+}
