@@ -17,6 +17,7 @@ mod bench_disturb;
 mod bench_limit;
 mod bench_payloads;
 mod bench_phases;
+mod bench_prometheus;
 mod bench_reconnect;
 mod bench_reports;
 mod bench_scenarios;

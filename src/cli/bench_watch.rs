@@ -1,5 +1,7 @@
 //! The options of `mqtt bench` that watch the broker beside the load.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use crate::command::bench::WatchOptions;
 use crate::error::Error;
 use crate::net::page::PageAddress;
@@ -32,6 +34,26 @@ pub(super) struct WatchArgs {
     /// With one more client, with the user and password of the command line.
     #[arg(long)]
     broker_sys: bool,
+
+    /// Show the run's own metrics to Prometheus at this address, such as 9188 or 127.0.0.1:9188
+    ///
+    /// A page /metrics over plain HTTP, as long as the run lasts. A port alone is for this machine; other machines can read the
+    /// page where an address of this one is given, such as 0.0.0.0:9188. Port 0 takes a free one; standard error names it.
+    /// dashboards/mqtt-bench.json shows the metrics in Grafana.
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = page_address)]
+    prometheus: Option<SocketAddr>,
+}
+
+/// A port of this machine, or an address with one.
+fn page_address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let port = text.strip_prefix("localhost:").unwrap_or(text);
+    let port = port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse().ok()).flatten();
+    port.map(|port| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)).ok_or_else(|| {
+        "use a port or an IP address with one, for example 9188, 127.0.0.1:9188 or [::1]:9188".into()
+    })
 }
 
 impl WatchArgs {
@@ -44,6 +66,7 @@ impl WatchArgs {
             broker_metrics: self.broker_metrics,
             metric_names: self.broker_metric,
             broker_sys: self.broker_sys,
+            prometheus: self.prometheus,
         })
     }
 }

@@ -190,7 +190,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
             return Ok(Exit::Success);
         }
     };
-    let watched = Watched::open(&results.watch)?;
+    let watched = Watched::open(&results.watch, diagnostics)?;
     // What can be known to fail at the end of the run fails before it.
     let files = Outputs::open(&results.files, load.mode).and_then(|outputs| {
         Ok((outputs, results.calibration.as_deref().map(Calibration::read).transpose()?))
@@ -268,7 +268,7 @@ fn verdict(report: &LoadReport, results: &Results) -> Exit {
 /// As of a single load.
 async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let Some(mode) = matrix.loads.first().map(|load| load.mode) else { return Ok(Exit::Success) };
-    let watched = Watched::open(&results.watch)?;
+    let watched = Watched::open(&results.watch, diagnostics)?;
     let outputs = Outputs::open(&results.files, mode)?;
     let mut attention = Attention::start(None)?;
     let mut report = MatrixReport::new(mode, matrix.loads.len());
@@ -321,7 +321,7 @@ async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics
 /// # Errors
 /// As of a single load.
 async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnostics) -> Result<Exit, Error> {
-    let watched = Watched::open(&results.watch)?;
+    let watched = Watched::open(&results.watch, diagnostics)?;
     let outputs = Outputs::open(&results.files, search.load.mode)?;
     let mut attention = Attention::start(None)?;
     let (mut ladder, mut report) = (Ladder::new(search.bounds), LimitReport::new(search));

@@ -5,6 +5,7 @@
 //! | `options` | what is asked for |
 //! | `broker` | the broker beside the load |
 //! | `process`, `samples`, `sys` | its process; the numbers that it tells of itself, on its page and below `$SYS` |
+//! | `metrics`, `page` | what the run shows to Prometheus, and the page of it |
 //! | `panel` | the live display on a terminal |
 //! | `progress` | where the run is, and how long it still takes |
 //!
@@ -12,7 +13,9 @@
 //! and without it.
 
 mod broker;
+mod metrics;
 mod options;
+mod page;
 mod panel;
 mod process;
 mod progress;
@@ -25,6 +28,8 @@ pub(super) use self::progress::{Look, Stage};
 use std::task::Context;
 
 use self::broker::{BrokerWatch, ProcessSecond};
+use self::metrics::RunMetrics;
+use self::page::{MetricsPage, PageServer};
 use self::panel::Panel;
 use self::process::BrokerProcess;
 use self::progress::RunProgress;
@@ -48,16 +53,21 @@ const SHORTEST_SHOWN: f64 = 0.1;
 pub(super) struct Watched {
     options: WatchOptions,
     process: Option<BrokerProcess>,
+    page: Option<MetricsPage>,
 }
 
 impl Watched {
     /// Checks what can be known to be wrong before the first connection.
     ///
     /// # Errors
-    /// There is no such process.
-    pub(super) fn open(options: &WatchOptions) -> Result<Self, Error> {
+    /// There is no such process; the address of the page cannot be had.
+    pub(super) fn open(options: &WatchOptions, diagnostics: &Diagnostics) -> Result<Self, Error> {
         let process = options.broker_pid.map(BrokerProcess::find).transpose()?;
-        Ok(Self { options: options.clone(), process })
+        let page = options.prometheus.map(MetricsPage::open).transpose()?;
+        if let Some(page) = &page {
+            diagnostics.state(format_args!("metrics: {}", page.url()));
+        }
+        Ok(Self { options: options.clone(), process, page })
     }
 }
 
@@ -67,6 +77,7 @@ pub(super) struct Watching<'a> {
     live: Live,
     panel: Panel,
     broker: Option<BrokerWatch<'a>>,
+    page: Option<(PageServer<'a>, RunMetrics)>,
     progress: RunProgress,
     has_messages: bool,
     began: u64,
@@ -77,8 +88,13 @@ pub(super) struct Watching<'a> {
 
 impl<'a> Watching<'a> {
     pub(super) fn new(fleet: &Fleet, watched: &'a Watched, diagnostics: &'a Diagnostics) -> Self {
+        let page = watched.page.as_ref().map(|page| {
+            page.metrics.begin(fleet);
+            (PageServer::new(page), page.metrics.clone())
+        });
         Self {
             diagnostics,
+            page,
             live: Live::start(diagnostics),
             panel: Panel::new(fleet),
             broker: BrokerWatch::new(&watched.options, watched.process.as_ref(), fleet, diagnostics),
@@ -103,6 +119,9 @@ impl<'a> Watching<'a> {
         if let Some(broker) = &mut self.broker {
             broker.poll(cx);
         }
+        if let Some((server, _)) = &mut self.page {
+            server.poll(cx);
+        }
     }
 
     /// A row of the series is complete.
@@ -112,6 +131,9 @@ impl<'a> Watching<'a> {
             shown.broker_cpu_share = process.cpu_share;
             shown.broker_memory_bytes = Some(process.resident_bytes);
             shown.broker_descriptors = process.descriptors;
+        }
+        if let Some((_, metrics)) = &self.page {
+            metrics.add(&shown, second, self.process());
         }
         // A moment of a phase is in the series, and would only push others off the screen.
         if shown.length_s >= SHORTEST_SHOWN {

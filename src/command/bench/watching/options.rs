@@ -1,5 +1,7 @@
 //! What is watched beside the load, as it is asked for.
 
+use std::net::SocketAddr;
+
 use crate::net::page::PageAddress;
 
 /// What is watched beside the load.
@@ -13,4 +15,6 @@ pub struct WatchOptions {
     pub metric_names: Vec<String>,
     /// What it publishes below `$SYS`.
     pub broker_sys: bool,
+    /// Where the run shows its own metrics.
+    pub prometheus: Option<SocketAddr>,
 }

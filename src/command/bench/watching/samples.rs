@@ -209,7 +209,7 @@ mod tests {
         let [series] = &found.finish()[..] else { panic!("a name that is too long") };
         assert!((MOST_POINTS / 2..=MOST_POINTS).contains(&series.points.len()), "{}", series.points.len());
         let gaps: Vec<f64> = series.points.windows(2).map(|two| two[1].0 - two[0].0).collect();
-        assert!(gaps.iter().all(|gap| *gap == 16.0), "{gaps:?}");
+        assert!(gaps.iter().all(|gap| (gap - 16.0).abs() < 1e-9), "{gaps:?}");
         assert_eq!((series.first, series.last, series.least, series.most), (0.0, 99.0, 0.0, 99.0));
     }
 

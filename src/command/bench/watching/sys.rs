@@ -20,7 +20,7 @@ use crate::protocol::wire::Subscription;
 
 const FILTER: &str = "$SYS/#";
 
-struct Listener {
+struct SysListener {
     look: Rc<RefCell<BrokerLook>>,
     is_subscribed: bool,
 }
@@ -34,13 +34,13 @@ pub(super) async fn listen(client: ClientOptions, run: u32, look: Rc<RefCell<Bro
         will: None,
         ..client
     };
-    let mut listener = Listener { look: Rc::clone(&look), is_subscribed: false };
+    let mut listener = SysListener { look: Rc::clone(&look), is_subscribed: false };
     let ended = client::run(&options, &mut listener).await;
     let mut look = look.borrow_mut();
     look.sys_failed |= ended.is_err() && !look.is_over;
 }
 
-impl Handler for Listener {
+impl Handler for SysListener {
     fn on_connected(&mut self, _: &mut Session, _: &Connected) -> Result<(), Error> {
         self.is_subscribed = false;
         Ok(())
