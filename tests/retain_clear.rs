@@ -301,7 +301,8 @@ fn broker_that_acknowledges_without_clearing_is_reported() {
 /// No answer to a PINGREQ: only the time limit is left, and the report says so.
 #[test]
 fn a_scan_that_its_time_limit_ends() {
-    let broker = Broker::with_faults(Faults { withhold: vec![PacketType::PingResp], ..Faults::default() });
+    let broker =
+        Broker::with_faults(Faults { withhold: vec![PacketType::PingResp.into()], ..Faults::default() });
     broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
     let line = ["#", "--dry-run", "--json", "--timeout", "1s"];
     let outcome = retain_clear(broker.port(), &line).run().exits(3).mentions("ended by its time limit of 1s");
@@ -345,6 +346,7 @@ fn refused_filters_are_named() {
     let refusal = ::mqtt::broker::RefusedTopics {
         topic_filter: "b/#".into(),
         reason_code: ::mqtt::protocol::reason::ReasonCode::NOT_AUTHORIZED,
+        share: ::mqtt::broker::Share::ALL,
     };
     let faults = Faults { refuse_subscribe: vec![refusal], ..Faults::default() };
     let broker = Broker::with(Options { faults, ..Options::default() });

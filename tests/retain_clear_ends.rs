@@ -35,7 +35,7 @@ fn a_link_that_is_dropped_in_the_middle() {
 fn an_interruption_says_what_was_done() {
     let broker = Broker::start();
     broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
-    broker.embedded().set_faults(Faults { withhold: vec![PacketType::PubAck], ..Faults::default() });
+    broker.embedded().set_faults(Faults { withhold: vec![PacketType::PubAck.into()], ..Faults::default() });
     let running = retain_clear(broker.port(), &["a", "--yes", "--json", "-d"]).spawn();
     // The barrier of the scan has a payload, the message that clears has none.
     running.wait_for_stderr("'a', ... (0 bytes)");
@@ -141,7 +141,9 @@ fn a_server_that_acknowledges_nothing() {
     ] {
         let broker = Broker::start();
         broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
-        broker.embedded().set_faults(Faults { withhold: vec![PacketType::PubAck], ..Faults::default() });
+        broker
+            .embedded()
+            .set_faults(Faults { withhold: vec![PacketType::PubAck.into()], ..Faults::default() });
         let line = [&["a", "--yes", "--json"][..], &limit].concat();
         let outcome = retain_clear(broker.port(), &line).run().exits(code);
         let outcome = outcome.mentions(why).mentions("ended early");

@@ -5,14 +5,14 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::io::ReadBuf;
-use tokio::time::Sleep;
 
 use super::core::{ConnectionId, Core, Directive};
 use super::driver::{SharedBroker, now};
+use super::pace::OutputPace;
 use super::stream::ByteStream;
 
 /// One read takes this much at most.
@@ -20,10 +20,6 @@ const READ_BYTES: usize = 64 << 10;
 /// Turns of reading and writing before other tasks get theirs. Two, because the second read is what
 /// registers the task to be woken.
 const TURNS: usize = 2;
-/// The pause between single bytes, where these are asked for: without one, the reader would find
-/// several in its buffer.
-const BYTE_GAP: Duration = Duration::from_millis(1);
-
 thread_local! {
     /// All connections of a thread read into this; each keeps only the packet that is not whole.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -40,8 +36,8 @@ pub(super) struct ConnectionTask<S> {
     held: bool,
     /// This side of the stream was ended.
     write_ended: bool,
-    /// Until when nothing is written, on request.
-    gap: Option<Pin<Box<Sleep>>>,
+    /// How the output is held up, on request.
+    pace: Option<Box<OutputPace>>,
 }
 
 /// What became of an attempt to move bytes.
@@ -55,32 +51,33 @@ enum Moved {
 impl<S: ByteStream> ConnectionTask<S> {
     pub(super) fn new(stream: S, shared: Arc<SharedBroker>) -> Self {
         let id = shared.with(now(), Core::open);
-        Self { stream, id, shared, tail: Vec::new(), held: false, write_ended: false, gap: None }
+        Self { stream, id, shared, tail: Vec::new(), held: false, write_ended: false, pace: None }
     }
 
     /// Writes what the core has for this connection.
     fn write(&mut self, core: &mut Core, cx: &mut Context<'_>, now: Instant) -> Moved {
-        let single = core.options().faults.single_byte_writes;
-        let mut moved = Moved::Nothing;
-        if let Some(gap) = &mut self.gap {
-            if gap.as_mut().poll(cx).is_pending() {
-                return moved;
-            }
-            self.gap = None;
+        let (single, delay) = (core.options().faults.single_byte_writes, core.options().faults.delay);
+        let mut most = usize::MAX;
+        if single || delay.is_some() {
+            let backlog = core.backlog(self.id);
+            most = self.pace.get_or_insert_default().allowed(backlog, single, delay, now, cx);
         }
-        while let [first, ..] = core.output(self.id) {
-            let output = if single { std::slice::from_ref(first) } else { core.output(self.id) };
+        let mut moved = Moved::Nothing;
+        while let output @ [_, ..] = core.output(self.id)
+            && most > 0
+        {
+            let output = &output[..output.len().min(most)];
             match Pin::new(&mut self.stream).poll_write(cx, output) {
                 Poll::Ready(Ok(0) | Err(_)) => return Moved::End,
                 Poll::Ready(Ok(bytes)) => {
                     core.wrote(self.id, bytes, now);
                     moved = Moved::Some;
+                    if let Some(pace) = &mut self.pace {
+                        pace.wrote(bytes, single, now, cx);
+                        most = most.saturating_sub(bytes);
+                    }
                 }
                 Poll::Pending => return moved,
-            }
-            if single {
-                self.gap = Some(Box::pin(tokio::time::sleep(BYTE_GAP)));
-                return moved;
             }
         }
         match Pin::new(&mut self.stream).poll_flush(cx) {
@@ -187,6 +184,9 @@ impl<S: ByteStream> Future for ConnectionTask<S> {
         let shared = Arc::clone(&this.shared);
         let mut inner = shared.lock();
         inner.set_waker(this.id, cx.waker());
+        if inner.stalled {
+            return Poll::Pending;
+        }
         let now = now();
         let mut result = Poll::Pending;
         inner.core.resume(this.id, now);

@@ -17,12 +17,18 @@ use super::arrival::{self, Layers};
 use super::comparison::{self, PasswordThread};
 use super::connection::ConnectionTask;
 use super::core::{ConnectionId, Core};
+use super::interruption::Interruption;
 use super::listener::{Arrived, Listener, OpenListener};
 use super::options::Options;
 use super::stream::ByteStream;
 
 /// The pause after a failed `accept`: with no file descriptor free it fails again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The pause before listeners are opened again.
+const REOPEN_PAUSE: Duration = Duration::from_millis(10);
+/// Connections over the limit that are accepted all the same, to be refused with a reason.
+const REFUSABLE: usize = 16;
 
 /// What the tasks of one broker share.
 pub(super) struct SharedBroker {
@@ -37,6 +43,8 @@ pub(super) struct Inner {
     pub(super) core: Core,
     /// Of each connection's task, by the connection's number.
     wakers: Vec<Option<Waker>>,
+    /// Nothing is read or written, on request.
+    pub(super) stalled: bool,
 }
 
 impl Inner {
@@ -72,7 +80,7 @@ impl Inner {
 
 impl SharedBroker {
     pub(super) fn new(options: Options) -> Self {
-        let inner = Inner { core: Core::new(options), wakers: Vec::new() };
+        let inner = Inner { core: Core::new(options), wakers: Vec::new(), stalled: false };
         Self { inner: Mutex::new(inner), deadline: Notify::new(), comparison: OnceLock::new() }
     }
 
@@ -88,6 +96,16 @@ impl SharedBroker {
         inner.wake(None);
         self.note_deadline(&mut inner.core);
         result
+    }
+
+    /// Stops to serve the connections, on request, or goes on with it.
+    fn set_stalled(&self, stalled: bool) {
+        let mut inner = self.lock();
+        inner.stalled = stalled;
+        if !stalled {
+            inner.core.forgive_silence(now());
+            inner.wakers.iter().flatten().for_each(Waker::wake_by_ref);
+        }
     }
 
     /// Has the passwords compared that wait for it.
@@ -126,13 +144,24 @@ pub(super) async fn run(
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut connections = JoinSet::new();
-    let mut listeners = Some(listeners);
-    let tls = shared.lock().core.options().tls.clone();
+    let (tls, faults, most) = {
+        let inner = shared.lock();
+        let options = inner.core.options();
+        (options.tls.clone(), options.faults.clone(), options.limits.connections.saturating_add(REFUSABLE))
+    };
+    let places: Vec<Listener> = listeners.iter().map(|open| open.listener.clone()).collect();
+    let mut listeners = listeners;
+    let mut is_ending = false;
+    let mut stall = Interruption::new(faults.stall, now());
+    let mut down = Interruption::new(faults.down, now());
     let mut accept_again = None;
     loop {
-        let deadline = shared.lock().core.next_deadline();
+        let deadline = shared.lock().core.next_deadline().filter(|_| !stall.is_on());
+        let interruption = [stall.next(), down.next()].into_iter().flatten().min();
+        // Those over the limit are told so, as far as there are not too many of them.
+        let accepts = !stall.is_on() && connections.len() < most;
         tokio::select! {
-            accepted = accept(listeners.as_deref(), accept_again) => match accepted {
+            accepted = accept(&listeners, accept_again), if accepts => match accepted {
                 Ok((arrived, listener)) => {
                     accept_again = None;
                     let layers = Layers {
@@ -148,14 +177,34 @@ pub(super) async fn run(
             }
             () = until(deadline) => shared.with(now(), Core::advance),
             () = shared.deadline.notified() => {}
+            () = until(interruption), if !is_ending => {
+                if stall.turns(now()) {
+                    shared.set_stalled(stall.is_on());
+                }
+                if down.turns(now()) && down.is_on() {
+                    listeners.clear();
+                    shared.with(now(), Core::cut_all);
+                }
+            }
+            () = tokio::time::sleep(REOPEN_PAUSE), if !is_ending && !down.is_on() && listeners.len() < places.len() => {
+                // Another program may have taken a place in the meantime: then it is tried again.
+                let missing = &places[listeners.len()..];
+                let opened: Vec<_> = missing.iter().map_while(|place| OpenListener::open(place).ok()).collect();
+                listeners.extend(opened);
+            }
             Some(_) = connections.join_next() => {
-                if listeners.is_none() && connections.is_empty() {
+                if is_ending && connections.is_empty() {
                     return;
                 }
             }
-            _ = &mut stopped, if listeners.is_some() => {
-                listeners = None;
+            _ = &mut stopped, if !is_ending => {
+                is_ending = true;
+                listeners.clear();
                 attached.close();
+                if stall.is_on() {
+                    stall = Interruption::new(None, now());
+                    shared.set_stalled(false);
+                }
                 shared.with(now(), Core::shut_down);
                 if connections.is_empty() {
                     return;
@@ -184,10 +233,9 @@ fn welcome(connections: &mut JoinSet<()>, arrived: Arrived, layers: Layers, shar
 
 /// The next connection, and the listener that it came to.
 async fn accept(
-    listeners: Option<&[OpenListener]>,
+    listeners: &[OpenListener],
     not_before: Option<tokio::time::Instant>,
 ) -> std::io::Result<(Arrived, &Listener)> {
-    let Some(listeners) = listeners else { return std::future::pending().await };
     if let Some(at) = not_before {
         tokio::time::sleep_until(at).await;
     }

@@ -22,9 +22,12 @@ mod comparison;
 mod connection;
 mod core;
 mod driver;
+mod faults;
 mod frames;
+mod interruption;
 mod listener;
 mod options;
+mod pace;
 mod sink;
 mod statistics;
 mod stream;
@@ -43,9 +46,10 @@ pub use self::access::{Access, BadLine};
 use crate::error::Error;
 pub use crate::net::{ServerTls, ThrowAway};
 use driver::SharedBroker;
+pub use faults::{Cut, Faults, Interval, RefusedTopics, Share, Withheld};
 use listener::OpenListener;
 pub use listener::{Bind, Listener};
-pub use options::{Cut, Faults, Feature, Limits, Options, RefusedTopics};
+pub use options::{Feature, Limits, Options};
 pub use sink::Sink;
 pub use statistics::Statistics;
 pub use stream::ByteStream;
@@ -103,7 +107,7 @@ impl Broker {
     }
 
     /// Replaces the faults while the broker runs. [`Faults::cut`] counts the connections that come
-    /// from now on.
+    /// from now on; [`Faults::stall`] and [`Faults::down`] stay as they were at the start.
     pub fn set_faults(&self, faults: Faults) {
         self.shared.lock().core.set_faults(faults);
     }

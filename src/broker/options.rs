@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use super::access::Access;
+use super::faults::Faults;
 use super::listener::Listener;
 use crate::net::ServerTls;
-use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::PacketType;
 use crate::protocol::{Protocol, QoS};
 
 /// How a broker is to run. The default listens on a free port of 127.0.0.1, lets everyone in and
@@ -28,6 +27,8 @@ pub struct Options {
     pub limits: Limits,
     /// Misbehaviour on request.
     pub faults: Faults,
+    /// What faults with a share are drawn from: the same seed and the same packets have the same faults.
+    pub seed: u64,
 }
 
 impl Default for Options {
@@ -40,6 +41,7 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(10),
             limits: Limits::default(),
             faults: Faults::default(),
+            seed: 0,
         }
     }
 }
@@ -58,7 +60,7 @@ pub enum Feature {
 }
 
 /// What is announced to clients, and what bounds the broker's memory.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// QoS 1 and 2 messages a client may send before an acknowledgement; at least 1.
     pub receive_maximum: u16,
@@ -76,6 +78,13 @@ pub struct Limits {
     pub session_expiry_interval: u32,
     /// QoS 1 and 2 messages in flight to one client, if it allows as many; at least 1.
     pub in_flight: u16,
+    /// Network connections, each with its client.
+    pub connections: usize,
+    /// The longest Keep Alive, in seconds; a client of MQTT 3.x that wants a longer one is refused.
+    pub maximum_keep_alive: Option<u16>,
+    /// Messages a second of one client, after those of a second at once; it is not read from for as long as it
+    /// has sent more.
+    pub message_rate: Option<u32>,
     /// Sessions kept, connected ones included.
     pub sessions: usize,
     /// Subscriptions of one session.
@@ -110,6 +119,9 @@ impl Default for Limits {
             server_keep_alive: None,
             session_expiry_interval: u32::MAX,
             in_flight: 1024,
+            connections: 100_000,
+            maximum_keep_alive: None,
+            message_rate: None,
             sessions: 100_000,
             subscriptions: 10_000,
             queue_messages: 1_000_000,
@@ -129,47 +141,4 @@ impl Limits {
     pub fn has(&self, feature: Feature) -> bool {
         !self.unavailable.contains(&feature)
     }
-}
-
-/// Topics refused, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusedTopics {
-    /// For publishing, a filter of the refused topic names; for subscribing, the refused filter
-    /// itself, or `#` for all.
-    pub topic_filter: String,
-    /// The failing Reason Code of the answer.
-    pub reason_code: ReasonCode,
-}
-
-/// A connection cut without a word after a number of packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cut {
-    /// Packets received on the connection, CONNECT included, of which the last is still handled.
-    pub after_packets: u64,
-    /// Whether the last packet's answer is sent before the cut, or lost with it.
-    pub answer_last: bool,
-    /// How many connections suffer it; later ones are left alone.
-    pub connections: u32,
-}
-
-/// Misbehaviour a test asks for. The default has none.
-#[derive(Debug, Clone, Default)]
-pub struct Faults {
-    /// Refuses every CONNECT with this code (MQTT 3.x: the return code that comes nearest).
-    pub refuse_connect: Option<ReasonCode>,
-    /// Limits `refuse_connect` to the first so many attempts.
-    pub refuse_connect_times: Option<u32>,
-    /// Refuses these filters in SUBACK.
-    pub refuse_subscribe: Vec<RefusedTopics>,
-    /// Refuses messages to these topics in PUBACK or PUBREC; at QoS 0 and in MQTT 3.x, where no
-    /// answer can say so, they are dropped.
-    pub refuse_publish: Vec<RefusedTopics>,
-    /// Cuts connections.
-    pub cut: Option<Cut>,
-    /// Packets of these types are not sent, for example `PubAck` or `PingResp`.
-    pub withhold: Vec<PacketType>,
-    /// Every CONNECT finds no session, as after the restart of a broker without a disk.
-    pub forget_sessions: bool,
-    /// Writes every byte by itself.
-    pub single_byte_writes: bool,
 }

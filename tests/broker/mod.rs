@@ -1,6 +1,8 @@
 //! `mqtt broker` as its users run it: with our own clients, and with mosquitto's where they are installed.
 
 mod access;
+mod faults;
+mod limits;
 mod listeners;
 
 use std::process::{Command, Stdio};

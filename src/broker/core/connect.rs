@@ -9,6 +9,7 @@ use super::message::{Sorted, View};
 use super::session::{Session, WillMessage};
 use super::{ConnectionId, Core, SessionId};
 use crate::broker::access::Admission;
+use crate::broker::faults::Share;
 use crate::broker::options::Feature;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
@@ -161,8 +162,18 @@ impl Core {
         if let Some(reason) = options.faults.refuse_connect
             && options.faults.refuse_connect_times.is_none_or(|times| self.refused < times)
         {
-            self.refused += 1;
-            return Err((reason, "refused on request"));
+            let share = options.faults.refuse_connect_share.unwrap_or(Share::ALL);
+            if self.falls(share) {
+                self.refused += 1;
+                return Err((reason, "refused on request"));
+            }
+        }
+        let options = &self.options;
+        if self.connections.len() > options.limits.connections {
+            return Err((ReasonCode::QUOTA_EXCEEDED, "too many connections"));
+        }
+        if connect.protocol != Protocol::V5 && self.keep_alive(connect) != connect.keep_alive {
+            return Err((ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, "its Keep Alive is longer than allowed"));
         }
         if connect.properties.text(PropertyId::AuthenticationMethod).is_some() {
             return Err((ReasonCode::BAD_AUTHENTICATION_METHOD, "no authentication method is supported")); // [MQTT-4.12.0-1]
@@ -248,6 +259,7 @@ impl Core {
         connect: &Connect<'_>,
         will: Option<WillMessage>,
     ) {
+        let keep_alive = self.keep_alive(connect);
         let limits = &self.options.limits;
         let (Some(connection), Some(state)) = (self.connections.get_mut(id), self.sessions.get_mut(session))
         else {
@@ -255,10 +267,6 @@ impl Core {
         };
         connection.phase = ConnectionPhase::Up(session);
         connection.ends_at = None;
-        let keep_alive = match limits.server_keep_alive {
-            Some(seconds) if connect.protocol == Protocol::V5 => seconds,
-            _ => connect.keep_alive,
-        };
         connection.keep_alive = (keep_alive > 0).then(|| Duration::from_millis(u64::from(keep_alive) * 1500)); // [MQTT-3.1.2-22]
         let wanted = match (connect.protocol, connect.clean_start) {
             (Protocol::V5, _) => connect.properties.number(PropertyId::SessionExpiryInterval).unwrap_or(0),
@@ -271,6 +279,19 @@ impl Core {
         state.will_at = None;
         state.will = will;
         state.in_flight.rewind();
+    }
+
+    /// The Keep Alive that holds, in seconds.
+    fn keep_alive(&self, connect: &Connect<'_>) -> u16 {
+        let limits = &self.options.limits;
+        let wanted = match limits.server_keep_alive {
+            Some(seconds) if connect.protocol == Protocol::V5 => seconds,
+            _ => connect.keep_alive,
+        };
+        match limits.maximum_keep_alive {
+            Some(most) if wanted == 0 || wanted > most => most,
+            _ => wanted,
+        }
     }
 
     /// Sends the CONNACK with everything the client has to know.
@@ -286,6 +307,7 @@ impl Core {
         if self.withheld(PacketType::ConnAck) {
             return;
         }
+        let keep_alive = self.keep_alive(connect);
         let limits = &self.options.limits;
         let mut properties = PropertyBlock::default();
         let mut number = |id, value: u32| properties.push(id, Value::Number(value));
@@ -305,8 +327,8 @@ impl Core {
         if limits.topic_alias_maximum > 0 {
             number(PropertyId::TopicAliasMaximum, u32::from(limits.topic_alias_maximum));
         }
-        if let Some(seconds) = limits.server_keep_alive {
-            number(PropertyId::ServerKeepAlive, u32::from(seconds)); // [MQTT-3.2.2-21]
+        if limits.server_keep_alive.is_some() || keep_alive != connect.keep_alive {
+            number(PropertyId::ServerKeepAlive, u32::from(keep_alive)); // [MQTT-3.2.2-21]
         }
         for (feature, property) in [
             (Feature::Retain, PropertyId::RetainAvailable),

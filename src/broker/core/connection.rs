@@ -74,6 +74,12 @@ pub(super) struct Connection {
     pub(super) unacknowledged: HashSet<u16>,
     /// Not read from until the slow reader it publishes to has caught up.
     pub(super) paused: bool,
+    /// Not read from until then, as it has sent more messages than the rate allows.
+    pub(super) resume_at: Option<Instant>,
+    /// When the messages that it has sent would be due at that rate.
+    pub(super) messages_until: Option<Instant>,
+    /// When a message that is kept back on request goes out, if no other one comes.
+    pub(super) late_at: Option<Instant>,
     pub(super) lag: Lag,
     pub(super) left: LeftToDo,
 }
@@ -142,6 +148,9 @@ impl Connection {
             own_aliases: HashMap::new(),
             unacknowledged: HashSet::new(),
             paused: false,
+            resume_at: None,
+            messages_until: None,
+            late_at: None,
             lag: Lag { waiting: Vec::new(), last_progress: now, stalled: false },
             left: LeftToDo::default(),
         }
@@ -164,7 +173,25 @@ impl Connection {
 
     /// Whether it is not read from for now.
     pub(super) fn is_held(&self) -> bool {
-        self.paused || self.backlog() >= OUTPUT_FULL_BYTES
+        self.is_waiting() || self.backlog() >= OUTPUT_FULL_BYTES
+    }
+
+    /// Whether it has to wait with what it sends.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.paused || self.resume_at.is_some()
+    }
+
+    /// Counts a message against a rate; `true` if the next one has to wait.
+    pub(super) fn count_message(&mut self, per_second: u32, now: Instant) -> bool {
+        /// What may come at once.
+        const BURST: Duration = Duration::from_secs(1);
+        let due = self.messages_until.map_or(now, |until| until.max(now));
+        let until = due + Duration::from_secs(1) / per_second.max(1);
+        self.messages_until = Some(until);
+        if until.saturating_duration_since(now) > BURST {
+            self.resume_at = until.checked_sub(BURST);
+        }
+        self.resume_at.is_some()
     }
 
     /// That many bytes were written. Not `BytesMut::advance`: it hides how much memory is held.

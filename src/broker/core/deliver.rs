@@ -32,7 +32,7 @@ pub(super) struct Delivery<'a> {
 
 impl Delivery<'_> {
     /// The same with the message, to be kept.
-    fn pending(&self, message: Arc<SharedMessage>) -> Pending {
+    pub(super) fn pending(&self, message: Arc<SharedMessage>) -> Pending {
         Pending { message, qos: self.qos, retain: self.retain, identifiers: self.identifiers.into() }
     }
 }
@@ -41,6 +41,25 @@ impl Core {
     /// Hands a message to a session. `from` is the connection it came from, to be held back if the
     /// receiver lags.
     pub(super) fn deliver(
+        &mut self,
+        to: SessionId,
+        routed: &mut Routed<'_>,
+        delivery: Delivery<'_>,
+        from: Option<ConnectionId>,
+        now: Instant,
+    ) {
+        if self.options.faults.reorder.is_some() {
+            if !self.keep_back(to, routed, delivery, now) {
+                self.hand_over(to, routed, delivery, from, now);
+                self.deliver_late(to, now);
+            }
+            return;
+        }
+        self.hand_over(to, routed, delivery, from, now);
+    }
+
+    /// The same in any order.
+    pub(super) fn hand_over(
         &mut self,
         to: SessionId,
         routed: &mut Routed<'_>,
@@ -72,6 +91,9 @@ impl Core {
         if delivery.qos == QoS::AtMostOnce {
             let sent = connection.backlog() <= OUTPUT_MOST_BYTES
                 && connection.publish(&routed.view, &outgoing, &mut self.block, now);
+            if sent {
+                self.duplicate(id, &routed.view, &outgoing, now);
+            }
             self.count(id, sent);
         } else if session.is_open(connection.window) && connection.backlog() < OUTPUT_HIGH_BYTES {
             outgoing.packet_identifier = session.in_flight.next_packet_identifier();
@@ -107,7 +129,13 @@ impl Core {
             (self.sessions.get_mut(session), self.connections.get_mut(id))
             && connection.publish(&pending.message.view(), outgoing, &mut self.block, now)
         {
-            state.in_flight.push(pending);
+            if self.options.faults.duplicate.is_some() {
+                let message = Arc::clone(&pending.message);
+                state.in_flight.push(pending);
+                self.duplicate(id, &message.view(), &Delivering { dup: true, ..*outgoing }, now);
+            } else {
+                state.in_flight.push(pending);
+            }
             return true;
         }
         self.release_pending(session, &pending);

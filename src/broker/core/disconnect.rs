@@ -144,6 +144,7 @@ impl Core {
 
     /// A session without its connection: the will is due now or later, the session ends now or later.
     fn detach(&mut self, id: SessionId, now: Instant) {
+        self.queue_late(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.connection = None;
         session.in_flight.rewind();

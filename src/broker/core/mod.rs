@@ -26,6 +26,7 @@ mod disconnect;
 mod held;
 mod identifier;
 mod in_flight;
+mod late;
 mod message;
 mod publish;
 mod retained;
@@ -43,7 +44,8 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
-use super::options::{Faults, Options};
+use super::faults::{Faults, Share};
+use super::options::Options;
 use super::statistics::Statistics;
 use crate::protocol::Protocol;
 use crate::protocol::property::PropertyBlock;
@@ -106,6 +108,8 @@ pub(super) struct Core {
     checking_bytes: usize,
     /// For identifiers this broker assigns.
     assigned: u64,
+    /// For faults that happen to a share.
+    random: fastrand::Rng,
     /// Connections refused and cut by request so far.
     refused: u32,
     cut: u32,
@@ -118,6 +122,7 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(options: Options) -> Self {
         Self {
+            random: fastrand::Rng::with_seed(options.seed),
             options,
             connections: Slab::new(),
             sessions: Slab::new(),
@@ -354,9 +359,32 @@ impl Core {
         Ok(())
     }
 
-    /// Whether packets of this type are not sent, on request.
-    fn withheld(&self, packet: PacketType) -> bool {
-        self.options.faults.withhold.contains(&packet)
+    /// Whether a packet of this type is not sent, on request.
+    fn withheld(&mut self, packet: PacketType) -> bool {
+        if self.options.faults.withhold.is_empty() {
+            return false;
+        }
+        let shares = self.options.faults.withhold.iter().filter(|withheld| withheld.packet == packet);
+        let share = shares.map(|withheld| withheld.share.0).max();
+        share.is_some_and(|share| self.falls(Share(share)))
+    }
+
+    /// Whether a fault of that share happens now.
+    fn falls(&mut self, share: Share) -> bool {
+        share.0 >= Share::ALL.0 || self.random.u32(0..Share::ALL.0) < share.0
+    }
+
+    /// Bytes to be written in all.
+    pub(super) fn backlog(&self, id: ConnectionId) -> usize {
+        self.connections.get(id).map_or(0, Connection::backlog)
+    }
+
+    /// The broker did nothing for a while: the silence of its clients does not count.
+    pub(super) fn forgive_silence(&mut self, now: Instant) {
+        for (_, connection) in self.connections.iter_mut() {
+            connection.last_received = now;
+            connection.lag.last_progress = now;
+        }
     }
 
     /// Bytes to be written.
@@ -463,8 +491,15 @@ impl Core {
                 self.touch(id);
             }
             ConnectionPhase::Up(_) => {
+                if connection.resume_at.is_some_and(|at| at <= now) {
+                    connection.resume_at = None;
+                    connection.last_received = now;
+                    self.touch(id);
+                }
+                self.late_due(id, now);
+                let Some(connection) = self.connections.get_mut(id) else { return };
                 let silent = now.saturating_duration_since(connection.last_received);
-                if !connection.paused && connection.keep_alive.is_some_and(|most| silent >= most) {
+                if !connection.is_waiting() && connection.keep_alive.is_some_and(|most| silent >= most) {
                     return self.disconnect(id, ReasonCode::KEEP_ALIVE_TIMEOUT, "", now);
                 }
                 let idle = now.saturating_duration_since(connection.lag.last_progress);
@@ -488,7 +523,7 @@ impl Core {
             }
             ConnectionPhase::Dead => None,
             ConnectionPhase::Up(_) => {
-                let since = if connection.paused { now } else { connection.last_received };
+                let since = if connection.is_waiting() { now } else { connection.last_received };
                 let keep_alive = connection.keep_alive.and_then(|most| since.checked_add(most));
                 let patience = self.options.limits.patience;
                 let patience = if connection.lag.waiting.is_empty() {
@@ -496,10 +531,7 @@ impl Core {
                 } else {
                     connection.lag.last_progress.checked_add(patience)
                 };
-                match (keep_alive, patience) {
-                    (Some(one), Some(other)) => Some(one.min(other)),
-                    (one, other) => one.or(other),
-                }
+                [keep_alive, patience, connection.resume_at, connection.late_at].into_iter().flatten().min()
             }
         };
         self.deadlines.set(TimerOf::Connection(id), &mut connection.timer, at);

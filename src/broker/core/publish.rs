@@ -30,6 +30,12 @@ impl Core {
         now: Instant,
     ) -> Result<(), Malformed> {
         self.statistics.messages_received += 1;
+        if let Some(rate) = self.options.limits.message_rate
+            && let Some(connection) = self.connections.get_mut(id)
+            && connection.count_message(rate, now)
+        {
+            self.arm(id, now);
+        }
         if publish.qos > self.options.limits.maximum_qos {
             return Err(broken("QoS over the Maximum QoS", ReasonCode::QOS_NOT_SUPPORTED)); // [MQTT-3.2.2-11]
         }
@@ -61,8 +67,9 @@ impl Core {
         let refusal = self.options.faults.refuse_publish.iter();
         let refusal = refusal
             .filter(|refusal| topic::matches(refusal.topic_filter.as_bytes(), name.as_bytes()))
-            .map(|refusal| refusal.reason_code)
+            .map(|refusal| (refusal.reason_code, refusal.share))
             .next();
+        let refusal = refusal.filter(|(_, share)| self.falls(*share)).map(|(reason, _)| reason);
         let rights = self.sessions.get(session).and_then(|session| session.rights.as_ref());
         let denied = rights.filter(|rights| !rights.may_write(name)).map(|_| ReasonCode::NOT_AUTHORIZED);
         let reason = if let Some(reason) = refusal.or(denied) {

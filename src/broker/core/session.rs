@@ -70,6 +70,8 @@ pub(super) struct Session {
     pub(super) replays: VecDeque<Replay>,
     pub(super) latest_replay: u64,
     pub(super) in_flight: InFlight,
+    /// Kept back on request, to go out after the next message.
+    pub(super) late: Option<Box<Pending>>,
     /// Packet identifiers of QoS 2 messages received and not released ([MQTT-4.3.3-10]).
     pub(super) received: HashSet<u16>,
 }
@@ -94,6 +96,7 @@ impl Session {
             replays: VecDeque::new(),
             latest_replay: 0,
             in_flight: InFlight::default(),
+            late: None,
             received: HashSet::new(),
         }
     }

@@ -104,13 +104,16 @@ impl Core {
         subscription: &Subscription<'_>,
         identifier: u32,
     ) -> Result<(), ReasonCode> {
-        let options = &self.options;
         let filter = topic::check_filter(subscription.filter.as_bytes());
         let filter = filter.map_err(|_| ReasonCode::TOPIC_FILTER_INVALID)?;
-        let mut refusals = options.faults.refuse_subscribe.iter();
+        let mut refusals = self.options.faults.refuse_subscribe.iter();
         if let Some(refusal) = refusals.find(|r| r.topic_filter == filter || r.topic_filter == "#") {
-            return Err(refusal.reason_code);
+            let (reason, share) = (refusal.reason_code, refusal.share);
+            if self.falls(share) {
+                return Err(reason);
+            }
         }
+        let options = &self.options;
         let shared = topic::shared(filter);
         let levels = shared.map_or(filter, |(_, levels)| levels);
         if shared.is_some() && !options.limits.has(Feature::SharedSubscriptions) {

@@ -1,5 +1,7 @@
 //! `mqtt broker`.
 
+mod fault;
+mod limits;
 mod listen;
 
 use std::ffi::OsString;
@@ -7,6 +9,8 @@ use std::path::PathBuf;
 
 use clap::ValueHint;
 
+use self::fault::FaultText;
+use self::limits::LimitArgs;
 use self::listen::Listen;
 use super::manual::Manual;
 use super::sources::STARTED_BROKER;
@@ -23,12 +27,10 @@ use crate::error::Error;
 /// Speaks MQTT 3.1, 3.1.1 and 5 on each listener and keeps everything in memory only. Without users it lets
 /// everyone in who can reach it, which by default is this machine.
 ///
-/// Its memory is bounded: packets of 64 MiB, of which the payload is kept once however many subscribers
-/// it has; 256 MiB of packets not yet received as a whole, of all connections together (not counting the
-/// first 128 KiB of each); 256 MiB for a session and 1 GiB for all; 1,000,000 retained messages and 256 MiB
-/// of them; 10,000 subscriptions of a session; 20,000 topic filters and 100,000 levels of
-/// them in a packet; 200 levels of a topic filter. A client over a limit is refused or disconnected with Quota exceeded (0x97) or Packet too large
-/// (0x95).
+/// Its memory is bounded by the limits, and by these: 256 MiB of packets not yet received as a whole, of all
+/// connections together (not counting the first 128 KiB of each); 1,000,000 retained messages; 100,000 sessions;
+/// 20,000 topic filters and 100,000 levels of them in a packet; 200 levels of a topic filter. A client over a
+/// limit is refused or disconnected with Quota exceeded (0x97) or Packet too large (0x95).
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct BrokerArgs {
     /// What to listen on (repeatable) [default: 127.0.0.1]: an IP address with a port or without, a URL with
@@ -56,6 +58,12 @@ pub(super) struct BrokerArgs {
 
     #[command(flatten)]
     access: AccessArgs,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+
+    #[command(flatten)]
+    faults: FaultArgs,
 
     #[command(flatten)]
     quiet: QuietArgs,
@@ -108,6 +116,19 @@ fn named_file(text: &str) -> Result<(String, PathBuf), String> {
         Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), file.into())),
         _ => Err("use NAME:FILE, where FILE holds the password".into()),
     }
+}
+
+/// Misbehaviour, for tests of clients.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Faults")]
+struct FaultArgs {
+    #[arg(long, value_name = "FAULT", help = "Misbehave, for example 'delay 200ms' (repeatable); --help-all lists all faults",
+          long_help = fault::help())]
+    fault: Vec<FaultText>,
+
+    /// Number that faults with a share are drawn from: the same one draws the same again
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
 }
 
 /// What listeners of mqtts:// and wss:// need.
@@ -164,7 +185,16 @@ impl Subcommand for BrokerArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &Manual {
-        common: &["listen", "until_eof", "user", "password_file", "acl_file", "open", "tls_self_signed"],
+        common: &[
+            "listen",
+            "until_eof",
+            "user",
+            "password_file",
+            "acl_file",
+            "open",
+            "tls_self_signed",
+            "fault",
+        ],
         examples: &[
             ("Listen on 127.0.0.1, port 1883", "mqtt broker"),
             ("Listen on a free port, and print it", "mqtt broker -p 0"),
@@ -177,6 +207,10 @@ impl Subcommand for BrokerArgs {
             (
                 "Let in users of a password file of mosquitto's, with its rules",
                 "mqtt broker --password-file passwords --acl-file acl",
+            ),
+            (
+                "Lose the connection at every 1000th packet",
+                "mqtt broker --fault 'drop-connection every 1000'",
             ),
             ("Run a program with a broker of its own", "mqtt broker -p 0 -- ./run-my-tests"),
         ],
@@ -210,10 +244,15 @@ impl TryFrom<BrokerArgs> for Config {
                 Error::usage(why).with_hint("--user or --password-file names users; --open lets everyone in")
             );
         }
+        let faults =
+            fault::faults(&args.faults.fault).map_err(|why| Error::usage(format!("--fault {why}")))?;
         Ok(Self {
             listeners,
             certificates,
             access,
+            limits: args.limits.resolve(),
+            faults,
+            seed: args.faults.seed,
             command: args.command,
             command_path: own_directory_first(),
             foreign_variables: connection_variables(),

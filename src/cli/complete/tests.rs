@@ -153,6 +153,7 @@ fn values_of_every_option_are_offered_or_have_no_list() {
         "DISTURBANCE",
         "DURATION",
         "ENGINE",
+        "FAULT",
         "FORM",
         "FORMAT",
         "HASH",
@@ -189,6 +190,7 @@ fn values_of_every_option_are_offered_or_have_no_list() {
         "REGEX",
         "RATE",
         "s#REGEX#TEXT#",
+        "URL",
     ];
     let mut program = command();
     program.build();

@@ -368,5 +368,16 @@ fn sizes_count_in_thousands_and_in_1024() {
     }
     found.sort_unstable();
     found.dedup();
-    assert_eq!(found, ["larger_than", "max_packet_size", "size", "spool_max_size"]);
+    assert_eq!(
+        found,
+        [
+            "larger_than",
+            "max_packet_size",
+            "max_queued_bytes",
+            "max_retained_bytes",
+            "max_total_bytes",
+            "size",
+            "spool_max_size",
+        ]
+    );
 }

@@ -14,7 +14,7 @@ pub use self::access::AccessFiles;
 use self::certificates::reachable;
 pub use self::certificates::{Certificates, OwnCertificate};
 use super::attention::{Attention, Stop, in_background};
-use crate::broker::{Bind, Broker, Listener, Options};
+use crate::broker::{Bind, Broker, Faults, Limits, Listener, Options};
 use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -30,6 +30,12 @@ pub struct Config {
     pub certificates: Option<Certificates>,
     /// Who may connect, and what each client may do.
     pub access: AccessFiles,
+    /// What bounds the broker's memory and its clients.
+    pub limits: Limits,
+    /// Misbehaviour on request.
+    pub faults: Faults,
+    /// What faults with a share are drawn from.
+    pub seed: Option<u64>,
     /// A program and its arguments to run beside the broker, which ends with it; may be empty.
     pub command: Vec<OsString>,
     /// The command's search path for programs, with this program's own directory in front.
@@ -66,7 +72,13 @@ async fn run(config: Config, diagnostics: Diagnostics) -> Result<Exit, Error> {
     let access = config.access.load()?;
     let hang_ups = if config.access.are_none() { None } else { Some(HangUps::catch()?) };
     let listeners = config.listeners.clone();
-    let broker = Broker::start(Options { listeners, tls, access, ..Options::default() })?;
+    let (limits, faults) = (config.limits.clone(), config.faults.clone());
+    let seed = config.seed.unwrap_or_else(|| fastrand::u64(..));
+    if config.seed.is_none() && faults != Faults::default() {
+        diagnostics.state(format_args!("faults are drawn from --seed {seed}"));
+    }
+    let options = Options { listeners, tls, access, limits, faults, seed, ..Options::default() };
+    let broker = Broker::start(options)?;
     let exit = tokio::select! {
         exit = serve(&config, &broker, &mut attention, &diagnostics) => exit?,
         never = access::reload(&config.access, hang_ups, &broker, &diagnostics) => match never {},

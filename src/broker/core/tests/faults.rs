@@ -1,14 +1,18 @@
 //! Faults on request.
 
 use super::*;
-use crate::broker::options::{Cut, Faults, RefusedTopics};
+use crate::broker::faults::{Cut, Faults, RefusedTopics, Share, Withheld};
 
 fn faulty(faults: Faults) -> World {
     World::with(Options { faults, ..Options::default() })
 }
 
 fn refusal(topic_filter: &str, reason: u8) -> Vec<RefusedTopics> {
-    vec![RefusedTopics { topic_filter: topic_filter.to_owned(), reason_code: ReasonCode(reason) }]
+    vec![RefusedTopics {
+        topic_filter: topic_filter.to_owned(),
+        reason_code: ReasonCode(reason),
+        share: Share::ALL,
+    }]
 }
 
 #[test]
@@ -74,7 +78,12 @@ fn withheld_packets() {
     let mut world = World::new();
     let client = world.connect(V5, "c");
     world.core.set_faults(Faults {
-        withhold: vec![PacketType::PubAck, PacketType::SubAck, PacketType::PingResp, PacketType::ConnAck],
+        withhold: vec![
+            PacketType::PubAck.into(),
+            PacketType::SubAck.into(),
+            PacketType::PingResp.into(),
+            PacketType::ConnAck.into(),
+        ],
         ..Faults::default()
     });
     world.publish(client, &message("t", 1, 1, ""));
@@ -94,7 +103,7 @@ fn withheld_packets() {
 fn withheld_acknowledgements_count() {
     let mut options = Options::default();
     options.limits.receive_maximum = 3;
-    options.faults.withhold = vec![PacketType::PubAck];
+    options.faults.withhold = vec![PacketType::PubAck.into()];
     let mut world = World::with(options);
     let client = world.connect(V5, "c");
     for identifier in 1..4 {
@@ -111,4 +120,69 @@ fn forgotten_sessions() {
     let (client, _) = world.connect_kept(V3_1_1, "c");
     world.lose(client);
     assert_eq!(world.connect_kept(V3_1_1, "c").1, ["CONNACK 0x00"]);
+}
+
+/// A share is drawn from the seed: the same run has the same faults.
+#[test]
+fn shares_follow_the_seed() {
+    let run = |seed| {
+        let withhold = vec![Withheld { packet: PacketType::PubAck, share: Share(250_000) }];
+        let faults = Faults { withhold, ..Faults::default() };
+        let mut world = World::with(Options { faults, seed, ..Options::default() });
+        let client = world.connect(V5, "c");
+        for identifier in 1..=400 {
+            world.publish(client, &message("t", 1, identifier, ""));
+        }
+        world.take(client)
+    };
+    let answers = run(7);
+    assert!((250..350).contains(&answers.len()), "{}", answers.len());
+    assert_eq!(answers, run(7));
+    assert_ne!(answers, run(8));
+}
+
+#[test]
+fn duplicated_messages_have_dup_and_their_identifier() {
+    let mut world = faulty(Faults { duplicate: Some(Share::ALL), ..Faults::default() });
+    let (sender, receiver) = (world.connect(V5, "s"), world.connect(V5, "r"));
+    world.subscribe(receiver, &[filter("t", 2)]);
+    for qos in 0..3 {
+        world.publish(sender, &message("t", qos, 5, "x"));
+    }
+    let expected = [
+        "PUBLISH t q0 \"x\"",
+        "PUBLISH t q0 \"x\"",
+        "PUBLISH t q1 #1 \"x\"",
+        "PUBLISH t q1 #1 dup \"x\"",
+        "PUBLISH t q2 #2 \"x\"",
+        "PUBLISH t q2 #2 dup \"x\"",
+    ];
+    assert_eq!(world.take(receiver), expected);
+    world.ack(receiver, PacketType::PubAck, 1, 0);
+    world.ack(receiver, PacketType::PubAck, 1, 0);
+    assert!(world.take(receiver).is_empty());
+}
+
+/// Pairs change places; the last one goes out by itself, and none is lost with its connection.
+#[test]
+fn reordered_messages_all_arrive() {
+    let mut world = faulty(Faults { reorder: Some(Share::ALL), ..Faults::default() });
+    let sender = world.connect(V5, "s");
+    let (receiver, _) = world.connect_kept(V5, "r");
+    world.subscribe(receiver, &[filter("t", 1)]);
+    for text in ["1", "2", "3", "4", "5"] {
+        world.publish(sender, &message("t", 1, 5, text));
+    }
+    let payloads = |packets: Vec<String>| -> Vec<String> {
+        packets.iter().filter_map(|packet| Some(packet.split('"').nth(1)?.to_owned())).collect()
+    };
+    assert_eq!(payloads(world.take(receiver)), ["2", "1", "4", "3"]);
+    world.wait(Duration::from_millis(100));
+    assert_eq!(payloads(world.take(receiver)), ["5"]);
+    world.publish(sender, &message("t", 1, 5, "6"));
+    world.lose(receiver);
+    let (again, mut packets) = world.connect_kept(V5, "r");
+    packets.extend(world.take(again));
+    assert_eq!(payloads(packets), ["2", "1", "4", "3", "5", "6"]);
+    assert_eq!(world.core.statistics().queued, 0);
 }

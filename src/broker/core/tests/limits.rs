@@ -260,3 +260,53 @@ fn unread_answers_are_bounded() {
     world.wait_seconds(15);
     assert_eq!(world.state(client), Directive::Closing);
 }
+
+/// After a burst of a second a client is read from at the rate, and nothing is lost.
+#[test]
+fn rate_pauses_the_publisher() {
+    let limits = Limits { message_rate: Some(10), ..Limits::default() };
+    let mut world = World::with(Options { limits, ..Options::default() });
+    let client = world.connect(V5, "c");
+    let mut bytes = Vec::new();
+    for _ in 0..30 {
+        bytes.extend_from_slice(&publish_bytes(V5, &message("t", 0, 0, "")));
+    }
+    let (mut taken, _) = world.offer(client, &bytes);
+    assert_eq!(world.state(client), Directive::Paused);
+    assert_eq!(world.core.statistics().messages_received, 11);
+    let start = world.now;
+    while taken < bytes.len() {
+        let at = world.core.next_deadline().expect("it goes on");
+        world.wait(at - world.now);
+        taken += world.offer(client, &bytes[taken..]).0;
+    }
+    let seconds = (world.now - start).as_secs_f64();
+    assert!((1.8..2.0).contains(&seconds), "{seconds}");
+    assert_eq!(world.core.statistics().messages_received, 30);
+}
+
+#[test]
+fn longest_keep_alive_holds() {
+    let limits = Limits { maximum_keep_alive: Some(60), ..Limits::default() };
+    let mut world = World::with(Options { limits, ..Options::default() });
+    let hello = |protocol, keep_alive| Connect { keep_alive, ..hello(protocol, "c") };
+    for keep_alive in [0, 61] {
+        assert_eq!(world.try_connect(&hello(V5, keep_alive)).1, ["CONNACK 0x00 server-keep-alive=60"]);
+        assert_eq!(world.try_connect(&hello(V3_1_1, keep_alive)).1, ["CONNACK 0x85"]);
+    }
+    for protocol in [V5, V3_1_1] {
+        assert_eq!(world.try_connect(&hello(protocol, 60)).1, ["CONNACK 0x00"]);
+    }
+}
+
+#[test]
+fn connections_over_the_limit_are_refused() {
+    let limits = Limits { connections: 2, ..Limits::default() };
+    let mut world = World::with(Options { limits, ..Options::default() });
+    let (one, _) = (world.connect(V5, "a"), world.connect(V5, "b"));
+    let (refused, answer) = world.try_connect(&hello(V5, "c"));
+    assert_eq!(answer, ["CONNACK 0x97"]);
+    world.lose(refused);
+    world.lose(one);
+    world.connect(V5, "c");
+}

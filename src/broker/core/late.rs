@@ -1,0 +1,99 @@
+//! Messages that are sent twice, or after the next one, on request.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::connection::Delivering;
+use super::deliver::Delivery;
+use super::message::{Routed, View};
+use super::{ConnectionId, Core, SessionId};
+use crate::protocol::QoS;
+
+/// How long a message waits for the next one.
+const LATE: Duration = Duration::from_millis(100);
+
+impl Core {
+    /// Sends a message that was just sent once more, if that is asked for and falls to it.
+    pub(super) fn duplicate(
+        &mut self,
+        id: ConnectionId,
+        view: &View<'_>,
+        outgoing: &Delivering<'_>,
+        now: Instant,
+    ) {
+        if let Some(share) = self.options.faults.duplicate
+            && self.falls(share)
+            && let Some(connection) = self.connections.get_mut(id)
+            && connection.publish(view, outgoing, &mut self.block, now)
+        {
+            self.statistics.messages_sent += 1;
+        }
+    }
+
+    /// Keeps a message back until the next one has gone out; `false`, and it is not, if there is one already, or
+    /// it does not fall to it.
+    pub(super) fn keep_back(
+        &mut self,
+        to: SessionId,
+        routed: &mut Routed<'_>,
+        delivery: Delivery<'_>,
+        now: Instant,
+    ) -> bool {
+        let Some(share) = self.options.faults.reorder else { return false };
+        let Some(session) = self.sessions.get(to).filter(|session| session.late.is_none()) else {
+            return false;
+        };
+        let Some(id) = session.connection else { return false };
+        if !self.falls(share) {
+            return false;
+        }
+        let pending = delivery.pending(routed.message());
+        if !self.hold_pending(to, &pending) {
+            return false;
+        }
+        if let Some(session) = self.sessions.get_mut(to) {
+            session.late = Some(Box::new(pending));
+        }
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.late_at = now.checked_add(LATE);
+        }
+        self.arm(id, now);
+        true
+    }
+
+    /// Sends what was kept back.
+    pub(super) fn deliver_late(&mut self, to: SessionId, now: Instant) {
+        let Some(session) = self.sessions.get_mut(to) else { return };
+        let Some(pending) = session.late.take() else { return };
+        if let Some(connection) = session.connection.and_then(|id| self.connections.get_mut(id)) {
+            connection.late_at = None;
+        }
+        self.release_pending(to, &pending);
+        let message = Arc::clone(&pending.message);
+        let identifiers = &pending.identifiers;
+        let delivery = Delivery { qos: pending.qos, retain: pending.retain, identifiers };
+        self.hand_over(to, &mut Routed::stored(&message), delivery, None, now);
+    }
+
+    /// Sends it if no other message has come in time.
+    pub(super) fn late_due(&mut self, id: ConnectionId, now: Instant) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if connection.late_at.is_some_and(|at| at <= now)
+            && let Some(session) = connection.session()
+        {
+            self.deliver_late(session, now);
+        }
+    }
+
+    /// Puts it into the queue, as its connection has ended; at QoS 0 it is lost.
+    pub(super) fn queue_late(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Some(pending) = session.late.take() else { return };
+        if pending.qos == QoS::AtMostOnce {
+            return self.release_pending(id, &pending);
+        }
+        session.queue_bytes += pending.message.bytes();
+        session.queue.push_back(*pending);
+        self.queued_messages += 1;
+    }
+}

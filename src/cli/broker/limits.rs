@@ -1,0 +1,85 @@
+//! The limits of `mqtt broker`.
+
+use std::time::Duration;
+
+use crate::broker::Limits;
+use crate::cli::value;
+
+/// What bounds the broker's memory and its clients.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct LimitArgs {
+    /// Connections at once; further ones are refused with Quota exceeded (0x97) [default: 100000]
+    #[arg(long, value_name = "COUNT", value_parser = value::clients)]
+    max_connections: Option<u32>,
+
+    /// Largest packet taken, in bytes; a larger one gets Packet too large (0x95) [default: 64Mi]
+    #[arg(long, value_name = "SIZE", value_parser = value::packet_bytes)]
+    max_packet_size: Option<u32>,
+
+    /// QoS 1 and 2 messages in flight, to each client and from it [default: 1024 and 65535]
+    #[arg(long, value_name = "COUNT", value_parser = value::inflight)]
+    max_inflight: Option<u16>,
+
+    /// Messages that wait for one client; further ones are dropped [default: 1000000]
+    #[arg(long, value_name = "COUNT", value_parser = value::clients)]
+    max_queued_messages: Option<u32>,
+
+    /// Bytes that wait for one client, its will and its names; further messages are dropped [default: 256Mi]
+    #[arg(long, value_name = "SIZE", value_parser = value::size)]
+    max_queued_bytes: Option<u64>,
+
+    /// The same for all clients together; a client that finds no room is refused with Quota exceeded [default:
+    /// 1Gi]
+    #[arg(long, value_name = "SIZE", value_parser = value::size)]
+    max_total_bytes: Option<u64>,
+
+    /// Bytes of retained messages; a further one is refused with Quota exceeded [default: 256Mi]
+    #[arg(long, value_name = "SIZE", value_parser = value::size)]
+    max_retained_bytes: Option<u64>,
+
+    /// Subscriptions of one client; a further one is refused with Quota exceeded [default: 10000]
+    #[arg(long, value_name = "COUNT", value_parser = value::clients)]
+    max_subscriptions: Option<u32>,
+
+    /// Longest Keep Alive; a client of MQTT 5 is told, one of MQTT 3.x that wants a longer one is refused
+    #[arg(long, value_name = "DURATION", value_parser = value::keep_alive)]
+    max_keepalive: Option<u16>,
+
+    /// Messages a second from one client, on average; it is not read from for as long as it has sent more
+    #[arg(long, value_name = "COUNT", value_parser = value::clients)]
+    max_message_rate: Option<u32>,
+
+    /// How long publishers wait for a connected subscriber that takes nothing, before its messages are dropped
+    /// [default: 5s]
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    slow_consumer_wait: Option<Duration>,
+}
+
+impl LimitArgs {
+    pub(super) fn resolve(&self) -> Limits {
+        let default = Limits::default();
+        let count = |given: Option<u32>, default: usize| given.map_or(default, |number| number as usize);
+        let bytes = |given: Option<u64>, default: usize| {
+            given.map_or(default, |number| usize::try_from(number).unwrap_or(usize::MAX))
+        };
+        let all_sessions_bytes = bytes(self.max_total_bytes, default.all_sessions_bytes);
+        Limits {
+            connections: count(self.max_connections, default.connections),
+            maximum_packet_size: self.max_packet_size.unwrap_or(default.maximum_packet_size),
+            in_flight: self.max_inflight.unwrap_or(default.in_flight),
+            receive_maximum: self.max_inflight.unwrap_or(default.receive_maximum),
+            queue_messages: count(self.max_queued_messages, default.queue_messages),
+            session_bytes: bytes(self.max_queued_bytes, default.session_bytes),
+            // Packets that are not whole and CONNECTs that wait have a share of it.
+            partial_bytes: default.partial_bytes.min(all_sessions_bytes),
+            all_sessions_bytes,
+            retained_bytes: bytes(self.max_retained_bytes, default.retained_bytes),
+            subscriptions: count(self.max_subscriptions, default.subscriptions),
+            maximum_keep_alive: self.max_keepalive.filter(|seconds| *seconds > 0),
+            message_rate: self.max_message_rate,
+            patience: self.slow_consumer_wait.unwrap_or(default.patience),
+            ..default
+        }
+    }
+}

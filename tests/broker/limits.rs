@@ -1,0 +1,55 @@
+//! Limits, and what is left of the broker when clients want more.
+
+use std::io::{Read as _, Write as _};
+
+use rustix::process::Signal;
+
+use super::Served;
+use crate::support::mqtt::Mqtt;
+
+#[test]
+fn limits_are_announced_and_kept() {
+    let limits = [
+        "--max-packet-size",
+        "1000",
+        "--max-subscriptions",
+        "1",
+        "--max-retained-bytes",
+        "600",
+        "--max-keepalive",
+        "30",
+    ];
+    let broker = Served::start(&limits);
+    let publish = |bytes: usize| {
+        let line = ["-r", "-q", "1", "-t", "a", "-s", "--reconnect", "never"];
+        broker.client("pub").args(line).stdin("x".repeat(bytes)).run()
+    };
+    publish(400).succeeds();
+    publish(600).exits(0x97);
+    assert_ne!(publish(2000).status.code(), Some(0));
+    let sub = broker.client("sub").args(["-t", "b", "-t", "c", "-E", "-V", "5"]).run();
+    assert_ne!(sub.status.code(), Some(0));
+    broker.client("sub").args(["-t", "b", "-E", "-V", "311", "-k", "31"]).run().exits(0x85);
+    broker.client("sub").args(["-t", "b", "-E", "-V", "311", "-k", "30"]).run().succeeds();
+}
+
+/// A subscriber that reads nothing is waited for a while, and then its messages are dropped, within its limits: the
+/// broker and the publisher go on.
+#[test]
+fn slow_consumer_does_not_hold_the_broker_up_for_ever() {
+    let broker = Served::spawn(
+        Mqtt::new(["broker", "-p", "0", "--max-queued-bytes", "1Mi", "--slow-consumer-wait", "100ms"])
+            .behind("ulimit -v 700000"),
+        1,
+    );
+    let mut unread = std::net::TcpStream::connect(("127.0.0.1", broker.port(0))).unwrap();
+    unread.write_all(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01s\x82\x06\x00\x01\x00\x01a\x01").unwrap();
+    // CONNACK and SUBACK.
+    unread.read_exact(&mut [0; 9]).unwrap();
+    let line = ["-t", "a", "-q", "1", "-l"];
+    let lines = format!("{}\n", "x".repeat(10_000)).repeat(3000);
+    broker.client("pub").args(line).stdin(lines).run().succeeds();
+    broker.client("sub").args(["-t", "b", "-E"]).run().succeeds();
+    broker.running.signal(Signal::TERM);
+    broker.running.wait_for_end().exits(0);
+}
