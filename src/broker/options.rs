@@ -27,6 +27,10 @@ pub struct Options {
     pub limits: Limits,
     /// Misbehaviour on request.
     pub faults: Faults,
+    /// How often the broker's state is published below `$SYS`, where clients may not publish then.
+    pub system_interval: Option<Duration>,
+    /// What is published as its name and version.
+    pub software: &'static str,
     /// What faults with a share are drawn from: the same seed and the same packets have the same faults.
     pub seed: u64,
 }
@@ -41,6 +45,8 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(10),
             limits: Limits::default(),
             faults: Faults::default(),
+            system_interval: None,
+            software: "mqtt",
             seed: 0,
         }
     }

@@ -1,4 +1,4 @@
-//! Limits, and what is left of the broker when clients want more.
+//! Limits, what is left of the broker when clients want more, and its state.
 
 use std::io::{Read as _, Write as _};
 
@@ -10,15 +10,14 @@ use crate::support::mqtt::Mqtt;
 #[test]
 fn limits_are_announced_and_kept() {
     let limits = [
-        "--max-packet-size",
-        "1000",
-        "--max-subscriptions",
-        "1",
-        "--max-retained-bytes",
-        "600",
-        "--max-keepalive",
-        "30",
-    ];
+        ["--max-packet-size", "1000"],
+        ["--max-subscriptions", "1"],
+        ["--max-retained-bytes", "600"],
+        ["--max-keepalive", "30"],
+        // Its messages are retained, too.
+        ["--sys-interval", "0"],
+    ]
+    .concat();
     let broker = Served::start(&limits);
     let publish = |bytes: usize| {
         let line = ["-r", "-q", "1", "-t", "a", "-s", "--reconnect", "never"];
@@ -52,4 +51,25 @@ fn slow_consumer_does_not_hold_the_broker_up_for_ever() {
     broker.client("sub").args(["-t", "b", "-E"]).run().succeeds();
     broker.running.signal(Signal::TERM);
     broker.running.wait_for_end().exits(0);
+}
+
+/// Under mosquitto's names, and nobody else publishes there.
+#[test]
+fn state_is_published_below_sys() {
+    let broker = Served::start(&["--sys-interval", "100ms"]);
+    broker.client("pub").args(["-t", "a", "-m", "x", "-q", "1", "-r"]).run().succeeds();
+    let first = |topic: &str| {
+        let topic = format!("$SYS/broker/{topic}");
+        let run = broker.client("sub").args(["-t", &topic, "-C", "1", "-W", "60"]).run().succeeds();
+        String::from_utf8(run.stdout).unwrap()
+    };
+    assert!(first("version").starts_with("mqtt version "));
+    assert!(first("uptime").ends_with(" seconds\n"));
+    let wanted = ["-t", "$SYS/broker/publish/messages/received", "-d", "-W", "60"];
+    let sub = broker.client("sub").args(wanted).spawn();
+    sub.wait_for_stdout("1\n");
+    broker.client("pub").args(["-t", "$SYS/broker/version", "-m", "x", "-q", "1"]).run().exits(0x87);
+    sub.wait_for_stdout("2\n");
+    let all = broker.client("sub").args(["-t", "#", "--retained-only"]).run();
+    all.succeeds().prints("x\n");
 }

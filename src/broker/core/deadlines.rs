@@ -12,6 +12,8 @@ pub(super) enum TimerOf {
     Connection(ConnectionId),
     /// Will delay or session expiry.
     Session(SessionId),
+    /// The state below `$SYS`.
+    System,
 }
 
 /// At most one deadline for each connection and session. An ordered set and not a heap: entries are

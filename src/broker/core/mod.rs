@@ -34,6 +34,7 @@ mod session;
 mod slab;
 mod subscribe;
 mod subscriptions;
+mod system;
 
 #[cfg(test)]
 mod tests;
@@ -64,6 +65,7 @@ use retained::Retained;
 use session::Session;
 use slab::Slab;
 use subscriptions::{Match, Subscriptions};
+use system::System;
 
 /// What the driver is to do with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +110,7 @@ pub(super) struct Core {
     checking_bytes: usize,
     /// For identifiers this broker assigns.
     assigned: u64,
+    system: System,
     /// For faults that happen to a share.
     random: fastrand::Rng,
     /// Connections refused and cut by request so far.
@@ -122,6 +125,7 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(options: Options) -> Self {
         Self {
+            system: System::default(),
             random: fastrand::Rng::with_seed(options.seed),
             options,
             connections: Slab::new(),
@@ -174,6 +178,7 @@ impl Core {
 
     /// A new network connection.
     pub(super) fn open(&mut self, now: Instant) -> ConnectionId {
+        self.start_system(now);
         let mut connection = Connection::new(now);
         connection.ends_at = now.checked_add(self.options.connect_timeout);
         if let Some(cut) = self.options.faults.cut
@@ -476,6 +481,7 @@ impl Core {
             match timer {
                 TimerOf::Connection(id) => self.connection_due(id, now),
                 TimerOf::Session(id) => self.session_due(id, now),
+                TimerOf::System => self.publish_system(now),
             }
         }
     }

@@ -72,6 +72,8 @@ impl Core {
         let refusal = refusal.filter(|(_, share)| self.falls(*share)).map(|(reason, _)| reason);
         let rights = self.sessions.get(session).and_then(|session| session.rights.as_ref());
         let denied = rights.filter(|rights| !rights.may_write(name)).map(|_| ReasonCode::NOT_AUTHORIZED);
+        let is_reserved = self.options.system_interval.is_some() && topic::is_of_server(name.as_bytes());
+        let denied = denied.or(is_reserved.then_some(ReasonCode::NOT_AUTHORIZED));
         let reason = if let Some(reason) = refusal.or(denied) {
             reason
         } else {

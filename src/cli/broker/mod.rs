@@ -6,6 +6,7 @@ mod listen;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueHint;
 
@@ -21,6 +22,9 @@ use super::verbosity::QuietArgs;
 use crate::broker::Listener;
 use crate::command::broker::{AccessFiles, Certificates, Config, OwnCertificate};
 use crate::error::Error;
+
+/// As in mosquitto.
+const SYS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Run a scratch broker for development and tests
 ///
@@ -43,6 +47,10 @@ pub(super) struct BrokerArgs {
     /// Port to listen on [default: 1883, of mqtts:// 8883, of ws:// 8083, of wss:// 8084]
     #[arg(short = 'p', long, value_name = "PORT", value_parser = value::local_port)]
     port: Option<u16>,
+
+    /// How often the broker's state is published below $SYS/broker, as mosquitto does (0: never) [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    sys_interval: Option<Duration>,
 
     /// End when standard input ends: with the program that has started this one through a pipe
     #[arg(long, conflicts_with = "command")]
@@ -250,7 +258,10 @@ impl TryFrom<BrokerArgs> for Config {
             listeners,
             certificates,
             access,
+            software: concat!("mqtt version ", env!("CARGO_PKG_VERSION")),
             limits: args.limits.resolve(),
+            system_interval: Some(args.sys_interval.unwrap_or(SYS_INTERVAL))
+                .filter(|interval| !interval.is_zero()),
             faults,
             seed: args.faults.seed,
             command: args.command,

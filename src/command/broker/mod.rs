@@ -9,6 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::task::Poll;
+use std::time::Duration;
 
 pub use self::access::AccessFiles;
 use self::certificates::reachable;
@@ -32,6 +33,10 @@ pub struct Config {
     pub access: AccessFiles,
     /// What bounds the broker's memory and its clients.
     pub limits: Limits,
+    /// How often the broker's state is published below `$SYS`.
+    pub system_interval: Option<Duration>,
+    /// What is published there as the broker's name and version.
+    pub software: &'static str,
     /// Misbehaviour on request.
     pub faults: Faults,
     /// What faults with a share are drawn from.
@@ -77,7 +82,18 @@ async fn run(config: Config, diagnostics: Diagnostics) -> Result<Exit, Error> {
     if config.seed.is_none() && faults != Faults::default() {
         diagnostics.state(format_args!("faults are drawn from --seed {seed}"));
     }
-    let options = Options { listeners, tls, access, limits, faults, seed, ..Options::default() };
+    let (system_interval, software) = (config.system_interval, config.software);
+    let options = Options {
+        listeners,
+        tls,
+        access,
+        limits,
+        faults,
+        system_interval,
+        software,
+        seed,
+        ..Options::default()
+    };
     let broker = Broker::start(options)?;
     let exit = tokio::select! {
         exit = serve(&config, &broker, &mut attention, &diagnostics) => exit?,
