@@ -114,3 +114,47 @@ fn wrong_payloads_are_refused_before_the_connection() {
         bench(1, &[&["pub"], line].concat()).run().exits(2).mentions(words);
     }
 }
+
+/// A stamp within JSON: what goes over the wire is valid, and losses, duplicates and latencies are as exact.
+#[test]
+fn a_stamp_within_json_is_found() {
+    let broker = Broker::start();
+    let text = r#"{{"device":{client},"value":{rand:0..1000},"trace":{{"id":"{stamp}"}}}}"#;
+    let listener = broker.subscribe().args(["-t", "bench/#", "-C", "60", "-d"]).spawn();
+    listener.wait_until_subscribed();
+    for (mode, more) in [("e2e", &["--qos", "1"][..]), ("rr", &[])] {
+        let line = [mode, "--publishers", "2", "--count", "30", "--template", "--payload", text];
+        let report = report(&bench(broker.port(), &[&line[..], more].concat()).run().succeeds());
+        let sums = ["sent", "delivered", "lost", "duplicates", "corrupt", "foreign"]
+            .map(|name| count(&report, name));
+        assert_eq!(sums, [30, 30, 0, 0, 0, 0], "{mode}");
+        let latency = if mode == "rr" { "round_trip" } else { "delivery" };
+        assert_eq!(number(&report, &format!("/latency_us/{latency}_from_send/count")), 30.0);
+    }
+    for line in listener.wait_for_end().exits(0).lines() {
+        let json: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert!(json["trace"]["id"].as_str().unwrap().starts_with("mqtt-bench-"), "{line}");
+    }
+}
+
+/// Subscribers of another run tell such messages, and one that is damaged is corrupt.
+#[test]
+fn a_stamp_within_json_is_checked() {
+    let broker = Broker::start();
+    let text = r#"{{"id":"{stamp}"}}"#;
+    let subscribers =
+        crate::bench::watched(broker.port(), &["sub", "--subscribers", "1", "--count", "20"]).spawn();
+    subscribers.wait_for_stderr(" measure ");
+    let line = ["pub", "--publishers", "1", "--count", "20", "--rate", "50", "--template", "--payload", text];
+    bench(broker.port(), &line).run().succeeds();
+    let report = report(&subscribers.finish().exits(0));
+    assert_eq!(
+        (count(&report, "delivered"), count(&report, "unstamped"), count(&report, "foreign")),
+        (20, 0, 0)
+    );
+    assert_eq!(number(&report, "/latency_us/delivery/count"), 20.0);
+    bench(1, &["pub", "--template", "--payload", "{stamp}{stamp}"])
+        .run()
+        .exits(2)
+        .mentions("there are two {stamp}");
+}

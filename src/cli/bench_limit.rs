@@ -104,7 +104,7 @@ fn as_of_a_step(arg: Arg) -> Arg {
         "qos" => arg.help("QoS of messages and subscriptions [default: 0]").long_help(None::<&str>),
         "size" => arg.help("Size of each payload, such as 16k [default: 64]").long_help(SIZE_HELP),
         // What is refused.
-        "count" | "repeat" | "fail_if" | "calibration" => arg.hide(true),
+        "count" | "repeat" | "fail_if" | "abort_on_fail" | "calibration" | "stages" => arg.hide(true),
         _ => arg,
     }
 }
@@ -141,7 +141,7 @@ where
         let rate_per_client = args.send().and_then(|send| send.rate_per_client);
         let course = args.course().map(|course| (course.duration, course.warmup));
         let config = Config::try_from(args)?;
-        if !config.results.fail_if.is_empty() {
+        if !config.results.limits.is_empty() {
             return Err(Error::usage(
                 "find-limit takes --slo, a condition that has to hold, and not --fail-if",
             ));
@@ -156,6 +156,9 @@ where
         };
         if matches!(load.stop, StopAfter::Count(_)) {
             return Err(Error::usage("find-limit takes --step-duration, and not --count"));
+        }
+        if !load.stages.is_empty() {
+            return Err(Error::usage("--stages is not supported by find-limit, which sets the rate itself"));
         }
         if let Some((duration, warmup)) = course {
             load.stop = StopAfter::After(duration.unwrap_or(STEP));

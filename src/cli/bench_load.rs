@@ -13,6 +13,7 @@ use super::connection::{ConnectionArgs, Purpose};
 use super::disturbance;
 use super::scenario::{self, Description};
 use super::sources::{Origin, Rank};
+use super::stages::{self, Stages};
 use super::text::shown;
 use super::value;
 use super::verbosity::QuietArgs;
@@ -36,6 +37,15 @@ pub(super) enum PatternName {
     FanIn,
     /// One publisher, many subscribers
     FanOut,
+}
+
+/// Which TLS handshakes are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TlsResumption {
+    /// Full ones
+    Full,
+    /// Sessions are resumed where the broker has given a ticket
+    Resume,
 }
 
 /// The options of what is sent.
@@ -104,6 +114,16 @@ pub(super) struct SendArgs {
     #[arg(long, value_name = "DURATION", value_parser = value::duration, help_heading = "Course")]
     drain: Option<Duration>,
 
+    /// Change the rate over time: 'ramp to 10k/s in 60s, hold 2m, spike 50k/s 5s'
+    ///
+    /// The rate is that of all publishers together, and the stages say how long the measurement is. A ramp begins at the
+    /// rate before it, the first at 0, or with 'ramp from RATE to RATE in TIME' at that rate. A first hold has the rate of
+    /// --rate. After a spike the rate before it comes back. Each message keeps its exact time through the changes. The
+    /// report has the figures of each stage. With --warmup, that has the rate at which the first stage begins.
+    #[arg(long, value_name = "STAGES", help_heading = "Course",
+          conflicts_with_all = ["duration", "count"])]
+    stages: Option<Stages>,
+
     /// Measure this many times, and show the median and the spread of each figure
     #[arg(long, value_name = "COUNT", value_parser = value::clients, help_heading = "Course")]
     repeat: Option<u32>,
@@ -166,13 +186,20 @@ pub(super) struct CommonArgs {
     #[arg(long)]
     embedded: bool,
 
+    /// TLS handshakes: full, or resume, with the tickets that earlier connections of the run were given [default: full]
+    ///
+    /// With resume all clients share the tickets, each of which serves once. The report has the share of resumed handshakes.
+    #[arg(long, value_name = "HOW", value_enum, hide_possible_values = true)]
+    tls_resumption: Option<TlsResumption>,
+
     /// Disturb the measurement at a time: '30s: CMD', '30s: drop 20%', '30s: flap 5% for 60s'; may be repeated
     ///
     /// CMD is for the shell, such as 'docker restart broker'. Its output goes to standard error, and the variables MQTT_...
     /// of this program's options are not in its environment. A command that fails makes the run not valid; one that has not
     /// ended when the drain is over is ended. drop closes the connections of this share of the clients at once and without
-    /// DISCONNECT; flap closes them again whenever they are back, for that time. Both need --reconnect; --seed draws the
-    /// clients. A command with one of these names needs its path. The report shows what became of connections, sessions
+    /// DISCONNECT; flap closes them again whenever they are back, for that time; 'away 100% for 30s' closes them, and they stay away
+    /// so long while the broker queues what is for them. All need --reconnect, and take 'of GROUP' after the
+    /// share, such as 'drop 50% of subscribers'; --seed draws the clients. A command with one of these names needs its path. The report shows what became of connections, sessions
     /// and messages from each disturbance to the next.
     #[arg(long, value_name = "DISTURBANCE", value_parser = disturbance::disturbance)]
     disturb: Vec<Disturbance>,
@@ -328,6 +355,7 @@ impl CommonArgs {
             (load.topics, load.topic) = (topics, topic.clone());
             send.clone().apply(combination, load)?;
             course.apply(load);
+            stages::apply(send.stages.clone().map_or_else(Vec::new, |stages| stages.0), load)?;
             match load.payload {
                 Payload::Size(size) if mode == Mode::Request && size < LEAST_STAMP_BYTES => {
                     let why = format!(
@@ -374,6 +402,11 @@ impl CommonArgs {
         self.connection.origin.rank(id) == Rank::Flag
     }
 
+    /// Whether a limit that is broken ends the run.
+    pub(super) fn aborts(&self) -> bool {
+        self.results.abort_on_fail.is_some()
+    }
+
     /// A report that goes into a file as well is not for the reader of standard output alone.
     pub(super) fn is_for_reader(&self) -> bool {
         self.results.files().next().is_none()
@@ -391,6 +424,7 @@ impl CommonArgs {
         self.check_connection()?;
         let verbosity = self.quiet.resolve();
         let shows_scenario = self.results.show_scenario;
+        let abort_after = self.results.abort_on_fail;
         let results = self.results.resolve(ceiling.calibration)?;
         let needs_v5 = clients.shared_groups.map(|_| "--shared-groups");
         let purpose = Purpose { needs_v5, ..Purpose::default() };
@@ -404,6 +438,8 @@ impl CommonArgs {
             embedded: if self.embedded { Some(own_program()?) } else { None },
             seed: self.seed.unwrap_or(1),
             disturbances: disturbance::disturbances(self.disturb),
+            abort_after,
+            resumes_tls: self.tls_resumption == Some(TlsResumption::Resume),
             ..Load::new(mode, client, clients.publishers, clients.subscribers, threads(self.threads))
         };
         fill(&mut load)?;
@@ -416,6 +452,13 @@ impl CommonArgs {
             ));
         }
         disturbance::check(&load)?;
+        if self.tls_resumption.is_some() && load.client.endpoint.tls.is_none() {
+            return Err(Error::usage("--tls-resumption needs TLS")
+                .with_hint("use mqtts://, --cafile or --tls-use-os-certs"));
+        }
+        if load.abort_after.is_some() && load.scenario.is_none() && results.limits.is_empty() {
+            return Err(Error::usage("--abort-on-fail needs --fail-if"));
+        }
         if results.calibration.is_some() && load.qos == QoS::ExactlyOnce {
             return Err(Error::usage("--calibration is for QoS 0 and 1"));
         }
@@ -428,7 +471,7 @@ impl CommonArgs {
             check_identifiers(&load)?;
         }
         let task = if shows_scenario {
-            BenchTask::Print(scenario::write(&Description::of(&load, &results.fail_if))?)
+            BenchTask::Print(scenario::write(&Description::of(&load, &results))?)
         } else {
             BenchTask::Load(Box::new(load))
         };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::ValueHint;
 
 use super::value;
+use crate::command::bench::TEXT_STAMP_BYTES;
 use crate::command::bench::config::Payload;
 use crate::command::input::{MoreFields, TextTemplate};
 use crate::error::Error;
@@ -25,7 +26,8 @@ pub(super) struct LoadPayloadArgs {
     /// There are {client}, {csv:NAME}, {seq}, {now}, {now:FORMAT}, {unix}, {unix_ms}, {uuid}, {rand:0..100},
     /// {rand:18.0..24.0:1} and {hex:16}; {{ and }} stand for braces. {client} is the number of the
     /// publisher, from 0, and {seq} that of its message, from 1. Random values are the same in each run with the same
-    /// --seed. Each message is made by itself, which takes the generator more processor time.
+    /// --seed. {stamp} is a place for the stamp, as a text of 54 characters in place of the 32 bytes at the beginning: a payload
+    /// of JSON stays valid. Each message is made by itself, which takes the generator more processor time.
     #[arg(long, requires = "payload")]
     template: bool,
 
@@ -68,14 +70,15 @@ impl LoadPayloadArgs {
 /// Whether a text has only fields that there are. Which columns a file has is seen when it is read.
 pub(super) fn check_fields(text: &[u8], has_csv: bool) -> Result<(), Error> {
     let any_column = |_: &str| has_csv.then_some(0);
-    let more = MoreFields { columns: Some(&any_column), ..MoreFields::default() };
+    let stamp_bytes = Some(TEXT_STAMP_BYTES);
+    let more = MoreFields { columns: Some(&any_column), stamp_bytes, ..MoreFields::default() };
     let wrong = |why| {
         let error = Error::usage(format!("--payload '{}': {why}", text.escape_ascii()));
         let is_missing_file = !has_csv && text.windows(5).any(|part| part == b"{csv:");
         error.with_hint(if is_missing_file {
             "{csv:NAME} needs --client-values FILE"
         } else {
-            "a load has {client} and {csv:NAME} as well; {{ and }} stand for braces"
+            "a load has {client}, {csv:NAME} and {stamp} as well; {{ and }} stand for braces"
         })
     };
     TextTemplate::parse_with(text, more).map(drop).map_err(wrong)

@@ -1,11 +1,13 @@
 //! The options of what comes out of a load.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueHint;
 
 use super::bench_watch::WatchArgs;
-use crate::command::bench::{Form, Results, Threshold};
+use super::value;
+use crate::command::bench::{Form, Results, RunLimits, Threshold};
 use crate::error::Error;
 use crate::file::names_stdout;
 
@@ -40,6 +42,14 @@ pub(super) struct ResultArgs {
     /// More examples: 'connect p95 > 1s', 'rate < 50k/s'. The figures are listed below.
     #[arg(long, value_name = "CONDITION")]
     pub(super) fail_if: Vec<Threshold>,
+
+    /// End the run when one holds, after this time
+    ///
+    /// The time is that of the measurement, or of a stage. The conditions of --fail-if are looked at every second. Messages that
+    /// may still arrive within --drain do not count as lost, and one that waits for its answer counts with the time it has
+    /// waited. The exit status is 3, and the report says what ended the run and when.
+    #[arg(long, value_name = "GRACE", value_parser = value::duration)]
+    pub(super) abort_on_fail: Option<Duration>,
 
     /// Do not fail if the generator was the bottleneck
     #[arg(long)]
@@ -89,7 +99,7 @@ impl ResultArgs {
         Ok(Results {
             json: self.json,
             files: self.files().map(|(_, form, path)| (form, path.clone())).collect(),
-            fail_if: self.fail_if,
+            limits: RunLimits { whole: self.fail_if, stages: Vec::new() },
             allow_saturated: self.allow_saturated,
             calibration,
             watch: self.watch.resolve()?,

@@ -95,6 +95,9 @@ impl TryFrom<ScenarioArgs> for Config {
             scenario.shrink(percent / 100.0);
         }
         if let Some(duration) = duration {
+            if !scenario.stages.is_empty() {
+                return Err(Error::usage("--duration: the stages of the scenario say how long it is"));
+            }
             scenario.stop = Some(StopAfter::After(duration));
         }
         if action == ScenarioAction::Show {
@@ -113,12 +116,16 @@ fn run(scenario: Description, common: CommonArgs) -> Result<Config, Error> {
     let publishers = if mode == Mode::Connect { sum(|_| true) } else { sum(|group| group.publish.is_some()) };
     let subscribers = sum(|group| !group.subscribe.is_empty() || group.respond.is_some());
     let fail_if = scenario.fail_if.clone();
+    let stages_fail_if = scenario.stages.iter().map(|stage| stage.fail_if.clone()).collect::<Vec<_>>();
+    let aborts = common.aborts();
     let clients = Clients::pairs(publishers, subscribers);
-    let mut config = common.config(mode, clients, CeilingArgs::default(), |load| {
-        scenario.apply(load, &typed);
-        Ok(())
-    })?;
-    config.results.fail_if.splice(0..0, fail_if);
+    let mut config =
+        common.config(mode, clients, CeilingArgs::default(), |load| scenario.apply(load, &typed))?;
+    config.results.limits.whole.splice(0..0, fail_if);
+    config.results.limits.stages = stages_fail_if;
+    if aborts && config.results.limits.is_empty() {
+        return Err(Error::usage("--abort-on-fail needs --fail-if"));
+    }
     Ok(config)
 }
 

@@ -92,6 +92,7 @@ mod selection;
 mod show;
 mod slips;
 mod sources;
+mod stages;
 mod subcommand;
 mod subscribe;
 mod subscription;

@@ -26,6 +26,7 @@ pub(in crate::cli) static BUILT_IN: &[BuiltIn] = built_in![
     "fanout-10-2k",
     "wildcard-100-3k",
     "p2p-200k-persistent",
+    "offline-queue",
 ];
 
 impl BuiltIn {

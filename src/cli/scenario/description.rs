@@ -4,10 +4,14 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cli::disturbance;
+use crate::cli::stages;
 use crate::client::options::Version;
-use crate::command::bench::Threshold;
 use crate::command::bench::config::{Load, Pattern, Rate, StopAfter};
 use crate::command::bench::group::{ClientGroup, MessageSource, Scenario};
+use crate::command::bench::stage::RateStage;
+use crate::command::bench::{Disturbance, Results, Threshold};
+use crate::error::Error;
 use crate::protocol::{Protocol, QoS};
 
 /// The topic of a group whose file names none.
@@ -40,18 +44,30 @@ pub(in crate::cli) struct Description {
     pub(in crate::cli) drain: Option<Duration>,
     pub(in crate::cli) seed: Option<u64>,
     pub(in crate::cli) fail_if: Vec<Threshold>,
+    pub(in crate::cli) abort_after: Option<Duration>,
+    /// How many attempts in a row to come back may fail; without limit if there is no number.
+    pub(in crate::cli) reconnect: Option<Option<u32>>,
+    pub(in crate::cli) disturb: Vec<Disturbance>,
+    pub(in crate::cli) stages: Vec<DescribedStage>,
     pub(in crate::cli) groups: Vec<ClientGroup>,
     /// The part of its counts that is left.
     pub(in crate::cli) scale: Option<f64>,
 }
 
+/// A stage, and what must not be in it.
+#[derive(Debug, Clone)]
+pub(in crate::cli) struct DescribedStage {
+    pub(in crate::cli) stage: RateStage,
+    pub(in crate::cli) fail_if: Vec<Threshold>,
+}
+
 /// The options of a connection that a file sets too, unless they are typed.
-pub(in crate::cli) const SET_BY_FILES: [&str; 4] =
-    ["protocol_version", "keepalive", "session_expiry", "max_inflight"];
+pub(in crate::cli) const SET_BY_FILES: [&str; 5] =
+    ["protocol_version", "keepalive", "session_expiry", "max_inflight", "reconnect"];
 
 impl Description {
     /// What a load amounts to.
-    pub(in crate::cli) fn of(load: &Load, fail_if: &[Threshold]) -> Self {
+    pub(in crate::cli) fn of(load: &Load, results: &Results) -> Self {
         let client = &load.client;
         Self {
             name: load.mode.name().into(),
@@ -63,11 +79,19 @@ impl Description {
             ramp: load.ramp,
             credentials: load.credentials.clone(),
             local_addresses: load.local_addresses.clone(),
-            stop: Some(load.stop),
+            stop: Some(load.stop).filter(|_| load.stages.is_empty()),
             warmup: Some(load.warmup),
             drain: Some(load.drain),
             seed: Some(load.seed),
-            fail_if: fail_if.to_vec(),
+            fail_if: results.limits.whole.clone(),
+            abort_after: load.abort_after,
+            reconnect: load.reconnects().then_some(client.reconnect.attempts),
+            disturb: load.disturbances.all.clone(),
+            stages: load
+                .stages
+                .iter()
+                .map(|stage| DescribedStage { stage: *stage, fail_if: Vec::new() })
+                .collect(),
             groups: load.groups(),
             scale: None,
         }
@@ -76,6 +100,7 @@ impl Description {
     /// Fewer clients: this part of each group, but at least one. What each of them does stays as it is.
     pub(in crate::cli) fn shrink(&mut self, part: f64) {
         self.scale = Some(part);
+        let before = sum_of_rates(&self.groups);
         for group in &mut self.groups {
             let before = f64::from(group.clients);
             #[allow(
@@ -94,18 +119,27 @@ impl Description {
                 subscription.shared_groups = subscription.shared_groups.min(clients);
             }
         }
+        if let Some((before, after)) = before.zip(sum_of_rates(&self.groups)) {
+            for stage in &mut self.stages {
+                stage.stage = stage.stage.scaled(after / before);
+            }
+        }
     }
 
     /// Makes it a load, whose report sums up all groups. Of [`SET_BY_FILES`], these were typed.
-    pub(in crate::cli) fn apply(self, load: &mut Load, typed: &[&str]) {
+    ///
+    /// # Errors
+    /// Stages that such a load cannot have.
+    pub(in crate::cli) fn apply(self, load: &mut Load, typed: &[&str]) -> Result<(), Error> {
         let is_open = |id: &str| !typed.contains(&id);
+        let uses_aliases = self.groups.iter().filter_map(|group| group.publish.as_ref()).any(|one| one.alias);
         let client = &mut load.client;
         let shares = self.groups.iter().flat_map(|group| &group.subscribe).any(|one| one.shared_groups > 0);
         if let Some(version) = self.version.filter(|_| is_open("protocol_version")) {
             client.version = version;
-        } else if shares && client.version == Version::Auto {
+        } else if (shares || uses_aliases) && client.version == Version::Auto {
             client.version = Version::Only(Protocol::V5);
-            client.needs_v5 = Some("shared-groups");
+            client.needs_v5 = Some(if shares { "shared-groups" } else { "topic-alias" });
         }
         client.keep_alive = self.keep_alive.filter(|_| is_open("keepalive")).unwrap_or(client.keep_alive);
         if is_open("session_expiry") {
@@ -113,6 +147,13 @@ impl Description {
         }
         client.max_inflight =
             self.inflight.filter(|_| is_open("max_inflight")).unwrap_or(client.max_inflight);
+        if let Some(attempts) = self.reconnect.filter(|_| is_open("reconnect")) {
+            client.reconnect.attempts = attempts;
+        }
+        if load.disturbances.all.is_empty() {
+            load.disturbances = disturbance::disturbances(self.disturb);
+        }
+        load.abort_after = load.abort_after.or(self.abort_after);
         load.ramp = load.ramp.or(self.ramp);
         load.credentials = load.credentials.take().or(self.credentials);
         if load.local_addresses.is_empty() {
@@ -125,21 +166,25 @@ impl Description {
         sum_up(load, &self.groups);
         let scale = self.scale.unwrap_or(1.0);
         load.scenario = Some(Scenario { name: self.name, scale, groups: self.groups }.into());
+        stages::apply(self.stages.iter().map(|described| described.stage).collect(), load)
     }
+}
+
+/// Messages a second of all groups, if all have a schedule.
+fn sum_of_rates(groups: &[ClientGroup]) -> Option<f64> {
+    let rates = groups.iter().filter_map(|group| group.publish.as_ref());
+    let rates = rates.map(|publish| match publish.rate {
+        Rate::PerSecond(rate) => Some(rate),
+        Rate::Max => None,
+    });
+    rates.sum()
 }
 
 /// What the report says of all groups together.
 fn sum_up(load: &mut Load, groups: &[ClientGroup]) {
     let publishing = groups.iter().filter_map(|group| Some((group.clients, group.publish.as_ref()?)));
     let subscriptions = || groups.iter().flat_map(|group| &group.subscribe);
-    let mut rate = Some(0.0);
-    for (_, publish) in publishing.clone() {
-        rate = match (rate, publish.rate) {
-            (Some(sum), Rate::PerSecond(more)) => Some(sum + more),
-            _ => None,
-        };
-    }
-    load.rate = rate.map_or(Rate::Max, Rate::PerSecond);
+    load.rate = sum_of_rates(groups).map_or(Rate::Max, Rate::PerSecond);
     let published = publishing.clone().map(|(_, publish)| publish.qos).max();
     let subscribed = subscriptions().map(|subscription| subscription.qos).max();
     load.qos = published.or(subscribed).unwrap_or(QoS::AtMostOnce);

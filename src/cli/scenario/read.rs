@@ -2,17 +2,19 @@
 
 use clap::ValueEnum as _;
 
-use super::description::{Description, default_topic, pattern_name};
+use super::description::{DescribedStage, Description, default_topic, pattern_name};
 use super::table::{FileText, Table};
 use crate::cli::bench_payload::check_fields;
 use crate::cli::bench_values::{MOST_RATE, arrivals, bytes, rate};
-use crate::cli::value::{self, ProtocolVersion};
+use crate::cli::disturbance::disturbance;
+use crate::cli::stages::{MOST_STAGES, stage};
+use crate::cli::value::{self, ProtocolVersion, ReconnectAttempts};
 use crate::client::options::{Version, Will};
 use crate::command::bench::config::{Arrivals, Pattern, Payload, Rate, StopAfter};
 use crate::command::bench::group::{
     ClientGroup, GroupConnection, GroupPublish, GroupSubscription, MessageSource, SHARE_NAME,
 };
-use crate::command::bench::{check_groups, check_topic};
+use crate::command::bench::{Threshold, check_groups, check_topic};
 use crate::error::Error;
 use crate::nearest::{did_you_mean, nearest};
 use crate::protocol::QoS;
@@ -58,9 +60,14 @@ pub(in crate::cli) fn read(file: FileText<'_>) -> Result<Description, Error> {
         drain: top.value("drain", value::duration)?,
         seed: top.value("seed", |text| text.parse().map_err(|_| "it must be a whole number".to_owned()))?,
         fail_if: top.values("fail-if", str::parse)?,
+        abort_after: top.value("abort-on-fail", value::duration)?,
+        reconnect: top.value("reconnect", |text| text.parse().map(|ReconnectAttempts(attempts)| attempts))?,
+        disturb: top.values("disturb", disturbance)?,
+        stages: stages(&top)?,
         groups: groups.into_iter().map(|table| group(table, &names)).collect::<Result<_, _>>()?,
         scale: None,
     };
+    check_course(&top, &scenario)?;
     let senders = scenario.groups.iter().filter(|group| group.publish.is_some()).count();
     if count.is_some() && senders > 1 {
         return Err(top.wrong("count", "only one group may publish then; use duration"));
@@ -68,6 +75,56 @@ pub(in crate::cli) fn read(file: FileText<'_>) -> Result<Description, Error> {
     top.finish()?;
     check_groups(&scenario.groups).map_err(|why| Error::usage(format!("{}: {why}", file.name)))?;
     Ok(scenario)
+}
+
+fn stages(top: &Table<'_>) -> Result<Vec<DescribedStage>, Error> {
+    let tables = top.tables("stage")?;
+    if tables.len() > MOST_STAGES {
+        return Err(top.wrong("stage", format_args!("a scenario has at most {MOST_STAGES} stages")));
+    }
+    let one = |table: Table<'_>| {
+        let described = DescribedStage {
+            stage: table.needed("load", stage)?,
+            fail_if: table.values("fail-if", in_stage)?,
+        };
+        table.finish()?;
+        Ok(described)
+    };
+    tables.into_iter().map(one).collect()
+}
+
+/// A limit that can be held against a part of the messages.
+fn in_stage(text: &str) -> Result<Threshold, String> {
+    let threshold: Threshold = text.parse()?;
+    if threshold.is_of_messages() {
+        Ok(threshold)
+    } else {
+        Err(format!("'{text}': a stage has figures of messages and their latencies only"))
+    }
+}
+
+/// Whether stages, times and limits go together.
+fn check_course(top: &Table<'_>, scenario: &Description) -> Result<(), Error> {
+    let has_limit =
+        !scenario.fail_if.is_empty() || scenario.stages.iter().any(|stage| !stage.fail_if.is_empty());
+    if scenario.abort_after.is_some() && !has_limit {
+        return Err(top.wrong("abort-on-fail", "it needs fail-if"));
+    }
+    if !scenario.stages.is_empty() {
+        let publishes: Vec<_> = scenario.groups.iter().filter_map(|group| group.publish.as_ref()).collect();
+        if publishes.is_empty() {
+            return Err(top.wrong("stage", "no group publishes"));
+        }
+        if publishes.iter().any(|publish| publish.rate == Rate::Max) {
+            return Err(top.wrong("stage", "stages need schedules, and a group has the rate max"));
+        }
+        if scenario.stop.is_some() {
+            return Err(
+                top.wrong("stage", "the stages say how long the run is: leave out duration and count")
+            );
+        }
+    }
+    Ok(())
 }
 
 /// A name that can be a level of a topic and a part of a client identifier, and that no other group has.
@@ -132,6 +189,8 @@ fn group(table: Table<'_>, names: &[String]) -> Result<ClientGroup, Error> {
             session_expiry_interval: table.value("session-expiry", value::session_expiry)?,
             will: table.table("will")?.map(will).transpose()?,
         },
+        starts_after: table.value("starts-after", |text| place(text, names))?,
+        read_rate: table.value("read-rate", value::per_second)?,
         publish,
         subscribe,
         respond,
@@ -185,6 +244,7 @@ fn publish(table: Table<'_>, group: &str, clients: u32) -> Result<GroupPublish, 
         topic,
         qos: table.value("qos", qos)?.unwrap_or_default(),
         retain: table.flag("retain")?.unwrap_or_default(),
+        alias: table.flag("topic-alias")?.unwrap_or_default(),
     };
     if publish.rate == Rate::Max && (publish.arrivals != Arrivals::Uniform || !publish.jitter.is_zero()) {
         return Err(table.wrong("rate", "arrivals and jitter need a schedule, and max has none"));

@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::description::{Description, default_topic, pattern_name};
+use super::description::{DescribedStage, Description, default_topic, pattern_name};
 use crate::cli::value::NEVER_EXPIRES;
 use crate::client::options::Version;
-use crate::command::bench::Threshold;
 use crate::command::bench::config::{Arrivals, Payload, Rate, StopAfter};
 use crate::command::bench::group::{
     ClientGroup, GroupConnection, GroupPublish, GroupSubscription, MessageSource, SHARE_NAME,
 };
+use crate::command::bench::{Disturbance, Threshold};
 use crate::error::Error;
 use crate::protocol::{Protocol, QoS};
 
@@ -87,6 +87,18 @@ pub(in crate::cli) fn write(scenario: &Description) -> Result<String, Error> {
     lines.bare("seed", scenario.seed.filter(|seed| *seed != 1));
     let limits: Vec<&str> = scenario.fail_if.iter().map(Threshold::text).collect();
     lines.texts("fail-if", &limits);
+    lines.time("abort-on-fail", scenario.abort_after);
+    let reconnect =
+        |attempts: Option<u32>| attempts.map_or_else(|| "always".to_owned(), |most| most.to_string());
+    lines.text("reconnect", scenario.reconnect.map(reconnect));
+    let disturb: Vec<String> = scenario.disturb.iter().map(Disturbance::written).collect();
+    lines.texts("disturb", &disturb);
+    for DescribedStage { stage, fail_if } in &scenario.stages {
+        lines.heading("[[stage]]");
+        lines.text("load", Some(stage.to_string()));
+        let limits: Vec<&str> = fail_if.iter().map(Threshold::text).collect();
+        lines.texts("fail-if", &limits);
+    }
     for group in &scenario.groups {
         put_group(&mut lines, group, &scenario.groups)?;
     }
@@ -125,6 +137,8 @@ fn put_group(lines: &mut FileLines, group: &ClientGroup, all: &[ClientGroup]) ->
     lines.expiry(*session_expiry_interval);
     let name = |place: usize| all.get(place).map(|group| group.name.as_str());
     lines.text("respond", group.respond.and_then(name));
+    lines.text("starts-after", group.starts_after.and_then(name));
+    lines.text("read-rate", group.read_rate.map(per_second));
     if let Some(will) = will {
         lines.heading("[group.will]");
         lines.text("topic", Some(&will.topic));
@@ -180,6 +194,7 @@ fn put_publish(lines: &mut FileLines, publish: &GroupPublish, group: &str) -> Re
     lines.text("topic", Some(&publish.topic).filter(|topic| **topic != default_topic(group)));
     lines.bare("qos", number(publish.qos));
     lines.bare("retain", Some(true).filter(|_| publish.retain));
+    lines.bare("topic-alias", Some(true).filter(|_| publish.alias));
     Ok(())
 }
 

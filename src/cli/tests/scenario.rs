@@ -6,6 +6,7 @@ use super::{good, words};
 use crate::cli::scenario::BUILT_IN;
 use crate::command::bench::config::{Load, Mode, Rate, StopAfter};
 use crate::command::bench::group::{ClientGroup, MessageSource};
+use crate::command::bench::stage::RateStage;
 use crate::command::bench::{BenchTask, Config};
 
 fn task(line: &[&str]) -> BenchTask {
@@ -208,6 +209,75 @@ fn a_fleet_is_described() {
     assert_eq!(shape(&run(&text(&["scenario", "show", &path]))), shape(&load));
 }
 
+const COURSE: &str = r#"
+fail-if = ["loss > 1%"]
+abort-on-fail = "5s"
+reconnect = "always"
+disturb = ["1s: drop 20%", "1500ms: flap 5% for 90s"]
+[[stage]]
+load = "ramp to 1k/s in 60s"
+[[stage]]
+load = "spike 5k/s 5s"
+fail-if = ["p99 > 50ms"]
+[[group]]
+name = "senders"
+clients = 20
+publish = { rate = "300/s", topic-alias = true }
+[[group]]
+name = "receivers"
+clients = 10
+read-rate = "5/s"
+starts-after = "senders"
+[[group.subscribe]]
+from = "senders"
+"#;
+
+/// Stages, limits and disturbances of a file, and the file that they are written as.
+#[test]
+fn the_course_of_a_scenario_is_described() {
+    let (_folder, path) = file(COURSE);
+    let (_other_folder, written) = file(&text(&["scenario", "show", &path]));
+    for path in [path, written] {
+        let BenchTask::Load(load) = task(&["scenario", "run", &path]) else { panic!("a load") };
+        let second = std::time::Duration::from_secs(1);
+        let stages = [
+            RateStage::Ramp { from: None, to: 1000.0, length: 60 * second },
+            RateStage::Spike { rate: 5000.0, length: 5 * second },
+        ];
+        assert_eq!(load.stages, stages);
+        assert_eq!((load.stop, load.abort_after), (StopAfter::After(65 * second), Some(5 * second)));
+        assert!(load.reconnects());
+        let disturbances: Vec<String> = load.disturbances.all.iter().map(ToString::to_string).collect();
+        assert_eq!(disturbances, ["1s: drop 20%", "1.5s: flap 5% for 1m 30s"]);
+        let groups = load.groups();
+        assert!(groups[0].publish.as_ref().unwrap().alias);
+        assert_eq!((groups[1].starts_after, groups[1].read_rate), (Some(0), Some(5.0)));
+        assert_eq!(load.client.version, crate::client::options::Version::Only(crate::protocol::Protocol::V5));
+        let config: Config = super::config(good(&["bench", "scenario", "run", &path]));
+        assert_eq!((config.results.limits.whole.len(), config.results.limits.stages.len()), (1, 2));
+        assert_eq!(config.results.limits.stages[1][0].text(), "p99 > 50ms");
+        let half = self::load(&["scenario", "run", &path, "--scale", "50%"]);
+        assert_eq!(half.stages[1], RateStage::Spike { rate: 2500.0, length: 5 * second });
+    }
+}
+
+#[test]
+fn stages_of_options_are_stages_of_a_file() {
+    let line = ["e2e", "--stages", "hold 2s, ramp from 10 to 20 in 1500ms", "--rate", "50"];
+    let (_folder, path) = file(&text(&[&line[..], &["--show-scenario"]].concat()));
+    assert_eq!(load(&["scenario", "run", &path]).stages, load(&line).stages);
+    super::all_wrong(&[
+        (&["bench", "--stages", "hold 2s", "--rate", "max"], "stages need a schedule"),
+        (&["bench", "--stages", "hold 2s", "--count", "5"], "--count"),
+        (&["bench", "--stages", "ramp to 5 in 3s", "--warmup", "1s"], "the warm-up has the rate"),
+        (&["bench", "--abort-on-fail", "1s"], "--abort-on-fail needs --fail-if"),
+        (
+            &["bench", "find-limit", "--stages", "hold 2s", "--slo", "loss = 0"],
+            "--stages is not supported by find-limit",
+        ),
+    ]);
+}
+
 /// What is typed counts more than what stands in the file.
 #[test]
 fn typed_options_override_a_file() {
@@ -247,6 +317,28 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
             "which is not in its from",
         ),
         ("clients = 2\n", "clients = 2\ntopic-alias = true\n", "unknown key 'topic-alias'"),
+        (
+            "clients = 2\n",
+            "clients = 2\nstarts-after = \"service\"\n",
+            "group 'service' would start after itself",
+        ),
+        ("duration = \"2s\"", "abort-on-fail = \"1s\"", "line 3: abort-on-fail: it needs fail-if"),
+        (
+            "duration = \"2s\"",
+            "[[stage]]\nload = \"hold 2s\"\nfail-if = \"cpu > 5%\"",
+            "line 5: fail-if: 'cpu > 5%': a stage has figures of messages",
+        ),
+        ("duration = \"2s\"", "[[stage]]\nload = \"jump\"", "line 4: load: 'jump': use ramp to RATE in TIME"),
+        (
+            "[[group]]",
+            "[[stage]]\nload = \"hold 2s\"\n[[group]]",
+            "line 4: stage: the stages say how long the run is",
+        ),
+        (
+            "duration = \"2s\"",
+            "disturb = \"1s: drop 20%\"",
+            "--disturb 'drop 20%' needs clients that come back",
+        ),
         ("duration = \"2s\"", "duration = \"2s\"\ncount = 5", "line 4: count: there is a duration already"),
         ("rate = \"40/s\"", "rate = \"fast\"", "rate: use a number a second"),
         ("[[group]]\nname = \"idle\"", "[[group]\nname = \"idle\"", "line 26"),

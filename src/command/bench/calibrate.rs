@@ -14,6 +14,7 @@ use super::report::LoadReport;
 use super::report::export::read_report;
 use super::report::figure::{CONNECTED_RATE, SENT_RATE};
 use super::report::numbers::count;
+use super::threshold::RunLimits;
 use super::watching::Watched;
 use super::{director, machine};
 use crate::broker::Sink;
@@ -117,7 +118,9 @@ async fn part(
     attention: &mut Attention,
     diagnostics: &Diagnostics,
 ) -> Result<LoadReport, Error> {
-    let outcome = director::run(load.clone(), &Watched::default(), attention, diagnostics).await?;
+    let outcome =
+        director::run(load.clone(), (&RunLimits::default(), &Watched::default()), attention, diagnostics)
+            .await?;
     // Also after the measurement: there is no report of a calibration that was not finished.
     match attention.asked() {
         Some(asked) => Err(asked.error()),

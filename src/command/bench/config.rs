@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::disturbance::Disturbances;
 use super::group::Scenario;
+use super::stage::RateStage;
 use crate::client::options::ClientOptions;
 use crate::protocol::QoS;
 
@@ -180,6 +181,12 @@ pub struct Load {
     pub scenario: Option<Arc<Scenario>>,
     /// What disturbs it on purpose.
     pub disturbances: Disturbances,
+    /// How its rate changes, if it does; the rate is that before the first.
+    pub stages: Vec<RateStage>,
+    /// TLS sessions are resumed; otherwise every handshake is a full one.
+    pub resumes_tls: bool,
+    /// A limit that is broken ends it, from this time of the measurement, or of a stage, on.
+    pub abort_after: Option<Duration>,
 }
 
 impl Load {
@@ -212,6 +219,9 @@ impl Load {
             seed: 1,
             scenario: None,
             disturbances: Disturbances::default(),
+            stages: Vec::new(),
+            resumes_tls: false,
+            abort_after: None,
         }
     }
 
@@ -242,6 +252,9 @@ pub(super) struct Configuration {
     pub(super) transport: &'static str,
     pub(super) protocol: String,
     pub(super) proxy: bool,
+    /// `full` or `resume`; left out without TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_resumption: Option<&'static str>,
     pub(super) embedded: bool,
     /// Empty: the broker assigned one.
     pub(super) client_id: String,
@@ -269,6 +282,8 @@ pub(super) struct Configuration {
     pub(super) reconnect_max_delay_s: Option<f64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) disturbances: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) abort_after_s: Option<f64>,
     pub(super) credentials: Option<String>,
     pub(super) local_addresses: Vec<String>,
     pub(super) threads: usize,
@@ -299,8 +314,10 @@ impl NamedScenario {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Sending {
     pub(super) publishers: u32,
-    /// Messages a second; null in the closed loop.
+    /// Messages a second, of stages on average; null in the closed loop.
     pub(super) rate_per_s: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) stages: Vec<String>,
     pub(super) arrivals: String,
     pub(super) jitter_s: f64,
     pub(super) inflight: u16,
@@ -344,6 +361,11 @@ impl Configuration {
             transport: client.transport_name(),
             protocol,
             proxy: client.endpoint.proxy.is_some(),
+            tls_resumption: client
+                .endpoint
+                .tls
+                .as_ref()
+                .map(|_| if load.resumes_tls { "resume" } else { "full" }),
             embedded: load.embedded.is_some(),
             client_id: client.client_identifier.clone(),
             clean_start: client.clean_start,
@@ -382,6 +404,7 @@ impl Configuration {
             }),
             reconnect_max_delay_s: load.reconnects().then_some(client.reconnect.max_delay.as_secs_f64()),
             disturbances: load.disturbances.all.iter().map(ToString::to_string).collect(),
+            abort_after_s: load.abort_after.map(|grace| grace.as_secs_f64()),
             credentials: load.credentials.as_ref().map(|path| path.display().to_string()),
             local_addresses: load.local_addresses.iter().map(ToString::to_string).collect(),
             threads: load.threads,
@@ -394,10 +417,8 @@ impl Sending {
     fn of(load: &Load, payload_bytes: usize) -> Self {
         Self {
             publishers: load.publishers,
-            rate_per_s: match load.rate {
-                Rate::PerSecond(rate) => Some(rate),
-                Rate::Max => None,
-            },
+            rate_per_s: load.mean_rate(),
+            stages: load.stages.iter().map(ToString::to_string).collect(),
             arrivals: match load.arrivals {
                 Arrivals::Uniform => "uniform".into(),
                 Arrivals::Poisson => "poisson".into(),

@@ -1,6 +1,8 @@
 //! The course of a run: connect, subscribe, barrier, warm-up, measure, drain, leave. The director gives
 //! orders to the threads, watches signals, and collects what they measured.
 
+mod ending;
+
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -20,16 +22,19 @@ use super::engine;
 use super::engine::fleet::{Fleet, FleetGroup, Material};
 use super::engine::shared::{Board, News, Order};
 use super::engine::wake::process_cpu;
+use super::group::waves;
 use super::machine;
 use super::probe::probe;
 use super::recorder::{Recorder, Second};
 use super::report::broker::BrokerReport;
 use super::report::finding::Problem;
 use super::report::group::GroupReport;
-use super::report::{Drained, Phases, RunOutcome, SeriesSecond};
+use super::report::{Aborted, Drained, Phases, RunOutcome, SeriesSecond};
 use super::rows::Row;
 use super::stamp::{Phase, Timeline};
+use super::threshold::RunLimits;
 use super::topology::GroupPlan;
+use super::watch::LimitWatch;
 use super::watching::{Look, Stage, Watched, Watching};
 use crate::alarm::now;
 use crate::client::Opened;
@@ -79,7 +84,7 @@ impl Deliveries {
 /// A broker that cannot be reached at all; files that cannot be read.
 pub(super) async fn run(
     mut load: Load,
-    watched: &Watched,
+    (limits, watched): (&RunLimits, &Watched),
     attention: &mut Attention,
     diagnostics: &Diagnostics,
 ) -> Result<RunOutcome, Error> {
@@ -105,8 +110,13 @@ pub(super) async fn run(
             plans.iter().zip(&materials).try_for_each(publish)
         };
         let first = groups.first().zip(materials.first());
-        let mut probe =
-            std::pin::pin!(probe(&mut load.client, load.local_addresses.first().copied(), first, checked));
+        let mut probe = std::pin::pin!(probe(
+            &mut load.client,
+            load.local_addresses.first().copied(),
+            load.resumes_tls,
+            first,
+            checked
+        ));
         let found = poll_fn(|cx| {
             if attention.poll(cx).is_ready() {
                 return Poll::Ready(None);
@@ -122,18 +132,30 @@ pub(super) async fn run(
     };
     let threads = u32::try_from(load.threads).unwrap_or(1).clamp(1, load.clients().max(1));
     let began = now();
-    let groups = groups.into_iter().zip(plans).zip(materials);
-    let groups = groups.map(|((group, plan), material)| FleetGroup::new(&load, run, group, plan, material));
+    let waves = waves(&groups).unwrap_or_else(|_| vec![0; groups.len()]); // a circle was refused before
+    let mut begun = vec![0; groups.len() + 1];
+    let groups = groups.into_iter().zip(plans).zip(materials).zip(&waves);
+    let groups = groups.map(|(((group, plan), material), wave)| {
+        let before = begun[*wave as usize];
+        begun[*wave as usize] += group.clients;
+        FleetGroup::new(&load, run, group, plan, material, (*wave, before))
+    });
     let groups: Vec<FleetGroup> = groups.collect();
-    let clients = groups.iter().map(|group| group.plan.clients).sum();
-    let cuts = load.disturbances.cuts(clients, load.seed);
-    let fleet = Arc::new(Fleet { load, groups, cuts, protocol, run, threads, began });
+    let waves = waves.into_iter().max().unwrap_or(0) + 1;
+    let cuts = {
+        let clients = |plan: &GroupPlan| plan.first..plan.first + plan.clients;
+        let named = |group: &FleetGroup| (group.group.name.clone(), clients(&group.plan));
+        load.disturbances.cuts(&groups.iter().map(named).collect::<Vec<_>>(), load.seed)
+    };
+    let course = load.course().map(Arc::new);
+    let fleet = Arc::new(Fleet { load, course, groups, waves, cuts, protocol, run, threads, began });
     let disturbances = &fleet.load.disturbances;
     let foreign_variables = disturbances.foreign_variables.clone();
     let commands = CommandOptions { jobs: usize::MAX, limit: LONGEST_COMMAND, foreign_variables };
     let disturber = Disturber::new(disturbances, &commands, diagnostics);
+    let watch = LimitWatch::new(&fleet.load, limits);
     let watching = Watching::new(&fleet, watched, diagnostics);
-    let mut director = Director::start(&fleet, disturber, attention, watching, broken_off)?;
+    let mut director = Director::start(&fleet, disturber, watch, attention, watching, broken_off)?;
     let timeline = director.conduct(&fleet).await;
     let (finished, groups, phases) = director.finish(&fleet, timeline).await?;
     let mut outcome = RunOutcome {
@@ -147,6 +169,7 @@ pub(super) async fn run(
         timeline,
         window_s: phases.measure,
         interrupted: director.interrupted,
+        aborted: director.aborted.take(),
         drained: director.drained,
         problems: std::mem::take(&mut director.problems),
         started,
@@ -195,6 +218,7 @@ struct Director<'a> {
     boards: Vec<Arc<Board>>,
     attention: &'a mut Attention,
     disturber: Disturber<'a>,
+    watch: Option<LimitWatch<'a>>,
     began: u64,
     /// Threads that have connected, subscribed, finished.
     connected: usize,
@@ -206,6 +230,8 @@ struct Director<'a> {
     /// The others, without their histograms: a run may take days.
     series: Vec<SeriesSecond>,
     interrupted: bool,
+    /// The limit that ends the measurement.
+    aborted: Option<Aborted>,
     drained: Drained,
     problems: Vec<Problem>,
     memory_bytes: u64,
@@ -221,6 +247,7 @@ impl<'a> Director<'a> {
     fn start(
         fleet: &Arc<Fleet>,
         disturber: Disturber<'a>,
+        watch: Option<LimitWatch<'a>>,
         attention: &'a mut Attention,
         watching: Watching<'a>,
         interrupted: bool,
@@ -234,6 +261,8 @@ impl<'a> Director<'a> {
             boards: Vec::new(),
             attention,
             disturber,
+            watch,
+            aborted: None,
             began: fleet.began,
             connected: 0,
             subscribed: 0,
@@ -300,22 +329,29 @@ impl<'a> Director<'a> {
         if self.interrupted {
             return nobody;
         }
-        self.wait(never, SLOW_TICK, |this| this.connected == all).await;
-        self.connected_at = now();
-        self.subscribed_at = self.connected_at;
-        if self.is_over() {
-            return nobody;
-        }
-        if fleet.subscribes() {
-            self.order(Order::Subscribe);
-            let limit = now().saturating_add(nanoseconds(load.client.connect_timeout));
-            self.watching.enter(Stage::Subscribe(limit), now());
-            if !self.wait(limit, SLOW_TICK, |this| this.subscribed == all).await && !self.is_over() {
-                self.problems.push(Problem::SubscribeUnanswered);
+        for wave in 0..fleet.waves {
+            if wave > 0 {
+                self.connected = 0;
+                self.order(Order::Connect(wave, now()));
             }
-            self.subscribed_at = now();
+            self.wait(never, SLOW_TICK, |this| this.connected == all).await;
+            self.connected_at = now();
+            self.subscribed_at = self.connected_at;
             if self.is_over() {
                 return nobody;
+            }
+            if fleet.subscribes(wave) {
+                self.subscribed = 0;
+                self.order(Order::Subscribe);
+                let limit = now().saturating_add(nanoseconds(load.client.connect_timeout));
+                self.watching.enter(Stage::Subscribe(limit), now());
+                if !self.wait(limit, SLOW_TICK, |this| this.subscribed == all).await && !self.is_over() {
+                    self.problems.push(Problem::SubscribeUnanswered);
+                }
+                self.subscribed_at = now();
+                if self.is_over() {
+                    return nobody;
+                }
             }
         }
         let start = now() + RUN_UP;
@@ -327,6 +363,7 @@ impl<'a> Director<'a> {
         let mut timeline = Timeline { start, measure, end };
         self.disturber.start(measure);
         self.watching.enter(Stage::Load(timeline), now());
+        self.watch.iter_mut().for_each(|watch| watch.start(timeline));
         self.order(Order::Start(timeline));
         self.wait(measure, SLOW_TICK, Self::is_alone).await;
         let counted = matches!(load.stop, StopAfter::Count(_)) && load.mode.publishes();
@@ -339,6 +376,7 @@ impl<'a> Director<'a> {
         let tick = if counted || received != never { TICK } else { SLOW_TICK };
         self.wait(end, tick, |this| {
             this.is_alone()
+                || this.aborted.is_some()
                 || (counted && this.all(|board| &board.ended))
                 || this.sum(|board| &board.delivered) >= received
         })
@@ -356,43 +394,10 @@ impl<'a> Director<'a> {
         self.memory_bytes = machine::resident_bytes();
         timeline.end = end.min(now()).max(measure.min(now()));
         self.disturber.stop();
+        self.watch = None;
         self.order(Order::End(timeline.end));
         self.drain(load, limit, arrivals).await;
         timeline
-    }
-
-    /// Waits for what is under way, as long as something still arrives.
-    async fn drain(&mut self, load: &Load, limit: u64, mut arrivals: Deliveries) {
-        let waits = load.mode == Mode::EndToEnd || load.mode == Mode::Request;
-        let began = now();
-        self.watching.enter(Stage::Drain(limit), began);
-        if load.mode.publishes() && !self.is_over() {
-            let idle = |this: &Self| this.all(|board| &board.idle);
-            let done = self.wait(limit, TICK, |this| {
-                let (expected, delivered) =
-                    (this.sum(|board| &board.expected), this.sum(|board| &board.delivered));
-                arrivals.note(delivered);
-                let silent = now() - arrivals.last.unwrap_or(0).max(began) > nanoseconds(SILENCE);
-                idle(this) && (!waits || delivered >= expected || silent) || this.is_alone()
-            });
-            if !done.await && !self.interrupted {
-                self.drained.is_unanswered = !idle(self);
-                self.drained.is_arriving = waits && arrivals.last.is_some_and(|last| now() - last < STILL);
-            }
-        }
-        self.drained_at = now();
-        self.end_commands(limit).await;
-    }
-
-    /// Lets the commands of disturbances come to their end until the drain would be over.
-    async fn end_commands(&mut self, limit: u64) {
-        if !self.interrupted {
-            self.wait(limit, SLOW_TICK, |this| !this.disturber.runs()).await;
-        }
-        if self.disturber.runs() {
-            self.disturber.kill();
-            self.wait(now() + KILL_LIMIT, SLOW_TICK, |this| !this.disturber.runs()).await;
-        }
     }
 
     /// Whether all threads have set this.
@@ -465,25 +470,6 @@ impl<'a> Director<'a> {
         Ok((merged, groups, phases))
     }
 
-    /// What all threads have recorded: of all groups together, and of each group of a scenario.
-    fn sum_up(&mut self, fleet: &Fleet) -> (Recorder, Vec<GroupReport>) {
-        let mut of_groups: Vec<Recorder> = Vec::new();
-        for thread in self.finished.drain(..) {
-            of_groups.resize_with(thread.len(), Recorder::default);
-            of_groups.iter_mut().zip(thread).for_each(|(group, recorder)| group.merge(recorder));
-        }
-        let groups = fleet.groups.iter().zip(&of_groups).filter(|_| fleet.load.scenario.is_some());
-        let report = |(group, recorder): (&FleetGroup, &Recorder)| {
-            GroupReport::new(&group.group.name, group.group.clients, recorder)
-        };
-        let reports = groups.map(report).collect();
-        let mut merged = Recorder::default();
-        for recorder in of_groups {
-            merged.merge(recorder);
-        }
-        (merged, reports)
-    }
-
     fn series(&mut self) -> Vec<SeriesSecond> {
         let mut series = std::mem::take(&mut self.series);
         // Of the last rows, some threads have seen nothing.
@@ -504,7 +490,7 @@ impl<'a> Director<'a> {
                     self.hear(news);
                 }
                 self.watching.poll(cx);
-                let next = self.disturber.poll(cx).unwrap_or(u64::MAX);
+                let next = self.disturber.poll(cx).unwrap_or(u64::MAX).min(self.look_at_limits());
                 if done(self) {
                     return Poll::Ready(true);
                 }
@@ -532,8 +518,24 @@ impl<'a> Director<'a> {
         .await
     }
 
+    /// Asks for what is recorded so far, if it is time to look at the limits; when that is next.
+    fn look_at_limits(&mut self) -> u64 {
+        let Some(watch) = &mut self.watch else { return u64::MAX };
+        if watch.next() > now() {
+            return watch.next();
+        }
+        watch.asks();
+        self.order(Order::Snapshot);
+        u64::MAX
+    }
+
     fn hear(&mut self, news: News) {
         match news {
+            News::Snapshot(recorders) => {
+                let threads = self.orders.len();
+                let found = self.watch.as_mut().and_then(|watch| watch.hear(recorders, threads, now()));
+                self.aborted = self.aborted.take().or(found);
+            }
             News::Connected => self.connected += 1,
             News::Subscribed => self.subscribed += 1,
             News::Finished(recorders) => self.finished.push(recorders),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::impact::Impact;
@@ -31,9 +32,62 @@ pub enum Disturbing {
     /// A command for the shell runs.
     Command(String),
     /// A share of the clients is cut off: 0 to 1.
-    Drop(f64),
+    Drop(ClientShare),
     /// Likewise, and again whenever one of them is back, for so long.
-    Flap(f64, Duration),
+    Flap(ClientShare, Duration),
+    /// A share of the clients is cut off and stays away for so long.
+    Away(ClientShare, Duration),
+}
+
+/// A share of the clients, or of those of a group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClientShare {
+    /// 0 to 1.
+    pub part: f64,
+    /// The group's name.
+    pub group: Option<String>,
+}
+
+impl From<f64> for ClientShare {
+    fn from(part: f64) -> Self {
+        Self { part, group: None }
+    }
+}
+
+impl fmt::Display for ClientShare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the digits that a binary fraction adds.
+        write!(f, "{}%", (self.part * 1e8).round() / 1e6)?;
+        self.group.as_ref().map_or(Ok(()), |group| write!(f, " of {group}"))
+    }
+}
+
+impl Disturbing {
+    /// The clients that are cut off.
+    #[must_use]
+    pub fn share(&self) -> Option<&ClientShare> {
+        match self {
+            Self::Command(_) => None,
+            Self::Drop(share) | Self::Flap(share, _) | Self::Away(share, _) => Some(share),
+        }
+    }
+}
+
+impl Disturbance {
+    /// As `--disturb` takes it: a time has no spaces.
+    #[must_use]
+    pub fn written(&self) -> String {
+        let time = |time: Duration| humantime::format_duration(time).to_string().replace(' ', "");
+        match &self.what {
+            Disturbing::Flap(share, length) => {
+                format!("{}: flap {share} for {}", time(self.at), time(*length))
+            }
+            Disturbing::Away(share, length) => {
+                format!("{}: away {share} for {}", time(self.at), time(*length))
+            }
+            other => format!("{}: {other}", time(self.at)),
+        }
+    }
 }
 
 impl fmt::Display for Disturbance {
@@ -46,15 +100,11 @@ impl fmt::Display for Disturbing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Command(command) => f.write_str(command),
-            Self::Drop(share) => write!(f, "drop {}%", percent(*share)),
-            Self::Flap(share, length) => write!(f, "flap {}% for {}", percent(*share), duration(*length)),
+            Self::Drop(share) => write!(f, "drop {share}"),
+            Self::Away(share, length) => write!(f, "away {share} for {}", duration(*length)),
+            Self::Flap(share, length) => write!(f, "flap {share} for {}", duration(*length)),
         }
     }
-}
-
-/// Without the digits that a binary fraction adds.
-fn percent(share: f64) -> f64 {
-    (share * 1e8).round() / 1e6
 }
 
 /// Clients that are cut off.
@@ -64,6 +114,8 @@ pub(super) struct ClientCut {
     pub(super) place: usize,
     /// How long each of them is cut off again, in nanoseconds.
     pub(super) length: u64,
+    /// How long each of them stays away, likewise.
+    pub(super) away: u64,
     /// By the number of the client.
     clients: Vec<bool>,
 }
@@ -84,32 +136,49 @@ impl Disturbances {
         self.all.iter().map(|disturbance| Impact::mark(due(disturbance))).collect()
     }
 
-    /// Those that cut off clients, of so many: the same with the same seed.
-    pub(super) fn cuts(&self, clients: u32, seed: u64) -> Vec<ClientCut> {
+    /// How long clients are away by each of them, in nanoseconds.
+    pub(super) fn away(&self) -> Vec<Option<u64>> {
+        let away = |disturbance: &Disturbance| match disturbance.what {
+            Disturbing::Away(_, away) => Some(u64::try_from(away.as_nanos()).unwrap_or(u64::MAX)),
+            Disturbing::Command(_) | Disturbing::Drop(_) | Disturbing::Flap(..) => None,
+        };
+        self.all.iter().map(away).collect()
+    }
+
+    /// Those that cut off clients, of groups with these names and numbers of clients: the same with the same seed.
+    pub(super) fn cuts(&self, groups: &[(String, Range<u32>)], seed: u64) -> Vec<ClientCut> {
         let cuts = self.all.iter().enumerate().filter_map(|(place, disturbance)| {
-            let (share, length) = match disturbance.what {
-                Disturbing::Command(_) => return None,
-                Disturbing::Drop(share) => (share, Duration::ZERO),
-                Disturbing::Flap(share, length) => (share, length),
+            let share = disturbance.what.share()?;
+            let (length, away) = match disturbance.what {
+                Disturbing::Command(_) | Disturbing::Drop(_) => (Duration::ZERO, Duration::ZERO),
+                Disturbing::Flap(_, length) => (length, Duration::ZERO),
+                Disturbing::Away(_, away) => (Duration::ZERO, away),
             };
-            let length = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
-            Some(ClientCut { place, length, clients: chosen(clients, share, seed, place) })
+            let among = match &share.group {
+                None => 0..groups.last().map_or(0, |(_, clients)| clients.end),
+                Some(name) => {
+                    groups.iter().find(|(group, _)| group == name).map_or(0..0, |(_, of)| of.clone())
+                }
+            };
+            let [length, away] =
+                [length, away].map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+            Some(ClientCut { place, length, away, clients: chosen(among, share.part, seed, place) })
         });
         cuts.collect()
     }
 }
 
-/// A share of all clients, at least one, drawn at random.
+/// A share of these clients, at least one, drawn at random.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a share is not negative and at most 1"
 )]
-fn chosen(clients: u32, share: f64, seed: u64, place: usize) -> Vec<bool> {
-    let count = ((f64::from(clients) * share).round() as usize).max(1);
+fn chosen(clients: Range<u32>, share: f64, seed: u64, place: usize) -> Vec<bool> {
+    let count = ((f64::from(clients.end - clients.start) * share).round() as usize).max(1);
     let mut random = fastrand::Rng::with_seed(seed.rotate_left(17) ^ place as u64);
-    let mut hits = vec![false; clients as usize];
-    for number in random.choose_multiple(0..clients as usize, count) {
+    let mut hits = vec![false; clients.end as usize];
+    for number in random.choose_multiple(clients.start as usize..clients.end as usize, count) {
         hits[number] = true;
     }
     hits
@@ -122,22 +191,24 @@ mod tests {
     #[test]
     fn seed_and_place_decide_who_is_cut_off() {
         let count = |hits: &[bool]| hits.iter().filter(|hit| **hit).count();
-        let one = chosen(1000, 0.2, 7, 0);
+        let one = chosen(0..1000, 0.2, 7, 0);
         assert_eq!(count(&one), 200);
-        assert_eq!(one, chosen(1000, 0.2, 7, 0));
-        assert_ne!(one, chosen(1000, 0.2, 8, 0));
-        assert_ne!(one, chosen(1000, 0.2, 7, 1));
-        assert_eq!(count(&chosen(3, 0.01, 1, 0)), 1, "at least one");
-        assert_eq!(count(&chosen(3, 1.0, 1, 0)), 3);
+        assert_eq!(one, chosen(0..1000, 0.2, 7, 0));
+        assert_ne!(one, chosen(0..1000, 0.2, 8, 0));
+        assert_ne!(one, chosen(0..1000, 0.2, 7, 1));
+        assert_eq!(count(&chosen(0..3, 0.01, 1, 0)), 1, "at least one");
+        assert_eq!(count(&chosen(0..3, 1.0, 1, 0)), 3);
+        assert_eq!(chosen(2..4, 1.0, 1, 0), [false, false, true, true]);
     }
 
     #[test]
     fn disturbances_are_shown_as_they_are_written() {
         let minute = Duration::from_secs(60);
         for (what, text) in [
-            (Disturbing::Drop(0.2), "drop 20%"),
-            (Disturbing::Drop(0.07), "drop 7%"),
-            (Disturbing::Flap(0.005, minute), "flap 0.5% for 1m"),
+            (Disturbing::Drop(0.2.into()), "drop 20%"),
+            (Disturbing::Drop(0.07.into()), "drop 7%"),
+            (Disturbing::Flap(0.005.into(), minute), "flap 0.5% for 1m"),
+            (Disturbing::Away(1.0.into(), minute), "away 100% for 1m"),
             (Disturbing::Command("true".into()), "true"),
         ] {
             assert_eq!(what.to_string(), text);

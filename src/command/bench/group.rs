@@ -43,6 +43,10 @@ pub struct ClientGroup {
     pub subscribe: Vec<GroupSubscription>,
     /// The group whose requests they answer, by its place among all groups.
     pub respond: Option<usize>,
+    /// The group that has to be connected and subscribed before they connect, by its place among all groups.
+    pub starts_after: Option<usize>,
+    /// Messages a second that each of them reads at most.
+    pub read_rate: Option<f64>,
 }
 
 /// How connections differ from those of the load.
@@ -81,6 +85,8 @@ pub struct GroupPublish {
     pub qos: QoS,
     /// Whether the broker keeps them.
     pub retain: bool,
+    /// Whether a Topic Alias stands for the topic, as far as the broker allows them (MQTT 5).
+    pub alias: bool,
 }
 
 /// What the clients of a group subscribe to.
@@ -135,8 +141,29 @@ impl ClientGroup {
             publish: None,
             subscribe: Vec::new(),
             respond: None,
+            starts_after: None,
+            read_rate: None,
         }
     }
+}
+
+/// In which wave each group connects: those that start after no other in the first, and each other in the one after that
+/// of its group.
+///
+/// # Errors
+/// The place of a group that would have to wait for itself.
+pub(super) fn waves(groups: &[ClientGroup]) -> Result<Vec<u32>, usize> {
+    let wave = |place: usize| {
+        let (mut current, mut wave) = (place, 0);
+        while let Some(before) = groups.get(current).and_then(|group| group.starts_after) {
+            (current, wave) = (before, wave + 1);
+            if wave as usize > groups.len() {
+                return Err(place);
+            }
+        }
+        Ok(wave)
+    };
+    (0..groups.len()).map(wave).collect()
 }
 
 /// What these groups measure together.
@@ -199,6 +226,7 @@ impl Load {
             topic: self.topic.clone(),
             qos: self.qos,
             retain: false,
+            alias: false,
         });
         let receiver = if requests { "responders" } else { "subscribers" };
         let mut receivers = ClientGroup::new(receiver, self.subscribers, "s{client}");

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use super::histogram::{coarse_histogram, histogram};
 
 /// The windows, the first of which is before the first disturbance.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Impact {
     /// When each disturbance begins, in nanoseconds of the monotonic clock.
     marks: Vec<u64>,
@@ -14,7 +14,7 @@ pub(super) struct Impact {
 }
 
 /// From one disturbance to the next.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Window {
     /// When the disturbance began.
     pub(super) began: u64,
@@ -32,8 +32,20 @@ pub(super) struct Window {
     pub(super) expected: u64,
     pub(super) delivered: u64,
     pub(super) duplicates: u64,
+    /// What is queued for clients that stay away.
+    pub(super) queue: Option<Queue>,
     /// Latencies, by the time since the disturbance at which messages were due.
     slots: Vec<Option<Latencies>>,
+}
+
+/// Messages that are due while clients are away.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Queue {
+    /// When the clients come back.
+    pub(super) until: u64,
+    /// Those that came after it, and when the last of them did.
+    pub(super) messages: u64,
+    pub(super) last: u64,
 }
 
 /// Of a slot, to two digits.
@@ -65,10 +77,20 @@ impl Impact {
         due.div_ceil(PRECISION).saturating_mul(PRECISION)
     }
 
-    /// With a mark for each disturbance, in order; the measurement begins at `measure`.
-    pub(super) fn new(measure: u64, marks: Vec<u64>) -> Self {
+    /// When a stage begins that is due at this time: a moment before it, so that what is due exactly then is in it.
+    pub(super) fn mark_before(due: u64) -> u64 {
+        due.saturating_sub(PRECISION / 2) / PRECISION * PRECISION
+    }
+
+    /// With a mark for each disturbance, in order, and how long clients are away by it; the measurement begins at `measure`.
+    pub(super) fn new(measure: u64, marks: Vec<u64>, away: &[Option<u64>]) -> Self {
         let began = std::iter::once(measure).chain(marks.iter().copied());
-        let windows = began.map(|began| Window { began, ..Window::default() }).collect();
+        let away = std::iter::once(None).chain(away.iter().copied()).chain(std::iter::repeat(None));
+        let window = |(began, away): (u64, Option<u64>)| {
+            let queue = away.map(|away| Queue { until: began.saturating_add(away), messages: 0, last: 0 });
+            Window { began, queue, ..Window::default() }
+        };
+        let windows = began.zip(away).map(window).collect();
         Self { marks, windows }
     }
 
@@ -112,6 +134,13 @@ impl Impact {
 impl Window {
     /// So many messages, due at this time, took so long.
     pub(super) fn time(&mut self, due: u64, took: u64, count: u64) {
+        if let Some(queue) = &mut self.queue
+            && due < queue.until
+            && due + took >= queue.until
+        {
+            queue.messages += count;
+            queue.last = queue.last.max(due + took);
+        }
         let slot = slot(due.saturating_sub(self.began));
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
@@ -145,8 +174,13 @@ impl Window {
             expected,
             delivered,
             duplicates,
+            queue,
             slots,
         } = other;
+        if let (Some(mine), Some(theirs)) = (&mut self.queue, queue) {
+            mine.messages += theirs.messages;
+            mine.last = mine.last.max(theirs.last);
+        }
         self.cut += cut;
         self.lost += lost;
         self.first_lost = self.first_lost.into_iter().chain(first_lost).min();
@@ -189,7 +223,7 @@ mod tests {
 
     #[test]
     fn messages_belong_to_the_window_in_which_they_were_due() {
-        let mut impact = Impact::new(0, vec![1000 * MS, 2000 * MS]);
+        let mut impact = Impact::new(0, vec![1000 * MS, 2000 * MS], &[]);
         for (due, place) in [(0, 0), (999 * MS, 0), (1000 * MS, 1), (1999 * MS, 1), (2000 * MS, 2)] {
             assert_eq!(impact.place(due), place, "{due}");
         }
@@ -214,7 +248,7 @@ mod tests {
     #[test]
     fn windows_of_two_threads_are_one() {
         let one = || {
-            let mut impact = Impact::new(0, vec![10 * MS]);
+            let mut impact = Impact::new(0, vec![10 * MS], &[]);
             let window = impact.lose(30 * MS);
             impact.return_to(window, 50 * MS);
             impact.at(30 * MS).time(30 * MS, MS, 1);

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::output::Diagnostics;
 use crate::quotation::shown;
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Host {
     pub(super) os: String,
     pub(super) architecture: String,

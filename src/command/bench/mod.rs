@@ -11,11 +11,13 @@
 //! | `group` | groups of clients: what the options of a mode amount to, and what scenarios have |
 //! | `topology`, `plan`, `pacer`, `stamp` | what groups send each other; which client sends what to which; the schedule; how a message is recognised |
 //! | `director`, `probe` | the phases of a run, and the orders to the threads; its first connection |
+//! | `stage`, `course` | how the rate of a load changes, and how many messages are due until when |
 //! | `disturbance`, `disturber`, `impact` | what disturbs a run on purpose; who carries it out; what is recorded around it |
+//! | `beside` | what is recorded beside the figures of the whole run |
 //! | [`engine`] | the threads and their clients |
 //! | `recorder`, `rows`, `histogram` | histograms and counts; the seconds of the series |
 //! | [`report`] | the report of a run, in every form |
-//! | `threshold` | `--fail-if` and `--slo` |
+//! | `threshold`, `watch` | `--fail-if` and `--slo`; `--abort-on-fail` |
 //! | `matrix` | several loads, and the table of them |
 //! | `find_limit`, `ladder` | the search for the highest load that holds: how a run is judged, and what is tried next |
 //! | [`watching`] | what is seen of a run while it goes on |
@@ -26,12 +28,14 @@
 //! | `machine` | this machine and its limits |
 //! | `credentials`, `client_values`, `csv_records` | files with credentials and with other values of clients; CSV |
 
+mod beside;
 mod calibrate;
 mod change;
 mod client_values;
 mod compare;
 mod comparison;
 pub mod config;
+mod course;
 mod credentials;
 mod csv_records;
 mod director;
@@ -54,25 +58,27 @@ mod recorder;
 mod report;
 mod rows;
 mod runs;
+pub mod stage;
 mod stamp;
 mod threshold;
 mod topology;
+mod watch;
 mod watching;
 
 pub use change::ChangeLimit;
 pub use compare::CompareConfig;
 pub use config::Load;
 use config::Mode;
-pub use disturbance::{Disturbance, Disturbances, Disturbing};
+pub use disturbance::{ClientShare, Disturbance, Disturbances, Disturbing};
 pub use find_limit::{Axis, FindLimit};
 pub use ladder::Bounds;
 pub use matrix::Matrix;
 pub use plan::check_topic;
 pub use report::export::{Files, Form};
 pub(super) use report::export::{json_of_failure, junit_of_failure};
-pub use report::figure::help as figures_help;
-pub use stamp::{MOST_PUBLISHERS, SHORT_BYTES as LEAST_STAMP_BYTES};
-pub use threshold::{Objective, Threshold};
+pub use report::help::help as figures_help;
+pub use stamp::{MOST_PUBLISHERS, SHORT_BYTES as LEAST_STAMP_BYTES, TEXT_BYTES as TEXT_STAMP_BYTES};
+pub use threshold::{Objective, RunLimits, Threshold};
 pub use topology::check as check_groups;
 pub use watching::WatchOptions;
 
@@ -140,7 +146,7 @@ pub struct Results {
     /// The files.
     pub files: Files,
     /// What must not be.
-    pub fail_if: Vec<Threshold>,
+    pub limits: RunLimits,
     /// A saturated generator is no failure.
     pub allow_saturated: bool,
     /// The report of an earlier `calibrate`, to compare the load with.
@@ -206,7 +212,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
             return Err(error);
         }
     };
-    let outcome = match put_load(&mut load, &watched, &mut attention, diagnostics).await {
+    let outcome = match put_load(&mut load, (&results.limits, &watched), &mut attention, diagnostics).await {
         Ok(outcome) => outcome,
         Err(error) => {
             outputs.fail(load.mode, &error);
@@ -226,7 +232,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     // The files first: the reader of standard output may take its time.
     let (written, printed) = (outputs.write(&report), print(&text, &mut attention, diagnostics).await);
     written?;
-    let has_verdict = to_files || !report.thresholds.is_empty();
+    let has_verdict = to_files || report.limits().next().is_some();
     match printed {
         // The figures were for a reader that has gone; the exit status still has the verdict.
         Err(Error::OutputClosed) if has_verdict => {}
@@ -242,13 +248,19 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
 /// The report of a run, with what must not be.
 fn reported(load: &Load, outcome: RunOutcome, results: &Results) -> LoadReport {
     let mut report = LoadReport::new(load, outcome);
-    report.thresholds = results.fail_if.iter().map(|threshold| threshold.result(&report)).collect();
+    report.thresholds = results.limits.whole.iter().map(|threshold| threshold.result(&report)).collect();
+    for (stage, fail_if) in report.stages.iter_mut().zip(&results.limits.stages) {
+        stage.part.thresholds = fail_if.iter().map(|threshold| threshold.result(&stage.part)).collect();
+    }
     report
 }
 
 fn say_what_is_wrong(report: &LoadReport, diagnostics: &Diagnostics) {
-    let broken = report.thresholds.iter().filter(|result| result.broken);
-    broken.for_each(|result| diagnostics.state(format_args!("failed: {}", result.shown())));
+    if let Some(aborted) = &report.aborted {
+        diagnostics.state(format_args!("aborted {}", aborted.shown()));
+    }
+    let broken = report.limits().filter(|(_, result)| result.broken);
+    broken.for_each(|(of, result)| diagnostics.state(format_args!("failed: {of}{}", result.shown())));
     let problems = report.findings.problems.iter();
     problems.for_each(|problem| diagnostics.state(format_args!("not valid: {problem}")));
     if report.generator.saturated {
@@ -257,7 +269,7 @@ fn say_what_is_wrong(report: &LoadReport, diagnostics: &Diagnostics) {
 }
 
 fn verdict(report: &LoadReport, results: &Results) -> Exit {
-    let is_broken = report.thresholds.iter().any(|result| result.broken);
+    let is_broken = report.aborted.is_some() || report.limits().any(|(_, result)| result.broken);
     let is_pardoned = results.allow_saturated && report.only_saturated();
     if is_broken || !(report.valid || is_pardoned) { Exit::Negative } else { Exit::Success }
 }
@@ -277,7 +289,7 @@ async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics
     for (number, load) in matrix.runs().enumerate() {
         let (number, all) = (number + 1, matrix.len());
         diagnostics.state(format_args!("run {number} of {all}: {}", matrix::name(load)));
-        match put_load(&mut load.clone(), &watched, &mut attention, diagnostics).await {
+        match put_load(&mut load.clone(), (&results.limits, &watched), &mut attention, diagnostics).await {
             Ok(outcome) => {
                 let nothing = outcome.recorder.counts.connected == 0 && !outcome.interrupted;
                 let run = reported(load, outcome, results);
@@ -334,7 +346,7 @@ async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnos
         let step = if let Err(short) = machine::check_limits(&load, diagnostics) {
             LadderStep::unmade(rung, Limiter::Generator, short.to_string())
         } else {
-            match put_load(&mut load, &watched, &mut attention, diagnostics).await {
+            match put_load(&mut load, (&results.limits, &watched), &mut attention, diagnostics).await {
                 Ok(outcome) if outcome.interrupted => {
                     report.interrupted = true;
                     break;
@@ -419,7 +431,7 @@ async fn print_failure(
 
 async fn put_load(
     load: &mut Load,
-    watched: &Watched,
+    watched: (&RunLimits, &Watched),
     attention: &mut Attention,
     diagnostics: &Diagnostics,
 ) -> Result<RunOutcome, Error> {

@@ -3,8 +3,10 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use super::config::Arrivals;
+use super::course::RateCourse;
 
 /// How far ahead of time the schedule is laid out where messages may overtake each other.
 const MOST_AHEAD: usize = 65_536;
@@ -18,8 +20,16 @@ pub(super) struct DueMessage {
     pub(super) publisher: u32,
 }
 
+/// What a changing rate has for one group of publishers.
+#[derive(Debug, Clone)]
+pub(super) struct CourseShare {
+    pub(super) course: Arc<RateCourse>,
+    /// The group's part of it.
+    pub(super) part: f64,
+}
+
 /// What a schedule is made of.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Schedule {
     /// Nanoseconds of the monotonic clock.
     pub(super) start: u64,
@@ -38,6 +48,8 @@ pub(super) struct Schedule {
     pub(super) thread: u32,
     pub(super) threads: u32,
     pub(super) seed: u64,
+    /// In place of the rate, if that changes.
+    pub(super) course: Option<CourseShare>,
 }
 
 /// The schedule of one thread: its part of a row of messages that is the same however many threads
@@ -51,7 +63,8 @@ pub(super) struct Pacer {
     count: u64,
     /// The number of the first message that the schedule no longer has.
     limit: u64,
-    /// Where Poisson's row is, in seconds since the start, and how many of it counted.
+    /// Where Poisson's row is, in seconds since the start, or in messages of the mean where the rate changes; and how many
+    /// of it counted.
     elapsed: f64,
     counted: u64,
     random: fastrand::Rng,
@@ -62,19 +75,20 @@ pub(super) struct Pacer {
 
 impl Pacer {
     pub(super) fn new(schedule: Schedule) -> Self {
+        let (seed, limit) = (schedule.seed, schedule.count);
         let mut pacer = Self {
-            schedule,
             own: share(schedule.publishers, schedule.thread, schedule.threads),
+            schedule,
             count: 0,
             limit: u64::MAX,
             elapsed: 0.0,
             counted: 0,
-            random: fastrand::Rng::with_seed(schedule.seed),
+            random: fastrand::Rng::with_seed(seed),
             ahead: BinaryHeap::new(),
             next: None,
         };
-        if let (Some(count), true) = (schedule.count, schedule.arrivals != Arrivals::Poisson) {
-            pacer.limit = pacer.first_from(schedule.measure).saturating_add(count);
+        if let (Some(count), true) = (limit, pacer.schedule.arrivals != Arrivals::Poisson) {
+            pacer.limit = pacer.first_from(pacer.schedule.measure).saturating_add(count);
         }
         pacer.next = pacer.following();
         pacer
@@ -126,7 +140,7 @@ impl Pacer {
     /// No message that is still to be laid out comes before this time.
     fn slot_time(&self) -> u64 {
         match self.schedule.arrivals {
-            Arrivals::Poisson => self.at_seconds(self.elapsed),
+            Arrivals::Poisson => self.elapsed_time(),
             _ => self.time_of(self.index_of(self.count).0),
         }
     }
@@ -147,10 +161,11 @@ impl Pacer {
     /// Every thread draws the whole row, and takes what is its own.
     fn draw(&mut self) -> Option<(u64, DueMessage)> {
         let Schedule { rate, publishers, thread, threads, measure, count, .. } = self.schedule;
+        let rate = self.schedule.course.as_ref().map_or(rate, |share| share.part);
         loop {
             self.elapsed += -(1.0 - self.random.f64()).ln() / rate;
             let publisher = self.random.u32(..publishers);
-            let at = self.at_seconds(self.elapsed);
+            let at = self.elapsed_time();
             self.counted += u64::from(at >= measure);
             if count.is_some_and(|count| self.counted > count) {
                 return None;
@@ -192,8 +207,19 @@ impl Pacer {
             _ => index,
         };
         #[allow(clippy::cast_precision_loss, reason = "exact for the first 9 × 10¹⁵ messages")]
-        let seconds = index as f64 / self.schedule.rate;
-        self.at_seconds(seconds)
+        let index = index as f64;
+        match &self.schedule.course {
+            None => self.at_seconds(index / self.schedule.rate),
+            Some(CourseShare { course, part }) => self.at_seconds(course.seconds_of(index / part)),
+        }
+    }
+
+    /// When the latest message of Poisson's row is due.
+    fn elapsed_time(&self) -> u64 {
+        match &self.schedule.course {
+            None => self.at_seconds(self.elapsed),
+            Some(share) => self.at_seconds(share.course.seconds_of(self.elapsed)),
+        }
     }
 
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times are not negative")]
@@ -224,6 +250,7 @@ mod tests {
             thread,
             threads,
             seed: 7,
+            course: None,
         }
     }
 

@@ -6,7 +6,7 @@ use super::group::{ClientGroup, GroupPublish, GroupSubscription, MessageSource, 
 use super::pacer::share;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::topic::{self, matches};
-use crate::protocol::wire::PublishTemplate;
+use crate::protocol::wire::{PublishTemplate, TopicAlias};
 use crate::protocol::{Protocol, QoS};
 
 /// What goes from one group of clients to another: all that is said here of publishers and subscribers is of their
@@ -29,6 +29,8 @@ pub(super) struct Plan {
     mode: Mode,
     qos: QoS,
     retain: bool,
+    /// A Topic Alias stands for the topic.
+    alias: bool,
 }
 
 impl Plan {
@@ -48,6 +50,7 @@ impl Plan {
             mode: Mode::Publish,
             qos: publish.qos,
             retain: publish.retain,
+            alias: publish.alias,
         }
     }
 
@@ -90,11 +93,16 @@ impl Plan {
             mode: Mode::Subscribe,
             qos: subscription.qos,
             retain: false,
+            alias: false,
         }
     }
 
     pub(super) fn topics(&self) -> u32 {
         self.topics
+    }
+
+    pub(super) fn uses_aliases(&self) -> bool {
+        self.alias
     }
 
     pub(super) fn qos(&self) -> QoS {
@@ -121,7 +129,8 @@ impl Plan {
         } else {
             PropertyBlock::default()
         };
-        PublishTemplate::new(protocol, topic.as_bytes(), self.qos, self.retain, &properties)
+        let template = PublishTemplate::new(protocol, topic.as_bytes(), self.qos, self.retain, &properties);
+        template.with_topic_alias(if self.alias { TopicAlias::Auto } else { TopicAlias::None })
     }
 
     /// The number of that topic, among the publisher's or among all.
@@ -342,6 +351,7 @@ mod tests {
             mode: Mode::EndToEnd,
             qos: QoS::AtMostOnce,
             retain: false,
+            alias: false,
         }
     }
 

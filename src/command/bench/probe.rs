@@ -16,11 +16,14 @@ use crate::protocol::Protocol;
 pub(super) async fn probe(
     options: &mut ClientOptions,
     local_address: Option<IpAddr>,
+    resumes_tls: bool,
     group: Option<(&ClientGroup, &Material)>,
     check: impl FnOnce(&Opened) -> Result<(), Error>,
 ) -> Result<(Protocol, String), Error> {
     options.settle(|_| ()).await?; // bench has no --wait-for-server
-    options.forget_tls_sessions(); // each client pays for a full handshake, and so does the server
+    if !resumes_tls {
+        options.forget_tls_sessions(); // each client pays for a full handshake, and so does the server
+    }
     let broker = options.endpoint.address.to_string();
     let mut first = options.clone();
     if let Some((group, _)) = group {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
+use super::beside::Beside;
 use super::config::Mode;
 use super::histogram::histogram;
-use super::impact::{Impact, Window};
+use super::impact::Impact;
 use super::stamp::Phase;
 use crate::client::Times;
 use crate::protocol::QoS;
@@ -37,6 +38,19 @@ pub(super) enum LatencyKind {
 
 impl LatencyKind {
     pub(super) const COUNT: usize = Self::ScheduleLag as usize + 1;
+
+    /// Whether it is one of messages, and not of connections or of the generator.
+    pub(super) fn is_of_messages(self) -> bool {
+        matches!(
+            self,
+            Self::Acknowledge
+                | Self::AcknowledgeFromSend
+                | Self::Delivery
+                | Self::DeliveryFromSend
+                | Self::RoundTrip
+                | Self::RoundTripFromSend
+        )
+    }
 
     /// The latency that a mode is about, if it has one: that of thresholds without a name, of the
     /// live display and of the distribution.
@@ -98,6 +112,9 @@ pub(super) struct Counts {
     pub(super) unstamped: u64,
     pub(super) attempted: u64,
     pub(super) connected: u64,
+    /// TLS handshakes, and those of them that resumed a session.
+    pub(super) tls_handshakes: u64,
+    pub(super) tls_resumed: u64,
     pub(super) failed: u64,
     /// Connections that ended before their time.
     pub(super) lost: u64,
@@ -156,7 +173,7 @@ pub(super) struct CpuTime {
     pub(super) passed: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Recorder {
     latency: [Option<Histogram<u64>>; LatencyKind::COUNT],
     /// How long those had waited that had no answer when the run ended: less than their latency.
@@ -174,8 +191,10 @@ pub(super) struct Recorder {
     /// Whose latency the live display and the series show, and what of it earlier seconds had.
     main: Option<LatencyKind>,
     shown: Option<Histogram<u64>>,
-    /// Where the run is disturbed on purpose: what is recorded around that.
-    pub(super) impact: Option<Box<Impact>>,
+    /// Deliveries to each member of each shared-subscription group, by the number of the load's group and of its own.
+    pub(super) shares: BTreeMap<(usize, u32), Vec<u64>>,
+    /// What is recorded beside the figures of the whole run, if anything is.
+    pub(super) beside: Option<Box<Beside>>,
 }
 
 impl Recorder {
@@ -210,13 +229,15 @@ impl Recorder {
     }
 
     /// Takes note of a connection.
-    pub(super) fn connected(&mut self, times: &Times) {
+    pub(super) fn connected(&mut self, times: &Times, is_resumed: bool) {
         self.counts.connected += 1;
-        self.times(times);
+        self.times(times, is_resumed);
     }
 
-    /// Takes note of how long the steps of a connection took.
-    pub(super) fn times(&mut self, times: &Times) {
+    /// Takes note of how long the steps of a connection took, and of its handshake.
+    pub(super) fn times(&mut self, times: &Times, is_resumed: bool) {
+        self.counts.tls_handshakes += u64::from(times.tls.is_some());
+        self.counts.tls_resumed += u64::from(is_resumed);
         let steps = [
             (LatencyKind::Connect, Some(times.connect)),
             (LatencyKind::Tls, times.tls),
@@ -256,11 +277,16 @@ impl Recorder {
         &mut self.counts.messages[phase as usize]
     }
 
-    /// The window around a disturbance to which a message of this phase belongs that is due at this time.
+    /// Where messages of this phase are recorded beside the figures of the whole run.
     #[inline]
-    pub(super) fn window(&mut self, phase: Phase, due: u64) -> Option<&mut Window> {
-        let impact = self.impact.as_mut()?;
-        (phase == Phase::Measure).then(|| impact.at(due))
+    pub(super) fn beside(&mut self, phase: Phase) -> Option<&mut Beside> {
+        let beside = self.beside.as_deref_mut()?;
+        (phase == Phase::Measure).then_some(beside)
+    }
+
+    /// What is recorded around disturbances, if there are any.
+    pub(super) fn impact(&mut self) -> Option<&mut Impact> {
+        self.beside.as_mut()?.impact.as_mut()
     }
 
     pub(super) fn histogram(&self, kind: LatencyKind) -> Option<&Histogram<u64>> {
@@ -299,9 +325,10 @@ impl Recorder {
             second: _,
             main: _,
             shown: _,
-            impact,
+            shares,
+            beside,
         } = other;
-        match (&mut self.impact, impact) {
+        match (&mut self.beside, beside) {
             (Some(mine), Some(theirs)) => mine.merge(*theirs),
             (mine, theirs) => *mine = mine.take().or(theirs),
         }
@@ -310,6 +337,7 @@ impl Recorder {
             *mine = both(mine.take(), theirs);
         }
         self.counts = self.counts.plus(counts);
+        self.shares.extend(shares); // all members of a group are on one thread
         for (cause, count) in errors {
             *self.errors.entry(cause).or_default() += count;
         }
@@ -332,6 +360,8 @@ impl Counts {
             unstamped: self.unstamped + other.unstamped,
             attempted: self.attempted + other.attempted,
             connected: self.connected + other.connected,
+            tls_handshakes: self.tls_handshakes + other.tls_handshakes,
+            tls_resumed: self.tls_resumed + other.tls_resumed,
             failed: self.failed + other.failed,
             lost: self.lost + other.lost,
             reconnected: self.reconnected + other.reconnected,

@@ -17,6 +17,9 @@
 //! | 0 | run 8, intended send time 40 (the lowest bits of its count of 256 ns), check 16 |
 //! | 1 | publisher 24, phase 1, sequence 39 |
 //!
+//! The text form is for payloads that have to stay text, such as JSON: the mark `mqtt-bench-` and the 32 bytes of the long form
+//! in base64 (RFC 4648, URL-safe and without padding), wherever `{stamp}` stands in the payload.
+//!
 //! The check detects a damaged message; one of 16 million goes unnoticed, in the short form one of 65,536. A message
 //! of another run is taken for one of this run if check and run agree by accident: one of 16 million in the short form.
 //!
@@ -26,8 +29,15 @@
 //! Memory is constant: a bit for each of the latest messages. An older message counts as stale, neither as
 //! new nor as a duplicate, and the report has their number.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+
 /// Bytes of a stamp in its long form.
 pub(super) const LONG_BYTES: usize = 32;
+/// Bytes of a stamp as text.
+pub const TEXT_BYTES: usize = MARK.len() + 43;
+/// What a stamp as text begins with.
+const MARK: &[u8; 11] = b"mqtt-bench-";
 /// Bytes of a stamp in its short form. Shorter payloads carry none and are only counted.
 pub const SHORT_BYTES: usize = 16;
 /// Publishers the stamp can tell apart.
@@ -116,6 +126,11 @@ pub(super) fn hash(bytes: &[u8]) -> u64 {
     mix(state ^ u64::from_le_bytes(last))
 }
 
+/// The hash of the bytes around a stamp as text.
+pub(super) fn hash_around(before: &[u8], after: &[u8]) -> u64 {
+    hash(before).rotate_left(17) ^ hash(after)
+}
+
 fn mix(value: u64) -> u64 {
     multiply(value, 0xA076_1D64_78BD_642F)
 }
@@ -162,6 +177,31 @@ impl Stamp {
         }
     }
 
+    /// Writes the stamp as text; `rest` is the [`hash_around`] of the payload.
+    pub(super) fn write_text(&self, place: &mut [u8], rest: u64) {
+        let Some((mark, text)) = place.split_at_mut_checked(MARK.len()) else { return };
+        let mut bytes = [0; LONG_BYTES];
+        self.write(&mut bytes, rest);
+        mark.copy_from_slice(MARK);
+        let _ = BASE64.encode_slice(bytes, text); // there are 43 bytes for it
+    }
+
+    /// Looks for the stamp of a payload in which it is text.
+    pub(super) fn find(payload: &[u8], run: Option<u32>) -> Recognised {
+        let found = memchr::memmem::find(payload, MARK).and_then(|at| {
+            let (before, text) = payload.split_at_checked(at)?;
+            let (text, after) = text.split_at_checked(TEXT_BYTES)?;
+            Some((before, &text[MARK.len()..], after))
+        });
+        let Some((before, text, after)) = found else { return Recognised::Foreign };
+        let mut bytes = [0; LONG_BYTES + 4];
+        let damaged = if run.is_some() { Recognised::Corrupt } else { Recognised::Foreign };
+        match BASE64.decode_slice(text, &mut bytes) {
+            Ok(LONG_BYTES) => Self::read_long(&bytes[..LONG_BYTES], run, || hash_around(before, after)),
+            _ => damaged,
+        }
+    }
+
     fn write_short(&self, payload: &mut [u8], rest: u64) {
         let Some(payload) = payload.first_chunk_mut::<SHORT_BYTES>() else { return };
         let time = self.intended >> SHORT_TIME_UNIT & lowest(SHORT_TIME_BITS);
@@ -182,6 +222,12 @@ impl Stamp {
         let Some((head, rest)) = payload.split_at_checked(LONG_BYTES) else {
             return Self::read_short(payload, run, now);
         };
+        Self::read_long(head, run, || hash(rest))
+    }
+
+    /// Reads the long form, of a payload whose other bytes have this hash.
+    #[inline]
+    fn read_long(head: &[u8], run: Option<u32>, rest: impl FnOnce() -> u64) -> Recognised {
         let mut words = [0; 4];
         for (word, bytes) in words.iter_mut().zip(head.as_chunks::<8>().0) {
             *word = u64::from_le_bytes(*bytes);
@@ -196,7 +242,7 @@ impl Stamp {
         };
         let ours = run.is_none_or(|run| u64::from(run) == stamped);
         match phase {
-            Some(phase) if check(words, hash(rest)) == found => {
+            Some(phase) if check(words, rest()) == found => {
                 let stamp = Self {
                     run: u32::try_from(stamped).unwrap_or(0),
                     phase,
@@ -379,6 +425,22 @@ mod tests {
             prop_assert_eq!(Stamp::read(&bytes, Some(!run), NOW), Recognised::Foreign);
             let later = NOW + LONGEST_UNDER_WAY + unit;
             prop_assert_eq!(Stamp::read(&bytes, None, later), Recognised::Foreign);
+        }
+
+        #[test]
+        fn text_stamp_round_trip(run: u32, publisher: u32, sequence: u64, before in "[a-z{]*", after in "[a-z}]*") {
+            let stamp = stamp(run, publisher, sequence);
+            let mut payload = [before.as_bytes(), &[b'0'; TEXT_BYTES], after.as_bytes()].concat();
+            let place = before.len()..before.len() + TEXT_BYTES;
+            stamp.write_text(&mut payload[place.clone()], hash_around(before.as_bytes(), after.as_bytes()));
+            let text = std::str::from_utf8(&payload[place]).unwrap();
+            prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+            prop_assert_eq!(Stamp::find(&payload, Some(run)), Recognised::Whole(stamp));
+            prop_assert_eq!(Stamp::find(&payload, None), Recognised::Whole(stamp));
+            prop_assert_eq!(Stamp::find(&payload, Some(!run)), Recognised::Foreign);
+            payload.push(b'!');
+            prop_assert_eq!(Stamp::find(&payload, Some(run)), Recognised::Corrupt);
+            prop_assert_eq!(Stamp::find(&payload[..payload.len() / 2], Some(run)) == Recognised::Whole(stamp), false);
         }
 
         /// Any changed bit is noticed; in the number of the run it makes the message a foreign one.

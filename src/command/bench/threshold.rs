@@ -13,6 +13,23 @@ use crate::notation::Size;
 #[derive(Debug, Clone)]
 pub struct Threshold(FigureCondition);
 
+/// What must not be.
+#[derive(Debug, Clone, Default)]
+pub struct RunLimits {
+    /// In the whole run.
+    pub whole: Vec<Threshold>,
+    /// In each stage.
+    pub stages: Vec<Vec<Threshold>>,
+}
+
+impl RunLimits {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.whole.is_empty() && self.stages.iter().all(Vec::is_empty)
+    }
+}
+
 /// A condition that must hold: `--slo`.
 #[derive(Debug, Clone)]
 pub struct Objective(FigureCondition);
@@ -264,6 +281,22 @@ impl Threshold {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.0.text
+    }
+
+    /// Whether it is about messages and their latencies, which a part of a run has as well.
+    #[must_use]
+    pub fn is_of_messages(&self) -> bool {
+        match self.0.what {
+            What::Latency(None, _) => true,
+            What::Latency(Some(of), _) => of.kind.is_of_messages(),
+            What::Figure(figure) | What::Part(figure, _) => figure.is_of_messages(),
+        }
+    }
+
+    /// Whether the figure is known, and the condition holds.
+    pub(super) fn is_broken(&self, report: &LoadReport) -> bool {
+        let Self(condition) = self;
+        condition.value(report).is_some_and(|value| condition.comparison.holds(value, condition.limit))
     }
 
     /// What became of it.

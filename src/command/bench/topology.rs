@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::config::Rate;
-use super::group::{ClientGroup, MessageSource};
+use super::group::{ClientGroup, MessageSource, waves};
 use super::plan::{Plan, some_of};
 use super::stamp::{Flows, PLAIN_WORDS, SHARED_WORDS};
 use crate::protocol::wire::PublishTemplate;
@@ -47,6 +47,11 @@ pub(super) struct Inlet {
 impl Outlet {
     pub(super) fn topics(&self) -> u32 {
         self.plan.topics()
+    }
+
+    /// Whether Topic Aliases stand for its topics.
+    pub(super) fn uses_aliases(&self) -> bool {
+        self.plan.uses_aliases()
     }
 
     /// What a publisher's message has in common with its others of that topic.
@@ -147,7 +152,7 @@ impl GroupPlan {
     }
 
     /// Into how many shared-subscription groups its clients form, if they do.
-    fn shared_groups(&self) -> u32 {
+    pub(super) fn shared_groups(&self) -> u32 {
         self.subscriptions.iter().map(|(plan, _)| plan.groups).max().unwrap_or(0)
     }
 
@@ -182,6 +187,9 @@ impl GroupPlan {
 /// # Errors
 /// What is wrong, in one line.
 pub fn check(groups: &[ClientGroup]) -> Result<(), String> {
+    if let Err(place) = waves(groups) {
+        return Err(format!("group '{}' would start after itself", groups[place].name));
+    }
     let plans = GroupPlan::all(groups);
     if groups.iter().any(|group| group.respond.is_some()) {
         let asks = |place: usize| groups[place].publish.is_some() && groups[place].subscribe.is_empty();

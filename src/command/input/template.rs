@@ -39,6 +39,8 @@ pub struct MoreFields<'a> {
     pub file_name: Option<&'a [u8]>,
     /// `{client}` and `{csv:NAME}`, of a load.
     pub columns: Option<ColumnLookUp<'a>>,
+    /// `{stamp}`, where so many bytes are left free, at most 64.
+    pub stamp_bytes: Option<usize>,
 }
 
 /// A text with fields, read once.
@@ -72,6 +74,8 @@ enum Blank {
     Client,
     /// Of the client's row, the value at this place.
     Column(usize),
+    /// So many bytes that who fills in the text writes.
+    Stamp(usize),
 }
 
 impl TextTemplate {
@@ -99,6 +103,12 @@ impl TextTemplate {
                     }
                     ("client", None, MoreFields { columns: Some(_), .. }) => {
                         parts.push(Part::Blank(Blank::Client));
+                    }
+                    ("stamp", None, MoreFields { stamp_bytes: Some(bytes), .. }) => {
+                        if parts.iter().any(|part| matches!(part, Part::Blank(Blank::Stamp(_)))) {
+                            return Err("there are two {stamp}".into());
+                        }
+                        parts.push(Part::Blank(Blank::Stamp(bytes)));
                     }
                     ("csv", Some(column), MoreFields { columns: Some(place), .. }) => {
                         let unknown = || format!("{{csv:{}}}: there is no such column", cut(column));
@@ -243,6 +253,8 @@ pub(crate) struct FieldValues {
     client: u32,
     /// What a CSV file has for it.
     row: ClientRow,
+    /// Where the text has its stamp.
+    stamp_at: Option<usize>,
     /// No text becomes longer: a short one with many fields would need any amount of memory.
     most_bytes: usize,
 }
@@ -308,8 +320,14 @@ impl FieldValues {
             random,
             client: 0,
             row: None,
+            stamp_at: None,
             most_bytes: LARGEST_PACKET_BYTES as usize,
         }
+    }
+
+    /// Where the text that was filled in last has its stamp, if it has one.
+    pub(crate) fn stamp_at(&self) -> Option<usize> {
+        self.stamp_at
     }
 
     fn limited<'a>(&self, out: &'a mut BytesMut) -> BoundedText<'a> {
@@ -355,6 +373,11 @@ impl FieldValues {
             }
             Blank::Client => {
                 out.put(itoa::Buffer::new().format(self.client).as_bytes());
+                Ok(())
+            }
+            Blank::Stamp(bytes) => {
+                self.stamp_at = Some(out.out.len());
+                out.put(&[b'0'; 64][..(*bytes).min(64)]);
                 Ok(())
             }
             Blank::Column(place) => {

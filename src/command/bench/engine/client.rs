@@ -55,7 +55,7 @@ struct ClientState {
     blocked: bool,
     /// What publishers have that others do not.
     publisher: Option<Box<PublishingClient>>,
-    /// What those that answer have, from their first request on.
+    /// What those that answer have, from their first request on, and those that read slowly.
     responder: Option<Box<Responder>>,
     /// Its first flow among the thread's.
     flows: usize,
@@ -76,7 +76,7 @@ struct PublishingClient {
     /// Which of the templates is its own.
     place: usize,
     /// One a topic, in the order of the messages; made when first used.
-    templates: Vec<PublishTemplate>,
+    templates: Vec<Arc<PublishTemplate>>,
     under_way: MessagesInFlight,
     /// Requests without a response.
     requests: u32,
@@ -88,6 +88,18 @@ struct Responder {
     requests: VecDeque<Bytes>,
     /// Templates of answers, by requester.
     answers: Vec<Option<Arc<PublishTemplate>>>,
+    reading: NextRead,
+}
+
+/// What a client that reads slowly may do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum NextRead {
+    #[default]
+    Now,
+    /// Nothing until this time, which its thread does not know yet.
+    From(u64),
+    /// Nothing until its thread says so.
+    WhenTold,
 }
 
 impl ClientState {
@@ -140,15 +152,11 @@ impl Client {
         if *fence == Fence::Sent {
             *fence = Fence::Wanted;
         }
-        let mut templates = Vec::new();
         self.session.keep_others(|token| {
             let publisher = publisher.as_deref()?;
             let message = publisher.under_way.message(token)?;
-            if templates.is_empty() {
-                templates = publisher.templates.iter().cloned().map(Arc::new).collect();
-            }
             let topics = u64::from(shard.topics());
-            let template = templates.get(usize::try_from(message.sequence % topics).ok()?)?;
+            let template = publisher.templates.get(usize::try_from(message.sequence % topics).ok()?)?;
             Some((Arc::clone(template), shard.payload_of(*number, message)?))
         });
     }
@@ -168,12 +176,35 @@ impl Client {
         self.session.unacknowledged()
     }
 
+    /// It reads nothing for a time after each message.
+    pub(crate) fn read_slowly(&mut self) {
+        self.state.responder.get_or_insert_default();
+    }
+
+    /// When it reads on, if it waits with that and was not asked before.
+    pub(crate) fn next_read(&mut self) -> Option<u64> {
+        let reading = &mut self.state.responder.as_mut()?.reading;
+        let NextRead::From(time) = *reading else { return None };
+        *reading = NextRead::WhenTold;
+        Some(time)
+    }
+
+    /// It may read on.
+    pub(crate) fn read_on(&mut self) {
+        if let Some(own) = &mut self.state.responder {
+            own.reading = NextRead::Now;
+        }
+    }
+
     pub(crate) fn publishes(&self) -> bool {
         self.state.publisher.is_some()
     }
 
+    /// It subscribes, unless it has done so.
     pub(crate) fn subscribe(&mut self) {
-        self.state.subscribing = Subscribing::Wanted;
+        if self.state.subscribing == Subscribing::No {
+            self.state.subscribing = Subscribing::Wanted;
+        }
     }
 
     pub(crate) fn is_subscribing(&self) -> bool {
@@ -271,6 +302,11 @@ impl Client {
             Poll::Ready(Err(error)) => Err(error),
         }
     }
+}
+
+/// Whether the handshake of a connection has resumed a TLS session, where that may be.
+pub(crate) fn is_resumed(opened: &mut Opened, may_be: bool) -> bool {
+    may_be && opened.link.stream_mut().tls().is_some_and(|facts| facts.resumed)
 }
 
 /// One connection at a time.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::super::config::{Load, Rate, StopAfter};
+use super::super::config::{Rate, StopAfter};
 use super::super::pacer::{Pacer, Schedule};
 use super::super::stamp::Timeline;
 use super::client::{Abandoned, Client, Dialer};
-use super::fleet::FleetGroup;
+use super::fleet::{Fleet, FleetGroup};
 use super::shared::Shard;
 use super::wake::ClientWaker;
 
@@ -56,9 +56,10 @@ impl Crew {
         &mut self,
         timeline: Timeline,
         FleetGroup { group, plan, .. }: &FleetGroup,
-        load: &Load,
-        (thread, threads): (u32, u32),
+        fleet: &Fleet,
+        thread: u32,
     ) {
+        let load = &fleet.load;
         let Some(publish) = &group.publish else { return };
         let Rate::PerSecond(rate) = publish.rate else {
             self.pull_at = Some(timeline.start);
@@ -76,8 +77,9 @@ impl Crew {
             jitter: u64::try_from(publish.jitter.as_nanos()).unwrap_or(u64::MAX),
             publishers: plan.clients,
             thread,
-            threads,
+            threads: fleet.threads,
             seed: load.seed,
+            course: fleet.course_of(rate),
         }));
     }
 

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::config::{Load, Mode, Rate, StopAfter};
+use super::super::course::RateCourse;
 use super::super::credentials::ClientCredentials;
 use super::super::disturbance::ClientCut;
 use super::super::group::ClientGroup;
-use super::super::pacer::share;
+use super::super::pacer::{CourseShare, share};
 use super::super::topology::GroupPlan;
 use super::message::StampedMessage;
 use crate::client::options::ClientOptions;
@@ -19,7 +20,11 @@ use crate::protocol::Protocol;
 #[derive(Debug)]
 pub(crate) struct Fleet {
     pub(crate) load: Load,
+    /// How the rate changes, if it does.
+    pub(crate) course: Option<Arc<RateCourse>>,
     pub(crate) groups: Vec<FleetGroup>,
+    /// How many waves of groups connect, one after the other.
+    pub(crate) waves: u32,
     /// Clients that are to be cut off, in order.
     pub(crate) cuts: Vec<ClientCut>,
     pub(crate) protocol: Protocol,
@@ -35,6 +40,9 @@ pub(crate) struct FleetGroup {
     pub(crate) group: ClientGroup,
     pub(crate) plan: GroupPlan,
     pub(crate) material: Material,
+    /// In which wave they connect, and how many clients of other groups do so before them.
+    pub(crate) wave: u32,
+    pub(crate) before: u32,
     /// What its clients connect with, one for each local address.
     pub(crate) options: Vec<Arc<ClientOptions>>,
 }
@@ -76,9 +84,10 @@ impl FleetGroup {
         group: ClientGroup,
         plan: GroupPlan,
         material: Material,
+        (wave, before): (u32, u32),
     ) -> Self {
         let options = Self::options(load, run, &group);
-        Self { group, plan, material, options }
+        Self { group, plan, material, wave, before, options }
     }
 
     /// What its clients connect with who have no credentials of their own, one for each local address.
@@ -140,6 +149,12 @@ impl Fleet {
         up_to(before + own) - up_to(before)
     }
 
+    /// The part of the changing rate that falls to a group with this rate, if the rate changes.
+    pub(crate) fn course_of(&self, rate: f64) -> Option<CourseShare> {
+        let Rate::PerSecond(all) = self.load.rate else { return None };
+        self.course.as_ref().map(|course| CourseShare { course: Arc::clone(course), part: rate / all })
+    }
+
     /// What a client of a group connects with; one that `resumes` was connected before.
     pub(crate) fn order(&self, group: u16, client: u32, resumes: bool) -> ConnectOrder {
         let (options, client_identifier) = self.groups[usize::from(group)].options_of(client);
@@ -156,9 +171,9 @@ impl Fleet {
         self.load.ramp.is_some() || self.groups.iter().any(|group| group.group.ramp.is_some())
     }
 
-    /// When a client of a group is to connect.
-    pub(crate) fn connect_time(&self, group: u16, client: u32) -> u64 {
-        let FleetGroup { group, plan, .. } = &self.groups[usize::from(group)];
+    /// When a client of a group is to connect, whose wave begins at this time.
+    pub(crate) fn connect_time(&self, since: u64, group: u16, client: u32) -> u64 {
+        let FleetGroup { group, before, .. } = &self.groups[usize::from(group)];
         #[allow(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -167,15 +182,16 @@ impl Fleet {
         let after = |number: u32, rate: f64| (f64::from(number) / rate * 1e9) as u64;
         let delay = match (group.ramp, self.load.ramp) {
             (Some(own), _) => after(client, own),
-            (None, Some(all)) => after(plan.first + client, all),
+            (None, Some(all)) => after(before + client, all),
             (None, None) => 0,
         };
-        self.began + delay
+        since + delay
     }
 
-    /// Whether any client subscribes.
-    pub(crate) fn subscribes(&self) -> bool {
-        self.load.mode == Mode::Request || self.groups.iter().any(|group| group.plan.subscribes())
+    /// Whether any client of a wave subscribes.
+    pub(crate) fn subscribes(&self, wave: u32) -> bool {
+        let mut groups = self.groups.iter().filter(|group| group.wave == wave);
+        groups.any(|group| self.load.mode == Mode::Request || group.plan.subscribes())
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 
 use super::super::client_values::ClientValues;
 use super::super::config::Payload;
-use super::super::stamp;
+use super::super::stamp::{self, Stamp};
 use crate::command::input::{FieldValues, MoreFields, TextTemplate};
 use crate::error::Error;
 use crate::file::read_at_most;
@@ -23,6 +23,8 @@ pub(crate) struct StampedMessage {
     pub(crate) bytes: Vec<u8>,
     /// Of what stands behind the stamp.
     pub(crate) rest_hash: u64,
+    /// Where the stamp is, if it is text and not the beginning.
+    pub(crate) stamp_at: Option<usize>,
     varying: Option<Varying>,
 }
 
@@ -90,7 +92,7 @@ impl StampedMessage {
             }
         };
         let rest_hash = stamp::hash(&bytes[stamp::bytes_in(bytes.len())..]);
-        let mut message = Self { bytes, rest_hash, varying };
+        let mut message = Self { bytes, rest_hash, stamp_at: None, varying };
         if !matches!(message.varying, Some(Varying::Numbers(_))) {
             message.fill(0, 0)?;
         }
@@ -100,6 +102,17 @@ impl StampedMessage {
     /// Whether messages differ in more than their stamps.
     pub(crate) fn varies(&self) -> bool {
         self.varying.is_some()
+    }
+
+    /// Writes a stamp where this payload has it.
+    #[inline]
+    pub(crate) fn write_stamp(stamp: &Stamp, stamp_at: Option<usize>, payload: &mut [u8], rest_hash: u64) {
+        match stamp_at {
+            None => stamp.write(payload, rest_hash),
+            Some(at) => {
+                stamp.write_text(payload.get_mut(at..at + stamp::TEXT_BYTES).unwrap_or_default(), rest_hash);
+            }
+        }
     }
 
     /// Makes what is behind the stamp that of a message.
@@ -116,7 +129,17 @@ impl StampedMessage {
         self.bytes.truncate(stamp::LONG_BYTES);
         match varying {
             Varying::Numbers(text) => put_numbers(text, publisher, sequence, &mut self.bytes),
-            Varying::Fields(fields) => self.bytes.extend_from_slice(fields.filled(publisher, sequence)?),
+            Varying::Fields(fields) => {
+                let (filled, stamp_at) = fields.filled(publisher, sequence)?;
+                if let Some(at) = stamp_at {
+                    self.bytes.clear();
+                    self.bytes.extend_from_slice(filled);
+                    let (before, after) = (&self.bytes[..at], &self.bytes[at + stamp::TEXT_BYTES..]);
+                    (self.rest_hash, self.stamp_at) = (stamp::hash_around(before, after), stamp_at);
+                    return Ok(());
+                }
+                self.bytes.extend_from_slice(filled);
+            }
             Varying::Lines { content, ends, seed } => {
                 let place = fastrand::Rng::with_seed(mixed(*seed, publisher, sequence)).usize(..ends.len());
                 let start = place.checked_sub(1).map_or(0, |before| ends[before] + 1);
@@ -165,21 +188,22 @@ impl Fields {
     fn new(text: &[u8], clients: Option<ClientValues>, seed: u64) -> Result<Self, Error> {
         let clients = clients.unwrap_or_default();
         let place = |name: &str| clients.column(name);
-        let more = MoreFields { columns: Some(&place), ..MoreFields::default() };
+        let stamp_bytes = Some(stamp::TEXT_BYTES);
+        let more = MoreFields { columns: Some(&place), stamp_bytes, ..MoreFields::default() };
         let template =
             TextTemplate::parse_with(text, more).map_err(|why| Error::usage(format!("--payload: {why}")))?;
         let values = FieldValues::new(Some(seed));
         Ok(Self { template, clients: Arc::new(clients), values, filled: BytesMut::new(), seed })
     }
 
-    fn filled(&mut self, publisher: u32, sequence: u64) -> Result<&[u8], Error> {
+    fn filled(&mut self, publisher: u32, sequence: u64) -> Result<(&[u8], Option<usize>), Error> {
         let random = mixed(self.seed, publisher, sequence);
         self.values.start_of_client(publisher, self.clients.row(publisher), sequence + 1, random);
         self.filled.clear();
         self.template
             .fill(&mut self.values, &mut self.filled)
             .map_err(|why| Error::usage(format!("--payload: {why}")))?;
-        Ok(&self.filled)
+        Ok((&self.filled, self.values.stamp_at()))
     }
 }
 
@@ -212,6 +236,29 @@ mod tests {
         assert_ne!(texts(&payload, 2), first);
         for text in &first {
             serde_json::from_str::<serde_json::Value>(text).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_text_with_a_stamp_stays_valid_json() {
+        let text = br#"{{"n":{seq},"stamp":"{stamp}","t":{rand:1..1000000}}}"#.to_vec();
+        let mut message = StampedMessage::new(&Payload::Fields { text, csv: None }, 3, 1).unwrap();
+        for sequence in [0, 9, 10_000] {
+            message.fill(2, sequence).unwrap();
+            let stamp = Stamp {
+                run: 7,
+                phase: stamp::Phase::Measure,
+                publisher: 2,
+                sequence,
+                intended: 1,
+                sent: Some(2),
+            };
+            let mut payload = message.bytes.clone();
+            StampedMessage::write_stamp(&stamp, message.stamp_at, &mut payload, message.rest_hash);
+            let json: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+            assert_eq!(json["n"], sequence + 1);
+            assert!(json["stamp"].as_str().unwrap().starts_with("mqtt-bench-"), "{json}");
+            assert_eq!(Stamp::find(&payload, Some(7)), stamp::Recognised::Whole(stamp));
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use bytes::{Bytes, BytesMut};
 
+use super::super::beside::Timed;
 use super::super::config::{Mode, Rate, StopAfter};
 use super::super::plan::Plan;
 use super::super::recorder::{LatencyKind, Recorder, Second};
@@ -22,8 +23,12 @@ use crate::protocol::{Protocol, QoS};
 /// What a thread is told.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Order {
+    /// The groups of this wave connect, from this time on; those of the first do so unasked.
+    Connect(u32, u64),
     Subscribe,
     Start(Timeline),
+    /// Say what is recorded so far.
+    Snapshot,
     /// Nothing more is to be published from this time on.
     End(u64),
     /// Disconnect everything; what is not gone by this time is dropped.
@@ -41,6 +46,8 @@ pub(crate) enum News {
     Alone,
     /// A row of the series is over.
     Second(Row, Box<Second>),
+    /// What each group has recorded so far, with what waits for an answer as if it had it now.
+    Snapshot(Vec<Recorder>),
     /// It is over: what each group has recorded.
     Finished(Vec<Recorder>),
     /// The thread could not do its work at all.
@@ -103,6 +110,12 @@ impl FlowPlaces {
     }
 }
 
+/// The time from one to the next, in nanoseconds.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is from 0.001 to 10⁹")]
+fn between(rate: f64) -> u64 {
+    ((1e9 / rate) as u64).max(1)
+}
+
 /// What the clients of a group have in common on one thread.
 #[allow(clippy::struct_excessive_bools, reason = "each is looked at for every message, by itself")]
 #[derive(Debug)]
@@ -122,6 +135,8 @@ pub(crate) struct Shard {
     pub(crate) reconnects: bool,
     /// Clients that send requests.
     pub(crate) requesters: u32,
+    /// How long a client waits after each message before it reads on, in nanoseconds; 0 if it reads as fast as it can.
+    pub(crate) read_every: u64,
     /// Requests a client of the closed loop may have without a response.
     pub(crate) most_requests: u32,
     mode: Mode,
@@ -135,9 +150,13 @@ pub(crate) struct Shard {
     /// Messages of the measurement that may still be sent.
     pub(crate) quota: u64,
     pub(crate) payload: StampedMessage,
+    /// Stamps may be text.
+    has_text_stamps: bool,
     /// How long the messages of this run are that are too short for a stamp.
     unstamped: Vec<usize>,
     flows: Flows,
+    /// Deliveries to each client, by its number, where they share subscriptions.
+    members: Option<Box<[u64]>>,
     pub(crate) recorder: Recorder,
 }
 
@@ -161,6 +180,7 @@ impl Shard {
             answers: load.mode == Mode::Request,
             reconnects: load.reconnects(),
             requesters: load.publishers,
+            read_every: group.read_rate.map_or(0, between),
             most_requests: load.client.max_inflight.into(),
             mode: load.mode,
             main: LatencyKind::main(load.mode, load.qos),
@@ -169,8 +189,11 @@ impl Shard {
             timeline: Timeline::NEVER,
             quota: if publish.is_some() { fleet.quota(thread, group.clients, rate) } else { 0 },
             payload: material.message.clone(),
+            has_text_stamps: load.mode == Mode::Subscribe
+                || fleet.groups.iter().any(|group| group.material.message.stamp_at.is_some()),
             unstamped: lengths.filter(|length| *length < stamp::SHORT_BYTES).collect(),
             flows: Flows::new(places.next, plan.words()),
+            members: (plan.shared_groups() > 0).then(|| vec![0; group.clients as usize].into()),
             recorder: Recorder::showing(LatencyKind::main(load.mode, load.qos)),
         }
     }
@@ -183,6 +206,11 @@ impl Shard {
     /// Whether its clients subscribe.
     pub(crate) fn subscribes(&self) -> bool {
         self.answers || !self.subscriptions.is_empty()
+    }
+
+    /// Whether Topic Aliases stand for its topics.
+    pub(crate) fn uses_aliases(&self) -> bool {
+        self.outlet.as_ref().is_some_and(|outlet| outlet.uses_aliases())
     }
 
     /// Topics of each publisher.
@@ -244,8 +272,18 @@ impl Shard {
         self.payload.fill(client, sequence).ok()?;
         let mut bytes = BytesMut::from(&self.payload.bytes[..]);
         let stamp = Stamp { run, phase, publisher, sequence, intended, sent: Some(sent) };
-        stamp.write(&mut bytes, self.payload.rest_hash);
+        StampedMessage::write_stamp(&stamp, self.payload.stamp_at, &mut bytes, self.payload.rest_hash);
         Some(bytes.freeze())
+    }
+
+    /// What a payload is that came at this time: a message of this run, or in a run of subscribers of any.
+    #[inline]
+    pub(crate) fn recognise(&self, payload: &[u8], arrived: u64) -> Recognised {
+        let own = (self.mode != Mode::Subscribe).then_some(self.run);
+        match Stamp::read(payload, own, arrived) {
+            Recognised::Foreign if self.has_text_stamps => Stamp::find(payload, own),
+            found => found,
+        }
     }
 
     /// Whether rates count what happens at this time.
@@ -255,8 +293,8 @@ impl Shard {
 
     /// Takes note of messages that were due and were sent at these times, and of the deliveries they lead to.
     pub(crate) fn sent(&mut self, phase: Phase, (due, time): (u64, u64), count: u64, expected: u64) {
-        if let Some(window) = self.recorder.window(phase, due) {
-            window.expected += expected;
+        if let Some(beside) = self.recorder.beside(phase) {
+            beside.sent((due, time), count, expected);
         }
         let messages = self.recorder.messages(phase);
         messages.sent += count;
@@ -283,10 +321,41 @@ impl Shard {
         }
         let late = arrived.saturating_sub(intended);
         let took = self.scheduled.then(|| arrived.saturating_sub(sent));
-        if phase == Phase::Measure {
-            self.time_impact(LatencyKind::Acknowledge, intended, late, count);
+        if let Some(beside) = self.recorder.beside(phase) {
+            beside.acknowledged(intended, arrived, count);
         }
-        self.time(phase, LatencyKind::Acknowledge, LatencyKind::AcknowledgeFromSend, late, took, count);
+        let kinds = (LatencyKind::Acknowledge, LatencyKind::AcknowledgeFromSend);
+        self.time(phase, intended, kinds, (late, took), count);
+    }
+
+    /// What is recorded so far.
+    pub(crate) fn snapshot(&self) -> Recorder {
+        self.recorder.clone()
+    }
+
+    /// Adds messages to a snapshot that wait for an answer, or to be sent: they take as long as they have waited, or
+    /// longer.
+    pub(crate) fn note_waiting(
+        &self,
+        snapshot: &mut Recorder,
+        due: u64,
+        waited: u64,
+        acknowledgements: u64,
+        deliveries: u64,
+    ) {
+        if self.timeline.phase(due) != Phase::Measure {
+            return;
+        }
+        let delivery =
+            if self.mode == Mode::Request { LatencyKind::RoundTrip } else { LatencyKind::Delivery };
+        for (kind, count) in [(LatencyKind::Acknowledge, acknowledgements), (delivery, deliveries)] {
+            if count > 0 {
+                snapshot.record_many(kind, waited, count);
+                if let Some(beside) = snapshot.beside(Phase::Measure) {
+                    beside.time(self.timed(kind, due, waited, count), None);
+                }
+            }
+        }
     }
 
     /// Takes note of messages that had no answer at this time, which is the last.
@@ -294,22 +363,35 @@ impl Shard {
         let phase = self.timeline.phase(intended);
         self.recorder.messages(phase).unacknowledged += count;
         if phase == Phase::Measure {
-            self.time_impact(LatencyKind::Acknowledge, intended, time.saturating_sub(intended), count);
-            self.recorder.wait(LatencyKind::Acknowledge, time.saturating_sub(intended), count);
+            self.wait(LatencyKind::Acknowledge, intended, time.saturating_sub(intended), count);
             if self.scheduled {
                 self.recorder.wait(LatencyKind::AcknowledgeFromSend, time.saturating_sub(sent), count);
+            }
+            if let Some(beside) = self.recorder.beside(phase) {
+                beside.unfinished(intended, count, 0);
             }
         }
     }
 
-    /// Takes note of the latency that the run is about, of messages of the measurement that were due at this time.
-    pub(crate) fn time_impact(&mut self, kind: LatencyKind, due: u64, took: u64, count: u64) {
-        if let Some(window) = self.recorder.window(Phase::Measure, due)
-            && self.main == Some(kind)
-            && count > 0
-        {
-            window.time(due, took, count);
+    /// Takes note of how long messages of the measurement had waited that were due at this time and had no answer.
+    fn wait(&mut self, kind: LatencyKind, due: u64, waited: u64, count: u64) {
+        let timed = self.timed(kind, due, waited, count);
+        if let Some(beside) = self.recorder.beside(Phase::Measure) {
+            beside.wait(timed);
         }
+        self.recorder.wait(kind, waited, count);
+    }
+
+    /// Takes note of how long a connection took that was made again, beside the figures of the run.
+    pub(crate) fn time_connection(&mut self, time: u64, took: u64) {
+        let timed = self.timed(LatencyKind::UntilConnAck, time, took, 1);
+        if let Some(beside) = self.recorder.beside(Phase::Measure) {
+            beside.time(timed, None);
+        }
+    }
+
+    fn timed(&self, kind: LatencyKind, due: u64, took: u64, count: u64) -> Timed {
+        Timed { kind, is_main: self.main == Some(kind), due, took, count }
     }
 
     /// Takes note of answers to SUBSCRIBE that will not come any more: since when, and how many.
@@ -326,14 +408,15 @@ impl Shard {
         self.recorder.messages(phase).not_sent += count;
         if phase == Phase::Measure {
             let waited = time.saturating_sub(intended);
+            if let Some(beside) = self.recorder.beside(phase) {
+                beside.unfinished(intended, 0, count);
+            }
             if self.qos != QoS::AtMostOnce {
-                self.recorder.wait(LatencyKind::Acknowledge, waited, count);
-                self.time_impact(LatencyKind::Acknowledge, intended, waited, count);
+                self.wait(LatencyKind::Acknowledge, intended, waited, count);
             }
             let delivery =
                 if self.mode == Mode::Request { LatencyKind::RoundTrip } else { LatencyKind::Delivery };
-            self.recorder.wait(delivery, waited, deliveries);
-            self.time_impact(delivery, intended, waited, deliveries);
+            self.wait(delivery, intended, waited, deliveries);
         }
     }
 
@@ -348,18 +431,32 @@ impl Shard {
         }
     }
 
-    /// Takes note of a latency of so many messages, from the intended time and from the actual one, if both count.
+    /// Takes note of a delivery at this time of a message whose own time means nothing here.
+    fn delivered_unstamped(&mut self, arrived: u64, bytes: usize) {
+        let phase = self.timeline.phase(arrived);
+        self.delivered(phase, arrived, bytes);
+        if let Some(beside) = self.recorder.beside(phase) {
+            beside.arrived_unstamped(arrived, bytes);
+        }
+    }
+
+    /// Takes note of a latency of so many messages that were due at this time, from the intended time and from the actual one, if both count.
     /// In the closed loop there is no other intention than to send now, and a short stamp tells only the former.
     fn time(
         &mut self,
         phase: Phase,
-        kind: LatencyKind,
-        from_send: LatencyKind,
-        late: u64,
-        took: Option<u64>,
+        due: u64,
+        (kind, from_send): (LatencyKind, LatencyKind),
+        (late, took): (u64, Option<u64>),
         count: u64,
     ) {
         if phase == Phase::Measure {
+            if self.recorder.beside.is_some() {
+                let timed = self.timed(kind, due, late, count);
+                if let Some(beside) = self.recorder.beside(phase) {
+                    beside.time(timed, took.map(|took| (from_send, took)));
+                }
+            }
             self.recorder.record_many(kind, late, count);
             if let Some(took) = took {
                 self.recorder.record_many(from_send, took, count);
@@ -369,16 +466,39 @@ impl Shard {
         }
     }
 
+    /// Takes note of a delivery to a client that shares its subscriptions.
+    #[inline]
+    fn share(&mut self, client: u32, phase: Phase) {
+        if let Some(members) = &mut self.members
+            && phase == Phase::Measure
+        {
+            members[client as usize] += 1;
+        }
+    }
+
+    /// What the members of the shared-subscription groups of this thread got.
+    pub(crate) fn count_shares(&mut self, (place, plan): (usize, &GroupPlan), (thread, threads): (u32, u32)) {
+        let Some(members) = self.members.take() else { return };
+        let groups = plan.shared_groups();
+        for group in (0..groups).filter(|group| group % threads == thread) {
+            let of_group = members.iter().skip(group as usize).step_by(groups as usize);
+            self.recorder.shares.insert((place, group), of_group.copied().collect());
+        }
+    }
+
     /// Takes note of a message that arrived, and says whether it was one of this run that had not arrived
     /// before. `flows` is the receiver's first flow.
     pub(crate) fn received(&mut self, client: u32, flows: usize, payload: &[u8], arrived: u64) -> bool {
         let own = (self.mode != Mode::Subscribe).then_some(self.run);
         if payload.len() < stamp::SHORT_BYTES && (self.unstamped.contains(&payload.len()) || own.is_none()) {
             self.recorder.counts.unstamped += 1;
-            self.delivered(self.timeline.phase(arrived), arrived, payload.len());
+            self.delivered_unstamped(arrived, payload.len());
             return own.is_some();
         }
-        let stamp = match Stamp::read(payload, own, arrived) {
+        if own.is_none() {
+            self.share(client, self.timeline.phase(arrived));
+        }
+        let stamp = match self.recognise(payload, arrived) {
             Recognised::Whole(stamp) => stamp,
             Recognised::Corrupt => {
                 self.recorder.counts.corrupt += 1;
@@ -387,7 +507,7 @@ impl Shard {
             Recognised::Foreign => {
                 self.recorder.counts.foreign += 1;
                 if own.is_none() {
-                    self.delivered(self.timeline.phase(arrived), arrived, payload.len());
+                    self.delivered_unstamped(arrived, payload.len());
                 }
                 return false;
             }
@@ -398,12 +518,10 @@ impl Shard {
             // Another process's clock marks mean something only on this machine, and its phases
             // are not ours.
             let phase = self.timeline.phase(arrived);
-            self.delivered(phase, arrived, payload.len());
+            self.delivered_unstamped(arrived, payload.len());
             let took = took.filter(|_| self.scheduled);
-            self.time(phase, LatencyKind::Delivery, LatencyKind::DeliveryFromSend, late, took, 1);
-            if phase == Phase::Measure {
-                self.time_impact(LatencyKind::Delivery, arrived, late, 1);
-            }
+            let kinds = (LatencyKind::Delivery, LatencyKind::DeliveryFromSend);
+            self.time(phase, arrived, kinds, (late, took), 1);
             return false;
         }
         let found = self
@@ -414,12 +532,8 @@ impl Shard {
             self.recorder.counts.foreign += 1;
             return false;
         };
-        if let Some(window) = self.recorder.window(stamp.phase, stamp.intended) {
-            match arrival {
-                Arrival::InOrder | Arrival::Reordered => window.delivered += 1,
-                Arrival::Duplicate => window.duplicates += 1,
-                Arrival::Stale => {}
-            }
+        if let Some(beside) = self.recorder.beside(stamp.phase) {
+            beside.arrived((stamp.intended, arrived), arrival, shared, payload.len());
         }
         let messages = self.recorder.messages(stamp.phase);
         match arrival {
@@ -436,14 +550,12 @@ impl Shard {
             }
         }
         self.delivered(stamp.phase, arrived, payload.len());
-        let (kind, from_send) = match self.mode {
+        self.share(client, stamp.phase);
+        let kinds = match self.mode {
             Mode::Request => (LatencyKind::RoundTrip, LatencyKind::RoundTripFromSend),
             _ => (LatencyKind::Delivery, LatencyKind::DeliveryFromSend),
         };
-        self.time(stamp.phase, kind, from_send, late, took.filter(|_| scheduled), 1);
-        if stamp.phase == Phase::Measure {
-            self.time_impact(kind, stamp.intended, late, 1);
-        }
+        self.time(stamp.phase, stamp.intended, kinds, (late, took.filter(|_| scheduled)), 1);
         true
     }
 }

@@ -1,6 +1,8 @@
 //! One thread of the load: a runtime, a share of the clients, and one loop that gives each its turns:
 //! connect, send what is due, process what has arrived. All modes use this loop.
 
+mod connecting;
+mod reading;
 mod returning;
 
 use std::collections::VecDeque;
@@ -12,13 +14,14 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
+use self::reading::SlowReaders;
 use self::returning::Returning;
 use super::super::config::{Mode, StopAfter};
-use super::super::recorder::{CpuTime, LatencyKind, Recorder, Second};
+use super::super::recorder::{CpuTime, Recorder, Second};
 use super::super::rows::{Row, Rows};
 use super::super::stamp::{Phase, Timeline};
 use super::super::topology::GroupPlan;
-use super::client::{Client, Dialer, Turn};
+use super::client::{Client, Dialer, Turn, is_resumed};
 use super::crew::{Crew, Seat, Slot};
 use super::fleet::{Fleet, FleetGroup};
 use super::shared::{Board, FlowPlaces, News, Order, Shard};
@@ -57,6 +60,10 @@ pub(crate) struct Worker {
     stage: ClientStage,
     rows: Rows,
     returning: Returning,
+    slow: SlowReaders,
+    /// Which groups connect, and since when.
+    wave: u32,
+    connecting_since: u64,
     /// CPU time of the thread, and the time, when it began to be watched.
     watched_since: Option<(u64, u64)>,
     cpu_counted: bool,
@@ -110,20 +117,14 @@ impl Worker {
             }
             crews.push(Crew::new(Shard::new(fleet, thread, group, flows), first));
         }
-        // In the order of their times, so that a ramp is one over all threads.
-        let mut unconnected: Vec<u32> = (0..u32::try_from(places.len()).unwrap_or(u32::MAX)).collect();
-        unconnected.sort_by_key(|index| {
-            let seat = &places[*index as usize];
-            fleet.connect_time(seat.group, seat.number)
-        });
         let alarm = Alarm::new().map_err(|error| Error::file("cannot make a timer", error))?;
-        Ok(Self {
+        let mut worker = Self {
             fleet: Arc::clone(fleet),
             thread,
             crews,
             timeline: Timeline::NEVER,
             places,
-            unconnected: unconnected.into(),
+            unconnected: VecDeque::new(),
             connecting: 0,
             dialers: Vec::new(),
             most_connecting: if fleet.has_ramp() { usize::MAX } else { MOST_CONNECTING },
@@ -133,13 +134,18 @@ impl Worker {
             stage: ClientStage::Connecting,
             rows: Rows::new(fleet.began),
             returning: Returning::new(&fleet.load),
+            slow: SlowReaders::default(),
+            wave: 0,
+            connecting_since: fleet.began,
             // Where connecting is what is measured, it counts from here.
             watched_since: (fleet.load.mode == Mode::Connect).then(|| (thread_cpu(), now())),
             cpu_counted: false,
             orders,
             news,
             board,
-        })
+        };
+        worker.begin_wave(0, fleet.began);
+        Ok(worker)
     }
 
     /// Whether anything is left to do.
@@ -154,6 +160,7 @@ impl Worker {
             let time = now();
             self.connect_more(time);
             self.disturb(time);
+            self.read_on(time);
             // Before what is due now makes the row that is over look late.
             while let Some(done) = self.rows.cut(time, self.timeline) {
                 self.report(done);
@@ -182,6 +189,7 @@ impl Worker {
 
     fn obey(&mut self, order: Order) {
         match order {
+            Order::Connect(wave, since) => self.begin_wave(wave, since),
             Order::Subscribe => {
                 self.stage = ClientStage::Subscribing;
                 self.each_open(|client, shard| {
@@ -191,6 +199,9 @@ impl Worker {
                 });
             }
             Order::Start(timeline) => self.start(timeline),
+            Order::Snapshot => {
+                let _ = self.news.send(News::Snapshot(self.so_far()));
+            }
             Order::End(time) => {
                 self.keep_to(Timeline { end: self.timeline.end.min(time), ..self.timeline });
                 // What was due before the end.
@@ -241,12 +252,11 @@ impl Worker {
 
     fn start(&mut self, timeline: Timeline) {
         self.stage = ClientStage::Running;
-        let load = &self.fleet.load;
         for (crew, group) in self.crews.iter_mut().zip(&self.fleet.groups) {
-            crew.start(timeline, group, load, (self.thread, self.fleet.threads));
+            crew.start(timeline, group, &self.fleet, self.thread);
         }
         self.keep_to(timeline);
-        self.prepare_cuts();
+        self.prepare_beside();
         self.end_without_publishers();
     }
 
@@ -322,38 +332,6 @@ impl Worker {
         }
     }
 
-    fn connect_more(&mut self, time: u64) {
-        // Not without end, as those that fail at once make room for others.
-        for _ in 0..MOST_CONNECTING {
-            if self.connecting >= self.most_connecting {
-                return;
-            }
-            let Some(index) = self.unconnected.front().copied() else { return };
-            let place = &mut self.places[index as usize];
-            let group = usize::from(place.group);
-            let recorder = &mut self.crews[group].shard.recorder;
-            let due = self.fleet.connect_time(place.group, place.number);
-            if due > time {
-                return;
-            }
-            if self.fleet.load.mode == Mode::Connect && self.fleet.has_ramp() {
-                recorder.record(LatencyKind::ScheduleLag, time - due);
-            }
-            self.unconnected.pop_front();
-            self.connecting += 1;
-            recorder.counts.attempted += 1;
-            let order = self.fleet.order(place.group, place.number, false);
-            let dialer = if let Some(mut dialer) = self.dialers.pop() {
-                dialer.start(order);
-                dialer
-            } else {
-                Dialer::new(order)
-            };
-            place.slot = Slot::Connecting(dialer);
-            self.take_turn(index);
-        }
-    }
-
     /// Gives what is due to its publishers.
     fn hand_out(&mut self, time: u64) {
         let is_counted = matches!(self.fleet.load.stop, StopAfter::Count(_));
@@ -399,11 +377,17 @@ impl Worker {
                 let Poll::Ready(outcome) = dialer.poll(&mut cx) else { return };
                 self.connecting -= 1;
                 let slot = match outcome {
-                    Ok(opened) => {
-                        shard.recorder.connected(&opened.times);
+                    Ok(mut opened) => {
+                        let is_resumed = is_resumed(&mut opened, self.fleet.load.resumes_tls);
+                        shard.recorder.connected(&opened.times, is_resumed);
                         self.board.connected.fetch_add(1, Ordering::Relaxed);
                         let (number, flows) = (place.number, place.flows);
-                        Slot::Open(Client::new(opened.link, opened.session, number, flows, shard.publishes()))
+                        let mut client =
+                            Client::new(opened.link, opened.session, number, flows, shard.publishes());
+                        if shard.read_every > 0 {
+                            client.read_slowly();
+                        }
+                        Slot::Open(client)
                     }
                     Err(error) => {
                         shard.recorder.counts.failed += 1;
@@ -423,7 +407,13 @@ impl Worker {
             Slot::Open(client) if client.is_away() => self.poll_outage(index),
             Slot::Open(client) => {
                 match client.poll(&mut cx, shard) {
-                    Ok(Turn::Waiting) => {}
+                    Ok(Turn::Waiting) => {
+                        if shard.read_every > 0
+                            && let Some(time) = client.next_read()
+                        {
+                            self.slow.add(time, index);
+                        }
+                    }
                     Ok(Turn::Unfinished) => place.waker.wake_by_ref(),
                     Ok(Turn::Ended) => self.lose(index, None),
                     Err(error) => self.lose(index, Some(&error)),
@@ -502,7 +492,7 @@ impl Worker {
             ClientStage::Connecting if self.unconnected.is_empty() && self.connecting == 0 => {
                 self.stage = ClientStage::Connected;
                 self.dialers = Vec::new();
-                if self.fleet.load.mode == Mode::Connect {
+                if self.fleet.load.mode == Mode::Connect && self.wave + 1 == self.fleet.waves {
                     self.count_cpu();
                 }
                 let _ = self.news.send(News::Connected);
@@ -550,7 +540,7 @@ impl Worker {
         let connect = self.unconnected.front().filter(|_| self.connecting < self.most_connecting);
         let connect = connect.map(|index| {
             let place = &self.places[*index as usize];
-            self.fleet.connect_time(place.group, place.number)
+            self.fleet.connect_time(self.connecting_since, place.group, place.number)
         });
         let pull = self.crews.iter().filter_map(|crew| crew.pull_at).min();
         let mark = match self.stage {
@@ -561,7 +551,7 @@ impl Worker {
             _ => None,
         };
         let row = Some(self.rows.end(self.timeline));
-        [due, connect, self.returning.next(), mark, row].into_iter().flatten().min()
+        [due, connect, self.returning.next(), self.slow.next(), mark, row].into_iter().flatten().min()
     }
 }
 
@@ -570,6 +560,10 @@ impl Worker {
     pub(crate) fn finish(mut self) -> Vec<Recorder> {
         self.count_cpu();
         self.report(self.rows.last(now()));
+        let of = (self.thread, self.fleet.threads);
+        for ((place, group), crew) in self.fleet.groups.iter().enumerate().zip(&mut self.crews) {
+            crew.shard.count_shares((place, &group.plan), of);
+        }
         self.crews.into_iter().map(|crew| crew.shard.recorder).collect()
     }
 }

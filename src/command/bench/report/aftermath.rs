@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::super::config::{Load, Mode};
 use super::super::disturbance::Disturbing;
 use super::super::disturber::Disturbed;
-use super::super::impact::{Impact, Latencies, Window};
+use super::super::impact::{Impact, Latencies, Queue, Window};
 use super::SeriesSecond;
 use super::latency::{microseconds, round};
-use super::numbers::{short_time, whole};
+use super::numbers::{count, short_time, whole};
 use crate::quantity::duration;
 
 /// A disturbance, and what became of the load from it to the next.
@@ -29,6 +29,9 @@ pub(crate) struct Aftermath {
     pub(crate) connections: AffectedConnections,
     /// Null where the run cannot tell.
     pub(crate) messages: Option<AffectedMessages>,
+    /// What was queued for clients that stayed away; left out of other disturbances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) queue: Option<DrainedQueue>,
     pub(crate) latency_us: LatenciesAround,
 }
 
@@ -62,6 +65,25 @@ pub(crate) struct AffectedMessages {
     pub(crate) lost_before: u64,
     /// They took longer than any that was due before the disturbance.
     pub(crate) late: Option<u64>,
+}
+
+/// Messages that were due while clients were away and came after that.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct DrainedQueue {
+    pub(crate) messages: u64,
+    /// From the end of the time away until the last of them came.
+    pub(crate) drained_s: Option<f64>,
+    pub(crate) per_s: Option<f64>,
+}
+
+impl DrainedQueue {
+    #[allow(clippy::cast_precision_loss, reason = "a rate needs no 16 digits")]
+    fn of(queue: &Queue) -> Self {
+        let drained = (queue.messages > 0).then(|| seconds(queue.last.saturating_sub(queue.until)));
+        let per_s =
+            drained.filter(|drained| *drained > 0.0).map(|drained| round(queue.messages as f64 / drained));
+        Self { messages: queue.messages, drained_s: drained, per_s }
+    }
 }
 
 /// The latency that the run is about: of messages that were due before the disturbance, until everything was back, and
@@ -134,6 +156,7 @@ pub(crate) fn aftermaths(
                 lost_before: earlier.expected.saturating_sub(earlier.delivered),
                 late,
             }),
+            queue: window.queue.as_ref().map(DrainedQueue::of),
             latency_us: LatenciesAround {
                 before: LatencyAround::of(&before),
                 during: LatencyAround::of(&during),
@@ -153,7 +176,7 @@ fn recovery(what: &Disturbing, disturbed: &Disturbed, window: &Window) -> Option
         Disturbing::Command(_) => {
             Some(disturbed.ended.map_or(u64::MAX, |ended| ended - window.began.min(ended)))
         }
-        Disturbing::Drop(_) | Disturbing::Flap(..) => None,
+        Disturbing::Drop(_) | Disturbing::Flap(..) | Disturbing::Away(..) => None,
     };
     let back = window.back.as_ref().map_or(0, Histogram::len);
     match window.lost {
@@ -249,6 +272,13 @@ impl Aftermath {
                 format!("{lost} of {expected} lost{earlier}, {duplicates} duplicates{late}"),
             ));
         }
+        if let Some(queue) = &self.queue {
+            let drained = queue
+                .drained_s
+                .map_or_else(String::new, |drained| format!(", drained in {}", shown(drained)));
+            let rate = queue.per_s.map_or_else(String::new, |rate| format!(", {}/s", count(rate.round())));
+            lines.push(("queue", format!("{} messages{drained}{rate}", whole(queue.messages))));
+        }
         let l = &self.latency_us;
         for (name, latency) in [("before", &l.before), ("during", &l.during), ("afterwards", &l.after)] {
             lines.extend(latency.as_ref().map(|latency| (name, latency.shown())));
@@ -269,7 +299,7 @@ mod tests {
     const MS: u64 = 1_000_000;
 
     fn window(lost: u64, back_ms: &[u64]) -> Window {
-        let mut impact = Impact::new(0, vec![1000 * MS]);
+        let mut impact = Impact::new(0, vec![1000 * MS], &[]);
         for place in 0..lost {
             impact.lose((1010 + place) * MS);
         }
@@ -305,7 +335,7 @@ mod tests {
     fn recovery_is_when_all_are_back_and_the_command_has_ended() {
         let command = Disturbing::Command("true".into());
         let ended = |ms: u64| Disturbed { ended: Some((1000 + ms) * MS), failure: None };
-        let drop = Disturbing::Drop(0.1);
+        let drop = Disturbing::Drop(0.1.into());
         let ms = |found: Option<u64>| found.map(|time| if time == u64::MAX { time } else { time / MS });
         assert_eq!(ms(recovery(&drop, &Disturbed::default(), &window(0, &[]))), None);
         assert_eq!(ms(recovery(&drop, &Disturbed::default(), &window(2, &[30, 40]))), Some(40));

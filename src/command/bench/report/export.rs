@@ -40,6 +40,9 @@ impl Serialize for LoadReport {
         let codes: Vec<_> = self.findings.notes.iter().map(|note| note.code()).collect();
         map.serialize_entry("note_codes", &codes)?;
         map.serialize_entry("interrupted", &self.interrupted)?;
+        if let Some(aborted) = &self.aborted {
+            map.serialize_entry("aborted", aborted)?;
+        }
         map.serialize_entry("started", &self.started)?;
         map.serialize_entry("host", &self.host)?;
         map.serialize_entry("configuration", &self.configuration)?;
@@ -53,11 +56,12 @@ impl Serialize for LoadReport {
         if !self.broker.samples.is_empty() {
             map.serialize_entry("broker_samples", &self.broker.samples)?;
         }
+        if !self.stages.is_empty() {
+            map.serialize_entry("stages", &self.stages)?;
+        }
         map.serialize_entry("main_latency", &self.main_latency.map(|main| latency::entry(main).key))?;
         let shown = || self.latencies.iter().filter_map(|latency| Some((latency, latency.all.as_ref()?)));
-        let latencies: Object =
-            shown().map(|(latency, _)| (latency.key().into(), latency.object())).collect();
-        map.serialize_entry("latency_us", &latencies)?;
+        map.serialize_entry("latency_us", &self.latency_objects())?;
         map.serialize_entry("errors", &self.errors)?;
         map.serialize_entry("thresholds", &self.thresholds)?;
         map.serialize_entry("series", &self.series)?;
@@ -69,15 +73,21 @@ impl Serialize for LoadReport {
     }
 }
 
-type Object = serde_json::Map<String, Value>;
+pub(crate) type Object = serde_json::Map<String, Value>;
 
 fn texts(all: &[impl ToString]) -> Vec<String> {
     all.iter().map(ToString::to_string).collect()
 }
 
 impl LoadReport {
+    /// Its latencies, by their names.
+    pub(crate) fn latency_objects(&self) -> Object {
+        let shown = self.latencies.iter().filter(|latency| latency.all.is_some());
+        shown.map(|latency| (latency.key().into(), latency.object())).collect()
+    }
+
     /// An object of the report: its figures in the order of the table.
-    fn section(&self, section: Section) -> Object {
+    pub(crate) fn section(&self, section: Section) -> Object {
         let mut object = Object::new();
         match section {
             Section::Messages => {
@@ -192,15 +202,18 @@ pub(crate) fn test_cases(report: &LoadReport) -> Vec<(String, TestOutcome)> {
     let problems = texts(&report.findings.problems).join("; ");
     let valid = if report.valid { TestOutcome::Passed(None) } else { TestOutcome::Failed(problems) };
     let mut cases = vec![(VALID.to_owned(), valid)];
+    if let Some(aborted) = &report.aborted {
+        cases.push(("the run was not aborted".to_owned(), TestOutcome::Failed(aborted.shown())));
+    }
     if report.interrupted {
         // Like the exit status: an interruption by the user is not a failure.
         let why = "it was interrupted: the figures cover the time until then";
         cases.push(("the run was completed".to_owned(), TestOutcome::Skipped(why.to_owned())));
     }
-    cases.extend(report.thresholds.iter().map(|result| {
+    cases.extend(report.limits().map(|(of, result)| {
         let was = format!("it was {}", result.text);
         let outcome = if result.broken { TestOutcome::Failed(was) } else { TestOutcome::Passed(Some(was)) };
-        (result.opposite.clone(), outcome)
+        (format!("{of}{}", result.opposite), outcome)
     }));
     cases
 }

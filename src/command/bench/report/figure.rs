@@ -10,7 +10,7 @@ use self::Unit::{Bytes, Count, Microseconds, PerSecond, Seconds, Share};
 use self::When::{Acknowledged, Own, Publishing, Receiving};
 use super::super::config::Mode;
 use super::super::recorder::LatencyKind;
-use super::latency::{LATENCIES, LatencyRow, STATISTICS, TimeFigure, statistic};
+use super::latency::{round, statistic};
 
 use super::numbers::{count, time};
 use super::{LoadReport, per_second};
@@ -124,6 +124,9 @@ const SENDS: Whole = Whole { name: "messages", read: |r| r.measured().sent };
 const DUE: Whole = Whole { name: "messages", read: |r| r.measured().sent + r.measured().not_sent };
 const ATTEMPTS: Whole = Whole { name: "connections", read: |r| r.counts.attempted };
 const LOSSES: Whole = Whole { name: "lost connections", read: |r| r.counts.lost };
+const TLS_HANDSHAKES: Whole = Whole { name: "TLS handshakes", read: |r| r.counts.tls_handshakes };
+/// What counts are shares of, but for connections that were made.
+pub(super) const WHOLES: [Whole; 6] = [EXPECTED, DELIVERIES, SENDS, ATTEMPTS, LOSSES, TLS_HANDSHAKES];
 const CONNECTED: Whole = Whole { name: "connections", read: |r| r.counts.connected };
 
 /// Where the table and the page show a figure.
@@ -245,6 +248,23 @@ impl Figure {
         value.filter(|_| self.when.holds(report))
     }
 
+    /// Whether it is known of a part of the messages, such as those of a stage.
+    pub(crate) fn is_of_messages(&self) -> bool {
+        const OF_THE_RUN: [&str; 9] = [
+            "taken-rate",
+            "resent",
+            "foreign",
+            "corrupt",
+            "unstamped",
+            "warmup-sent",
+            "fairness",
+            "least-share",
+            "most-share",
+        ];
+        let is_derived = matches!(self.name, "rate" | "loss");
+        (is_derived || matches!(self.section, Messages | Throughput)) && !OF_THE_RUN.contains(&self.name)
+    }
+
     /// The value in a report that was written; `None` where it is not known.
     pub(crate) fn recorded(&self, report: &Value) -> Option<f64> {
         match self.derive {
@@ -306,6 +326,8 @@ const DELIVERED: Figure = Figure { whole: Some(EXPECTED), better: More,
 const LOST: Figure = Figure { when: Own, whole: Some(EXPECTED), row: FigureRow::Defect, compared: Some("lost"), better: Less,
     ..Figure::count(Messages, "lost", "lost", LoadReport::lost) };
 
+const HANDSHAKES: Figure =
+    Figure::count(Connections, "tls_handshakes", "handshakes", |r| r.counts.tls_handshakes);
 const EXPECTED_MESSAGES: Figure = Figure::count(Messages, "expected", "expected", |r| r.measured().expected);
 
 /// The table. Names above are of figures that are spoken of elsewhere.
@@ -329,6 +351,12 @@ pub(crate) static FIGURES: &[Figure] = &[
     Figure { label: "sessions lost", row: FigureRow::Connections, better: Less,
         ..Figure::count(Connections, "sessions_lost", "sessions-lost", |r| r.counts.sessions_lost) },
     CONNECTED_RATE,
+    HANDSHAKES,
+    Figure { label: "TLS handshakes", row: FigureRow::Connections, better: More,
+        ..Figure::new(Connections, "tls_handshakes_per_s", "handshake-rate", PerSecond,
+                      Reading::Real(|r| per_second(r.counts.tls_handshakes.min(r.counts.connected), r.connecting_s))) },
+    Figure { label: "TLS resumed", whole: Some(TLS_HANDSHAKES), row: FigureRow::Connections, better: More,
+        ..Figure::count(Connections, "tls_resumed", "resumed", |r| r.counts.tls_resumed) },
     Figure { better: More, ..Figure::count(Connections, "subscribed", "subscribed", |r| r.counts.subscribed) },
     Figure { better: Less,
         ..Figure::count(Connections, "refused_subscriptions", "refused-subscriptions",
@@ -368,6 +396,13 @@ pub(crate) static FIGURES: &[Figure] = &[
         ..Figure::count(Messages, "stale", "stale", |r| r.measured().stale) },
     Figure { row: FigureRow::Stray(Publishing), better: Less, ..Figure::count(Messages, "foreign", "foreign", |r| r.counts.foreign) },
     Figure { row: FigureRow::Stray(When::Always), better: Less, ..Figure::count(Messages, "corrupt", "corrupt", |r| r.counts.corrupt) },
+    // Of the shared-subscription group that is least even: Jain's index, and the parts of its members.
+    Figure { label: "fairness", row: FigureRow::Stray(Receiving), better: More,
+        ..Figure::new(Messages, "share_fairness", "fairness", Count, Reading::RealIfKnown(|r| Some(round(r.balance?.fairness)))) },
+    Figure { label: "least share", row: FigureRow::Stray(Receiving), better: More,
+        ..Figure::new(Messages, "share_least", "least-share", Share, Reading::RealIfKnown(|r| Some(r.balance?.least))) },
+    Figure { label: "most share", row: FigureRow::Stray(Receiving), better: Less,
+        ..Figure::new(Messages, "share_most", "most-share", Share, Reading::RealIfKnown(|r| Some(r.balance?.most))) },
     // Counted, but too small to be told apart or timed.
     Figure::count(Messages, "unstamped", "unstamped", |r| r.counts.unstamped),
     // Sent before the measurement, and not part of the other figures.
@@ -449,42 +484,11 @@ fn sum(list: &Value, value: fn(&Value) -> Option<f64>) -> Option<f64> {
     Some(list.as_array()?.iter().filter_map(value).sum())
 }
 
-/// The list of figures in the help, in lines of so many characters.
-#[must_use]
-pub fn help(width: usize) -> String {
-    let list = |names: &mut dyn Iterator<Item = &'static str>| names.collect::<Vec<_>>().join(", ");
-    let statistics = list(&mut STATISTICS.iter().map(|statistic| statistic.name));
-    let (own, below): (Vec<&TimeFigure>, Vec<_>) =
-        LATENCIES.iter().partition(|latency| latency.row != LatencyRow::Below);
-    let [own, below] = [own, below].map(|latencies| list(&mut latencies.iter().map(|latency| latency.key)));
-    let limited = || FIGURES.iter().filter(|figure| !figure.name.is_empty());
-    let shares: Vec<_> = limited().filter(|figure| figure.unit == Share).map(|figure| figure.name).collect();
-    let mut percent = vec![shares.join(", ")];
-    for whole in [EXPECTED, DELIVERIES, SENDS, ATTEMPTS, LOSSES] {
-        let of = |figure: &&Figure| figure.whole.is_some_and(|found| found.name == whole.name);
-        percent.push(format!("{}, of {}", list(&mut limited().filter(of).map(|f| f.name)), whole.name));
-    }
-    let paragraphs = [
-        format!(
-            "{statistics} of the mode's own latency; other latencies need their name: {own}; those from the actual send {below}"
-        ),
-        list(&mut limited().map(|figure| figure.name)),
-        "The names in the report are accepted as well ('until CONNACK p99', 'TLS p99', 'late', 'taken'), in upper or lower case, joined by space, _ or -.".into(),
-        format!("In percent: {}.", percent.join("; ")),
-        "A latency is compared as if messages without an answer, messages never sent and deliveries that never came had taken longer than any limit.".into(),
-        "rate counts what the broker accepted: connections (conn), messages it had read at QoS 0 ('taken') or acknowledged (pub), deliveries (other modes).".into(),
-    ];
-    // What continues a paragraph is indented further, so that it is seen where the next begins.
-    let lines = paragraphs.iter().flat_map(|text| {
-        let indents = std::iter::once("  ").chain(std::iter::repeat("    "));
-        indents.zip(crate::output::wrapped(text, width - 4))
-    });
-    lines.flat_map(|(indent, line)| [indent.to_owned(), line, "\n".to_owned()]).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::SeriesSecond;
+    use super::super::help::help;
+    use super::super::latency::{LATENCIES, STATISTICS};
     use super::*;
     use serde_json::{Value, json};
     use std::collections::HashSet;

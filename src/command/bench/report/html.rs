@@ -12,7 +12,7 @@ use super::latency::{LatencyRow, STATISTICS};
 use super::numbers::{count, short_time, whole};
 use super::page::{self, ChartLine, chart, counts, escaped, in_use, nines, number, times};
 use super::text::{self, StageRate};
-use super::{LoadReport, SeriesSecond, buckets};
+use super::{LoadReport, SeriesSecond, StageReport, buckets};
 
 pub(crate) fn render(report: &LoadReport) -> String {
     let c = &report.configuration;
@@ -24,8 +24,11 @@ pub(crate) fn render(report: &LoadReport) -> String {
     for problem in &report.findings.problems {
         say("bad", &format!("Not valid: {problem}"));
     }
-    for result in report.thresholds.iter().filter(|result| result.broken) {
-        say("bad", &format!("Failed: {}: it was {}", result.fail_if, result.text));
+    for (of, result) in report.limits().filter(|(_, result)| result.broken) {
+        say("bad", &format!("Failed: {of}{}: it was {}", result.fail_if, result.text));
+    }
+    if let Some(aborted) = &report.aborted {
+        say("bad", &format!("Aborted {}", aborted.shown()));
     }
     if report.interrupted {
         say("bad", "Interrupted: the figures cover the time until then");
@@ -36,6 +39,7 @@ pub(crate) fn render(report: &LoadReport) -> String {
     out.push_str(page::SECTIONS);
     figures(&mut out, report);
     groups(&mut out, report);
+    stages(&mut out, report);
     latencies(&mut out, report);
     disturbances(&mut out, report);
     // The last second is not whole, and in it everyone leaves.
@@ -43,7 +47,9 @@ pub(crate) fn render(report: &LoadReport) -> String {
         [whole @ .., last] if whole.len() > 1 && last.phase == Course::Drain => whole,
         all => all,
     };
-    let marks: Vec<f64> = report.disturbances.iter().map(|disturbance| disturbance.second).collect();
+    let stages = report.stages.iter().skip(1).map(|stage| stage.second);
+    let marks = report.disturbances.iter().map(|disturbance| disturbance.second);
+    let marks: Vec<f64> = marks.chain(stages).collect();
     chart(&mut out, "Messages a second", "s", (&throughput(series), &marks), counts, count);
     chart(&mut out, "Latency over time", "s", (&latency_over_time(series), &marks), times, count);
     percentiles(&mut out, report);
@@ -136,9 +142,9 @@ fn figures(out: &mut String, report: &LoadReport) {
     for cause in &report.errors {
         row("error", "bad", &format!("{} × {}", whole(cause.count), cause.cause));
     }
-    for result in &report.thresholds {
+    for (of, result) in report.limits() {
         let (verdict, class) = if result.broken { ("failed", "bad") } else { ("passed", "good") };
-        row(&format!("fail if {}", result.fail_if), class, &format!("{verdict}: {}", result.text));
+        row(&format!("{of}fail if {}", result.fail_if), class, &format!("{verdict}: {}", result.text));
     }
     out.push_str("</dl></section>\n");
 }
@@ -189,6 +195,25 @@ fn broker(out: &mut String, report: &LoadReport, series: &[SeriesSecond], marks:
     if !rows.is_empty() {
         page::table(out, "Numbers of the broker", &headings.map(str::to_owned), rows.into_iter());
     }
+}
+
+fn stages(out: &mut String, report: &LoadReport) {
+    if report.stages.is_empty() {
+        return;
+    }
+    out.push_str("<section class=\"wide\"><h2>Stages</h2><table class=\"n\"><tr><th></th>");
+    for heading in StageReport::headings() {
+        let _ = write!(out, "<th>{heading}</th>");
+    }
+    out.push_str("</tr>");
+    for stage in &report.stages {
+        let _ = write!(out, "<tr><td>{}</td>", escaped(&stage.name()));
+        for cell in stage.row() {
+            let _ = write!(out, "<td>{cell}</td>");
+        }
+        out.push_str("</tr>");
+    }
+    out.push_str("</table></section>\n");
 }
 
 fn disturbances(out: &mut String, report: &LoadReport) {

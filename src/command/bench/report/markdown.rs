@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::LoadReport;
 use super::beside;
 use super::group::GroupReport;
 use super::latency::{LatencyRow, STATISTICS};
 use super::numbers::{count, short_time, whole};
 use super::text::{self, StageRate};
+use super::{LoadReport, StageReport};
 use crate::notation::printable;
 
 pub(crate) fn render(report: &LoadReport) -> String {
@@ -20,6 +20,7 @@ pub(crate) fn render(report: &LoadReport) -> String {
     latencies(&mut out, report);
     disturbances(&mut out, report);
     groups(&mut out, report);
+    stages(&mut out, report);
     verdict(&mut out, report);
     let _ =
         writeln!(out, "\n<sub>mqtt {}, {}</sub>", escaped(crate::output::VERSION), escaped(&report.started));
@@ -88,22 +89,34 @@ fn groups(out: &mut String, report: &LoadReport) {
     }
 }
 
+fn stages(out: &mut String, report: &LoadReport) {
+    if report.stages.is_empty() {
+        return;
+    }
+    let headings = StageReport::headings();
+    let _ = writeln!(out, "\n| stage | {} |\n|:--{}|", headings.join(" | "), "|--:".repeat(headings.len()));
+    for stage in &report.stages {
+        let _ = writeln!(out, "| {} | {} |", escaped(&stage.name()), stage.row().join(" | "));
+    }
+}
+
 fn verdict(out: &mut String, report: &LoadReport) {
     let errors =
         report.errors.iter().take(10).map(|cause| format!("error: {} × {}", whole(cause.count), cause.cause));
     let notes = report.findings.notes.iter().map(|note| format!("note: {note}"));
     let interrupted =
         report.interrupted.then(|| "interrupted: the figures cover the time until then".to_owned());
-    let thresholds = report.thresholds.iter().map(|result| {
+    let thresholds = report.limits().map(|(of, result)| {
         let verdict = if result.broken { "**failed**" } else { "passed" };
-        format!("{verdict}: {}", escaped(&result.shown()))
+        format!("{verdict}: {of}{}", escaped(&result.shown()))
     });
     let problems = report
         .findings
         .problems
         .iter()
         .map(|problem| format!("**not valid**: {}", escaped(&problem.to_string())));
-    let plain = errors.chain(notes).chain(interrupted).map(|line| escaped(&line));
+    let aborted = report.aborted.iter().map(|aborted| format!("aborted {}", aborted.shown()));
+    let plain = errors.chain(notes).chain(interrupted).chain(aborted).map(|line| escaped(&line));
     for (place, line) in plain.chain(thresholds).chain(problems).enumerate() {
         let _ = writeln!(out, "{}* {line}", if place == 0 { "\n" } else { "" });
     }

@@ -3,10 +3,12 @@
 //! | file | holds |
 //! |---|---|
 //! | `figure`, `latency` | the table of all figures, and that of latencies and their statistics |
+//! | `help` | the figures in the help |
 //! | `finding` | problems and notes |
 //! | `aftermath` | what became of the load around each disturbance |
 //! | `broker`, `beside` | what was seen of the broker, and how it is shown |
-//! | `group` | what each group of clients of a scenario measured |
+//! | `group`, `stage` | what each group of clients of a scenario measured; what was measured in each stage |
+//! | `balance` | how evenly members of shared-subscription groups get their messages |
 //! | `summary` | computes the report from the recorded values, and whether it is valid |
 //! | `text`, `html` | the report for people |
 //! | `page` | the frame of a page, and its charts |
@@ -14,17 +16,20 @@
 //! | `numbers` | numbers for people |
 
 mod aftermath;
+mod balance;
 mod beside;
 pub(super) mod broker;
 pub(super) mod export;
 pub(super) mod figure;
 pub(super) mod finding;
 pub(super) mod group;
+pub(super) mod help;
 mod html;
 pub(super) mod latency;
 pub(super) mod markdown;
 pub(super) mod numbers;
 pub(super) mod page;
+mod stage;
 mod summary;
 pub(super) mod text;
 
@@ -32,6 +37,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use self::aftermath::Aftermath;
+use self::balance::Balance;
 use self::broker::BrokerReport;
 use self::finding::{Findings, Problem};
 use self::group::GroupReport;
@@ -63,6 +69,8 @@ pub(crate) struct RunOutcome {
     /// Length of the measurement.
     pub(crate) window_s: f64,
     pub(crate) interrupted: bool,
+    /// What has ended it before its time.
+    pub(crate) aborted: Option<Aborted>,
     pub(crate) drained: Drained,
     pub(crate) problems: Vec<Problem>,
     /// What was seen of the broker.
@@ -92,6 +100,8 @@ pub(crate) struct LoadReport {
     /// Why not, and what to know when reading the figures.
     pub(crate) findings: Findings,
     pub(crate) interrupted: bool,
+    /// The limit that has ended it before its time.
+    pub(crate) aborted: Option<Aborted>,
     /// RFC 3339, UTC.
     pub(crate) started: String,
     pub(crate) host: Host,
@@ -104,6 +114,8 @@ pub(crate) struct LoadReport {
     pub(crate) connecting_s: f64,
     /// Length of the measurement: rates are of the events in it, whichever message they belong to.
     pub(crate) window_s: f64,
+    /// Of shared-subscription groups.
+    pub(crate) balance: Option<Balance>,
     /// The time until the broker had read the last message, if it was asked and answered.
     pub(crate) taken_s: Option<f64>,
     /// The latency that thresholds without a name and the live display mean.
@@ -116,6 +128,37 @@ pub(crate) struct LoadReport {
     pub(crate) disturbances: Vec<Aftermath>,
     /// What was seen of the broker.
     pub(crate) broker: BrokerReport,
+    /// Those that were begun.
+    pub(crate) stages: Vec<StageReport>,
+}
+
+/// A limit that was broken and has ended the run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Aborted {
+    /// Since the begin of the measurement.
+    pub(crate) after_s: f64,
+    /// With what it was then.
+    pub(crate) limit: String,
+}
+
+impl Aborted {
+    pub(crate) fn shown(&self) -> String {
+        format!("after {:.1} s: {}", self.after_s, self.limit)
+    }
+}
+
+/// A stage that was begun.
+#[derive(Debug, Clone)]
+pub(crate) struct StageReport {
+    /// From 1.
+    pub(crate) number: usize,
+    pub(crate) what: String,
+    /// When it began, since the first connection.
+    pub(crate) second: f64,
+    /// Messages a second that were asked for, on average.
+    pub(crate) rate_per_s: f64,
+    /// Of the messages that were due in it.
+    pub(crate) part: LoadReport,
 }
 
 /// How long each took, in seconds.
@@ -221,6 +264,8 @@ pub(crate) struct SeriesSecond {
     pub(crate) broker_cpu_share: Option<f64>,
     pub(crate) broker_memory_bytes: Option<u64>,
     pub(crate) broker_descriptors: Option<u64>,
+    /// The stage in which it began, from 1; 0 if there are none, and outside of the measurement.
+    pub(crate) stage: u64,
 }
 
 impl SeriesSecond {
@@ -248,6 +293,7 @@ impl SeriesSecond {
             broker_cpu_share: None,
             broker_memory_bytes: None,
             broker_descriptors: None,
+            stage: 0,
         }
     }
 

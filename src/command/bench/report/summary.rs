@@ -8,9 +8,11 @@ use super::super::config::{Configuration, Load, Mode, Rate, StopAfter};
 use super::super::recorder::{Counts, CpuTime, LatencyKind};
 use super::super::stamp;
 use super::aftermath::{self, aftermaths, tells_messages};
+use super::balance::Balance;
 use super::figure::SENT_RATE;
 use super::finding::{Findings, Note, Nothing, Problem};
 use super::latency::{LATENCIES, Latency, microseconds, round, statistic};
+use super::stage;
 use super::{Cause, Drained, Generator, LoadReport, RunOutcome, undelivered};
 use crate::protocol::QoS;
 
@@ -66,6 +68,7 @@ impl LoadReport {
             valid: true,
             findings: Findings { problems: outcome.problems, notes: Vec::new() },
             interrupted: outcome.interrupted,
+            aborted: outcome.aborted,
             started: outcome.started,
             host: outcome.host,
             configuration: Configuration::of(load, outcome.broker, outcome.protocol, outcome.payload_bytes),
@@ -74,6 +77,7 @@ impl LoadReport {
             groups: outcome.groups,
             connecting_s: outcome.phases.connect.max(ramp_s),
             window_s: outcome.window_s,
+            balance: Balance::of(&recorder.shares),
             taken_s,
             main_latency: None,
             latencies: Vec::new(),
@@ -90,8 +94,9 @@ impl LoadReport {
             series: outcome.series,
             disturbances: Vec::new(),
             broker: outcome.beside,
+            stages: Vec::new(),
         };
-        if let Some(impact) = &recorder.impact {
+        if let Some(impact) = recorder.beside.as_ref().and_then(|beside| beside.impact.as_ref()) {
             let tells = tells_messages(load.mode, report.interrupted, counts.unstamped);
             report.disturbances = aftermaths(load, impact, &outcome.disturbed, outcome.began, tells);
             aftermath::mark(&mut report.series, &report.disturbances);
@@ -102,6 +107,10 @@ impl LoadReport {
         let main = LatencyKind::main(load.mode, load.qos);
         report.main_latency =
             main.filter(|main| report.latency(*main).is_some_and(|found| found.all.is_some()));
+        if let Some(records) = recorder.beside.as_ref().and_then(|beside| beside.stages.as_ref()) {
+            report.stages = stage::stages(load, records, (outcome.began, outcome.timeline), &report);
+            stage::mark(&mut report.series, &report.stages);
+        }
         report.judge(load, outcome.drained);
         report.explain(load, outcome.drained, outcome.window, outcome.payload_bytes);
         report
@@ -278,10 +287,11 @@ impl LoadReport {
             let (asked_us, measured_us) = (duration.as_secs_f64() * 1e6, self.phases_s.measure * 1e6);
             notes.push(Note::CutShort { measured_us, asked_us });
         }
-        let disturbed = self.generator.saturated || self.interrupted || self.counts.lost > 0;
+        let cut_short = self.interrupted || self.aborted.is_some();
+        let disturbed = self.generator.saturated || cut_short || self.counts.lost > 0;
         // Jitter goes past the end, and a count ends with the last answer.
         let disturbed = disturbed || !load.jitter.is_zero() || matches!(load.stop, StopAfter::Count(_));
-        if let Rate::PerSecond(asked) = load.rate
+        if let Some(asked) = load.mean_rate()
             && load.mode.publishes()
             && !disturbed
             && sent > 0.0

@@ -15,7 +15,7 @@ use super::finding::SATURATION_HINT;
 use super::group::GroupReport;
 use super::latency::{self, LATENCIES, Latency, LatencyRow, STATISTICS, TimeFigure};
 use super::numbers::{count, short, short_time, time, whole};
-use super::{LoadReport, SeriesSecond, buckets};
+use super::{LoadReport, SeriesSecond, StageReport, buckets};
 use crate::notation::printable;
 use crate::output::{self, StandardStream, Tone};
 use crate::quantity::{agree, counted, duration};
@@ -33,6 +33,7 @@ pub(crate) fn render(report: &LoadReport, stream: StandardStream) -> String {
     head(&mut out, report);
     put_figures(&mut out, report);
     put_groups(&mut out, report);
+    put_stages(&mut out, report);
     put_latencies(&mut out, report);
     put_disturbances(&mut out, report);
     distribution(&mut out, report);
@@ -95,6 +96,26 @@ fn put_groups(out: &mut String, report: &LoadReport) {
     put("group", GroupReport::HEADINGS);
     for group in &report.groups {
         put(&group.name, group.row().each_ref().map(String::as_str));
+    }
+    out.push('\n');
+}
+
+/// The stages, one a line.
+fn put_stages(out: &mut String, report: &LoadReport) {
+    if report.stages.is_empty() {
+        return;
+    }
+    let mut put = |name: &str, cells: &[String]| {
+        let name: String = name.chars().take(30).collect();
+        let _ = write!(out, "{name:<30}");
+        cells.iter().for_each(|cell| {
+            let _ = write!(out, " {cell:>6}");
+        });
+        out.push('\n');
+    };
+    put("stage", &StageReport::headings().map(str::to_owned));
+    for stage in &report.stages {
+        put(&stage.name(), &stage.row());
     }
     out.push('\n');
 }
@@ -187,10 +208,13 @@ fn verdict(out: &mut String, report: &LoadReport, stream: StandardStream) {
     if report.interrupted {
         row(out, "interrupted", "the figures cover the time until then");
     }
-    for result in &report.thresholds {
+    if let Some(aborted) = &report.aborted {
+        in_color(out, stream, Tone::Bad, |out| wrapped(out, "aborted", &aborted.shown()));
+    }
+    for (of, result) in report.limits() {
         let verdict = if result.broken { "FAILED" } else { "passed" };
         let tone = if result.broken { Tone::Bad } else { Tone::Good };
-        in_color(out, stream, tone, |out| wrapped(out, verdict, &result.shown()));
+        in_color(out, stream, tone, |out| wrapped(out, verdict, &format!("{of}{}", result.shown())));
     }
     for problem in &report.findings.problems {
         in_color(out, stream, Tone::Bad, |out| wrapped(out, "not valid", &problem.to_string()));
@@ -272,6 +296,10 @@ pub(crate) fn load(report: &LoadReport) -> String {
     let qos = c.messages.as_ref().map_or(0, |messages| messages.qos);
     if let Some(sending) = &c.sending {
         parts.push(match sending.rate_per_s {
+            Some(rate) if !sending.stages.is_empty() => {
+                let stages = counted(sending.stages.len() as u64, "stage");
+                format!("{stages} with {}/s {} on average", count(rate), sending.arrivals)
+            }
             Some(rate) => format!("{}/s {}", count(rate), sending.arrivals),
             None if qos == 0 && report.mode != Mode::Request => "closed loop".into(),
             None => format!("closed loop, window {}", sending.inflight),

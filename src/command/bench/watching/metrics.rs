@@ -303,7 +303,8 @@ mod tests {
     #[test]
     fn the_page_has_every_count_of_the_series() {
         let row = serde_json::to_value(SeriesSecond::default()).unwrap();
-        let elsewhere = ["second", "phase", "p50_us", "p99_us", "max_us", "length_s", "disturbances"];
+        let elsewhere =
+            ["second", "phase", "p50_us", "p99_us", "max_us", "length_s", "disturbances", "stage"];
         let counts: Vec<String> = row.as_object().unwrap().keys().cloned().collect();
         let counts =
             counts.iter().filter(|key| !elsewhere.contains(&key.as_str()) && !key.starts_with("broker_"));

@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 
 use super::super::in_flight::MessageInFlight;
+use super::super::message::StampedMessage;
 use super::super::shared::Shard;
-use super::{ClientState, Fence, Subscribing};
+use super::{ClientState, Fence, NextRead, Subscribing};
 use crate::alarm::now;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::session::{Event, Session};
@@ -18,7 +19,7 @@ use crate::command::bench::stamp::{Phase, Recognised, Stamp};
 use crate::error::Error;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{Publish, PublishTemplate, Subscription};
+use crate::protocol::wire::{Publish, PublishTemplate, Subscription, TopicAlias};
 use crate::protocol::{Protocol, QoS};
 
 /// Messages of the closed loop in one turn of a client, so that others get theirs.
@@ -168,9 +169,10 @@ impl InTurn<'_> {
     fn run_length(&mut self, protocol: Protocol, bytes: usize) -> Option<u32> {
         let (shard, publisher) = (&*self.shard, self.state.publisher.as_deref_mut()?);
         if publisher.templates.len() <= publisher.place {
-            publisher.templates.push(shard.template(protocol, self.state.number, publisher.sequence)?);
+            let template = shard.template(protocol, self.state.number, publisher.sequence)?;
+            publisher.templates.push(Arc::new(template));
         }
-        if shard.topics() > 1 || shard.payload.varies() {
+        if shard.topics() > 1 || shard.payload.varies() || shard.uses_aliases() {
             return Some(1);
         }
         let packet = publisher.templates.first()?.packet_bytes(shard.payload.bytes.len());
@@ -195,16 +197,23 @@ impl InTurn<'_> {
         let sequence = own.sequence;
         shard.payload.fill(number, sequence)?;
         let publisher = shard.first_publisher + number;
-        let (bytes, rest) = (&shard.payload.bytes, shard.payload.rest_hash);
+        let (bytes, rest, stamp_at) = (&shard.payload.bytes, shard.payload.rest_hash, shard.payload.stamp_at);
         let stamp = Stamp { run: shard.run, phase, publisher, sequence, intended, sent: Some(sent) };
         let write = |ahead: u32, payload: &mut [u8]| {
-            Stamp { sequence: sequence + u64::from(ahead), ..stamp }.write(payload, rest);
+            let stamp = Stamp { sequence: sequence + u64::from(ahead), ..stamp };
+            StampedMessage::write_stamp(&stamp, stamp_at, payload, rest);
         };
         let token = match shard.qos {
             QoS::AtMostOnce => 0,
             _ => own.under_way.token(MessageInFlight { sequence, intended, sent }, most),
         };
-        let count = session.publish_run(out, template, bytes, most, token, write)?;
+        let count = if template.topic_alias() == TopicAlias::None {
+            session.publish_run(out, template, bytes, most, token, write)?
+        } else {
+            write(0, &mut shard.payload.bytes);
+            session.publish(out, template, &shard.payload.bytes, || None, token)?;
+            1
+        };
         if shard.qos != QoS::AtMostOnce {
             own.under_way.opened(count);
         }
@@ -242,8 +251,8 @@ impl InTurn<'_> {
         let receivers = shard.receivers(self.state.number, message.sequence);
         let messages = shard.recorder.messages(phase);
         messages.expected = messages.expected.saturating_sub(receivers);
-        if let Some(window) = shard.recorder.window(phase, message.intended) {
-            window.expected = window.expected.saturating_sub(receivers);
+        if let Some(beside) = shard.recorder.beside(phase) {
+            beside.refused(message.intended, receivers);
         }
         shard.recorder.error(format!("publish refused: {reason}"));
         self.request_ends();
@@ -258,9 +267,14 @@ impl InTurn<'_> {
 
     fn message(&mut self, publish: &Publish<'_>) {
         let arrived = self.now;
+        if self.shard.read_every > 0
+            && let Some(own) = &mut self.state.responder
+        {
+            own.reading = NextRead::From(arrived.saturating_add(self.shard.read_every));
+        }
         let shard = &mut *self.shard;
         if shard.answers && !shard.publishes() {
-            match Stamp::read(publish.payload, Some(shard.run), arrived) {
+            match shard.recognise(publish.payload, arrived) {
                 Recognised::Whole(_) => {
                     let responder = self.state.responder.get_or_insert_default();
                     responder.requests.push_back(Bytes::copy_from_slice(publish.payload));
@@ -306,7 +320,7 @@ impl InTurn<'_> {
         let Some(responder) = &mut self.state.responder else { return };
         while out.len() < OUTPUT_BYTES && session.can_publish(qos) {
             let Some(payload) = responder.requests.pop_front() else { return };
-            let Recognised::Whole(stamp) = Stamp::read(&payload, Some(self.shard.run), self.now) else {
+            let Recognised::Whole(stamp) = self.shard.recognise(&payload, self.now) else {
                 continue;
             };
             let requester = stamp.publisher as usize;
@@ -389,6 +403,17 @@ impl Handler for InTurn<'_> {
         self.count_acknowledged();
         self.now = 0; // the next read has its own time
         Poll::Ready(Ok(()))
+    }
+
+    fn is_full(&self) -> bool {
+        self.shard.read_every > 0
+            && !self.state.leaving
+            && self.state.responder.as_ref().is_some_and(|own| own.reading != NextRead::Now)
+    }
+
+    #[inline]
+    fn pauses(&self) -> bool {
+        self.shard.read_every > 0 && self.is_full()
     }
 
     fn on_change(&mut self, change: Change<'_>) {

@@ -9,16 +9,17 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::super::client::Dialer;
+use super::super::client::{Dialer, is_resumed};
 use super::super::crew::{Crew, Slot};
 use super::super::shared::News;
 use super::{ClientStage, Worker};
 use crate::alarm::now;
 use crate::client::options::Reconnect;
 use crate::client::{Comeback, Opened};
+use crate::command::bench::beside::{Beside, Ledger, StageRecords};
 use crate::command::bench::config::Load;
 use crate::command::bench::impact::Impact;
-use crate::command::bench::recorder::{LatencyKind, Recorder};
+use crate::command::bench::recorder::LatencyKind;
 use crate::error::Error;
 
 /// The clients of a thread that have lost their links.
@@ -35,6 +36,8 @@ pub(super) struct Returning {
     next_cut: Option<(usize, u64)>,
     /// Those that are cut off again whenever they are back, until these times.
     flapping: Vec<(usize, u64)>,
+    /// Those that are being cut off stay away until this time.
+    away_until: Option<u64>,
 }
 
 /// From the loss of a link until its client can go on.
@@ -68,6 +71,7 @@ impl Returning {
             ended: Vec::new(),
             next_cut: None,
             flapping: Vec::new(),
+            away_until: None,
         }
     }
 
@@ -99,8 +103,8 @@ impl Worker {
             // One that is lost before the client could go on is still the same outage.
             Entry::Occupied(outage) => outage.into_mut().step = OutageStep::Pause,
             Entry::Vacant(place) => {
-                let impact = &mut self.crews[group].shard.recorder.impact;
-                let window = impact.as_mut().map_or(0, |impact| impact.lose(time));
+                let impact = self.crews[group].shard.recorder.impact();
+                let window = impact.map_or(0, |impact| impact.lose(time));
                 place.insert(Outage { since: time, window, step: OutageStep::Pause });
                 self.board.away.fetch_add(1, Ordering::Relaxed);
             }
@@ -110,7 +114,10 @@ impl Worker {
 
     /// The pause before the next attempt, if there is to be one.
     fn pause(&mut self, index: u32, error: Option<&Error>, time: u64) {
-        let Returning { reconnect, comebacks, .. } = &mut self.returning;
+        let Returning { reconnect, comebacks, away_until, pauses, .. } = &mut self.returning;
+        if let Some(until) = *away_until {
+            return pauses.push(Reverse((until, index)));
+        }
         let attempts = comebacks
             .entry(index)
             .or_insert_with(|| Attempts { comeback: Comeback::new(reconnect), up_since: None });
@@ -147,15 +154,20 @@ impl Worker {
         }
     }
 
-    /// The measurement is known: when clients are cut off, and what is recorded around that.
-    pub(super) fn prepare_cuts(&mut self) {
-        let fleet = Arc::clone(&self.fleet);
-        let disturbances = &fleet.load.disturbances;
-        if !disturbances.all.is_empty() {
-            let measure = self.timeline.measure;
+    /// The measurement is known: when clients are cut off, and what is recorded beside the figures of the run.
+    pub(super) fn prepare_beside(&mut self) {
+        let load = &self.fleet.load;
+        let (disturbances, measure) = (&load.disturbances, self.timeline.measure);
+        let is_disturbed = !disturbances.all.is_empty();
+        let beside = Beside {
+            impact: is_disturbed
+                .then(|| Impact::new(measure, disturbances.marks(measure), &disturbances.away())),
+            stages: (!load.stages.is_empty()).then(|| StageRecords::new(load.stage_marks(measure))),
+            ledger: load.abort_after.map(|_| Ledger::new(measure)),
+        };
+        if !beside.is_empty() {
             for crew in &mut self.crews {
-                let impact = Impact::new(measure, disturbances.marks(measure));
-                crew.shard.recorder.impact = Some(Box::new(impact));
+                crew.shard.recorder.beside = Some(Box::new(beside.clone()));
             }
             self.returning.next_cut = self.cut_at(0);
         }
@@ -164,7 +176,7 @@ impl Worker {
     /// When clients are to be cut off for the cut of this number.
     fn cut_at(&self, number: usize) -> Option<(usize, u64)> {
         let cut = self.fleet.cuts.get(number)?;
-        let impact = self.crews.first()?.shard.recorder.impact.as_ref()?;
+        let impact = self.crews.first()?.shard.recorder.beside.as_ref()?.impact.as_ref()?;
         Some((number, impact.windows.get(cut.place + 1)?.began))
     }
 
@@ -183,6 +195,7 @@ impl Worker {
         if cut.length > 0 {
             self.returning.flapping.push((number, time.saturating_add(cut.length)));
         }
+        self.returning.away_until = (cut.away > 0).then(|| time.saturating_add(cut.away));
         for index in 0..u32::try_from(self.places.len()).unwrap_or(u32::MAX) {
             let place = &self.places[index as usize];
             let is_hit = fleet.is_hit(cut, place.group, place.number);
@@ -190,12 +203,13 @@ impl Worker {
                 self.cut_off(index);
             }
         }
+        self.returning.away_until = None;
     }
 
     /// Closes a client's link without a word.
     fn cut_off(&mut self, index: u32) {
         let group = usize::from(self.places[index as usize].group);
-        if let Some(impact) = &mut self.crews[group].shard.recorder.impact {
+        if let Some(impact) = self.crews[group].shard.recorder.impact() {
             impact.at(now()).cut += 1;
         }
         self.lose(index, None);
@@ -247,20 +261,21 @@ impl Worker {
         }
     }
 
-    fn take_link(&mut self, index: u32, opened: Opened) {
+    fn take_link(&mut self, index: u32, mut opened: Opened) {
         let place = &mut self.places[index as usize];
         let Slot::Open(client) = &mut place.slot else { return };
         let shard = &mut self.crews[usize::from(place.group)].shard;
-        shard.recorder.times(&opened.times);
+        let is_resumed = is_resumed(&mut opened, self.fleet.load.resumes_tls);
+        shard.recorder.times(&opened.times, is_resumed);
         let took = u64::try_from(opened.times.all().as_nanos()).unwrap_or(u64::MAX);
-        shard.time_impact(LatencyKind::UntilConnAck, now(), took, 1);
+        shard.time_connection(now(), took);
         let window = self.returning.outages.get(&index).map_or(0, |outage| outage.window);
-        let Recorder { counts, impact, .. } = &mut shard.recorder;
         let is_present = opened.connected.session_present;
-        if let Some(window) = impact.as_mut().and_then(|impact| impact.windows.get_mut(window)) {
+        if let Some(window) = shard.recorder.impact().and_then(|impact| impact.windows.get_mut(window)) {
             let sessions = if is_present { &mut window.sessions_present } else { &mut window.sessions_lost };
             *sessions += 1;
         }
+        let counts = &mut shard.recorder.counts;
         let sessions = if is_present { &mut counts.sessions_present } else { &mut counts.sessions_lost };
         *sessions += 1;
         let resent = client.take_link(opened, shard);
@@ -290,7 +305,7 @@ impl Worker {
         recorder.counts.reconnected += 1;
         recorder.second.reconnected += 1;
         recorder.record(LatencyKind::Back, time.saturating_sub(outage.since));
-        if let Some(impact) = &mut recorder.impact {
+        if let Some(impact) = recorder.impact() {
             impact.return_to(outage.window, time);
         }
         self.board.away.fetch_sub(1, Ordering::Relaxed);

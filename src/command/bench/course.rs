@@ -1,0 +1,226 @@
+//! The course of a rate that changes, and how many messages are due until when. The schedule is the integral of the rate,
+//! so that it stays exact through ramps.
+
+use std::time::Duration;
+
+use super::config::{Load, Rate};
+use super::impact::Impact;
+use super::stage::RateStage;
+
+/// A time in which the rate changes evenly, or stays.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct RatePiece {
+    /// Seconds since the start.
+    begin: f64,
+    length: f64,
+    /// Messages that are due before it.
+    before: f64,
+    /// Messages a second at its begin, and at its end.
+    from: f64,
+    to: f64,
+}
+
+impl RatePiece {
+    fn messages(&self) -> f64 {
+        self.length * f64::midpoint(self.from, self.to)
+    }
+
+    /// How many are due in its first `seconds`.
+    #[cfg(test)]
+    fn messages_in(&self, seconds: f64) -> f64 {
+        seconds * (self.from + (self.to - self.from) / self.length * seconds / 2.0)
+    }
+
+    /// How long after its begin so many are due: the root of the integral, in the form that takes no difference of
+    /// nearly equal numbers.
+    fn seconds_of(&self, messages: f64) -> f64 {
+        let slope = (self.to - self.from) / self.length;
+        let root = (self.from * self.from + 2.0 * slope * messages).max(0.0).sqrt();
+        if self.from + root > 0.0 { (2.0 * messages / (self.from + root)).min(self.length) } else { 0.0 }
+    }
+}
+
+/// The course of the rate of a load.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct RateCourse {
+    /// One behind the other.
+    pieces: Vec<RatePiece>,
+}
+
+impl RateCourse {
+    /// Of these stages after a warm-up at the rate that the first begins with; `rate` is that before the first.
+    fn new(stages: &[RateStage], rate: f64, warmup: Duration) -> Self {
+        let mut course = Self { pieces: Vec::with_capacity(stages.len() + 1) };
+        let mut current = match stages.first() {
+            Some(RateStage::Ramp { from, .. }) => from.unwrap_or(0.0),
+            _ => rate,
+        };
+        if !warmup.is_zero() {
+            let first =
+                if let Some(RateStage::Spike { rate, .. }) = stages.first() { *rate } else { current };
+            course.add(first, first, warmup);
+        }
+        for stage in stages {
+            match *stage {
+                RateStage::Ramp { from, to, length } => {
+                    course.add(from.unwrap_or(current), to, length);
+                    current = to;
+                }
+                RateStage::Hold(length) => course.add(current, current, length),
+                RateStage::Spike { rate, length } => course.add(rate, rate, length),
+            }
+        }
+        course
+    }
+
+    fn add(&mut self, from: f64, to: f64, length: Duration) {
+        let (begin, before) = (self.length(), self.messages());
+        self.pieces.push(RatePiece { begin, length: length.as_secs_f64(), before, from, to });
+    }
+
+    /// In seconds.
+    fn length(&self) -> f64 {
+        self.pieces.last().map_or(0.0, |last| last.begin + last.length)
+    }
+
+    /// All messages.
+    fn messages(&self) -> f64 {
+        self.pieces.last().map_or(0.0, |last| last.before + last.messages())
+    }
+
+    /// When so many messages are due, in seconds since the start; never, if there are not so many.
+    pub(super) fn seconds_of(&self, messages: f64) -> f64 {
+        let place = self.pieces.partition_point(|piece| piece.before + piece.messages() <= messages);
+        let Some(piece) = self.pieces.get(place) else { return f64::INFINITY };
+        piece.begin + piece.seconds_of((messages - piece.before).max(0.0))
+    }
+
+    /// How many messages are due until so many seconds after the start: the integral of the rate.
+    #[cfg(test)]
+    pub(super) fn messages_until(&self, seconds: f64) -> f64 {
+        let place = self.pieces.partition_point(|piece| piece.begin <= seconds);
+        let Some(piece) = place.checked_sub(1).and_then(|place| self.pieces.get(place)) else { return 0.0 };
+        piece.before + piece.messages_in((seconds - piece.begin).min(piece.length))
+    }
+}
+
+impl Load {
+    /// The course of its rate, if it has stages.
+    pub(super) fn course(&self) -> Option<RateCourse> {
+        let Rate::PerSecond(rate) = self.rate else { return None };
+        (!self.stages.is_empty()).then(|| RateCourse::new(&self.stages, rate, self.warmup))
+    }
+
+    /// Messages a second, on average over the measurement.
+    pub(super) fn mean_rate(&self) -> Option<f64> {
+        let Rate::PerSecond(rate) = self.rate else { return None };
+        if self.stages.is_empty() {
+            return Some(rate);
+        }
+        let course = RateCourse::new(&self.stages, rate, Duration::ZERO);
+        Some(course.messages() / course.length())
+    }
+
+    /// The rate that it is to have in each stage, on average.
+    pub(super) fn stage_rates(&self) -> Vec<f64> {
+        let Rate::PerSecond(rate) = self.rate else { return Vec::new() };
+        let course = RateCourse::new(&self.stages, rate, Duration::ZERO);
+        course.pieces.iter().map(|piece| piece.messages() / piece.length).collect()
+    }
+
+    /// When each stage begins, if the measurement begins at this time of the monotonic clock, in nanoseconds.
+    pub(super) fn stage_marks(&self, measure: u64) -> Vec<u64> {
+        let mut begin = Duration::ZERO;
+        let mark = |stage: &RateStage| {
+            let mark = measure.saturating_add(u64::try_from(begin.as_nanos()).unwrap_or(u64::MAX));
+            begin += stage.length();
+            Impact::mark_before(mark)
+        };
+        self.stages.iter().map(mark).collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "small numbers"
+)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn course(stages: &[RateStage], rate: f64) -> RateCourse {
+        RateCourse::new(stages, rate, Duration::ZERO)
+    }
+
+    fn seconds(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
+    }
+
+    #[test]
+    fn a_spike_gives_the_rate_back() {
+        let stages = [
+            RateStage::Ramp { from: None, to: 100.0, length: seconds(10.0) },
+            RateStage::Hold(seconds(5.0)),
+            RateStage::Spike { rate: 500.0, length: seconds(2.0) },
+            RateStage::Hold(seconds(1.0)),
+            RateStage::Ramp { from: None, to: 0.0, length: seconds(4.0) },
+        ];
+        let course = course(&stages, 7.0);
+        let messages = [10.0, 15.0, 17.0, 18.0, 22.0, 99.0].map(|until| course.messages_until(until));
+        assert_eq!(messages, [500.0, 1000.0, 2000.0, 2100.0, 2300.0, 2300.0]);
+        assert!((course.seconds_of(125.0) - 5.0).abs() < 1e-9, "a quarter in half of the ramp");
+        assert!(course.seconds_of(2300.0).is_infinite());
+    }
+
+    #[test]
+    fn the_first_hold_has_the_rate_of_the_load() {
+        let both = RateCourse::new(&[RateStage::Hold(seconds(2.0))], 50.0, seconds(3.0));
+        assert_eq!(both.messages_until(3.0), 150.0);
+        assert_eq!(both.messages_until(5.0), 250.0);
+        assert!((both.seconds_of(200.0) - 4.0).abs() < 1e-9);
+    }
+
+    fn stage() -> impl Strategy<Value = RateStage> {
+        let rate = prop_oneof![Just(0.0), 0.5_f64..2000.0];
+        let length = (1_u64..5000).prop_map(Duration::from_millis);
+        prop_oneof![
+            (prop::option::of(rate.clone()), rate.clone(), length.clone())
+                .prop_map(|(from, to, length)| RateStage::Ramp { from, to, length }),
+            length.clone().prop_map(RateStage::Hold),
+            (rate, length).prop_map(|(rate, length)| RateStage::Spike { rate, length }),
+        ]
+    }
+
+    proptest! {
+        /// However the rate changes, as many messages are due until each time as the rate amounts to.
+        #[test]
+        fn messages_that_are_due_are_the_integral_of_the_rate(
+            stages in prop::collection::vec(stage(), 1..8),
+            rate in 0.5_f64..2000.0,
+            part in 0.0_f64..1.0,
+        ) {
+            let course = course(&stages, rate);
+            let all = course.messages().ceil() as u64;
+            let times: Vec<f64> = (0..all).map(|index| course.seconds_of(index as f64)).collect();
+            prop_assert!(times.is_sorted());
+            // Not by the same formula: in small steps.
+            let until = part * course.length();
+            let due = times.iter().filter(|time| **time <= until).count() as f64;
+            let integral = course.messages_until(until);
+            prop_assert!((due - integral).abs() <= 1.0 + 1e-6, "{} are due, of {}", due, integral);
+            let steps = 2000;
+            let step = until / f64::from(steps);
+            let rate_at = |time: f64| {
+                let piece = course.pieces.iter().rev().find(|piece| piece.begin <= time).unwrap();
+                piece.from + (piece.to - piece.from) * (time - piece.begin) / piece.length
+            };
+            let sum: f64 = (0..steps).map(|number| rate_at((f64::from(number) + 0.5) * step) * step).sum();
+            // A step in which the rate jumps is off by at most all of it.
+            let jumps = 2000.0 * step * 8.0;
+            prop_assert!((sum - integral).abs() <= jumps + 1e-3 * integral + 1e-6, "{} is not {}", integral, sum);
+        }
+    }
+}

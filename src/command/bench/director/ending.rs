@@ -1,0 +1,64 @@
+//! The end of a run: what is under way comes, or the drain is over; then what all threads have recorded is summed up.
+
+use super::super::engine::fleet::{Fleet, FleetGroup};
+use super::super::watching::Stage;
+use super::{Deliveries, Director, KILL_LIMIT, SILENCE, SLOW_TICK, STILL, TICK, nanoseconds};
+use crate::alarm::now;
+use crate::command::bench::config::{Load, Mode};
+use crate::command::bench::recorder::Recorder;
+use crate::command::bench::report::group::GroupReport;
+
+impl Director<'_> {
+    /// Waits for what is under way, as long as something still arrives.
+    pub(super) async fn drain(&mut self, load: &Load, limit: u64, mut arrivals: Deliveries) {
+        let waits = load.mode == Mode::EndToEnd || load.mode == Mode::Request;
+        let began = now();
+        self.watching.enter(Stage::Drain(limit), began);
+        if load.mode.publishes() && !self.is_over() {
+            let idle = |this: &Self| this.all(|board| &board.idle);
+            let done = self.wait(limit, TICK, |this| {
+                let (expected, delivered) =
+                    (this.sum(|board| &board.expected), this.sum(|board| &board.delivered));
+                arrivals.note(delivered);
+                let silent = now() - arrivals.last.unwrap_or(0).max(began) > nanoseconds(SILENCE);
+                idle(this) && (!waits || delivered >= expected || silent) || this.is_alone()
+            });
+            if !done.await && !self.interrupted {
+                self.drained.is_unanswered = !idle(self);
+                self.drained.is_arriving = waits && arrivals.last.is_some_and(|last| now() - last < STILL);
+            }
+        }
+        self.drained_at = now();
+        self.end_commands(limit).await;
+    }
+
+    /// Lets the commands of disturbances come to their end until the drain would be over.
+    async fn end_commands(&mut self, limit: u64) {
+        if !self.interrupted {
+            self.wait(limit, SLOW_TICK, |this| !this.disturber.runs()).await;
+        }
+        if self.disturber.runs() {
+            self.disturber.kill();
+            self.wait(now() + KILL_LIMIT, SLOW_TICK, |this| !this.disturber.runs()).await;
+        }
+    }
+
+    /// What all threads have recorded: of all groups together, and of each group of a scenario.
+    pub(super) fn sum_up(&mut self, fleet: &Fleet) -> (Recorder, Vec<GroupReport>) {
+        let mut of_groups: Vec<Recorder> = Vec::new();
+        for thread in self.finished.drain(..) {
+            of_groups.resize_with(thread.len(), Recorder::default);
+            of_groups.iter_mut().zip(thread).for_each(|(group, recorder)| group.merge(recorder));
+        }
+        let groups = fleet.groups.iter().zip(&of_groups).filter(|_| fleet.load.scenario.is_some());
+        let report = |(group, recorder): (&FleetGroup, &Recorder)| {
+            GroupReport::new(&group.group.name, group.group.clients, recorder)
+        };
+        let reports = groups.map(report).collect();
+        let mut merged = Recorder::default();
+        for recorder in of_groups {
+            merged.merge(recorder);
+        }
+        (merged, reports)
+    }
+}

@@ -1,0 +1,60 @@
+//! Clients that are slow on purpose: after each message they read nothing for a time. What only they need is kept here.
+//! And what the thread has recorded so far, for those who watch the run.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::super::crew::Slot;
+use super::Worker;
+use crate::alarm::now;
+use crate::command::bench::recorder::Recorder;
+use crate::protocol::QoS;
+
+/// When the clients of a thread that wait with reading go on.
+#[derive(Debug, Default)]
+pub(super) struct SlowReaders(BinaryHeap<Reverse<(u64, u32)>>);
+
+impl SlowReaders {
+    /// A client goes on at this time. To be called once for each pause.
+    pub(super) fn add(&mut self, time: u64, index: u32) {
+        self.0.push(Reverse((time, index)));
+    }
+
+    /// When the next goes on.
+    pub(super) fn next(&self) -> Option<u64> {
+        self.0.peek().map(|Reverse((time, _))| *time)
+    }
+}
+
+impl Worker {
+    /// What it has recorded so far, by group, with what waits.
+    pub(super) fn so_far(&self) -> Vec<Recorder> {
+        let time = now();
+        let mut snapshots: Vec<Recorder> = self.crews.iter().map(|crew| crew.shard.snapshot()).collect();
+        for place in &self.places {
+            let Slot::Open(client) = &place.slot else { continue };
+            let group = usize::from(place.group);
+            let (shard, snapshot) = (&self.crews[group].shard, &mut snapshots[group]);
+            for (due, _, count) in client.unanswered() {
+                shard.note_waiting(snapshot, due, time.saturating_sub(due), count, 0);
+            }
+            let has_answers = u64::from(shard.qos != QoS::AtMostOnce);
+            for (due, receivers) in client.unsent(shard) {
+                shard.note_waiting(snapshot, due, time.saturating_sub(due), has_answers, receivers);
+            }
+        }
+        snapshots
+    }
+
+    /// Lets those read on whose time has come.
+    pub(super) fn read_on(&mut self, time: u64) {
+        while self.slow.next().is_some_and(|due| due <= time) {
+            let Some(Reverse((_, index))) = self.slow.0.pop() else { return };
+            let place = &mut self.places[index as usize];
+            if let Slot::Open(client) = &mut place.slot {
+                client.read_on();
+                place.waker.wake_by_ref();
+            }
+        }
+    }
+}
