@@ -122,7 +122,7 @@ fn a_stamp_within_json_is_found() {
     let text = r#"{{"device":{client},"value":{rand:0..1000},"trace":{{"id":"{stamp}"}}}}"#;
     let listener = broker.subscribe().args(["-t", "bench/#", "-C", "60", "-d"]).spawn();
     listener.wait_until_subscribed();
-    for (mode, more) in [("e2e", &["--qos", "1"][..]), ("rr", &[])] {
+    for (mode, more) in [("e2e", &["--qos", "1", "--subscribers", "2"][..]), ("rr", &[])] {
         let line = [mode, "--publishers", "2", "--count", "30", "--template", "--payload", text];
         let report = report(&bench(broker.port(), &[&line[..], more].concat()).run().succeeds());
         let sums = ["sent", "delivered", "lost", "duplicates", "corrupt", "foreign"]
