@@ -115,15 +115,13 @@ impl Confidential {
         (0..bytes.len()).any(|at| self.length_at(&bytes[at..]).is_some() || self.goes_on_after(&bytes[at..]))
     }
 
-    /// A text without them, wherever blanks or line feeds stand in them. What ends in the beginning of one
-    /// may have been cut off there.
-    #[must_use]
-    pub fn masked(&self, text: &str) -> String {
+    /// Where they stand in these characters of a text. What ends in the beginning of one may have been cut off there.
+    fn places(&self, text: &str, characters: impl Iterator<Item = (usize, char)>) -> Vec<(usize, usize)> {
         let mut found: Vec<(usize, usize)> = Vec::new();
         let mut bytes = Vec::with_capacity(text.len());
         // Where each byte's character begins and ends in the text.
         let mut places = Vec::with_capacity(text.len());
-        for (at, c) in solid(text) {
+        for (at, c) in characters {
             bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
             places.resize(bytes.len(), (at, at + c.len_utf8()));
         }
@@ -136,6 +134,16 @@ impl Confidential {
         let last = found.last().map_or(0, |(_, end)| *end);
         let cut = (0..bytes.len()).find(|at| places[*at].0 >= last && self.goes_on_after(&bytes[*at..]));
         found.extend(cut.map(|at| (places[at].0, text.len())));
+        found
+    }
+
+    /// A text without them, wherever blanks, line feeds, tags or the escape sequences of a terminal stand in them.
+    #[must_use]
+    pub fn masked(&self, text: &str) -> String {
+        let mut found = self.places(text, solid(text));
+        if text.contains(['<', ESCAPE]) {
+            found.extend(self.places(text, without_markup(text)));
+        }
         for word in &self.words {
             found.extend(whole(text, word));
         }
@@ -162,14 +170,46 @@ impl std::fmt::Debug for Confidential {
     }
 }
 
+/// What an escape sequence of a terminal begins with.
+const ESCAPE: char = '\u{1b}';
+/// A longer tag or sequence is text.
+const LONGEST_MARKUP_BYTES: usize = 256;
+
+/// The same characters without tags of HTML and escape sequences of a terminal.
+fn without_markup(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let mut hidden_to = 0;
+    solid_or(text, |c| c == ESCAPE).filter(move |(at, c)| {
+        if *at < hidden_to {
+            return false;
+        }
+        let bytes = text.as_bytes()[*at..].iter().take(LONGEST_MARKUP_BYTES);
+        let end = match *c {
+            '<' => bytes.copied().position(|byte| byte == b'>'),
+            // After ESC and `[` come numbers, and one of these.
+            ESCAPE => {
+                bytes.copied().skip(2).position(|byte| (b'@'..=b'~').contains(&byte)).map(|end| end + 2)
+            }
+            _ => None,
+        };
+        let length = end.map(|end| end + 1);
+        hidden_to = length.map_or(hidden_to, |length| at + length);
+        length.is_none() && *c != ESCAPE
+    })
+}
+
 /// The characters that can be seen, with their places.
 fn solid(text: &str) -> impl Iterator<Item = (usize, char)> {
+    solid_or(text, |_| false)
+}
+
+/// The same, and those that are kept in any case.
+fn solid_or(text: &str, is_kept: impl Fn(char) -> bool) -> impl Iterator<Item = (usize, char)> {
     let is_unseen = |c: char| {
         c.is_whitespace()
             || c.is_control()
             || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
     };
-    text.char_indices().filter(move |(_, c)| !is_unseen(*c))
+    text.char_indices().filter(move |(_, c)| is_kept(*c) || !is_unseen(*c))
 }
 
 /// The words of a text that can be Base64, with their places, decoded as far as they go.
@@ -218,6 +258,28 @@ mod tests {
         assert_eq!(masked(&["pässwörd"], "ein pässwörd"), "ein …");
         assert_eq!(masked(&["hunter2"], "nothing"), "nothing");
         assert_eq!(masked(&[], "nothing"), "nothing");
+    }
+
+    #[test]
+    fn secrets_are_left_out_where_markup_splits_them() {
+        for text in [
+            "hun<b>ter2",
+            "hunter<!-- x -->2",
+            "hun\u{1b}[0mter2",
+            "<i>hun</i>ter2",
+            "h\u{1b}[1;31mu\u{1b}[mnter2",
+        ] {
+            let masked = masked(&["hunter2"], &format!("no: {text}!"));
+            assert!(
+                masked.starts_with("no: ") && masked.ends_with("…!") && !masked.contains("ter"),
+                "{masked:?}"
+            );
+        }
+        assert_eq!(masked(&["a<bc>d"], "is a<bc>d"), "is …");
+        assert_eq!(masked(&["hunter2"], "1 < 2, hunter2"), "1 < 2, …");
+        // No time is lost where a tag does not end.
+        let open = "<".repeat(100_000);
+        assert_eq!(masked(&["hunter2"], &open), open);
     }
 
     /// As they are, and as a server repeats them in JSON.
