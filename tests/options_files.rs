@@ -128,3 +128,32 @@ fn errors_of_options_files_give_no_secret_away() {
         run.fails(2, "invalid value '…@h' for ").mentions(&variable).does_not_mention("hunter2");
     }
 }
+
+/// Another user must not be able to make this program run something.
+#[cfg(unix)]
+#[test]
+fn file_that_others_can_write_runs_no_command() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let made = folder.path().join("made");
+    let file = |line: &str| {
+        let text = format!("{line}\n-h 127.0.0.1\n-p {}\n", broker.port());
+        let path = write(folder.path(), "options", &text);
+        let permissions = std::fs::Permissions::from_mode(0o666);
+        std::fs::set_permissions(&path, permissions).unwrap();
+        path
+    };
+    let touch = format!("touch {}", made.display());
+    broker.publish().args(["-t", "a", "-m", "x", "-r"]).run().succeeds();
+    for (words, line) in [
+        (&["sub", "-t", "a", "-C", "1", "-W", "20"][..], format!("--exec {touch}")),
+        (&["respond", "-t", "a", "-C", "1", "-W", "20"], format!("--exec {touch}")),
+        (&["bench", "--duration", "100ms"], format!("--disturb 10ms: {touch}")),
+    ] {
+        let path = file(&line);
+        let run = Mqtt::new(words).args(["-o"]).args([&path]).run().exits(2);
+        run.mentions("runs no command, because every user of this machine can write this file");
+    }
+    assert!(!made.exists());
+}

@@ -108,6 +108,7 @@ pub(super) fn read(
         // What is set in the environment counts more, also where it is not valid.
         kept.retain(|one| !broken.iter().any(|set| set.id == one.id && set.rank == Rank::Environment));
         found.given = kept;
+        sources::refuse_commands(&found.given)?;
         let words = found.given.iter().flat_map(|one| &one.words);
         let all = line[..1].iter().chain(words).chain(&line[1..]);
         matches = match definition.try_get_matches_from_mut(all) {

@@ -122,7 +122,7 @@ impl fmt::Display for FileWarning {
 
 /// What is to be said about files: others can read the secrets in them, or write what is acted on.
 pub(crate) fn warnings(subcommand: &Command, matches: &ArgMatches, given: &[Given]) -> Vec<FileWarning> {
-    let mut suspects: Vec<&Path> = ["password_file", "key_password_file", "key"]
+    let mut suspects: Vec<&Path> = ["password_file", "key_password_file", "key", "credentials"]
         .into_iter()
         .filter_map(|id| matches.try_get_one::<PathBuf>(id).ok().flatten().map(PathBuf::as_path))
         .collect();
@@ -154,6 +154,22 @@ pub(crate) fn refused_command(given: &[Given]) -> Option<String> {
     let command = given.iter().find(|one| one.id == "password_command")?;
     let whom = command.place.file.stranger?;
     Some(format!("{}: the password-command is not run, because {whom} can write this file", command.place))
+}
+
+/// The options besides `--password-command` that run commands, and that files can hold.
+const RUN_COMMANDS: [&str; 3] = ["exec", "exec_argv", "disturb"];
+
+/// The error of options that run commands, where they stand in a file that another user can write.
+pub(crate) fn refuse_commands(given: &[Given]) -> Result<(), Error> {
+    let is_refused = |one: &&Given| RUN_COMMANDS.contains(&one.id.as_str());
+    let refused = given.iter().filter(is_refused).find_map(|one| Some((one, one.place.file.stranger?)));
+    let Some((one, whom)) = refused else { return Ok(()) };
+    let option = one.id.replace('_', "-");
+    Err(Error::usage(format!(
+        "{}: --{option} runs no command, because {whom} can write this file",
+        one.place
+    ))
+    .with_hint("chown and chmod go-w make the file yours alone"))
 }
 
 /// Whether an option of a file keeps a secret.

@@ -23,7 +23,7 @@ mod places;
 mod plain;
 pub(super) mod profile;
 
-pub(super) use files::{FileArgs, found, refused_command, warnings};
+pub(super) use files::{FileArgs, found, refuse_commands, refused_command, warnings};
 pub(super) use given::{FilePlace, Found, Given, LONGEST_TEXT_BYTES, NAMES_FILES};
 pub(super) use host::{STARTED_BROKER, TLS_PORT, TURNS_ON};
 pub(super) use left_out::{LeftOut, belongs as belongs_to_host};
