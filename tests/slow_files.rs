@@ -11,6 +11,8 @@ use tempfile::TempDir;
 use crate::support::Service as _;
 use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
+use crate::support::server::Server;
+use crate::support::wait_until;
 
 fn pipe(folder: &TempDir) -> PathBuf {
     let path = folder.path().join("pipe");
@@ -362,4 +364,20 @@ fn file_size_limit_does_not_kill() {
         let run = Mqtt::new(words).stdout_file(&file).behind("ulimit -f 0").run();
         run.fails(1, "standard output: File too large");
     }
+}
+
+/// Whatever ends the run, nobody takes an older or empty file for its verdict.
+#[test]
+fn junit_report_of_a_killed_run_says_so() {
+    let server = Server::start(|listener| listener.accept().drain());
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("wills.xml");
+    std::fs::write(&junit, "an older and longer report ".repeat(200)).unwrap();
+    let line = ["will-test", "-V", "5", "-h", "127.0.0.1", "--case", "close"];
+    let run = Mqtt::new(line).args(["-p", &server.port().to_string()]).arg_path("--junit", &junit).spawn();
+    let content = || std::fs::read_to_string(&junit).unwrap();
+    wait_until(|| content().contains("the run was killed, or has not ended"));
+    run.signal(Signal::KILL);
+    run.wait_for_end().dies_of(Signal::KILL);
+    assert!(content().starts_with("<?xml") && content().ends_with("</testsuite>\n"), "{}", content());
 }

@@ -47,8 +47,18 @@ impl OutputFile {
     pub fn replace(&mut self, content: &[u8]) -> io::Result<()> {
         if self.is_ordinary {
             self.file.set_len(0)?;
+            self.file.rewind()?;
         }
         self.write_all(content)
+    }
+
+    /// Makes this the content until the file is written: what a run leaves that is killed. Only where that can be
+    /// replaced.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn begin_with(&mut self, content: &[u8]) -> io::Result<()> {
+        if self.is_ordinary { self.replace(content) } else { Ok(()) }
     }
 
     /// Waits until it takes something.

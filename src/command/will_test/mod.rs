@@ -116,7 +116,12 @@ async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         return Ok(Exit::Success);
     }
     // Found out before a minute of waiting, not after.
-    let junit = config.junit.clone().map(|path| match patiently(&path, output_file) {
+    let begin = |path: &Path| -> std::io::Result<OutputFile> {
+        let mut file = patiently(path, output_file)?;
+        file.begin_with(report::junit(&[], Some("the run was killed, or has not ended")).as_bytes())?;
+        Ok(file)
+    };
+    let junit = config.junit.clone().map(|path| match begin(&path) {
         Ok(file) => Ok((file, path)),
         Err(error) => Err(cannot_write(&path, error)),
     });
