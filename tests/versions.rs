@@ -394,3 +394,62 @@ fn refused_version_is_named_where_the_next_is_not_answered() {
         .does_not_mention("TLS");
     server.finish();
 }
+
+/// A return code of 3.1.1 with the empty properties of MQTT 5, and the other way round.
+#[test]
+fn refused_version_in_the_form_of_another_version_is_followed_by_the_next() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept();
+        peer.expect_connect(V5);
+        peer.send(&[0x20, 3, 0, 1, 0]);
+        let mut peer = listener.accept();
+        peer.expect_connect(V3_1_1);
+        peer.send(&[0x20, 3, 0, 0x84, 0]);
+        let mut peer = listener.accept_session(V3_1);
+        peer.expect(V3_1, &Message::new("a", b"x").bytes(V3_1));
+        peer.expect_fence_and_disconnect(V3_1);
+    });
+    Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run().succeeds();
+    server.finish();
+}
+
+#[test]
+fn broker_of_mqtt_5_that_refuses_3_1_1_in_its_own_form_has_a_hint() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept();
+        peer.expect_connect(V3_1_1);
+        peer.send(&[0x20, 3, 0, 0x84, 0]);
+    });
+    let run = Mqtt::publish(server.port()).args(["-V", "311", "-t", "a", "-n"]).run().exits(132);
+    run.mentions("Unsupported Protocol Version (0x84)").mentions("-V 5 uses MQTT 5");
+    server.finish();
+}
+
+/// A broker that restarts closes the first connection, whatever version it asks for.
+#[test]
+fn early_close_is_not_taken_for_a_missing_version() {
+    let server = Server::start(|listener| {
+        listener.accept().expect_connect(V5);
+        // Whether it speaks 3.1.1, and MQTT 5 after all.
+        for protocol in [V3_1_1, V5] {
+            listener.accept_session(protocol).drain();
+        }
+    });
+    let run = Mqtt::subscribe(server.port()).args(["-t", "a", "--no-local"]).run().exits(1);
+    assert!(!run.stderr.contains("does not support MQTT 5"), "{}", run.stderr);
+    server.finish();
+}
+
+#[test]
+fn authentication_method_at_a_broker_that_answers_in_the_old_form_is_named() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept();
+        peer.expect_connect(V5);
+        peer.send(&[0x20, 2, 0, 0]);
+        peer.drain();
+    });
+    let args = ["-V", "5", "-t", "a", "-n", "--auth-method", "SCRAM-SHA-256", "-u", "u", "-P", "p"];
+    let run = Mqtt::publish(server.port()).args(args).run().exits(132);
+    run.mentions("the answer to CONNECT has the form of MQTT 3.1.1");
+    server.finish();
+}

@@ -433,7 +433,13 @@ impl ConnectRequest<'_> {
                 listed(tried)
             ));
         }
-        if is_mute && is_first && wanted == Version::Only(Protocol::V5) && self.speaks_3_1_1().await {
+        if is_mute
+            && is_first
+            && wanted == Version::Only(Protocol::V5)
+            && self.speaks(Protocol::V3_1_1).await
+            // What has closed one connection may have done so for another reason.
+            && (at != At::Closed || !self.speaks(Protocol::V5).await)
+        {
             return match needed_for {
                 Some(option) => error.with_hint(lacks_v5(option)),
                 None => error.with_hint("it answers MQTT 3.1.1: use -V 311"),
@@ -485,12 +491,12 @@ impl ConnectRequest<'_> {
         }
     }
 
-    /// Whether the broker answers a CONNECT of 3.1.1.
-    async fn speaks_3_1_1(&self) -> bool {
+    /// Whether the broker answers a CONNECT of this version.
+    async fn speaks(&self, protocol: Protocol) -> bool {
         let limit = self.options.connect_timeout.min(PROBE_LIMIT);
-        let options = self.bare_options(limit);
+        let options = ClientOptions { version: Version::Only(protocol), ..self.bare_options(limit) };
         let (bare, watch) = (self.bare(&options), ConnectWatch::default());
-        match tokio::time::timeout(limit, Box::pin(bare.attempt(Protocol::V3_1_1, &watch))).await {
+        match tokio::time::timeout(limit, Box::pin(bare.attempt(protocol, &watch))).await {
             Ok(Ok(up)) => {
                 dismiss(up.stream).await;
                 true

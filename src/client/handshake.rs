@@ -220,7 +220,11 @@ impl Opening {
     ) -> Result<(Vec<u8>, Vec<u8>), Error> {
         let largest = self.largest_packet_bytes;
         let mut answer = ask(stream, &self.connect, Vec::new(), largest).await?;
+        answer.0 = of_this_version(self.protocol, answer.0);
         while let Some(exchange) = &mut self.exchange {
+            if is_old_form(self.protocol, &answer.0) {
+                break;
+            }
             let next = match authenticate(self.protocol, exchange, &answer.0) {
                 Ok(next) => next,
                 Err(error) => {
@@ -238,6 +242,7 @@ impl Opening {
             observe(Direction::Received, &answer.0);
             observe(Direction::Sent, &reply);
             answer = ask(stream, &reply, answer.1, largest).await?;
+            answer.0 = of_this_version(self.protocol, answer.0);
         }
         Ok(answer)
     }
@@ -269,7 +274,7 @@ impl Opening {
     /// Whether a CONNECT of MQTT 5 was answered with a CONNACK without properties: by a broker that has
     /// read it as one of 3.1.1, and would go on to read and write that.
     pub(super) fn is_old_form(&self, answer: &[u8]) -> bool {
-        self.protocol == Protocol::V5 && matches!(answer, [0x20, 2, ..])
+        is_old_form(self.protocol, answer)
     }
 
     fn judge(&self, answer: &[u8]) -> Result<Connected, Error> {
@@ -304,6 +309,27 @@ impl Opening {
             return broken("enhanced authentication, which was not requested");
         }
         Ok(connected)
+    }
+}
+
+/// Whether an answer to CONNECT has no properties, although MQTT 5 was asked for.
+fn is_old_form(protocol: Protocol, answer: &[u8]) -> bool {
+    protocol == Protocol::V5 && matches!(answer, [0x20, 2, ..])
+}
+
+/// A refusal in another version than that of the CONNECT, in the form of 3.1.1: a return code of 3.1.1 with the
+/// properties of MQTT 5, of which there are none, or the reason of MQTT 5 for a version that it does not support, which
+/// may have properties.
+fn of_this_version(protocol: Protocol, answer: Vec<u8>) -> Vec<u8> {
+    const BAD_VERSION: u8 = 1;
+    match *answer {
+        [0x20, 3, flags, code @ 1..=5, 0] if protocol == Protocol::V5 => vec![0x20, 2, flags, code],
+        [0x20, 3..=u8::MAX, flags, code, ..]
+            if protocol != Protocol::V5 && code == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION.0 =>
+        {
+            vec![0x20, 2, flags, BAD_VERSION]
+        }
+        _ => answer,
     }
 }
 
