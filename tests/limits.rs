@@ -235,13 +235,13 @@ fn reason_codes_that_do_not_exist_are_protocol_errors() {
 #[test]
 fn a_connack_with_a_code_that_does_not_exist() {
     for (code, text) in
-        [(0x01, "CONNACK: Reason Code 0x01 does not exist there"), (0xF3, "unknown Reason Code 0xF3")]
+        [(0x10, "CONNACK: Reason Code 0x10 does not exist there"), (0xF3, "unknown Reason Code 0xF3")]
     {
         let server = Server::start(move |server| {
             let mut peer = server.accept();
             peer.expect_connect(V5);
             peer.send(&[0x20, 3, 0, code, 0]);
-            if code == 0x01 {
+            if code == 0x10 {
                 peer.expect(V5, &packets::disconnect(V5, 0x82));
             }
             peer.expect_end();
@@ -421,6 +421,19 @@ fn answer_that_never_comes_ends_a_one_shot() {
     }
 }
 
+/// They end by themselves, but not without a subscription.
+#[test]
+fn subscription_that_is_never_answered_ends_a_run_that_waits_for_messages() {
+    let off = [(PropertyId::ServerKeepAlive, Value::Number(0))];
+    for rest in [&["-C", "1"][..], &["--until", "true"], &["--silence", "1s", "--fail"]] {
+        for connack in [packets::connack_with(&[]), packets::connack_with(&off)] {
+            let args = [&["sub", "-t", "a"], rest].concat();
+            let run = waits_in_vain(&args, connack, |_| {}).exits(1);
+            run.mentions("did not answer SUBSCRIBE with SUBACK within 1s");
+        }
+    }
+}
+
 /// Sends messages of this quality of service and reads their acknowledgements, until the client has gone.
 fn keep_acknowledging(peer: &mut Peer, qos: QoS) {
     for identifier in (1..=u16::MAX).cycle() {
@@ -550,10 +563,11 @@ fn subscriber_has_no_limit_for_its_answers() {
         assert!(peer.next_within(Duration::from_millis(1500)).is_none());
         peer.send(&packets::suback(V5, identifier, &asked));
         peer.send(&Message::new("a", b"late").bytes(V5));
-        peer.expect_disconnect(V5);
+        peer.drain();
     });
-    let args = ["-t", "a", "-C", "1", "--connect-timeout", "1s"];
-    Mqtt::subscribe(server.port()).args(args).run().succeeds().prints("late\n");
+    let run = Mqtt::subscribe(server.port()).args(["-t", "a", "--connect-timeout", "1s"]).spawn();
+    run.wait_for_stdout("late\n").signal(Signal::TERM);
+    run.wait_for_end().exits(0);
 }
 
 /// A PUBREC that comes again, in answer to PUBREL or by itself, is not PUBCOMP.

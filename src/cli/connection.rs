@@ -109,7 +109,7 @@ pub(super) struct ConnectionArgs {
     /// Limit for connecting, and again for the answer to CONNECT. Without -W also for each further answer:
     /// to a PUBLISH, to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message. pub -l and pub --json
     /// wait without limit for answers to a PUBLISH, and so does sub for that to SUBSCRIBE where it does not
-    /// end by itself. If it is given, also for each pipe that an option names in place of a file, except
+    /// end by itself (--silence has the limit). If it is given, also for each pipe that an option names in place of a file, except
     /// the payload's (-f)
     #[arg(long, env = "MQTT_CONNECT_TIMEOUT",
           help_heading = RECONNECTING, value_name = "DURATION", default_value = "30",
@@ -326,6 +326,7 @@ impl ConnectionArgs {
             properties,
             disconnect_properties: purpose.disconnect_properties,
             interrupted: ReasonCode::SUCCESS,
+            keeps_own_keep_alive: false,
             will: purpose.will,
             user_name: credentials.user_name.clone(),
             password: None,

@@ -58,7 +58,7 @@ struct Reference {
     about: String,
     exit_statuses: Vec<ExitStatus>,
     commands: Vec<CommandReference>,
-    schemas: Vec<Schema>,
+    schemas: Vec<NamedSchema>,
 }
 
 #[derive(Serialize)]
@@ -116,7 +116,7 @@ struct Example {
 }
 
 #[derive(Serialize)]
-struct Schema {
+struct NamedSchema {
     name: &'static str,
     /// The options that write or read it.
     of: &'static [&'static str],
@@ -149,9 +149,9 @@ pub(super) fn json(called: &[&str]) -> String {
 }
 
 /// None only if the file is not JSON, which a test excludes.
-fn schema((name, of, text): &(&'static str, &'static [&'static str], &str)) -> Option<Schema> {
+fn schema((name, of, text): &(&'static str, &'static [&'static str], &str)) -> Option<NamedSchema> {
     let schema = serde_json::from_str(text).ok()?;
-    Some(Schema { name, of, schema })
+    Some(NamedSchema { name, of, schema })
 }
 
 fn command_reference(definition: &Command) -> CommandReference {
@@ -161,7 +161,8 @@ fn command_reference(definition: &Command) -> CommandReference {
     let long = definition.get_long_about().map(ToString::to_string);
     let usage = definition.clone().render_usage().to_string();
     let options = definition.get_arguments().filter(|arg| !arg.is_hide_set()).map(|arg| OptionReference {
-        is_common: manual.is_common(arg.get_id().as_str()) && arg.get_help_heading() != Some(HELP),
+        is_common: (manual.is_common(arg.get_id().as_str()) && arg.get_help_heading() != Some(HELP))
+            || arg.is_positional(),
         ..option_reference(arg)
     });
     CommandReference {

@@ -22,7 +22,7 @@ use super::verbosity::VerbosityArgs;
 use super::view::ViewArgs;
 use super::will::WillArgs;
 use crate::client::options::Reconnect;
-use crate::command::subscribe::{Config, MessageKind};
+use crate::command::subscribe::{Config, Display, MessageKind};
 use crate::error::Error;
 use crate::file::names_stdout;
 use crate::output::{MessageFormat, stdout_is_file};
@@ -262,7 +262,7 @@ impl TryFrom<SubscribeArgs> for Config {
             return Err(Error::usage("nothing to subscribe to")
                 .with_hint("mqtt sub FILTER; for everything: mqtt sub '#'"));
         }
-        let client = args.connection.resolve(Purpose {
+        let mut client = args.connection.resolve(Purpose {
             will: args.will.resolve(properties.will, properties.will_asked_by)?,
             properties: properties.connect,
             disconnect_properties: properties.disconnect,
@@ -273,6 +273,8 @@ impl TryFrom<SubscribeArgs> for Config {
         if args.session_file.is_some() && client.clean_start {
             return Err(Error::usage("--session-file needs a session that outlives the program: -c -i ID"));
         }
+        let display = args.view.resolve(format)?;
+        client.keeps_own_keep_alive = matches!(display, Display::Silence(_));
         Ok(Self {
             client,
             filters,
@@ -293,7 +295,7 @@ impl TryFrom<SubscribeArgs> for Config {
             output,
             output_options: args.recording.resolve(is_lines),
             exec,
-            display: args.view.resolve(format)?,
+            display,
             verbosity: args.report.resolve()?,
         })
     }

@@ -12,8 +12,7 @@ use super::{
 use crate::output::wrapped;
 
 const MORE: &str = "\
-Options: mqtt COMMAND --help. Exit statuses: mqtt --help-all
-All of it as JSON: mqtt help --json";
+Options: mqtt COMMAND --help. Exit statuses: mqtt --help-all";
 
 /// Each exit status, or range of them, and what it means. `signal` is the end by a signal, 128 and its number in a shell.
 pub(super) static EXIT_STATUSES: &[(&str, &str)] = &[
@@ -44,7 +43,7 @@ fn exit_status() -> String {
             text += &format!("  {status:width$}{line}\n", width = BEGIN - 2);
         }
     }
-    text + "\nOptions of each command:\n  mqtt COMMAND --help"
+    text + "\nOptions of each command:\n  mqtt COMMAND --help\n\nAll of it as JSON, for programs:\n  mqtt help --json"
 }
 
 const ABOUT: &str = "Publish, subscribe and test over MQTT";

@@ -61,7 +61,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         let mut link = Self::new(
             stream,
             connected.protocol,
-            connected.keep_alive(options.keep_alive),
+            match connected.keep_alive(options.keep_alive) {
+                0 if options.keeps_own_keep_alive => options.keep_alive,
+                seconds => seconds,
+            },
             options.barrier_limit,
             options.max_packet_bytes,
             leftover,
@@ -90,6 +93,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// Whether it has ended because the broker was silent.
     pub(super) fn timed_out(&self) -> bool {
         self.connection.ended_by() == Some(EndedBy::KeepAlive)
+    }
+
+    /// The packet of the connection itself that the broker has not answered.
+    pub(super) fn unanswered(&self) -> Option<&'static str> {
+        self.connection.unanswered()
     }
 
     /// The stream under the link.

@@ -99,6 +99,8 @@ pub struct ClientOptions {
     pub disconnect_properties: PropertyBlock,
     /// The Reason Code of the DISCONNECT when a signal or a time limit ends the run (MQTT 5).
     pub interrupted: ReasonCode,
+    /// A Server Keep Alive of 0 does not turn this side's Keep Alive off: the run is about silence.
+    pub keeps_own_keep_alive: bool,
     /// The Will Message.
     pub will: Option<Will>,
     /// User Name.

@@ -67,8 +67,13 @@ impl Config {
     /// set a limit for all of it.
     pub(super) fn answer_limit(&self) -> Option<Duration> {
         // The time of --idle begins with the answer to SUBSCRIBE.
-        let ends_by_itself =
-            self.ends_with_answers() || self.selection.kind == MessageKind::Retained || self.idle.is_some();
+        let ends_by_itself = self.ends_with_answers()
+            || self.selection.kind == MessageKind::Retained
+            || self.idle.is_some()
+            || self.count.is_some()
+            || self.programs.until.is_some()
+            // Nothing can be called silent before it.
+            || matches!(self.display, Display::Silence(_));
         (ends_by_itself && self.timeout.is_none()).then_some(self.client.connect_timeout)
     }
 
