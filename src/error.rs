@@ -16,7 +16,7 @@
 //! | a broker that has moved (0x9D), or redirects without end with `--follow-redirect` | only the user can say whether to follow | [`Error::Elsewhere`], `client::run` |
 //! | HTTP 401, 403, 404 or 407, or a proxy's ruleset, twice in a row | once, it may come from a gateway that is being set up | [`Error::doubtful`] |
 //! | TLS on a port that was to be plain, at the first contact | the command line stays the same | [`Error::fatal`] in `client::connect` |
-//! | a packet that breaks the standard | the broker's next would break it too | [`Error::Protocol`] |
+//! | a packet that breaks the standard, or one of ours that the broker says does, twice in a row | once, it may come from a network that garbles bytes, or from somebody in between | [`Error::Protocol`], [`ReasonCode::retry`] |
 //! | a subscription refused at first, or for good later; what may pass (0x80, 0x83, 0x97 …) after it was granted is asked for again | the filter and the client's rights stay the same | `command::resubscribing` |
 //! | the same packet ends three links | it would end the next | `client::strikes` |
 
@@ -423,6 +423,7 @@ impl Error {
             Self::Link { retry, .. } => *retry,
             Self::Refused { reason, .. } => reason.retry(),
             Self::Elsewhere { is_permanent: false, .. } => Retry::Later,
+            Self::Protocol(_) => Retry::Once,
             _ => Retry::Never,
         }
     }

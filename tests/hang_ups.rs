@@ -5,6 +5,7 @@ use mqtt::protocol::Protocol::{self, V3_1_1, V5};
 use mqtt::protocol::QoS;
 use mqtt::protocol::wire::PacketType;
 use rstest::rstest;
+use rustix::process::Signal;
 
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
@@ -215,6 +216,30 @@ fn unsubscribe_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Pr
     server.finish();
 }
 
+/// An idle subscriber sends no other packet.
+#[rstest]
+fn pingreq_of_an_idle_subscriber_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = ends_three_links(protocol, move |peer| {
+        peer.grant_subscription(protocol);
+        assert_eq!(peer.packet(), packets::pingreq());
+    });
+    let args = ["-V", version(protocol), "-t", "a", "-k", "1"];
+    let run = Mqtt::subscribe(server.port()).args(args).args(SOON).run();
+    run.exits(1).mentions("3 times in a row at the same packet: PINGREQ");
+    server.finish();
+}
+
+/// A broker closes the connection at a QoS 0 message that this client may not publish, and has no other word.
+#[rstest]
+fn links_that_end_at_qos_0_messages_have_a_hint(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = ends_three_links(protocol, |peer| drop(peer.packet()));
+    let args = ["-V", version(protocol), "-t", "a", "--repeat", "forever", "--interval", "10ms", "-m", "x"];
+    let run = Mqtt::publish(server.port()).args(args).args(["--reconnect", "always"]).args(SOON).spawn();
+    run.wait_for_stderr("this client may not have the right to publish these messages");
+    run.signal(Signal::TERM);
+    server.finish();
+}
+
 /// The same message comes again and again. A bad network could look like this, so that more links are made.
 #[rstest]
 fn acknowledgement_that_is_not_taken_ends_the_run(
@@ -222,7 +247,7 @@ fn acknowledgement_that_is_not_taken_ends_the_run(
     #[values(QoS::AtLeastOnce, QoS::ExactlyOnce)] qos: QoS,
 ) {
     let server = Server::start(move |server| {
-        for _ in 0..20 {
+        for _ in 0..5 {
             let mut peer = server.accept_session(protocol);
             peer.grant_subscription(protocol);
             peer.send(&Message::new("a", b"x").at(qos, 7).bytes(protocol));
@@ -233,7 +258,7 @@ fn acknowledgement_that_is_not_taken_ends_the_run(
     let args = ["-V", version(protocol), "-t", "a", "-q", "2"];
     let run = Mqtt::subscribe(server.port()).args(args).args(SOON).run().exits(1);
     let packet = if qos == QoS::AtLeastOnce { "PUBACK" } else { "PUBREC" };
-    run.mentions(&format!("20 times in a row at the same packet: {packet} (packet identifier 7)"))
+    run.mentions(&format!("5 times in a row at the same packet: {packet} (packet identifier 7)"))
         .mentions("-q 0 receives messages without acknowledgements");
     server.finish();
 }

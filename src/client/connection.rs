@@ -228,6 +228,17 @@ impl Connection {
         }
     }
 
+    /// The packet of the connection itself that the broker has not answered.
+    pub(super) fn unanswered(&self) -> Option<&'static str> {
+        let renews =
+            self.rare.as_ref().and_then(|rare| rare.renewal.as_ref()).is_some_and(Renewal::is_under_way);
+        match (renews, self.keep_alive.is_asked()) {
+            (true, _) => Some("AUTH (re-authentication)"),
+            (false, true) => Some("PINGREQ"),
+            (false, false) => None,
+        }
+    }
+
     /// What is to be done next.
     pub(super) fn next<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) -> Action {
         loop {

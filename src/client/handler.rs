@@ -50,8 +50,14 @@ pub enum Change<'a> {
     MayRepeat(usize),
     /// The broker keeps the session for so many seconds, which is less than was asked for.
     ShorterSession(u32),
-    /// So many links in a row have ended soon after they were made. The client identifier is the user's.
-    ShortLinks(u32),
+    /// So many links in a row have ended soon after they were made.
+    ShortLinks {
+        count: u32,
+        /// The client identifier is the user's.
+        has_identifier: bool,
+        /// QoS 0 messages were written that no answer has confirmed.
+        has_published: bool,
+    },
     /// QoS 0 messages were written, but the broker did not answer the barrier within this time.
     Unconfirmed(Duration),
 }

@@ -74,6 +74,11 @@ impl KeepAlive {
         }
     }
 
+    /// Whether the last PINGREQ has no answer.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
     /// When bytes were last sent.
     pub(super) fn last_sent(&self) -> Instant {
         self.last_sent

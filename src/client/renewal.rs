@@ -41,6 +41,11 @@ impl Renewal {
         Self { again, exchange: None }
     }
 
+    /// Whether an answer of the broker is awaited.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.exchange.is_some()
+    }
+
     /// When to call [`Self::advance`].
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.again.as_ref().map(|again| again.due)

@@ -67,7 +67,8 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
             !left.is_zero()
         };
         let works = !run.was_connected && handler.works_without_link();
-        let is_second = std::mem::replace(&mut doubtful, error.retry() == Retry::Once);
+        // A link that has lasted ends a row.
+        let is_second = std::mem::replace(&mut doubtful, error.retry() == Retry::Once) && failures > 0;
         if error.retry().is_final(is_second) || !(patient || works) {
             return Err(error);
         }
@@ -284,24 +285,38 @@ impl<'a> ClientRun<'a> {
             session_present: connected.session_present,
             lived: self.up_since.map_or(Duration::ZERO, |since| since.elapsed()),
         };
-        Err(LinkFailure::Link(self.judged(error, ended, handler)))
+        let of_link = link.unanswered();
+        Err(LinkFailure::Link(self.judged(error, ended, of_link, handler)))
     }
 
     /// The error of a link that has ended, or of a run in which it ends again and again.
-    fn judged<H: Handler>(&mut self, error: Error, ended: Ended, handler: &mut H) -> Error {
+    fn judged<H: Handler>(
+        &mut self,
+        error: Error,
+        ended: Ended,
+        of_link: Option<&'static str>,
+        handler: &mut H,
+    ) -> Error {
         let awaited = handler.awaits();
         // The rest of the link is answered each time.
         let is_stuck = awaited.is_some() || ended.answers == 0;
         handler.on_ended(&self.session, ended.closed && is_stuck || is_about_a_packet(&error));
-        let unanswered = awaited.map(Unanswered::Other).or_else(|| self.session.unanswered());
+        let of_session = self.session.unanswered();
+        // An acknowledgement is only the last word, and not a question.
+        let is_open =
+            of_session.as_ref().is_some_and(|what| !matches!(what, Unanswered::Acknowledgement { .. }));
+        let asked = awaited.or_else(|| of_link.filter(|_| !is_open));
+        let unanswered = asked.map(Unanswered::Other).or(of_session);
         let place = unanswered.as_ref().map(|what| EndPlace::of(what, ended.answers));
         let identifier = &self.options.client_identifier;
         match (self.strikes.count(ended, place), unanswered) {
             (StrikeVerdict::Hopeless(links), Some(what)) => {
                 return strikes::hopeless(links, &what, identifier);
             }
-            (StrikeVerdict::Suspicious(links), _) if !identifier.is_empty() => {
-                handler.on_change(Change::ShortLinks(links));
+            (StrikeVerdict::Suspicious(count), _) => {
+                let (has_identifier, has_published) =
+                    (!identifier.is_empty(), self.session.has_unconfirmed());
+                handler.on_change(Change::ShortLinks { count, has_identifier, has_published });
             }
             _ => {}
         }

@@ -24,9 +24,9 @@ const MOST_LINKS: u32 = 3;
 /// of a publisher that could go on by itself must not end for that; at 20 links the pauses between them have
 /// reached the ceiling of the back-off.
 const MOST_KEPT_LINKS: u32 = 20;
-/// The same at an acknowledgement. What is lost there is the reader's time only, and a network that ends each link
-/// soon looks the same.
-const MOST_ACKNOWLEDGED_LINKS: u32 = MOST_KEPT_LINKS;
+/// The same at an acknowledgement in a session that the broker does not keep. Each link delivers the same message once
+/// more, but a network that ends each link soon looks the same, and what it delivers is not lost.
+const MOST_ACKNOWLEDGED_LINKS: u32 = 5;
 /// Connections in a row that end soon before a warning names the likely cause.
 const MOST_SHORT_LINKS: u32 = 3;
 /// A connection that lasts less than this ends soon.
@@ -83,8 +83,8 @@ impl EndPlace {
     /// Links in a row that may end here.
     fn most_links(self, ended: &Ended) -> u32 {
         match self {
-            Self::Acknowledgement(..) => MOST_ACKNOWLEDGED_LINKS,
             _ if ended.session_present => MOST_KEPT_LINKS,
+            Self::Acknowledgement(..) => MOST_ACKNOWLEDGED_LINKS,
             _ => MOST_LINKS,
         }
     }
@@ -204,12 +204,13 @@ mod tests {
         assert_eq!(verdicts([kept; 20]).iter().position(is_hopeless), Some(19));
     }
 
-    /// A network that ends each link soon must not end a logger at the third.
     #[test]
-    fn an_acknowledgement_has_more_patience() {
+    fn an_acknowledgement_is_stuck_only_at_the_same_message_and_soon() {
         let at = |identifier| Some(EndPlace::Acknowledgement(PacketType::PubAck, identifier, 1));
         let place = at(7);
-        assert_eq!(verdicts([(ENDED, place); 20]).iter().position(is_hopeless), Some(19));
+        assert_eq!(verdicts([(ENDED, place); 20]).iter().position(is_hopeless), Some(4));
+        let kept = Ended { session_present: true, ..ENDED };
+        assert_eq!(verdicts([(kept, place); 20]).iter().position(is_hopeless), Some(19));
         let long = Ended { lived: SOON, ..ENDED };
         assert!(!verdicts([(long, place); 60]).iter().any(is_hopeless), "a link that is idle for a while");
         let others = (1..60).map(|identifier| (ENDED, at(identifier)));

@@ -266,9 +266,17 @@ pub(super) fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
             "the broker keeps the session for {}, which is less than asked for",
             duration(Duration::from_secs(seconds.into()))
         )),
-        Change::ShortLinks(count) => diagnostics.warning(format_args!(
-            "the broker has ended {count} connections in a row soon after they were made: another client may use the same client identifier (-i)"
-        )),
+        Change::ShortLinks { count, has_identifier, has_published } => {
+            let work = if has_published { "publish these messages" } else { "subscribe to these topics" };
+            let cause = if has_identifier {
+                "another client may use the same client identifier (-i), or this client may not have the right to "
+            } else {
+                "this client may not have the right to "
+            };
+            diagnostics.warning(format_args!(
+                "the broker has ended {count} connections in a row soon after they were made: {cause}{work}"
+            ));
+        }
         Change::Unconfirmed(limit) => diagnostics.warning(format_args!(
             "the broker did not answer the last PINGREQ within {}: whether all QoS 0 messages arrived is not known",
             duration(limit)

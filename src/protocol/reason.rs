@@ -189,13 +189,14 @@ impl ReasonCode {
         matches!(self.0, 0x86 | 0x87 | 0x8C)
     }
 
-    /// Whether another attempt can succeed. Refused credentials and identities, bans and protocol errors stay as they
-    /// are. A busy, restarting or full broker may recover, and a broker may send its clients to another one only for a
+    /// Whether another attempt can succeed. Refused credentials and identities and bans stay as they are. What the broker
+    /// takes for a protocol error may be garbled. A busy, restarting or full broker may recover, and a broker may send its clients to another one only for a
     /// time, as clusters do behind a load balancer.
     #[must_use]
     pub fn retry(self) -> Retry {
         match self.0 {
             0x80 | 0x83 | 0x88 | 0x89 | 0x8B | 0x8D | 0x96 | 0x97 | 0x98 | 0x9C | 0x9F | 0xA0 => Retry::Later,
+            0x81 | 0x82 => Retry::Once,
             _ => Retry::Never,
         }
     }

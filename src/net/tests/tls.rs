@@ -497,7 +497,7 @@ fn files_are_checked_before_any_socket() {
     let reversed = world.files.write("reversed.pem", world.authority.pem() + &client.chain_pem());
     let error = load(&TlsOptions { certificate: Some(reversed), ..both.clone() });
     assert_says(&error, &["certificate 2 of", "reversed.pem is the one of", "client.key, and not the first"]);
-    assert!(error.hint().unwrap().contains("own certificate first"));
+    assert!(error.hint().unwrap().contains("certificate of this key first"));
     let other = world.authority.issue(&params("other", &[]));
     let mismatched =
         TlsOptions { key: Some(world.files.write("other.key", other.key.serialize_pem())), ..both };
