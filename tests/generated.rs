@@ -294,6 +294,29 @@ fn page_of_differences() {
     assert!(page == expected, "docs/mosquitto.md: run UPDATE_EXPECT=1 cargo test generated");
 }
 
+/// What the program itself says of words of other tools.
+#[test]
+fn page_of_foreign_words() {
+    let path = root().join("docs/migration.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (begin, end) = ("<!-- words -->\n", "<!-- end of words -->\n");
+    let (before, rest) = page.split_once(begin).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    let row = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let commands: String = mqtt::cli::foreign_commands().iter().map(|cells| row(cells)).collect();
+    let options: String = mqtt::cli::foreign_options().iter().map(|cells| row(cells)).collect();
+    let tables = format!(
+        "| their subcommand | ours | remark |\n|---|---|---|\n{commands}\n\
+         | their option | in our subcommand | ours | remark |\n|---|---|---|---|\n{options}"
+    );
+    let expected = format!("{before}{begin}{tables}{end}{after}");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, expected).unwrap();
+        return;
+    }
+    assert!(page == expected, "docs/migration.md: run UPDATE_EXPECT=1 cargo test generated");
+}
+
 /// What `--help` prints fits a screen.
 #[test]
 fn help_texts() {

@@ -117,6 +117,7 @@ use std::ffi::OsString;
 use clap::parser::ValueSource;
 
 pub use self::compat::{DIFFERENCES, Difference};
+pub use self::foreign::{foreign_commands, foreign_options};
 pub use self::help::help_of;
 pub use self::hidden::Hidden;
 pub use self::manual::Manual;

@@ -24,6 +24,58 @@ pub(super) fn command(below: &str, typed: &str) -> Option<&'static ForeignCall> 
     COMMANDS.iter().find(|row| row.below == below && row.theirs.contains(&&*typed))
 }
 
+/// The subcommands of other tools, as rows of docs/migration.md: theirs, ours, remark.
+#[must_use]
+pub fn foreign_commands() -> Vec<[String; 3]> {
+    let row = |row: &ForeignCall| {
+        let theirs = row.theirs.iter().map(|theirs| code(format!("{} {theirs}", row.below).trim_start()));
+        let ours = if row.ours.is_empty() { "—".to_owned() } else { code(row.ours) };
+        [theirs.collect::<Vec<_>>().join(", "), ours, row.note.to_owned()]
+    };
+    COMMANDS.iter().map(row).collect()
+}
+
+/// Their options likewise: theirs, the subcommands in which they mean this, ours, remark. The first row that
+/// fits counts.
+#[must_use]
+pub fn foreign_options() -> Vec<[String; 4]> {
+    let codes = |words: &[&str]| words.iter().map(|word| code(word)).collect::<Vec<_>>().join(", ");
+    let row = |row: &Foreign| {
+        let mut theirs = codes(row.theirs);
+        if !row.values.is_empty() {
+            theirs += &format!(" with {}", codes(row.values));
+        }
+        if row.is_misread {
+            theirs += " with a number";
+        }
+        if !row.beside.is_empty() {
+            theirs += &format!(" beside {}", codes(row.beside));
+        }
+        let on = if row.on.is_empty() { "all that have ours".to_owned() } else { codes(row.on) };
+        let ours = match row.ours {
+            "" if row.is_unavailable => "—".to_owned(),
+            "" => "nothing".to_owned(),
+            ours => code(&ours.replace("{}", "VALUE")),
+        };
+        [theirs, on, ours, [row.why, &*changed(row)].concat()]
+    };
+    OPTIONS.iter().map(row).collect()
+}
+
+/// Text as code in Markdown.
+fn code(text: &str) -> String {
+    format!("`{text}`")
+}
+
+/// How the value of a row changes, by an example; nothing if it stays as it is.
+fn changed(row: &Foreign) -> String {
+    let example = |theirs: &str| {
+        let here = (row.converted)(theirs).filter(|here| here != theirs)?;
+        Some(format!("`{theirs}` is `{here}` here"))
+    };
+    ["10", "KEY: VALUE"].into_iter().find_map(example).unwrap_or_default()
+}
+
 /// What is said about a word of another tool.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ForeignAnswer {
