@@ -249,8 +249,10 @@ pub(in crate::cli) static OPTIONS: &[Foreign] = &[
     flag(&["--json-output", "-J", "-j"], "--json"),
     value(&["--format", "--output-format"], "--json").with(&["json"]),
     needless(&["--output-mode"], "the payload alone is written unless -v, -F or --json asks for more")
-        .with(&["clean", "default"])
+        .with(&["default"])
         .on(&["sub"]),
+    // Their clean mode writes whole packets as JSON.
+    value(&["--output-mode"], "--json").with(&["clean"]).on(&["sub"]),
     value(&["--output-to-file", "--file-save", "--file-write", "--out"], "--output {}").on(&["sub"]),
     value(&["--reply-to", "--reply-topic", "--respond-on"], "-e {}").on(&["rr"]),
     // The broker.
