@@ -295,19 +295,43 @@ fn any_clock_is_accepted_without_a_panic() {
 }
 
 /// A broker whose key is of a kind that is not supported has no other word than this alert.
-#[test]
-fn handshake_failure_names_what_may_not_be_supported() {
-    let server = Server::start(|listener| {
+/// A server that answers the ClientHello with this alert (RFC 8446, section 6).
+fn refusing_with_alert(alert: u8) -> Server {
+    Server::start(move |listener| {
         let mut peer = listener.accept();
         peer.expect_client_hello();
-        // TLS record: alert, fatal, handshake_failure (RFC 8446, section 6).
-        peer.send(&[21, 3, 3, 0, 2, 2, 40]);
+        peer.send(&[21, 3, 3, 0, 2, 2, alert]);
         peer.drain();
-    });
+    })
+}
+
+#[test]
+fn handshake_failure_names_what_may_not_be_supported() {
+    let server = refusing_with_alert(40);
     let run = Mqtt::publish(server.port())
         .args(["--tls-use-os-certs", "--insecure", "-t", "a", "-m", "x"])
         .run()
         .exits(1);
-    run.mentions("handshake_failure").mentions("(DSA, Ed448, RSA-PSS)").mentions("TLS 1.2 here is ECDHE");
+    run.mentions("handshake_failure")
+        .mentions("(DSA, Ed448, RSA-PSS) or on a curve (brainpool, secp256k1, P-224)")
+        .mentions("TLS 1.2 here is ECDHE");
     server.finish();
+}
+
+#[test]
+fn application_protocol_that_is_missing_is_told_from_one_that_is_refused() {
+    const NO_APPLICATION_PROTOCOL: u8 = 120;
+    for (options, says) in [
+        (&[][..], "the broker wants an application protocol (ALPN), and none was offered"),
+        (&["--tls-alpn", "mqtt"], "supports none of the application protocols offered (ALPN: 'mqtt')"),
+    ] {
+        let server = refusing_with_alert(NO_APPLICATION_PROTOCOL);
+        let run = Mqtt::publish(server.port())
+            .args(["--tls-use-os-certs", "--insecure", "-t", "a", "-m", "x"])
+            .args(options)
+            .run()
+            .exits(1);
+        run.mentions(says).mentions("hint: --tls-alpn chooses what to offer");
+        server.finish();
+    }
 }

@@ -284,6 +284,7 @@ async fn algorithms_that_are_not_supported_are_named() {
     for (name, says) in [
         ("rsa-1024", "(RSA, 1024 bits) is of a length that is not supported"),
         ("rsa-sha1", "is signed with RSA with SHA-1"),
+        ("ec-sha3", "is signed with ECDSA with SHA3-256 and a key (EC, P-256), which is not supported"),
         (
             "ec-secp256k1",
             "is signed with ECDSA with SHA-256 and a key (EC, secp256k1), which is not supported",
@@ -404,6 +405,7 @@ fn a_damaged_client_certificate_or_key_is_named() {
     let half = &chain[..chain.len() / 2];
     let cut_off = pem("CERTIFICATE", &client.chain[0][..100]);
     let no_key = pem("PRIVATE KEY", &[0x30, 3, 2, 1, 5]);
+    let dsa = pem("DSA PRIVATE KEY", &[0x30, 3, 2, 1, 5]);
     let star = chain.replacen("MII", "M*I", 1);
     for (chain, key, says) in [
         (half, &*key, "client.pem: block 1 (CERTIFICATE, line 1): it has no END line"),
@@ -411,6 +413,7 @@ fn a_damaged_client_certificate_or_key_is_named() {
         (&star, &key, "client.pem: block 1 (CERTIFICATE, line 1): invalid base64"),
         (&(chain.clone() + &cut_off), &key, "client.pem: block 2 (CERTIFICATE, line"),
         (&chain, &key[..60], "client.key: block 1 (PRIVATE KEY, line 1): it has no END line"),
+        (&chain, &dsa, "client.key: the private key in this file (DSA PRIVATE KEY) is of a kind that is not"),
         (&chain, &no_key, "client.key: this private key is damaged, or of a kind that is not supported"),
     ] {
         let error = load(chain, key).to_string();

@@ -145,6 +145,12 @@ impl Details {
         named(&self.certificate.signature_algorithm().oid, SIGNATURES)
     }
 
+    /// Whether that is a name, and not only the number of an algorithm.
+    pub(super) fn has_named_signature(&self) -> bool {
+        let number = self.certificate.signature_algorithm().oid.to_string();
+        SIGNATURES.iter().any(|(known, _)| *known == number)
+    }
+
     /// The kind of its key: `RSA, 2048 bits` or `EC, P-256`.
     pub(super) fn key(&self) -> String {
         let key = self.certificate.tbs_certificate().subject_public_key_info();
@@ -161,7 +167,7 @@ impl Details {
     }
 
     /// The length of its RSA key, if it has one.
-    pub(super) fn rsa_bits(&self) -> Option<usize> {
+    fn rsa_bits(&self) -> Option<usize> {
         let key = self.certificate.tbs_certificate().subject_public_key_info();
         if key.algorithm.oid != RSA {
             return None;
@@ -172,6 +178,11 @@ impl Details {
         let leading = modulus.iter().take_while(|byte| **byte == 0).count();
         let first = modulus.get(leading)?;
         Some((modulus.len() - leading) * 8 - first.leading_zeros() as usize)
+    }
+
+    /// Whether its key is RSA and too short or too long for the verifier.
+    pub(super) fn has_rsa_key_of_unsupported_length(&self) -> bool {
+        self.rsa_bits().is_some_and(|bits| !(2048..=8192).contains(&bits))
     }
 
     /// Whether the key of `issuer` made the signature on `der`, which is this certificate; `None`
@@ -248,6 +259,17 @@ const SIGNATURES: &[(&str, &str)] = &[
     ("1.2.840.113549.1.1.14", "RSA with SHA-224"),
     ("1.2.840.10040.4.3", "DSA with SHA-1"),
     ("2.16.840.1.101.3.4.3.2", "DSA with SHA-256"),
+    ("2.16.840.1.101.3.4.3.9", "ECDSA with SHA3-224"),
+    ("2.16.840.1.101.3.4.3.10", "ECDSA with SHA3-256"),
+    ("2.16.840.1.101.3.4.3.11", "ECDSA with SHA3-384"),
+    ("2.16.840.1.101.3.4.3.12", "ECDSA with SHA3-512"),
+    ("2.16.840.1.101.3.4.3.13", "RSA with SHA3-224"),
+    ("2.16.840.1.101.3.4.3.14", "RSA with SHA3-256"),
+    ("2.16.840.1.101.3.4.3.15", "RSA with SHA3-384"),
+    ("2.16.840.1.101.3.4.3.16", "RSA with SHA3-512"),
+    ("2.16.840.1.101.3.4.3.17", "ML-DSA-44"),
+    ("2.16.840.1.101.3.4.3.18", "ML-DSA-65"),
+    ("2.16.840.1.101.3.4.3.19", "ML-DSA-87"),
     ("1.2.840.10045.4.1", "ECDSA with SHA-1"),
     ("1.2.840.10045.4.3.1", "ECDSA with SHA-224"),
     ("1.2.840.10045.4.3.2", "ECDSA with SHA-256"),
@@ -262,6 +284,9 @@ const KEYS: &[(&str, &str)] = &[
     ("1.2.840.113549.1.1.10", "RSA-PSS"),
     ("1.2.840.10040.4.1", "DSA"),
     ("1.2.840.10045.2.1", "EC"),
+    ("2.16.840.1.101.3.4.3.17", "ML-DSA-44"),
+    ("2.16.840.1.101.3.4.3.18", "ML-DSA-65"),
+    ("2.16.840.1.101.3.4.3.19", "ML-DSA-87"),
     ("1.3.101.112", "Ed25519"),
     ("1.3.101.113", "Ed448"),
 ];

@@ -267,7 +267,7 @@ pub(super) fn certificate_and_key(
         .map_err(|error| of_option(error, "--key"))?;
     let signer = provider.key_provider.load_private_key(key).map_err(|_| {
         files::unusable(key_file, "this private key is damaged, or of a kind that is not supported")
-            .with_hint("supported are RSA from 2048 to 8192 bits, EC on P-256, P-384 and P-521, and Ed25519")
+            .with_hint(files::SUPPORTED_KEYS)
     })?;
     // rustls would compare the two by itself, but reads only version 3 certificates, and old
     // recipes for client certificates make version 1.

@@ -79,6 +79,10 @@ fn refused(alert: AlertDescription, attempt: &FailedHandshake<'_>) -> Error {
         return refusal(words).with_hint(SHOW_CERTIFICATE);
     }
     match alert {
+        AlertDescription::NoApplicationProtocol if attempt.protocols.is_empty() => {
+            refusal("the broker wants an application protocol (ALPN), and none was offered".into())
+                .with_hint("--tls-alpn chooses what to offer, such as mqtt")
+        }
         AlertDescription::NoApplicationProtocol => {
             let offered: Vec<String> = attempt
                 .protocols
@@ -97,8 +101,8 @@ fn refused(alert: AlertDescription, attempt: &FailedHandshake<'_>) -> Error {
         }
         // The server has not asked for a certificate at this point, so it is none it misses.
         AlertDescription::HandshakeFailure => self::error(&TlsError::AlertReceived(alert))
-            .with_hint("it may offer only old cipher suites, or have a key of a kind that is not supported here (DSA, Ed448, RSA-PSS); \
-             TLS 1.2 here is ECDHE with AES-GCM or ChaCha20"),
+            .with_hint("it may offer only old cipher suites, or have a key of a kind (DSA, Ed448, RSA-PSS) or on a curve \
+             (brainpool, secp256k1, P-224) that is not supported here; TLS 1.2 here is ECDHE with AES-GCM or ChaCha20"),
         _ => self::error(&TlsError::AlertReceived(alert)),
     }
 }

@@ -11,6 +11,11 @@ use super::options::KeyPassword;
 use super::pem::{self, Block, PemKind};
 use crate::error::{Error, Layer};
 use crate::file::read_at_most;
+use crate::quotation;
+
+/// The kinds of private keys that can be used.
+pub(super) const SUPPORTED_KEYS: &str =
+    "supported are RSA from 2048 to 8192 bits, EC on P-256, P-384 and P-521, and Ed25519";
 
 /// The longest file taken: the revocation lists of large authorities are the longest.
 const LONGEST_FILE_BYTES: u64 = 64 << 20;
@@ -65,8 +70,23 @@ pub(super) fn private_key(
         use PemKind::{EcPrivateKey, EncryptedPrivateKey, PrivateKey, RsaPrivateKey};
         matches!(block.kind, PrivateKey | EncryptedPrivateKey | RsaPrivateKey | EcPrivateKey)
     };
-    let Some(block) = pem::blocks(&file).into_iter().find(is_key) else {
-        return Err(missing(path, "private key", &file));
+    let blocks = pem::blocks(&file);
+    // Old forms have the kind in the label. OpenSSH's is told how to be converted.
+    let of_another_kind =
+        |block: &&Block| block.label.ends_with(" PRIVATE KEY") && block.label != pem::OPENSSH_KEY;
+    let other = blocks.iter().find(of_another_kind).map(|block| block.label.clone());
+    let Some(block) = blocks.into_iter().find(is_key) else {
+        return Err(match other {
+            Some(label) => unusable(
+                path,
+                &format!(
+                    "the private key in this file ({}) is of a kind that is not supported",
+                    quotation::shown(&label)
+                ),
+            )
+            .with_hint(SUPPORTED_KEYS),
+            None => missing(path, "private key", &file),
+        });
     };
     if block.is_encrypted_by_headers {
         return Err(unusable(
@@ -139,7 +159,7 @@ pub(super) fn missing(path: &Path, what: &str, content: &[u8]) -> Error {
     }
     let blocks = pem::blocks(content);
     let has = |wanted: fn(&str) -> bool| blocks.iter().any(|block| wanted(&block.label));
-    if has(|label| label == "OPENSSH PRIVATE KEY") {
+    if has(|label| label == pem::OPENSSH_KEY) {
         error.with_hint("it holds a key of OpenSSH: `ssh-keygen -p -m PKCS8 -f FILE` converts it")
     } else if has(|label| label.ends_with("PRIVATE KEY")) {
         error.with_hint("it holds a private key: that goes after --key")

@@ -80,7 +80,8 @@ impl ServerCertVerifier for InsecureServer {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
         if self.checks_signatures() {
-            self.verify_by_key(message, certificate, signature)
+            let outcome = self.verify_by_key(message, certificate, signature);
+            outcome.inspect_err(|_| verify::note_key(certificate))
         } else {
             Ok(HandshakeSignatureValid::assertion())
         }
@@ -96,7 +97,8 @@ impl ServerCertVerifier for InsecureServer {
             return Ok(HandshakeSignatureValid::assertion());
         }
         let key = SubjectPublicKeyInfoDer::from(public_key(certificate)?);
-        verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms)
+        let outcome = verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms);
+        outcome.inspect_err(|_| verify::note_key(certificate))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -19,6 +19,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// The label of a private key in the form of OpenSSH.
+pub(super) const OPENSSH_KEY: &str = "OPENSSH PRIVATE KEY";
+
 /// What a label promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PemKind {

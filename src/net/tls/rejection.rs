@@ -8,7 +8,7 @@ use rustls_pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorith
 use tokio_rustls::rustls::{CertificateError, Error as TlsError, OtherError};
 use webpki::Error as PathError;
 
-use super::certificate::{CertificateFacts, Details};
+use super::certificate::{CertificateFacts, Details, has_explicit_curve};
 use super::pin::Pin;
 use super::words::{list_words, words};
 use crate::clock;
@@ -92,15 +92,27 @@ fn named(place: usize, facts: &CertificateFacts) -> String {
     }
 }
 
-/// The broker's key is one of a curve without a name.
-pub(super) fn unnamed_curve(facts: &CertificateFacts) -> Rejection {
-    Rejection::new(
-        format!(
-            "the key of the broker's certificate ({facts}) describes its curve by parameters and not by name, which \
-             is not allowed (RFC 5480, section 2.1.1)"
-        ),
-        "the broker's operator has to make the key again with a named curve, and its certificate",
-    )
+/// What it is about the broker's own key for which no signature of it can be verified, if that is known.
+pub(super) fn unusable_key(certificate: &CertificateDer<'_>) -> Option<Rejection> {
+    let own = Details::read(certificate)?;
+    let (facts, key) = (&own.facts, own.key());
+    if has_explicit_curve(certificate) {
+        return Some(Rejection::new(
+            format!(
+                "the key of the broker's certificate ({facts}) describes its curve by parameters and not by name, \
+                 which is not allowed (RFC 5480, section 2.1.1)"
+            ),
+            "the broker's operator has to make the key again with a named curve, and its certificate",
+        ));
+    }
+    own.has_rsa_key_of_unsupported_length().then(|| {
+        Rejection::new(
+            format!(
+                "the key of the broker's certificate ({facts}; {key}) is of a length that is not supported"
+            ),
+            ALGORITHMS,
+        )
+    })
 }
 
 /// Why a certificate is refused, with the certificate in question.
@@ -370,10 +382,29 @@ fn wrong_name(own: &Details, chain: &Chain<'_>, asked: &ServerName<'_>) -> Rejec
         )
         .of_key(chain);
     }
+    let is_for = list(&facts.names);
+    if facts.names.iter().any(|name| is_too_short_a_wildcard(name, &asked)) {
+        return Rejection::new(
+            format!(
+                "the broker's certificate ({facts}) is for {is_for}, which is not valid for '{asked}': a wildcard \
+                 needs two labels after it"
+            ),
+            format!("make one with subjectAltName={kind}:{asked}"),
+        );
+    }
     Rejection::new(
-        format!("the broker's certificate ({facts}) is for {}, not for '{asked}'", list(&facts.names)),
+        format!("the broker's certificate ({facts}) is for {is_for}, not for '{asked}'"),
         "connect by a name it is for, or give that name with --tls-server-name",
     )
+}
+
+/// Whether a name would cover a host if wildcards covered whole domains of the top level.
+fn is_too_short_a_wildcard(name: &str, host: &str) -> bool {
+    let Some((_, parent)) = host.split_once('.').filter(|_| host.parse::<IpAddr>().is_err()) else {
+        return false;
+    };
+    let parent = parent.trim_end_matches('.');
+    !parent.contains('.') && name.strip_prefix("*.").is_some_and(|rest| rest.eq_ignore_ascii_case(parent))
 }
 
 fn wrong_purpose(chain: &Chain<'_>) -> Rejection {
@@ -498,15 +529,16 @@ fn wrong_issuer(
     } else {
         named(*place, &child.facts)
     };
-    let weak = issuer.rsa_bits().filter(|bits| !(2048..=8192).contains(bits));
     let (key, signature) = (issuer.key(), child.signature());
     let key_kind = key.split([',', ' ']).next().unwrap_or_default();
+    // An algorithm without a name here is not supported with any key.
     let fits = match key_kind {
+        _ if !child.has_named_signature() => true,
         "EC" => signature.starts_with("ECDSA"),
         kind => signature.starts_with(kind),
     };
     match verdict {
-        _ if weak.is_some() => Rejection::new(
+        _ if issuer.has_rsa_key_of_unsupported_length() => Rejection::new(
             format!(
                 "the key of {which} ({key}) is of a length that is not supported, so that {child_name} cannot be verified"
             ),

@@ -108,6 +108,34 @@ fn every_cause_of_a_rejection_has_words() {
 }
 
 #[test]
+fn a_key_of_the_brokers_that_is_too_short_is_named() {
+    let certificate = |name: &str| {
+        let path = format!("{}/src/net/tests/keys/{name}.crt", env!("CARGO_MANIFEST_DIR"));
+        CertificateDer::from_pem_file(path).unwrap()
+    };
+    let Rejection { words, hint, .. } = unusable_key(&certificate("rsa-1024-ca")).unwrap();
+    assert!(words.contains("; RSA, 1024 bits) is of a length that is not supported"), "{words}");
+    assert!(hint.unwrap().contains("RSA from 2048"));
+    assert_eq!(unusable_key(&certificate("rsa-sha1-ca")), None);
+    assert_eq!(unusable_key(&certificate("ec-sha512")), None);
+}
+
+#[test]
+fn a_wildcard_over_one_label_covers_nothing() {
+    for (name, host, is_too_short) in [
+        ("*.localhost", "broker.localhost", true),
+        ("*.LOCALHOST", "broker.localhost.", true),
+        ("*.localhost", "localhost", false),
+        ("*.localhost", "a.b.localhost", false),
+        ("*.example.org", "a.example.org", false),
+        ("*.0.0.1", "127.0.0.1", false),
+        ("*", "localhost", false),
+    ] {
+        assert_eq!(is_too_short_a_wildcard(name, host), is_too_short, "{name} {host}");
+    }
+}
+
+#[test]
 fn every_cause_of_an_unusable_list_has_words() {
     use tokio_rustls::rustls::CertRevocationListError as Cause;
     let other = |cause| Cause::Other(OtherError(std::sync::Arc::new(cause)));

@@ -17,11 +17,11 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, SignatureScheme};
 
 use super::authorities::Authorities;
-use super::certificate::{CertificateFacts, Details, has_explicit_curve};
+use super::certificate::{CertificateFacts, Details};
 use super::notes::note;
 use super::options::TlsOptions;
 use super::pin::Pin;
-use super::rejection::{Presented, rejection, unnamed_curve, wrong_key};
+use super::rejection::{Presented, rejection, unusable_key, wrong_key};
 use super::words::list_words;
 use super::{files, insecure};
 use crate::error::{Error, Layer};
@@ -236,11 +236,9 @@ impl ServerCertVerifier for TrustedServer {
 }
 
 /// Notes what it is about the broker's key for which its signature cannot be verified, if that is known.
-fn note_key(certificate: &CertificateDer<'_>) {
-    if has_explicit_curve(certificate)
-        && let Some(facts) = CertificateFacts::read(certificate)
-    {
-        note(|notes| notes.rejection = Some(unnamed_curve(&facts)));
+pub(super) fn note_key(certificate: &CertificateDer<'_>) {
+    if let Some(rejection) = unusable_key(certificate) {
+        note(|notes| notes.rejection = Some(rejection));
     }
 }
 
