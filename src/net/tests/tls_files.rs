@@ -141,12 +141,28 @@ async fn a_bad_file_in_a_directory_is_named_and_the_others_are_used() {
         std::os::unix::fs::symlink("good.pem", directory.join("0a1b2c3d.0")).unwrap();
         std::os::unix::fs::symlink("nowhere", directory.join("0a1b2c3d.1")).unwrap();
         std::os::unix::fs::symlink("circle", directory.join("circle")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", directory.join("zeros.pem")).unwrap();
     }
+    std::fs::write(directory.join("other.crt"), Authority::root("Other CA").der()).unwrap();
     let config = TlsConfig::load(&options).unwrap();
-    let warnings = config.warnings().concat();
-    assert!(warnings.contains("bad.pem: block 1") && !warnings.contains("nowhere"), "{warnings}");
+    let warnings = config.warnings();
+    let names = |file: &str, what: &str| {
+        let is_named = warnings.iter().any(|one| one.contains(&format!("{file}: ")) && one.contains(what));
+        assert!(is_named, "{file}: {warnings:?}");
+    };
+    names("bad.pem", "block 1");
+    names("other.crt", "it is in DER, and PEM is expected");
     #[cfg(unix)]
-    assert!(warnings.contains("circle: "), "{warnings}");
+    {
+        names("0a1b2c3d.1", "it is a link to a file that does not exist");
+        names("circle", "");
+        names("zeros.pem", "it is not an ordinary file");
+    }
+    let silent = ["good.pem", "0a1b2c3d.0", "notes.txt", "more"];
+    assert!(
+        !warnings.iter().any(|one| silent.iter().any(|file| one.contains(&format!("{file}: ")))),
+        "{warnings:?}"
+    );
     dial(&Endpoint::tls("localhost", address.port(), Arc::new(config))).await.unwrap();
 }
 

@@ -29,6 +29,9 @@ pub(super) struct Authorities {
     pub(super) are_the_systems: bool,
 }
 
+/// Why a certificate in a directory is not used.
+const IS_DER: &str = "it is in DER, and PEM is expected: `openssl x509 -inform der` converts it";
+
 impl Authorities {
     /// Those that `options` name, or else the operating system's.
     ///
@@ -146,7 +149,7 @@ impl Authorities {
     }
 
     /// Files that hold no certificates are passed over: such directories also hold revocation
-    /// lists and notes. Of several links to one file, one is read.
+    /// lists and notes, and directories. Of several links to one file, one is read.
     fn add_directory(&mut self, path: &Path, seen: &mut SeenFiles) -> std::io::Result<usize> {
         let mut entries: Vec<PathBuf> =
             std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
@@ -154,22 +157,30 @@ impl Authorities {
         Ok(entries.iter().map(|file| self.add_file(file, seen)).sum())
     }
 
-    /// The number of certificates that a file added.
+    /// The number of certificates that an entry of a directory added.
     fn add_file(&mut self, path: &Path, seen: &mut SeenFiles) -> usize {
-        let readable = std::fs::metadata(path).and_then(|metadata| {
+        let content = std::fs::metadata(path).and_then(|metadata| {
+            if !metadata.is_file() && !metadata.is_dir() {
+                return Err(std::io::Error::other("it is not an ordinary file"));
+            }
             let is_new = metadata.is_file() && seen.is_first_visit(&metadata);
             is_new.then(|| files::content(path)).transpose()
         });
-        match readable {
-            Ok(Some(content)) => self.add_blocks(path, &content),
-            Ok(None) => 0,
-            // A link to nothing.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
-            Err(error) => {
-                self.unusable.push(|| format!("{}: {error}", path.display()));
-                0
+        let why = match content {
+            Ok(Some(content)) if CertificateFacts::read(&content.as_slice().into()).is_some() => {
+                IS_DER.to_owned()
             }
-        }
+            Ok(Some(content)) => return self.add_blocks(path, &content),
+            Ok(None) => return 0,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.is_symlink() => {
+                "it is a link to a file that does not exist".to_owned()
+            }
+            // It was taken away since the directory was read.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return 0,
+            Err(error) => error.to_string(),
+        };
+        self.unusable.push(|| format!("{}: {why}", path.display()));
+        0
     }
 
     fn add_blocks(&mut self, path: &Path, content: &[u8]) -> usize {
