@@ -153,6 +153,26 @@ impl Head {
         })
     }
 
+    /// The schemes of authentication that headers of this name offer (RFC 9110, section 11.6), as far as each begins
+    /// one; what cannot be the name of one is passed over.
+    pub(super) fn schemes(&self, name: &str) -> Vec<String> {
+        const LONGEST: usize = 32;
+        let same = self.headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name));
+        let mut schemes: Vec<String> = Vec::new();
+        for part in same.flat_map(|(_, value)| value.split(|byte| *byte == b',')) {
+            let word = part.trim_ascii().split(u8::is_ascii_whitespace).next().unwrap_or_default();
+            let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+            // Parameters have a '=', and follow after a comma as schemes do.
+            if (1..=LONGEST).contains(&word.len()) && word.iter().all(is_name) {
+                let scheme = String::from_utf8_lossy(word).into_owned();
+                if !schemes.contains(&scheme) {
+                    schemes.push(scheme);
+                }
+            }
+        }
+        schemes
+    }
+
     /// The first line of the body that says anything, if it comes soon.
     pub(super) async fn first_line(
         mut self,

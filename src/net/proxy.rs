@@ -1,11 +1,13 @@
 //! A connection to the broker through a proxy: SOCKS5 and HTTP CONNECT.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::{fmt, io};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_socks::Error as SocksError;
 use tokio_socks::tcp::Socks5Stream;
@@ -172,34 +174,48 @@ impl Proxy {
 
     async fn socks5(&self, socket: TcpStream, host: &str, port: u16) -> Result<TcpStream, Error> {
         let target = (host, port);
+        let mut socket = SocksSocket { socket, answers: Vec::new() };
         let outcome = match &self.credentials {
-            None => Socks5Stream::connect_with_socket(socket, target).await,
+            None => Socks5Stream::connect_with_socket(&mut socket, target).await.map(|_| ()),
             Some((user, password)) => {
-                Socks5Stream::connect_with_password_and_socket(socket, target, user, password).await
+                Socks5Stream::connect_with_password_and_socket(&mut socket, target, user, password)
+                    .await
+                    .map(|_| ())
             }
         };
         match outcome {
-            Ok(stream) => Ok(stream.into_inner()),
-            Err(error) => Err(self.socks_error(&error, host, port)),
+            Ok(()) => Ok(socket.socket),
+            Err(error) => Err(self.socks_error(&error, &socket.answers, host, port)),
         }
     }
 
-    fn socks_error(&self, error: &SocksError, host: &str, port: u16) -> Error {
+    /// `answers`: how the proxy's answers begin.
+    fn socks_error(&self, error: &SocksError, answers: &[u8], host: &str, port: u16) -> Error {
         let target = HostPort { host, port: Some(port) };
         match error {
-            SocksError::NoAcceptableAuthMethods | SocksError::AuthorizationRequired => {
-                let error = if self.credentials.is_some() {
-                    self.fatal("accepts neither user name and password nor a client without them")
-                } else {
-                    self.fatal("asks for user name and password")
-                };
-                error.signed(Sign::ProxyDenied).with_hint("--proxy socks5h://USER:PASSWORD@HOST")
-            }
+            SocksError::NoAcceptableAuthMethods if self.credentials.is_some() => self
+                .fatal("accepts neither user name and password nor a client without them")
+                .signed(Sign::ProxyDenied)
+                .with_hint("whether it lets this client in, or wants another way to authenticate, its operator knows"),
+            SocksError::NoAcceptableAuthMethods => self
+                .fatal("does not accept a client that does not authenticate, and does not say what it wants")
+                .signed(Sign::ProxyDenied)
+                .with_hint("if it is a user name and a password: --proxy socks5h://USER:PASSWORD@HOST"),
+            SocksError::AuthorizationRequired => self
+                .fatal("asks for user name and password")
+                .signed(Sign::ProxyDenied)
+                .with_hint("--proxy socks5h://USER:PASSWORD@HOST"),
             // The library says the same of a method and of a reply.
-            SocksError::UnknownAuthMethod => self.failed(
-                "chose a way to authenticate that was not offered, such as GSSAPI, or sent a reply that SOCKS5 does \
-                 not know",
-            ),
+            SocksError::UnknownAuthMethod => match *answers {
+                [_, 0, _, code, ..] | [_, 2, _, _, _, code, ..] => {
+                    self.failed(&format!("sent the reply code {code}, which SOCKS5 does not have"))
+                }
+                [_, 1, ..] => self.failed("chose to authenticate by GSSAPI, which was not offered"),
+                [_, method, ..] => self.failed(&format!(
+                    "chose method {method} to authenticate, which was not offered"
+                )),
+                _ => self.failed("does not speak SOCKS5"),
+            },
             SocksError::PasswordAuthFailure(_) => self.fatal("refused the user name or the password"),
             SocksError::ConnectionNotAllowedByRuleset => {
                 self.doubtful(&format!("does not allow a connection to {target}")).signed(Sign::ProxyDenied)
@@ -244,7 +260,7 @@ impl Proxy {
             }
         };
         let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{authorization}\r\n");
-        let io_error = |error: std::io::Error| self.failed(&format!("failed: {}", fault::words(&error)));
+        let io_error = |error: io::Error| self.failed(&format!("failed: {}", fault::words(&error)));
         socket.write_all(request.as_bytes()).await.map_err(io_error)?;
         let secrets = Secrets::of_credentials(self.credentials.as_ref());
         let head = match http::read_head(&mut socket, &secrets).await {
@@ -280,6 +296,10 @@ impl Proxy {
         secrets: &Secrets,
     ) -> Error {
         let (status, shown) = (head.status, head.shown());
+        let mut others = head.schemes("proxy-authenticate");
+        if others.iter().any(|scheme| scheme.eq_ignore_ascii_case("basic")) {
+            others.clear();
+        }
         let line =
             head.first_line(socket, secrets).await.map_or_else(String::new, |line| format!(": {line}"));
         let cause = format!("answered '{shown}' to the request for a tunnel to {target}{line}");
@@ -289,6 +309,11 @@ impl Proxy {
             _ => self.failed(&cause),
         };
         match status {
+            407 if !others.is_empty() => error.with_hint(format!(
+                "the proxy wants {} authentication, and only Basic is supported: a user name and a password do not \
+                 help",
+                others.join(" or ")
+            )),
             407 if self.credentials.is_some() => error.with_hint(
                 "the proxy does not accept the user name and password of --proxy, or not the scheme Basic, which is \
                  all that is supported",
@@ -312,6 +337,47 @@ impl Proxy {
 
     fn fatal(&self, what: &str) -> Error {
         Error::fatal(Layer::Proxy, format!("{self} {what}")).signed(Sign::ProxyFailed)
+    }
+}
+
+/// The connection to a SOCKS proxy, which keeps how the answers begin.
+struct SocksSocket {
+    socket: TcpStream,
+    answers: Vec<u8>,
+}
+
+/// Method, the answer about user name and password, and the code of the reply: two bytes each.
+const MOST_ANSWERS: usize = 6;
+
+impl AsyncRead for SocksSocket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.socket).poll_read(context, buffer);
+        let missing = MOST_ANSWERS - self.answers.len();
+        self.answers.extend(buffer.filled()[before..].iter().take(missing));
+        outcome
+    }
+}
+
+impl AsyncWrite for SocksSocket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
     }
 }
 

@@ -192,12 +192,19 @@ async fn socks5_with_a_password() {
 /// Answers that are none of SOCKS5 are not taken for a question about a password.
 #[tokio::test]
 async fn socks5_answers_that_were_not_asked_for_are_named() {
-    const ANSWERS: [(&[&[u8]], &str); 3] = [
-        (&[&[5, 1]], "was not offered, such as GSSAPI"),
-        (&[&[5, 2]], "asks for user name and password"),
-        (&[&[5, 0], &[5, 9, 0, 1, 0, 0, 0, 0, 0, 0]], "a reply that SOCKS5 does not know"),
+    const REPLY: &[u8] = &[5, 99, 0, 1, 0, 0, 0, 0, 0, 0];
+    const UNKNOWN: &str = "sent the reply code 99, which SOCKS5 does not have";
+    const ANSWERS: [(&str, &[&[u8]], &str); 8] = [
+        ("", &[&[5, 1]], "chose to authenticate by GSSAPI, which was not offered"),
+        ("", &[&[5, 0x80]], "chose method 128 to authenticate, which was not offered"),
+        ("", &[&[5, 2]], "asks for user name and password"),
+        ("", &[&[5, 0xff]], "does not accept a client that does not authenticate"),
+        ("u:p@", &[&[5, 0xff]], "accepts neither user name and password nor a client without them"),
+        ("", &[&[5, 0], REPLY], UNKNOWN),
+        ("u:p@", &[&[5, 0], REPLY], UNKNOWN),
+        ("u:p@", &[&[5, 2], &[1, 0], REPLY], UNKNOWN),
     ];
-    for (answers, says) in ANSWERS {
+    for (credentials, answers, says) in ANSWERS {
         let proxy = server::spawn(move |mut client| async move {
             let mut block = [0; 512];
             for answer in answers {
@@ -206,7 +213,7 @@ async fn socks5_answers_that_were_not_asked_for_are_named() {
             }
             let _ = client.read(&mut block).await;
         });
-        let url = format!("socks5h://{}", proxy.await);
+        let url = format!("socks5h://{credentials}{}", proxy.await);
         let error = proxy_error(dial(&through(&url, "127.0.0.1", 1)).await);
         assert_says(&error, &[says]);
     }
@@ -241,6 +248,28 @@ async fn http_connect_with_and_without_a_password() {
     let error = proxy_error(dial(&to_broker(format!("http://you:secret@{proxy}"))).await);
     assert_says(&error, &["Who are you? Basic …"]);
     assert!(error.hint().unwrap().contains("does not accept the user name and password"));
+}
+
+#[tokio::test]
+async fn http_proxy_that_does_not_offer_basic_authentication_is_named() {
+    for (offers, is_hint) in [
+        (
+            "Proxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate\r\n",
+            "wants NTLM or Negotiate authentication",
+        ),
+        ("Proxy-Authenticate: Digest realm=\"a, b\", nonce=\"x\"\r\n", "only Basic is supported"),
+        ("Proxy-Authenticate: Negotiate, Basic realm=\"a\"\r\n", "USER:PASSWORD"),
+        ("", "USER:PASSWORD"),
+    ] {
+        let proxy = server::spawn(move |mut client| async move {
+            let mut request = [0; 1024];
+            let _ = client.read(&mut request).await;
+            let answer = format!("HTTP/1.1 407 No\r\n{offers}Content-Length: 0\r\n\r\n");
+            let _ = client.write_all(answer.as_bytes()).await;
+        });
+        let error = proxy_error(dial(&through(&format!("http://{}", proxy.await), "b", 1)).await);
+        assert!(error.hint().unwrap().contains(is_hint), "{offers}: {:?}", error.hint());
+    }
 }
 
 #[tokio::test]
