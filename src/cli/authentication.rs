@@ -39,6 +39,16 @@ impl AuthenticationArgs {
         self.auth_method.as_ref().map(|_| "--auth-method")
     }
 
+    /// Leaves out the options that count less than this: a version of MQTT without them was asked for.
+    pub(super) fn leave_out_below(&mut self, rank: Rank, origin: &Origin) -> Vec<&'static str> {
+        let ids = ["auth_method", "auth_data", "reauthenticate"];
+        let below: Vec<_> = ids.into_iter().filter(|id| origin.rank(id) < rank).collect();
+        self.auth_method = self.auth_method.take().filter(|_| !below.contains(&"auth_method"));
+        self.auth_data.retain(|_| !below.contains(&"auth_data"));
+        self.reauthenticate = self.reauthenticate.filter(|_| !below.contains(&"reauthenticate"));
+        below
+    }
+
     /// The options that mean nothing here, where `-D connect` gives no method either.
     pub(super) fn unused(origin: &Origin, in_property: bool) -> Vec<&'static str> {
         let has_method = in_property || origin.rank("auth_method") > Rank::Default;

@@ -354,7 +354,7 @@ where
     }
 
     fn needs(typed: &ArgMatches) -> Needs {
-        if typed.get_flag("embedded") { Needs::OwnBroker } else { Needs::Load }
+        if typed.get_flag("embedded") { Needs::OWN_BROKER } else { Needs::LOAD }
     }
 }
 
@@ -570,7 +570,7 @@ impl Subcommand for CalibrateArgs {
     }
 
     fn needs(_: &ArgMatches) -> Needs {
-        Needs::OwnBroker
+        Needs::OWN_BROKER
     }
 }
 

@@ -301,7 +301,7 @@ impl Subcommand for RetainClearArgs {
     }
 
     fn needs(_: &ArgMatches) -> Needs {
-        Needs::OwnSessions
+        Needs::OWN_SESSIONS
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) trait Subcommand: clap::Args + Debug + 'static {
 
     /// What a run needs of the connection, for what was typed.
     fn needs(_typed: &ArgMatches) -> Needs {
-        Needs::Everything
+        Needs::EVERYTHING
     }
 
     /// Whether the run ends when the reader of standard output leaves, also before it is connected.
@@ -150,7 +150,7 @@ impl Entry {
             modes: &[],
             define: A::augment_args,
             read,
-            needs: |_| Needs::Everything,
+            needs: |_| Needs::EVERYTHING,
             outlasts_hang_ups: |_| false,
             reporter: None,
         }

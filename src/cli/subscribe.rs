@@ -10,6 +10,7 @@ use super::connection::{ConnectionArgs, Purpose};
 use super::decode::DecodeArgs;
 use super::format::FormatArgs;
 use super::manual::Manual;
+use super::needs::Needs;
 use super::program::{self, ProgramArgs};
 use super::property::{PropertyArgs, Subscribing};
 use super::recording::RecordingArgs;
@@ -171,6 +172,11 @@ impl Subcommand for SubscribeArgs {
             "The times of -F are in the local time zone of this machine. %d and %f read little-endian numbers only.",
         ],
     };
+
+    fn needs(typed: &ArgMatches) -> Needs {
+        // What is removed is sent.
+        if typed.get_flag("remove_retained") { Needs::EVERYTHING } else { Needs::RECEIVING }
+    }
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)

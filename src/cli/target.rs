@@ -163,9 +163,10 @@ impl TargetArgs {
             }
             // Service records name the port, unless one that counts more is given.
             let port = self.port_rank(origin, url);
+            let may_be_on = self.srv || origin.is_broken("srv");
             if self.srv && origin.rank("srv") > port {
                 overruled.push("port");
-            } else if self.srv && origin.rank("srv") < port {
+            } else if may_be_on && origin.rank("srv") < port {
                 overruled.extend(["srv", "name_server"]);
             }
         }

@@ -224,7 +224,35 @@ impl TlsArgs {
             let message = "--crl has no effect with --insecure, which verifies nothing";
             return Err(Error::usage(message).about(["crl", "insecure"]));
         }
-        Ok(Some(Tls { options: self.options(context.origin)?, made: Vec::new() }))
+        let overruled = self.overruled(context.origin);
+        Ok(Some(Tls { options: self.without(&overruled).options(context.origin)?, made: Vec::new() }))
+    }
+
+    /// The options about trust that do not hold, because one that counts more makes them meaningless.
+    fn overruled(&self, origin: &Origin) -> Vec<&'static str> {
+        let rank = |id: &str| origin.rank(id);
+        let files = [("cafile", self.cafile.is_some()), ("capath", self.capath.is_some())];
+        let files = files.into_iter().filter(|(_, given)| *given).map(|(id, _)| id);
+        let mut overruled = Vec::new();
+        if self.insecure {
+            overruled.extend(files.clone().chain(["crl"]).filter(|id| rank(id) < rank("insecure")));
+        }
+        if self.tls_use_os_certs {
+            overruled.extend(files.clone().filter(|id| rank(id) < rank("tls_use_os_certs")));
+        }
+        let most = files.map(rank).max();
+        overruled.extend(most.filter(|most| rank("tls_use_os_certs") < *most).map(|_| "tls_use_os_certs"));
+        overruled
+    }
+
+    /// The same without these options.
+    fn without(mut self, overruled: &[&str]) -> Self {
+        let is_out = |id: &str| overruled.contains(&id);
+        self.cafile = self.cafile.filter(|_| !is_out("cafile"));
+        self.capath = self.capath.filter(|_| !is_out("capath"));
+        self.crl.retain(|_| !is_out("crl"));
+        self.tls_use_os_certs &= !is_out("tls_use_os_certs");
+        self
     }
 
     /// The options that mean nothing for this connection.
@@ -237,6 +265,9 @@ impl TlsArgs {
             Some(asked) if !(is_unix || self.no_tls && refusal >= asked) => {
                 unused.extend((refusal < asked).then_some("no_tls"));
                 unused.extend(self.key.is_none().then_some("key_password_file"));
+                unused.extend(self.overruled(context.origin));
+                let systems = "tls_use_os_certs";
+                unused.extend((context.origin.rank(systems) < asked).then_some(systems));
             }
             // Whether TLS is turned on has to be known.
             _ => {

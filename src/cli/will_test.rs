@@ -133,12 +133,12 @@ impl Subcommand for WillTestArgs {
 
     fn needs(typed: &ArgMatches) -> Needs {
         if typed.get_flag("list") {
-            Needs::Nothing
+            Needs::NOTHING
         } else if typed.contains_id("will_topic") {
             // A will of the user's own has the session that the options ask for.
-            Needs::OwnLinks
+            Needs::OWN_LINKS
         } else {
-            Needs::OwnSessionsAndLinks
+            Needs::OWN_SESSIONS_AND_LINKS
         }
     }
 }
