@@ -344,10 +344,12 @@ fn forbidden_file_is_a_warning_unless_it_is_named() {
     for path in [std::path::Path::new(&config), &folder] {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o000)).unwrap();
         let line = ["pub", "-t", "a", "-n", "-h", "127.0.0.1", "-p", "1"];
-        run(&line)
+        run(&["pub", "-t", "a", "-n", "-p", "1"])
             .exits(1)
             .mentions("warning: cannot read the configuration file")
             .mentions("no profile is used");
+        run(&line).exits(1).does_not_mention("configuration file");
+        run(&[&line[..], &["-d"]].concat()).exits(1).mentions("no profile is used");
         run(&["broker", "--help"]).exits(0).does_not_mention("config.toml");
         run(&[&line[..], &["--quiet"]].concat()).exits(1).says("");
         run(&[&line[..], &["--config", &config]].concat()).fails(1, "cannot read the configuration file");

@@ -50,6 +50,10 @@ pub(crate) fn found(subcommand: &Command, matches: &ArgMatches, needs: Needs) ->
         None => Vec::new(),
     };
     let mut found = profile::read(subcommand, matches)?;
+    if host::names_broker(matches, &options) {
+        // The file would have said how to connect, but hardly where to.
+        found.notes.append(&mut found.warnings);
+    }
     let left_out = host::why_left_out(subcommand, matches, &options, &found.given);
     let is_open = |id: &str| {
         options.iter().all(|other| other.id != id)

@@ -57,6 +57,15 @@ pub(crate) fn leave_out(definition: &Command, found: &mut Found, why: Why) {
 const NAMES_BROKER: [(&str, &str); 4] =
     [("host", "host"), ("host_operand", "host"), ("url", "url"), ("unix", "unix")];
 
+/// Whether the command line, the environment or the options file names the broker.
+pub(crate) fn names_broker(matches: &ArgMatches, options: &[Given]) -> bool {
+    let is_set = |id: &str| {
+        let source = matches.try_contains_id(id).is_ok_and(|given| given).then(|| matches.value_source(id));
+        matches!(source.flatten(), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
+    };
+    NAMES_BROKER.into_iter().any(|(id, _)| is_set(id) || options.iter().any(|one| one.id == id))
+}
+
 /// Why what belongs to the profile's host is left out, if it is. What counts most decides: the command line,
 /// then the environment, then the options file. Ports do not count: as in curl's netrc, all belongs to a host.
 /// A profile that names no broker is for any, except the one that was started for the run.
