@@ -20,7 +20,7 @@ use protox::{Compiler, Error};
 
 use super::super::limits::MOST_NESTING;
 use super::MessageType;
-use crate::file::read_at_most;
+use crate::file::{mark, read_at_most};
 use crate::nearest::{did_you_mean, in_words, nearest};
 use crate::quantity::duration;
 use crate::quotation::{list, shown};
@@ -435,7 +435,9 @@ fn name_of(path: &Path) -> Option<String> {
 }
 
 /// The text of a `.proto` file, if the compiler can read it without end of its stack.
-fn checked(bytes: Vec<u8>) -> Result<String, String> {
+fn checked(mut bytes: Vec<u8>) -> Result<String, String> {
+    let mark = mark(&bytes).map_err(|error| error.to_string())?;
+    bytes.drain(..mark);
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         format!("byte {valid} is not UTF-8")

@@ -265,6 +265,14 @@ fn bombs_are_refused() {
 }
 
 #[test]
+fn byte_order_mark_of_a_schema_is_not_part_of_it() {
+    let text = "\u{feff}syntax = \"proto3\";\nimport \"b.proto\";\nmessage A {\n  B b = 1;\n}\n";
+    let imported = "\u{feff}syntax = \"proto3\";\nmessage B {\n  int32 x = 1;\n}\n";
+    let folder = Folder::new(&[("a.proto", text), ("b.proto", imported)]);
+    folder.schemas(&["a.proto"]).message(Some("A")).unwrap();
+}
+
+#[test]
 fn errors_of_schemas_have_file_line_and_column() {
     for (text, why) in [
         ("syntax = \"proto3\";\nmessage A {\n  int32 a = x;\n}\n", "a.proto:3:13: "),

@@ -10,7 +10,7 @@ use super::super::config::Payload;
 use super::super::stamp::{self, Stamp};
 use crate::command::input::{FieldValues, MoreFields, TextTemplate};
 use crate::error::Error;
-use crate::file::read_at_most;
+use crate::file::{mark, read_at_most};
 use crate::memory;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
 
@@ -80,7 +80,9 @@ impl StampedMessage {
                 (head.to_vec(), Some(Varying::Fields(Box::new(Fields::new(text, clients, seed)?))))
             }
             Payload::Lines(path) => {
-                let content = content(path, MOST_LINES_BYTES)?;
+                let mut content = content(path, MOST_LINES_BYTES)?;
+                let mark = mark(&content).map_err(|error| unread(path, error))?;
+                content.drain(..mark);
                 let mut ends: Vec<usize> = memchr::memchr_iter(b'\n', &content).collect();
                 if content.last().is_some_and(|last| *last != b'\n') {
                     ends.push(content.len());
@@ -153,8 +155,11 @@ impl StampedMessage {
 }
 
 fn content(path: &Path, most_bytes: u64) -> Result<Vec<u8>, Error> {
-    read_at_most(path, most_bytes)
-        .map_err(|error| Error::file(format!("cannot read {}", path.display()), error))
+    read_at_most(path, most_bytes).map_err(|error| unread(path, error))
+}
+
+fn unread(path: &Path, error: std::io::Error) -> Error {
+    Error::file(format!("cannot read {}", path.display()), error)
 }
 
 fn put_numbers(text: &[u8], publisher: u32, sequence: u64, out: &mut Vec<u8>) {
@@ -273,7 +278,7 @@ mod tests {
     fn lines_are_drawn_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lines");
-        std::fs::write(&path, "one\r\n\ntwo").unwrap();
+        std::fs::write(&path, "\u{feff}one\r\n\ntwo").unwrap();
         let mut message = StampedMessage::new(&Payload::Lines(path), 1, 1).unwrap();
         let mut seen = std::collections::BTreeSet::new();
         for sequence in 0..100 {
