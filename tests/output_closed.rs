@@ -221,6 +221,21 @@ fn reader_leaves_while_a_load_is_measured() {
     }
 }
 
+/// Of several loads, the first is the last.
+#[test]
+fn reader_leaves_while_several_loads_are_measured() {
+    let broker = Broker::start();
+    for words in [
+        &["bench", "find-limit", "pub", "--from", "50", "--step-duration", "1h"][..],
+        &["bench", "pub", "--rate", "50", "--duration", "1h", "--repeat", "2"],
+    ] {
+        let mut run = load(words, &broker).hold_stdout().spawn();
+        run.wait_for_stderr(MEASURING);
+        run.close_stdout();
+        run.wait_for_end().exits(0).does_not_mention("run 2");
+    }
+}
+
 /// A broken threshold fails the run even if its report has no reader.
 #[test]
 fn broken_threshold_shows_in_the_exit_status_without_a_reader() {

@@ -202,9 +202,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Ok((outputs, results.calibration.as_deref().map(Calibration::read).transpose()?))
     });
     let to_files = !results.files.is_empty();
-    let attention = Attention::start(None)?;
-    // A report that goes into a file as well is not for the reader of standard output alone.
-    let mut attention = if to_files { attention } else { attention.for_reader() };
+    let mut attention = attention_for(&results)?;
     let (outputs, calibration) = match files {
         Ok(files) => files,
         Err(error) => {
@@ -245,6 +243,12 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     Ok(if nothing { Exit::Failure } else { verdict(&report, &results) })
 }
 
+/// What ends a run early. A report that goes into a file as well is not for the reader of standard output alone.
+fn attention_for(results: &Results) -> Result<Attention, Error> {
+    let attention = Attention::start(None)?;
+    Ok(if results.files.is_empty() { attention.for_reader() } else { attention })
+}
+
 /// The report of a run, with what must not be.
 fn reported(load: &Load, outcome: RunOutcome, results: &Results) -> LoadReport {
     let mut report = LoadReport::new(load, outcome);
@@ -282,7 +286,7 @@ async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics
     let Some(mode) = matrix.loads.first().map(|load| load.mode) else { return Ok(Exit::Success) };
     let watched = Watched::open(&results.watch, diagnostics)?;
     let outputs = Outputs::open(&results.files, mode)?;
-    let mut attention = Attention::start(None)?;
+    let mut attention = attention_for(results)?;
     let mut report = MatrixReport::new(mode, matrix.loads.len());
     let mut exit = Exit::Success;
     let mut failure = None;
@@ -335,7 +339,7 @@ async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics
 async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let watched = Watched::open(&results.watch, diagnostics)?;
     let outputs = Outputs::open(&results.files, search.load.mode)?;
-    let mut attention = Attention::start(None)?;
+    let mut attention = attention_for(results)?;
     let (mut ladder, mut report) = (Ladder::new(search.bounds), LimitReport::new(search));
     let mut failure = None;
     while let Some(rung) = ladder.next() {
@@ -355,6 +359,10 @@ async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnos
                     let network = NetworkCounters::read().limit_since(&before);
                     let run = reported(&load, outcome, results);
                     search.judge(rung, &load, run, network, results.allow_saturated)
+                }
+                Err(error @ (Error::OutputClosed | Error::Signal(_))) => {
+                    failure = Some(error);
+                    break;
                 }
                 // What the broker refuses at a value it may take at a lower one; without any that held, or
                 // after two values, it is not the value.
