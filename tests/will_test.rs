@@ -541,11 +541,14 @@ fn refusal_of_the_watcher_names_its_user() {
         "close",
     ];
     let outcome = will_test(broker.port(), &line).run();
-    outcome.fails(134, "user 'operator': connection refused: Bad User Name or Password");
+    let outcome = outcome.fails(134, "user 'operator': connection refused: Bad User Name or Password");
+    outcome
+        .mentions("hint: the user name (--watch-as) or the password (--watch-password) is wrong or missing");
     let line = [&line[..8], &["--will-topic", "a", "--will-payload", "x"]].concat();
     let outcome = will_test(broker.port(), &line).run().exits(1);
     assert!(
-        outcome.lines()[0].contains("the watcher (user 'operator'): connection refused"),
+        outcome.lines()[0].contains("the watcher (user 'operator'): connection refused")
+            && outcome.lines()[0].contains("--watch-password"),
         "{:?}",
         outcome.lines()
     );

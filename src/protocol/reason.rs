@@ -168,7 +168,9 @@ impl ReasonCode {
             0x85 => "give another client identifier with -i, or none",
             0x86 => "check the user name (-u) and the password (-P)",
             0x87 => "these credentials (-u, -P) are not allowed to do this",
-            0x8C => "the broker does not know this --auth-method",
+            0x8C => {
+                "the broker wants another authentication method, or one where none was given: --auth-method names it"
+            }
             0x8E => "another client connected with the same client identifier (-i)",
             0x93 => "send fewer messages at once: -M",
             0x95 => "only smaller packets are accepted",

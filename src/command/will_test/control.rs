@@ -29,9 +29,15 @@ pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagn
     let of_user =
         |error, user: Option<&str>| if config.watch_as.is_some() { named(error, user) } else { error };
     let watching_user = config.watch_as.as_ref().map(|(name, _)| name.as_str());
+    let of_watcher = |error: Error| match of_user(error, watching_user) {
+        error if watching_user.is_some() && is_refused_watcher(&error) => {
+            error.with_hint(WATCHER_CREDENTIALS)
+        }
+        error => error,
+    };
     let publishing_user = options.user_name.as_deref();
     let opened = RawLink::open(&watcher(config), protocol, show("watcher")).await;
-    let mut watcher = opened.map_err(|error| of_user(error, watching_user))?;
+    let mut watcher = opened.map_err(of_watcher)?;
     let opened = RawLink::open(&options, protocol, show("publisher")).await;
     let mut publisher = opened.map_err(|error| of_user(error, publishing_user))?;
     watcher.subscribe(&topic, QoS::AtLeastOnce);
@@ -70,6 +76,15 @@ pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagn
     }
     watcher.disconnect(ReasonCode::SUCCESS).await?;
     publisher.disconnect(ReasonCode::SUCCESS).await
+}
+
+/// What may be wrong where the broker refuses the user that watches.
+pub(super) const WATCHER_CREDENTIALS: &str = "the user name (--watch-as) or the password (--watch-password) is wrong or missing, or this user has no right \
+     to connect";
+
+/// Whether the client that watches may not connect, by what it says of itself.
+pub(super) fn is_refused_watcher(error: &Error) -> bool {
+    matches!(error, Error::Refused { denial: Denial::Connack, .. }) && error.is_about_credentials()
 }
 
 /// The refusal with the user that it is about, where there are two.

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::stored::{Care, Stored};
 use super::case::{Death, Expected, Later, Return};
+use super::control;
 use super::judge::{Expectation, Verdict, WillArrivals, WillWindow};
 use super::pulse::Pulse;
 use crate::client::options::{ClientOptions, Will};
@@ -445,7 +446,12 @@ impl<'a> WillSubscriber<'a> {
             Some(name) => format!("the watcher (user '{name}')"),
             None => "the watcher".to_owned(),
         };
-        let unable = |error: Error| CaseStop(Verdict::Inconclusive, format!("{watcher}: {error}"));
+        let is_other_user = plan.watcher.user_name != plan.publisher.user_name;
+        let unable = |error: Error| {
+            let is_refused = is_other_user && control::is_refused_watcher(&error);
+            let why = if is_refused { format!("; {}", control::WATCHER_CREDENTIALS) } else { String::new() };
+            CaseStop(Verdict::Inconclusive, format!("{watcher}: {error}{why}"))
+        };
         let began = Instant::now();
         let mut link = plan.open(setting, role, &plan.watcher).await.map_err(|error| match error {
             Error::Refused { reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, .. } => {
