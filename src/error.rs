@@ -79,10 +79,14 @@ pub enum Sign {
     None,
     /// The broker ended the connection without a byte on it.
     HungUp,
+    /// An open connection ended without a reason.
+    Closed,
     /// The broker did not answer in time.
     Silent,
     /// Nothing listens on this port of this machine.
     RefusedHere,
+    /// A link-local address was given without a zone.
+    NoZone,
     /// A proxy failed, or does not speak its protocol.
     ProxyFailed,
     /// A proxy does not serve this user, or does not allow this connection.
@@ -359,6 +363,18 @@ impl Error {
     #[must_use]
     pub fn is_hang_up(&self) -> bool {
         matches!(self, Self::Link { sign: Sign::HungUp, .. })
+    }
+
+    /// Whether no connection to the broker came about, or to what stands in its place.
+    #[must_use]
+    pub fn is_unreached(&self) -> bool {
+        matches!(self, Self::Link { layer: Layer::Resolve | Layer::Connect, .. })
+    }
+
+    /// Whether an open connection ended without a reason.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Link { sign: Sign::Closed, .. })
     }
 
     /// What the user may try, if anything is known to help.

@@ -45,7 +45,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let diagnostics = Diagnostics::new(verbosity, color).in_manner(manner);
     let diagnostics = if log_time { diagnostics.with_times() } else { diagnostics };
     let diagnostics = match &request {
-        Ok(Parsed::Run { left_out: Some(text), .. }) => diagnostics.explaining_denials(text.clone()),
+        Ok(Parsed::Run { hints, .. }) => diagnostics.hinting(hints.clone()),
         _ => diagnostics,
     };
     let diagnostics = match &request {

@@ -5,6 +5,26 @@ use std::process::{Command, Output};
 
 use crate::support::report;
 
+/// The password of a URL that is cut in it is not shown, and the host that is wrong gets a hint.
+#[test]
+fn url_that_ends_in_its_password_is_explained() {
+    for url in [
+        "mqtt://127.0.0.1:1/hunter2@h/t",
+        "mqtt://nosuch.invalid/n:hunter2@h/t",
+        "mqtt://nosuch.invalid:1/hunter2@h",
+    ] {
+        let stderr = failure(1, &["pub", "-n", "-L", url], &[]);
+        assert!(
+            stderr
+                .contains("has an '@' after its first '/': a '/' in a user name or password is written %2F"),
+            "{stderr}"
+        );
+        assert!(!stderr.contains("hunter2"), "{stderr}");
+    }
+    let stderr = failure(1, &["pub", "-n", "-L", "mqtt://me:1@127.0.0.1:1/a@b"], &[]);
+    assert!(!stderr.contains("%2F"), "{stderr}");
+}
+
 /// Runs `mqtt` with these variables and no other of ours.
 fn mqtt(line: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt"));
@@ -143,6 +163,8 @@ fn unused_variables_do_not_fail_a_run() {
     let here = ["-h", "127.0.0.1", "-p", "1"];
     let url = ["-L", "mqtt://127.0.0.1:1"];
     let unix = ["--unix", "/nowhere/socket"];
+    let tls_without_files = ["-h", "127.0.0.1", "-p", "1", "--tls-use-os-certs"];
+    let insecure = ["-L", "mqtts://127.0.0.1:1", "--insecure"];
     for (options, variables) in [
         (&here[..], &[("MQTT_PORT", "many"), ("MQTT_HOST", "a b"), ("MQTT_URL", "nonsense")][..]),
         (&here, &[("MQTT_TLS_VERSION", "tls9"), ("MQTT_TLS_PIN", "no"), ("MQTT_INSECURE", "maybe")]),
@@ -166,6 +188,16 @@ fn unused_variables_do_not_fail_a_run() {
         (&["-h", "127.0.0.1", "-p", "1", "-u", "me", "-P", "x"], &[("MQTT_PASSWORD_COMMAND", "exit 1")]),
         (&["-h", "127.0.0.1", "-p", "1", "-i", "me"], &[("MQTT_ID_PREFIX", "x")]),
         (&["-h", "127.0.0.1", "-p", "1", "-V", "311"], &[("MQTT_SESSION_EXPIRY", "1h")]),
+        (&["-h", "127.0.0.1", "-p", "1", "-V", "311"], &[("MQTT_SESSION_EXPIRY", "x")]),
+        (
+            &["-h", "127.0.0.1", "-p", "1", "-V", "311"],
+            &[("MQTT_AUTH_METHOD", "SCRAM-SHA-1"), ("MQTT_REAUTHENTICATE", "x"), ("MQTT_AUTH_DATA", "hex:z")],
+        ),
+        (&here, &[("MQTT_SRV", "x")]),
+        (&url, &[("MQTT_SRV", "x"), ("MQTT_NAME_SERVER", "x")]),
+        (&tls_without_files, &[("MQTT_CAFILE", "/no"), ("MQTT_CAPATH", "/no")]),
+        (&insecure, &[("MQTT_CAFILE", "/no"), ("MQTT_CAPATH", "/no"), ("MQTT_CRL", "/no")]),
+        (&insecure, &[("MQTT_TLS_USE_OS_CERTS", "x")]),
         (&["-h", "127.0.0.1", "-p", "1", "-k", "5"], &[("MQTT_KEEPALIVE", "x")]),
         (&["-S", "-h", "x.invalid", "--name-server", "127.0.0.1:1"], &[("MQTT_PORT", "1884")]),
         (&["-h", "127.0.0.1", "-p", "1", "--no-tls"], &[("MQTT_CAFILE", "/no"), ("MQTT_TLS_VERSION", "x")]),
@@ -199,6 +231,23 @@ fn unused_variables_do_not_fail_a_run() {
     failure(1, &[&["bench", "conn", "--clients", "1"], &here[..]].concat(), &session);
     for subcommand in [&["retain-clear", "a/#", "--dry-run"][..], &["will-test", "--case", "close"]] {
         failure(1, &[subcommand, &here[..]].concat(), &session[..2]);
+    }
+    // What sends no more than one message has no window.
+    for subcommand in [&["sub", "-t", "a", "-E"][..], &["will-test", "--case", "close"]] {
+        failure(1, &[subcommand, &here[..]].concat(), &[("MQTT_MAX_INFLIGHT", "x")]);
+    }
+    // The same of the keys of a profile.
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    let config = config.to_str().unwrap();
+    for (options, keys) in [
+        (&insecure[..], "cafile = '/no'\ncrl = '/no'\ntls-use-os-certs = 'x'"),
+        (&tls_without_files, "capath = '/no'"),
+        (&["-h", "127.0.0.1", "-p", "1", "-V", "311"], "session-expiry = 'x'\nauth-method = 'SCRAM-SHA-1'"),
+        (&here, "srv = 'x'\nmax-inflight = 'x'"),
+    ] {
+        std::fs::write(config, format!("[profile.a]\n{keys}\n")).unwrap();
+        failure(1, &[&["sub", "-t", "a", "-E", "--config", config, "--profile", "a"], options].concat(), &[]);
     }
     // No connection of will-test is made twice.
     let once = [("MQTT_RECONNECT", "x"), ("MQTT_WAIT_FOR_SERVER", "x"), ("MQTT_FOLLOW_REDIRECT", "x")];

@@ -246,6 +246,32 @@ fn session_taken_over_ends_the_run() {
     first.wait_for_end().exits(0x8E).mentions("Session taken over").does_not_mention("trying again");
 }
 
+/// MQTT 3.1.1 has no word for it, and a command that does not reconnect sees it once.
+#[test]
+fn closing_hints_at_another_client_with_the_same_identifier() {
+    use crate::support::server::Server;
+    for line in [
+        &["ping"][..],
+        &["rr", "-t", "a", "-m", "x", "-e", "b"],
+        &["pub", "-t", "a", "-m", "x", "-q", "1", "--repeat", "3"],
+    ] {
+        for identifier in [&["-i", "same"][..], &[]] {
+            let server = Server::start(|server| server.accept_session(Protocol::V3_1_1).close());
+            let port = server.port().to_string();
+            let target = ["-V", "311", "-h", "127.0.0.1", "-p", &port];
+            let run = Mqtt::new(line).args(target).args(identifier).run().exits(1);
+            let hint = "hint: another client may use the same client identifier (-i)";
+            let run = run.mentions("connection");
+            if identifier.is_empty() {
+                run.does_not_mention(hint)
+            } else {
+                run.mentions(hint)
+            };
+            server.finish();
+        }
+    }
+}
+
 /// A link that is lost right behind each CONNACK is a failure as good as any.
 #[test]
 fn links_that_do_not_last_are_counted() {

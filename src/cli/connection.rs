@@ -13,6 +13,7 @@ use super::sources::{FileArgs, Origin, Rank};
 use super::target::{self, TargetArgs};
 use super::text;
 use super::tls::TlsArgs;
+use super::url;
 use super::value::{self, Brokers, NEVER_EXPIRES, ProtocolVersion, ReconnectAttempts};
 use crate::client::options::{ClientOptions, Reconnect, Version, Will};
 use crate::error::Error;
@@ -224,6 +225,12 @@ impl ConnectionArgs {
         Ok(self.target.counting_url(&self.origin).and_then(|url| url.topic.as_deref()))
     }
 
+    /// What may be wrong with the URL where its host cannot be reached.
+    pub(super) fn cut_url(&self) -> Option<String> {
+        let end = self.target.counting_url(&self.origin)?.early_end?;
+        Some(format!("the URL has an '@' after its first '{end}': {}", url::encoded_in_credentials(end)))
+    }
+
     /// Whether passwords are to be asked for.
     pub(super) fn asks_for_password(&self) -> bool {
         let overruled = self.standing().overruled;
@@ -279,9 +286,13 @@ impl ConnectionArgs {
             self.disable_clean_session = false;
             overruled.push("disable_clean_session");
         }
-        if self.speaks_only_v3() && self.origin.rank("session_expiry") < self.origin.rank("protocol_version")
-        {
-            self.session_expiry = None;
+        if self.speaks_only_v3() {
+            let version = self.origin.rank("protocol_version");
+            if self.origin.rank("session_expiry") < version {
+                self.session_expiry = None;
+                overruled.push("session_expiry");
+            }
+            overruled.extend(self.authentication.leave_out_below(version, &self.origin));
         }
         let session_expiry_interval = self.session_expiry(session_expiry_interval)?;
         let max_packet_bytes = self.max_packet_bytes(maximum_packet_size)?;

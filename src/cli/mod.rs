@@ -130,7 +130,7 @@ pub use self::table::{command, manual};
 use crate::client::options::ClientOptions;
 use crate::error::Error;
 use crate::manner::Manner;
-use crate::output::{ColorChoice, PinnedLine};
+use crate::output::{ColorChoice, FurtherHints, PinnedLine};
 
 /// Reads a command line, program name first, the environment and the configuration file. If secrets
 /// were typed, `start_anew` may replace this process with one that hides them; should it return, with the
@@ -239,6 +239,7 @@ fn parse_typed(
     warnings.extend(in_sight.map(|why| hidden::in_sight(&why)));
     warnings.extend(sources::warnings(&definition, &matches, &given).iter().map(ToString::to_string));
     let later = subcommand.connection_mut().map(|connection| connection.origin.warnings());
+    let cut_url = subcommand.connection_mut().and_then(|connection| connection.cut_url());
     let line = CommandLine {
         definition: &definition,
         matches: &matches,
@@ -287,7 +288,14 @@ fn parse_typed(
         warnings.extend_from_slice(tls.warnings());
         details.extend_from_slice(tls.details());
     }
-    Ok(Parsed::Run { invocation, warnings, details, left_out, pinned, color, log_time, manner: Manner::Own })
+    let has_identifier = client.is_some_and(|client| !client.client_identifier.is_empty())
+        && matches.try_contains_id("client_id").is_ok_and(|given| given);
+    let hints = FurtherHints {
+        denied: left_out,
+        unreached: cut_url,
+        closed: has_identifier.then(|| "another client may use the same client identifier (-i)".into()),
+    };
+    Ok(Parsed::Run { invocation, warnings, details, hints, pinned, color, log_time, manner: Manner::Own })
 }
 
 /// The error of stage two, with a slip that explains it: a topic or a value that was forgotten.

@@ -3,7 +3,7 @@
 use crate::command::Invocation;
 use crate::error::Error;
 use crate::manner::Manner;
-use crate::output::{ColorChoice, PinnedLine};
+use crate::output::{ColorChoice, FurtherHints, PinnedLine};
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ pub enum Parsed {
         warnings: Vec<String>,
         /// For `--debug`.
         details: Vec<String>,
-        /// What is known about the credentials, for whoever is refused by a broker: what of a profile is not used.
-        left_out: Option<String>,
+        /// What the hints of some errors say as well.
+        hints: FurtherHints,
         /// The line as it was typed, with a pin for the key of its broker.
         pinned: Option<PinnedLine>,
         /// Whether to use colour.
@@ -55,7 +55,7 @@ impl Parsed {
             invocation,
             warnings: Vec::new(),
             details: Vec::new(),
-            left_out: None,
+            hints: FurtherHints::default(),
             pinned: None,
             color,
             log_time: false,

@@ -29,6 +29,9 @@ pub(super) struct BrokerUrl {
     pub(super) topic: Option<String>,
     /// Path and query of a WebSocket.
     pub(super) path: Option<String>,
+    /// What ends the authority, where there are no user name and password before it but an '@' after it: a topic
+    /// may hold one, and what comes before it may be the rest of a password.
+    pub(super) early_end: Option<char>,
 }
 
 /// What other programs call the schemes.
@@ -118,16 +121,13 @@ impl FromStr for BrokerUrl {
             Some(Err(user)) => (Some(user), None),
             Some(Ok((user, password))) => (Some(user), Some(password)),
         };
-        // An '@' behind the end of the authority: it has ended too early.
-        let ended_by = behind.chars().next().filter(|_| credentials.is_none() && behind.contains('@'));
+        // An '@' behind the end of the authority: it may have ended too early.
+        let early_end = behind.chars().next().filter(|_| credentials.is_none() && behind.contains('@'));
         // The '%' before an IPv6 zone is encoded like any other ([RFC 6874]).
         let address = address.replace("%25", "%");
         let HostPort { host, port } = HostPort::from_authority(&address).map_err(|why| {
-            UrlError(match ended_by {
-                Some(end) => format!(
-                    "the host: {why}; a '{end}' in a user name or password is written %{:02X}",
-                    u32::from(end)
-                ),
+            UrlError(match early_end {
+                Some(end) => format!("the host: {why}; {}", encoded_in_credentials(end)),
                 None => format!("the host: {why}"),
             })
         })?;
@@ -142,9 +142,15 @@ impl FromStr for BrokerUrl {
             password: password.map(|password| decode(password, "the password")).transpose()?.map(Secret),
             host,
             port,
+            early_end,
             topic: topic.map(|topic| decode_text(topic, "the topic")).transpose()?,
         })
     }
+}
+
+/// How a character that ends the authority is written in it.
+pub(super) fn encoded_in_credentials(end: char) -> String {
+    format!("a '{end}' in a user name or password is written %{:02X}", u32::from(end))
 }
 
 /// A URL, or an option with one, without its user name and password, if it has any.
@@ -246,6 +252,21 @@ mod tests {
         for topic in ["home/#", "/a//b/", "a?b", "a b", "$SYS/#", "a@b:1", "$share/g/x"] {
             assert_eq!(parse(&format!("mqtt://h/{topic}")).topic.as_deref(), Some(topic));
         }
+    }
+
+    #[test]
+    fn credentials_that_may_be_cut_off_are_noticed() {
+        for (text, end) in [
+            ("mqtt://me:1/secret@h/t", Some('/')),
+            ("mqtt://me/you:secret@h/t", Some('/')),
+            ("ws://me:1?secret@h/t", Some('?')),
+            ("mqtt://me:1@h/a@b", None),
+            ("mqtt://h/a", None),
+        ] {
+            assert_eq!(parse(text).early_end, end, "{text}");
+        }
+        assert!(why_not("mqtt://me:x/secret@h").ends_with("a '/' in a user name or password is written %2F"));
+        assert!(!why_not("mqtt://me:x/secret@h").contains("secret"));
     }
 
     #[test]

@@ -316,9 +316,10 @@ fn offering_a_broker(error: Error, endpoint: &Endpoint, port: u16) -> Error {
 /// goes.
 fn about_proxy(error: Error) -> Error {
     match error {
-        Error::Link { layer, cause, retry, .. } => {
+        Error::Link { layer, cause, retry, hint, sign } => {
             let cause = format!("{layer}: {cause}");
-            Error::Link { layer: Layer::Proxy, cause, hint: None, retry, sign: Sign::None }
+            let hint = hint.filter(|_| sign == Sign::NoZone);
+            Error::Link { layer: Layer::Proxy, cause, hint, retry, sign: Sign::None }
         }
         other => other,
     }

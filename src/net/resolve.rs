@@ -70,14 +70,24 @@ fn families_in_turn(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     turns
 }
 
+/// Whether an address means another host on each network: one that is link-local [RFC 4007, section 4], or a
+/// multicast one of that scope or of the interface's.
+fn has_zones(address: Ipv6Addr) -> bool {
+    let [_, scope, ..] = address.octets();
+    address.is_unicast_link_local() || address.is_multicast() && matches!(scope & 0x0F, 1 | 2)
+}
+
 /// A look-up that found nothing. `reason` is the system resolver's text.
 fn failed(host: &str, reason: &str) -> Error {
     let reason = reason.strip_prefix("failed to lookup address information: ").unwrap_or(reason);
     let error = Error::link(Layer::Resolve, format!("no address for '{}': {reason}", quotation::shown(host)));
     if let Some((address, zone)) = host.split_once('%')
-        && address.parse::<Ipv6Addr>().is_ok()
+        && let Ok(address) = address.parse::<Ipv6Addr>()
     {
         let zone = quotation::shown(zone);
+        if !has_zones(address) {
+            return error.with_hint(format!("{address} takes no zone: leave out '%{zone}'"));
+        }
         return error.with_hint(format!("this machine has no network interface '{zone}'"));
     }
     match host.rsplit_once(':') {
@@ -128,6 +138,8 @@ mod tests {
         assert_eq!(failed("broker", "x").hint(), None);
         let zone = failed("fe80::1%nosuch", "x");
         assert_eq!(zone.hint(), Some("this machine has no network interface 'nosuch'"));
+        let unscoped = failed("::1%lo", "x");
+        assert_eq!(unscoped.hint(), Some("::1 takes no zone: leave out '%lo'"));
     }
 
     #[test]

@@ -48,10 +48,7 @@ pub async fn brokers_of(
             return Err(Error::link(Layer::Resolve, format!("no answer about {full_name}")));
         }
         Ok(Err(error)) => {
-            return Err(Error::link(
-                Layer::Resolve,
-                format!("the name server cannot be asked about {full_name}: {}", fault::words(&error)),
-            ));
+            return Err(unasked(&full_name, name_servers, &error));
         }
         Ok(Ok(answer)) => answer.into_message(),
     };
@@ -69,6 +66,24 @@ fn resolver(name_servers: &[SocketAddr]) -> StubResolver {
     StubResolver::from_conf(configuration)
 }
 
+/// A question that did not get to the name servers.
+fn unasked(about: &str, name_servers: &[SocketAddr], error: &std::io::Error) -> Error {
+    let cause = format!("the name server cannot be asked about {about}: {}", fault::words(error));
+    let error = Error::link(Layer::Resolve, cause);
+    let lacks_zone = name_servers.iter().find_map(|server| match server {
+        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0 => Some(v6),
+        _ => None,
+    });
+    match lacks_zone {
+        Some(server) => error.with_hint(format!(
+            "a link-local address needs the interface's number as its zone, for example --name-server [{}%2]:{}",
+            server.ip(),
+            server.port()
+        )),
+        None => error,
+    }
+}
+
 /// The addresses of `host` that these name servers know; at least one.
 ///
 /// # Errors
@@ -78,12 +93,8 @@ pub(super) async fn addresses_of(host: &str, name_servers: &[SocketAddr]) -> Res
     let shown = quotation::shown(host);
     let name: Name<Vec<u8>> =
         host.parse().map_err(|_| Error::fatal(Layer::Resolve, format!("'{shown}' is not a domain name")))?;
-    let found = lookup_host(&resolver(name_servers), &name).await.map_err(|error| {
-        Error::link(
-            Layer::Resolve,
-            format!("the name server cannot be asked about {shown}: {}", fault::words(&error)),
-        )
-    })?;
+    let found = lookup_host(&resolver(name_servers), &name).await;
+    let found = found.map_err(|error| unasked(&shown, name_servers, &error))?;
     let addresses: Vec<IpAddr> = found.iter().collect();
     if addresses.is_empty() {
         let asked = name_servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
@@ -173,6 +184,17 @@ mod tests {
 
     fn hosts(records: Vec<ServiceRecord>, pick: impl FnMut(u64) -> u64) -> Vec<String> {
         in_order(records, pick).into_iter().map(|record| record.host).collect()
+    }
+
+    #[test]
+    fn zone_that_a_name_server_lacks_is_named() {
+        let invalid = std::io::ErrorKind::InvalidInput.into();
+        let hint =
+            |server: &str| unasked("x", &[server.parse().unwrap()], &invalid).hint().map(str::to_owned);
+        let says = "a link-local address needs the interface's number as its zone, for example --name-server [fe80::1%2]:53";
+        assert_eq!(hint("[fe80::1]:53").as_deref(), Some(says));
+        assert_eq!(hint("[fe80::1%7]:53"), None);
+        assert_eq!(hint("127.0.0.1:53"), None);
     }
 
     #[test]

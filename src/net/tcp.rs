@@ -171,8 +171,18 @@ fn failed(host: &str, bind: Option<IpAddr>, failures: &[FailedAttempt]) -> Error
         _ => None,
     });
     if let Some(address) = lacks_zone {
+        let hint =
+            format!("a link-local address needs the interface as its zone, for example {address}%eth0");
+        return error.with_hint(hint).signed(Sign::NoZone);
+    }
+    let is_invalid = |(_, error): &FailedAttempt| error.kind() == io::ErrorKind::InvalidInput;
+    if let Some(IpAddr::V6(local)) = bind
+        && local.is_unicast_link_local()
+        && failures.iter().any(is_invalid)
+    {
         return error.with_hint(format!(
-            "a link-local address needs the interface as its zone, for example {address}%eth0"
+            "{local} is a link-local address and needs a zone, which a local address to connect from cannot have \
+             here: give another one of this machine, or none"
         ));
     }
     if refused_here { error.signed(Sign::RefusedHere) } else { error }
@@ -213,6 +223,21 @@ mod tests {
         let error = connect("127.0.0.1", &[address], None).await.unwrap_err();
         assert_eq!(error.to_string(), format!("connection: {address}: connection refused"));
         assert!(matches!(error, Error::Link { sign: Sign::RefusedHere, .. }));
+    }
+
+    #[test]
+    fn zone_that_is_missing_is_named() {
+        let invalid = |address: &str| (address.parse().unwrap(), io::ErrorKind::InvalidInput.into());
+        let hint = |bind: Option<&str>, to| {
+            let error = failed("x", bind.map(|local| local.parse().unwrap()), &[invalid(to)]);
+            error.hint().map(str::to_owned).unwrap_or_default()
+        };
+        assert!(hint(None, "[fe80::1]:1883").contains("for example fe80::1%eth0"));
+        assert!(
+            hint(Some("fe80::2"), "[::1]:1883").contains("fe80::2 is a link-local address and needs a zone")
+        );
+        assert_eq!(hint(Some("::2"), "[::1]:1883"), "");
+        assert_eq!(hint(None, "[fe80::1%2]:1883"), "");
     }
 
     #[tokio::test]

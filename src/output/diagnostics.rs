@@ -13,6 +13,7 @@ use indicatif::ProgressBar;
 use unicode_width::UnicodeWidthStr;
 
 use super::events;
+use super::further_hints::FurtherHints;
 use super::packet_log;
 use super::terminal::{ColorChoice, Environment, StandardStream};
 use super::{Terminal, Verbosity};
@@ -35,8 +36,8 @@ pub struct Diagnostics {
     has_times: bool,
     /// In whose words.
     manner: Manner,
-    /// Why the credentials may not be those that the broker wants.
-    about_denials: Option<String>,
+    /// What the hints of some errors say as well.
+    further: FurtherHints,
     /// Makes of a pin the line that was typed, with it.
     pinned: Option<PinnedLine>,
     /// Looked at when the first line is written: most runs have nothing to say.
@@ -104,10 +105,10 @@ impl Diagnostics {
         Self { has_times, ..self }
     }
 
-    /// The same, and where a broker refuses the credentials the hint says this as well.
+    /// The same, and the hints of some errors say this as well.
     #[must_use]
-    pub fn explaining_denials(self, text: String) -> Self {
-        Self { about_denials: Some(text), ..self }
+    pub fn hinting(self, further: FurtherHints) -> Self {
+        Self { further, ..self }
     }
 
     /// The same, and where a broker's certificate is refused the hint says how to accept its key.
@@ -149,7 +150,7 @@ impl Diagnostics {
             color: ColorChoice::Auto,
             has_times: false,
             manner: Manner::Own,
-            about_denials: None,
+            further: FurtherHints::default(),
             pinned: None,
             terminal,
             out: Mutex::new(Out {
@@ -352,10 +353,10 @@ impl Diagnostics {
         })
     }
 
-    /// What may help, and what of a profile was not used where credentials are refused.
+    /// What may help, and what is known beside the error.
     fn hint(&self, error: &Error) -> Option<String> {
         let own = error.advice(|pin| self.accepting(pin));
-        let more = self.about_denials.clone().filter(|_| error.is_about_credentials());
+        let more = self.further.of(error).map(str::to_owned);
         let both: Vec<String> = own.into_iter().chain(more).collect();
         (!both.is_empty()).then(|| both.join("; "))
     }

@@ -20,7 +20,7 @@ use crate::command::input::Source;
 use crate::command::{publish, request, subscribe};
 use crate::error::Error;
 use crate::manner::{Manner, Mosquitto, Program};
-use crate::output::{ColorChoice, PinnedLine};
+use crate::output::{ColorChoice, FurtherHints, PinnedLine};
 use crate::protocol::reason::ReasonCode;
 
 /// How long `mosquitto_pub` waits for the answer to the PINGREQ after a typed message at QoS 0. Such a message is
@@ -45,7 +45,7 @@ pub(in crate::cli) fn parse(program: Program, words: &[OsString]) -> Parsed {
             invocation,
             warnings: Vec::new(),
             details: Vec::new(),
-            left_out: None,
+            hints: FurtherHints::default(),
             pinned: pinned(&settings, words),
             color: ColorChoice::Never,
             log_time: false,

@@ -9,7 +9,7 @@ use super::{Connection, EndedBy, WakeUp, WakeUpStep};
 use crate::client::handler::{Flow, Handler};
 use crate::client::scratch::INPUT_BYTES;
 use crate::client::session::{Event, Session};
-use crate::error::{Error, Layer};
+use crate::error::{Error, Layer, Sign};
 use crate::net;
 use crate::protocol::Direction;
 use crate::protocol::reason::ReasonCode;
@@ -62,7 +62,7 @@ impl Connection {
             Ok(0) if self.partial.is_empty() => return self.stream_ended(closed("")),
             Ok(0) => return self.stream_ended(closed(" in the middle of a packet")),
             Ok(count) => count,
-            Err(error) => return self.stream_ended(net::broken(&error)),
+            Err(error) => return self.stream_ended(broken(&error)),
         };
         match &mut self.state {
             // Nothing may be said after DISCONNECT ([MQTT-3.14.4-2]).
@@ -260,5 +260,12 @@ impl Connection {
 }
 
 fn closed(when: &str) -> Error {
-    Error::link(Layer::Mqtt, format!("the broker closed the connection{when}"))
+    Error::link(Layer::Mqtt, format!("the broker closed the connection{when}")).signed(Sign::Closed)
+}
+
+/// The same where the system says so by an error.
+fn broken(error: &io::Error) -> Error {
+    let error = net::broken(error);
+    let is_of_stream = matches!(error, Error::Link { layer: Layer::Stream, .. });
+    if is_of_stream { error.signed(Sign::Closed) } else { error }
 }
