@@ -10,13 +10,13 @@ use super::sources::{NAMES_FILES, belongs_to_host};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Needs {
     /// Which broker it connects to.
-    broker: Broker,
+    broker: BrokerChoice,
     /// The options that say nothing about it.
     without: &'static [&'static [&'static str]],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Broker {
+enum BrokerChoice {
     /// None.
     None,
     /// The one that it brings along.
@@ -36,22 +36,22 @@ const WINDOW: &[&str] = &["max_inflight"];
 
 impl Needs {
     /// It connects with all of them.
-    pub(super) const EVERYTHING: Self = Self { broker: Broker::Named, without: &[] };
+    pub(super) const EVERYTHING: Self = Self { broker: BrokerChoice::Named, without: &[] };
     /// It makes no connection.
-    pub(super) const NOTHING: Self = Self { broker: Broker::None, without: &[] };
+    pub(super) const NOTHING: Self = Self { broker: BrokerChoice::None, without: &[] };
     /// It brings the broker along.
-    pub(super) const OWN_BROKER: Self = Self { broker: Broker::Own, without: &[CLEAN, LINK] };
+    pub(super) const OWN_BROKER: Self = Self { broker: BrokerChoice::Own, without: &[CLEAN, LINK] };
     /// It begins and ends the sessions itself.
-    pub(super) const OWN_SESSIONS: Self = Self { broker: Broker::Named, without: &[SESSION] };
+    pub(super) const OWN_SESSIONS: Self = Self { broker: BrokerChoice::Named, without: &[SESSION] };
     /// It makes each connection once, and sends one message on it.
-    pub(super) const OWN_LINKS: Self = Self { broker: Broker::Named, without: &[LINK, WINDOW] };
+    pub(super) const OWN_LINKS: Self = Self { broker: BrokerChoice::Named, without: &[LINK, WINDOW] };
     /// Both.
     pub(super) const OWN_SESSIONS_AND_LINKS: Self =
-        Self { broker: Broker::Named, without: &[SESSION, LINK, WINDOW] };
+        Self { broker: BrokerChoice::Named, without: &[SESSION, LINK, WINDOW] };
     /// A session of its own, of a length that options may give, on a connection that is made once.
-    pub(super) const LOAD: Self = Self { broker: Broker::Named, without: &[CLEAN, LINK] };
+    pub(super) const LOAD: Self = Self { broker: BrokerChoice::Named, without: &[CLEAN, LINK] };
     /// It sends no messages.
-    pub(super) const RECEIVING: Self = Self { broker: Broker::Named, without: &[WINDOW] };
+    pub(super) const RECEIVING: Self = Self { broker: BrokerChoice::Named, without: &[WINDOW] };
 
     /// Whether an option says something about the run.
     pub(super) fn has(self, definition: &Command, arg: &Arg) -> bool {
@@ -60,9 +60,11 @@ impl Needs {
         }
         let id = arg.get_id().as_str();
         match self.broker {
-            Broker::None => return false,
-            Broker::Own if NAMES_FILES.contains(&id) || belongs_to_host(definition, arg) => return false,
-            Broker::Own | Broker::Named => {}
+            BrokerChoice::None => return false,
+            BrokerChoice::Own if NAMES_FILES.contains(&id) || belongs_to_host(definition, arg) => {
+                return false;
+            }
+            BrokerChoice::Own | BrokerChoice::Named => {}
         }
         !self.without.iter().any(|ids| ids.contains(&id))
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::refused_watcher::{WATCHER_CREDENTIALS, is_refused_watcher};
 use super::run::{trace, without_will};
 use super::{Config, identified, watcher};
 use crate::client::raw::{Incoming, RawLink};
@@ -76,15 +77,6 @@ pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagn
     }
     watcher.disconnect(ReasonCode::SUCCESS).await?;
     publisher.disconnect(ReasonCode::SUCCESS).await
-}
-
-/// What may be wrong where the broker refuses the user that watches.
-pub(super) const WATCHER_CREDENTIALS: &str = "the user name (--watch-as) or the password (--watch-password) is wrong or missing, or this user has no right \
-     to connect";
-
-/// Whether the client that watches may not connect, by what it says of itself.
-pub(super) fn is_refused_watcher(error: &Error) -> bool {
-    matches!(error, Error::Refused { denial: Denial::Connack, .. }) && error.is_about_credentials()
 }
 
 /// The refusal with the user that it is about, where there are two.

@@ -16,6 +16,7 @@ mod case;
 mod control;
 mod judge;
 mod pulse;
+mod refused_watcher;
 mod report;
 mod run;
 

@@ -8,7 +8,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::stored::{Care, Stored};
 use super::case::{Death, Expected, Later, Return};
-use super::control;
 use super::judge::{Expectation, Verdict, WillArrivals, WillWindow};
 use super::pulse::Pulse;
 use crate::client::options::{ClientOptions, Will};
@@ -446,10 +445,8 @@ impl<'a> WillSubscriber<'a> {
             Some(name) => format!("the watcher (user '{name}')"),
             None => "the watcher".to_owned(),
         };
-        let is_other_user = plan.watcher.user_name != plan.publisher.user_name;
         let unable = |error: Error| {
-            let is_refused = is_other_user && control::is_refused_watcher(&error);
-            let why = if is_refused { format!("; {}", control::WATCHER_CREDENTIALS) } else { String::new() };
+            let why = super::refused_watcher::why(&error, plan.watcher.user_name != plan.publisher.user_name);
             CaseStop(Verdict::Inconclusive, format!("{watcher}: {error}{why}"))
         };
         let began = Instant::now();
