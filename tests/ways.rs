@@ -476,3 +476,16 @@ fn blocked_connections_are_explained() {
     .exits(0)
     .mentions("is not verified");
 }
+
+/// The first byte of the line is that of a CONNACK, but for the flags.
+#[test]
+fn answer_of_a_text_protocol_is_shown() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept();
+        peer.expect_beginning();
+        peer.send(b"-ERR unknown command\r\n");
+    });
+    let run = Mqtt::publish(server.port()).args(["-V", "5", "-t", "a", "-n"]).run().exits(1);
+    run.mentions("the broker's answer is not MQTT: it begins '-ERR unknown command");
+    server.finish();
+}

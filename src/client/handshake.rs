@@ -393,7 +393,7 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     let mut buffer = [0; READ_BYTES];
     loop {
         // What is no CONNACK, DISCONNECT or AUTH is no answer, whatever length it claims to have.
-        if received.first().is_some_and(|first| !matches!(first >> 4, 2 | 14 | 15)) {
+        if received.first().is_some_and(|first| !matches!(first >> 4, 2 | 14 | 15)) || is_text(&received) {
             return Err(not_mqtt(&received));
         }
         match wire::frame(&received, largest_packet_bytes.min(LARGEST_ANSWER_BYTES)) {
@@ -419,6 +419,12 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
         };
         return Err(if received.is_empty() { broken.signed(Sign::HungUp) } else { broken });
     }
+}
+
+/// Whether another protocol has answered, with a line that begins as a CONNACK does but for its flags: `-ERR`.
+fn is_text(received: &[u8]) -> bool {
+    let is_shown = |byte: &u8| (b' '..=b'~').contains(byte) || matches!(byte, b'\r' | b'\n');
+    matches!(received, [0x21..=0x2f, _, _, _, ..]) && received.iter().all(is_shown)
 }
 
 /// What the answer to CONNECT says.
