@@ -48,7 +48,7 @@ pub(super) struct ResultArgs {
     /// The time is that of the measurement, or of a stage. The conditions of --fail-if are looked at every second. Messages that
     /// may still arrive within --drain do not count as lost, and one that waits for its answer counts with the time it has
     /// waited. The exit status is 3, and the report says what ended the run and when.
-    #[arg(long, value_name = "GRACE", value_parser = value::duration)]
+    #[arg(long, value_name = "GRACE", value_parser = value::duration, help_heading = "Course")]
     pub(super) abort_on_fail: Option<Duration>,
 
     /// Do not fail if the generator was the bottleneck

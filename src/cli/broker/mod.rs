@@ -37,11 +37,11 @@ const SYS_INTERVAL: Duration = Duration::from_secs(10);
 /// limit is refused or disconnected with Quota exceeded (0x97) or Packet too large (0x95).
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct BrokerArgs {
-    /// What to listen on (repeatable) [default: 127.0.0.1]: an IP address with a port or without, a URL with
-    /// one (mqtt://, mqtts://, ws://, wss://), or unix:PATH; port 0 takes a free one and prints it
+    /// What to listen on (repeatable): an IP address with a port or without, a URL with one (mqtt://,
+    /// mqtts://, ws://, wss://), or unix:PATH; port 0 takes a free one and prints it [default: 127.0.0.1]
     ///
     /// WebSockets are taken at every path.
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    #[arg(long, value_name = "URL")]
     listen: Vec<Listen>,
 
     /// Port to listen on [default: 1883, of mqtts:// 8883, of ws:// 8083, of wss:// 8084]

@@ -146,6 +146,7 @@ fn values_of_every_option_are_offered_or_have_no_list() {
     const FREE: &[&str] = &[
         "ADDRESS",
         "ADDRESS[:PORT]",
+        "[ADDRESS:]PORT",
         "CHANGE",
         "CONDITION",
         "COUNT",
@@ -169,6 +170,7 @@ fn values_of_every_option_are_offered_or_have_no_list() {
         "PATH",
         "PAYLOAD",
         "PERCENT",
+        "PID",
         "PORT",
         "PREFIX",
         "RATE",
