@@ -185,7 +185,7 @@ async fn socks5_with_a_password() {
     assert_says(&error, &[&format!("proxy: {proxy} refused the user name or the password")]);
     assert!(!error.to_string().contains("hush"));
     let error = proxy_error(dial(&to_broker(format!("socks5h://{proxy}"))).await);
-    assert_says(&error, &["asks for user name and password"]);
+    assert_says(&error, &["does not accept a client that does not authenticate"]);
     assert_eq!(error.retry(), Retry::Never);
 }
 
