@@ -421,19 +421,6 @@ fn answer_that_never_comes_ends_a_one_shot() {
     }
 }
 
-/// They end by themselves, but not without a subscription.
-#[test]
-fn subscription_that_is_never_answered_ends_a_run_that_waits_for_messages() {
-    let off = [(PropertyId::ServerKeepAlive, Value::Number(0))];
-    for rest in [&["-C", "1"][..], &["--until", "true"], &["--silence", "1s", "--fail"]] {
-        for connack in [packets::connack_with(&[]), packets::connack_with(&off)] {
-            let args = [&["sub", "-t", "a"], rest].concat();
-            let run = waits_in_vain(&args, connack, |_| {}).exits(1);
-            run.mentions("did not answer SUBSCRIBE with SUBACK within 1s");
-        }
-    }
-}
-
 /// Sends messages of this quality of service and reads their acknowledgements, until the client has gone.
 fn keep_acknowledging(peer: &mut Peer, qos: QoS) {
     for identifier in (1..=u16::MAX).cycle() {

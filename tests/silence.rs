@@ -3,6 +3,7 @@
 
 use mqtt::protocol::Protocol::V5;
 use mqtt::protocol::QoS;
+use mqtt::protocol::property::{PropertyId, Value};
 use mqtt::protocol::wire::PacketType::PubAck;
 use rstest::rstest;
 use rustix::process::Signal;
@@ -191,4 +192,43 @@ fn run_ends_when_each_topic_had_its_number() {
     let topics = &["a", "b/1", "a", "a", "b/2", "b/1", "b/1", "b/2", "b/2", "b/3"];
     run(&["a", "b/+"], topics, &["-C", "7"]).succeeds().prints("a\nb/1\na\nb/2\nb/1\nb/2\nb/3\n");
     run(&["a", "b/+"], &["a", "a", "a"], &["--idle", "300ms"]).succeeds().prints("a\na\n");
+}
+
+/// Nothing can be called silent, and no message counted, before the subscription stands.
+#[rstest]
+fn subscription_that_is_never_answered_ends_a_run_that_waits(
+    #[values(&["-C", "1"][..], &["--until", "true"], &["--silence", "1s", "--fail"])] args: &[&str],
+    #[values(&[][..], &[(PropertyId::ServerKeepAlive, Value::Number(0))])] list: &'static [(
+        PropertyId,
+        Value<'static>,
+    )],
+) {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept();
+        peer.expect_connect(V5);
+        peer.send(&packets::connack_with(list));
+        peer.drain();
+    });
+    let run = Mqtt::subscribe(server.port()).args(["-V", "5", "-t", "a", "--connect-timeout", "1s"]);
+    run.args(args.iter().copied()).run().exits(1).mentions("did not answer SUBSCRIBE with SUBACK within 1s");
+    server.finish();
+}
+
+/// A broker that has become silent is noticed, and the run connects again.
+#[test]
+fn broker_that_turns_keep_alive_off_is_still_watched() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept();
+        peer.expect_connect(V5);
+        peer.send(&packets::connack_with(&[(PropertyId::ServerKeepAlive, Value::Number(0))]));
+        peer.grant_subscription(V5);
+        assert_eq!(peer.packet(), packets::pingreq());
+        listener.accept_session(V5).drain();
+    });
+    let args = ["-V", "5", "-t", "a", "-k", "1", "--silence", "1h"];
+    let run = Mqtt::subscribe(server.port()).args(args).spawn();
+    run.wait_for_stderr("connected again");
+    run.signal(Signal::TERM);
+    run.wait_for_end();
+    server.finish();
 }

@@ -230,13 +230,10 @@ impl Connection {
 
     /// The packet of the connection itself that the broker has not answered.
     pub(super) fn unanswered(&self) -> Option<&'static str> {
-        let renews =
-            self.rare.as_ref().and_then(|rare| rare.renewal.as_ref()).is_some_and(Renewal::is_under_way);
-        match (renews, self.keep_alive.is_asked()) {
-            (true, _) => Some("AUTH (re-authentication)"),
-            (false, true) => Some("PINGREQ"),
-            (false, false) => None,
-        }
+        let renewal = self.rare.as_ref().and_then(|rare| rare.renewal.as_ref());
+        let authenticates = renewal.is_some_and(Renewal::is_under_way);
+        let asked = || self.keep_alive.is_asked().then_some("PINGREQ");
+        authenticates.then_some("AUTH (re-authentication)").or_else(asked)
     }
 
     /// What is to be done next.
