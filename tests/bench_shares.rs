@@ -34,7 +34,9 @@ fn uneven_shares_are_reported() {
         sender.expect(V, &packets::pingreq());
         sender.send(&packets::pingresp());
         sender.expect_disconnect(V);
-        members.iter_mut().for_each(|(_, member)| member.expect_disconnect(V));
+        for (_, member) in &mut members {
+            member.expect_disconnect(V);
+        }
     });
     let folder = tempfile::tempdir().unwrap();
     let text = r#"

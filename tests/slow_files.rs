@@ -11,7 +11,6 @@ use tempfile::TempDir;
 use crate::support::Service as _;
 use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
-use crate::support::server::Server;
 use crate::support::wait_until;
 
 fn pipe(folder: &TempDir) -> PathBuf {
@@ -369,12 +368,13 @@ fn file_size_limit_does_not_kill() {
 /// Whatever ends the run, nobody takes an older or empty file for its verdict.
 #[test]
 fn junit_report_of_a_killed_run_says_so() {
-    let server = Server::start(|listener| listener.accept().drain());
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port().to_string();
     let folder = tempfile::tempdir().unwrap();
     let junit = folder.path().join("wills.xml");
     std::fs::write(&junit, "an older and longer report ".repeat(200)).unwrap();
     let line = ["will-test", "-V", "5", "-h", "127.0.0.1", "--case", "close"];
-    let run = Mqtt::new(line).args(["-p", &server.port().to_string()]).arg_path("--junit", &junit).spawn();
+    let run = Mqtt::new(line).args(["-p", &port]).arg_path("--junit", &junit).spawn();
     let content = || std::fs::read_to_string(&junit).unwrap();
     wait_until(|| content().contains("the run was killed, or has not ended"));
     run.signal(Signal::KILL);

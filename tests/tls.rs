@@ -295,7 +295,7 @@ fn any_clock_is_accepted_without_a_panic() {
 }
 
 /// A broker whose key is of a kind that is not supported has no other word than this alert.
-/// A server that answers the ClientHello with this alert (RFC 8446, section 6).
+/// A server that answers the `ClientHello` with this alert (RFC 8446, section 6).
 fn refusing_with_alert(alert: u8) -> Server {
     Server::start(move |listener| {
         let mut peer = listener.accept();

@@ -18,7 +18,7 @@ pub(super) struct WatchArgs {
 
     /// The broker's page of metrics for Prometheus, to read its numbers each second
     ///
-    /// Over plain HTTP, such as http://broker.example:15692/metrics. The page may have 1 MiB and take 0.8 seconds; if
+    /// Over plain HTTP, such as <http://broker.example:15692/metrics>. The page may have 1 MiB and take 0.8 seconds; if
     /// it cannot be read, the run goes on and the report says so.
     #[arg(long, value_name = "URL")]
     broker_metrics: Option<PageAddress>,

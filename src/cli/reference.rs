@@ -85,6 +85,7 @@ struct CommandReference {
 
 /// An option, or an argument without a name.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the JSON")]
 struct OptionReference {
     /// `--topic`, or the name of the argument's value.
     name: String,

@@ -1,6 +1,7 @@
 //! The table of subcommands, and the definition of the whole command line.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 
 use super::definition::finish;
 use super::manual::{self, Manual};
@@ -40,7 +41,7 @@ fn exit_status() -> String {
     for (status, meaning) in EXIT_STATUSES {
         for (number, line) in wrapped(meaning, 80 - BEGIN).iter().enumerate() {
             let status = if number == 0 { status } else { "" };
-            text += &format!("  {status:width$}{line}\n", width = BEGIN - 2);
+            let _ = writeln!(text, "  {status:width$}{line}", width = BEGIN - 2);
         }
     }
     text + "\nOptions of each command:\n  mqtt COMMAND --help\n\nAll of it as JSON, for programs:\n  mqtt help --json"

@@ -72,6 +72,7 @@ impl Reconnect {
 
 /// How to connect, and with which identity.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct ClientOptions {
     /// Where, and over which transport.
     pub endpoint: Endpoint,

@@ -1,7 +1,6 @@
 //! The progress of a long run: on a terminal a few lines that change, else a line from time to time on
 //! standard error, and with `--quiet` nothing.
 
-use colored::Colorize as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unicode_width::UnicodeWidthChar as _;
 
@@ -118,7 +117,7 @@ impl LiveLine {
         let text: String = self.text.chars().take_while(fits).collect();
         match self.look {
             LiveLook::Plain => text,
-            LiveLook::Strong => stream.paint(&text, |text| text.bold()),
+            LiveLook::Strong => stream.paint(&text, colored::Colorize::bold),
             LiveLook::Tone(tone) => stream.verdict(&text, tone),
         }
     }

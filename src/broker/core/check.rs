@@ -22,12 +22,11 @@ pub(in crate::broker) struct Check {
 impl Check {
     /// Compares, which takes long. [`Core::checked`] is to be called with the result.
     pub(in crate::broker) fn run(&self) -> bool {
-        match &self.stored {
-            Some(stored) => stored.is(&self.password),
-            None => {
-                StoredPassword::compare_with_nothing(&self.password);
-                false
-            }
+        if let Some(stored) = &self.stored {
+            stored.is(&self.password)
+        } else {
+            StoredPassword::compare_with_nothing(&self.password);
+            false
         }
     }
 }

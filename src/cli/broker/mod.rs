@@ -85,7 +85,7 @@ struct AccessArgs {
     #[arg(long, value_name = "NAME:FILE", value_hint = ValueHint::FilePath, value_parser = named_file)]
     user: Vec<(String, PathBuf)>,
 
-    /// Users and their hashed passwords, as mosquitto_passwd writes them
+    /// Users and their hashed passwords, as `mosquitto_passwd` writes them
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     password_file: Option<PathBuf>,
 
@@ -241,7 +241,7 @@ impl TryFrom<BrokerArgs> for Config {
         let asks_for_certificates =
             certificates.as_ref().is_some_and(|certificates| certificates.client_authorities.is_some());
         let access = args.access.resolve()?;
-        let is_open = |listener: &&Listener| !listener.is_local() && !(listener.tls && asks_for_certificates);
+        let is_open = |listener: &&Listener| !(listener.is_local() || listener.tls && asks_for_certificates);
         if !access.open
             && !access.has_users()
             && let Some(listener) = listeners.iter().find(is_open)
@@ -278,12 +278,11 @@ impl TryFrom<BrokerArgs> for Config {
 fn listeners(given: Vec<Listen>, port: Option<u16>) -> Result<Vec<Listener>, Error> {
     let given = if given.is_empty() { vec![Listen::default()] } else { given };
     match (&given[..], port) {
-        (_, None) => {}
         ([one], Some(_)) if one.is_unix() => return Err(Error::usage("-p: a Unix socket has no port")),
         ([one], Some(port)) if one.port().is_some_and(|own| own != port) => {
             return Err(Error::usage("--listen and -p name different ports"));
         }
-        ([_], Some(_)) => {}
+        (_, None) | ([_], Some(_)) => {}
         (_, Some(_)) => {
             return Err(Error::usage(
                 "-p is for a single --listen; give each its own port, for example 127.0.0.1:1884",

@@ -7,6 +7,7 @@
 pub(super) mod table;
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 
 use clap::Command;
 
@@ -43,13 +44,13 @@ pub fn foreign_options() -> Vec<[String; 4]> {
     let row = |row: &Foreign| {
         let mut theirs = codes(row.theirs);
         if !row.values.is_empty() {
-            theirs += &format!(" with {}", codes(row.values));
+            let _ = write!(theirs, " with {}", codes(row.values));
         }
         if row.is_misread {
             theirs += " with a number";
         }
         if !row.beside.is_empty() {
-            theirs += &format!(" beside {}", codes(row.beside));
+            let _ = write!(theirs, " beside {}", codes(row.beside));
         }
         let on = if row.on.is_empty() { "all that have ours".to_owned() } else { codes(row.on) };
         let ours = match row.ours {

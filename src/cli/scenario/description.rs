@@ -46,6 +46,7 @@ pub(in crate::cli) struct Description {
     pub(in crate::cli) fail_if: Vec<Threshold>,
     pub(in crate::cli) abort_after: Option<Duration>,
     /// How many attempts in a row to come back may fail; without limit if there is no number.
+    #[expect(clippy::option_option, reason = "they are the key and its number")]
     pub(in crate::cli) reconnect: Option<Option<u32>>,
     pub(in crate::cli) disturb: Vec<Disturbance>,
     pub(in crate::cli) stages: Vec<DescribedStage>,

@@ -209,7 +209,7 @@ impl StageRecords {
     }
 }
 
-/// DueDeliveries by the second in which their messages were due: what is missing of an old second is lost, and of a young
+/// `DueDeliveries` by the second in which their messages were due: what is missing of an old second is lost, and of a young
 /// one may still come.
 #[derive(Debug, Clone)]
 pub(super) struct Ledger {
@@ -218,7 +218,7 @@ pub(super) struct Ledger {
     seconds: Vec<DueDeliveries>,
 }
 
-/// DueDeliveries that messages lead to.
+/// `DueDeliveries` that messages lead to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct DueDeliveries {
     pub(super) expected: u64,

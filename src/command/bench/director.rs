@@ -133,11 +133,11 @@ pub(super) async fn run(
     let threads = u32::try_from(load.threads).unwrap_or(1).clamp(1, load.clients().max(1));
     let began = now();
     let waves = waves(&groups).unwrap_or_else(|_| vec![0; groups.len()]); // a circle was refused before
-    let mut begun = vec![0; groups.len() + 1];
+    let mut clients = vec![0; groups.len() + 1]; // of each wave so far
     let groups = groups.into_iter().zip(plans).zip(materials).zip(&waves);
     let groups = groups.map(|(((group, plan), material), wave)| {
-        let before = begun[*wave as usize];
-        begun[*wave as usize] += group.clients;
+        let before = clients[*wave as usize];
+        clients[*wave as usize] += group.clients;
         FleetGroup::new(&load, run, group, plan, material, (*wave, before))
     });
     let groups: Vec<FleetGroup> = groups.collect();
@@ -149,10 +149,9 @@ pub(super) async fn run(
     };
     let course = load.course().map(Arc::new);
     let fleet = Arc::new(Fleet { load, course, groups, waves, cuts, protocol, run, threads, began });
-    let disturbances = &fleet.load.disturbances;
-    let foreign_variables = disturbances.foreign_variables.clone();
+    let foreign_variables = fleet.load.disturbances.foreign_variables.clone();
     let commands = CommandOptions { jobs: usize::MAX, limit: LONGEST_COMMAND, foreign_variables };
-    let disturber = Disturber::new(disturbances, &commands, diagnostics);
+    let disturber = Disturber::new(&fleet.load.disturbances, &commands, diagnostics);
     let watch = LimitWatch::new(&fleet.load, limits);
     let watching = Watching::new(&fleet, watched, diagnostics);
     let mut director = Director::start(&fleet, disturber, watch, attention, watching, broken_off)?;

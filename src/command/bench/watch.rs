@@ -1,4 +1,4 @@
-//! RunLimits that end a run while it lasts: `--abort-on-fail`. Every second the threads say what they have recorded so far, and
+//! `RunLimits` that end a run while it lasts: `--abort-on-fail`. Every second the threads say what they have recorded so far, and
 //! of that a report is made as at the end of a run.
 
 use std::time::Duration;

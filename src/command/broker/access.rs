@@ -99,7 +99,7 @@ pub(super) async fn reload(
                 diagnostics.state("users and permissions were read again");
             }
             Ok(Err(error)) => {
-                diagnostics.warning(format_args!("{error}; users and permissions stay as they were"))
+                diagnostics.warning(format_args!("{error}; users and permissions stay as they were"));
             }
             // It has panicked, and has said so.
             Err(_) => {}

@@ -267,6 +267,7 @@ impl Note {
 }
 
 impl fmt::Display for Note {
+    #[expect(clippy::too_many_lines, reason = "a sentence for each note")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const WAITED: &str = "; the latencies include them with the time they had waited";
         const LONGEST: &str =

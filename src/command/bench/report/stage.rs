@@ -89,7 +89,7 @@ pub(crate) fn stages(
         LoadReport { series: Vec::new(), latencies: Vec::new(), groups: Vec::new(), ..report.clone() };
     let rates = load.stage_rates();
     let all = load.stages.iter().zip(rates).zip(&records.recorders).enumerate();
-    let begun = all.filter_map(|(place, ((stage, rate), recorder))| {
+    let entered = all.filter_map(|(place, ((stage, rate), recorder))| {
         let from = records.mark(place)?;
         let until = records.mark(place + 1).unwrap_or(u64::MAX).min(timeline.end);
         let length = until.checked_sub(from).filter(|length| *length > 0)?;
@@ -116,14 +116,14 @@ pub(crate) fn stages(
             part,
         })
     });
-    begun.collect()
+    entered.collect()
 }
 
 /// Marks the rows of a series with their stage.
 pub(crate) fn mark(series: &mut [SeriesSecond], stages: &[StageReport]) {
     for row in series.iter_mut().filter(|row| row.phase == Course::Measure) {
-        let begun = stages.iter().rev().find(|stage| stage.second <= row.second + 0.001);
-        row.stage = begun.map_or(0, |stage| stage.number as u64);
+        let entered = stages.iter().rev().find(|stage| stage.second <= row.second + 0.001);
+        row.stage = entered.map_or(0, |stage| stage.number as u64);
     }
 }
 

@@ -108,9 +108,9 @@ fn put_stages(out: &mut String, report: &LoadReport) {
     let mut put = |name: &str, cells: &[String]| {
         let name: String = name.chars().take(30).collect();
         let _ = write!(out, "{name:<30}");
-        cells.iter().for_each(|cell| {
+        for cell in cells {
             let _ = write!(out, " {cell:>6}");
-        });
+        }
         out.push('\n');
     };
     put("stage", &StageReport::headings().map(str::to_owned));

@@ -154,7 +154,7 @@ impl<'a> BrokerWatch<'a> {
         if page.empty > 0 {
             notes.push(Note::BrokerPageEmpty { empty: page.empty, of: page.read });
         }
-        let left_out = page.samples.left_out() + look.sys.left_out();
+        let left_out = page.samples.most_left_out() + look.sys.most_left_out();
         if left_out > 0 {
             notes.push(Note::BrokerNumbersLeftOut { left_out, kept: MOST_NAMES as u64 });
         }

@@ -55,6 +55,9 @@ struct PanelSecond {
     made: u64,
 }
 
+/// Whether a load has this count, its name, how it is read from a second, and its sum.
+type LiveRate<'a> = (bool, &'a str, fn(&SeriesSecond) -> u64, u64);
+
 impl Panel {
     pub(super) fn new(fleet: &Fleet) -> Self {
         let load = &fleet.load;
@@ -102,7 +105,7 @@ impl Panel {
         let plain = |text: String| LiveLine { text, look: LiveLook::Plain };
         let mut lines = vec![LiveLine { text: self.title.clone(), look: LiveLook::Strong }, phase(place)];
         lines.push(plain(self.clients(look)));
-        let stages: [(bool, &str, fn(&SeriesSecond) -> u64, u64); 3] = [
+        let stages: [LiveRate<'_>; 3] = [
             (self.has.sent, "sent", |second| second.sent, look.sent),
             (self.has.acknowledged, "acknowledged", |second| second.acknowledged, look.acknowledged),
             (self.has.delivered, "delivered", |second| second.delivered, look.delivered),

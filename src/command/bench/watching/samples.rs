@@ -76,7 +76,7 @@ impl BrokerSamples {
     }
 
     /// How many numbers of one page were not kept.
-    pub(super) fn left_out(&self) -> u64 {
+    pub(super) fn most_left_out(&self) -> u64 {
         self.most_left_out
     }
 
@@ -197,11 +197,12 @@ mod tests {
     #[test]
     fn names_and_points_are_bounded() {
         let mut found = samples(&[]);
-        let page: String = (0..MOST_NAMES + 10).map(|number| format!("n{number} 1\n")).collect();
+        let lines: Vec<String> = (0..MOST_NAMES + 10).map(|number| format!("n{number} 1")).collect();
+        let page = lines.join("\n");
         for second in 0..3 {
             found.add_page(page.as_bytes(), f64::from(second));
         }
-        assert_eq!((found.left_out(), found.finish().len()), (10, MOST_NAMES));
+        assert_eq!((found.most_left_out(), found.finish().len()), (10, MOST_NAMES));
         found.add(&"n".repeat(LONGEST_NAME + 1), 1.0, 1.0);
         for second in 0..10_000_u32 {
             found.add("x", f64::from(second), f64::from(second % 100));
