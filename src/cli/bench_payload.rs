@@ -14,6 +14,7 @@ use crate::error::Error;
 /// The options of the payload, but for its size.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Load")]
+#[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct LoadPayloadArgs {
     /// Text behind the stamp; {client} and {sequence} are filled in
     ///
@@ -23,7 +24,7 @@ pub(super) struct LoadPayloadArgs {
 
     /// Fill in the fields of --payload for each message, as mqtt pub --template does
     ///
-    /// There are {client}, {csv:NAME}, {seq}, {now}, {now:FORMAT}, {unix}, {`unix_ms`}, {uuid}, {rand:0..100},
+    /// There are {client}, {csv:NAME}, {seq}, {now}, {now:FORMAT}, {unix}, {unix_ms}, {uuid}, {rand:0..100},
     /// {rand:18.0..24.0:1} and {hex:16}; {{ and }} stand for braces. {client} is the number of the
     /// publisher, from 0, and {seq} that of its message, from 1. Random values are the same in each run with the same
     /// --seed. {stamp} is a place for the stamp, as a text of 54 characters in place of the 32 bytes at the beginning: a payload

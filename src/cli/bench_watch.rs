@@ -9,6 +9,7 @@ use crate::net::page::PageAddress;
 /// What is watched beside the load.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Watching")]
+#[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct WatchArgs {
     /// Process of the broker on this machine, to watch its CPU time, memory and open descriptors
     ///
@@ -18,7 +19,7 @@ pub(super) struct WatchArgs {
 
     /// The broker's page of metrics for Prometheus, to read its numbers each second
     ///
-    /// Over plain HTTP, such as <http://broker.example:15692/metrics>. The page may have 1 MiB and take 0.8 seconds; if
+    /// Over plain HTTP, such as http://broker.example:15692/metrics. The page may have 1 MiB and take 0.8 seconds; if
     /// it cannot be read, the run goes on and the report says so.
     #[arg(long, value_name = "URL")]
     broker_metrics: Option<PageAddress>,

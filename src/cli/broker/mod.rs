@@ -80,12 +80,13 @@ pub(super) struct BrokerArgs {
 /// Who may connect, and what each client may do.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Access")]
+#[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
 struct AccessArgs {
     /// User who is let in, with a file that holds the password and nothing else (repeatable)
     #[arg(long, value_name = "NAME:FILE", value_hint = ValueHint::FilePath, value_parser = named_file)]
     user: Vec<(String, PathBuf)>,
 
-    /// Users and their hashed passwords, as `mosquitto_passwd` writes them
+    /// Users and their hashed passwords, as mosquitto_passwd writes them
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     password_file: Option<PathBuf>,
 
