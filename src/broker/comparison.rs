@@ -7,7 +7,7 @@ use super::core::Check;
 
 /// The thread. It ends when this is dropped.
 pub(super) struct PasswordThread {
-    /// `None` if the system gives no thread: then nobody is let in.
+    /// `None` if the system gives no thread: then every client is refused.
     checks: Option<Sender<Check>>,
 }
 

@@ -68,7 +68,7 @@ pub struct Interval {
 pub struct Faults {
     /// Refuses every CONNECT with this code (MQTT 3.x: the return code that comes nearest).
     pub refuse_connect: Option<ReasonCode>,
-    /// Limits `refuse_connect` to the first so many attempts.
+    /// Limits `refuse_connect` to this number of attempts, the first ones.
     pub refuse_connect_times: Option<u32>,
     /// Limits `refuse_connect` to a share of the attempts.
     pub refuse_connect_share: Option<Share>,

@@ -50,7 +50,7 @@ pub enum Change<'a> {
     MayRepeat(usize),
     /// The broker keeps the session for so many seconds, which is less than was asked for.
     ShorterSession(u32),
-    /// So many links in a row have ended soon after they were made.
+    /// This number of links in a row has ended soon after they were made.
     ShortLinks {
         count: u32,
         /// The client identifier is the user's.

@@ -77,7 +77,7 @@ pub enum PageFault {
 }
 
 impl PageAddress {
-    /// Reads the page, if it has at most so many bytes and comes within this time.
+    /// Reads the page, if it has at most this number of bytes and comes within this time.
     ///
     /// # Errors
     /// Why there is none.

@@ -107,7 +107,7 @@ impl Live {
 }
 
 impl LiveLine {
-    /// As much of it as fits into so many columns.
+    /// As much of it as fits into this number of columns.
     fn shown(&self, columns: usize, stream: StandardStream) -> String {
         let mut width = 0;
         let fits = |letter: &char| {

@@ -20,10 +20,10 @@ pub struct BadLine {
     pub why: String,
 }
 
-/// Who may connect, and what each client may do. The default lets everyone in and allows everything.
+/// Which clients may connect, and what each of them may do. By default every client may connect and do everything.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
-    /// `None`: there are no users, and nobody is asked for a name.
+    /// `None`: there are no users, and no client needs a user name.
     users: Option<HashMap<String, Arc<StoredPassword>>>,
     permissions: Option<Permissions>,
     /// Whether a client without a user name is let in where there are users.

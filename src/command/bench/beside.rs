@@ -48,7 +48,7 @@ impl Beside {
         }
     }
 
-    /// A message was refused, which would have led to so many deliveries.
+    /// A message was refused that would have led to this number of deliveries.
     pub(super) fn refused(&mut self, due: u64, deliveries: u64) {
         if let Some(impact) = &mut self.impact {
             let window = impact.at(due);

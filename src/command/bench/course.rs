@@ -88,14 +88,14 @@ impl RateCourse {
         self.pieces.last().map_or(0.0, |last| last.before + last.messages())
     }
 
-    /// When so many messages are due, in seconds since the start; never, if there are not so many.
+    /// When this number of messages is due, in seconds since the start; infinite if the schedule has fewer.
     pub(super) fn seconds_of(&self, messages: f64) -> f64 {
         let place = self.pieces.partition_point(|piece| piece.before + piece.messages() <= messages);
         let Some(piece) = self.pieces.get(place) else { return f64::INFINITY };
         piece.begin + piece.seconds_of((messages - piece.before).max(0.0))
     }
 
-    /// How many messages are due until so many seconds after the start: the integral of the rate.
+    /// How many messages are due until this number of seconds after the start: the integral of the rate.
     #[cfg(test)]
     pub(super) fn messages_until(&self, seconds: f64) -> f64 {
         let place = self.pieces.partition_point(|piece| piece.begin <= seconds);

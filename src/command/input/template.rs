@@ -39,7 +39,7 @@ pub struct MoreFields<'a> {
     pub file_name: Option<&'a [u8]>,
     /// `{client}` and `{csv:NAME}`, of a load.
     pub columns: Option<ColumnLookUp<'a>>,
-    /// `{stamp}`, where so many bytes are left free, at most 64.
+    /// `{stamp}`, where this number of bytes is left free, at most 64.
     pub stamp_bytes: Option<usize>,
 }
 
@@ -74,7 +74,7 @@ enum Blank {
     Client,
     /// Of the client's row, the value at this place.
     Column(usize),
-    /// So many bytes that who fills in the text writes.
+    /// This number of bytes, which the caller writes.
     Stamp(usize),
 }
 

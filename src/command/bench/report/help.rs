@@ -3,7 +3,7 @@
 use super::figure::{FIGURES, Figure, Unit, WHOLES};
 use super::latency::{LATENCIES, LatencyRow, STATISTICS, TimeFigure};
 
-/// The list of figures in the help, in lines of so many characters.
+/// The list of figures in the help, in lines of this number of characters.
 #[must_use]
 pub fn help(width: usize) -> String {
     let list = |names: &mut dyn Iterator<Item = &'static str>| names.collect::<Vec<_>>().join(", ");

@@ -76,7 +76,7 @@ impl<'a> PageServer<'a> {
     }
 }
 
-/// Answers one request. A client that is slow or hangs up harms nobody else.
+/// Answers one request. A client that is slow or hangs up does not affect other clients.
 async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, metrics: &RunMetrics) {
     let _ = tokio::time::timeout(LIMIT, async {
         let mut head = Vec::new();

@@ -162,7 +162,7 @@ impl RunProgress {
     }
 }
 
-/// So many nanoseconds by this ratio.
+/// This number of nanoseconds by this ratio.
 fn scale(time: u64, by: u64, of: u64) -> u64 {
     u64::try_from(u128::from(time) * u128::from(by) / u128::from(of.max(1))).unwrap_or(u64::MAX)
 }
