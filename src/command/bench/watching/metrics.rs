@@ -29,57 +29,29 @@ struct SeriesMetric {
     read: fn(&SeriesSecond) -> u64,
 }
 
+const fn metric(name: &'static str, help: &'static str, read: fn(&SeriesSecond) -> u64) -> SeriesMetric {
+    SeriesMetric { name, help, read }
+}
+
 /// Events, summed up.
 static COUNTERS: [SeriesMetric; 6] = [
-    SeriesMetric {
-        name: "mqtt_bench_messages_sent_total",
-        help: "Messages handed to a socket",
-        read: |s| s.sent,
-    },
-    SeriesMetric {
-        name: "mqtt_bench_messages_acknowledged_total",
-        help: "Messages that the broker acknowledged",
-        read: |s| s.acknowledged,
-    },
-    SeriesMetric {
-        name: "mqtt_bench_messages_delivered_total",
-        help: "Deliveries to subscribers",
-        read: |s| s.delivered,
-    },
-    SeriesMetric {
-        name: "mqtt_bench_errors_total",
-        help: "Errors of connections and packets",
-        read: |s| s.errors,
-    },
-    SeriesMetric {
-        name: "mqtt_bench_connections_lost_total",
-        help: "Connections that ended before their time",
-        read: |s| s.lost,
-    },
-    SeriesMetric {
-        name: "mqtt_bench_reconnections_total",
-        help: "Clients that went on after a lost connection",
-        read: |s| s.reconnected,
-    },
+    metric("mqtt_bench_messages_sent_total", "Messages handed to a socket", |s| s.sent),
+    metric("mqtt_bench_messages_acknowledged_total", "Messages that the broker acknowledged", |s| {
+        s.acknowledged
+    }),
+    metric("mqtt_bench_messages_delivered_total", "Deliveries to subscribers", |s| s.delivered),
+    metric("mqtt_bench_errors_total", "Errors of connections and packets", |s| s.errors),
+    metric("mqtt_bench_connections_lost_total", "Connections that ended before their time", |s| s.lost),
+    metric("mqtt_bench_reconnections_total", "Clients that went on after a lost connection", |s| {
+        s.reconnected
+    }),
 ];
 
 /// States, as of the last second.
 static GAUGES: [SeriesMetric; 3] = [
-    SeriesMetric {
-        name: "mqtt_bench_connections",
-        help: "Clients that are connected",
-        read: |s| s.connected,
-    },
-    SeriesMetric {
-        name: "mqtt_bench_messages_in_flight",
-        help: "Publishes without an answer",
-        read: |s| s.in_flight,
-    },
-    SeriesMetric {
-        name: "mqtt_bench_messages_overdue",
-        help: "Messages that are due and not sent",
-        read: |s| s.overdue,
-    },
+    metric("mqtt_bench_connections", "Clients that are connected", |s| s.connected),
+    metric("mqtt_bench_messages_in_flight", "Publishes without an answer", |s| s.in_flight),
+    metric("mqtt_bench_messages_overdue", "Messages that are due and not sent", |s| s.overdue),
 ];
 
 /// The metrics of the run under way.
