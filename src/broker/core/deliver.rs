@@ -48,14 +48,14 @@ impl Core {
         from: Option<ConnectionId>,
         now: Instant,
     ) {
-        if self.options.faults.reorder.is_some() {
-            if !self.keep_back(to, routed, delivery, now) {
-                self.hand_over(to, routed, delivery, from, now);
-                self.deliver_late(to, now);
-            }
+        let reorders = self.options.faults.reorder.is_some();
+        if reorders && self.keep_back(to, routed, delivery, now) {
             return;
         }
         self.hand_over(to, routed, delivery, from, now);
+        if reorders {
+            self.deliver_late(to, now);
+        }
     }
 
     /// The same in any order.
