@@ -8,7 +8,7 @@ use super::listener::Listener;
 use crate::net::ServerTls;
 use crate::protocol::{Protocol, QoS};
 
-/// How a broker is to run. The default listens on a free port of 127.0.0.1, lets everyone in and
+/// How a broker is to run. The default listens on a free port of 127.0.0.1, accepts every client and
 /// behaves well.
 #[derive(Debug, Clone)]
 pub struct Options {

@@ -28,8 +28,8 @@ const SYS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Run a scratch broker for development and tests
 ///
-/// Speaks MQTT 3.1, 3.1.1 and 5 on each listener and keeps everything in memory only. Without users it lets
-/// everyone in who can reach it, which by default is this machine.
+/// Speaks MQTT 3.1, 3.1.1 and 5 on each listener and keeps everything in memory only. Without users it
+/// accepts every client that can reach it; by default only this machine can.
 ///
 /// Its memory is bounded by the limits, and by these: 256 MiB of packets not yet received as a whole, of all
 /// connections together (not counting the first 128 KiB of each); 1,000,000 retained messages; 100,000 sessions;
@@ -82,7 +82,7 @@ pub(super) struct BrokerArgs {
 #[command(next_help_heading = "Access")]
 #[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
 struct AccessArgs {
-    /// User who is let in, with a file that holds the password and nothing else (repeatable)
+    /// User and the file that holds only the password of this user (repeatable)
     #[arg(long, value_name = "NAME:FILE", value_hint = ValueHint::FilePath, value_parser = named_file)]
     user: Vec<(String, PathBuf)>,
 
@@ -98,7 +98,7 @@ struct AccessArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     acl_file: Option<PathBuf>,
 
-    /// Let in who has no user name, also at addresses that other machines reach
+    /// Accept clients without a user name, also at addresses that other machines can reach
     #[arg(long)]
     open: bool,
 }
@@ -212,7 +212,7 @@ impl Subcommand for BrokerArgs {
                 "mqtt broker --listen mqtt://127.0.0.1 --listen mqtts://127.0.0.1 --listen ws://127.0.0.1 \
                  --tls-self-signed ca.pem",
             ),
-            ("Listen on all addresses, and let everyone in", "mqtt broker --listen '[::]:1883' --open"),
+            ("Listen on all addresses, and accept every client", "mqtt broker --listen '[::]:1883' --open"),
             (
                 "Let in users of a password file of mosquitto's, with its rules",
                 "mqtt broker --password-file passwords --acl-file acl",
@@ -248,10 +248,9 @@ impl TryFrom<BrokerArgs> for Config {
             && let Some(listener) = listeners.iter().find(is_open)
         {
             let why =
-                format!("--listen {listener}: other machines can reach it, and it would let everyone in");
-            return Err(
-                Error::usage(why).with_hint("--user or --password-file names users; --open lets everyone in")
-            );
+                format!("--listen {listener}: other machines can reach it, and it would accept every client");
+            return Err(Error::usage(why)
+                .with_hint("--user or --password-file names users; --open accepts every client"));
         }
         let faults =
             fault::faults(&args.faults.fault).map_err(|why| Error::usage(format!("--fault {why}")))?;
