@@ -471,8 +471,10 @@ fn the_watchers_password_is_asked_for_by_name() {
 fn an_interrupted_run_leaves_no_command_behind() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pid");
-    let command =
-        format!("sh -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 1000' & sleep 1000", path.display());
+    let command = format!(
+        "sh -c 'echo $$ $PPID > {0}.new; mv {0}.new {0}; exec sleep 1000' & exec sleep 1000",
+        path.display()
+    );
     for (signal, terminal) in [
         (rustix::process::Signal::TERM, false),
         (rustix::process::Signal::INT, false),
@@ -484,13 +486,20 @@ fn an_interrupted_run_leaves_no_command_behind() {
         let mqtt = Mqtt::new(line).env("PATH", "/usr/bin:/bin");
         let mut run = if terminal { mqtt.on_a_terminal_of_its_own().spawn() } else { mqtt.spawn() };
         let deadline = std::time::Instant::now() + crate::support::LIMIT;
-        let process = loop {
+        let (process, leader) = loop {
             assert!(std::time::Instant::now() < deadline);
-            if let Ok(text) = std::fs::read_to_string(&path) {
-                break text.trim().to_owned();
+            if let Some((process, leader)) =
+                std::fs::read_to_string(&path).ok().as_deref().and_then(|text| text.trim().split_once(' '))
+            {
+                break (process.to_owned(), leader.to_owned());
             }
             std::thread::yield_now();
         };
+        // Until then it is a shell, which may lose an interruption while it starts a program.
+        while std::fs::read_to_string(format!("/proc/{leader}/comm")).unwrap() != "sleep\n" {
+            assert!(std::time::Instant::now() < deadline, "the shell goes on");
+            std::thread::yield_now();
+        }
         if terminal {
             run.write("\x03");
         } else {
