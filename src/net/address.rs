@@ -1,4 +1,4 @@
-//! The broker's address, and what is spoken there.
+//! The broker's address, and the protocol layers between the socket and MQTT.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -28,10 +28,10 @@ impl fmt::Display for Address {
     }
 }
 
-/// What is spoken between the socket and MQTT.
+/// The protocol layers between the socket and MQTT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transport {
-    /// MQTT straight on the socket (`mqtt://`).
+    /// MQTT directly on the socket (`mqtt://`).
     Plain,
     /// MQTT in TLS (`mqtts://`).
     Tls,
@@ -42,25 +42,25 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// Whether TLS is part of it.
+    /// Whether the transport includes TLS.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         matches!(self, Self::Tls | Self::SecureWebSocket(_))
     }
 }
 
-/// What a WebSocket's upgrade asks for. Its `Debug` shows no header's value and no query.
+/// The upgrade request of a WebSocket. `Debug` shows neither header values nor the query.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebSocketOptions {
-    /// Path and query, as they stand in a URL: `/mqtt`.
+    /// Path and query, as in a URL: `/mqtt`.
     pub path: String,
-    /// Further headers of the request. `Host` replaces the one made from the address.
+    /// Additional request headers. `Host` replaces the one made from the address.
     pub headers: Vec<(String, String)>,
-    /// The longest message taken from the broker, in bytes.
+    /// The longest message accepted from the broker, in bytes.
     pub max_message_size: usize,
 }
 
-/// The path that brokers mostly use, no further headers, messages of at most 64 MiB.
+/// The usual path of brokers, no additional headers, messages of at most 64 MiB.
 impl Default for WebSocketOptions {
     fn default() -> Self {
         Self { path: "/mqtt".into(), headers: Vec::new(), max_message_size: 64 << 20 }

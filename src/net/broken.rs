@@ -7,8 +7,8 @@ use super::fault::{rustls_cause, words};
 use super::tls;
 use crate::error::{Error, Layer};
 
-/// What an error of an open stream means, in one line: TLS alerts and failures in words, system
-/// errors without their number. The layer is not part of it; [`broken`] adds that.
+/// The meaning of an error of an open stream, in one line: TLS alerts and failures in words, system errors
+/// without their number. [`broken`] adds the layer.
 #[must_use]
 pub fn explain(error: &io::Error) -> String {
     match rustls_cause(error) {
@@ -17,9 +17,9 @@ pub fn explain(error: &io::Error) -> String {
     }
 }
 
-/// The error of an open stream as the program's own: the layer it came from, the cause in words,
-/// and a hint where one helps. A TLS 1.3 server that rejects a client certificate says so only
-/// here, at the first read: the handshake is over by then.
+/// Turns an error of an open stream into an [`Error`]: the layer it came from, the cause in words, and a hint
+/// where one helps. A TLS 1.3 server reports a rejected client certificate only at the first read, after the
+/// handshake.
 #[must_use]
 pub fn broken(error: &io::Error) -> Error {
     if let Some(cause) = rustls_cause(error) {
@@ -30,7 +30,7 @@ pub fn broken(error: &io::Error) -> Error {
     Error::link(layer, words(error))
 }
 
-/// A failure of the WebSocket itself, told apart by [`broken`] from one of the socket.
+/// A failure of the WebSocket itself. [`broken`] distinguishes it from a failure of the socket.
 #[derive(Debug)]
 pub(super) struct WebSocketFault(pub(super) String);
 

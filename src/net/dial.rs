@@ -1,4 +1,4 @@
-//! Opens the Network Connection to the broker, step by step, under one time limit.
+//! Opens the Network Connection to the broker step by step, under one timeout.
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
@@ -23,35 +23,36 @@ use crate::quotation::cut;
 pub enum Step {
     /// The host's addresses are known.
     Resolved {
-        /// In the order of the attempts.
+        /// The addresses, in the order of the attempts.
         addresses: Vec<SocketAddr>,
         /// How long it took.
         took: Duration,
     },
     /// The socket is connected.
     Connected {
-        /// To which address.
+        /// The address connected to.
         peer: String,
         /// How long it took, failed attempts included.
         took: Duration,
     },
     /// The proxy has opened the tunnel.
     Tunnelled {
-        /// Which proxy.
+        /// The proxy's address.
         proxy: String,
         /// How long it took.
         took: Duration,
     },
     /// The TLS handshake is done.
     Encrypted {
-        /// What it agreed on.
+        /// What the handshake agreed on.
         facts: Box<TlsFacts>,
         /// How long it took.
         took: Duration,
     },
-    /// The broker's certificates were refused: the connection ends here, with an error that says why.
+    /// The broker's certificates were refused. The connection attempt fails with an error that gives the
+    /// reason.
     Refused {
-        /// As the server presented them, its own first.
+        /// The certificates that the server presented, its own first.
         certificates: Vec<CertificateFacts>,
         /// How long it took.
         took: Duration,
@@ -63,21 +64,21 @@ pub enum Step {
     },
 }
 
-/// Opens the connection that `endpoint` describes: look-up, connection, proxy, TLS, upgrade.
+/// Opens the connection that `endpoint` describes: look-up, TCP connection, proxy, TLS, WebSocket upgrade.
 ///
 /// # Errors
 ///
-/// [`Error::Link`] of the step that failed, or was in progress when
-/// [`Endpoint::connect_timeout`] was over.
+/// [`Error::Link`] of the step that failed, or that was in progress when [`Endpoint::connect_timeout`]
+/// expired.
 pub async fn dial(endpoint: &Endpoint) -> Result<Stream, Error> {
     dial_timed(endpoint, None, pin!(tokio::time::sleep(endpoint.connect_timeout))).await
 }
 
-/// As [`dial`], reporting each step to `observer` when it is done.
+/// Like [`dial`], and reports each completed step to `observer`.
 ///
 /// # Errors
 ///
-/// As [`dial`]; the steps before the failing one have been reported.
+/// Like [`dial`]; the steps before the failed one have been reported.
 pub async fn dial_observed(
     endpoint: &Endpoint,
     observer: &mut (dyn FnMut(Step) + Send),
@@ -85,15 +86,15 @@ pub async fn dial_observed(
     dial_timed(endpoint, Some(observer), pin!(tokio::time::sleep(endpoint.connect_timeout))).await
 }
 
-/// The observer of the steps.
+/// A callback that receives each completed step.
 pub type Observer<'a> = Option<&'a mut (dyn FnMut(Step) + Send)>;
 
-/// As [`dial_observed`], with a timer that the caller has use for before and after. It must not run for
-/// longer than [`Endpoint::connect_timeout`]; if it fires before, it is set to that.
+/// Like [`dial_observed`], with a timer that the caller reuses. The timer must be set to at most
+/// [`Endpoint::connect_timeout`]; if it fires earlier, it is set to that timeout.
 ///
 /// # Errors
 ///
-/// As [`dial_observed`].
+/// Like [`dial_observed`].
 pub async fn dial_timed(
     endpoint: &Endpoint,
     observer: Observer<'_>,
@@ -105,11 +106,11 @@ pub async fn dial_timed(
     outcome.unwrap_or_else(|| Err(way.timed_out(endpoint.connect_timeout)))
 }
 
-/// How long a server may take to show that it speaks TLS.
+/// Timeout for a server's reply to a TLS greeting.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
 
-/// Whether a broker that was contacted without TLS expects TLS. Connects the same way once more,
-/// proxy and local address included. Any failure counts as no.
+/// Whether a broker that was contacted without TLS expects TLS. The probe opens a second connection through
+/// the same proxy and from the same local address. Any failure counts as no.
 pub async fn speaks_tls(endpoint: &Endpoint) -> bool {
     let Address::Tcp { host, port } = &endpoint.address else { return false };
     let Ok(name) = tls::checkable_name(host) else { return false };
@@ -136,11 +137,11 @@ enum DialStage<'a> {
 /// The state of the connection attempt.
 struct WaySoFar<'e, 'o> {
     stage: DialStage<'e>,
-    /// Those that are tried.
+    /// The addresses to try.
     addresses: Vec<SocketAddr>,
-    /// When the stage began, if anyone wants to know.
+    /// When the stage began; `None` without an observer.
     since: Option<Instant>,
-    /// The stage is about the proxy, not the broker.
+    /// Whether the stage concerns the proxy and not the broker.
     to_proxy: bool,
     observer: Observer<'o>,
 }
@@ -156,10 +157,10 @@ impl<'e, 'o> WaySoFar<'e, 'o> {
         }
     }
 
-    /// Parts that few connections have are boxed: thousands may be in progress, each as large as the largest
-    /// of its parts.
+    /// Rarely used parts are boxed: thousands of attempts may be in progress, and each future is as large as
+    /// its largest part.
     async fn go(&mut self, endpoint: &'e Endpoint) -> Result<Stream, Error> {
-        // Whatever can fail without a socket fails before there is one.
+        // Everything that can fail without a socket is done before a socket is opened.
         let plan = DialPlan::of(endpoint)?;
         let mut stream = match &endpoint.address {
             Address::Tcp { host, port } => {
@@ -191,8 +192,8 @@ impl<'e, 'o> WaySoFar<'e, 'o> {
         Ok(stream)
     }
 
-    /// A TCP connection to the broker, through the proxy if there is one; and without one, to which
-    /// address.
+    /// Opens a TCP connection to the broker, through the proxy if there is one. Without a proxy it also
+    /// returns the address connected to.
     async fn reach(
         &mut self,
         endpoint: &'e Endpoint,
@@ -226,7 +227,7 @@ impl<'e, 'o> WaySoFar<'e, 'o> {
         Err(failure.unwrap_or_else(|| Error::link(Layer::Proxy, "there is nothing to ask it for")))
     }
 
-    /// Look-up and connection.
+    /// Name look-up and TCP connection.
     async fn connect(
         &mut self,
         (host, port): (&'e str, u16),
@@ -261,20 +262,20 @@ impl<'e, 'o> WaySoFar<'e, 'o> {
         Ok(Stream::Tls(Box::new(stream)))
     }
 
-    /// A step begins.
+    /// Starts a step.
     fn begin(&mut self, stage: DialStage<'e>) {
         self.stage = stage;
         self.since = self.observer.is_some().then(Instant::now);
     }
 
-    /// Hands a step that is done to the observer; without one it is not even put together.
+    /// Reports a completed step to the observer. Without an observer the step is not constructed.
     fn report(&mut self, step: impl FnOnce(Duration) -> Step) {
         if let (Some(observer), Some(since)) = (&mut self.observer, self.since) {
             observer(step(since.elapsed()));
         }
     }
 
-    /// The error for a time limit that ended the way where it is.
+    /// The timeout error for the stage in progress.
     fn timed_out(&self, limit: Duration) -> Error {
         let limit = duration(limit);
         let error = match &self.stage {
@@ -301,7 +302,7 @@ impl<'e, 'o> WaySoFar<'e, 'o> {
     }
 }
 
-/// Where nothing listens on this machine, a broker can be started, without TLS and WebSockets.
+/// Adds a hint to start `mqtt broker` if no program listens on a local port; not with TLS or WebSockets.
 fn offering_a_broker(error: Error, endpoint: &Endpoint, port: u16) -> Error {
     const USUAL_PORT: u16 = 1883;
     let is_refused_here = matches!(error, Error::Link { sign: Sign::RefusedHere, .. });
@@ -312,8 +313,7 @@ fn offering_a_broker(error: Error, endpoint: &Endpoint, port: u16) -> Error {
     error.with_hint(format!("is a broker running? `mqtt broker{options}` starts one"))
 }
 
-/// A failure to reach the proxy itself: the layer stays in the message, and a hint about brokers
-/// goes.
+/// Marks a failure to reach the proxy: the message keeps its layer and loses a hint about brokers.
 fn about_proxy(error: Error) -> Error {
     match error {
         Error::Link { layer, cause, retry, hint, sign } => {
@@ -325,7 +325,7 @@ fn about_proxy(error: Error) -> Error {
     }
 }
 
-/// What an endpoint asks for beyond the socket.
+/// The parts of an endpoint beyond the socket.
 struct DialPlan<'a> {
     encryption: Option<(&'a TlsConfig, ServerName<'static>)>,
     upgrade: Option<(Request, &'a WebSocketOptions)>,
@@ -347,7 +347,7 @@ impl<'a> DialPlan<'a> {
     }
 }
 
-/// The request for the upgrade to a WebSocket, if the way has one.
+/// The WebSocket upgrade request, if the transport has one.
 fn upgrade(endpoint: &Endpoint) -> Result<Option<(Request, &WebSocketOptions)>, Error> {
     let secure = endpoint.transport.is_secure();
     Ok(match &endpoint.transport {
@@ -358,10 +358,10 @@ fn upgrade(endpoint: &Endpoint) -> Result<Option<(Request, &WebSocketOptions)>, 
     })
 }
 
-/// Whether the path and the headers of a WebSocket can be sent.
+/// Checks that the path and the headers of a WebSocket can be sent.
 ///
 /// # Errors
-/// [`Error::Usage`] says which cannot.
+/// [`Error::Usage`] names the invalid one.
 pub fn check_upgrade(endpoint: &Endpoint) -> Result<(), Error> {
     upgrade(endpoint).map(|_| ())
 }

@@ -8,14 +8,14 @@ use super::address::{Address, Transport};
 use super::proxy::Proxy;
 use super::tls::TlsConfig;
 
-/// How long [`dial`](super::dial) may take when nothing else is asked for.
+/// The default timeout of [`dial`](super::dial).
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The steps of a connection to a broker, besides TCP and MQTT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each step is taken or not")]
 pub struct Way {
-    /// A name to be looked up.
+    /// A name look-up.
     pub name: bool,
     /// A proxy.
     pub proxy: bool,
@@ -25,27 +25,27 @@ pub struct Way {
     pub web_socket: bool,
 }
 
-/// Where and how to connect; everything resolved and validated, no I/O done yet.
+/// Where and how to connect: resolved and validated data, before any I/O.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// The broker's address.
     pub address: Address,
-    /// What is spoken on the socket.
+    /// The protocol layers on the socket.
     pub transport: Transport,
-    /// Trust and credentials; needed where TLS is part of the transport.
+    /// Trust and credentials; required if the transport includes TLS.
     pub tls: Option<Arc<TlsConfig>>,
     /// The local address to connect from.
     pub bind: Option<IpAddr>,
     /// The proxy to go through.
     pub proxy: Option<Proxy>,
-    /// The name servers for the address of the host; if empty, the system's.
+    /// The name servers that look up the host; empty for the system's.
     pub name_servers: Vec<SocketAddr>,
-    /// The limit for the whole way: look-up, connection, proxy, TLS and upgrade together.
+    /// Timeout for the whole connection: look-up, TCP, proxy, TLS and upgrade together.
     pub connect_timeout: Duration,
 }
 
 impl Endpoint {
-    /// MQTT straight over TCP, with every other choice at its default.
+    /// MQTT directly over TCP, everything else at its default.
     #[must_use]
     pub fn plain(host: impl Into<String>, port: u16) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Endpoint {
         }
     }
 
-    /// Which steps the connection to the broker has.
+    /// The steps of the connection to the broker.
     #[must_use]
     pub fn way(&self) -> Way {
         Way {
@@ -70,7 +70,7 @@ impl Endpoint {
         }
     }
 
-    /// MQTT in TLS over TCP, with every other choice at its default.
+    /// MQTT in TLS over TCP, everything else at its default.
     #[must_use]
     pub fn tls(host: impl Into<String>, port: u16, tls: Arc<TlsConfig>) -> Self {
         Self { transport: Transport::Tls, tls: Some(tls), ..Self::plain(host, port) }

@@ -1,20 +1,20 @@
-//! The first line of a peer's text, for use in a message.
+//! The first line of a peer's text, for error messages.
 
 use super::secrets::Secrets;
 use crate::quotation;
 
-/// The first line of a peer's text that is not blank, for use in a message: short, and
-/// with control characters made visible and without our own secrets. Of HTML the tags are left out.
+/// The first non-blank line of a peer's text, for error messages: shortened, control characters made visible,
+/// our own secrets masked, HTML tags removed.
 pub(super) fn first_line(text: &[u8], secrets: &Secrets) -> Option<String> {
     let text = without_tags(&String::from_utf8_lossy(text));
-    // Before a line is taken or shortened: half a secret would not be found.
+    // Secrets are masked before a line is cut out or shortened: half a secret would not be found.
     let text = secrets.masked(&text);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
     Some(quotation::shown(line))
 }
 
-/// A text as a browser shows it: without tags, which may go on over lines, and with characters in place of
-/// their codes. What stands in no tag is kept, `a < b` for example.
+/// The text as a browser shows it: tags, which may span lines, are removed, and character references are
+/// replaced. Text outside tags is kept, `a < b` for example.
 fn without_tags(html: &str) -> String {
     let mut text = String::with_capacity(html.len());
     let mut rest = html;
@@ -36,7 +36,7 @@ fn without_tags(html: &str) -> String {
     text + rest
 }
 
-/// The character of a code such as `#50;`, and what follows.
+/// The character of a numeric reference such as `#50;`, and the rest of the text.
 fn character(code: &str) -> Option<(char, &str)> {
     const LONGEST: usize = 8;
     let end = code.find(';').filter(|end| *end <= LONGEST)?;
@@ -75,7 +75,7 @@ mod tests {
         assert!(long.len() < 230 && long.ends_with("x… (300 bytes)"), "{long}");
     }
 
-    /// Any text between the parts of a secret.
+    /// Text may stand between the parts of a secret.
     #[test]
     fn a_secret_that_is_split_is_not_shown() {
         let options = crate::net::WebSocketOptions {

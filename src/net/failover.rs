@@ -1,4 +1,4 @@
-//! Several brokers, of which one has to accept the connection, and the error if none does.
+//! Several brokers, one of which has to accept the connection, and the error if none does.
 
 use std::net::SocketAddr;
 
@@ -7,29 +7,29 @@ use super::endpoint::Endpoint;
 use super::service::brokers_of;
 use crate::error::{Error, Layer, Retry, Sign};
 
-/// How many brokers one line of an error names: DNS may have brought any number.
+/// Maximum number of brokers named in an error: DNS may return any number.
 const MOST_NAMED: usize = 5;
 
 impl Endpoint {
-    /// The brokers that the host's service records name, each to be reached like this one.
+    /// The brokers in the host's service records. Each endpoint copies the other settings of this one.
     ///
     /// # Errors
     ///
-    /// As [`brokers_of`].
+    /// Like [`brokers_of`].
     pub async fn discover(&self, name_servers: &[SocketAddr]) -> Result<Vec<Self>, Error> {
         let Address::Tcp { host, .. } = &self.address else {
             return Err(Error::usage("a Unix socket has no service records"));
         };
         let secure = self.transport.is_secure();
         let found = brokers_of(host, secure, name_servers, self.connect_timeout).await?;
-        // The name server of the records knows the hosts in them, and perhaps no other does.
+        // The name server that has the records also has their hosts; other name servers may not.
         let here = Self { name_servers: name_servers.to_vec(), ..self.clone() };
         Ok(found.into_iter().map(|address| Self { address, ..here.clone() }).collect())
     }
 }
 
-/// The error for brokers that failed, each named with its cause. It is worth another attempt if any
-/// of them is. Of a single one its own error.
+/// The error after all brokers failed; it names each broker with its cause. It can be retried if one of the
+/// failures can. For a single broker it is that broker's own error.
 #[must_use]
 pub fn none_answers(mut failures: Vec<(String, Error)>) -> Error {
     if failures.len() == 1
@@ -46,7 +46,7 @@ pub fn none_answers(mut failures: Vec<(String, Error)>) -> Error {
         0 => return Error::usage("there is no broker to connect to"),
         count => format!("none of {count} brokers answers: {causes}"),
     };
-    // One layer has to open the message; the others are named with their brokers.
+    // The message starts with one layer; brokers that failed in another layer are named with theirs.
     let first = failures.first().map_or(Layer::Connect, |(_, error)| layer(error));
     let same = failures.iter().all(|(_, error)| layer(error) == first);
     let any = |retry| failures.iter().any(|(_, error)| error.retry() == retry);

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio_rustls::rustls;
 
-/// What an I/O error means, in lower-case words without the system's error number.
+/// The meaning of an I/O error, in lower-case words without the system's error number.
 pub(super) fn words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".into(),
@@ -31,12 +31,12 @@ pub(super) fn words(error: &io::Error) -> String {
     }
 }
 
-/// Whether it is a failure of TLS.
+/// Whether the error is a TLS failure.
 pub(super) fn is_tls(error: &io::Error) -> bool {
     rustls_cause(error).is_some()
 }
 
-/// The TLS failure inside an I/O error, if that is what it is.
+/// The TLS failure inside an I/O error, if there is one.
 pub(super) fn rustls_cause(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }

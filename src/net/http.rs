@@ -1,5 +1,5 @@
-//! The head of an HTTP response and the first line of its body, from an untrusted peer: a proxy that was
-//! asked for a tunnel, or a web server that was asked for an upgrade.
+//! The head of an HTTP response and the first line of its body, from an untrusted peer: a proxy that received
+//! CONNECT, or a web server that received an upgrade request.
 
 use std::io;
 use std::time::Duration;
@@ -9,44 +9,44 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use super::excerpt::first_line;
 use super::secrets::Secrets;
 
-/// The longest head taken, in bytes.
+/// The longest head accepted, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
-/// How much of a body is read for its first line.
+/// Maximum number of bytes read of a body to find its first line.
 const MAX_BODY: usize = 4 * 1024;
-/// How long to wait for it. Not longer: the status says most, and a server may keep the connection
-/// open behind a body whose end cannot be told.
+/// Timeout for the first line of a body. It is short because the status is what matters, and a server may
+/// keep the connection open after a body of unknown length.
 const BODY_LIMIT: Duration = Duration::from_secs(1);
 
-/// The head of an answer.
+/// The head of a response.
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) status: u16,
-    /// The words behind the status, made printable; often none.
+    /// The reason phrase, made printable; often empty.
     pub(super) reason: String,
-    /// Whether it is HTTP/1.0.
+    /// Whether the response is HTTP/1.0.
     pub(super) is_old: bool,
     headers: Vec<(String, Vec<u8>)>,
-    /// What has come behind the head.
+    /// The bytes received after the head.
     pub(super) behind: Vec<u8>,
 }
 
-/// Why there is no head.
+/// Why a head could not be read.
 #[derive(Debug)]
 pub(super) enum HeadError {
     /// The socket's error.
     Io(io::Error),
-    /// It closed the connection in place of an answer.
+    /// The peer closed the connection before answering.
     Closed,
-    /// It closed the connection in its answer.
+    /// The peer closed the connection in the middle of the answer.
     CutOff,
-    /// It is longer than the limit.
+    /// The head exceeds the limit.
     Endless,
-    /// It is not HTTP; these are its first bytes.
+    /// The answer is not HTTP; these are its first bytes.
     NotHttp(Vec<u8>),
 }
 
-/// Reads the head of the final answer, which may repeat our secrets. Any number of interim ones may come
-/// before it (RFC 9110, section 15.2), as long as all of them together are not longer than one may be.
+/// Reads the head of the final response; it may repeat our secrets. Interim responses may come first (RFC
+/// 9110, section 15.2), as long as together they do not exceed the limit for one head.
 pub(super) async fn read_head(
     stream: &mut (impl AsyncRead + Unpin),
     secrets: &Secrets,
@@ -72,9 +72,9 @@ pub(super) async fn read_head(
     }
 }
 
-/// The head at the start of `answer`, if all of it is there.
+/// The head at the start of `answer`, if it is complete.
 fn parse(answer: &[u8], secrets: &Secrets) -> Result<Option<Head>, HeadError> {
-    // No more than there are lines, which the length limits.
+    // There are at most as many headers as lines, and the length of the head limits the lines.
     let lines = memchr::memchr_iter(b'\n', answer).count();
     let mut headers = vec![httparse::EMPTY_HEADER; lines];
     let mut head = httparse::Response::new(&mut headers);
@@ -94,7 +94,7 @@ fn parse(answer: &[u8], secrets: &Secrets) -> Result<Option<Head>, HeadError> {
     }))
 }
 
-/// Status and headers that matter are read also where others are malformed, as browsers and curl do.
+/// Malformed headers do not prevent reading the status and the other headers; browsers and curl do the same.
 fn lenient() -> httparse::ParserConfig {
     let mut config = httparse::ParserConfig::default();
     config
@@ -106,12 +106,13 @@ fn lenient() -> httparse::ParserConfig {
     config
 }
 
-/// The same bytes with a blank for each NUL and each CR that ends no line (RFC 9110, section 5.5), and a question
-/// mark for each other control character, so that a value with one does not equal the value without it.
+/// Replaces each NUL and each CR that does not end a line by a blank (RFC 9110, section 5.5), and each other
+/// control character by a question mark, so that a value with a control character differs from the same value
+/// without it.
 fn without_controls(answer: &[u8]) -> Vec<u8> {
     let replaced = |(at, byte): (usize, &u8)| match byte {
         b'\t' | b'\n' => *byte,
-        // At the end of what has come, the line feed may follow.
+        // A CR at the end of the input may be followed by its line feed.
         b'\r' if answer.get(at + 1).is_none_or(|next| *next == b'\n') => *byte,
         b'\r' | 0 => b' ',
         byte if byte.is_ascii_control() => b'?',
@@ -120,14 +121,14 @@ fn without_controls(answer: &[u8]) -> Vec<u8> {
     answer.iter().enumerate().map(replaced).collect()
 }
 
-/// A header's value with a blank for each line break in it (RFC 9112, section 5.2).
+/// A header value with line breaks replaced by blanks (RFC 9112, section 5.2).
 fn unfolded(value: &[u8]) -> Vec<u8> {
     let lines: Vec<&[u8]> = value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).collect();
     lines.join(&b' ').trim_ascii().to_vec()
 }
 
 impl Head {
-    /// Whether another answer follows. 101 is the last that is HTTP.
+    /// Whether another response follows. After 101 the connection is no longer HTTP.
     fn is_interim(&self) -> bool {
         matches!(self.status, 100..200) && self.status != 101
     }
@@ -137,13 +138,13 @@ impl Head {
         format!("HTTP {} {}", self.status, self.reason).trim_end().to_owned()
     }
 
-    /// The value of a header, the first if there are several.
+    /// The value of a header; the first if it is repeated.
     pub(super) fn header(&self, name: &str) -> Option<&[u8]> {
         let found = self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_slice())
     }
 
-    /// Whether a header has that word among those between its commas.
+    /// Whether a header's comma-separated list contains `word`.
     pub(super) fn has_word(&self, name: &str, word: &str) -> bool {
         let same = |header: &(String, Vec<u8>)| header.0.eq_ignore_ascii_case(name);
         self.headers.iter().filter(|header| same(header)).any(|(_, value)| {
@@ -153,8 +154,8 @@ impl Head {
         })
     }
 
-    /// The schemes of authentication that headers of this name offer (RFC 9110, section 11.6), as far as each begins
-    /// one; what cannot be the name of one is passed over.
+    /// The authentication schemes that headers of this name offer (RFC 9110, section 11.6). Words that cannot
+    /// be the name of a scheme are skipped.
     pub(super) fn schemes(&self, name: &str) -> Vec<String> {
         const LONGEST: usize = 32;
         let same = self.headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name));
@@ -162,7 +163,7 @@ impl Head {
         for part in same.flat_map(|(_, value)| value.split(|byte| *byte == b',')) {
             let word = part.trim_ascii().split(u8::is_ascii_whitespace).next().unwrap_or_default();
             let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
-            // Parameters have a '=', and follow after a comma as schemes do.
+            // Parameters contain '=' and follow a comma, as schemes do.
             if (1..=LONGEST).contains(&word.len()) && word.iter().all(is_name) {
                 let scheme = String::from_utf8_lossy(word).into_owned();
                 if !schemes.contains(&scheme) {
@@ -173,7 +174,7 @@ impl Head {
         schemes
     }
 
-    /// The first line of the body that says anything, if it comes soon.
+    /// The first non-blank line of the body, if it arrives before the timeout.
     pub(super) async fn first_line(
         mut self,
         stream: &mut (impl AsyncRead + Unpin),
@@ -186,7 +187,7 @@ impl Head {
         let most = length.unwrap_or(MAX_BODY).min(MAX_BODY);
         let reading = async {
             while self.behind.len() < most && !(is_chunked && self.behind.ends_with(b"\r\n0\r\n\r\n")) {
-                // Whatever ends it, what has come is what there is.
+                // However the reading ends, the bytes received until then are used.
                 if !matches!(stream.read_buf(&mut self.behind).await, Ok(1..)) {
                     break;
                 }
@@ -198,7 +199,7 @@ impl Head {
     }
 }
 
-/// The content of chunks (RFC 9112, 7.1), as far as they have come.
+/// The content of the chunks received so far (RFC 9112, section 7.1).
 pub(super) fn dechunked(mut chunks: &[u8]) -> Vec<u8> {
     let mut content = Vec::new();
     while let Some(end) = chunks.iter().position(|byte| *byte == b'\n') {
@@ -220,7 +221,7 @@ mod tests {
 
     use super::*;
 
-    /// The first line of an answer that comes in these pieces, the connection staying open.
+    /// The first line of a response that arrives in these pieces on a connection that stays open.
     async fn line_of(pieces: Vec<&'static str>) -> Option<String> {
         let (mut ours, mut theirs) = tokio::io::duplex(64);
         let sending = tokio::spawn(async move {
@@ -246,7 +247,7 @@ mod tests {
             line_of(vec![head, "3\r\nno \r\n", "c;x=y\r\nsuch broker\n\r\n0\r\n\r\n"]).await,
             expected
         );
-        // Its end cannot be told: the time limit ends it.
+        // The length of the body is unknown: the timeout ends the reading.
         assert_eq!(line_of(vec!["HTTP/1.0 404 Not Found\r\n\r\n", "no such broker\n"]).await, expected);
         assert_eq!(line_of(vec!["HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"]).await, None);
     }
@@ -279,7 +280,7 @@ mod tests {
         assert!(matches!(read_head(&mut long.as_bytes(), &none).await, Err(HeadError::Endless)));
     }
 
-    /// A gateway may add some for each of its stages.
+    /// Gateways may add a header for each of their stages.
     #[tokio::test]
     async fn as_many_header_lines_are_read_as_the_length_allows() {
         for (line, count) in [("A: b\r\n", 2000), ("A:\n", 4000), ("\u{1}\n", 1000)] {
@@ -342,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn words_between_commas() {
+    fn word_is_found_in_a_comma_separated_list() {
         let head = parse(b"HTTP/1.1 101 x\r\nConnection: keep-alive, Upgrade\r\n\r\n", &Secrets::default())
             .unwrap()
             .unwrap();

@@ -1,25 +1,25 @@
 //! The Network Connection: from a validated [`Endpoint`] to one open [`Stream`].
 //!
-//! This room only opens streams. It uses no MQTT packet, no option, no environment variable and no
-//! terminal: its input is data, and each failure is an [`Error`](crate::error::Error) that names the layer,
-//! the address and the cause.
+//! This module only opens streams. It uses no MQTT packets, options, environment variables or terminal: its
+//! input is data, and each failure is an [`Error`](crate::error::Error) that names the layer, the address and
+//! the cause.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `address` | the broker's address, and what is spoken there |
+//! | `address` | the broker's address, and the layers between the socket and MQTT |
 //! | `endpoint` | where and how to connect, as data |
-//! | `dial` | the whole connection, step by step, under one time limit |
-//! | `failover` | several brokers, of which one has to answer |
+//! | `dial` | the whole connection, step by step, under one timeout |
+//! | `failover` | several brokers, one of which has to answer |
 //! | `service` | a domain's brokers, from its DNS service records |
 //! | `resolve` | names to addresses |
 //! | `tcp` | the socket, and several addresses in parallel (RFC 8305) |
 //! | `unix` | Unix sockets |
 //! | `proxy` | SOCKS5 and HTTP CONNECT |
-//! | `http` | heads of HTTP answers |
+//! | `http` | heads of HTTP responses |
 //! | `page` | a page over plain HTTP |
 //! | `tls` | certificates, handshake, explanations of its errors |
 //! | `websocket` | the upgrade, and bytes in binary messages |
-//! | `within` | time limits that do not expire while this process was stopped |
+//! | `within` | timeouts that do not expire while this process was stopped |
 //! | `stream` | the one stream type of all transports |
 //! | `secrets` | the secrets that are masked in answers |
 //! | `fault` | system errors as text |

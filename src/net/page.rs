@@ -1,4 +1,4 @@
-//! A page of a web server, read over plain HTTP: the metrics of a broker.
+//! A web page read over plain HTTP: the metrics of a broker.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,14 +13,14 @@ use super::secrets::Secrets;
 use crate::notation::HostPort;
 
 const PORT: u16 = 80;
-/// How much is read at once.
+/// Number of bytes per read.
 const PART: usize = 16 * 1024;
 
-/// Where a page is.
+/// The address of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageAddress {
     host: HostPort,
-    /// With the query, if there is one.
+    /// The path, with the query if there is one.
     path: String,
 }
 
@@ -50,7 +50,7 @@ impl FromStr for PageAddress {
     }
 }
 
-/// Without the query, which may hold a secret.
+/// The address without the query, which may hold a secret.
 impl fmt::Display for PageAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.split('?').next().unwrap_or_default();
@@ -58,7 +58,7 @@ impl fmt::Display for PageAddress {
     }
 }
 
-/// Why there is no page.
+/// Why a page could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "each says what it is about")]
 pub enum PageFault {
@@ -77,10 +77,10 @@ pub enum PageFault {
 }
 
 impl PageAddress {
-    /// Reads the page, if it has at most this number of bytes and comes within this time.
+    /// Reads the page, if it is no longer than `most_bytes` and arrives within the timeout.
     ///
     /// # Errors
-    /// Why there is none.
+    /// [`PageFault`] names the reason.
     pub async fn read(&self, most_bytes: usize, within: Duration) -> Result<Vec<u8>, PageFault> {
         tokio::time::timeout(within, self.get(most_bytes, within)).await.unwrap_or(Err(PageFault::TimedOut))
     }
@@ -91,7 +91,7 @@ impl PageAddress {
             ..Endpoint::plain(self.host.host.clone(), self.host.port.unwrap_or(PORT))
         };
         let mut stream = dial(&endpoint).await.map_err(|_| PageFault::Unreached)?;
-        // Of HTTP/1.0 a server knows that the end of the page is the end of the connection.
+        // An HTTP/1.0 client takes the end of the connection as the end of the page, and servers know that.
         let request = format!(
             "GET {} HTTP/1.0\r\nHost: {}\r\nAccept: text/plain\r\nUser-Agent: mqtt\r\nConnection: close\r\n\r\n",
             self.path, self.host
@@ -167,7 +167,7 @@ mod tests {
         }
     }
 
-    /// The page of a server that answers like this.
+    /// The page from a server that sends this answer.
     async fn page(answer: &'static str, most_bytes: usize) -> Result<String, PageFault> {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: PageAddress = format!("http://{}/m", server.local_addr().unwrap()).parse().unwrap();

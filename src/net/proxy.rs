@@ -22,11 +22,11 @@ use crate::quotation;
 /// The protocol of the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProxyKind {
-    /// SOCKS5, the broker's name looked up here (`socks5://`).
+    /// SOCKS5; the client looks up the broker's name (`socks5://`).
     Socks5,
-    /// SOCKS5, the broker's name looked up by the proxy (`socks5h://`).
+    /// SOCKS5; the proxy looks up the broker's name (`socks5h://`).
     Socks5RemoteNames,
-    /// HTTP CONNECT, the broker's name looked up by the proxy (`http://`).
+    /// HTTP CONNECT; the proxy looks up the broker's name (`http://`).
     HttpConnect,
 }
 
@@ -39,16 +39,16 @@ impl ProxyKind {
     }
 }
 
-/// A proxy to go through. Its `Debug` shows no password.
+/// A proxy. `Debug` does not show the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
-    /// Its protocol.
+    /// The proxy's protocol.
     pub kind: ProxyKind,
-    /// Its host: a name or an IP literal.
+    /// The proxy's host: a name or an IP literal.
     pub host: String,
-    /// Its port.
+    /// The proxy's port.
     pub port: u16,
-    /// User name and password for it.
+    /// User name and password for the proxy.
     pub credentials: Option<(String, String)>,
 }
 
@@ -71,8 +71,8 @@ impl fmt::Display for Proxy {
 }
 
 impl Proxy {
-    /// Reads `scheme://[user[:password]@]host[:port]`, the scheme being `socks5`, `socks5h` or
-    /// `http`. User name and password are percent-decoded.
+    /// Reads `scheme://[user[:password]@]host[:port]`; the scheme is `socks5`, `socks5h` or `http`. User name
+    /// and password are percent-decoded.
     ///
     /// # Errors
     ///
@@ -94,7 +94,7 @@ impl Proxy {
             }
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        // The last '@': an unencoded one in a password is no reason to fail.
+        // The last '@' separates: a password may contain an unencoded one.
         let (credentials, place) = match rest.rsplit_once('@') {
             Some((credentials, place)) => (Some(decoded_credentials(credentials)?), place),
             None => (None, rest),
@@ -118,12 +118,11 @@ impl Proxy {
         Ok(Self { kind, host, port: port.unwrap_or(kind.default_port()), credentials })
     }
 
-    /// The proxy that the conventions of `ALL_PROXY` and `NO_PROXY` choose for a broker, the
-    /// variables' values being handed in.
+    /// The proxy for a broker, by the conventions of `ALL_PROXY` and `NO_PROXY`, whose values are passed in.
     ///
     /// # Errors
     ///
-    /// As [`Proxy::from_url`].
+    /// Like [`Proxy::from_url`].
     pub fn from_environment(
         all_proxy: Option<&str>,
         no_proxy: Option<&str>,
@@ -139,8 +138,8 @@ impl Proxy {
         Self::from_url(url).map(Some)
     }
 
-    /// What to ask the proxy for, to be tried in turn: the broker's name, or where that is looked up
-    /// here, its addresses; never empty.
+    /// The targets to request from the proxy, in order: the broker's name, or its addresses if the client
+    /// looks up the name. Never empty.
     ///
     /// # Errors
     ///
@@ -160,7 +159,7 @@ impl Proxy {
         }
     }
 
-    /// Opens the tunnel to the broker on a connection to the proxy.
+    /// Opens the tunnel to the broker on an open connection to the proxy.
     ///
     /// # Errors
     ///
@@ -189,7 +188,7 @@ impl Proxy {
         }
     }
 
-    /// `answers`: how the proxy's answers begin.
+    /// The error of a SOCKS exchange; `answers` holds the first bytes of the proxy's answers.
     fn socks_error(&self, error: &SocksError, answers: &[u8], host: &str, port: u16) -> Error {
         let target = HostPort { host, port: Some(port) };
         match error {
@@ -205,7 +204,7 @@ impl Proxy {
                 .fatal("asks for user name and password")
                 .signed(Sign::ProxyDenied)
                 .with_hint("--proxy socks5h://USER:PASSWORD@HOST"),
-            // The library says the same of a method and of a reply.
+            // The library reports the same error for an unknown method and for an unknown reply code.
             SocksError::UnknownAuthMethod => match *answers {
                 [_, 0, _, code, ..] | [_, 2, _, _, _, code, ..] => {
                     self.failed(&format!("sent the reply code {code}, which SOCKS5 does not have"))
@@ -276,8 +275,8 @@ impl Proxy {
         if !(200..300).contains(&head.status) {
             return Err(self.refused(head, &mut socket, &target, &secrets).await);
         }
-        // MQTT's and TLS's servers wait for the client's first bytes; whatever came with the
-        // proxy's answer is from neither.
+        // MQTT and TLS servers wait for the client's first bytes, so bytes after the proxy's answer are from
+        // neither.
         if !head.behind.is_empty() {
             let shown = head.shown();
             return Err(self
@@ -287,7 +286,7 @@ impl Proxy {
         Ok(socket)
     }
 
-    /// An HTTP answer that refuses the tunnel.
+    /// The error for an HTTP response that refuses the tunnel.
     async fn refused(
         &self,
         head: Head,
@@ -305,7 +304,7 @@ impl Proxy {
         let cause = format!("answered '{shown}' to the request for a tunnel to {target}{line}");
         let error = match status {
             401 | 403 | 404 | 407 => self.doubtful(&cause),
-            // Mostly the proxy's way to say that it or the broker cannot do it just now.
+            // Most proxies mean by these codes that they or the broker are temporarily unavailable.
             _ => self.failed(&cause),
         };
         match status {
@@ -340,13 +339,13 @@ impl Proxy {
     }
 }
 
-/// The connection to a SOCKS proxy, which keeps how the answers begin.
+/// The connection to a SOCKS proxy; it records the first bytes of the answers.
 struct SocksSocket {
     socket: TcpStream,
     answers: Vec<u8>,
 }
 
-/// Method, the answer about user name and password, and the code of the reply: two bytes each.
+/// The method, the result of authentication, and the reply code: two bytes each.
 const MOST_ANSWERS: usize = 6;
 
 impl AsyncRead for SocksSocket {
@@ -391,9 +390,8 @@ fn decoded_credentials(text: &str) -> Result<(String, String), Error> {
     Ok((decode(user)?, decode(password)?))
 }
 
-/// Whether a `NO_PROXY` list exempts a host: `*` for all, a domain for itself and what is below
-/// it (with or without a leading dot), an address, a network in CIDR notation, each optionally
-/// with a port.
+/// Whether a `NO_PROXY` list exempts a host. An entry is `*` (every host), a domain with its subdomains (a
+/// leading dot is optional), an address, or a network in CIDR notation, each with an optional port.
 fn is_exempt(list: &str, host: &str, port: u16) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let ip = host.parse::<IpAddr>().ok();
@@ -418,8 +416,8 @@ fn is_exempt(list: &str, host: &str, port: u16) -> bool {
     })
 }
 
-/// The parts of a `NO_PROXY` entry: a name or an address, how many of its bits count, and a port. An
-/// entry that has none of the forms exempts nothing.
+/// The parts of a `NO_PROXY` entry: a name or an address, its prefix length, and a port. An invalid entry
+/// exempts nothing.
 fn exemption(entry: &str) -> Option<(String, Option<u32>, Option<u16>)> {
     let Some((base, rest)) = entry.split_once('/') else {
         let HostPort { host, port } = entry.parse().ok()?;
@@ -430,9 +428,9 @@ fn exemption(entry: &str) -> Option<(String, Option<u32>, Option<u16>)> {
     Some((host, Some(bits.parse().ok()?), port.map(notation::port).transpose().ok()?))
 }
 
-/// Whether the network of the addresses that begin with `bits` bits of `base` holds `ip`.
+/// Whether `ip` is in the network whose first `bits` bits are those of `base`.
 fn network_contains(base: IpAddr, bits: u32, ip: IpAddr) -> bool {
-    // The host part's bits of the two may differ.
+    // Addresses of one network differ only in the bits of the host part.
     match (base, ip) {
         (IpAddr::V4(base), IpAddr::V4(ip)) => {
             let host_bits = 32 - bits.min(32);

@@ -6,15 +6,15 @@ use super::service;
 use crate::error::{Error, Layer};
 use crate::quotation;
 
-/// Every address of `host`, in the order in which to try them; never empty.
+/// All addresses of `host`, in the order in which to try them; never empty.
 ///
-/// An IP literal needs no look-up, and neither does `localhost`, which names the loopback addresses
-/// by definition (RFC 6761, section 6.3): both spare the look-up its thread. Any other name
-/// goes to `name_servers`, or to the system's resolver if there are none.
+/// IP literals and `localhost`, which is the loopback address by definition (RFC 6761, section 6.3), need no
+/// look-up and so no thread. Any other name is looked up at `name_servers`, or by the system's resolver if
+/// there are none.
 ///
 /// # Errors
 ///
-/// [`Layer::Resolve`] when there is no such name, or no name server answered.
+/// [`Layer::Resolve`] when the name does not exist or no name server answered.
 pub(super) async fn resolve(
     host: &str,
     port: u16,
@@ -50,9 +50,9 @@ fn without_asking(host: &str, port: u16) -> Option<Vec<SocketAddr>> {
     })
 }
 
-/// The two address families by turns, each in the resolver's order, starting with the family the
-/// resolver put first (RFC 8305, section 4): an unreachable family then costs one attempt,
-/// not all of its addresses.
+/// The addresses with the two families alternating, each family in the resolver's order, starting with the
+/// family of the resolver's first address (RFC 8305, section 4). An unreachable family then costs one attempt
+/// instead of all its addresses.
 fn families_in_turn(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let Some(first) = found.first() else {
         return found;
@@ -70,14 +70,14 @@ fn families_in_turn(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     turns
 }
 
-/// Whether an address means another host on each network: one that is link-local [RFC 4007, section 4], or a
-/// multicast one of that scope or of the interface's.
+/// Whether the address depends on the interface: link-local [RFC 4007, section 4], or multicast of link-local
+/// or interface-local scope.
 fn has_zones(address: Ipv6Addr) -> bool {
     let [_, scope, ..] = address.octets();
     address.is_unicast_link_local() || address.is_multicast() && matches!(scope & 0x0F, 1 | 2)
 }
 
-/// A look-up that found nothing. `reason` is the system resolver's text.
+/// The error of a look-up without a result. `reason` is the system resolver's text.
 fn failed(host: &str, reason: &str) -> Error {
     let reason = reason.strip_prefix("failed to lookup address information: ").unwrap_or(reason);
     let error = Error::link(Layer::Resolve, format!("no address for '{}': {reason}", quotation::shown(host)));

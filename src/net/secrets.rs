@@ -1,5 +1,5 @@
 //! The secrets of a connection, to be masked in answers: a web server or a proxy may repeat the request in
-//! its answer, which is shown in messages and logs.
+//! its answer, and the answer is shown in messages and logs.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -8,16 +8,16 @@ use super::address::WebSocketOptions;
 use crate::masking::{self, Confidential};
 use crate::notation::percent;
 
-/// The shortest part of a query or of a header's value that is taken for a secret by itself: shorter
-/// ones (`v=1`) are none, and would be found in any text.
+/// The shortest part of a query or header value that counts as a secret on its own. Shorter parts (`v=1`) are
+/// not secret and would match anywhere in a text.
 const SHORTEST_PART: usize = 4;
 
-/// Texts not to be repeated.
+/// Texts that must not be repeated.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Secrets(Confidential);
 
 impl Secrets {
-    /// Those of an upgrade: the query, and the values of the headers.
+    /// The secrets of an upgrade: the query and the header values.
     pub(super) fn of_upgrade(options: &WebSocketOptions) -> Self {
         let mut found = Vec::new();
         if let Some((_, query)) = options.path.split_once('?') {
@@ -30,7 +30,7 @@ impl Secrets {
                 continue; // The server's own name, which messages need.
             }
             found.push(value.trim().to_owned());
-            // A cookie's value, and what stands behind the scheme in an Authorization.
+            // The value of a cookie, and the part of an Authorization header after the scheme.
             let parts = value.split(';').filter_map(|part| part.trim().split_once([' ', '=']));
             for (_, part) in parts.filter(|(_, part)| part.len() >= SHORTEST_PART) {
                 found.push(part.to_owned());
@@ -40,7 +40,7 @@ impl Secrets {
         Self::new(&found)
     }
 
-    /// Those of a user name and password in HTTP's Basic scheme (RFC 7617).
+    /// A user name and password, plain and in HTTP's Basic scheme (RFC 7617).
     pub(super) fn of_credentials(credentials: Option<&(String, String)>) -> Self {
         let Some((user, password)) = credentials else { return Self::default() };
         let both = format!("{user}:{password}");
@@ -59,7 +59,7 @@ impl Secrets {
         Self(known)
     }
 
-    /// A server's text without them, nor any other that this process knows.
+    /// A server's text with these secrets and all others known to this process masked.
     pub(super) fn masked(&self, text: &str) -> String {
         masking::masked(&self.0.masked(text)).into_owned()
     }

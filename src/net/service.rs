@@ -16,16 +16,15 @@ use crate::error::{Error, Layer};
 use crate::quantity::duration;
 use crate::quotation;
 
-/// The brokers of `domain`, in the order in which to try them: by priority, and among those of
-/// one priority at random by weight. They are the records of `_mqtt._tcp`, or with `secure` those
-/// of `_secure-mqtt._tcp`.
+/// The brokers of `domain`, in the order in which to try them: by priority, and within one priority at random
+/// by weight. They come from the records of `_mqtt._tcp`, or with `secure` of `_secure-mqtt._tcp`.
 ///
-/// `name_servers` are asked, or the system's if there are none. `limit` bounds the wait.
+/// `name_servers` are queried, or the system's if there are none. `limit` is the timeout.
 ///
 /// # Errors
 ///
-/// [`Layer::Resolve`]: no name server answered, the domain has no such records, or declares that it has no
-/// such service.
+/// [`Layer::Resolve`]: no name server answered, the domain has no such records, or it declares that it does
+/// not offer the service.
 pub async fn brokers_of(
     domain: &str,
     secure: bool,
@@ -66,7 +65,7 @@ fn resolver(name_servers: &[SocketAddr]) -> StubResolver {
     StubResolver::from_conf(configuration)
 }
 
-/// A question that did not get to the name servers.
+/// The error for a query that could not be sent to the name servers.
 fn unasked(about: &str, name_servers: &[SocketAddr], error: &std::io::Error) -> Error {
     let cause = format!("the name server cannot be asked about {about}: {}", fault::words(error));
     let error = Error::link(Layer::Resolve, cause);
@@ -84,7 +83,7 @@ fn unasked(about: &str, name_servers: &[SocketAddr], error: &std::io::Error) -> 
     }
 }
 
-/// The addresses of `host` that these name servers know; at least one.
+/// The addresses of `host` from these name servers; at least one.
 ///
 /// # Errors
 ///
@@ -154,10 +153,10 @@ struct ServiceRecord {
     port: u16,
 }
 
-/// The records in the order in which to try them (RFC 2782, "Weight"). `pick` chooses a number
-/// below the one it is given.
+/// The records in the order in which to try them (RFC 2782, "Weight"). `pick` returns a random number below
+/// its argument.
 fn in_order(mut records: Vec<ServiceRecord>, mut pick: impl FnMut(u64) -> u64) -> Vec<ServiceRecord> {
-    // Those of weight 0 come first among equals, which leaves them a small chance.
+    // Records of weight 0 come first within a priority, which leaves them a small chance.
     records.sort_by_key(|record| (record.priority, record.weight != 0));
     let mut ordered = Vec::with_capacity(records.len());
     while let Some(first) = records.first() {

@@ -1,4 +1,4 @@
-//! The one stream type, for every transport.
+//! The stream type of all transports.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -17,14 +17,14 @@ use super::websocket::WebSocket;
 
 /// An open stream of bytes to the broker.
 ///
-/// Plain TCP stays tokio's own type and is read straight through, so that tokio's "a partial read
-/// means the socket is empty" (one system call less per wake-up) keeps working. The others may
-/// hold back written bytes until they are flushed.
+/// Plain TCP stays tokio's own type and is read directly, so that tokio's rule "a partial read means the
+/// socket is empty" (one system call less per wake-up) applies. The other types may buffer written bytes
+/// until they are flushed.
 #[derive(Debug)]
 pub enum Stream {
     /// Plain TCP.
     Tcp(TcpStream),
-    /// TLS over TCP. Boxed: it is a hundred times the size of a socket.
+    /// TLS over TCP. Boxed, as it is a hundred times larger than a socket.
     Tls(Box<Encrypted>),
     /// A Unix socket.
     #[cfg(unix)]
@@ -34,7 +34,7 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// The socket's other end, for messages: the broker, or the proxy on the way to it.
+    /// The socket's remote address, for messages: the broker, or the proxy.
     #[must_use]
     pub fn peer(&self) -> String {
         let found = match self {
@@ -62,7 +62,7 @@ impl Stream {
         }
     }
 
-    /// The TCP socket underneath, if there is one.
+    /// The underlying TCP socket, if there is one.
     #[must_use]
     pub fn tcp(&self) -> Option<&TcpStream> {
         match self {
@@ -75,28 +75,28 @@ impl Stream {
     }
 }
 
-/// What cannot be done without a TCP socket.
+/// The error for an operation that needs a TCP socket.
 fn needs_tcp() -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, "there is no TCP socket underneath")
 }
 
-/// Ways to break a connection, for tests of a broker's reaction.
+/// Ways to break a connection, to test how a broker reacts.
 impl Stream {
-    /// Ends the connection with a reset (RST) instead of an orderly close (FIN).
+    /// Closes the connection with a reset (RST) instead of a FIN.
     ///
     /// # Errors
-    /// There is no TCP socket underneath, or the system's error.
+    /// There is no underlying TCP socket, or the system's error.
     pub fn reset(self) -> io::Result<()> {
         let tcp = self.tcp().ok_or_else(needs_tcp)?;
-        // Nothing lingers, so that closing has to give up what may still be under way.
+        // A linger time of 0 makes the close discard unsent data and send RST.
         SockRef::from(tcp).set_linger(Some(Duration::ZERO))
     }
 
-    /// From now on nothing that arrives is seen by this system's TCP: it acknowledges nothing, as
-    /// if the network had gone. What is sent still goes out, so nothing must be sent.
+    /// Drops all incoming segments before the system's TCP sees them: it acknowledges nothing, as if the
+    /// network were down. Outgoing segments still leave, so the caller must not send.
     ///
     /// # Errors
-    /// There is no TCP socket underneath, the system is not Linux, or the system's error.
+    /// There is no underlying TCP socket, the system is not Linux, or the system's error.
     pub fn black_hole(&self) -> io::Result<()> {
         let tcp = self.tcp().ok_or_else(needs_tcp)?;
         #[cfg(target_os = "linux")]

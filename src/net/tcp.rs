@@ -18,14 +18,13 @@ use crate::error::{Error, Layer, Sign};
 /// ("Connection Attempt Delay", RFC 8305, section 5).
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// The first of `addresses` to accept a connection, by Happy Eyeballs (RFC 8305): they are tried
-/// in their order, each 250 ms after the last or at once when one fails, and the slower attempts
-/// are dropped when one succeeds.
+/// The first of `addresses` that accepts a connection, by Happy Eyeballs (RFC 8305). They are tried in order,
+/// each 250 ms after the previous one or as soon as one fails. The first success drops the other attempts.
 ///
 /// # Errors
 ///
-/// [`Layer::Connect`], naming every address with its own cause. `host` is the name the addresses
-/// belong to, if there was one.
+/// [`Layer::Connect`], naming every address with its own cause. `host` is the name of the addresses, if there
+/// was one.
 pub(super) async fn connect(
     host: &str,
     addresses: &[SocketAddr],
@@ -45,7 +44,7 @@ pub(super) async fn connect(
         ));
     }
     let failures = match &*reachable {
-        // By far the most common case, and the one whose cost shows in a one-shot command.
+        // The most common case by far, and the one whose cost matters for a one-shot command.
         [only] => match open(*only, bind).await {
             Ok(stream) => return Ok((stream, *only)),
             Err(error) => vec![(*only, error)],
@@ -61,7 +60,7 @@ pub(super) async fn connect(
 /// An attempt that failed.
 type FailedAttempt = (SocketAddr, io::Error);
 
-/// Tries the addresses as described at [`connect`].
+/// Tries the addresses as [`connect`] describes.
 async fn race(
     addresses: Vec<SocketAddr>,
     bind: Option<IpAddr>,
@@ -90,15 +89,14 @@ async fn race(
     }
 }
 
-/// One connection, with `TCP_NODELAY` on.
+/// Opens one connection with `TCP_NODELAY`.
 ///
-/// Tokio's own `TcpStream::connect` asks the socket for its error (`getsockopt`) after every
-/// attempt. The readiness event already tells success from failure, so that question is asked
-/// only after a failure: the attempt is then socket, setsockopt, connect and the registration.
+/// Tokio's `TcpStream::connect` reads the socket's error (`getsockopt`) after every attempt. The readiness
+/// event already tells success from failure, so the error is read only after a failure: an attempt costs
+/// socket, setsockopt, connect and the registration.
 async fn open(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream> {
     let socket = non_blocking_socket(address)?;
-    // Without it a QoS 1 conversation waits for delayed acknowledgements: measured, 100 times
-    // slower.
+    // Without it a QoS 1 exchange waits for delayed acknowledgements: measured, 100 times slower.
     socket.set_tcp_nodelay(true)?;
     if let Some(local) = bind {
         port_at_connect(&socket)?;
@@ -119,23 +117,23 @@ async fn open(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream
     Ok(stream)
 }
 
-/// Lets the system choose the local port when it knows where to, instead of at `bind`: ports are
-/// then shared among destinations, and a local address has all of them for each broker
-/// (`IP_BIND_ADDRESS_NO_PORT`, which sockets of IPv6 take as well).
+/// Lets the system choose the local port at `connect` instead of at `bind` (`IP_BIND_ADDRESS_NO_PORT`, valid
+/// for IPv6 sockets too). Connections to different destinations can then share a port, so that a local
+/// address has all its ports for each broker.
 #[cfg(target_os = "linux")]
 fn port_at_connect(socket: &Socket) -> io::Result<()> {
     use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
     Ok(setsockopt(socket, IpBindAddressNoPort, &true)?)
 }
 
-/// Elsewhere a port belongs to an address from `bind` on.
+/// On other systems `bind` reserves the port for the local address.
 #[cfg(not(target_os = "linux"))]
 #[allow(clippy::unnecessary_wraps, reason = "fails where there is such an option")]
 fn port_at_connect(_: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// A socket of the right family, non-blocking from birth where the system can do that in one call.
+/// A socket of the address's family, created non-blocking where the system can do that in one call.
 fn non_blocking_socket(address: SocketAddr) -> io::Result<Socket> {
     let domain = Domain::for_address(address);
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
@@ -149,7 +147,7 @@ fn non_blocking_socket(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// All attempts failed: every address with its cause, the name in front where there is one.
+/// The error after all attempts failed: every address with its cause, after the name if there is one.
 fn failed(host: &str, bind: Option<IpAddr>, failures: &[FailedAttempt]) -> Error {
     let causes: Vec<String> = failures
         .iter()
@@ -196,7 +194,7 @@ mod tests {
 
     use super::*;
 
-    /// An address of this machine without a listener.
+    /// A local address without a listener.
     async fn closed_port() -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         listener.local_addr().unwrap()
@@ -261,7 +259,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_next_address_joins_while_the_first_is_silent() {
-        // A listener whose queue is full leaves further attempts without an answer.
+        // A listener with a full queue does not answer further attempts.
         let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         full.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
         full.listen(0).unwrap();

@@ -1,7 +1,7 @@
 //! MQTT over WebSocket: the upgrade, and bytes in binary messages.
 //!
-//! MQTT packets and WebSocket messages do not line up: a message may hold part of a packet or
-//! several [MQTT-6.0.0-2], so both directions here are streams of bytes.
+//! MQTT packets and WebSocket messages do not align: a message may hold part of a packet or several packets
+//! [MQTT-6.0.0-2], so both directions here are streams of bytes.
 
 use std::borrow::Cow;
 use std::io;
@@ -33,30 +33,30 @@ use crate::error::{Error, Layer, Sign};
 use crate::notation::HostPort;
 use crate::quotation;
 
-/// The subprotocol that a client has to offer and a server to choose [MQTT-6.0.0-3].
+/// The subprotocol that the client has to offer and the server to choose [MQTT-6.0.0-3].
 const SUBPROTOCOL: &str = "mqtt";
 
-/// The most that goes into one message: larger ones would only sit in buffers on both sides.
+/// Maximum number of bytes in one message: larger messages would only fill buffers on both sides.
 const MESSAGE_SIZE: usize = 64 * 1024;
 
 /// Read buffer of a connection, in bytes. The library's default of 128 KiB, allocated at once,
 /// would be most of the memory of a load test with many connections.
 const READ_BUFFER_SIZE: usize = 16 * 1024;
 
-/// How many bytes may wait for a server that does not read: a message with its head, and answers to
-/// pings. Of further pings only the latest is answered then (RFC 6455, section 5.5.3), so that a server
-/// cannot fill our memory with them.
+/// Maximum number of bytes buffered for a server that does not read: a message with its head, and answers to
+/// pings. After that, only the latest ping is answered (RFC 6455, section 5.5.3), so that a server cannot
+/// fill our memory with pings.
 const MAX_WRITE_BUFFER_SIZE: usize = 2 * MESSAGE_SIZE;
 
-/// Messages without content, such as pings, that one poll of the reader takes. More of them, however fast a
-/// server sends them, must not keep the task from what else it has to do.
+/// Maximum number of messages without content, such as pings, per poll of the reader. A server that floods
+/// pings must not keep the task from its other work.
 const EMPTY_MESSAGES: usize = 32;
 
-/// Reads of the socket in one poll of the reader: within the library a message of countless empty
-/// fragments is read on and on.
+/// Maximum number of socket reads per poll of the reader: the library would read a message of endless empty
+/// fragments in one poll.
 const READS: usize = 8;
 
-/// Headers that make the upgrade what it is.
+/// Headers that the upgrade itself sets.
 const FIXED_HEADERS: [HeaderName; 5] = [
     header::CONNECTION,
     header::UPGRADE,
@@ -69,8 +69,7 @@ const FIXED_HEADERS: [HeaderName; 5] = [
 ///
 /// # Errors
 ///
-/// [`Error::Usage`] for a path that is none, and for a header that cannot be sent or is not the
-/// user's to set.
+/// [`Error::Usage`] for an invalid path, and for a header that cannot be sent or that the user must not set.
 pub(super) fn request(options: &WebSocketOptions, address: &Address, secure: bool) -> Result<Request, Error> {
     let host = host_header(address, secure);
     let path = &options.path;
@@ -106,7 +105,7 @@ pub(super) fn request(options: &WebSocketOptions, address: &Address, secure: boo
         if FIXED_HEADERS.contains(&name) {
             return Err(unusable("is part of the upgrade itself and cannot be set"));
         }
-        // The value may be a secret: it is not repeated.
+        // The value may be a secret, so the message does not repeat it.
         let value = HeaderValue::from_str(value).map_err(|_| unusable("has an invalid value"))?;
         if name == header::HOST {
             headers.insert(name, value);
@@ -117,8 +116,8 @@ pub(super) fn request(options: &WebSocketOptions, address: &Address, secure: boo
     Ok(request)
 }
 
-/// The host as HTTP names it: without the port if that is the scheme's own (RFC 9110, section
-/// 7.2), IPv6 in brackets and without a zone, which is this machine's business.
+/// The host as HTTP names it: without the scheme's default port (RFC 9110, section 7.2), IPv6 in brackets and
+/// without a zone, which has a meaning only on this machine.
 fn host_header(address: &Address, secure: bool) -> String {
     let Address::Tcp { host, port } = address else {
         return "localhost".into();
@@ -132,8 +131,8 @@ fn host_header(address: &Address, secure: bool) -> String {
 ///
 /// # Errors
 ///
-/// [`Layer::WebSocket`]: the server's HTTP answer and the first line of its body if it is not
-/// "101 Switching Protocols", or what is wrong with the answer.
+/// [`Layer::WebSocket`]: the server's HTTP status and the first line of its body if it is not "101 Switching
+/// Protocols", or what is wrong with the response.
 pub(super) async fn upgrade(
     mut stream: Stream,
     request: Request,
@@ -142,7 +141,7 @@ pub(super) async fn upgrade(
     let path = request.uri().path().to_owned();
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_SIZE)
-        // Every message goes to the socket at once: MQTT's driver batches already.
+        // No buffering: MQTT's driver batches already.
         .write_buffer_size(0)
         .max_write_buffer_size(MAX_WRITE_BUFFER_SIZE)
         .max_message_size(Some(options.max_message_size))
@@ -168,7 +167,7 @@ pub(super) async fn upgrade(
     Ok(WebSocket { inner, unread: Bytes::new(), ended: false, secrets })
 }
 
-/// Whether the server switches to what was asked for (RFC 6455, section 4.1), with MQTT in it
+/// Checks that the server switches to WebSocket (RFC 6455, section 4.1) with the subprotocol `mqtt`
 /// [MQTT-6.0.0-4].
 fn check_switch(head: &Head, key: &str) -> Result<(), Error> {
     let accepted = head.header(header::SEC_WEBSOCKET_ACCEPT.as_str());
@@ -198,7 +197,7 @@ fn check_switch(head: &Head, key: &str) -> Result<(), Error> {
     }
 }
 
-/// An HTTP answer other than the upgrade.
+/// The error for an HTTP response other than the upgrade.
 async fn refused(head: Head, stream: &mut Stream, path: &str, secrets: &Secrets) -> Error {
     let (status, shown, is_old) = (head.status, head.shown(), head.is_old);
     let place = head.header(header::LOCATION.as_str()).map(without_query);
@@ -209,7 +208,7 @@ async fn refused(head: Head, stream: &mut Stream, path: &str, secrets: &Secrets)
         place.map_or_else(String::new, |place| format!(", pointing to {place}")),
         line.map_or_else(String::new, |line| format!(": {line}")),
     );
-    // A gateway in front of a broker that is being restarted or is overloaded may answer anything.
+    // A gateway whose broker restarts or is overloaded may answer anything.
     let error = match status {
         401 | 403 | 404 => Error::doubtful(Layer::WebSocket, cause),
         _ => Error::link(Layer::WebSocket, cause),
@@ -225,7 +224,7 @@ async fn refused(head: Head, stream: &mut Stream, path: &str, secrets: &Secrets)
     }
 }
 
-/// A place without its query, in which the token of ours may stand in another encoding.
+/// A URL without its query, which may hold our token in another encoding.
 fn without_query(place: &[u8]) -> Cow<'_, [u8]> {
     match memchr::memchr(b'?', place) {
         Some(at) => [&place[..at], "?…".as_bytes()].concat().into(),
@@ -233,12 +232,12 @@ fn without_query(place: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// An answer that is no HTTP.
+/// The error for a response that is not HTTP.
 fn no_answer(error: &HeadError) -> Error {
     const SCHEMES: &str = "is this a WebSocket port? plain MQTT is mqtt://, a WebSocket over TLS is wss://";
     let failed = |cause: &str| Error::link(Layer::WebSocket, cause).with_hint(SCHEMES);
     match error {
-        // A TLS 1.3 server may turn our certificate down only now.
+        // A TLS 1.3 server may refuse our certificate only now.
         HeadError::Io(error) if fault::is_tls(error) => broken::broken(error),
         HeadError::Io(error) => {
             failed(&format!("{} during the upgrade", fault::words(error))).signed(Sign::HungUp)
@@ -256,7 +255,7 @@ fn no_answer(error: &HeadError) -> Error {
     }
 }
 
-/// What went wrong on a WebSocket, in words.
+/// A WebSocket failure in words.
 fn words(error: &WebSocketError) -> String {
     match error {
         WebSocketError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
@@ -268,21 +267,20 @@ fn words(error: &WebSocketError) -> String {
     }
 }
 
-/// Bytes over binary WebSocket messages. Pings are answered here, a close is the end of the
-/// stream.
+/// Bytes over binary WebSocket messages. Pings are answered here; a close frame ends the stream.
 #[derive(Debug)]
 pub struct WebSocket {
     inner: WebSocketStream<Metered>,
-    /// What the reader has not taken yet of the last message.
+    /// The unread part of the last message.
     unread: Bytes,
-    /// The server has closed: nothing more comes.
+    /// Whether the server has closed.
     ended: bool,
-    /// The secrets that it was sent, and might repeat.
+    /// The secrets in the request, which the server might repeat.
     secrets: Secrets,
 }
 
 impl WebSocket {
-    /// The stream underneath.
+    /// The underlying stream.
     pub(super) fn stream(&self) -> &Stream {
         &self.inner.get_ref().stream
     }
@@ -308,7 +306,7 @@ impl WebSocket {
                 }
                 Some(Ok(Message::Close(frame))) => {
                     self.ended = true;
-                    // Sends the answer to it; it does not matter whether that still arrives.
+                    // Sends the answering close frame; whether it arrives does not matter.
                     let _ = Pin::new(&mut self.inner).poll_flush(context);
                     if let Some(reason) = frame.as_ref().and_then(|frame| complaint(frame, &self.secrets)) {
                         return Poll::Ready(Err(broken(reason)));
@@ -328,7 +326,7 @@ impl WebSocket {
     }
 }
 
-/// The stream below, of which one poll reads only so much.
+/// The underlying stream, with a limit on the reads per poll.
 #[derive(Debug)]
 struct Metered {
     stream: Stream,
@@ -342,7 +340,7 @@ impl AsyncRead for Metered {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        // The reader of the WebSocket sees this and asks to be polled again.
+        // The WebSocket's reader checks `reads_left` and asks to be polled again.
         let Some(left) = this.reads_left.checked_sub(1) else { return Poll::Pending };
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
         if read.is_ready() {
@@ -366,7 +364,7 @@ impl AsyncWrite for Metered {
     }
 }
 
-/// A dropped connection ends the stream, with a WebSocket close frame or without.
+/// Whether the error means the end of the stream: the connection closed, with or without a close frame.
 fn is_end(error: &WebSocketError) -> bool {
     matches!(
         error,
@@ -376,8 +374,8 @@ fn is_end(error: &WebSocketError) -> bool {
     )
 }
 
-/// The reason that the library gives, with code 1002, in place of a code that is not allowed. A server that
-/// sends this very close itself cannot be told from one that sends such a code.
+/// The library replaces a close code that is not allowed by 1002 with this reason. A server that itself sends
+/// 1002 with this reason cannot be told apart.
 const STAND_IN: &str = "Protocol violation";
 
 /// The reason in the close frame, unless the close was a normal one.
@@ -430,7 +428,7 @@ impl AsyncWrite for WebSocket {
         let length = bytes.len().min(MESSAGE_SIZE);
         let message = Message::Binary(Bytes::copy_from_slice(&bytes[..length]));
         match inner.as_mut().start_send(message) {
-            // Full of answers to pings: they go first.
+            // The buffer is full of answers to pings, so they are sent first.
             Err(WebSocketError::WriteBufferFull(message)) => {
                 ready!(inner.as_mut().poll_flush(context)).map_err(io_error)?;
                 inner.start_send(*message).map_err(io_error)?;

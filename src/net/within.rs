@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-/// How long a socket is looked at when a time limit is over. A process that was itself stopped (Ctrl-Z, a
-/// frozen container) finds its time over before the runtime has looked at any socket.
+/// How long sockets are polled once more after a timeout. A process that was stopped (Ctrl-Z, a frozen
+/// container) finds the timeout expired before the runtime has polled any socket.
 pub const LAST_LOOK: Duration = Duration::from_millis(10);
 
-/// Waits for `future` until the timer fires, and for a last look. `None`: the time is over.
+/// Waits for `future` until the timer fires, then polls for [`LAST_LOOK`] once more. `None`: the timeout
+/// expired.
 pub async fn within<F: Future>(future: Pin<&mut F>, timer: Pin<&mut Sleep>) -> Option<F::Output> {
     let until = timer.deadline();
     within_until(future, timer, until).await
 }
 
-/// The same with a timer that may fire before the time is over.
+/// Like [`within`], with a timer that may fire before `until`.
 pub(super) async fn within_until<F: Future>(
     mut future: Pin<&mut F>,
     mut timer: Pin<&mut Sleep>,

@@ -11,7 +11,7 @@ async fn failure() -> (String, Error) {
 }
 
 #[tokio::test]
-async fn all_are_named_when_none_answers() {
+async fn every_broker_is_named_when_none_answers() {
     let (one, two) = (failure().await, failure().await);
     let (first, second) = (one.0.clone(), two.0.clone());
     let error = none_answers(vec![one, two]);
@@ -27,7 +27,7 @@ async fn all_are_named_when_none_answers() {
 }
 
 #[test]
-fn of_many_a_few_are_named() {
+fn long_list_of_failed_brokers_is_shortened() {
     let failures = (1..=30).map(|number| (format!("b:{number}"), Error::link(Layer::Tls, "no"))).collect();
     let text = none_answers(failures).to_string();
     assert!(text.starts_with("TLS: none of 30 brokers answers: b:1: TLS: no; "), "{text}");
@@ -43,7 +43,7 @@ async fn error_of_a_single_broker_is_its_own() {
 }
 
 #[test]
-fn different_layers() {
+fn failures_in_different_layers_name_their_layer() {
     let failures =
         vec![("a:1".into(), Error::fatal(Layer::Tls, "no")), ("b:1".into(), Error::fatal(Layer::Mqtt, "no"))];
     let error = none_answers(failures);

@@ -24,7 +24,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::error::{Error, Layer};
 use crate::net::Stream;
 
-/// Sends bytes and expects them back.
+/// Sends bytes and expects the same bytes back.
 async fn round_trip(stream: &mut Stream) -> std::io::Result<()> {
     stream.write_all(b"there and back").await?;
     stream.flush().await?;
@@ -34,7 +34,7 @@ async fn round_trip(stream: &mut Stream) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The error of that layer, which is one line.
+/// The error of this layer; it must be one line.
 #[track_caller]
 fn error_of<T: std::fmt::Debug>(layer: Layer, outcome: Result<T, Error>) -> Error {
     let error = outcome.unwrap_err();

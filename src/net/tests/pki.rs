@@ -11,7 +11,7 @@ use rcgen::{
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
 
-/// Parameters for a certificate of that common name, good for those hosts.
+/// Parameters for a certificate with this common name, valid for these hosts.
 pub(super) fn params(common_name: &str, hosts: &[&str]) -> CertificateParams {
     let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
     let mut params = CertificateParams::new(hosts).unwrap();
@@ -20,14 +20,14 @@ pub(super) fn params(common_name: &str, hosts: &[&str]) -> CertificateParams {
     params
 }
 
-/// The same parameters for a certificate that is valid from the beginning of one year to that of another.
+/// The same parameters with a validity from the start of one year to the start of another.
 pub(super) fn between(from: i32, to: i32, mut params: CertificateParams) -> CertificateParams {
     params.not_before = date_time_ymd(from, 1, 1);
     params.not_after = date_time_ymd(to, 1, 1);
     params
 }
 
-/// A certificate with its key, and what follows it in the chain.
+/// A certificate with its key, and the rest of its chain.
 pub(super) struct Identity {
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) key: KeyPair,
@@ -49,7 +49,7 @@ impl Identity {
     }
 }
 
-/// A certificate authority, the root or below another.
+/// A certificate authority: a root or an intermediate.
 pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -65,7 +65,7 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    /// An authority that this one vouches for.
+    /// An intermediate authority issued by this one.
     pub(super) fn intermediate(&self, params: CertificateParams) -> Self {
         self.intermediate_of(params, KeyPair::generate().unwrap())
     }
@@ -90,7 +90,7 @@ impl Authority {
         Identity { chain: vec![certificate.der().clone()], key }
     }
 
-    /// A revocation list in PEM with these serial numbers, current or not.
+    /// A revocation list in PEM with these serial numbers, current or out of date.
     pub(super) fn revocation_list(&self, revoked: &[&SerialNumber], current: bool) -> String {
         let revoked = revoked.iter().map(|serial_number| RevokedCertParams {
             serial_number: (*serial_number).clone(),
@@ -130,7 +130,7 @@ pub(super) fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
-/// A file of those that were made once by OpenSSL.
+/// The path of a file that was made once by OpenSSL.
 pub(super) fn key_file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/net/tests/keys").join(name)
 }

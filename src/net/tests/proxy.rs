@@ -13,11 +13,11 @@ use super::{assert_says, error_of, round_trip};
 use crate::error::{Error, Layer, Retry};
 use crate::net::{Endpoint, Proxy, Step, Stream, TlsConfig, TlsOptions, dial, dial_observed, speaks_tls};
 
-/// The targets a proxy was asked for, as it was asked.
+/// The targets requested from a proxy, as it received them.
 type Targets = Arc<Mutex<Vec<String>>>;
 
-/// A SOCKS5 proxy (RFC 1928) that takes the given user name and password, or none. It knows one
-/// name, `broker.internal`, which is this machine.
+/// A SOCKS5 proxy (RFC 1928) that requires the given user name and password, if any. It resolves one name,
+/// `broker.internal`, to this machine.
 async fn socks5(credentials: Option<(&'static str, &'static str)>) -> (SocketAddr, Targets) {
     let targets = Targets::default();
     let asked = Arc::clone(&targets);
@@ -84,7 +84,7 @@ async fn read_counted(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// An HTTP proxy that demands this `Proxy-Authorization`, if any.
+/// An HTTP proxy that requires this `Proxy-Authorization`, if any.
 async fn http_proxy(authorization: Option<&'static str>) -> (SocketAddr, Targets) {
     let targets = Targets::default();
     let asked = Arc::clone(&targets);
@@ -102,7 +102,7 @@ async fn http_proxy(authorization: Option<&'static str>) -> (SocketAddr, Targets
             assert!(request.starts_with(&format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n")));
             let given = request.lines().find_map(|line| line.strip_prefix("Proxy-Authorization: "));
             if given != authorization {
-                // What it was told, it repeats.
+                // The proxy repeats the credentials it received.
                 let refusal = format!(
                     "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n<h1>Who are you?</h1> {}",
                     given.unwrap_or_default()
@@ -117,7 +117,7 @@ async fn http_proxy(authorization: Option<&'static str>) -> (SocketAddr, Targets
                     client.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\nno way there\n").await.unwrap();
                 }
                 Ok(mut target) => {
-                    // In two pieces: the answer's end is where the blank line is.
+                    // In two pieces: the head ends only at the blank line.
                     client.write_all(b"HTTP/1.1 200 OK\r\nVia: te").await.unwrap();
                     client.flush().await.unwrap();
                     tokio::task::yield_now().await;
@@ -169,7 +169,7 @@ async fn socks5_with_the_name_looked_up_here() {
     round_trip(&mut stream).await.unwrap();
     assert_eq!(targets.lock().unwrap().as_slice(), [format!("127.0.0.1 {}", broker.port())]);
     error_of(Layer::Resolve, dial(&through(&url, "nosuch.invalid", 1)).await);
-    // A broker behind the name's second address only is found as well.
+    // A broker that listens only on the name's second address is found as well.
     let mut stream = dial(&through(&url, "localhost", broker.port())).await.unwrap();
     round_trip(&mut stream).await.unwrap();
 }
@@ -189,7 +189,7 @@ async fn socks5_with_a_password() {
     assert_eq!(error.retry(), Retry::Never);
 }
 
-/// Answers that are none of SOCKS5 are not taken for a question about a password.
+/// Bytes that are not SOCKS5 are not reported as a refused password.
 #[tokio::test]
 async fn socks5_answers_that_were_not_asked_for_are_named() {
     const REPLY: &[u8] = &[5, 99, 0, 1, 0, 0, 0, 0, 0, 0];
@@ -359,7 +359,7 @@ async fn a_name_cannot_smuggle_headers_into_the_request() {
     assert!(targets.lock().unwrap().is_empty());
 }
 
-/// Whether a server speaks TLS is asked of the one at the end of the same way.
+/// The probe for TLS goes through the same proxy.
 #[tokio::test]
 async fn a_server_behind_a_proxy_is_asked_for_tls() {
     let authority = Authority::root("Test CA");

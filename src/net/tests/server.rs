@@ -13,7 +13,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion
 
 use super::pki::{Authority, Identity};
 
-/// Serves every connection with `serve`, until the test's runtime ends.
+/// Serves each connection with `serve` until the test's runtime ends.
 pub(super) async fn spawn<F, T>(serve: F) -> SocketAddr
 where
     F: Fn(TcpStream) -> T + Send + 'static,
@@ -29,7 +29,7 @@ where
     address
 }
 
-/// Sends back what comes in, until the other side has finished.
+/// Sends received bytes back until the peer has finished.
 pub(super) async fn echo(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -64,7 +64,7 @@ impl TlsServer {
         }
     }
 
-    /// Demands a client certificate that `authority` issued.
+    /// Requires a client certificate issued by `authority`.
     pub(super) fn with_client_authority(mut self, authority: &Authority) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(authority.der().clone()).unwrap();
@@ -93,7 +93,8 @@ impl TlsServer {
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap(),
             ),
         };
-        // Not `with_single_cert`, which refuses what rustls cannot read; some servers show just that.
+        // `with_single_cert` refuses certificates that rustls cannot read; some servers present such
+        // certificates.
         let key = aws_lc_rs::sign::any_supported_type(&self.identity.key_der()).unwrap();
         let shown = SingleCertAndKey::from(CertifiedKey::new(self.identity.chain, key));
         let mut config = builder.with_cert_resolver(Arc::new(shown));

@@ -1,4 +1,4 @@
-//! Service records, from a name server of the test's own.
+//! Service records, from the test's own name server.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,14 +17,14 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Priority, weight, port and target.
 type Record = (u16, u16, u16, &'static str);
 
-/// What the name server says about a name.
+/// The name server's answer for a name.
 #[derive(Clone, Copy)]
 enum Says {
     Records(&'static [Record]),
     Code(Rcode),
 }
 
-/// A name server that knows these names and no others.
+/// A name server that knows only these names.
 async fn name_server(known: &'static [(&'static str, Says)]) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! Plain TCP, the time limit and the observer.
+//! Plain TCP, the timeout and the observer.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn plain_tcp_is_tokios_own_stream_and_carries_bytes() {
     assert!(matches!(stream, Stream::Tcp(_)));
 }
 
-/// `mqtt broker` has neither TLS nor WebSockets to offer.
+/// `mqtt broker` is suggested only for plain TCP.
 #[tokio::test]
 async fn a_broker_is_offered_where_a_plain_port_is_refused() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -61,7 +61,7 @@ async fn the_steps_are_observed_in_their_order() {
 
 #[tokio::test]
 async fn a_silent_address_is_given_up_after_the_limit() {
-    // A listener whose queue is full leaves further attempts without an answer.
+    // A listener with a full queue does not answer further attempts.
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
     socket.bind(&any.into()).unwrap();
@@ -75,8 +75,7 @@ async fn a_silent_address_is_given_up_after_the_limit() {
     assert_eq!(error.retry(), Retry::Later);
 }
 
-/// A port that is taken by a connection to one broker is there for another broker too, so that a
-/// local address is good for all of its ports with each.
+/// Connections to two brokers share a local port, so that a local address has all its ports for each broker.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_local_address_shares_its_ports_among_brokers() {

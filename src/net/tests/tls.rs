@@ -1,4 +1,4 @@
-//! TLS: what is accepted, what is refused, and the texts of the errors.
+//! TLS: accepted and refused certificates, and the texts of the errors.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::net::{
     Endpoint, Step, Stream, TlsConfig, TlsOptions, TlsVersion, dial, dial_observed, speaks_tls,
 };
 
-/// Dials `localhost` at that port.
+/// Dials `localhost` at this port.
 pub(super) async fn dial_tls(address: SocketAddr, options: &TlsOptions) -> Result<Stream, Error> {
     dial_as("localhost", address, options).await
 }
@@ -26,7 +26,7 @@ async fn dial_as(host: &str, address: SocketAddr, options: &TlsOptions) -> Resul
     dial(&Endpoint::tls(host, address.port(), Arc::new(config))).await
 }
 
-/// The one line of an error of the TLS layer.
+/// The error of the TLS layer; it must be one line.
 #[track_caller]
 fn tls_error(outcome: Result<Stream, Error>) -> Error {
     error_of(Layer::Tls, outcome)
@@ -48,7 +48,7 @@ impl World {
         Self { authority, files, options }
     }
 
-    /// A server whose certificate is good for `localhost`.
+    /// A server whose certificate is valid for `localhost`.
     pub(super) fn good_server(&self) -> TlsServer {
         TlsServer::new(self.authority.issue(&params("broker", &["localhost"])))
     }
@@ -128,7 +128,8 @@ async fn a_second_connection_resumes_the_session() {
     assert!(second.tls().unwrap().resumed);
 }
 
-/// Who stands for many clients shakes hands anew for each, and shows for each its own certificate.
+/// With `with_certificate` or `without_resumption` every handshake is a full one, as if each connection were
+/// another client.
 #[tokio::test]
 async fn many_clients_in_one_process_share_no_session() {
     for version in [&TLS12, &TLS13] {
@@ -271,7 +272,7 @@ async fn a_missing_intermediate_is_named() {
     assert_says(&error, &["issued by CN=Test Intermediate, which is unknown"]);
     assert!(error.hint().unwrap().contains("the broker should send it"));
 
-    // With it sent, all is well.
+    // With the intermediate certificate the chain is accepted.
     let mut identity = intermediate.issue(&params("broker", &["localhost"]));
     assert_ne!(identity.chain, chain);
     identity.chain.push(intermediate.der().clone());
@@ -279,7 +280,7 @@ async fn a_missing_intermediate_is_named() {
     dial_tls(address, &world.options).await.unwrap();
 }
 
-/// What `openssl req -x509` makes: an authority's certificate, used by the server itself.
+/// A certificate as `openssl req -x509` makes it: an authority's certificate that the server itself uses.
 fn like_openssl_req(hosts: &[&str]) -> rcgen::CertificateParams {
     let mut params = params("localhost", hosts);
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -333,7 +334,7 @@ async fn a_self_signed_certificate_that_was_not_given_is_refused() {
 #[tokio::test]
 async fn operating_systems_authorities_are_the_default() {
     let address = TlsServer::new(Identity::self_signed(&params("localhost", &["localhost"]))).start().await;
-    // On a machine whose store is empty the error is another, and says that.
+    // With an empty system store the error is another one, and names that.
     let error = tls_error(dial_tls(address, &TlsOptions::default()).await);
     assert_says(&error, &["the operating system's trust store"]);
 }
@@ -351,7 +352,7 @@ async fn a_tls_server_met_without_tls_can_be_recognised() {
     assert!(!looks_like_tls(b""));
 }
 
-/// Most servers just hang up, and have to be asked.
+/// Most servers close the connection without an answer, so that only a probe can tell.
 #[tokio::test]
 async fn a_server_is_asked_whether_it_speaks_tls() {
     let world = World::new();
@@ -426,7 +427,7 @@ async fn a_version_the_server_does_not_speak_is_named() {
 async fn a_plain_server_is_recognised() {
     let world = World::new();
     let talking = server::spawn(|mut stream| async move {
-        // What an HTTP server says to a TLS greeting.
+        // An HTTP server's answer to a TLS greeting.
         let mut greeting = [0; 16];
         stream.read_exact(&mut greeting).await.unwrap();
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
@@ -439,7 +440,7 @@ async fn a_plain_server_is_recognised() {
     assert!(error.hint().unwrap().contains("port without TLS"));
 
     let closing = server::spawn(|mut stream| async move {
-        // What a broker does with a TLS greeting: it reads it, and closes.
+        // A broker reads the TLS greeting and closes the connection.
         let mut greeting = [0; 4096];
         let _ = stream.read(&mut greeting).await;
     })

@@ -1,4 +1,4 @@
-//! Client certificates: shown, asked for, and refused.
+//! Client certificates: presented, requested, and refused.
 
 use std::net::SocketAddr;
 
@@ -24,8 +24,8 @@ async fn a_client_certificate_is_shown() {
     }
 }
 
-/// The error of a server that turns the client down: at the handshake in TLS 1.2, at the first
-/// read in TLS 1.3, where the client has finished before the server has seen its certificate.
+/// The error of a server that refuses the client: at the handshake in TLS 1.2, and at the first read in TLS
+/// 1.3, where the client finishes before the server checks the client's certificate.
 async fn refusal(address: SocketAddr, options: &TlsOptions) -> Error {
     match dial_tls(address, options).await {
         Err(error) => error,
@@ -50,7 +50,7 @@ async fn a_missing_client_certificate_is_asked_for() {
     }
 }
 
-/// An alert about a certificate says nothing of ours if there is none.
+/// Without a client certificate, an alert about a certificate does not blame ours.
 #[tokio::test]
 async fn an_alert_about_a_certificate_that_was_not_given() {
     let world = World::new();
@@ -85,7 +85,7 @@ async fn a_client_certificate_of_the_wrong_authority_is_refused_in_words() {
     }
 }
 
-/// The certificates of client and authority in each other's place.
+/// The certificates of the client and of the authority are swapped.
 #[tokio::test]
 async fn exchanged_certificates_are_named() {
     let world = World::new();

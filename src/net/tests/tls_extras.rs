@@ -31,7 +31,7 @@ fn trusting(files: &Files, authority: &Authority) -> TlsOptions {
     TlsOptions { ca_files: vec![files.write("ca.pem", authority.pem())], ..TlsOptions::default() }
 }
 
-/// Options with a key of the tests' own and a certificate for it.
+/// Options with one of the tests' keys and a certificate for it.
 fn with_key(files: &Files, authority: &Authority, key: &str, plain_key: &str) -> TlsOptions {
     let plain = std::fs::read_to_string(key_file(plain_key)).unwrap();
     let chain = authority.issue_for(&params("client", &[]), KeyPair::from_pem(&plain).unwrap());
@@ -80,7 +80,7 @@ async fn a_version_1_certificate_is_explained_and_accepted_only_unchecked() {
         let given = TlsOptions { ca_files: vec![key_file("ec-version-1.crt")], ..TlsOptions::default() };
         let error = error_of(Layer::Tls, dial_tls(address, &given).await);
         assert_says(&error, &["CN=localhost", "X.509 version 1"]);
-        // The error names the pin that accepts this server.
+        // The hint contains the pin that accepts this server.
         let hint = error.advice(|_| None).unwrap();
         let pin = hint.split_whitespace().find(|word| word.starts_with("sha256:")).unwrap();
         assert!(hint.contains(&format!("--insecure --tls-pin {pin} ")), "{hint}");
@@ -170,12 +170,12 @@ async fn versions_and_ciphers_are_respected() {
         let facts = dial_tls(address, &options).await.unwrap().tls().unwrap();
         assert_eq!((facts.version.as_str(), facts.cipher_suite.as_str()), (version, suite));
     }
-    // A suite for RSA certificates does not suit this server's.
+    // A suite for RSA certificates does not fit this server's certificate.
     let options =
         TlsOptions { ciphers: Some("ECDHE-RSA-AES128-GCM-SHA256".into()), ..trusting(&files, &authority) };
     let error = error_of(Layer::Tls, dial_tls(address, &options).await);
     assert_says(&error, &["no set of parameters that both sides accept"]);
-    // A suite of one version alone, and the other version asked for.
+    // A suite that only one version has, with the other version required.
     let options = TlsOptions {
         ciphers: Some("TLS_AES_128_GCM_SHA256".into()),
         max_version: Some(TlsVersion::Tls12),
@@ -198,11 +198,11 @@ async fn a_pinned_key_is_accepted_and_another_refused() {
         round_trip(&mut stream).await.unwrap();
         let error = error_of(Layer::Tls, dial_tls(address, &pinning(&[wrong])).await);
         assert_says(&error, &[&format!("the broker's public key is {right}, which is not pinned")]);
-        // A pin does not stand in for the other checks …
+        // A pin does not replace the other checks …
         let strangers = TlsOptions { pins: vec![right], ..trusting(&files, &Authority::root("Other CA")) };
         let error = error_of(Layer::Tls, dial_tls(address, &strangers).await);
         assert_says(&error, &["issued by CN=Test CA"]);
-        // … unless those are turned off, and then it is all there is.
+        // … unless they are disabled; then the pin is the only check.
         let insecure = |pin| TlsOptions { insecure: true, pins: vec![pin], ..TlsOptions::default() };
         let mut stream = dial_tls(address, &insecure(right)).await.unwrap();
         round_trip(&mut stream).await.unwrap();
@@ -211,8 +211,7 @@ async fn a_pinned_key_is_accepted_and_another_refused() {
     }
 }
 
-/// A server with an intermediate authority; the serial numbers of the server's own certificate
-/// and of the intermediate's.
+/// A server with an intermediate authority, and the serial numbers of both certificates.
 struct Chain {
     root: Authority,
     intermediate: Authority,

@@ -24,13 +24,13 @@ async fn server_of(authority: &Authority) -> SocketAddr {
     TlsServer::new(authority.issue(&params("broker", &["localhost"]))).start().await
 }
 
-/// DER elements one after the other, in a SEQUENCE or under another tag.
+/// DER elements in sequence, in a SEQUENCE or under another tag.
 fn element(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
     let content = contents.concat();
     [&[tag, u8::try_from(content.len()).unwrap()][..], &content].concat()
 }
 
-/// What a text becomes on some system.
+/// Converts a text to the bytes that some system writes.
 type Shape = fn(String) -> Vec<u8>;
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn old_and_trusted_labels_are_certificates() {
             .await
             .unwrap_or_else(|e| panic!("{e}: {text}"));
     }
-    // OpenSSL's settings may also say that an authority is not to be trusted.
+    // OpenSSL's settings may also reject an authority.
     for one in [
         element(0x30, &[&element(0x30, &[&client])]),
         element(0x30, &[&element(0xa0, &[&server])]),
@@ -206,7 +206,8 @@ async fn a_clock_before_1970_is_an_error_where_dates_are_checked() {
     dial_at(&unchecked, before).await.unwrap();
     let start = error_of(Layer::Tls, dial_at(&checked, || SystemTime::UNIX_EPOCH).await);
     assert_says(&start, &["not valid before 1975-01-01"]);
-    // Past the ends of 32 bits, and at the end of four digits: the certificates here end in 4096.
+    // After the range of 32 bits, and at the last date of four-digit years: these certificates expire in
+    // 4096.
     dial_at(&checked, || SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 31)).await.unwrap();
     dial_at(&checked, || SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 32)).await.unwrap();
     let end = || SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);

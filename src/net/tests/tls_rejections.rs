@@ -1,5 +1,5 @@
-//! Each reason to refuse a certificate, and its text. There is a case for each error of the libraries that
-//! a certificate can cause.
+//! Each reason to refuse a certificate, and its text. There is a case for each library error that a
+//! certificate can cause.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::{error_of, round_trip};
 use crate::error::{Error, Layer};
 use crate::net::{Endpoint, Stream, TlsConfig, TlsOptions, dial};
 
-/// A host's parameters.
+/// Certificate parameters for the broker's host.
 fn broker() -> CertificateParams {
     params("broker", &["localhost", "127.0.0.1"])
 }
@@ -35,7 +35,7 @@ fn authority_with(change: impl FnOnce(&mut CertificateParams)) -> CertificatePar
     params
 }
 
-/// What a server shows, below one authority under `root`.
+/// A server identity issued by one intermediate authority under `root`.
 fn below(root: &Authority, middle: CertificateParams, own: &CertificateParams) -> Identity {
     let middle = root.intermediate(middle);
     let mut identity = middle.issue(own);
@@ -43,7 +43,7 @@ fn below(root: &Authority, middle: CertificateParams, own: &CertificateParams) -
     identity
 }
 
-/// One of the certificates that OpenSSL made.
+/// A certificate made by OpenSSL.
 fn made_by_openssl(name: &str) -> (PathBuf, Identity) {
     let key = std::fs::read_to_string(key_file("ec-pkcs8.key")).unwrap();
     let certificate = CertificateDer::from_pem_file(key_file(&format!("{name}.crt"))).unwrap();
@@ -58,7 +58,7 @@ async fn dial_trusting(host: &str, ca: PathBuf, identity: Identity) -> Result<St
     dial(&Endpoint::tls(host, address.port(), config)).await
 }
 
-/// No library's own spelling and no dump of bytes.
+/// No library's type names and no dumped bytes.
 fn assert_plain(text: &str) {
     let is_camel_case = |word: &str| {
         let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
@@ -323,8 +323,8 @@ async fn an_authority_of_the_name_with_another_kind_of_key_is_named() {
     assert!(error.to_string().contains(says), "{error}");
 }
 
-/// Of an authority that is trusted, name and key count [RFC 5280, section 6.1.1 (d)]. OpenSSL
-/// refuses the first two.
+/// Only the name and the key of a trusted authority count [RFC 5280, section 6.1.1 (d)]. OpenSSL refuses the
+/// first two.
 #[tokio::test]
 async fn dates_and_key_usage_of_a_trusted_authority_do_not_count() {
     let root_with = |change: fn(&mut CertificateParams)| {
@@ -348,7 +348,7 @@ async fn dates_and_key_usage_of_a_trusted_authority_do_not_count() {
     }
 }
 
-/// Whoever names a certificate trusts it. OpenSSL wants its root as well.
+/// A certificate given as an authority is trusted, root or not. OpenSSL requires its root as well.
 #[tokio::test]
 async fn an_intermediate_authority_is_trusted_without_its_root() {
     let middle = Authority::root("Test CA").intermediate(authority_with(|_| {}));
@@ -358,8 +358,8 @@ async fn an_intermediate_authority_is_trusted_without_its_root() {
     round_trip(&mut stream).await.unwrap();
 }
 
-/// Key usage limits an authority or a server only where it is there; recipes of the time of RSA key exchange
-/// allow encipherment alone.
+/// Key usage limits an authority or a server only where it is present. Old instructions for RSA key exchange
+/// allow only encipherment.
 #[tokio::test]
 async fn certificates_with_usual_key_usage_are_accepted() {
     let root = Authority::root("Test CA");
@@ -372,7 +372,7 @@ async fn certificates_with_usual_key_usage_are_accepted() {
     {
         identities.push(root.issue(&with(|params| params.key_usages = vec![usage])));
     }
-    // An authority that may not issue, beside one with the same key that may.
+    // An authority that may not issue, and one with the same key that may.
     let key = KeyPair::generate().unwrap();
     let again = || KeyPair::from_pem(&key.serialize_pem()).unwrap();
     let unfit = authority_with(|params| params.key_usages = vec![KeyUsagePurpose::CrlSign]);

@@ -27,7 +27,7 @@ fn endpoint(address: SocketAddr, options: WebSocketOptions) -> Endpoint {
     }
 }
 
-/// The server's side of the upgrade, choosing the subprotocol `mqtt`.
+/// The server's side of the upgrade; it chooses the subprotocol `mqtt`.
 async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     mut seen: impl FnMut(&Request) + Unpin,
@@ -50,7 +50,7 @@ async fn echo<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<S>)
     }
 }
 
-/// A server that sends these messages and then reads until the client is gone.
+/// A server that sends these messages and then reads until the client closes.
 async fn sending(messages: Vec<Message>) -> SocketAddr {
     server::spawn(move |stream| {
         let messages = messages.clone();
@@ -65,7 +65,7 @@ async fn sending(messages: Vec<Message>) -> SocketAddr {
     .await
 }
 
-/// A server that answers every request with these bytes.
+/// A server that answers each request with these bytes.
 async fn answering(answer: &'static str) -> SocketAddr {
     server::spawn(move |mut stream| async move {
         let mut request = Vec::new();
@@ -146,7 +146,7 @@ async fn a_web_socket_goes_in_tls() {
 
 #[tokio::test]
 async fn packets_may_cross_message_boundaries() {
-    // A packet in many messages, several in one, empty ones and pings between.
+    // A packet in several messages, several packets in one message, empty messages and pings between them.
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let mut messages = vec![Message::Binary(Vec::new().into())];
     for (number, chunk) in bytes[..50_000].chunks(1_999).enumerate() {
@@ -161,7 +161,7 @@ async fn packets_may_cross_message_boundaries() {
     let address = sending(messages).await;
     let mut stream = dialled(address).await.unwrap();
     let mut received = Vec::new();
-    // In odd portions, so that messages are left half read.
+    // Portions of odd size leave messages partly read.
     let mut portion = [0; 777];
     loop {
         let length = stream.read(&mut portion).await.unwrap();
@@ -171,7 +171,7 @@ async fn packets_may_cross_message_boundaries() {
         received.extend_from_slice(&portion[..length]);
     }
     assert!(received == bytes);
-    // The end stays the end.
+    // A read after the end returns the end again.
     assert_eq!(stream.read(&mut portion).await.unwrap(), 0);
 }
 
@@ -243,7 +243,7 @@ async fn close_reason_of_the_broker_is_shown() {
     assert_says(&error, &["closed the WebSocket with code 1008: too\\x1b many"]);
 }
 
-/// A server that answers with these lines and the right `Sec-WebSocket-Accept`.
+/// A server that answers with these lines and the correct `Sec-WebSocket-Accept`.
 async fn switching(lines: &'static str) -> SocketAddr {
     server::spawn(move |mut stream| async move {
         let mut request = Vec::new();
@@ -260,7 +260,7 @@ async fn switching(lines: &'static str) -> SocketAddr {
             "{lines}Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: mqtt\r\n\
              Sec-WebSocket-Accept: {accept}\r\n\r\n\u{82}"
         );
-        // A first message, with its first byte as Latin-1.
+        // A first message, its first byte written as Latin-1.
         stream.write_all(&answer.chars().map(|c| c as u8).collect::<Vec<u8>>()).await.unwrap();
         stream.write_all(b"\x02ok").await.unwrap();
         let _ = stream.read(&mut [0; 64]).await;
@@ -295,7 +295,7 @@ async fn an_upgrade_with_an_extension_or_in_old_http_fails() {
     }
 }
 
-/// What the server did not send is not said of it.
+/// 1002 stands for the invalid code inside the library, and the server did not send it.
 #[tokio::test]
 async fn close_with_an_invalid_code_is_not_reported_as_1002() {
     for (frame, expected) in [
@@ -313,7 +313,7 @@ async fn close_with_an_invalid_code_is_not_reported_as_1002() {
     }
 }
 
-/// A server that sends pings and reads nothing gets an answer to the latest, and not one to each.
+/// A server that sends pings and reads nothing gets an answer only to the latest ping.
 #[tokio::test]
 async fn a_flood_of_pings_does_not_pile_up() {
     const PINGS: u32 = 200_000;
@@ -350,7 +350,7 @@ async fn a_flood_of_pings_does_not_pile_up() {
     let mut end = [0; 3];
     stream.read_exact(&mut end).await.unwrap();
     assert_eq!(&end, b"end");
-    // What is written finds its way between the answers; the latest may come behind it.
+    // Written data is sent between the answers to pings; the latest answer may follow it.
     for _ in 0..2 {
         stream.write_all(b"more").await.unwrap();
         stream.flush().await.unwrap();
@@ -386,7 +386,7 @@ async fn an_http_refusal_gives_status_and_first_line() {
     let address = answering("HTTP/1.1 302 Found\r\nLocation: https://elsewhere/\r\n\r\n").await;
     assert_says(&error_of(Layer::WebSocket, dialled(address).await), &["pointing to https://elsewhere/"]);
 
-    // Load balancers that have no server to ask still speak HTTP/1.0.
+    // Load balancers without a reachable server still answer in HTTP/1.0.
     let address = answering("HTTP/1.0 502 Bad Gateway\r\n\r\n<h1>no upstream</h1>").await;
     let error = error_of(Layer::WebSocket, dialled(address).await);
     assert_says(&error, &["'HTTP 502 Bad Gateway' to the upgrade of /mqtt: no upstream"]);
@@ -395,13 +395,13 @@ async fn an_http_refusal_gives_status_and_first_line() {
     assert_eq!(error_of(Layer::WebSocket, dialled(address).await).retry(), Retry::Later);
 }
 
-/// What the request held is not repeated, though the server does.
+/// The server repeats the request's secrets; the error does not.
 #[tokio::test]
 async fn an_http_refusal_gives_no_secret_away() {
     let path = "/mqtt?token=hunter2";
     for (answer, says) in [
         ("HTTP/1.1 302 Found\r\nLocation: /login?next=/mqtt?token=hunter2\r\n\r\n", "pointing to /login?…"),
-        // In another encoding.
+        // The secret in another encoding.
         ("HTTP/1.1 301 Gone\r\nLocation: wss://h/mqtt?token=h%75nter2\r\n\r\n", "pointing to wss://h/mqtt?…"),
         (
             "HTTP/1.1 404 No hunter2\r\n\r\nCannot GET /mqtt?token=hunter2 with Bearer hunter3\n",
@@ -447,7 +447,7 @@ async fn port_without_websockets_is_recognised() {
     assert!(error.hint().unwrap().contains("wss://"));
     let address = answering("220 mail.example\r\n").await;
     assert_says(&error_of(Layer::WebSocket, dialled(address).await), &["the broker's answer is not HTTP"]);
-    // Not even one that says yes.
+    // Not even a 101 response.
     let address = answering("HTTP/1.1 101 Yes\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n").await;
     let error = error_of(Layer::WebSocket, dialled(address).await);
     assert_says(&error, &["answered 'HTTP 101 Yes', but not as a WebSocket server must"]);

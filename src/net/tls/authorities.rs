@@ -1,5 +1,5 @@
-//! The trusted certificate authorities, from files and directories. An authority that cannot be used is
-//! named and left out, and the others are used.
+//! The trusted certificate authorities, from files and directories. An unusable authority is reported and
+//! skipped; the others are used.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,13 @@ use super::pem::{self, Block, PemKind};
 use crate::error::{Error, Layer};
 use crate::quotation::FirstFew;
 
-/// Authorities, and what was left out.
+/// The trusted authorities, and the entries that were skipped.
 #[derive(Debug)]
 pub(super) struct Authorities {
     pub(super) roots: RootCertStore,
-    /// The same, as they were given.
+    /// The certificates, byte for byte as given.
     pub(super) certificates: HashSet<CertificateDer<'static>>,
-    /// What could not be used, in words.
+    /// The entries that could not be used, in words.
     pub(super) unusable: FirstFew,
     /// All files and directories, for messages.
     pub(super) place: String,
@@ -33,12 +33,12 @@ pub(super) struct Authorities {
 const IS_DER: &str = "it is in DER, and PEM is expected: `openssl x509 -inform der` converts it";
 
 impl Authorities {
-    /// Those that `options` name, or else the operating system's.
+    /// The authorities that `options` name, or else the operating system's.
     ///
     /// # Errors
     ///
-    /// A file or directory that was named and cannot be read or holds nothing usable, and a system
-    /// without authorities.
+    /// A given file or directory that cannot be read or holds nothing usable, and a system without
+    /// authorities.
     pub(super) fn load(options: &TlsOptions) -> Result<Self, Error> {
         let given = Self::given(options)?;
         let authorities = given.unwrap_or_else(|| Self::of_the_system(&options.system_store));
@@ -64,7 +64,7 @@ impl Authorities {
         }
     }
 
-    /// Those that `options` name, if they name any.
+    /// The authorities that `options` name, if any.
     pub(super) fn given(options: &TlsOptions) -> Result<Option<Self>, Error> {
         if options.ca_files.is_empty() && options.ca_paths.is_empty() {
             return Ok(None);
@@ -126,13 +126,13 @@ impl Authorities {
             }
         }
         if !store.is_given() {
-            // They are many, and a server's own certificate is not one of them.
+            // The system's authorities are many, and a server's own certificate is not among them.
             this.certificates = HashSet::new();
         }
         this
     }
 
-    /// What a store that is no file gives.
+    /// Adds the certificates of a system store that is not a file, such as that of macOS or Windows.
     fn with_native_certificates(mut self) -> Self {
         let system = rustls_native_certs::load_native_certs();
         for error in &system.errors {
@@ -148,8 +148,8 @@ impl Authorities {
         self
     }
 
-    /// Files that hold no certificates are passed over: such directories also hold revocation
-    /// lists and notes, and directories. Of several links to one file, one is read.
+    /// Adds the certificates of a directory. Files without certificates are skipped: such directories also
+    /// hold revocation lists, notes and subdirectories. A file with several links is read once.
     fn add_directory(&mut self, path: &Path, seen: &mut SeenFiles) -> std::io::Result<usize> {
         let mut entries: Vec<PathBuf> =
             std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
@@ -157,7 +157,7 @@ impl Authorities {
         Ok(entries.iter().map(|file| self.add_file(file, seen)).sum())
     }
 
-    /// The number of certificates that an entry of a directory added.
+    /// Adds a directory entry; returns the number of certificates added.
     fn add_file(&mut self, path: &Path, seen: &mut SeenFiles) -> usize {
         let content = std::fs::metadata(path).and_then(|metadata| {
             if !metadata.is_file() && !metadata.is_dir() {
@@ -175,7 +175,7 @@ impl Authorities {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.is_symlink() => {
                 "it is a link to a file that does not exist".to_owned()
             }
-            // It was taken away since the directory was read.
+            // The file was removed after the directory was read.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return 0,
             Err(error) => error.to_string(),
         };
@@ -220,10 +220,10 @@ impl Authorities {
     }
 }
 
-/// Why there is nothing usable in one place, by what was left out there.
+/// The error for a place without a usable certificate; it gives the reason for the first skipped entry.
 fn nothing_usable(path: &Path, left_out: &FirstFew) -> Option<Error> {
     let first = left_out.sentences().first()?;
-    // Each begins with its file, which may be the same.
+    // Each text begins with its file, which may be `path` itself.
     let shown = path.display().to_string();
     let first = first.strip_prefix(&format!("{shown}: ")).unwrap_or(first);
     let others = left_out.count() - 1;
@@ -231,8 +231,8 @@ fn nothing_usable(path: &Path, left_out: &FirstFew) -> Option<Error> {
     Some(files::unusable(path, &format!("no usable certificate: {first}{more}")))
 }
 
-/// Where the system keeps its authorities: a file and directories of PEM files. `None` where it
-/// keeps them in another way.
+/// Where the system keeps its authorities: a file and directories of PEM files. `None` where the store is not
+/// a file.
 #[allow(clippy::unnecessary_wraps, reason = "it depends on the system")]
 fn usual_places() -> Option<(Option<PathBuf>, Vec<PathBuf>)> {
     #[cfg(all(unix, not(target_vendor = "apple")))]
@@ -244,7 +244,7 @@ fn usual_places() -> Option<(Option<PathBuf>, Vec<PathBuf>)> {
     None
 }
 
-/// Files that were read already, whatever their names.
+/// The files read so far, identified independently of their names.
 #[derive(Debug, Default)]
 struct SeenFiles {
     #[cfg(unix)]
@@ -266,8 +266,8 @@ impl SeenFiles {
     }
 }
 
-/// What OpenSSL's trust settings (`X509_CERT_AUX`) say: a list of purposes, if there is one, has to
-/// name servers, and a list of refusals must not.
+/// Whether OpenSSL's trust settings (`X509_CERT_AUX`) accept the authority for servers: a list of trusted
+/// purposes, if present, has to include servers, and a list of rejected purposes must not.
 fn is_trusted_for_servers(settings: &[u8]) -> der::Result<bool> {
     const REFUSALS: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
     let mut is_trusted = true;

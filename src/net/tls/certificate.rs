@@ -1,7 +1,7 @@
 //! A certificate's subject, issuer, names and dates as text.
 //!
-//! This module describes certificates; `rustls` decides about trust. The one exception is the
-//! validity of a certificate that the user named as trusted in itself (see `verify`).
+//! This module describes certificates; `rustls` decides about trust. The one exception: for a certificate
+//! that the user trusts directly, its dates are checked here (see `verify`).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -21,35 +21,35 @@ use super::pem;
 use crate::notation::printable;
 use crate::quotation::cut;
 
-/// What a certificate says of itself.
+/// The contents of a certificate that a user sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFacts {
     /// The subject, most specific part first: `CN=broker,O=Example`.
     pub subject: String,
     /// The issuer.
     pub issuer: String,
-    /// The host names and IP addresses it is good for (subject alternative names).
+    /// The host names and IP addresses the certificate is valid for (subject alternative names).
     pub names: Vec<String>,
-    /// The first moment of its validity.
+    /// The start of its validity.
     pub not_before: SystemTime,
-    /// The last moment of its validity.
+    /// The end of its validity.
     pub not_after: SystemTime,
 }
 
 impl CertificateFacts {
-    /// Reads a certificate; `None` if it is not sound enough to be read.
+    /// Reads a certificate; `None` if it cannot be decoded.
     pub(super) fn read(der: &CertificateDer<'_>) -> Option<Self> {
         Details::read(der).map(|details| details.facts)
     }
 
-    /// Whether subject and issuer are one: a root, or a self-signed certificate.
+    /// Whether subject and issuer are equal: a root, or a self-signed certificate.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
     }
 }
 
-/// The subject, as the name of a certificate.
+/// Shows the subject.
 impl fmt::Display for CertificateFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&cut(&self.subject))
@@ -81,7 +81,7 @@ impl Details {
         self.certificate.tbs_certificate().get_extension().ok()?.map(|(_, value)| value)
     }
 
-    /// Its key usage, if it is limited, allows what `allows` looks for.
+    /// Whether the key usage is absent or allows what `allows` tests.
     fn key_usage_allows(&self, allows: impl FnOnce(KeyUsage) -> bool) -> bool {
         self.extension().is_none_or(allows)
     }
@@ -91,28 +91,28 @@ impl Details {
         self.key_usage_allows(|usage| usage.key_cert_sign())
     }
 
-    /// Whether its key may be used in a handshake [RFC 5280, section 4.2.1.3]: TLS needs a
-    /// signature, but recipes of the time of RSA key exchange allow only encipherment, and their
-    /// certificates are accepted everywhere.
+    /// Whether the key may be used in a handshake [RFC 5280, section 4.2.1.3]. TLS needs a signature, but old
+    /// instructions for RSA key exchange allow only encipherment, and such certificates are accepted
+    /// everywhere.
     pub(super) fn may_serve(&self) -> bool {
         self.key_usage_allows(|usage| {
             usage.digital_signature() || usage.key_encipherment() || usage.key_agreement()
         })
     }
 
-    /// Whether it calls itself an authority's (CA:TRUE).
+    /// Whether the certificate declares itself an authority (CA:TRUE).
     pub(super) fn is_authority(&self) -> bool {
         self.extension().is_some_and(|constraints: BasicConstraints| constraints.ca)
     }
 
-    /// The purposes it is limited to, in words, if they do not include servers.
+    /// The purposes the certificate is limited to, in words, if they do not include servers.
     pub(super) fn other_purposes(&self) -> Option<String> {
         let ExtendedKeyUsage(purposes) = self.extension()?;
         let is_for_servers = purposes.contains(&SERVER_AUTHENTICATION);
         (!is_for_servers).then(|| listed(purposes.iter().map(|purpose| named(purpose, PURPOSES))))
     }
 
-    /// The critical extensions that are not understood here, in words.
+    /// The critical extensions that the verifier does not support, in words.
     pub(super) fn unsupported_extensions(&self) -> Option<String> {
         let all = self.certificate.tbs_certificate().extensions()?;
         let unsupported =
@@ -121,7 +121,7 @@ impl Details {
         (!named.is_empty()).then(|| listed(named.into_iter()))
     }
 
-    /// An IP address that it lists as a DNS name, where it counts for nothing.
+    /// Whether the certificate lists this IP address as a DNS name, where it has no effect.
     pub(super) fn lists_as_dns_name(&self, address: IpAddr) -> bool {
         self.extension().is_some_and(|SubjectAltName(names)| {
             names.iter().any(|name| match name {
@@ -131,7 +131,7 @@ impl Details {
         })
     }
 
-    /// Whether it has alternative names of any kind.
+    /// Whether the certificate has subject alternative names of any kind.
     pub(super) fn has_alternative_names(&self) -> bool {
         self.extension().is_some_and(|SubjectAltName(names)| !names.is_empty())
     }
@@ -140,18 +140,18 @@ impl Details {
         self.certificate.tbs_certificate().version() == Version::V3
     }
 
-    /// How it is signed: `ECDSA with SHA-256`.
+    /// The signature algorithm: `ECDSA with SHA-256`.
     pub(super) fn signature(&self) -> String {
         named(&self.certificate.signature_algorithm().oid, SIGNATURES)
     }
 
-    /// Whether that is a name, and not only the number of an algorithm.
+    /// Whether the signature algorithm has a name here, not only a number.
     pub(super) fn has_named_signature(&self) -> bool {
         let number = self.certificate.signature_algorithm().oid.to_string();
         SIGNATURES.iter().any(|(known, _)| *known == number)
     }
 
-    /// The kind of its key: `RSA, 2048 bits` or `EC, P-256`.
+    /// The type of the key: `RSA, 2048 bits` or `EC, P-256`.
     pub(super) fn key(&self) -> String {
         let key = self.certificate.tbs_certificate().subject_public_key_info();
         let kind = named(&key.algorithm.oid, KEYS);
@@ -166,7 +166,7 @@ impl Details {
         }
     }
 
-    /// The length of its RSA key, if it has one.
+    /// The length of the RSA key, if it is one.
     fn rsa_bits(&self) -> Option<usize> {
         let key = self.certificate.tbs_certificate().subject_public_key_info();
         if key.algorithm.oid != RSA {
@@ -180,13 +180,13 @@ impl Details {
         Some((modulus.len() - leading) * 8 - first.leading_zeros() as usize)
     }
 
-    /// Whether its key is RSA and too short or too long for the verifier.
+    /// Whether the key is RSA and shorter or longer than the verifier supports.
     pub(super) fn has_rsa_key_of_unsupported_length(&self) -> bool {
         self.rsa_bits().is_some_and(|bits| !(2048..=8192).contains(&bits))
     }
 
-    /// Whether the key of `issuer` made the signature on `der`, which is this certificate; `None`
-    /// where no algorithm is for that signature and that key.
+    /// Whether the key of `issuer` signed `der`, which is this certificate; `None` where no algorithm fits
+    /// both signature and key.
     pub(super) fn is_signed_by(
         &self,
         der: &[u8],
@@ -221,7 +221,7 @@ const fn oid(text: &str) -> ObjectIdentifier {
 const RSA: ObjectIdentifier = oid("1.2.840.113549.1.1.1");
 const SERVER_AUTHENTICATION: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.1");
 
-/// Those that the verifier reads. It takes no account of policies.
+/// The extensions that the verifier supports. It ignores policies.
 const SUPPORTED_EXTENSIONS: &[ObjectIdentifier] = &[
     oid("2.5.29.15"),
     oid("2.5.29.17"),
@@ -303,7 +303,7 @@ const CURVES: &[(&str, &str)] = &[
     ("1.3.36.3.3.2.8.1.1.13", "brainpoolP512r1"),
 ];
 
-/// An object identifier by its name, if it has one here.
+/// The name of an object identifier, if `names` has one.
 fn named(identifier: &ObjectIdentifier, names: &[(&str, &str)]) -> String {
     let number = identifier.to_string();
     match names.iter().find(|(known, _)| *known == number) {
@@ -316,14 +316,14 @@ fn listed(names: impl Iterator<Item = String>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// The public key as it stands in a certificate (`SubjectPublicKeyInfo`, DER).
+/// The public key as encoded in a certificate (`SubjectPublicKeyInfo`, DER).
 pub(super) fn public_key(der: &CertificateDer<'_>) -> Option<Vec<u8>> {
     let certificate = Certificate::from_der(der).ok()?;
     let key = certificate.tbs_certificate().subject_public_key_info();
     key.to_der().ok()
 }
 
-/// Whether its key is one of an elliptic curve that is not named, but described.
+/// Whether the key is on an elliptic curve given by parameters instead of by name.
 pub(super) fn has_explicit_curve(der: &CertificateDer<'_>) -> bool {
     Certificate::from_der(der).is_ok_and(|certificate| {
         is_explicit_curve(&certificate.tbs_certificate().subject_public_key_info().algorithm)
@@ -336,7 +336,7 @@ fn is_explicit_curve(algorithm: &AlgorithmIdentifierOwned) -> bool {
     algorithm.oid == EC_PUBLIC_KEY && parameters.is_some_and(|given| given.tag() == Tag::Sequence)
 }
 
-/// A distinguished name, printable whatever the certificate holds.
+/// A distinguished name, made printable.
 fn name(name: &Name) -> String {
     if name.is_empty() {
         return "(no subject)".into();
@@ -344,7 +344,7 @@ fn name(name: &Name) -> String {
     printable(&in_utf8(name))
 }
 
-/// The same name with its texts of the Windows of old (`BMPString`) in UTF-8; the library writes those in
+/// The same name with old Windows texts (`BMPString`) converted to UTF-8; the library would write them in
 /// hexadecimal.
 fn in_utf8(name: &Name) -> String {
     let parts = name.iter_rdn().map(|part| {
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_not_described() {
+    fn invalid_certificate_is_not_described() {
         assert_eq!(CertificateFacts::read(&vec![0x30, 0x01, 0x00].into()), None);
     }
 }

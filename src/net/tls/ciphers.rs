@@ -1,17 +1,16 @@
-//! Cipher suites by name: IANA's or OpenSSL's.
+//! Cipher suites by IANA or OpenSSL name.
 
 use tokio_rustls::rustls::{CipherSuite, SupportedCipherSuite};
 
 use crate::error::Error;
 use crate::quotation;
 
-/// The suites of a list, in its order, out of those `known`. Names are IANA's
-/// (`TLS_AES_128_GCM_SHA256`) or OpenSSL's (`ECDHE-RSA-AES128-GCM-SHA256`), separated by colons,
-/// commas or spaces.
+/// The suites of a list, in its order, chosen from `known`. Names are IANA's (`TLS_AES_128_GCM_SHA256`) or
+/// OpenSSL's (`ECDHE-RSA-AES128-GCM-SHA256`), separated by colons, commas or spaces.
 ///
 /// # Errors
 ///
-/// [`Error::Usage`] for a name that is not known, with a hint that lists those that are.
+/// [`Error::Usage`] for an unknown name, with a hint that lists the known ones.
 pub(super) fn chosen(list: &str, known: &[SupportedCipherSuite]) -> Result<Vec<SupportedCipherSuite>, Error> {
     let hint = || {
         let names: Vec<String> = known.iter().map(|suite| iana_name(suite.suite())).collect();
@@ -38,7 +37,7 @@ fn is_name_of(name: &str, suite: CipherSuite) -> bool {
     name.eq_ignore_ascii_case(&iana) || name.eq_ignore_ascii_case(&openssl_name(&iana))
 }
 
-/// A cipher suite's IANA name. rustls writes `TLS13_` for those of TLS 1.3.
+/// A cipher suite's IANA name. rustls writes `TLS13_` for the suites of TLS 1.3.
 pub(super) fn iana_name(suite: CipherSuite) -> String {
     match suite.as_str() {
         Some(name) => name.replacen("TLS13_", "TLS_", 1),
@@ -46,9 +45,8 @@ pub(super) fn iana_name(suite: CipherSuite) -> String {
     }
 }
 
-/// OpenSSL's name, from IANA's: `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256` is
-/// `ECDHE-RSA-AES128-GCM-SHA256`, and ChaCha20-Poly1305 goes without its hash. Those of TLS 1.3
-/// have one name.
+/// OpenSSL's name, from IANA's: `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256` is `ECDHE-RSA-AES128-GCM-SHA256`;
+/// names with ChaCha20-Poly1305 omit the hash. Suites of TLS 1.3 have one name.
 fn openssl_name(iana: &str) -> String {
     match iana.strip_prefix("TLS_").and_then(|rest| rest.split_once("_WITH_")) {
         Some((key_exchange, cipher)) => {

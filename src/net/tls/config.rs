@@ -20,35 +20,33 @@ use crate::clock;
 use crate::error::{Error, Layer};
 use crate::quotation;
 
-/// Trust, credentials and versions, read and checked: what every handshake shares, session
-/// resumption included.
+/// Trust, credentials and versions, read and checked. All handshakes share it, session resumption included.
 pub struct TlsConfig {
     pub(super) client: Arc<ClientConfig>,
     key_log: Option<Arc<KeyLog>>,
-    /// The name to ask for and check, when it is not the host.
+    /// The name to request and check instead of the host.
     server_name: Option<ServerName<'static>>,
-    /// Whether there is a certificate to show when the server asks for one.
+    /// Whether there is a certificate to present when the server requests one.
     pub(super) has_certificate: bool,
-    /// Whether [`TlsOptions::insecure`] turned every check off.
+    /// Whether [`TlsOptions::insecure`] disabled all checks.
     insecure: bool,
-    /// Keys are given, one of which it has to have.
+    /// Whether the server's key has to be one of a list of pins.
     pinned: bool,
     own_certificates: Vec<CertificateFacts>,
-    /// What its user should know.
+    /// Warnings for the user.
     warnings: Vec<String>,
-    /// What helps to find a fault.
+    /// Details that help to find a fault.
     details: Vec<String>,
 }
 
 impl TlsConfig {
-    /// Reads every file that `options` name and checks what is in them. Without a CA file or
-    /// directory it loads the operating system's trust store; nothing else ever does.
+    /// Reads every file that `options` name and checks its content. The operating system's trust store is
+    /// loaded only if no CA file or directory is given.
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] for options that exclude each other, [`Error::File`] for a file that
-    /// cannot be read, and [`Layer::Tls`] for one that does not hold what it should; every one
-    /// names its file.
+    /// [`Error::Usage`] for options that exclude each other, [`Error::File`] for a file that cannot be read,
+    /// and [`Layer::Tls`] for a file with unexpected content; every error names its file.
     pub fn load(options: &TlsOptions) -> Result<Self, Error> {
         let mut provider = provider::with_all_algorithms();
         if let Some(list) = &options.ciphers {
@@ -92,8 +90,8 @@ impl TlsConfig {
         })
     }
 
-    /// The same, but every handshake is a full one, without session resumption. For a load that stands
-    /// for many clients at once, which know nothing of each other's sessions.
+    /// The same configuration without session resumption: every handshake is a full one. For a load that
+    /// simulates many clients, which would not share sessions.
     #[must_use]
     pub fn without_resumption(&self) -> Self {
         let mut client = ClientConfig::clone(&self.client);
@@ -101,12 +99,12 @@ impl TlsConfig {
         self.with_client(client, self.has_certificate)
     }
 
-    /// The same, showing this certificate to a server that asks for one. It takes up no session,
-    /// least of all one of another certificate.
+    /// The same configuration with this client certificate, without session resumption: a session of another
+    /// certificate must not be resumed.
     ///
     /// # Errors
     ///
-    /// As [`TlsConfig::load`], of the two files.
+    /// Like [`TlsConfig::load`], for the two files.
     pub fn with_certificate(&self, certificate: PathBuf, key: PathBuf) -> Result<Self, Error> {
         let options = TlsOptions { certificate: Some(certificate), key: Some(key), ..TlsOptions::default() };
         let mut client = ClientConfig::clone(&self.client);
@@ -117,7 +115,8 @@ impl TlsConfig {
         Ok(self.with_client(client, true))
     }
 
-    /// The same with another `client`. What there was to say is said already.
+    /// The same configuration with another `client`. Warnings and details are dropped, as they were reported
+    /// before.
     fn with_client(&self, client: ClientConfig, has_certificate: bool) -> Self {
         Self {
             client: Arc::new(client),
@@ -132,7 +131,7 @@ impl TlsConfig {
         }
     }
 
-    /// The same at another time.
+    /// The same configuration with another clock.
     #[cfg(test)]
     pub(in crate::net) fn at(&self, now: fn() -> SystemTime) -> Self {
         let mut client = ClientConfig::clone(&self.client);
@@ -140,42 +139,41 @@ impl TlsConfig {
         self.with_client(client, self.has_certificate)
     }
 
-    /// The certificates that are shown to a server that asks, the client's own first.
+    /// The client's certificates, its own first.
     #[must_use]
     pub fn own_certificates(&self) -> &[CertificateFacts] {
         &self.own_certificates
     }
 
-    /// What its user should know at the end: keys that are missing in the key log.
+    /// A warning for the end of the run: session keys are missing in the key log.
     #[must_use]
     pub fn key_log_failure(&self) -> Option<String> {
         self.key_log.as_ref().and_then(|key_log| key_log.failure())
     }
 
-    /// What its user should know: authorities that were given and cannot be used.
+    /// Warnings for the user: given authorities that cannot be used.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// What helps to find a fault: the operating system's authorities that cannot be used.
+    /// Details that help to find a fault: authorities of the operating system that cannot be used.
     #[must_use]
     pub fn details(&self) -> &[String] {
         &self.details
     }
 
-    /// Whether the broker is not verified at all, not even its key, which needs a warning.
+    /// Whether the broker is not verified at all, not even by its key. The caller has to print a warning.
     #[must_use]
     pub fn is_insecure(&self) -> bool {
         self.insecure && !self.pinned
     }
 
-    /// The name that the server's certificate has to carry: the one set in the options, or else
-    /// `host`.
+    /// The name that the server's certificate must contain: the one set in the options, or else `host`.
     ///
     /// # Errors
     ///
-    /// [`Layer::Tls`] when `host` can be in no certificate.
+    /// [`Layer::Tls`] when no certificate can contain `host`.
     pub(in crate::net) fn name_for(&self, host: &str) -> Result<ServerName<'static>, Error> {
         match &self.server_name {
             Some(name) => Ok(name.clone()),
@@ -184,11 +182,11 @@ impl TlsConfig {
     }
 }
 
-/// The time for rustls, whose own way to it panics before 1970.
+/// The clock for rustls, whose own clock panics before 1970.
 #[derive(Debug)]
 struct Clock {
     now: fn() -> SystemTime,
-    /// Without a check of dates, any time will do.
+    /// If dates are not checked, an invalid time is not an error.
     dates_matter: bool,
 }
 
@@ -200,7 +198,7 @@ impl TimeProvider for Clock {
     }
 }
 
-/// Shows nothing of keys and certificates.
+/// Shows no keys and certificates.
 impl fmt::Debug for TlsConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsConfig")
@@ -211,9 +209,9 @@ impl fmt::Debug for TlsConfig {
     }
 }
 
-/// A host name or IP literal as TLS knows it.
+/// A host name or IP literal in rustls's type.
 pub(in crate::net) fn checkable_name(host: &str) -> Result<ServerName<'static>, Error> {
-    // An IPv6 zone is this machine's business and in no certificate.
+    // An IPv6 zone has a meaning only on this machine and is in no certificate.
     let bare = host.split('%').next().unwrap_or(host);
     ServerName::try_from(bare.to_owned()).map_err(|_| {
         Error::fatal(
@@ -224,7 +222,7 @@ pub(in crate::net) fn checkable_name(host: &str) -> Result<ServerName<'static>, 
     })
 }
 
-/// Why a private key is not that of the first certificate of a chain.
+/// The error for a private key that does not belong to the first certificate of a chain.
 fn mismatch(chain_file: &Path, key_file: &Path, chain: &[CertificateDer<'_>], ours: &[u8]) -> Error {
     let (chain_name, key_name) = (chain_file.display(), key_file.display());
     let is_ours = |der: &CertificateDer<'_>| certificate::public_key(der).is_some_and(|key| key == ours);
@@ -250,7 +248,7 @@ fn mismatch(chain_file: &Path, key_file: &Path, chain: &[CertificateDer<'_>], ou
     }
 }
 
-/// The certificate to show, with its key. `of_option` says which option names a file.
+/// The certificate to present, with its key. `of_option` tells which option names a file.
 pub(super) fn certificate_and_key(
     options: &TlsOptions,
     provider: &CryptoProvider,
@@ -269,8 +267,8 @@ pub(super) fn certificate_and_key(
         files::unusable(key_file, "this private key is damaged, or of a kind that is not supported")
             .with_hint(files::SUPPORTED_KEYS)
     })?;
-    // rustls would compare the two by itself, but reads only version 3 certificates, and old
-    // recipes for client certificates make version 1.
+    // rustls could compare the two, but reads only version 3 certificates, and old instructions for client
+    // certificates make version 1.
     let certified = chain.first().and_then(certificate::public_key);
     if let (Some(certified), Some(ours)) = (certified, signer.public_key())
         && certified != ours.as_ref()

@@ -15,9 +15,9 @@ use super::{TlsFacts, explain};
 #[derive(Debug)]
 pub struct Encrypted {
     stream: TlsStream<TcpStream>,
-    /// The server has sent something of its own already.
+    /// Whether the server has sent application data.
     has_heard: bool,
-    /// There was a client certificate to show.
+    /// Whether there was a client certificate to present.
     has_certificate: bool,
 }
 
@@ -26,7 +26,7 @@ impl Encrypted {
         Self { stream, has_heard: false, has_certificate }
     }
 
-    /// The error of a read. A TLS 1.3 server refuses a client certificate, or the lack of one, only here.
+    /// The error of a read. A TLS 1.3 server reports a refused or missing client certificate only here.
     fn told(&self, error: io::Error) -> io::Error {
         let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
         match cause.filter(|_| !self.has_certificate).and_then(explain::without_certificate) {
@@ -35,7 +35,7 @@ impl Encrypted {
         }
     }
 
-    /// The socket underneath.
+    /// The underlying socket.
     #[must_use]
     pub fn tcp(&self) -> &TcpStream {
         self.stream.get_ref().0
@@ -59,9 +59,8 @@ impl AsyncRead for Encrypted {
         match outcome {
             Poll::Pending if this.has_heard => {}
             Poll::Pending => acknowledge_at_once(this.tcp()),
-            // A server that closes the socket without TLS's `close_notify` has closed the stream
-            // all the same, and many do just that. What truncation could hide, MQTT's own framing
-            // shows.
+            // A server that closes the socket without TLS's `close_notify` has ended the stream, and many
+            // servers do that. MQTT's framing reveals a truncated packet.
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 return Poll::Ready(Ok(()));
             }
@@ -71,13 +70,13 @@ impl AsyncRead for Encrypted {
     }
 }
 
-/// A TLS 1.3 server sends its session tickets when the handshake is over. Where it leaves Nagle's
-/// algorithm on (mosquitto does), its next words, the CONNACK, wait until the tickets are
-/// acknowledged, which the kernel puts off for 40 ms: measured, nine tenths of a one-shot publish
-/// over TLS. Asking for quick acknowledgement sends one that is due.
+/// Acknowledges received segments immediately. A TLS 1.3 server sends its session tickets after the
+/// handshake. If it leaves Nagle's algorithm on (mosquitto does), the CONNACK waits until the tickets are
+/// acknowledged, which the kernel delays by 40 ms: measured, nine tenths of the time of a one-shot publish
+/// over TLS.
 fn acknowledge_at_once(socket: &TcpStream) {
     #[cfg(target_os = "linux")]
-    // Where it cannot be set, the acknowledgement comes as late as ever.
+    // If the option cannot be set, the acknowledgement stays delayed.
     let _ = rustix::net::sockopt::set_tcp_quickack(socket, true);
     #[cfg(not(target_os = "linux"))]
     let _ = socket;

@@ -13,15 +13,15 @@ use crate::error::{Error, Layer, Sign};
 use crate::net::fault;
 use crate::quotation;
 
-/// The handshake that failed.
+/// A failed handshake.
 pub(super) struct FailedHandshake<'a> {
-    /// The name asked for.
+    /// The requested name.
     pub(super) name: &'a ServerName<'static>,
     /// The application protocols offered.
     pub(super) protocols: &'a [Vec<u8>],
-    /// There was a client certificate to show.
+    /// Whether there was a client certificate to present.
     pub(super) has_certificate: bool,
-    /// What was noted during it.
+    /// The notes taken during the handshake.
     pub(super) notes: Notes,
 }
 
@@ -30,7 +30,7 @@ const VERSIONS: &str =
     "TLS 1.2 and 1.3 are offered, or only the one of --tls-version; older ones are obsolete (RFC 8996)";
 const PLAIN_PORT: &str = "is this a port without TLS? MQTT over TLS mostly has port 8883";
 
-/// A handshake that failed, as the program's own error.
+/// The error of a failed handshake.
 pub(super) fn handshake_error(error: &io::Error, attempt: &FailedHandshake<'_>) -> Error {
     if let Some(Rejection { words, hint, key }) = attempt.notes.rejection.clone() {
         let sign = key.map_or(Sign::None, |key| Sign::Untrusted(key.digest()));
@@ -64,7 +64,7 @@ fn cut_off(error: &io::Error, attempt: &FailedHandshake<'_>) -> Error {
 
 /// The server ended the handshake with an alert.
 fn refused(alert: AlertDescription, attempt: &FailedHandshake<'_>) -> Error {
-    // Before the handshake is over anyone in between can have sent it.
+    // Until the handshake is complete, the alert may come from any host on the path.
     let refusal = |what: String| Error::link(Layer::Tls, what);
     if attempt.notes.certificate_wanted && alert != AlertDescription::ProtocolVersion {
         return refusal(format!(
@@ -99,7 +99,8 @@ fn refused(alert: AlertDescription, attempt: &FailedHandshake<'_>) -> Error {
             refusal(format!("the broker has no certificate for '{}'", attempt.name.to_str()))
                 .with_hint("--tls-server-name chooses the name to ask for")
         }
-        // The server has not asked for a certificate at this point, so it is none it misses.
+        // The server has not requested a certificate at this point, so a missing client certificate is not
+        // the cause.
         AlertDescription::HandshakeFailure => self::error(&TlsError::AlertReceived(alert))
             .with_hint("it may offer only old cipher suites, or have a key of a kind (DSA, Ed448, RSA-PSS) or on a curve \
              (brainpool, secp256k1, P-224) that is not supported here; TLS 1.2 here is ECDHE with AES-GCM or ChaCha20"),
@@ -107,7 +108,7 @@ fn refused(alert: AlertDescription, attempt: &FailedHandshake<'_>) -> Error {
     }
 }
 
-/// An alert about a client certificate, where none was given: the words that go with one would be false.
+/// The text for an alert about a client certificate if none was given: the usual text would be false.
 pub(super) fn without_certificate(error: &TlsError) -> Option<String> {
     match error {
         TlsError::AlertReceived(alert) if is_about_our_certificate(*alert) => Some(format!(
@@ -119,7 +120,7 @@ pub(super) fn without_certificate(error: &TlsError) -> Option<String> {
     }
 }
 
-/// A failure of an open TLS stream, or of a handshake with nothing special about it.
+/// The error of an open TLS stream, or of a handshake without a special cause.
 pub(in crate::net) fn error(cause: &TlsError) -> Error {
     let error = match cause {
         TlsError::InvalidCertificate(_) => Error::fatal(Layer::Tls, words(cause)),

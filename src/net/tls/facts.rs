@@ -16,12 +16,12 @@ pub struct TlsFacts {
     pub alpn: Option<String>,
     /// Whether an earlier session was resumed instead of a full handshake.
     pub resumed: bool,
-    /// The server's certificates, its own first. One that cannot be read is left out.
+    /// The server's certificates, its own first. Unreadable certificates are omitted.
     pub certificates: Vec<CertificateFacts>,
 }
 
 impl TlsFacts {
-    /// Reads the facts off a connection.
+    /// Reads the facts from a connection.
     pub(in crate::net) fn of(connection: &rustls::ClientConnection) -> Self {
         let unknown = || "unknown".to_owned();
         Self {

@@ -17,10 +17,10 @@ use crate::quotation;
 pub(super) const SUPPORTED_KEYS: &str =
     "supported are RSA from 2048 to 8192 bits, EC on P-256, P-384 and P-521, and Ed25519";
 
-/// The longest file taken: the revocation lists of large authorities are the longest.
+/// The longest file accepted: the revocation lists of large authorities are the longest files.
 const LONGEST_FILE_BYTES: u64 = 64 << 20;
 
-/// The same error, with the option that names the file it is about.
+/// The same error, naming the option that gives the file.
 pub(super) fn of_option(error: Error, option: &str) -> Error {
     match error {
         Error::File { what, source, hint } => Error::File { what: format!("{option}: {what}"), source, hint },
@@ -28,8 +28,8 @@ pub(super) fn of_option(error: Error, option: &str) -> Error {
     }
 }
 
-/// All certificates of a PEM file, in their order; at least one. A chain is shown whole, so that one
-/// damaged block is an error.
+/// All certificates of a PEM file, in order; at least one. The whole chain is presented, so a damaged block
+/// is an error.
 pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let wanted = |kind| matches!(kind, PemKind::Certificate | PemKind::TrustedCertificate);
     let found = contents(path, "certificate", wanted)?.into_iter().map(|mut der| {
@@ -40,14 +40,14 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     Ok(found.collect())
 }
 
-/// All revocation lists of a PEM file, at least one. Without one that is damaged, certificates would
-/// be accepted that it may revoke.
+/// All revocation lists of a PEM file, at least one. A damaged list is an error: ignoring it would accept
+/// certificates that it may revoke.
 pub(super) fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Error> {
     let found = contents(path, "certificate revocation list", |kind| kind == PemKind::RevocationList)?;
     Ok(found.into_iter().map(Into::into).collect())
 }
 
-/// What is in the blocks of one kind, all of which have to be sound.
+/// The contents of all blocks of one kind; a damaged one is an error.
 fn contents(path: &Path, what: &str, wanted: impl Fn(PemKind) -> bool) -> Result<Vec<Vec<u8>>, Error> {
     let file = read(path, what)?;
     let blocks = pem::blocks(&file).into_iter().filter(|block| wanted(block.kind));
@@ -71,7 +71,8 @@ pub(super) fn private_key(
         matches!(block.kind, PrivateKey | EncryptedPrivateKey | RsaPrivateKey | EcPrivateKey)
     };
     let blocks = pem::blocks(&file);
-    // Old forms have the kind in the label. OpenSSH's is told how to be converted.
+    // Old formats name the kind of key in the label. For OpenSSH keys another message explains how to convert
+    // them.
     let of_another_kind =
         |block: &&Block| block.label.ends_with(" PRIVATE KEY") && block.label != pem::OPENSSH_KEY;
     let other = blocks.iter().find(of_another_kind).map(|block| block.label.clone());
@@ -108,7 +109,7 @@ pub(super) fn private_key(
     }
 }
 
-/// A key out of its encrypted PKCS#8 armour.
+/// Decrypts a key in encrypted PKCS#8.
 fn decrypted(
     path: &Path,
     content: &[u8],
@@ -118,7 +119,7 @@ fn decrypted(
         return Err(unusable(path, "this private key is encrypted")
             .with_hint("give its password with --key-password-file"));
     };
-    // The library's own words are about ASN.1.
+    // The library's own message is about ASN.1.
     let unsound = || {
         let why = "this private key is encrypted in a way that is not supported, or damaged";
         unusable(path, why).with_hint(format!(
@@ -129,7 +130,7 @@ fn decrypted(
     let encrypted = EncryptedPrivateKeyInfoOwned::from_der(content).map_err(|_| unsound())?;
     match encrypted.decrypt(password.as_bytes()) {
         Ok(key) => Ok(PrivatePkcs8KeyDer::from(key.to_bytes().to_vec()).into()),
-        // A wrong password shows only in what comes out: wrong padding, or bytes that are no key.
+        // A wrong password shows only in the decrypted bytes: invalid padding, or bytes that are not a key.
         Err(Pkcs8Error::EncryptedPrivateKey(pkcs5::Error::DecryptFailed) | Pkcs8Error::Asn1(_)) => {
             Err(unusable(path, "the given password does not decrypt this private key"))
         }
@@ -145,7 +146,7 @@ pub(super) fn content(path: &Path) -> io::Result<Vec<u8>> {
     read_at_most(path, LONGEST_FILE_BYTES)
 }
 
-/// A file that does not hold what it should, and what it seems to hold instead.
+/// The error for a file without the expected content; it names what the file seems to hold instead.
 pub(super) fn missing(path: &Path, what: &str, content: &[u8]) -> Error {
     let error = unusable(path, &format!("no {what} in this file (PEM)"));
     if pem::is_pkcs12(content) {
@@ -176,7 +177,7 @@ pub(super) fn missing(path: &Path, what: &str, content: &[u8]) -> Error {
     }
 }
 
-/// What is wrong with the content of a file.
+/// The error for a file with unusable content.
 pub(super) fn unusable(path: &Path, why: &str) -> Error {
     Error::fatal(Layer::Tls, format!("{}: {why}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! The handshake.
+//! The TLS handshake.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use tokio_rustls::TlsConnector;
 use super::{CertificateFacts, Encrypted, TlsConfig, explain, notes};
 use crate::error::Error;
 
-/// Turns `stream` into a TLS stream to the server of that name. What the server presented goes into
-/// `refused` if it was refused.
+/// Performs a TLS handshake with the server of this name. If the server's certificates are refused, they are
+/// stored in `refused`.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! The verifiers behind [`TlsOptions::insecure`](super::TlsOptions::insecure), used for nothing else.
+//! The verifiers of [`TlsOptions::insecure`](super::TlsOptions::insecure), used for nothing else.
 
 use std::sync::Arc;
 
@@ -13,12 +13,13 @@ use webpki::RawPublicKeyEntity;
 use super::pin::Pin;
 use super::{certificate, verify};
 
-/// A verifier that checks nothing, or nothing but the pins if there are any.
+/// A verifier that checks only the pins, or nothing without pins.
 pub(super) fn verifier(pins: Vec<Pin>, provider: &CryptoProvider) -> Arc<dyn ServerCertVerifier> {
     Arc::new(InsecureServer { pins, algorithms: provider.signature_verification_algorithms })
 }
 
-/// Accepts every certificate with a pinned key, whatever else it says. Without pins the peer may be anyone.
+/// Accepts every certificate with a pinned key, whatever else it contains. Without pins, every peer is
+/// accepted.
 #[derive(Debug)]
 struct InsecureServer {
     pins: Vec<Pin>,
@@ -26,15 +27,15 @@ struct InsecureServer {
 }
 
 impl InsecureServer {
-    /// A signature by the key of an unverified certificate proves nothing, and checking it would shut out
-    /// certificates that rustls cannot read, such as version 1. With pins the signature proves that the server
-    /// has the key and not only the certificate.
+    /// Whether signatures are checked. A signature by the key of an unverified certificate proves nothing,
+    /// and checking it would refuse certificates that rustls cannot read, such as version 1. With pins, the
+    /// signature proves that the server has the private key and not only the certificate.
     fn checks_signatures(&self) -> bool {
         !self.pins.is_empty()
     }
 
-    /// Verifies a signature of TLS 1.2 by the key alone: rustls would read all of the certificate, which it
-    /// cannot if that is of version 1.
+    /// Verifies a TLS 1.2 signature by the key alone: rustls would parse the whole certificate, which fails
+    /// for version 1.
     fn verify_by_key(
         &self,
         message: &[u8],

@@ -16,12 +16,12 @@ use crate::notation::hex::Hex;
 pub(super) struct KeyLog {
     path: PathBuf,
     file: Mutex<File>,
-    /// Why keys are missing in it, the first time.
+    /// The first write error, which left keys out of the file.
     failure: OnceLock<io::Error>,
 }
 
 impl KeyLog {
-    /// Opens the file for appending, readable by its owner only if it is new.
+    /// Opens the file for appending. A new file is readable by its owner only.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
@@ -32,7 +32,7 @@ impl KeyLog {
         Ok(Self { path: path.to_owned(), file: Mutex::new(file), failure: OnceLock::new() })
     }
 
-    /// What to say of keys that could not be written.
+    /// The warning about keys that could not be written.
     pub(super) fn failure(&self) -> Option<String> {
         let error = self.failure.get()?;
         Some(format!("TLS key log {}: keys are missing: {error}", self.path.display()))
@@ -49,7 +49,7 @@ impl rustls::KeyLog for KeyLog {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
         let line = format!("{label} {} {}\n", Hex(client_random), Hex(secret));
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        // A full disk is no reason to break the connection, and this callback cannot report it.
+        // A full disk must not break the connection, and this callback cannot return an error.
         if let Err(error) = file.write_all(line.as_bytes()) {
             let _ = self.failure.set(error);
         }

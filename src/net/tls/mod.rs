@@ -1,4 +1,4 @@
-//! TLS: reads and checks trust and credentials before any socket is opened, makes the handshake, and
+//! TLS: reads and checks trust and credentials before any socket is opened, performs the handshake, and
 //! explains its facts and failures.
 //!
 //! | file | holds |
@@ -11,19 +11,19 @@
 //! | `pin` | the public key that the broker must have |
 //! | `key_log` | session keys in a file, for a packet analyser |
 //! | `unavailable` | unsupported features, and what to use instead |
-//! | `server` | the other side, for the embedded broker |
+//! | `server` | the server's side, for the embedded broker |
 //! | `pem` | the blocks of a PEM file |
 //! | `files` | certificates and keys from files |
 //! | `authorities` | the certificate authorities to trust |
 //! | `verify` | verification of the broker's certificate |
 //! | `insecure` | no verification |
 //! | `certificate` | a certificate's subject, issuer, names and dates |
-//! | `notes` | what is noted during a handshake |
+//! | `notes` | notes taken during a handshake |
 //! | `facts` | what a handshake agreed on |
 //! | `encrypted` | the stream after a handshake |
 //! | `rejection` | why a certificate was refused |
 //! | `explain` | other handshake failures |
-//! | `words` | the failures that TLS has names for, in words |
+//! | `words` | TLS alerts and errors in words |
 //! | `probe` | whether a port that was used without TLS expects TLS |
 
 mod authorities;

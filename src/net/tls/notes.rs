@@ -1,8 +1,8 @@
-//! What is noted during a handshake.
+//! Notes taken during a handshake.
 //!
-//! `rustls` accepts only an error code from a verifier, and passes it on without the certificates. What the
-//! user needs to know about the certificates is therefore noted during the verification, in notes that
-//! belong to the handshake being polled ([`with_notes`]).
+//! `rustls` accepts only an error code from a verifier, and passes it on without the certificates. The
+//! verifier therefore stores what the user needs to know about the certificates in the notes of the handshake
+//! being polled ([`with_notes`]).
 
 use std::cell::RefCell;
 
@@ -10,7 +10,7 @@ use super::certificate::CertificateFacts;
 use super::rejection::Rejection;
 
 tokio::task_local! {
-    /// The notes of the handshake that is being polled.
+    /// The notes of the handshake being polled.
     static NOTES: RefCell<Notes>;
 }
 
@@ -19,13 +19,13 @@ tokio::task_local! {
 pub(super) struct Notes {
     /// Why the broker's certificate was refused.
     pub(super) rejection: Option<Rejection>,
-    /// The certificates that the broker presented, if they were refused, its own first.
+    /// The broker's certificates if they were refused, its own first.
     pub(super) refused: Vec<CertificateFacts>,
-    /// The server asked for a certificate and we had none.
+    /// The server requested a certificate and there was none to present.
     pub(super) certificate_wanted: bool,
 }
 
-/// Runs a handshake and hands back what was noted during it.
+/// Runs a handshake and returns the notes taken during it.
 pub(super) async fn with_notes<F: Future>(handshake: F) -> (F::Output, Notes) {
     let noted = async {
         let outcome = handshake.await;
@@ -35,6 +35,6 @@ pub(super) async fn with_notes<F: Future>(handshake: F) -> (F::Output, Notes) {
 }
 
 pub(super) fn note(write: impl FnOnce(&mut Notes)) {
-    // Outside `with_notes` there is no handshake to take notes of.
+    // Outside `with_notes` there is no handshake, and the note is dropped.
     let _ = NOTES.try_with(|notes| write(&mut notes.borrow_mut()));
 }

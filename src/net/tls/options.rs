@@ -9,46 +9,45 @@ use tokio_rustls::rustls::{self, ProtocolVersion, SupportedProtocolVersion};
 use super::pin::Pin;
 use crate::error::Error;
 
-/// Trust, credentials and limits for TLS. The default trusts the operating system's store, shows
-/// no certificate and speaks TLS 1.2 and 1.3.
+/// Trust, credentials and limits for TLS. The default trusts the operating system's store, presents no
+/// certificate and allows TLS 1.2 and 1.3.
 #[derive(Debug, Clone, Default)]
 pub struct TlsOptions {
-    /// PEM files of the certificate authorities to trust, instead of the operating system's. A
-    /// server's own self-signed certificate may be among them.
+    /// PEM files of the certificate authorities to trust instead of the operating system's. A server's own
+    /// self-signed certificate is allowed.
     pub ca_files: Vec<PathBuf>,
-    /// Directories of such files.
+    /// Directories of such PEM files.
     pub ca_paths: Vec<PathBuf>,
-    /// Where the operating system keeps its authorities, if it was told another place than usual.
+    /// Where the operating system keeps its authorities, if the environment overrides the usual place.
     pub system_store: SystemStore,
-    /// PEM files of certificate revocation lists. With any, one has to cover the server's own
+    /// PEM files of certificate revocation lists. If there are any, one must cover the server's own
     /// certificate, and none may be out of date.
     pub crl_files: Vec<PathBuf>,
-    /// PEM file of the certificate to show a server that asks, its intermediates after it.
+    /// PEM file of the client certificate, followed by its intermediates.
     pub certificate: Option<PathBuf>,
-    /// PEM file of that certificate's private key: PKCS#1, PKCS#8 or SEC1, or an encrypted
-    /// PKCS#8.
+    /// PEM file of that certificate's private key: PKCS#1, PKCS#8, SEC1 or encrypted PKCS#8.
     pub key: Option<PathBuf>,
     /// The password of an encrypted key.
     pub key_password: Option<KeyPassword>,
-    /// Accept any server: no check of issuer, name, dates or revocation. [`TlsOptions::pins`]
-    /// are checked even so.
+    /// Accept any server: issuer, name, dates and revocation are not checked. [`TlsOptions::pins`] are still
+    /// checked.
     pub insecure: bool,
-    /// Accept a certificate that is in order but for the names in it.
+    /// Accept a valid certificate whatever names it contains.
     pub any_name: bool,
-    /// Public keys, one of which the server has to have, besides a certificate that is in order.
+    /// The server's public key must be one of these, in addition to the checks of its certificate.
     pub pins: Vec<Pin>,
-    /// Application protocols to offer (ALPN), the preferred one first; none is offered if empty.
+    /// Application protocols to offer (ALPN), the preferred one first; empty for none.
     pub alpn: Vec<String>,
-    /// The name to ask for (SNI) and to find in the certificate, when it is not the host.
+    /// The name to request (SNI) and to check in the certificate, if it differs from the host.
     pub server_name: Option<String>,
-    /// The oldest version to speak.
+    /// The oldest version allowed.
     pub min_version: Option<TlsVersion>,
-    /// The newest version to speak.
+    /// The newest version allowed.
     pub max_version: Option<TlsVersion>,
-    /// The cipher suites to allow, the preferred one first: IANA's or OpenSSL's names, separated
-    /// by colons, commas or spaces.
+    /// The cipher suites allowed, the preferred one first: IANA or OpenSSL names, separated by colons, commas
+    /// or spaces.
     pub ciphers: Option<String>,
-    /// A file to append the session keys to, with which a capture of the traffic can be read.
+    /// A file to which session keys are appended; they decrypt a capture of the traffic.
     pub key_log: Option<PathBuf>,
 }
 
@@ -67,17 +66,16 @@ impl TlsOptions {
     }
 }
 
-/// The authorities that are trusted unless [`TlsOptions::ca_files`] or [`TlsOptions::ca_paths`]
-/// name others.
+/// The authorities trusted unless [`TlsOptions::ca_files`] or [`TlsOptions::ca_paths`] name others.
 #[derive(Debug, Clone, Default)]
 pub struct SystemStore {
     /// A PEM file (`SSL_CERT_FILE`).
     pub file: Option<PathBuf>,
-    /// Directories of such files (`SSL_CERT_DIR`).
+    /// Directories of PEM files (`SSL_CERT_DIR`).
     pub directories: Vec<PathBuf>,
 }
 
-/// As the environment names it.
+/// Shows the environment variables that set it.
 impl fmt::Display for SystemStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.file.iter().map(|path| format!("SSL_CERT_FILE ({})", path.display()));
@@ -87,18 +85,18 @@ impl fmt::Display for SystemStore {
 }
 
 impl SystemStore {
-    /// Whether it is not the usual one.
+    /// Whether the environment overrides the usual store.
     pub(super) fn is_given(&self) -> bool {
         self.file.is_some() || !self.directories.is_empty()
     }
 }
 
-/// The password of a private key. Its `Debug` does not show it.
+/// The password of a private key. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyPassword(Vec<u8>);
 
 impl KeyPassword {
-    /// A password is bytes, whatever their encoding.
+    /// A password is bytes in any encoding.
     #[must_use]
     pub fn new(password: impl Into<Vec<u8>>) -> Self {
         Self(password.into())
@@ -115,7 +113,7 @@ impl fmt::Debug for KeyPassword {
     }
 }
 
-/// A version of TLS, older ones less.
+/// A version of TLS, ordered by age: the older is less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TlsVersion {
     /// TLS 1.2 (RFC 5246).
@@ -124,7 +122,7 @@ pub enum TlsVersion {
     Tls13,
 }
 
-/// Reads `tlsv1.2` and `tlsv1.3`, as mosquitto writes them, and `1.2` and `1.3`.
+/// Reads `tlsv1.2` and `tlsv1.3`, mosquitto's spelling, and `1.2` and `1.3`.
 impl FromStr for TlsVersion {
     type Err = String;
 
@@ -151,10 +149,9 @@ pub(super) fn version_name(version: ProtocolVersion) -> String {
     }
 }
 
-/// The application protocol that Amazon's broker (`iot`) demands for MQTT on port 443: one for
-/// client certificates, another for custom authentication (user name and password). `None` for any
-/// other host or port. It is the default of [`TlsOptions::alpn`], where nothing else was
-/// asked for.
+/// The application protocol that Amazon's broker (`iot`) requires for MQTT on port 443: one for client
+/// certificates, another for custom authentication (user name and password). `None` for any other host or
+/// port. It is the default of [`TlsOptions::alpn`].
 #[must_use]
 pub fn aws_iot_protocol(host: &str, port: u16, has_certificate: bool) -> Option<&'static str> {
     let host = host.trim_end_matches('.').to_ascii_lowercase();

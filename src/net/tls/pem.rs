@@ -1,5 +1,5 @@
-//! PEM in the forms found in practice: with text around the blocks, byte-order marks, any line ends, old
-//! labels, and blocks that are damaged. One reader for authorities, chains, keys and revocation lists.
+//! PEM in the forms found in practice: text around the blocks, byte-order marks, any line ends, old labels,
+//! and damaged blocks. One reader for authorities, chains, keys and revocation lists.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,16 +13,16 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 
-/// Some programs leave out the padding.
+/// Some programs omit the padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The label of a private key in the form of OpenSSH.
+/// The label of a private key in OpenSSH's format.
 pub(super) const OPENSSH_KEY: &str = "OPENSSH PRIVATE KEY";
 
-/// What a label promises.
+/// The content that a label announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PemKind {
     Certificate,
@@ -59,13 +59,13 @@ impl PemKind {
 pub(super) struct Block {
     pub(super) label: String,
     pub(super) kind: PemKind,
-    /// Which block of the file it is, counted from 1.
+    /// The number of the block in the file, from 1.
     number: usize,
-    /// The line of its BEGIN, counted from 1.
+    /// The line number of its BEGIN line, from 1.
     line: usize,
-    /// The private key in it is encrypted in OpenSSL's old way, by headers.
+    /// Whether the private key is encrypted in OpenSSL's old format, by headers.
     pub(super) is_encrypted_by_headers: bool,
-    /// What is in it, as far as it can be decoded.
+    /// The decoded content, or why it cannot be decoded.
     pub(super) content: Result<Vec<u8>, Damage>,
 }
 
@@ -74,10 +74,10 @@ pub(super) struct Block {
 pub(super) enum Damage {
     NoEnd,
     Empty,
-    /// Headers [RFC 1421] without the empty line that ends them.
+    /// Headers [RFC 1421] without the empty line after them.
     EndlessHeaders,
     NotBase64,
-    /// The DER says that it is longer than what is there.
+    /// The DER length is greater than the number of bytes present.
     CutOff {
         found: usize,
         expected: usize,
@@ -100,14 +100,14 @@ impl fmt::Display for Damage {
     }
 }
 
-/// Where it is, for messages: `block 2 (CERTIFICATE, line 31)`.
+/// The block's position, for messages: `block 2 (CERTIFICATE, line 31)`.
 impl fmt::Display for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "block {} ({}, line {})", self.number, self.label, self.line)
     }
 }
 
-/// All blocks of a file, in their order.
+/// All blocks of a file, in order.
 pub(super) fn blocks(file: &[u8]) -> Vec<Block> {
     let text = as_bytes_of_text(file);
     let mut blocks = Vec::new();
@@ -123,7 +123,7 @@ pub(super) fn blocks(file: &[u8]) -> Vec<Block> {
             continue;
         };
         let body_start = at + label_end + DASHES.len();
-        // A block that has lost its end must not swallow the next one.
+        // A block without an END line must not swallow the next block.
         let body_limit =
             memmem::find(&text[body_start..], BEGIN).map_or(text.len(), |next| body_start + next);
         let end_line = [END, label.as_bytes(), DASHES].concat();
@@ -154,7 +154,7 @@ fn is_label(label: &str) -> bool {
     !label.is_empty() && label.len() <= LONGEST && label.chars().all(|c| c == ' ' || c.is_ascii_graphic())
 }
 
-/// The file's text in single bytes. Windows tools also write UTF-16.
+/// The text of the file in single bytes. Windows tools also write UTF-16.
 fn as_bytes_of_text(file: &[u8]) -> Cow<'_, [u8]> {
     let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| -> Vec<u8> {
         let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
@@ -163,10 +163,10 @@ fn as_bytes_of_text(file: &[u8]) -> Cow<'_, [u8]> {
     match file {
         [0xff, 0xfe, rest @ ..] => Cow::Owned(units(rest, u16::from_le_bytes)),
         [0xfe, 0xff, rest @ ..] => Cow::Owned(units(rest, u16::from_be_bytes)),
-        // Some leave its byte-order mark out.
+        // UTF-16 without a byte-order mark.
         [1..=0x7f, 0, 1..=0x7f, 0, ..] => Cow::Owned(units(file, u16::from_le_bytes)),
         [0, 1..=0x7f, 0, 1..=0x7f, ..] => Cow::Owned(units(file, u16::from_be_bytes)),
-        // A byte-order mark of UTF-8 is text before a block like any other.
+        // A UTF-8 byte-order mark counts as text before a block.
         _ => Cow::Borrowed(file),
     }
 }
@@ -194,14 +194,14 @@ fn decoded(encoded: &[u8], kind: PemKind) -> Result<Vec<u8>, Damage> {
     if content.len() < length {
         return Err(Damage::CutOff { found: content.len(), expected: length });
     }
-    // OpenSSL passes over what follows, too.
+    // OpenSSL ignores trailing bytes, too.
     if kind != PemKind::TrustedCertificate {
         content.truncate(length);
     }
     Ok(content)
 }
 
-/// The length of the DER element that bytes begin with, which has to be a SEQUENCE.
+/// The length of the DER element at the start of `der`, which has to be a SEQUENCE.
 pub(super) fn element_length(der: &[u8]) -> Option<usize> {
     const SEQUENCE: u8 = 0x30;
     match der {

@@ -13,8 +13,8 @@ use crate::error::KeyDigest;
 use crate::notation::hex;
 use crate::quotation;
 
-/// The SHA-256 of a server's public key (`SubjectPublicKeyInfo`, DER), which stays the same when
-/// a certificate is renewed with its key.
+/// The SHA-256 of a server's public key (`SubjectPublicKeyInfo`, DER). It stays the same when a certificate
+/// is renewed with the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pin([u8; SHA256_OUTPUT_LEN]);
 
@@ -25,21 +25,20 @@ impl Pin {
         digest(&SHA256, &key).as_ref().try_into().ok().map(Self)
     }
 
-    /// The same for an error.
+    /// The pin in the form that errors use.
     pub(super) fn digest(self) -> KeyDigest {
         KeyDigest(self.0)
     }
 }
 
-/// As it is given: `sha256:` and Base64.
+/// As on the command line: `sha256:` and Base64.
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.digest().fmt(f)
     }
 }
 
-/// Reads `sha256:` with Base64, or with hexadecimal digits (colons between them or not), and
-/// curl's `sha256//`.
+/// Reads `sha256:` followed by Base64 or hexadecimal digits (with or without colons), and curl's `sha256//`.
 impl FromStr for Pin {
     type Err = String;
 

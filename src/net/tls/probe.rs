@@ -11,8 +11,8 @@ use tokio_rustls::rustls::{ClientConnection, ContentType};
 use super::{TlsConfig, TlsOptions};
 use crate::error::Error;
 
-/// Offers a handshake and looks at how the answer begins. No handshake comes of it: neither is
-/// anything checked, nor is there anything to protect.
+/// Sends a TLS greeting and tests how the answer begins. The handshake is not completed, so nothing is
+/// verified and no data is sent.
 pub(in crate::net) async fn answers_with_tls(mut stream: TcpStream, name: ServerName<'static>) -> bool {
     let Ok(hello) = client_hello(name) else { return false };
     let answer = async {
@@ -24,15 +24,15 @@ pub(in crate::net) async fn answers_with_tls(mut stream: TcpStream, name: Server
     answer.await.is_ok_and(|start| is_record(&start, &[ContentType::Handshake, ContentType::Alert]))
 }
 
-/// Whether bytes begin a TLS record of one of these kinds (RFC 8446, section 5.1). Here, what does
-/// is no MQTT: it would be a CONNECT, which no server sends.
+/// Whether bytes begin a TLS record of one of these kinds (RFC 8446, section 5.1). As MQTT they would be a
+/// CONNECT, which no server sends.
 fn is_record(bytes: &[u8], kinds: &[ContentType]) -> bool {
     const MAJOR_VERSION: u8 = 3;
     matches!(bytes, [kind, MAJOR_VERSION, minor, ..] if *minor <= 4 && kinds.contains(&ContentType::from(*kind)))
 }
 
-/// Whether a server's first bytes, where MQTT was expected, are a TLS alert: the server speaks TLS
-/// on this port.
+/// Whether a server's first bytes are a TLS alert where MQTT was expected: the server expects TLS on this
+/// port.
 #[must_use]
 pub fn looks_like_tls(first_bytes: &[u8]) -> bool {
     is_record(first_bytes, &[ContentType::Alert])

@@ -1,7 +1,7 @@
-//! The cryptography behind TLS: AWS-LC, through `aws-lc-rs`.
+//! The cryptography for TLS: AWS-LC, through `aws-lc-rs`.
 //!
-//! It is taken instead of `ring` because it has P-521 (certificates and ECDHE), ECDSA on any curve
-//! with SHA-256, SHA-384 and SHA-512, and post-quantum key exchange.
+//! Unlike `ring` it has P-521 (certificates and ECDHE), ECDSA on any curve with SHA-256, SHA-384 and SHA-512,
+//! and post-quantum key exchange.
 
 use aws_lc_rs::agreement::{ECDH_P521, EphemeralPrivateKey, PublicKey, UnparsedPublicKey, agree_ephemeral};
 use aws_lc_rs::rand::SystemRandom;
@@ -11,18 +11,18 @@ use tokio_rustls::rustls::crypto::{
 };
 use tokio_rustls::rustls::{Error as TlsError, NamedGroup, PeerMisbehaved};
 
-/// Every algorithm there is. Only a run that uses TLS makes one.
+/// A provider with all algorithms. It is made only in a run that uses TLS.
 pub(super) fn with_all_algorithms() -> CryptoProvider {
     CryptoProvider {
-        // The first group costs no round trip at a broker without it: its X25519 half is sent as a
+        // The first group costs no round trip with a broker that lacks it: its X25519 half is also sent as a
         // key share of its own.
         kx_groups: vec![X25519MLKEM768, X25519, SECP256R1, SECP384R1, &Secp521r1],
         ..provider::default_provider()
     }
 }
 
-/// ECDHE on P-521, which rustls does not offer by itself. OpenSSL in TLS 1.2 shows a P-521
-/// certificate only to clients that offer this group [RFC 8422, section 5.1].
+/// ECDHE on P-521, which rustls does not offer by default. In TLS 1.2, OpenSSL presents a P-521 certificate
+/// only to clients that offer this group [RFC 8422, section 5.1].
 #[derive(Debug)]
 struct Secp521r1;
 
@@ -47,7 +47,7 @@ struct Secp521r1Exchange {
 
 impl ActiveKeyExchange for Secp521r1Exchange {
     fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, TlsError> {
-        /// Points go uncompressed [RFC 8446, section 4.2.8.2].
+        /// Points are sent uncompressed [RFC 8446, section 4.2.8.2].
         const UNCOMPRESSED: u8 = 4;
         let invalid = || TlsError::from(PeerMisbehaved::InvalidKeyShare);
         if peer.first() != Some(&UNCOMPRESSED) {

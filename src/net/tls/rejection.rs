@@ -19,7 +19,7 @@ use crate::quotation::list;
 pub(super) struct Rejection {
     pub(super) words: String,
     pub(super) hint: Option<String>,
-    /// The broker's key, where it can be pinned in place of what is wrong.
+    /// The broker's key, if pinning it would be a remedy.
     pub(super) key: Option<Pin>,
 }
 
@@ -32,17 +32,17 @@ impl Rejection {
         Self { words: words.into(), hint: None, key: None }
     }
 
-    /// The same of a broker that may be the right one: its key can be pinned.
+    /// The same rejection with the broker's key as a possible pin; for brokers that may be the right one.
     fn of_key(self, chain: &Chain<'_>) -> Self {
         Self { key: chain.links.first().and_then(|(_, own, _)| Pin::of(own)), ..self }
     }
 }
 
-/// What the server presented, and what it was held against.
+/// The certificates that the server presented, and what they were checked against.
 pub(super) struct Presented<'a> {
     pub(super) end_entity: &'a CertificateDer<'a>,
     pub(super) intermediates: &'a [CertificateDer<'a>],
-    /// The name asked for.
+    /// The requested name.
     pub(super) name: &'a ServerName<'a>,
     pub(super) now: UnixTime,
     /// The certificates given as authorities.
@@ -51,15 +51,15 @@ pub(super) struct Presented<'a> {
     pub(super) place: &'a str,
     /// Where the revocation lists are from.
     pub(super) lists_place: &'a str,
-    /// A revocation is the server's own certificate's, not an authority's above it.
+    /// Whether the server's own certificate is revoked, and not an authority's.
     pub(super) own_is_revoked: bool,
-    /// What signatures can be verified.
+    /// The signature algorithms that can be verified.
     pub(super) algorithms: &'a [&'a dyn SignatureVerificationAlgorithm],
 }
 
-/// The certificates presented, as far as they can be read, the server's own first.
+/// The readable certificates of the presented chain, the server's own first.
 struct Chain<'a> {
-    /// With their places in the chain, counted from 1.
+    /// The certificates with their positions in the chain, from 1.
     links: Vec<(usize, &'a CertificateDer<'a>, Details)>,
 }
 
@@ -75,7 +75,7 @@ impl<'a> Chain<'a> {
         Self { links }
     }
 
-    /// The first certificate that a condition is about; without one, the server's own is assumed.
+    /// Names the first certificate that `about` matches, or else the server's own.
     fn which(&self, about: impl Fn(&Details) -> bool) -> String {
         let found = self.links.iter().find(|(_, _, details)| about(details)).or(self.links.first());
         found.map_or_else(
@@ -92,7 +92,7 @@ fn named(place: usize, facts: &CertificateFacts) -> String {
     }
 }
 
-/// What it is about the broker's own key for which no signature of it can be verified, if that is known.
+/// Why no signature by the broker's own key can be verified, if that is known.
 pub(super) fn unusable_key(certificate: &CertificateDer<'_>) -> Option<Rejection> {
     let own = Details::read(certificate)?;
     let (facts, key) = (&own.facts, own.key());
@@ -115,7 +115,7 @@ pub(super) fn unusable_key(certificate: &CertificateDer<'_>) -> Option<Rejection
     })
 }
 
-/// Why a certificate is refused, with the certificate in question.
+/// Why a certificate is refused, naming the certificate.
 pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejection {
     use CertificateError as Cause;
     let lists = presented.lists_place;
@@ -192,7 +192,7 @@ pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejectio
     }
 }
 
-/// The causes that rustls hands on as the verifier gave them.
+/// The rejection for causes that rustls passes on unchanged from the verifier.
 fn of_path(cause: &PathError, chain: &Chain<'_>, presented: &Presented<'_>) -> Rejection {
     let own = chain.which(|_| true);
     match cause {
@@ -298,7 +298,7 @@ fn unsupported_extension(chain: &Chain<'_>) -> Rejection {
     )
 }
 
-/// A server whose key is not one of those pinned.
+/// The server's key is not one of the pins.
 pub(super) fn wrong_key(found: Option<Pin>) -> Rejection {
     match found {
         Some(found) => Rejection::new(
@@ -309,7 +309,7 @@ pub(super) fn wrong_key(found: Option<Pin>) -> Rejection {
     }
 }
 
-/// A server's own certificate whose key is not for that.
+/// The key usage of the server's own certificate does not allow this use.
 fn wrong_usage(own: &Details) -> Rejection {
     Rejection::new(
         format!(
@@ -398,7 +398,7 @@ fn wrong_name(own: &Details, chain: &Chain<'_>, asked: &ServerName<'_>) -> Rejec
     )
 }
 
-/// Whether a name would cover a host if wildcards covered whole domains of the top level.
+/// Whether a name would match the host if wildcards covered whole top-level domains.
 fn is_too_short_a_wildcard(name: &str, host: &str) -> bool {
     let Some((_, parent)) = host.split_once('.').filter(|_| host.parse::<IpAddr>().is_err()) else {
         return false;
@@ -419,8 +419,8 @@ fn wrong_purpose(chain: &Chain<'_>) -> Rejection {
     )
 }
 
-/// No authority was reached whose key made the signature. The way from the server's certificate
-/// upwards is gone once more, to say where it ends and why.
+/// The rejection for a chain that does not reach a trusted authority whose key made the signature. It walks
+/// the chain again from the server's certificate upwards to report where the chain ends and why.
 fn not_trusted(cause: &CertificateError, chain: &Chain<'_>, presented: &Presented<'_>) -> Rejection {
     let given: Vec<Details> = presented.authorities.iter().filter_map(Details::read).collect();
     let rejection = not_signed_by(&given, cause, chain, presented);
@@ -504,7 +504,7 @@ fn not_signed_by(
 
 type ChainLink<'a> = (usize, &'a CertificateDer<'a>, Details);
 
-/// The authority of the right name is known, and did not sign.
+/// A trusted authority has the right name but did not make the signature.
 fn wrong_authority(at: &ChainLink<'_>, namesake: &Details, verdict: Option<bool>, place: &str) -> Rejection {
     let issuer = format!("the one of that name in {place}");
     wrong_issuer(
@@ -531,7 +531,7 @@ fn wrong_issuer(
     };
     let (key, signature) = (issuer.key(), child.signature());
     let key_kind = key.split([',', ' ']).next().unwrap_or_default();
-    // An algorithm without a name here is not supported with any key.
+    // A signature algorithm without a name here is not supported with any key.
     let fits = match key_kind {
         _ if !child.has_named_signature() => true,
         "EC" => signature.starts_with("ECDSA"),
@@ -575,7 +575,7 @@ fn unknown_issuer(chain: &Chain<'_>, at: &ChainLink<'_>, place: &str) -> Rejecti
         )
         .of_key(chain);
     }
-    // An authority that has issued itself is named once.
+    // A self-issued authority is named once.
     let whose = if at.0 == 1 || last.is_self_issued() {
         format!("the broker's certificate ({own})")
     } else {

@@ -1,4 +1,4 @@
-//! The text of each cause, also of those that no certificate can cause.
+//! The text of each cause, including those that no certificate can cause.
 
 use rustls_pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{
@@ -7,7 +7,7 @@ use tokio_rustls::rustls::{
 
 use super::*;
 
-/// No name of a library's and no dump of bytes.
+/// No library's type names and no dumped bytes.
 fn assert_plain(text: &str) {
     const NAMES: &[&str] =
         &["serverAuth", "digitalSignature", "basicConstraints", "pathLenConstraint", "keyUsage"];

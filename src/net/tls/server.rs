@@ -1,4 +1,5 @@
-//! The other side of TLS, for the embedded broker: a certificate to show, and perhaps authorities of the clients'.
+//! The server's side of TLS, for the embedded broker: its certificate, and optionally the authorities of
+//! clients.
 
 use std::fmt;
 use std::io;
@@ -25,7 +26,7 @@ use super::options::TlsOptions;
 use super::{files, provider};
 use crate::error::{Error, Layer};
 
-/// What a server shows and asks for in each handshake.
+/// The certificate and the client authorities of each handshake.
 #[derive(Clone)]
 pub struct ServerTls {
     config: Arc<ServerConfig>,
@@ -35,16 +36,16 @@ pub struct ServerTls {
 pub struct ThrowAway {
     /// The server's side.
     pub server: ServerTls,
-    /// The certificate of the authority, in PEM. Its key is gone.
+    /// The authority's certificate, in PEM. Its key has been discarded.
     pub authority: String,
 }
 
 impl ServerTls {
-    /// Reads a certificate with its private key, and the authorities of which each client has to show a
+    /// Reads a certificate with its private key, and the authorities that must have issued each client's
     /// certificate, if there are any.
     ///
     /// # Errors
-    /// A file that cannot be read or does not hold what it should; the error names it.
+    /// A file that cannot be read or has unexpected content; the error names it.
     pub fn load(certificate: &Path, key: &Path, client_authorities: Option<&Path>) -> Result<Self, Error> {
         let provider = Arc::new(provider::with_all_algorithms());
         let options = TlsOptions {
@@ -58,7 +59,7 @@ impl ServerTls {
         Self::new(provider, pair, client_authorities)
     }
 
-    /// Makes an authority and a certificate of it for this machine's names and `addresses`.
+    /// Makes an authority and a certificate issued by it for this machine's names and `addresses`.
     ///
     /// # Errors
     /// The files of `client_authorities`; or the system gives no random numbers.
@@ -118,10 +119,10 @@ impl ServerTls {
         Ok(Self { config: Arc::new(config) })
     }
 
-    /// The handshake with a client.
+    /// Performs the handshake with a client.
     ///
     /// # Errors
-    /// The client's, as the system or TLS names it.
+    /// The client's error, as the system or TLS names it.
     pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<TlsStream<S>> {
         TlsAcceptor::from(Arc::clone(&self.config)).accept(stream).await
     }
@@ -148,7 +149,7 @@ fn client_verifier(
         .map_err(|error| files::unusable(path, &format!("cannot verify clients with it: {error}")))
 }
 
-/// Shows nothing of the key.
+/// Does not show the key.
 impl fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerTls").finish_non_exhaustive()

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 
-/// A feature of other clients that rustls has not got.
+/// A feature of other clients that rustls lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unavailable {
     /// `--psk`, `--psk-identity`.
@@ -11,7 +11,7 @@ pub enum Unavailable {
     Engine,
 }
 
-/// The usage error for asking for it with `flag`.
+/// The usage error for `flag`, which asks for the feature.
 #[must_use]
 pub fn unavailable(flag: &str, feature: Unavailable) -> Error {
     let (what, instead) = match feature {

@@ -29,9 +29,9 @@ use crate::error::{Error, Layer};
 /// How the server is checked.
 pub(super) struct Verification {
     pub(super) verifier: Arc<dyn ServerCertVerifier>,
-    /// Authorities that were given and cannot be used.
+    /// Warnings: given authorities that cannot be used.
     pub(super) warnings: Vec<String>,
-    /// The same of the operating system's, which its user can seldom mend.
+    /// Details: authorities of the operating system that cannot be used. Users can seldom repair those.
     pub(super) details: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn verification(
     options: &TlsOptions,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Verification, Error> {
-    // Files that cannot be read are an error with --insecure, too.
+    // Unreadable files are an error even with --insecure.
     let lists = Lists::read(&options.crl_files)?;
     if options.insecure {
         Authorities::given(options)?;
@@ -58,8 +58,8 @@ pub(super) fn verification(
         ),
         other => Error::fatal(Layer::Tls, other.to_string()),
     };
-    // Two rules make two verifiers: the server's own certificate has to be covered by a list (as
-    // with OpenSSL's CRL check), and what a list revokes further up is refused as well.
+    // Two rules need two verifiers: a list has to cover the server's own certificate (as with OpenSSL's CRL
+    // check), and certificates further up the chain must not be revoked by any list.
     let mut own_revocation = Vec::new();
     if !lists.found.is_empty() {
         let strict = builder().with_crls(lists.found.clone()).only_check_end_entity_revocation();
@@ -69,8 +69,7 @@ pub(super) fn verification(
         builder().with_crls(lists).allow_unknown_revocation_status().enforce_revocation_expiration()
     };
     let chain = lenient(lists.found.clone()).build().map_err(unusable)?;
-    // Of several lists of one issuer a verifier uses only the first, so that each list gets
-    // verifiers of its own as well.
+    // A verifier uses only the first of several lists of one issuer, so each list gets its own verifiers.
     let mut chain_revocation = Vec::new();
     if lists.found.len() > 1 {
         for list in &lists.found {
@@ -122,15 +121,15 @@ impl Lists {
     }
 }
 
-/// Checks the chain, the dates and the name, as the Web does, with one addition: a server whose
-/// own certificate is, byte for byte, one of those given as authorities is accepted, if its dates
-/// and names are right. `rustls` alone refuses what `openssl req -x509` makes (`CA:TRUE`, used by
-/// a server); OpenSSL's clients accept it, and many test brokers run on just that.
+/// Checks the chain, the dates and the name as Web browsers do, with one addition: a server whose own
+/// certificate is byte for byte one of the given authorities is accepted if its dates and names are valid.
+/// `rustls` alone refuses certificates from `openssl req -x509` (`CA:TRUE`, used by a server); OpenSSL's
+/// clients accept them, and many test brokers use one.
 #[derive(Debug)]
 struct TrustedServer {
-    /// Refuse a server's own certificate that no revocation list covers, or one revokes.
+    /// Refuse a server's own certificate that is revoked or that no revocation list covers.
     own_revocation: Vec<Arc<WebPkiServerVerifier>>,
-    /// Checks everything else.
+    /// Checks everything except revocation.
     chain: Arc<WebPkiServerVerifier>,
     /// Refuse a chain with a certificate that one of several revocation lists revokes.
     chain_revocation: Vec<Arc<WebPkiServerVerifier>>,
@@ -140,14 +139,15 @@ struct TrustedServer {
     place: String,
     /// Where the revocation lists are from, for messages.
     lists_place: String,
-    /// Any name will do.
+    /// Whether names are not checked.
     any_name: bool,
     pins: Vec<Pin>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl TrustedServer {
-    /// The same outcome, if the name matters. It is looked at last, when everything else is in order.
+    /// The outcome, with the name ignored if `any_name` is set. The name is checked last, after everything
+    /// else.
     fn of_any_name(
         &self,
         outcome: Result<ServerCertVerified, TlsError>,
@@ -235,16 +235,16 @@ impl ServerCertVerifier for TrustedServer {
     }
 }
 
-/// Notes what it is about the broker's key for which its signature cannot be verified, if that is known.
+/// Notes why the broker's key makes its signature unverifiable, if that is known.
 pub(super) fn note_key(certificate: &CertificateDer<'_>) {
     if let Some(rejection) = unusable_key(certificate) {
         note(|notes| notes.rejection = Some(rejection));
     }
 }
 
-/// The certificates of a chain that may have issued others [RFC 5280, section 6.1.4 (n)]; webpki takes no
-/// account of key usage. An authority that is trusted is not a part of the chain, and only its name and
-/// key count [RFC 5280, section 6.1.1 (d)]: not its dates, and not its key usage.
+/// The certificates of a chain that may issue others [RFC 5280, section 6.1.4 (n)]; webpki ignores key usage.
+/// A trusted authority is not part of the chain: only its name and key count [RFC 5280, section 6.1.1 (d)],
+/// not its dates or key usage.
 fn issuers<'a, 'b>(intermediates: &'a [CertificateDer<'b>]) -> Cow<'a, [CertificateDer<'b>]> {
     let may_issue =
         |one: &&CertificateDer<'_>| Details::read(one).is_none_or(|details| details.may_sign_certificates());
@@ -255,12 +255,12 @@ fn issuers<'a, 'b>(intermediates: &'a [CertificateDer<'b>]) -> Cow<'a, [Certific
     }
 }
 
-/// What can be read of the certificates that a server presented.
+/// The readable certificates that a server presented.
 fn chain(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Vec<CertificateFacts> {
     std::iter::once(end_entity).chain(intermediates).filter_map(CertificateFacts::read).collect()
 }
 
-/// Whether the certificate's key is one of those pinned, if any are.
+/// Checks that the certificate's key is one of the pins, if there are any.
 pub(super) fn verify_pin(pins: &[Pin], certificate: &CertificateDer<'_>) -> Result<(), TlsError> {
     let found = Pin::of(certificate);
     if pins.is_empty() || found.is_some_and(|found| pins.contains(&found)) {
@@ -270,7 +270,7 @@ pub(super) fn verify_pin(pins: &[Pin], certificate: &CertificateDer<'_>) -> Resu
     Err(CertificateError::ApplicationVerificationFailure.into())
 }
 
-/// The checks that remain for a certificate trusted in itself.
+/// The checks of dates and name for a directly trusted certificate.
 fn verify_dates_and_name(
     certificate: &CertificateDer<'_>,
     name: &ServerName<'_>,
@@ -295,12 +295,12 @@ fn verify_dates_and_name(
 }
 
 fn unix_time(moment: SystemTime) -> UnixTime {
-    // X.509 dates of before 1970 are not read in the first place.
+    // Earlier X.509 dates are never decoded.
     let since = moment.duration_since(SystemTime::UNIX_EPOCH);
     UnixTime::since_unix_epoch(since.unwrap_or_default())
 }
 
-/// Has no certificate to show, and notes that one was asked for.
+/// Presents no certificate, and notes that the server requested one.
 #[derive(Debug)]
 pub(super) struct NoClientCertificate;
 

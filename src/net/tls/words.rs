@@ -8,7 +8,6 @@ use webpki::Error as PathError;
 
 use crate::clock;
 
-/// A TLS failure in words.
 pub(in crate::net) fn words(error: &TlsError) -> String {
     match error {
         TlsError::AlertReceived(alert) if is_about_our_certificate(*alert) => {
@@ -66,8 +65,8 @@ pub(in crate::net) fn words(error: &TlsError) -> String {
     }
 }
 
-/// The name that the library gives a fault, as words: `SelectedUnofferedKxGroup` is "selected unoffered
-/// kx group". What a fault carries beside its name stays out: it may be bytes.
+/// The library's name for a fault, as words: `SelectedUnofferedKxGroup` is "selected unoffered kx group". The
+/// fault's data is omitted: it may be bytes.
 pub(super) fn plain(fault: &impl std::fmt::Debug) -> String {
     let debug = format!("{fault:?}");
     let name = debug.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
@@ -81,7 +80,7 @@ pub(super) fn plain(fault: &impl std::fmt::Debug) -> String {
     words.to_ascii_lowercase()
 }
 
-/// Alerts by which a server turns down the certificate that we showed.
+/// Whether a server uses the alert to refuse our certificate.
 pub(super) fn is_about_our_certificate(alert: AlertDescription) -> bool {
     matches!(
         alert,
@@ -133,7 +132,7 @@ pub(super) fn alert_words(alert: AlertDescription) -> String {
     words.into()
 }
 
-/// A refused certificate of which nothing more is known.
+/// The text for a refused certificate without further details.
 fn of_unknown_certificate(cause: &CertificateError) -> String {
     match cause {
         CertificateError::BadSignature => {
@@ -149,7 +148,7 @@ fn of_unknown_certificate(cause: &CertificateError) -> String {
     }
 }
 
-/// What is wrong with a revocation list.
+/// The text for an unusable revocation list.
 pub(super) fn list_words(error: &CertRevocationListError) -> String {
     use CertRevocationListError as Cause;
     let words = match error {
