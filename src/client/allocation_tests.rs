@@ -1,4 +1,4 @@
-//! In steady state the driver allocates nothing per message, sent or received.
+//! In steady state the driver allocates no memory per message, sent or received.
 
 use std::io;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Packet, PacketType, PublishTemplate, TopicAlias};
 use crate::protocol::{Protocol, QoS};
 
-/// A stream that gives the same packets for ever and swallows what is written.
+/// A stream that repeats the same packets endlessly and discards what is written.
 struct Endless {
     input: Vec<u8>,
     reads: usize,
@@ -81,7 +81,7 @@ impl Handler for Busy {
     }
 }
 
-/// How many allocations `reads` reads of `input` cost after a warm-up, and how many events they are.
+/// The number of allocations for `reads` reads of `input` after a warm-up, and the number of events.
 fn allocations(protocol: Protocol, qos: QoS, publishes: bool, input: Vec<u8>) -> (u64, u64) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let _inside = runtime.enter();
@@ -98,7 +98,7 @@ fn allocations(protocol: Protocol, qos: QoS, publishes: bool, input: Vec<u8>) ->
     let mut link =
         Link::new(stream, protocol, 60, BARRIER_LIMIT, 1 << 20, Vec::new(), PropertyBlock::default());
     let mut turn = |link: &mut Link<Endless>| {
-        // A busy link gives way to others now and then, and is polled again.
+        // A busy link yields to others now and then, and has to be polled again.
         while link.stream_mut().reads > 0 {
             let mut cx = Context::from_waker(Waker::noop());
             assert!(link.poll(&mut cx, &mut session, &mut handler).is_pending());
@@ -119,7 +119,7 @@ fn nothing_is_allocated_per_message_in_steady_state() {
             let (count, events) = allocations(protocol, qos, false, input);
             assert_eq!((count, events), (0, 110_000), "receiving, {protocol} {qos}");
         }
-        // QoS 2 both ways: PUBLISH and PUBREL, the identifiers in use again and again.
+        // QoS 2 in both directions: PUBLISH and PUBREL, with the same identifiers again and again.
         let mut input = BytesMut::new();
         for id in 1..=50 {
             input.extend_from_slice(&message(protocol, QoS::ExactlyOnce, id, b"0123456789abcdef"));
@@ -132,7 +132,7 @@ fn nothing_is_allocated_per_message_in_steady_state() {
     }
 }
 
-/// The identifiers go around, so the broker's answers are made as it would make them.
+/// The packet identifiers wrap, so the broker's responses are built in advance for all of them.
 #[test]
 fn nothing_is_allocated_per_publish_in_steady_state() {
     let protocol = Protocol::V5;
@@ -185,7 +185,7 @@ fn nothing_is_allocated_per_publish_in_steady_state() {
     }
 }
 
-/// A load of ten thousand connections has ten thousand of them.
+/// A load of ten thousand connections holds ten thousand links.
 #[test]
 fn a_link_stays_small() {
     assert!(size_of::<Link<Stream>>() <= 328, "{}", size_of::<Link<Stream>>());

@@ -1,6 +1,6 @@
 //! How long a command that ends by itself waits for the broker's response to a packet.
 //!
-//! Keep Alive does not limit that: a broker may send other packets and never respond, and may turn Keep
+//! Keep Alive does not limit that wait: a broker may send other packets and never respond, and may turn Keep
 //! Alive off.
 
 use std::pin::Pin;
@@ -13,31 +13,31 @@ use super::keep_alive::SIGN_OF_LIFE_BYTES;
 use crate::net::LAST_LOOK;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
 
-/// The time since the last progress towards the response. It makes no timer before a response is
-/// awaited, and does not move the timer with every packet.
+/// The time since the last progress towards the response. The timer is created when the first response is
+/// awaited, and is not moved with every packet.
 #[derive(Debug)]
 pub struct AnswerLimit {
     limit: Option<Duration>,
-    /// A response is awaited; this is the time of the last progress.
+    /// The time of the last progress while a response is awaited.
     since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
-    /// The time is over; the stream is read once more.
+    /// The timeout expired; the stream is read once more.
     last_look: bool,
-    /// Bytes of incomplete packets since the time was last reset.
+    /// Bytes of incomplete packets since the timeout was last restarted.
     part_bytes: usize,
-    /// The same since the last progress: one large packet may come before the response, but not one
-    /// after the other for ever.
+    /// Bytes of incomplete packets since the last progress: one large packet may arrive before the response,
+    /// but not an endless series.
     parts_bytes: usize,
 }
 
 impl AnswerLimit {
-    /// No limit without a duration.
+    /// `None` sets no limit.
     #[must_use]
     pub fn new(limit: Option<Duration>) -> Self {
         Self { limit, since: None, timer: None, last_look: false, part_bytes: 0, parts_bytes: 0 }
     }
 
-    /// Progress: something was received or sent that brings the response nearer.
+    /// Reports progress: a packet was received or sent that brings the response nearer.
     pub fn renew(&mut self) {
         self.parts_bytes = 0;
         self.restart();
@@ -51,7 +51,7 @@ impl AnswerLimit {
         }
     }
 
-    /// This many bytes of an incomplete packet were received: a large one takes time on a slow connection.
+    /// Reports received bytes of an incomplete packet: a large one takes time on a slow connection.
     pub fn part(&mut self, bytes: usize) {
         self.part_bytes = self.part_bytes.saturating_add(bytes);
         self.parts_bytes = self.parts_bytes.saturating_add(bytes);
@@ -60,12 +60,12 @@ impl AnswerLimit {
         }
     }
 
-    /// There is no connection, and so no response to wait for.
+    /// Stops the timeout: there is no connection, and so no response to wait for.
     pub fn stop(&mut self) {
         self.since = None;
     }
 
-    /// Sets whether a response is awaited now. Ready, with the limit, when that takes too long.
+    /// Sets whether a response is awaited now. Returns `Ready` with the limit when the timeout expires.
     pub fn poll_waiting(&mut self, cx: &mut Context<'_>, waiting: bool) -> Poll<Duration> {
         if !waiting {
             self.stop();
@@ -76,7 +76,7 @@ impl AnswerLimit {
         self.poll(cx)
     }
 
-    /// Ready, with the limit, when what is waited for takes too long.
+    /// Returns `Ready` with the limit when the timeout expires.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
         let (Some(limit), Some(since)) = (self.limit, self.since) else { return Poll::Pending };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(since + limit)));
@@ -102,7 +102,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(10);
 
-    /// How long it waits if something brings the answer nearer after each of these times.
+    /// How long the limit waits if there is progress after each of these times.
     async fn waits(limit: Option<Duration>, news: &[u64]) -> Option<Duration> {
         let start = Instant::now();
         let mut answer = AnswerLimit::new(limit);
@@ -131,7 +131,7 @@ mod tests {
             tokio::time::sleep(LIMIT / 2).await;
             answer.part(bytes);
             tokio::time::sleep(LIMIT / 2 + LAST_LOOK).await;
-            // The first look past the limit is not the last.
+            // The first poll after the timeout is not the last one.
             let _ = poll_fn(|cx| Poll::Ready(answer.poll(cx))).await;
             tokio::time::sleep(LAST_LOOK).await;
             assert_eq!(poll_fn(|cx| Poll::Ready(answer.poll(cx).is_ready())).await, is_late);
@@ -151,7 +151,7 @@ mod tests {
             parts += 1;
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        // As long as the largest packet takes, and the limit.
+        // The time for the largest packet, plus the limit.
         assert!(start.elapsed() >= Duration::from_secs(most_parts as u64), "{:?}", start.elapsed());
     }
 }

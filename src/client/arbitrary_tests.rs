@@ -1,5 +1,5 @@
-//! Arbitrary bytes from a broker, at any moment and in pieces of any size, cause no panic, no output that
-//! is not MQTT, and no more memory than was received.
+//! Arbitrary bytes from a broker, at any moment and in pieces of any size, cause no panic, no output that is
+//! invalid MQTT, and no more memory than was received.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -17,7 +17,7 @@ use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::{self, PublishTemplate, Subscription, corpus};
 use crate::protocol::{Protocol, QoS};
 
-/// Publishes and subscribes all the time.
+/// Publishes and subscribes continuously.
 struct Busy {
     events: usize,
     token: u64,
@@ -63,7 +63,7 @@ impl Handler for Busy {
     }
 }
 
-/// A packet of the corpus, with a few bytes changed or not.
+/// A packet of the corpus, unchanged or with a few bytes changed.
 fn packets() -> impl Strategy<Value = Vec<u8>> {
     let damage = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3);
     (any::<prop::sample::Index>(), damage, proptest::option::weighted(0.1, any::<prop::sample::Index>()))
@@ -121,7 +121,7 @@ proptest! {
                 rest = &rest[length..];
             }
             assert!(rest.is_empty(), "a part of a packet was left behind: {rest:x?}");
-            // Each packet that came calls for one at the most, and so does each that was answered.
+            // Each received packet causes at most one answer, and each answered one at most one new packet.
             assert!(out.len() <= 100 * (sent.len() * 20 + 30), "{} bytes for {}", out.len(), bytes.len());
         });
     }

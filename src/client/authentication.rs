@@ -1,10 +1,10 @@
-//! Enhanced authentication ([MQTT-4.12]): SCRAM, or data of a method that only the user knows. No I/O: the
+//! Enhanced authentication ([MQTT-4.12]): SCRAM, or a method whose data the user supplies. No I/O: the
 //! broker's data goes in, the response comes out.
 //!
-//! SCRAM is `rsasl`'s: of the crates that have SCRAM-SHA-1, -256 and -512 it is the one with both sides of
-//! the exchange tested against each other and the fewest further dependencies (`scram` has SHA-256 only,
-//! `sasl` has no SHA-512, `scram-rs` comes with a C interface and further hashes). It leaves to its callers
-//! what is done here: `SASLprep`, and a limit of the iteration count, without which a broker could keep a
+//! SCRAM comes from `rsasl`. Of the crates with SCRAM-SHA-1, -256 and -512 it is the one that tests both
+//! sides of the exchange against each other and has the fewest further dependencies (`scram` has SHA-256
+//! only, `sasl` has no SHA-512, `scram-rs` adds a C interface and further hashes). Two parts are left to its
+//! callers and done here: `SASLprep`, and a limit on the iteration count, without which a broker could keep a
 //! client busy for hours.
 
 use std::sync::Arc;
@@ -25,12 +25,12 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Malformed, PacketType};
 use crate::quotation::shown;
 
-/// How to prove who we are, beyond or instead of a password in CONNECT.
+/// The authentication of the client, in addition to or instead of a password in CONNECT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authentication {
-    /// How.
+    /// The authentication method.
     pub method: Method,
-    /// The interval of re-authentication, if it is wanted.
+    /// The interval of re-authentication; `None` for no re-authentication.
     pub every: Option<Duration>,
 }
 
@@ -39,18 +39,18 @@ pub struct Authentication {
 pub enum Method {
     /// SCRAM (RFC 5802, RFC 7677).
     Scram {
-        /// Which.
+        /// The SCRAM mechanism.
         mechanism: ScramMechanism,
-        /// Prepared by [`prepare`], as is the password.
+        /// The user name, prepared by [`prepare`] like the password.
         user_name: String,
-        /// Never sent.
+        /// The password; never sent.
         password: Secret,
     },
-    /// Data that the user knows.
+    /// A method whose data the user supplies.
     Data {
         /// The method's name.
         name: String,
-        /// The first goes into CONNECT, each further one answers an AUTH.
+        /// The first entry goes into CONNECT; each further entry answers an AUTH.
         data: Vec<Secret>,
     },
 }
@@ -65,16 +65,16 @@ pub enum ScramMechanism {
 }
 
 impl ScramMechanism {
-    /// All of them.
+    /// All mechanisms.
     pub const ALL: [Self; 3] = [Self::Sha1, Self::Sha256, Self::Sha512];
 
-    /// The mechanism of that name, which is the authentication method's as well.
+    /// The mechanism with this name, which is also the name of the authentication method.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mechanism| mechanism.name() == name)
     }
 
-    /// Its registered name.
+    /// The registered name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -85,10 +85,10 @@ impl ScramMechanism {
     }
 }
 
-/// User name or password as SCRAM compares them (`SASLprep`, RFC 4013).
+/// A user name or password as SCRAM compares it (`SASLprep`, RFC 4013).
 ///
 /// # Errors
-/// What in it is not allowed.
+/// The character or sequence that is not allowed.
 pub fn prepare(text: &str) -> Result<String, String> {
     match stringprep::saslprep(text) {
         Ok(prepared) if prepared.is_empty() => Err("it is empty".into()),
@@ -98,7 +98,7 @@ pub fn prepare(text: &str) -> Result<String, String> {
 }
 
 impl Method {
-    /// The name that all packets of the exchange carry.
+    /// The authentication method's name; all packets of the exchange carry it.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -117,9 +117,9 @@ pub(super) struct Exchange {
 enum ExchangeState {
     Scram {
         session: Box<Session<NoValidation>>,
-        /// The first message of the client, which ends with its nonce; kept until the broker has answered it.
+        /// The client's first message, which ends with its nonce; kept until the broker has answered it.
         first: Option<Vec<u8>>,
-        /// The broker has proved that it knows the password.
+        /// Whether the broker has proved that it knows the password.
         is_proved: bool,
     },
     Data(std::vec::IntoIter<Secret>),
@@ -132,7 +132,7 @@ impl std::fmt::Debug for Exchange {
 }
 
 impl Exchange {
-    /// Begins an exchange, and appends to the properties of its first packet what it has to say.
+    /// Begins an exchange, and appends the properties of its first packet.
     ///
     /// # Errors
     /// A mechanism that cannot begin.
@@ -155,10 +155,10 @@ impl Exchange {
         Ok(Self { method, side })
     }
 
-    /// The properties of the AUTH that answers the broker's (Continue authentication).
+    /// The properties of the AUTH that answers the broker's AUTH (Continue authentication).
     ///
     /// # Errors
-    /// A broker that changes the method, or does not know the password.
+    /// The broker changed the method, or does not know the password.
     pub(super) fn answer(
         &mut self,
         packet: PacketType,
@@ -176,7 +176,7 @@ impl Exchange {
                     None => scram_message::check_final(challenge)?,
                 }
                 let mut answer = Vec::new();
-                // What proves the broker may come in an AUTH, which then needs an answer without data.
+                // The broker's proof may come in an AUTH; the answer to that AUTH has no data.
                 *is_proved = step(session, challenge, &mut answer)?;
                 (!*is_proved).then_some(answer)
             }
@@ -197,17 +197,17 @@ impl Exchange {
         Ok(answer)
     }
 
-    /// The broker has accepted the client; checks that the broker has proved itself.
+    /// Checks, after the broker has accepted the client, that the broker has proved itself.
     ///
     /// # Errors
-    /// It has not proved that it knows the password, or names another method.
+    /// The broker has not proved that it knows the password, or names another method.
     pub(super) fn finish(&mut self, packet: PacketType, properties: &Properties<'_>) -> Result<(), Error> {
         self.check_method(packet, properties)?;
         let ExchangeState::Scram { session, is_proved, first } = &mut self.side else { return Ok(()) };
         if !*is_proved {
             let data = properties.binary(PropertyId::AuthenticationData).unwrap_or_default();
-            // A broker that skips the exchange has proved nothing, whatever it sends: only what
-            // begins with "v=" is meant to.
+            // A broker that skips the exchange has proved nothing, whatever its data. Only data that begins
+            // with "v=" is read as a proof.
             if data.starts_with(b"v=") {
                 scram_message::check_final(data)?;
                 if first.is_some() {
@@ -232,7 +232,7 @@ impl Exchange {
     }
 }
 
-/// An AUTH that belongs to no exchange ([MQTT-4.12.0-6], [MQTT-4.12.1-1]).
+/// The error for an AUTH outside an exchange ([MQTT-4.12.0-6], [MQTT-4.12.1-1]).
 pub(super) fn unasked(reason: ReasonCode) -> Malformed {
     Malformed::protocol_error(PacketType::Auth, format!("{reason}, but no authentication is in progress"))
 }
@@ -273,7 +273,7 @@ fn scram(
     SASLClient::new(Arc::clone(&config)).start_suggested(&[name]).map_err(|error| failed(&error))
 }
 
-/// Takes a message of the broker in. Whether it has proved itself.
+/// Processes a message of the broker. Returns whether the broker has proved itself.
 fn step(session: &mut Session<NoValidation>, input: &[u8], answer: &mut Vec<u8>) -> Result<bool, Error> {
     match session.step(Some(input), answer) {
         Ok(State::Running) => Ok(false),

@@ -1,17 +1,17 @@
-//! How long to wait between two attempts to connect: exponential, with full jitter, so that the clients of
-//! a restarted broker do not all connect at once.
+//! The pause between two attempts to connect: exponential, with full jitter, so that the clients of a
+//! restarted broker do not all connect at the same time.
 
 use std::time::Duration;
 
 use super::options::Reconnect;
 use crate::error::{Error, Retry};
 
-/// The longest first pause; it doubles with every failure in a row.
+/// The upper bound of the first pause; it doubles with each consecutive failure.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
-/// How long a connection must last to end a row of failures.
+/// A connection that lasts this long resets the count of failures.
 const HEALTHY: Duration = Duration::from_secs(5);
 
-/// A row of failures.
+/// The count of consecutive failures.
 #[derive(Debug)]
 pub struct BackOff {
     most: Duration,
@@ -19,24 +19,25 @@ pub struct BackOff {
 }
 
 impl BackOff {
-    /// Pauses of up to `most`.
+    /// A back-off with pauses of up to `most`.
     #[must_use]
     pub fn new(most: Duration) -> Self {
         Self { most, failures: 0 }
     }
 
-    /// The number of failures in a row.
+    /// The number of consecutive failures.
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// A connection was lost this long after its CONNACK.
+    /// Reports a connection that was lost this long after its CONNACK.
     ///
-    /// Neither a successful CONNACK nor received messages end a row: two clients with one client
-    /// identifier take the session from each other ([MQTT-3.1.4-3]), each with a CONNACK and whatever
-    /// is retained, and MQTT 3.1.1 does not say why a link ends. So only time counts, and more of it
-    /// than the pauses have grown to: of two such clients, one's pause is the other's link.
+    /// Neither a successful CONNACK nor received messages reset the count: two clients with the same client
+    /// identifier take over the session from each other ([MQTT-3.1.4-3]), each with a CONNACK and the
+    /// retained messages, and MQTT 3.1.1 does not report why a link ended. So only the duration counts, and
+    /// it has to exceed the current pause: with two such clients, one's pause is the duration of the other's
+    /// link.
     pub(super) fn lived(&mut self, time: Duration) {
         if time > self.ceiling(self.failures.saturating_sub(1)).max(HEALTHY) {
             self.failures = 0;
@@ -55,26 +56,26 @@ impl BackOff {
     }
 }
 
-/// Whether and when one of many clients tries again that has lost its link. A [`run`](super::run) has more reasons
-/// to wait or to end.
+/// Whether and when one of many clients reconnects. A [`run`](super::run) has further reasons to wait or to
+/// end.
 #[derive(Debug)]
 pub struct Comeback {
     back_off: BackOff,
     attempts: Option<u32>,
-    /// The last attempt was answered in a way that counts when it comes again.
+    /// The last attempt ended in an error that is final if it occurs twice in a row.
     is_doubtful: bool,
 }
 
 impl Comeback {
-    /// Of a client that had a link.
+    /// For a client that had a link.
     #[must_use]
     pub fn new(reconnect: &Reconnect) -> Self {
         let back_off = BackOff::new(reconnect.max_delay);
         Self { back_off, attempts: reconnect.attempts, is_doubtful: false }
     }
 
-    /// A link was lost that has lasted for `lived`, or an attempt has failed: the pause before the next; `None` if
-    /// there is to be none. Without an error the client itself has closed the link.
+    /// The pause before the next attempt, after a link that lasted for `lived` or a failed attempt; `None`
+    /// for no further attempt. Without an error the client itself closed the link.
     pub fn pause(&mut self, error: Option<&Error>, lived: Option<Duration>) -> Option<Duration> {
         if let Some(lived) = lived {
             self.back_off.lived(lived);
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_comes_back_as_often_as_it_may() {
+    fn client_reconnects_up_to_the_attempt_limit() {
         let reconnect = Reconnect { attempts: Some(2), ..Reconnect::NEVER };
         let mut comeback = Comeback::new(&reconnect);
         assert!(comeback.pause(None, None).is_some());
@@ -134,7 +135,7 @@ mod tests {
         );
     }
 
-    /// Two clients with one client identifier: each connection ends the other's.
+    /// With one client identifier, each client's connection ends the other's.
     #[test]
     fn two_clients_that_take_over_from_each_other_slow_down() {
         fastrand::seed(6);

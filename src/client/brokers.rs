@@ -1,4 +1,4 @@
-//! Which brokers to try, if the command line or DNS names several.
+//! The brokers to try, if the command line or DNS names several.
 
 use super::first_attempts::FirstAttempts;
 use super::handler::Change;
@@ -6,7 +6,7 @@ use super::options::ClientOptions;
 use crate::error::{Error, Retry};
 use crate::net::{self, Endpoint};
 
-/// The brokers to try, in this order.
+/// The brokers, in the order in which to try them.
 pub(super) async fn brokers(options: &ClientOptions) -> Result<Vec<Endpoint>, Error> {
     let given = std::iter::once(&options.endpoint).chain(&options.fallbacks);
     if !options.service_records {
@@ -22,7 +22,7 @@ pub(super) async fn brokers(options: &ClientOptions) -> Result<Vec<Endpoint>, Er
     if found.is_empty() { Err(net::none_answers(failures)) } else { Ok(found) }
 }
 
-/// Whether another broker may do better: this one cannot be reached, or has no room.
+/// Whether another broker may succeed: this one cannot be reached, or does not accept further clients.
 pub(super) fn is_worth_another_broker(error: &Error) -> bool {
     match error {
         Error::Link { .. } | Error::Protocol(_) => true,
@@ -32,11 +32,12 @@ pub(super) fn is_worth_another_broker(error: &Error) -> bool {
 }
 
 impl ClientOptions {
-    /// Chooses one broker for many connections that must go to the same: the first that can be reached. It is
-    /// waited for as the options say, and `on_change` hears of that. A single broker is not tried.
+    /// Chooses one broker for many connections that must all use the same one: the first that can be reached.
+    /// The wait follows the options and is reported to `on_change`. A single broker is chosen without an
+    /// attempt.
     ///
     /// # Errors
-    /// None can be reached, each with its cause.
+    /// No broker can be reached; each is named with its cause.
     pub async fn settle(&mut self, on_change: impl FnMut(Change<'_>)) -> Result<(), Error> {
         if self.fallbacks.is_empty() && !self.service_records {
             return Ok(());

@@ -2,21 +2,21 @@
 //! version. [`run`](super::run), [`open`](super::open) and [`raw`](super::raw) differ only in how they use
 //! the connection.
 //!
-//! Without -V the first CONNECT is of MQTT 5. The broker's reaction decides what follows:
+//! Without -V the first CONNECT is of MQTT 5. The broker's reaction decides the next step:
 //!
-//! | at the CONNECT of MQTT 5 | then |
+//! | reaction to CONNECT of MQTT 5 | next step |
 //! |---|---|
-//! | refuses the version (0x84; return code 1) | 3.1.1, and it is remembered |
-//! | accepts in the form of 3.1.1 | 3.1.1, and it is remembered: it has not read the CONNECT as MQTT 5 |
-//! | refuses in the form of 3.1.1 for another reason | 3.1.1, whose answer counts: it may have misread what MQTT 5 has in CONNECT |
-//! | closes or resets without an answer | 3.1.1, for this connection |
-//! | is silent for [`SILENCE`] | 3.1.1 on a second connection beside it, for this connection: the first answer wins, the other one is closed |
+//! | refuses the version (0x84; return code 1) | 3.1.1, remembered |
+//! | accepts in the form of 3.1.1 | 3.1.1, remembered: the broker has not read the CONNECT as MQTT 5 |
+//! | refuses in the form of 3.1.1 for another reason | 3.1.1, whose response counts: the broker may have misread the CONNECT of MQTT 5 |
+//! | closes or resets without a response | 3.1.1, for this connection |
+//! | is silent for [`SILENCE`] | 3.1.1 on a second parallel connection, for this connection: the first response wins, the other connection is closed |
 //! | refuses for another reason | no further attempt |
-//! | refuses the version at the CONNECT of 3.1.1 as well | 3.1, and it is remembered |
+//! | refuses the version of a CONNECT of 3.1.1 as well | 3.1, remembered |
 //!
-//! Closing and silence are no proof of an old broker, because a broker that is starting, or a forwarder
-//! without a broker, does the same: the next connection begins with MQTT 5 again, and a broker that has
-//! accepted MQTT 5 once is never asked for 3.1.1 for these reasons.
+//! Closing and silence do not prove that a broker is old, because a starting broker, or a forwarder without a
+//! broker, does the same. The next connection therefore begins with MQTT 5 again, and once a broker has
+//! accepted MQTT 5, these reactions no longer lead to 3.1.1.
 
 use std::pin::{Pin, pin};
 use std::sync::mpsc::Sender;
@@ -35,25 +35,25 @@ use crate::protocol::wire;
 use crate::protocol::{Direction, Protocol};
 use crate::quantity::duration;
 
-/// How long a broker may be silent at a CONNECT of MQTT 5 before it is asked for 3.1.1 as well; half the
-/// time limit where that is less.
+/// How long a broker may be silent after a CONNECT of MQTT 5 before 3.1.1 is tried as well; half the timeout
+/// if that is less.
 const SILENCE: Duration = Duration::from_secs(3);
 
-/// How long a broker may take to show that it speaks 3.1.1, where that is only to explain a failure.
+/// How long to wait for a broker's response to 3.1.1 if the attempt is made only to explain a failure.
 const PROBE_LIMIT: Duration = Duration::from_secs(3);
 
-/// How long the DISCONNECT of a connection that is not wanted any more may take to be written.
+/// Time limit for writing the DISCONNECT of a connection that is no longer needed.
 const DISMISSAL_LIMIT: Duration = Duration::from_millis(100);
 
-/// What is seen while a connection is made.
+/// An event that is reported while a connection is made.
 pub(super) enum Seen {
     Step(Step),
     Packet(Protocol, Direction, Vec<u8>),
-    /// A version that has brought no connection, and why: another is tried.
+    /// A version that did not lead to a connection, with the reason; another version is tried.
     Unaccepted(Protocol, String),
 }
 
-/// The observer. Two connections may be made at once, so events are queued for it instead of a call.
+/// Receives the events of a connection attempt. They are queued because two attempts may run in parallel.
 #[derive(Debug, Default)]
 pub(super) struct ConnectWatch {
     pub(super) steps: Option<Sender<Seen>>,
@@ -69,51 +69,51 @@ impl ConnectWatch {
 
     fn packet(&self, protocol: Protocol, direction: Direction, packet: &[u8]) {
         if let Some(packets) = &self.packets {
-            // There is no receiver any more if the attempt was given up.
+            // There is no receiver if the attempt was abandoned.
             let _ = packets.send(Seen::Packet(protocol, direction, packet.to_vec()));
         }
     }
 }
 
-/// The broker's answer to CONNECT.
+/// The broker's response to CONNECT.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) connected: Connected,
     /// The bytes after CONNACK.
     pub(super) leftover: Vec<u8>,
-    /// The CONNECT, as it was sent.
+    /// The CONNECT packet as it was sent.
     pub(super) connect: Vec<u8>,
 }
 
-/// A stream past CONNACK.
+/// A stream after CONNACK.
 #[derive(Debug)]
 pub(super) struct Up {
     pub(super) stream: Stream,
     pub(super) answer: Answer,
-    /// A second connection with the same client identifier was made beside it, and is given up.
+    /// Whether a second connection with the same client identifier was made in parallel and then abandoned.
     pub(super) had_rival: bool,
 }
 
-/// Why an attempt with one version made no link.
+/// Why an attempt with one version did not make a link.
 pub(super) struct Failure {
     pub(super) error: Error,
     at: At,
 }
 
-/// Where an attempt has failed.
+/// Where an attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
     /// Before CONNECT was sent.
     Way,
-    /// The broker has closed the connection in place of an answer.
+    /// The broker closed the connection instead of responding.
     Closed,
-    /// The broker has not answered in time.
+    /// The broker did not respond in time.
     Silent,
-    /// The broker has answered, but not with an accepting CONNACK.
+    /// The broker responded, but not with an accepting CONNACK.
     Answer,
-    /// The broker has refused MQTT 5 in the form of 3.1.1: it may have misread the CONNECT.
+    /// The broker refused MQTT 5 in the form of 3.1.1: it may have misread the CONNECT.
     OldForm,
-    /// The broker has not answered MQTT 5, and 3.1.1 at once.
+    /// The broker did not respond to MQTT 5, but did to 3.1.1.
     Older,
 }
 
@@ -123,15 +123,15 @@ impl Failure {
     }
 }
 
-/// What is known of the versions that brokers support. It outlives connections.
+/// The known versions of brokers. They outlive connections.
 #[derive(Debug, Default)]
 pub(super) struct Versions(Vec<(Address, KnownVersions)>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct KnownVersions {
-    /// What it has accepted: MQTT 5, or an older version after it has refused the newer ones.
+    /// The accepted version: MQTT 5, or an older one after the broker refused the newer ones.
     accepted: Option<Protocol>,
-    /// A failure was looked into.
+    /// Whether a failure was investigated.
     explained: bool,
 }
 
@@ -145,24 +145,24 @@ impl Versions {
     }
 }
 
-/// What to connect with, and where to.
+/// The parameters of a connection attempt.
 pub(super) struct ConnectRequest<'a> {
     pub(super) options: &'a ClientOptions,
     pub(super) endpoint: &'a Endpoint,
     pub(super) client_identifier: &'a str,
-    /// There was a link before. In MQTT 5 a later one asks for the session of the earlier: Clean Start
-    /// is for the first. In 3.x Clean Session also says what becomes of the session at the end, so it
-    /// stays.
+    /// Whether there was a link before. In MQTT 5 a later link requests the earlier session: Clean Start
+    /// applies to the first link only. In 3.x Clean Session also decides what happens to the session at the
+    /// end, so it stays as requested.
     pub(super) resumes: bool,
-    /// Those of [`connect_properties`](super::handshake::connect_properties).
+    /// The properties from [`connect_properties`](super::handshake::connect_properties).
     pub(super) properties: &'a PropertyBlock,
 }
 
 impl ConnectRequest<'_> {
-    /// Connects with the version asked for, or the one that the policy finds.
+    /// Connects with the requested version, or with the one that the policy finds.
     ///
     /// # Errors
-    /// The step that failed, or the broker's refusal; a first contact that fails is explained.
+    /// The step that failed, or the broker's refusal; a failure at the first contact is explained.
     pub(super) async fn negotiate(&self, versions: &mut Versions, watch: &ConnectWatch) -> Result<Up, Error> {
         let known = versions.of(&self.endpoint.address);
         let mut protocol = match self.options.version {
@@ -172,7 +172,7 @@ impl ConnectRequest<'_> {
         let mut guessed = false;
         let mut tried = Vec::new();
         let mut refusal = None;
-        // A version that the broker has answered, to say that it does not speak it.
+        // A version that the broker refused as not supported.
         let mut refused = None;
         loop {
             let is_unknown = protocol == Protocol::V5 && known.accepted != Some(Protocol::V5);
@@ -198,12 +198,12 @@ impl ConnectRequest<'_> {
                 Err(failure) => failure,
             };
             let failure = match (failure.at, refusal.take()) {
-                // Its answer says more than that it is gone now.
+                // The earlier refusal is more informative than a broker that fails to respond.
                 (At::Way | At::Closed | At::Silent, Some(refusal)) if protocol == Protocol::V3_1 => refusal,
                 _ => failure,
             };
             let next = match (self.options.version, protocol) {
-                // It has been replaced by a newer one.
+                // The remembered version is refused: a newer broker has replaced the old one.
                 (Version::Auto, Protocol::V3_1_1 | Protocol::V3_1)
                     if failure.refuses_version() && tried.len() == 1 =>
                 {
@@ -263,7 +263,7 @@ impl ConnectRequest<'_> {
         outcome.map_err(|error| Failure { error, at: At::Way })
     }
 
-    /// Sends CONNECT and waits for the answer until the timer fires, which runs for
+    /// Sends CONNECT and waits for the response until the timer fires, which is set to
     /// [`ClientOptions::connect_timeout`].
     ///
     /// # Errors
@@ -290,7 +290,7 @@ impl ConnectRequest<'_> {
             return Err(Failure { error, at: At::Silent });
         };
         let (packet, leftover) = outcome.map_err(|error| {
-            // What TLS says only at the first read is no word about MQTT.
+            // A TLS failure at the first read says nothing about MQTT.
             let is_tls = matches!(error, Error::Link { layer: Layer::Tls, .. });
             let at = if error.is_hang_up() && !is_tls { At::Closed } else { At::Answer };
             Failure { error: self.unanswered(error), at }
@@ -302,13 +302,13 @@ impl ConnectRequest<'_> {
         Ok(Answer { connected, leftover, connect: opening.into_connect() })
     }
 
-    /// One attempt with MQTT 5 and, if the broker is silent at that, one with 3.1.1 beside it. Which of
-    /// them has decided, and how.
+    /// One attempt with MQTT 5 and, if the broker stays silent, a parallel one with 3.1.1. Returns the
+    /// version that decided, and its outcome.
     async fn attempt_both(&self, watch: &ConnectWatch) -> (Protocol, Result<Up, Failure>) {
         let limit = self.options.connect_timeout;
         let patience = SILENCE.min(limit / 2);
-        // One timer for the way and the silence. One that is due before the timer that the runtime waits for
-        // costs a system call.
+        // One timer covers the connection and the silence. A second timer that fires earlier than the one the
+        // runtime waits for would cost a system call.
         let mut silence = pin!(sleep(patience.min(self.endpoint.connect_timeout)));
         let mut stream = match self.dial(watch, silence.as_mut()).await {
             Ok(stream) => stream,
@@ -342,8 +342,8 @@ impl ConnectRequest<'_> {
                 }
             }
         };
-        // Brokers read CONNECT before they notice that its connection is closed: a DISCONNECT behind it
-        // keeps them from publishing the will.
+        // Brokers read CONNECT before they notice that its connection is closed: a DISCONNECT after it keeps
+        // them from publishing the will.
         let (winner, loser) =
             if protocol == Protocol::V5 { (Some(stream), rival) } else { (rival, Some(stream)) };
         let had_rival = loser.is_some();
@@ -361,9 +361,8 @@ impl ConnectRequest<'_> {
         }
     }
 
-    /// Asks for 3.1.1 on a second connection while `first` waits for MQTT 5. The first answer decides,
-    /// if it is one: a version that is refused, a connection that is closed or cannot be made leave it
-    /// to the other.
+    /// Tries 3.1.1 on a second connection while `first` waits for a response to MQTT 5. The first response
+    /// decides. After a refused version, a closed connection or a failed dial the other connection decides.
     async fn race(
         &self,
         mut first: Pin<&mut impl Future<Output = Result<Answer, Failure>>>,
@@ -393,7 +392,7 @@ impl ConnectRequest<'_> {
                 else => {}
             }
             match (no_5.take(), no_3_1_1.take()) {
-                // What 3.1.1 was answered decides whether 3.1 is asked for.
+                // The response to 3.1.1 decides whether 3.1 is tried.
                 (Some(_), Some(failure)) if failure.refuses_version() => {
                     return (Protocol::V3_1_1, Err(failure));
                 }
@@ -403,8 +402,8 @@ impl ConnectRequest<'_> {
         }
     }
 
-    /// The error to report, with what is known about its cause and what may help. A first contact is
-    /// worth connections of its own to find out.
+    /// The error to report, with its known cause and a possible remedy. At the first contact, further
+    /// connections are made to find the cause.
     async fn explained(
         &self,
         Failure { error, at }: Failure,
@@ -426,7 +425,7 @@ impl ConnectRequest<'_> {
         if let (At::Older, Some(option)) = (at, needed_for) {
             return error.with_hint(lacks_v5(option));
         }
-        // What has answered MQTT is neither a port for TLS nor one for WebSockets.
+        // A port that responds in MQTT expects neither TLS nor WebSockets.
         if let (true, Some(refused)) = (is_mute, refused) {
             return error.with_hint(format!(
                 "the broker refused MQTT {refused}; {} were tried; -V 31 uses MQTT 3.1",
@@ -437,7 +436,8 @@ impl ConnectRequest<'_> {
             && is_first
             && wanted == Version::Only(Protocol::V5)
             && self.speaks(Protocol::V3_1_1).await
-            // What has closed one connection may have done so for another reason.
+            // A broker that closed one connection may have had another reason, so its support for MQTT 5 is
+            // tested.
             && (at != At::Closed || !self.speaks(Protocol::V5).await)
         {
             return match needed_for {
@@ -461,13 +461,13 @@ impl ConnectRequest<'_> {
         }
     }
 
-    /// Whether a broker that is silent at MQTT 5 is worth a question whether it speaks it: an option needs
-    /// it. Enhanced authentication may take its time.
+    /// Whether to test a silent broker for MQTT 5: an option needs it. Enhanced authentication may simply be
+    /// slow.
     fn may_lack_v5(&self) -> bool {
         self.options.needs_v5.is_some() && self.options.authentication.is_none()
     }
 
-    /// The options of a CONNECT that asks for nothing, to find out whether it is answered.
+    /// The options of a minimal CONNECT, which only tests whether the broker responds.
     fn bare_options(&self, limit: Duration) -> ClientOptions {
         ClientOptions {
             will: None,
@@ -479,7 +479,8 @@ impl ConnectRequest<'_> {
         }
     }
 
-    /// That CONNECT, under a client identifier that the broker makes up: it must not take a session over.
+    /// The minimal CONNECT, with a client identifier that the broker assigns, so that it takes over no
+    /// session.
     fn bare<'b>(&'b self, options: &'b ClientOptions) -> ConnectRequest<'b> {
         const NONE: &PropertyBlock = &PropertyBlock::EMPTY;
         ConnectRequest {
@@ -491,7 +492,7 @@ impl ConnectRequest<'_> {
         }
     }
 
-    /// Whether the broker answers a CONNECT of this version.
+    /// Whether the broker responds to a CONNECT of this version.
     async fn speaks(&self, protocol: Protocol) -> bool {
         let limit = self.options.connect_timeout.min(PROBE_LIMIT);
         let options = ClientOptions { version: Version::Only(protocol), ..self.bare_options(limit) };
@@ -506,8 +507,8 @@ impl ConnectRequest<'_> {
         }
     }
 
-    /// The error of a link that ended, or stayed silent, before the broker answered CONNECT, with what
-    /// is mostly behind it.
+    /// The error of a link that ended, or stayed silent, before the broker responded to CONNECT, with the
+    /// usual cause.
     fn unanswered(&self, error: Error) -> Error {
         if let (Error::Link { hint: None, retry: Retry::Later, .. }, Some(proxy), false) =
             (&error, &self.endpoint.proxy, error.is_hang_up())
@@ -525,7 +526,7 @@ impl ConnectRequest<'_> {
     }
 }
 
-/// The failure of a broker that was silent at MQTT 5 when 3.1.1 was answered, or failed as well.
+/// The failure of a broker that was silent to MQTT 5, after 3.1.1 was answered or failed as well.
 fn no_5(failure: Option<Failure>) -> Failure {
     match failure {
         Some(failure) if failure.at != At::Answer || failure.refuses_version() => failure,
@@ -540,7 +541,7 @@ fn lacks_v5(option: &str) -> String {
     format!("the broker does not support MQTT 5, which {option} needs")
 }
 
-/// Versions in a sentence.
+/// A list of versions for a sentence.
 fn listed(protocols: &[Protocol]) -> String {
     let names: Vec<String> = protocols.iter().map(ToString::to_string).collect();
     match names.as_slice() {
@@ -550,8 +551,8 @@ fn listed(protocols: &[Protocol]) -> String {
     }
 }
 
-/// Ends a connection that is not wanted any more, whatever the broker has read of it. The packet is the
-/// same in every version.
+/// Ends a connection that is no longer needed, however much the broker has read of it. DISCONNECT is the same
+/// in every version.
 async fn dismiss(mut stream: Stream) {
     let mut packet = bytes::BytesMut::new();
     wire::disconnect(&mut packet, Protocol::V3_1_1, ReasonCode::SUCCESS, &PropertyBlock::default());
@@ -559,6 +560,6 @@ async fn dismiss(mut stream: Stream) {
         stream.write_all(&packet).await?;
         stream.flush().await
     };
-    // The connection is given up, whether that arrives or not.
+    // The connection is abandoned; whether the packet arrives does not matter.
     let _ = tokio::time::timeout(DISMISSAL_LIMIT, said).await;
 }

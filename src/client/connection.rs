@@ -1,12 +1,11 @@
-//! A connection after CONNACK, without its network: keep-alive, back-pressure and closing. What was read
-//! and the time go in as arguments; bytes to write and the next deadline come out, and events go to the
-//! [`Handler`]. It has no stream, no timer and no clock, so that every rule can be tested to the byte and
-//! to the second.
+//! A connection after CONNACK, without its network: keep-alive, back-pressure and closing. Received bytes and
+//! the time are arguments; bytes to write and the next deadline are results; events go to the [`Handler`].
+//! There is no stream, timer or clock here, so that tests can check every rule to the byte and to the second.
 //!
-//! For one wake-up the driver makes a [`WakeUp`] and does what [`Connection::next`] says, until that is to
-//! wait: lets the handler fill the output, writes once, reads once, decodes all, and only after the handler
-//! has dealt with it sends the acknowledgements. A stream wakes it once for many packets, so that all of
-//! them share the cost; in steady state nothing is allocated per message.
+//! For each wake-up the driver makes a [`WakeUp`] and carries out what [`Connection::next`] returns until
+//! that is to wait: the handler fills the output, the output is written once, the stream is read once, all
+//! packets are decoded, and the acknowledgements are sent after the handler has processed them. One wake-up
+//! serves many packets, which share its cost; in steady state no memory is allocated per message.
 
 mod inbound;
 mod outbound;
@@ -39,52 +38,52 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire;
 use crate::protocol::{Direction, Protocol};
 
-/// Reads after which others of the same thread get their turn: a broker that sends without pause
-/// must not starve them.
+/// Reads in one wake-up before other connections of the same thread get their turn: a broker that sends
+/// without pause must not starve them.
 const MOST_READS: u32 = 16;
-/// How many messages may wait, in their order, to be acknowledged.
+/// Maximum number of messages whose acknowledgements may be deferred.
 const MOST_DEFERRED: usize = 1_000_000;
-/// How long the broker may take to read what is left, DISCONNECT at its end.
+/// Time limit for writing the remaining output, which ends with DISCONNECT.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
-/// How long to wait, after DISCONNECT, for the broker to close its side, and to read from one that takes
-/// nothing more; but see [`Handler::awaits_close`].
+/// How long to wait after DISCONNECT for the broker to close its side, and how long to read from a stream
+/// that accepts no more bytes; but see [`Handler::awaits_close`].
 const LINGER_LIMIT: Duration = Duration::from_millis(500);
 
-/// What the driver is to do.
+/// The next action of the driver.
 #[derive(Debug)]
 pub(super) enum Action {
-    /// Write and flush [`Connection::output`]; report it with [`Connection::wrote`], whatever came of it.
+    /// Write and flush [`Connection::output`]; report the outcome with [`Connection::wrote`].
     Write,
-    /// Read once, to where [`Connection::space`] says; report what came with [`Connection::received`].
+    /// Read once into [`Connection::space`]; report the outcome with [`Connection::received`].
     Read,
     /// Close our side of the stream; report it with [`Connection::was_shut_down`].
     ShutDown,
     /// Wait for the stream, for the handler, or until [`Connection::next_deadline`]; then
     /// [`Connection::advance`].
     Wait,
-    /// As [`Action::Wait`], but ask for another wake-up: there may be more to do at once.
+    /// Like [`Action::Wait`], but request another wake-up immediately: there may be more to do.
     Yield,
     /// The connection is over.
     Done(Result<(), Error>),
 }
 
-/// One wake-up of the driver: what it works with, and how far it is.
+/// One wake-up of the driver: its inputs and its progress.
 pub(super) struct WakeUp<'a, H> {
     pub(super) now: Instant,
     pub(super) cx: Context<'a>,
     pub(super) session: &'a mut Session,
     pub(super) handler: &'a mut H,
-    /// Packets of this wake-up; empty at its beginning.
+    /// The packets of this wake-up; empty at its start.
     pub(super) output: &'a mut BytesMut,
     step: WakeUpStep,
     reads: u32,
-    /// The handler may have more once everything is written.
+    /// Whether the handler may have more once everything is written.
     may_have_more: bool,
-    /// Packets are shown to the user.
+    /// Whether packets are shown to the user.
     is_traced: bool,
 }
 
-/// What is next in a wake-up.
+/// The next step of a wake-up.
 #[derive(Debug, Clone, Copy)]
 enum WakeUpStep {
     Interrupt,
@@ -118,42 +117,42 @@ pub(super) struct Connection {
     largest_packet_bytes: u32,
     /// How long the broker may stay silent before it answers the last PINGREQ.
     barrier_limit: Duration,
-    /// Of our DISCONNECT.
+    /// The properties of our DISCONNECT.
     disconnect_properties: PropertyBlock,
-    /// The Reason Code of one that the handler interrupts.
+    /// The Reason Code of the DISCONNECT when the handler interrupts the connection.
     interrupted: ReasonCode,
-    /// The beginning of a packet whose rest is still to come.
+    /// The beginning of an incomplete packet.
     partial: Vec<u8>,
-    /// `partial` holds what came with CONNACK, or before a pause, and was not looked at.
+    /// Whether `partial` holds unprocessed bytes from the CONNACK's read or from before a pause.
     has_leftover: bool,
     unwritten: Unwritten,
     keep_alive: KeepAlive,
     received_messages: bool,
-    /// In a box: there may be thousands of connections.
+    /// Boxed: there may be thousands of connections.
     rare: Option<Box<Rare>>,
     state: ConnectionState,
 }
 
-/// What few connections have.
+/// State that few connections have.
 #[derive(Debug, Default)]
 struct Rare {
     renewal: Option<Renewal>,
-    /// The broker keeps the session when the connection ends.
+    /// Whether the broker keeps the session when the connection ends.
     session_is_kept: bool,
-    /// Acknowledgements that wait until the handler has settled their messages, the oldest first; that of a QoS 0
-    /// message is empty. Used if the handler defers them.
+    /// Acknowledgements that wait until the handler has settled their messages, the oldest first; empty for a
+    /// QoS 0 message. Used if the handler defers acknowledgements.
     deferred: VecDeque<Box<[u8]>>,
-    /// Those of them that are not empty.
+    /// The number of deferred acknowledgements that are not empty.
     unacknowledged: usize,
 }
 
 impl Rare {
-    /// Keeps the acknowledgement of a message until it is settled. Either limit bounds the memory of a run whose
-    /// broker does not stop: a message without acknowledgement waits only for those before it.
+    /// Keeps the acknowledgement of a message until it is settled. Two limits bound the memory if the broker
+    /// keeps sending; the second also counts QoS 0 messages, which wait only for the messages before them.
     ///
     /// # Errors
-    /// The broker has sent more than it may before it gets an acknowledgement ([MQTT-3.3.4-9]; in MQTT 3.1.1 there
-    /// are no more Packet Identifiers [MQTT-2.3.1-2]), or a message stays unsettled behind which a million others wait.
+    /// The broker exceeded the Receive Maximum ([MQTT-3.3.4-9]; in MQTT 3.1.1 the number of Packet
+    /// Identifiers [MQTT-2.3.1-2]), or [`MOST_DEFERRED`] messages wait for an unsettled one.
     fn defer(&mut self, acknowledgement: &[u8], receive_maximum: u16) -> Result<(), End> {
         if self.unacknowledged + usize::from(!acknowledgement.is_empty()) > usize::from(receive_maximum) {
             return Err(End::Malformed(beyond_receive_maximum(receive_maximum)));
@@ -168,7 +167,7 @@ impl Rare {
         Ok(())
     }
 
-    /// Takes out the acknowledgements of the oldest messages.
+    /// Moves the acknowledgements of the `count` oldest messages to the output.
     fn settle(&mut self, count: usize, out: &mut BytesMut) {
         for acknowledgement in self.deferred.drain(..count.min(self.deferred.len())) {
             self.unacknowledged -= usize::from(!acknowledgement.is_empty());
@@ -178,8 +177,8 @@ impl Rare {
 }
 
 impl Connection {
-    /// A connection past CONNACK; `leftover` is what came after it. `keep_alive` is in seconds, 0 is off;
-    /// `barrier_limit` is how long the broker may stay silent before it answers the last PINGREQ.
+    /// A connection after CONNACK; `leftover` are the bytes received after it. `keep_alive` is in seconds, 0
+    /// is off; `barrier_limit` is how long the broker may stay silent before it answers the last PINGREQ.
     pub(super) fn new(
         protocol: Protocol,
         keep_alive: u16,
@@ -205,7 +204,8 @@ impl Connection {
         }
     }
 
-    /// The connection began with this authentication, and renews it if that is asked for.
+    /// Sets the authentication that the connection began with; it is repeated at the interval requested
+    /// there.
     pub(super) fn authenticate_again(&mut self, authentication: &Authentication, now: Instant) {
         self.rare.get_or_insert_default().renewal = Some(Renewal::of(authentication, now));
     }
@@ -215,12 +215,12 @@ impl Connection {
         self.rare.get_or_insert_default().session_is_kept = true;
     }
 
-    /// The Reason Code of the DISCONNECT when the handler interrupts the connection.
+    /// Sets the Reason Code of the DISCONNECT when the handler interrupts the connection.
     pub(super) fn interrupted_with(&mut self, reason: ReasonCode) {
         self.interrupted = reason;
     }
 
-    /// What has ended the connection, once it is over.
+    /// The side that ended the connection, once it is over.
     pub(super) fn ended_by(&self) -> Option<EndedBy> {
         match self.state {
             ConnectionState::Over(by, _) => Some(by),
@@ -228,7 +228,7 @@ impl Connection {
         }
     }
 
-    /// The packet of the connection itself that the broker has not answered.
+    /// The connection's own packet that the broker has not answered: AUTH or PINGREQ.
     pub(super) fn unanswered(&self) -> Option<&'static str> {
         let renewal = self.rare.as_ref().and_then(|rare| rare.renewal.as_ref());
         let authenticates = renewal.is_some_and(Renewal::is_under_way);
@@ -236,7 +236,7 @@ impl Connection {
         authenticates.then_some("AUTH (re-authentication)").or_else(asked)
     }
 
-    /// What is to be done next.
+    /// The next action.
     pub(super) fn next<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) -> Action {
         loop {
             if let ConnectionState::Over(_, outcome) = &mut self.state {
@@ -286,7 +286,7 @@ impl Connection {
         }
     }
 
-    /// When [`Self::advance`] is to be called.
+    /// When to call [`Self::advance`].
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         if let Some(limit) = self.limit() {
             return Some(self.keep_alive.looking().unwrap_or(limit));
@@ -295,7 +295,7 @@ impl Connection {
         [self.keep_alive.deadline(), renewal].into_iter().flatten().min()
     }
 
-    /// The time limit of what the connection waits for; keep-alive has its own.
+    /// The deadline of the current state; keep-alive has its own.
     fn limit(&self) -> Option<Instant> {
         match &self.state {
             ConnectionState::Open(barrier) | ConnectionState::Blocked(barrier, _) => {
@@ -313,7 +313,7 @@ impl Connection {
         }
     }
 
-    /// The time has come to do something: it is `now`.
+    /// Acts on a deadline that has passed; `now` is the current time.
     pub(super) fn advance<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>, now: Instant) {
         wake_up.now = now;
         wake_up.step = WakeUpStep::Fill;
@@ -337,7 +337,7 @@ impl Connection {
         }
     }
 
-    /// Whether what the broker sends is for the handler.
+    /// Whether received packets go to the handler.
     fn is_reading(&self) -> bool {
         matches!(self.state, ConnectionState::Open(_))
     }
@@ -350,7 +350,7 @@ impl Connection {
         }
     }
 
-    /// Re-authentication and keep-alive.
+    /// Performs re-authentication and keep-alive.
     fn keep_up<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) {
         let is_reading = self.is_reading() && !wake_up.handler.is_full();
         if let Some(renewal) = self.rare.as_mut().and_then(|rare| rare.renewal.as_mut())
@@ -366,18 +366,18 @@ impl Connection {
         }
     }
 
-    /// Signals and time limits of the handler.
+    /// Polls the handler for signals and timeouts.
     fn look_for_interrupt<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) {
         if !matches!(self.state, ConnectionState::Closing(_))
             && let Poll::Ready(result) = wake_up.handler.poll_interrupt(&mut wake_up.cx)
         {
-            // What the handler has not written out, or not settled, stays unacknowledged.
+            // Messages that the handler has not written out or not settled stay unacknowledged.
             self.settle(wake_up);
             self.disconnect(wake_up, self.interrupted, result.err());
         }
     }
 
-    /// Lets the handler go on: write out what it has, and put more into the output.
+    /// Lets the handler continue: write out its output, and add packets.
     fn fill<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) {
         if let ConnectionState::Blocked(barrier, held) = &mut self.state {
             match wake_up.handler.poll_flush(&mut wake_up.cx) {
@@ -395,8 +395,8 @@ impl Connection {
         if matches!(self.state, ConnectionState::Broken(..)) {
             wake_up.output.clear();
         }
-        // What could not be written before may be gone after this write, and then there is room for more:
-        // only the handler knows whether there is, and nothing else will ask it.
+        // This write may make room for more packets. Only the handler knows whether it has more, and without
+        // this flag it would not be called again.
         wake_up.may_have_more = !self.unwritten.is_empty();
         if wake_up.may_have_more || !matches!(self.state, ConnectionState::Open(None)) {
             return;
@@ -438,8 +438,8 @@ impl Connection {
         self.unwritten.joined(output)
     }
 
-    /// The stream took `count` bytes of [`Self::output`]. `Ready`: it takes more, and has flushed everything
-    /// it took, or it is broken.
+    /// The stream took `count` bytes of [`Self::output`]. `Ready` means that the stream accepts more and has
+    /// flushed everything, or that it is broken.
     pub(super) fn wrote<H: Handler>(
         &mut self,
         wake_up: &mut WakeUp<'_, H>,
@@ -466,7 +466,7 @@ impl Connection {
         }
     }
 
-    /// The stream takes nothing more.
+    /// The stream accepts no more bytes.
     fn stream_broke(&mut self, now: Instant, error: Error) {
         let error = Some(Box::new(error));
         self.unwritten.forget();
@@ -486,7 +486,7 @@ impl Connection {
         self.state = ConnectionState::Broken(barrier, Box::new(broken));
     }
 
-    /// Begins to close the connection in good order: after a barrier, if the session needs one.
+    /// Starts an orderly close, with a barrier before DISCONNECT if the session needs one.
     fn leave<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) {
         let barrier = match self.state {
             ConnectionState::Open(_) => Barrier::needed(wake_up.session, wake_up.now),
@@ -501,7 +501,7 @@ impl Connection {
         self.state = ConnectionState::Open(barrier);
     }
 
-    /// Puts DISCONNECT into the output; once it is written the connection ends with `outcome`.
+    /// Puts DISCONNECT into the output; the connection ends with `outcome` once it is written.
     fn disconnect<H: Handler>(
         &mut self,
         wake_up: &mut WakeUp<'_, H>,
@@ -512,7 +512,7 @@ impl Connection {
         self.close(wake_up.now, outcome);
     }
 
-    /// Closes the connection behind what is in the output, which is the last.
+    /// Closes the connection after the current output.
     fn close(&mut self, now: Instant, outcome: Option<Error>) {
         let outcome = outcome.map(Box::new);
         if let ConnectionState::Broken(_, broken) = &mut self.state {
@@ -520,14 +520,14 @@ impl Connection {
             return self.state = ConnectionState::cut_short(outcome, broken.error.take());
         }
         self.keep_alive.look_away();
-        // A user who set a time limit does not want to wait for long beyond it.
+        // After the user's own timeout, the close must be short.
         let is_overdue = matches!(outcome.as_deref(), Some(Error::TimedOut { .. }));
         let until = now + if is_overdue { LINGER_LIMIT } else { CLOSE_LIMIT };
         self.state =
             ConnectionState::Closing(Box::new(Closing { outcome, until, stage: ClosingStage::Writing }));
     }
 
-    /// Ends the connection, if it is to end: after the acknowledgements of what came before.
+    /// Ends the connection, if `end` requests it, after the acknowledgements of the messages before.
     fn end<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>, end: Option<End>) {
         match end {
             None => {}
@@ -538,12 +538,12 @@ impl Connection {
                 let reason = malformed.reason;
                 self.disconnect(wake_up, reason, Some(Error::Protocol(malformed))); // [MQTT-4.13.1-1]
             }
-            // MQTT 3.x has no way to say why: the connection is just closed ([MQTT-4.8.0-1]).
+            // MQTT 3.x cannot send a reason: the connection is closed without one ([MQTT-4.8.0-1]).
             Some(End::Malformed(malformed)) => self.close(wake_up.now, Some(Error::Protocol(malformed))),
         }
     }
 
-    /// Whether our side of the stream is to be closed now.
+    /// Whether to close our side of the stream now.
     fn is_to_shut_down(&mut self) -> bool {
         let ConnectionState::Closing(closing) = &mut self.state else { return false };
         if closing.stage == ClosingStage::Writing && self.unwritten.is_clear() {
@@ -552,11 +552,12 @@ impl Connection {
         closing.stage == ClosingStage::ShuttingDown
     }
 
-    /// Our side of the stream is closed. The broker may have closed first, which is as good.
+    /// Our side of the stream is closed. If the broker closed first, the result is the same.
     pub(super) fn was_shut_down<H: Handler>(&mut self, wake_up: &WakeUp<'_, H>) {
         let ConnectionState::Closing(closing) = &mut self.state else { return };
         if self.received_messages {
-            // Without a wait there still is the last look: bytes left unread make the close a reset.
+            // Even without a wait the stream is read once more: unread bytes would turn the close into a
+            // reset.
             let limit = if wake_up.handler.awaits_close() { LINGER_LIMIT } else { Duration::ZERO };
             closing.stage = ClosingStage::Lingering { read: 0 };
             closing.until = wake_up.now + limit;
@@ -571,7 +572,7 @@ impl Connection {
         self.state = ConnectionState::Over(by, outcome);
     }
 
-    /// Takes the state out, to put another in.
+    /// Takes the state out; the caller replaces it.
     fn take_state(&mut self) -> ConnectionState {
         mem::replace(&mut self.state, ConnectionState::Over(EndedBy::ThisSide, None))
     }

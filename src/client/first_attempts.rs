@@ -1,4 +1,4 @@
-//! The first connection where no run of a session waits for it: how long it is tried (`--wait-for-server`).
+//! The first connection of commands that do not use a `run`: how long it is retried (`--wait-for-server`).
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use super::handler::Change;
 use super::options::Reconnect;
 use crate::error::{Error, Retry};
 
-/// Attempts in a row. `on_change` hears of the first that fails, and of the success after it.
+/// Consecutive attempts. `on_change` is called at the first failure, and at the success after it.
 pub(super) struct FirstAttempts<F> {
     started: Instant,
     limit: Duration,
     back_off: BackOff,
-    /// The last attempt was answered in a way that counts when it comes again.
+    /// The last attempt ended in an error that is final if it occurs twice in a row.
     doubtful: bool,
     has_waited: bool,
     on_change: F,
@@ -26,15 +26,15 @@ impl<F: FnMut(Change<'_>)> FirstAttempts<F> {
         Self { started: Instant::now(), limit, back_off, doubtful: false, has_waited: false, on_change }
     }
 
-    /// How long more attempts may be made.
+    /// The time left for further attempts.
     pub(super) fn left(&self) -> Duration {
         self.limit.saturating_sub(self.started.elapsed())
     }
 
-    /// Waits after an attempt that has failed.
+    /// Waits after a failed attempt.
     ///
     /// # Errors
-    /// The same, if it was the last attempt.
+    /// `error`, if there is no further attempt.
     pub(super) async fn wait_after(&mut self, error: Error) -> Result<(), Error> {
         let is_second = std::mem::replace(&mut self.doubtful, error.retry() == Retry::Once);
         let left = self.left();
@@ -48,7 +48,7 @@ impl<F: FnMut(Change<'_>)> FirstAttempts<F> {
         Ok(())
     }
 
-    /// An attempt was successful.
+    /// Reports a successful attempt.
     pub(super) fn succeeded(mut self) {
         if self.has_waited {
             (self.on_change)(Change::Connected);

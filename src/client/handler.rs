@@ -1,4 +1,4 @@
-//! The interface between driver and subcommand: what to send, and what to do with received packets.
+//! The interface between driver and subcommand: what to send, and how to process received packets.
 
 use std::ops::Range;
 use std::task::{Context, Poll};
@@ -17,75 +17,75 @@ use crate::protocol::{Direction, Protocol};
 
 pub use super::scratch::OUTPUT_BYTES;
 
-/// Whether to go on with the packets already received.
+/// Whether to continue with the packets already received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
-    /// Go on.
+    /// Continue.
     Continue,
-    /// Leave: packets behind this one are neither delivered nor acknowledged.
+    /// Leave: later packets are neither delivered nor acknowledged.
     Stop,
 }
 
 /// A change in the state of the link.
 #[derive(Debug, Clone, Copy)]
 pub enum Change<'a> {
-    /// A broker failed, and the next is tried.
+    /// A broker failed, and the next one is tried.
     NextBroker(&'a Error),
-    /// The link is lost, for this reason, and will be made again. Said once, however many attempts
+    /// The link was lost for this reason, and reconnecting has begun. Reported once, however many attempts
     /// that takes.
     Lost(&'a Error),
-    /// A broker sends us to another one, and we go.
+    /// A broker redirected us to another one, and the redirect is followed.
     Redirected(&'a Error),
-    /// There is no link yet, for this reason, and it is tried again. Said once.
+    /// The first connection failed for this reason, and is retried. Reported once.
     NotYet(&'a Error),
-    /// The first attempt has made the link.
+    /// The first attempt made the link.
     ConnectedAtOnce,
-    /// The link is there at last.
+    /// The link was made after failed attempts.
     Connected,
-    /// The link is there again.
+    /// The link was restored.
     Reconnected,
-    /// The run is done, and the link is closed in good order.
+    /// The run is complete, and the link is closed in order.
     Closed,
-    /// The broker had lost the session; so many QoS 2 publishes go out again and may arrive twice.
+    /// The broker has lost the session; this number of QoS 2 publishes is sent again and may arrive twice.
     MayRepeat(usize),
-    /// The broker keeps the session for so many seconds, which is less than was asked for.
+    /// The broker keeps the session for this number of seconds, less than was requested.
     ShorterSession(u32),
-    /// This number of links in a row has ended soon after they were made.
+    /// This number of consecutive links ended soon after they were made.
     ShortLinks {
         count: u32,
-        /// The client identifier is the user's.
+        /// Whether the user chose the client identifier.
         has_identifier: bool,
-        /// QoS 0 messages were written that no answer has confirmed.
+        /// Whether unconfirmed QoS 0 messages were written.
         has_published: bool,
     },
     /// QoS 0 messages were written, but the broker did not answer the barrier within this time.
     Unconfirmed(Duration),
 }
 
-/// What is the same for all subcommands that a user watches: they end on a signal or at a time limit, and
-/// show the user the state of the link and, on request, its packets.
+/// The behaviour common to subcommands that a user watches: they end on a signal or at a timeout, and show
+/// the user the state of the link and, on request, its packets.
 pub trait Supervision {
-    /// Signals and time limits: `Ready` ends the link at once, however busy it is.
+    /// Signals and timeouts: `Ready` ends the link immediately, however busy it is.
     ///
     /// # Errors
     /// Ends the link with DISCONNECT, and the run with this error.
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>>;
 
-    /// The state of the link has changed in a way a user wants to know of.
+    /// The state of the link has changed in a way that concerns the user.
     fn on_change(&mut self, change: Change<'_>);
 
-    /// Whether [`Supervision::trace`] wants to see packets.
+    /// Whether [`Supervision::trace`] is to be called.
     fn traces(&self) -> bool;
 
     /// One packet was sent or received.
     fn trace(&mut self, direction: Direction, packet: &Packet<'_>);
 }
 
-/// What a subcommand does with a link. Methods are called from one task, never concurrently.
+/// What a subcommand does with a link. All methods are called from one task, never concurrently.
 pub trait Handler {
-    /// Called before every write, with the output not yet full: appends packets by way of
-    /// `session`. `Pending` means nothing more for now, with the waker registered for whatever
-    /// will bring more; `Ready` ends the link in good order.
+    /// Called before every write while the output has room: appends packets through `session`. `Pending`
+    /// means that there is nothing more now, and that the waker is registered for further work; `Ready` ends
+    /// the link in order.
     ///
     /// # Errors
     /// Ends the link with DISCONNECT, and the run with this error.
@@ -96,49 +96,50 @@ pub trait Handler {
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>>;
 
-    /// Deals with one event.
+    /// Processes one event.
     ///
     /// # Errors
     /// Ends the link with DISCONNECT, and the run with this error.
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error>;
 
-    /// Whether messages are wanted no more, while other work goes on. Those that come now are neither
+    /// Whether messages are no longer wanted while other work continues. Further messages are neither
     /// delivered nor acknowledged.
     fn declines_messages(&self) -> bool {
         false
     }
 
-    /// Whether to wait, after DISCONNECT, until the broker closes its side. Bytes that it sends later meet a
-    /// closed socket, whose reset can destroy the DISCONNECT on its way. `false` is for a run that expects
-    /// none: then only what is there already is read.
+    /// Whether to wait after DISCONNECT until the broker closes its side. Bytes that the broker sends later
+    /// meet a closed socket, whose reset can destroy the DISCONNECT in flight. `false` is for runs that
+    /// expect no such bytes: then only the bytes already received are read.
     fn awaits_close(&self) -> bool {
         true
     }
 
-    /// Whether the acknowledgement of each message waits for [`Handler::settled`]. It is the same for the whole run.
+    /// Whether the acknowledgement of each message waits for [`Handler::settled`]. Constant during a run.
     fn defers_acknowledgements(&self) -> bool {
         false
     }
 
-    /// Where acknowledgements are deferred: how many more messages of this link, from the oldest on, are to be
-    /// acknowledged now. Messages of QoS 0 count.
+    /// If acknowledgements are deferred: how many more messages of this link, the oldest first, to
+    /// acknowledge now. QoS 0 messages count.
     fn settled(&mut self) -> usize {
         0
     }
 
-    /// Whether nothing is to be read for now: it holds as many messages as it may. What changes that wakes the task.
+    /// Whether to stop reading for now because the handler holds its maximum of messages. The task is woken
+    /// when that changes.
     fn is_full(&self) -> bool {
         false
     }
 
-    /// Whether packets that were received after this one wait until the next wake-up, because work on what came
-    /// before has taken long: signals and time limits are looked at before. [`Handler::is_full`] holds as well then.
+    /// Whether packets received after this one wait until the next wake-up because processing has taken long:
+    /// signals and timeouts are checked in between. [`Handler::is_full`] holds then as well.
     #[inline]
     fn pauses(&self) -> bool {
         false
     }
 
-    /// Deals with the successes of several QoS 1 publishes at once, by their tokens.
+    /// Processes the successes of several QoS 1 publishes at once, by their tokens.
     ///
     /// # Errors
     /// Ends the link with DISCONNECT, and the run with this error.
@@ -153,7 +154,7 @@ pub trait Handler {
         Ok(Flow::Continue)
     }
 
-    /// Writes out what the events of one read have produced. Acknowledgements wait for it.
+    /// Writes out the output of one read's events. Their acknowledgements wait for it.
     ///
     /// # Errors
     /// Ends the link with DISCONNECT and without those acknowledgements.
@@ -161,12 +162,12 @@ pub trait Handler {
         Poll::Ready(Ok(()))
     }
 
-    /// The supervisor, which ends the connection on request and shows its state. A load has none.
+    /// The supervisor, which can end the connection and shows its state. A load has none.
     fn supervisor(&mut self) -> Option<&mut dyn Supervision> {
         None
     }
 
-    /// As [`Supervision::poll_interrupt`], for a subcommand that has more reasons to end at once.
+    /// Like [`Supervision::poll_interrupt`], for subcommands with further reasons to end immediately.
     ///
     /// # Errors
     /// Ends the link with DISCONNECT, and the run with this error.
@@ -182,37 +183,39 @@ pub trait Handler {
         Ok(())
     }
 
-    /// Whether there is work that needs no link and is not over: then the first connection is tried for
-    /// as long as it goes on, if not longer.
+    /// Whether there is unfinished work that needs no link: the first connection is then retried at least as
+    /// long as that work continues.
     fn works_without_link(&self) -> bool {
         false
     }
 
-    /// What was sent on this link, is not answered and will be sent on the next, where the session does
-    /// not know of it.
+    /// A packet that was sent on this link, is unanswered and will be sent again on the next, if the session
+    /// does not know of it.
     fn awaits(&self) -> Option<&'static str> {
         None
     }
 
-    /// The link has ended at what is unanswered in `session`, as far as can be told: the broker has said so, or has
-    /// closed it without any answer before. `is_at_it`: otherwise it has ended for another reason.
+    /// The link has ended. `_is_at_it` tells whether the unanswered packets in `session` are the likely
+    /// cause: the broker said so, or closed the link without any answer before. Otherwise it ended for
+    /// another reason.
     fn on_ended(&mut self, _session: &Session, _is_at_it: bool) {}
 
-    /// This many bytes of an incomplete packet were received.
+    /// This number of bytes of an incomplete packet was received.
     fn on_part(&mut self, _bytes: usize) {}
 
-    /// So many bytes were handed to the stream, of packets from [`Handler::poll_fill`] and from the session's
-    /// resumption, and of what stood before these. Not of acknowledgements and PINGREQs alone.
+    /// This number of bytes was handed to the stream: packets from [`Handler::poll_fill`] and from the
+    /// session's resumption, and everything before them; acknowledgements and PINGREQs alone are not
+    /// reported.
     fn on_written(&mut self, _bytes: usize) {}
 
-    /// As [`Supervision::on_change`], for a subcommand that has something to do then.
+    /// Like [`Supervision::on_change`], for subcommands that act on the change.
     fn on_change(&mut self, change: Change<'_>) {
         if let Some(supervisor) = self.supervisor() {
             supervisor.on_change(change);
         }
     }
 
-    /// Whether [`Handler::on_step`] wants to hear of the steps of the way.
+    /// Whether [`Handler::on_step`] is to be called.
     fn observes(&self) -> bool {
         false
     }
@@ -220,7 +223,7 @@ pub trait Handler {
     /// One step of the connection to the broker is complete.
     fn on_step(&mut self, _step: Step) {}
 
-    /// The broker has refused this version, or not answered it yet, and another is tried: on a new
-    /// connection, in parallel to the first while that has no answer. For observers.
+    /// The broker refused this version, or has not responded yet, and another version is tried on a new
+    /// connection, in parallel to the first if that has no response. For observers.
     fn on_unaccepted(&mut self, _protocol: Protocol, _why: String) {}
 }

@@ -17,20 +17,20 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Malformed, Packet, PacketType};
 use crate::protocol::{Direction, Protocol};
 
-/// The largest answer to CONNECT that is read, in bytes. A peer must not fill the
-/// memory before it is known to be a broker.
+/// The largest response to CONNECT accepted, in bytes. A peer must not fill the memory before it is known to
+/// be a broker.
 const LARGEST_ANSWER_BYTES: u32 = 1024 * 1024;
 
-/// How much of an answer to CONNECT is read at once.
+/// Number of bytes per read while waiting for the response to CONNECT.
 const READ_BYTES: usize = 256;
 
 /// The error if the broker closes the connection instead of answering CONNECT.
 const UNANSWERED: &str = "the broker closed the connection without answering CONNECT";
 
-/// How long to wait for a broker with an invalid answer to read the DISCONNECT that says so.
+/// How long a broker that sent an invalid response has to read the DISCONNECT with the reason.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
-/// The broker's answer to an accepted CONNECT.
+/// The response to an accepted CONNECT.
 #[derive(Debug, Clone)]
 pub struct Connected {
     /// The version of the connection.
@@ -42,19 +42,19 @@ pub struct Connected {
 }
 
 impl Connected {
-    /// What the broker allows.
+    /// The broker's limits.
     #[must_use]
     pub fn limits(&self) -> ServerLimits {
         ServerLimits::from_connack(&self.properties.view())
     }
 
-    /// The client identifier the broker chose, if it chose one ([MQTT-3.1.3-6]).
+    /// The client identifier that the broker assigned, if any ([MQTT-3.1.3-6]).
     #[must_use]
     pub fn assigned_client_identifier(&self) -> Option<&str> {
         self.properties.view().text(PropertyId::AssignedClientIdentifier)
     }
 
-    /// The properties of our DISCONNECT, those left out that would make it too large for the broker
+    /// The properties of our DISCONNECT, without those that would make it too large for the broker
     /// ([MQTT-3.14.2-3], [MQTT-3.14.2-4]).
     #[must_use]
     pub(super) fn disconnect_properties(&self, asked: &PropertyBlock) -> PropertyBlock {
@@ -79,14 +79,13 @@ impl Connected {
         granted.or(options.session_expiry_interval).is_some_and(|seconds| seconds > 0)
     }
 
-    /// How long the broker keeps the session, in seconds, if that is less than was asked for
-    /// ([MQTT-3.2.2.3.2]).
+    /// How long the broker keeps the session, in seconds, if that is less than requested ([MQTT-3.2.2.3.2]).
     pub(super) fn shorter_session(&self, asked: Option<u32>) -> Option<u32> {
         let granted = self.properties.view().number(PropertyId::SessionExpiryInterval)?;
         (granted < asked.unwrap_or(0)).then_some(granted)
     }
 
-    /// The keep-alive in force, in seconds: the broker's if it names one ([MQTT-3.2.2-21]).
+    /// The Keep Alive in effect, in seconds: the broker's value if it sends one ([MQTT-3.2.2-21]).
     #[must_use]
     pub fn keep_alive(&self, asked: u16) -> u16 {
         let server = self.properties.view().number(PropertyId::ServerKeepAlive);
@@ -94,7 +93,7 @@ impl Connected {
     }
 }
 
-/// The properties of the CONNECT the options ask for.
+/// The properties of the CONNECT that the options describe.
 #[must_use]
 pub(super) fn connect_properties(options: &ClientOptions) -> PropertyBlock {
     let mut block = PropertyBlock::default();
@@ -139,7 +138,7 @@ fn encode_connect(
     out.into()
 }
 
-/// How a connection begins: CONNECT, and what there is to say to the answers until CONNACK comes.
+/// The start of a connection: CONNECT, and the responses until CONNACK.
 pub(super) struct Opening {
     protocol: Protocol,
     clean_start: bool,
@@ -150,7 +149,7 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// The opening that the options ask for. `properties` are those of [`connect_properties`].
+    /// The opening that the options describe. `properties` are those of [`connect_properties`].
     ///
     /// # Errors
     /// An authentication that cannot begin.
@@ -167,7 +166,7 @@ impl Opening {
             .map(|authentication| Exchange::begin(&authentication.method, &mut properties))
             .transpose()?;
         let made_up = if client_identifier.is_empty() && protocol == Protocol::V3_1 {
-            // MQTT 3.1 has no empty client identifiers, and at most 23 characters.
+            // MQTT 3.1 requires a client identifier of 1 to 23 characters.
             "mqtt-".chars().chain(std::iter::repeat_with(fastrand::alphanumeric).take(18)).collect()
         } else {
             String::new()
@@ -189,18 +188,18 @@ impl Opening {
         &self.connect
     }
 
-    /// The CONNECT packet, when the exchange is over.
+    /// The CONNECT packet, after the exchange.
     pub(super) fn into_connect(self) -> Vec<u8> {
         self.connect
     }
 
-    /// Sends CONNECT and waits for the answer, and authenticates before that if it has come to that.
-    /// Returns the answer, one whole packet, and the bytes that came behind it. What is said in
-    /// between goes to `observe`.
+    /// Sends CONNECT and waits for the response, with an authentication exchange before it if there is one.
+    /// Returns the response, one complete packet, and the bytes after it. Packets in between are reported to
+    /// `observe`.
     ///
     /// # Errors
-    /// A stream that fails, ends before the answer or in it, or carries no MQTT; an authentication
-    /// that fails. The broker was told of what it did wrong.
+    /// The stream failed, ended before or in the response, or carries no MQTT; or the authentication failed.
+    /// The broker was sent the reason for its own errors.
     pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
@@ -247,11 +246,11 @@ impl Opening {
         Ok(answer)
     }
 
-    /// What the answer to CONNECT says.
+    /// Evaluates the response to CONNECT.
     ///
     /// # Errors
-    /// A refusal, with its reason; an answer that is no CONNACK, or breaks the standard, of which the
-    /// server was told.
+    /// A refusal, with its reason; or a response that is not a CONNACK or violates the standard, of which the
+    /// broker was notified.
     pub(super) async fn accept<S: AsyncWrite + Unpin>(
         &self,
         stream: &mut S,
@@ -271,8 +270,8 @@ impl Opening {
         outcome
     }
 
-    /// Whether a CONNECT of MQTT 5 was answered with a CONNACK without properties: by a broker that has
-    /// read it as one of 3.1.1, and would go on to read and write that.
+    /// Whether a CONNECT of MQTT 5 was answered by a CONNACK without properties: the broker has read it as
+    /// 3.1.1, and would continue in 3.1.1.
     pub(super) fn is_old_form(&self, answer: &[u8]) -> bool {
         is_old_form(self.protocol, answer)
     }
@@ -304,7 +303,7 @@ impl Opening {
         }
         let properties = connected.properties.view();
         let authentication = [PropertyId::AuthenticationMethod, PropertyId::AuthenticationData];
-        // [MQTT-4.12.0-6]; of one that was begun the exchange has looked at them.
+        // [MQTT-4.12.0-6]. If authentication was requested, the exchange has checked these properties.
         if !self.authenticates && properties.iter().any(|property| authentication.contains(&property.id)) {
             return broken("enhanced authentication, which was not requested");
         }
@@ -312,14 +311,14 @@ impl Opening {
     }
 }
 
-/// Whether an answer to CONNECT has no properties, although MQTT 5 was asked for.
+/// Whether a response to CONNECT of MQTT 5 has no properties.
 fn is_old_form(protocol: Protocol, answer: &[u8]) -> bool {
     protocol == Protocol::V5 && matches!(answer, [0x20, 2, ..])
 }
 
-/// A refusal in another version than that of the CONNECT, in the form of 3.1.1: a return code of 3.1.1 with the
-/// properties of MQTT 5, of which there are none, or the reason of MQTT 5 for a version that it does not support, which
-/// may have properties.
+/// Rewrites a refusal in another version than that of the CONNECT to the form of 3.1.1: a return code of
+/// 3.1.1 with an empty property length of MQTT 5, or MQTT 5's Reason Code for an unsupported version,
+/// possibly with properties.
 fn of_this_version(protocol: Protocol, answer: Vec<u8>) -> Vec<u8> {
     const BAD_VERSION: u8 = 1;
     match *answer {
@@ -333,12 +332,12 @@ fn of_this_version(protocol: Protocol, answer: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// Whether the broker has said that it does not speak the version it was asked for.
+/// Whether the broker refused the requested version as not supported.
 pub(super) fn is_about_version(error: &Error) -> bool {
     matches!(error, Error::Refused { reason, .. } if *reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION)
 }
 
-/// What to reply to an answer to CONNECT; `None` ends the authentication.
+/// The reply to a response to CONNECT; `None` ends the authentication.
 fn authenticate(
     protocol: Protocol,
     exchange: &mut Exchange,
@@ -365,7 +364,7 @@ async fn leave<S: AsyncWrite + Unpin>(stream: &mut S, protocol: Protocol, reason
     if protocol == Protocol::V5 || reason == ReasonCode::SUCCESS {
         wire::disconnect(&mut packet, protocol, reason, &PropertyBlock::default());
     }
-    // The connection is given up, whether that arrives or not.
+    // The connection is abandoned; whether the packet arrives does not matter.
     let _ = tokio::time::timeout(LEAVE_LIMIT, async {
         stream.write_all(&packet).await?;
         stream.shutdown().await
@@ -373,10 +372,10 @@ async fn leave<S: AsyncWrite + Unpin>(stream: &mut S, protocol: Protocol, reason
     .await;
 }
 
-/// Sends a packet and waits for the answer, of which `received` may be the beginning.
+/// Sends a packet and waits for the response, whose beginning may be in `received`.
 ///
 /// # Errors
-/// A stream that fails, ends before the answer or in it, or carries no MQTT.
+/// The stream failed, ended before or in the response, or carries no MQTT.
 async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     packet: &[u8],
@@ -388,11 +387,11 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
         stream.flush().await
     };
     sent.await.map_err(|error| net::broken(&error).signed(Sign::HungUp))?;
-    // Not in the heap, where a piece for each of many connections being made costs more than it is
-    // worth: what arrives is mostly a few bytes.
+    // On the stack: a heap buffer for each of many simultaneous attempts costs more than it saves, as
+    // responses usually have a few bytes.
     let mut buffer = [0; READ_BYTES];
     loop {
-        // What is no CONNACK, DISCONNECT or AUTH is no answer, whatever length it claims to have.
+        // A packet other than CONNACK, DISCONNECT or AUTH is not a response, whatever its length.
         if received.first().is_some_and(|first| !matches!(first >> 4, 2 | 14 | 15)) || is_text(&received) {
             return Err(not_mqtt(&received));
         }
@@ -421,16 +420,16 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// Whether another protocol has answered, with a line that begins as a CONNACK does but for its flags: `-ERR`.
+/// Whether another protocol responded, with a line whose first byte looks like a CONNACK with flags: `-ERR`.
 fn is_text(received: &[u8]) -> bool {
     let is_shown = |byte: &u8| (b' '..=b'~').contains(byte) || matches!(byte, b'\r' | b'\n');
     matches!(received, [0x21..=0x2f, _, _, _, ..]) && received.iter().all(is_shown)
 }
 
-/// What the answer to CONNECT says.
+/// Evaluates a decoded response to CONNECT.
 ///
 /// # Errors
-/// A refusal, with its reason; an answer that is no CONNACK.
+/// A refusal, with its reason; or a response that is not a CONNACK.
 fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -> Result<Connected, Error> {
     match packet {
         Packet::ConnAck { session_present, reason, properties } if !reason.is_failure() => Ok(Connected {
@@ -443,7 +442,7 @@ fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -> Result<Co
         }
         Packet::ConnAck { reason, properties, .. } | Packet::Disconnect { reason, properties } => {
             let refusal = redirect::refused("connection refused", *reason, properties).of(Denial::Connack);
-            // Many brokers use this code for a wrong password too, so that it cannot be guessed.
+            // Many brokers use this code for a wrong password too, so that passwords cannot be guessed.
             Err(match *reason {
                 ReasonCode::NOT_AUTHORIZED => refusal.with_hint(
                     "the user name or password (-u, -P) is wrong or missing, or this client has no right to connect",
@@ -460,7 +459,7 @@ fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -> Result<Co
     }
 }
 
-/// The error for an answer to CONNECT that is not MQTT, with a guess at the protocol.
+/// The error for a response to CONNECT that is not MQTT, with the likely protocol.
 fn not_mqtt(received: &[u8]) -> Error {
     if net::tls::looks_like_tls(received) {
         return wants_tls(Error::link);
@@ -475,7 +474,7 @@ fn not_mqtt(received: &[u8]) -> Error {
     }
 }
 
-/// The error for a broker that expects TLS on this port; `error` decides whether another attempt helps.
+/// The error for a broker that expects TLS on this port; `error` decides whether a retry helps.
 pub(super) fn wants_tls(error: impl FnOnce(Layer, &'static str) -> Error) -> Error {
     error(Layer::Mqtt, "the broker expects TLS on this port").with_hint(
         "use mqtts:// (wss:// for a WebSocket), port 8883 or --cafile; --tls-use-os-certs on any port",

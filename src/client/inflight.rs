@@ -1,10 +1,10 @@
-//! What was sent and is not yet acknowledged, by packet identifier.
+//! Packets that were sent and are not yet acknowledged, by packet identifier.
 //!
-//! Identifiers are given out in order, 1 to 65,535 and around, so the open ones form a ring: an
-//! identifier's place is its distance from the oldest. That replaces a bitmap and a map, costs no
-//! allocation in steady state, holds memory only for what is open, and keeps the original order
-//! that resending needs ([MQTT-4.6.0-1]). Identifiers are shared by PUBLISH, SUBSCRIBE and
-//! UNSUBSCRIBE ([MQTT-2.2.1-5]) and never given out while open ([MQTT-2.2.1-3]).
+//! Identifiers are assigned in order, from 1 to 65,535 and again from 1, so the open ones form a ring: an
+//! identifier's place is its distance from the oldest. The ring replaces a bitmap and a map, allocates
+//! nothing in steady state, holds memory only for open identifiers, and keeps the original order that
+//! resending needs ([MQTT-4.6.0-1]). Identifiers are shared by PUBLISH, SUBSCRIBE and UNSUBSCRIBE
+//! ([MQTT-2.2.1-5]) and never reassigned while open ([MQTT-2.2.1-3]).
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -15,13 +15,13 @@ use bytes::Bytes;
 use crate::protocol::QoS;
 use crate::protocol::wire::PublishTemplate;
 
-/// The ring's length from which on it must not be closed for the most part: whatever keeps it from
-/// getting shorter is set aside.
+/// From this length on the ring must not consist mostly of closed entries: open entries that keep it from
+/// shrinking are set aside.
 const LONG_RING: usize = 4096;
-/// How many QoS 1 and 2 publishes may be open at once, whatever a broker allows: it leaves identifiers
-/// for other requests.
+/// Maximum number of open QoS 1 and 2 publishes, whatever the broker allows: identifiers for other requests
+/// remain.
 pub(super) const MOST_PUBLISHES: u16 = 65_000;
-/// The longest a ring gets: one less than there are identifiers, so that there is a free one.
+/// The maximum length of the ring: one less than the number of identifiers, so that one is always free.
 const LONGEST_RING: usize = 65_534;
 
 /// The stage of a QoS 1 or 2 publish.
@@ -33,17 +33,17 @@ pub(super) enum PublishStage {
     Released,
 }
 
-/// What it takes to send a message again.
+/// The data needed to send a message again.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     pub(super) template: Arc<PublishTemplate>,
     pub(super) payload: Bytes,
 }
 
-/// One open identifier. Small, because a load has thousands of them in flight.
+/// One open identifier. Small, because a load has thousands in flight.
 #[derive(Debug)]
 pub(super) enum OpenIdentifier {
-    /// Closed; waits only for older ones to close.
+    /// Closed; waits only for older entries to close.
     Closed,
     Publish {
         qos: QoS,
@@ -57,7 +57,7 @@ pub(super) enum OpenIdentifier {
 pub(super) enum OpenRequest {
     Subscribe {
         token: u64,
-        /// For each filter 0, or the Reason Code for which it was left out.
+        /// For each filter 0, or the Reason Code for which it was omitted.
         refused: Box<[u8]>,
     },
     Unsubscribe {
@@ -77,15 +77,15 @@ struct Straggler {
 #[derive(Debug)]
 pub(super) struct Inflight {
     ring: VecDeque<OpenIdentifier>,
-    /// For each of them, up to the last that has any, what it takes to send it again. Messages that end
-    /// with the link have nothing here.
+    /// The data for sending them again, up to the last entry that has any. Messages that end with the link
+    /// have none.
     kept: VecDeque<Option<Kept>>,
-    /// How many of them are not closed.
+    /// The number of entries that are not closed.
     open: usize,
-    /// The identifier of the ring's front; the next to be given out if the ring is empty.
+    /// The identifier of the ring's front; the next one to assign if the ring is empty.
     first: u16,
-    /// Open entries the ring has moved past, oldest first. Only a broker that leaves one message
-    /// unanswered while it answers thousands after it makes any.
+    /// Open entries that were moved out of the ring, oldest first. They occur only if a broker leaves one
+    /// message unanswered while it answers thousands after it.
     stragglers: Vec<Straggler>,
 }
 
@@ -98,7 +98,7 @@ impl Inflight {
         Self { ring: VecDeque::new(), kept: VecDeque::new(), open: 0, first: 1, stragglers: Vec::new() }
     }
 
-    /// The number of steps from the front's identifier, over 65,535 values without 0.
+    /// The distance from the front's identifier, over 65,535 values without 0.
     fn distance(&self, identifier: u16) -> usize {
         let (identifier, first) = (usize::from(identifier), usize::from(self.first));
         if identifier >= first { identifier - first } else { identifier + 65_535 - first }
@@ -109,7 +109,7 @@ impl Inflight {
         u16::try_from(wrapped).unwrap_or(1)
     }
 
-    /// Opens the next free identifier for a publish that is sent again, if need be, as `kept` has it.
+    /// Opens the next free identifier for a publish, which can be sent again from `kept`.
     #[inline]
     pub(super) fn open_publish(&mut self, kept: Option<Kept>, qos: QoS, token: u64) -> u16 {
         let identifier = self.open(published(qos, token));
@@ -145,12 +145,12 @@ impl Inflight {
         }
     }
 
-    /// Opens as many identifiers in a row, up to `most`, for QoS 1 or 2 publishes that are not kept; their
-    /// tokens run from `token` on. The first identifier and how many follow it, at least one.
+    /// Opens up to `most` consecutive identifiers for QoS 1 or 2 publishes that are not kept; their tokens
+    /// count up from `token`. Returns the first identifier and the number of identifiers, at least one.
     #[inline]
     pub(super) fn open_run(&mut self, qos: QoS, token: u64, most: u16) -> (u16, u16) {
         let first = self.open(published(qos, token));
-        // Up to where they begin anew, or where one may be in the way.
+        // Up to the wrap, or to an identifier that may be open.
         let room = u16::try_from(LONGEST_RING.saturating_sub(self.ring.len())).unwrap_or(u16::MAX);
         let more = most.saturating_sub(1).min(u16::MAX - first).min(room);
         let more = if self.stragglers.is_empty() { more } else { 0 };
@@ -170,15 +170,15 @@ impl Inflight {
         self.trim();
     }
 
-    /// Opens an identifier of an earlier run for a publish; to be called in the order they were given
-    /// out, before any other is opened.
+    /// Opens an identifier of an earlier run for a publish. Must be called in the order the identifiers were
+    /// assigned, before any other is opened.
     pub(super) fn restore(&mut self, identifier: u16, kept: Kept, stage: PublishStage, token: u64) {
         let entry = OpenIdentifier::Publish { qos: kept.template.qos(), stage, token };
         self.stragglers.push(Straggler { identifier, entry, kept: Some(kept) });
         self.first = after(identifier);
     }
 
-    /// The place in the ring of an open identifier, if it has one.
+    /// The position of an open identifier in the ring, if it is there.
     fn place(&self, identifier: u16) -> Option<usize> {
         let index = self.distance(identifier);
         self.ring.get(index).is_some_and(|entry| !matches!(entry, OpenIdentifier::Closed)).then_some(index)
@@ -201,7 +201,7 @@ impl Inflight {
         }
     }
 
-    /// What it takes to send the publish of an open identifier again; nothing if it is not to be.
+    /// The data for sending the publish of an open identifier again, if it is kept.
     pub(super) fn kept(&self, identifier: u16) -> Option<&Kept> {
         if let Some(index) = self.place(identifier) {
             return self.kept.get(index)?.as_ref();
@@ -210,7 +210,7 @@ impl Inflight {
         straggler?.kept.as_ref()
     }
 
-    /// Keeps what it takes to send the other open publishes again, which `make` finds by their tokens.
+    /// Keeps the data for sending the other open publishes again; `make` returns it for a token.
     pub(super) fn keep_others(&mut self, mut make: impl FnMut(u64) -> Option<Kept>) {
         self.kept.resize_with(self.ring.len(), || None);
         let stragglers = self.stragglers.iter_mut().map(|straggler| (&straggler.entry, &mut straggler.kept));
@@ -221,14 +221,14 @@ impl Inflight {
         }
     }
 
-    /// What it takes to send publishes again, of all that are.
+    /// The kept data of all publishes that have any.
     pub(super) fn all_kept(&mut self) -> impl Iterator<Item = &mut Kept> {
         let stragglers = self.stragglers.iter_mut().filter_map(|straggler| straggler.kept.as_mut());
         stragglers.chain(self.kept.iter_mut().flatten())
     }
 
-    /// Closes the oldest identifiers as long as these are them, in that order, and belong to QoS 1
-    /// publishes with one token behind the other: servers answer in order, mostly. Their tokens.
+    /// Closes the oldest identifiers while they match `identifiers` in order and belong to QoS 1 publishes
+    /// with consecutive tokens: brokers usually answer in order. Returns their tokens.
     #[inline]
     pub(super) fn close_oldest(&mut self, identifiers: impl Iterator<Item = u16>) -> Range<u64> {
         let mut tokens = 0..0;
@@ -253,7 +253,7 @@ impl Inflight {
         tokens
     }
 
-    /// Closes an identifier, which then may be given out again.
+    /// Closes an identifier, which can then be assigned again.
     pub(super) fn close(&mut self, identifier: u16) {
         let Some(index) = self.place(identifier) else {
             return self.stragglers.retain(|straggler| straggler.identifier != identifier);
@@ -281,7 +281,7 @@ impl Inflight {
         stragglers.chain(ring).filter(|(_, entry)| !matches!(entry, OpenIdentifier::Closed))
     }
 
-    /// Takes everything out, oldest first, and frees all identifiers.
+    /// Removes all entries, oldest first, and frees all identifiers.
     pub(super) fn take_all(&mut self) -> Vec<(OpenIdentifier, Option<Kept>)> {
         let newest = self.identifier_at(self.ring.len());
         let stragglers = self.stragglers.drain(..).map(|straggler| (straggler.entry, straggler.kept));
@@ -320,7 +320,7 @@ mod tests {
         }
     }
 
-    /// A broker that never answers the first message while it answers 200,000 others.
+    /// The broker never answers the first message while it answers 200,000 others.
     #[test]
     fn open_identifier_is_skipped() {
         let mut inflight = Inflight::new();
@@ -338,7 +338,7 @@ mod tests {
         assert!(inflight.take_all().is_empty());
     }
 
-    /// Thousands under way are nothing to set aside: each would have to be looked for.
+    /// Thousands of publishes in flight must not be set aside: each would have to be searched for.
     #[test]
     fn a_large_window_stays_in_the_ring() {
         let mut inflight = Inflight::new();
@@ -352,7 +352,7 @@ mod tests {
         assert_eq!(inflight.iter().count(), usize::from(u16::MAX));
     }
 
-    /// Identifiers in a row, until they begin anew or one is in the way.
+    /// Consecutive identifiers end at the wrap or at an open one.
     #[test]
     fn run_of_identifiers_ends_at_an_open_one_or_the_wrap() {
         let mut inflight = Inflight::new();
@@ -390,15 +390,15 @@ mod tests {
         kept.map(|kept| u64::from_be_bytes(kept.payload[..].try_into().expect("eight bytes")))
     }
 
-    /// What is read for each acknowledgement of a load must fit the caches.
+    /// The entries that are read for each acknowledgement of a load must fit the caches.
     #[test]
     fn an_entry_is_small() {
         assert_eq!(size_of::<OpenIdentifier>(), 16);
     }
 
     proptest! {
-        /// Against a plain set: never an identifier twice, every open one found with what was kept of
-        /// it, order kept.
+        /// Compared with a plain set: no identifier is assigned twice, every open one is found with its kept
+        /// data, and the order is kept.
         #[test]
         fn identifiers_behave_as_a_set(start: u16, steps in proptest::collection::vec((0..6, any::<prop::sample::Index>()), 1..400)) {
             let mut inflight = Inflight::new();

@@ -1,23 +1,23 @@
-//! When to send PINGREQ, and when silence means that the connection is lost. Arithmetic on instants, no
-//! timer of its own.
+//! When to send PINGREQ, and when silence means that the connection is lost. Arithmetic on instants, without
+//! a timer.
 
 use std::time::{Duration, Instant};
 
 use crate::net::LAST_LOOK;
 
-/// How many bytes of a packet count as a sign of life before it is whole. A large message on a slow
-/// connection must not end it, but a broker that sends a packet byte by byte counts as silent:
-/// no message of it is ever complete.
+/// Number of bytes of an incomplete packet that count as a sign of life. A large message on a slow connection
+/// must not end it, but a broker that sends byte by byte counts as silent: none of its messages is ever
+/// complete.
 pub(super) const SIGN_OF_LIFE_BYTES: usize = 1024;
 
-/// What is due at a time.
+/// What is due at a given time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
     Nothing,
     Ping,
-    /// Nothing was heard for one and a half intervals.
+    /// Nothing was received for one and a half intervals.
     Dead,
-    /// What waits to be sent has waited for one and a half intervals, and nothing of it went.
+    /// Output has waited for one and a half intervals, and no byte of it was sent.
     Stuck,
 }
 
@@ -27,13 +27,13 @@ pub(super) struct KeepAlive {
     /// Zero: off.
     interval: Duration,
     last_sent: Instant,
-    /// When the stream took something, a PINGREQ in a full output not counted.
+    /// When the stream last took bytes; a PINGREQ added to a full output does not count.
     last_taken: Instant,
     last_received: Instant,
-    /// Bytes received since, of a packet that is not whole yet.
+    /// Bytes received since the last sign of life, of an incomplete packet.
     unfinished_bytes: usize,
     asked: Option<Instant>,
-    /// The time is over; until then the stream is looked at once more.
+    /// The timeout expired; until this time the stream is read once more.
     last_look: Option<Instant>,
 }
 
@@ -56,15 +56,15 @@ impl KeepAlive {
         self.last_taken = now;
     }
 
-    /// Waiting bytes were sent, so the peer reads. A PINGRESP comes
-    /// after all of them, which may take minutes on a slow connection.
+    /// Waiting bytes were sent, so the peer reads. A PINGRESP comes after all of them, which may take minutes
+    /// on a slow connection.
     pub(super) fn drained(&mut self, now: Instant) {
         self.sent(now);
         self.last_received = now;
         self.asked = None;
     }
 
-    /// So many bytes came, and with them the end of a packet or not.
+    /// Reports received bytes, and whether they complete a packet.
     pub(super) fn received(&mut self, now: Instant, bytes: usize, whole_packet: bool) {
         self.unfinished_bytes = self.unfinished_bytes.saturating_add(bytes);
         if whole_packet || self.unfinished_bytes >= SIGN_OF_LIFE_BYTES {
@@ -74,7 +74,7 @@ impl KeepAlive {
         }
     }
 
-    /// Whether the last PINGREQ has no answer.
+    /// Whether the last PINGREQ is unanswered.
     pub(super) fn is_asked(&self) -> bool {
         self.asked.is_some()
     }
@@ -84,12 +84,12 @@ impl KeepAlive {
         self.last_sent
     }
 
-    /// When bytes were last sent, or a sign of life was received.
+    /// When bytes were last sent, or a sign of life was last received.
     pub(super) fn last_moved(&self) -> Instant {
         self.last_sent.max(self.last_received)
     }
 
-    /// When [`KeepAlive::due`] is to be asked next.
+    /// When to call [`KeepAlive::due`] next.
     pub(super) fn deadline(&self) -> Option<Instant> {
         if self.interval.is_zero() {
             return None;
@@ -97,15 +97,14 @@ impl KeepAlive {
         Some(match (self.last_look, self.asked) {
             (Some(until), _) => until,
             (None, Some(asked)) => asked + self.interval / 2,
-            // A client that sends all the time must send PINGREQ too, or it would never notice that the peer
-            // is gone: so the older of the two counts.
+            // A client that sends continuously must send PINGREQ too, or it would never notice that the peer
+            // has gone: so the older time counts.
             (None, None) => self.last_sent.min(self.last_received) + self.interval,
         })
     }
 
-    /// What is due now. While the consumer is blocked nothing is read, so silence proves nothing:
-    /// `reading` is false then, and the link is kept up by pinging on. `waiting`: the stream has not
-    /// taken everything.
+    /// What is due now. While the consumer is blocked nothing is read, so silence proves nothing: `reading`
+    /// is then false, and PINGREQs keep the link open. `waiting`: the stream has not taken everything.
     pub(super) fn due(&mut self, now: Instant, reading: bool, waiting: bool) -> Due {
         let is_over = |this: &Self| this.deadline().is_some_and(|deadline| now >= deadline);
         if !is_over(self) {
@@ -120,14 +119,14 @@ impl KeepAlive {
         }
         let asked = if reading { now } else { now + self.interval / 2 };
         if !reading {
-            self.last_taken = asked; // a server that cannot get rid of its messages may read nothing
+            self.last_taken = asked; // a broker that cannot deliver its messages may stop reading
         }
         self.asked = Some(asked);
         self.last_sent = now;
         Due::Ping
     }
 
-    /// Why the link is given up, if it is.
+    /// Why the link is lost, if it is.
     fn end(&self, now: Instant, waiting: bool) -> Option<Due> {
         if waiting && now.saturating_duration_since(self.last_taken) >= self.interval * 3 / 2 {
             return Some(Due::Stuck);
@@ -135,19 +134,19 @@ impl KeepAlive {
         self.asked.is_some_and(|asked| now >= asked + self.interval / 2).then_some(Due::Dead)
     }
 
-    /// Until when, at the end of a time limit, the stream is read once more: a process that was
-    /// itself stopped finds its time over, and the answer unread in the socket.
+    /// The time until which the stream is read once more after a timeout: a process that was itself stopped
+    /// finds the timeout expired, and the answer unread in the socket.
     pub(super) fn last_look(&mut self, now: Instant) -> Option<Instant> {
         let until = *self.last_look.get_or_insert(now + LAST_LOOK);
         (now < until).then_some(until)
     }
 
-    /// When that look is over, if there is one.
+    /// The end of that last read, if there is one.
     pub(super) fn looking(&self) -> Option<Instant> {
         self.last_look
     }
 
-    /// Another time limit begins.
+    /// Starts another timeout.
     pub(super) fn look_away(&mut self) {
         self.last_look = None;
     }
@@ -186,8 +185,7 @@ mod tests {
         assert_eq!(keep_alive.due(at(20), true, false), Due::Ping);
     }
 
-    /// A packet that comes byte by byte is no sign of life; one that comes at a rate that will see it
-    /// whole is.
+    /// A packet that arrives byte by byte is not a sign of life; one that arrives fast enough to complete is.
     #[test]
     fn packet_byte_by_byte_does_not_keep_a_connection_alive() {
         let start = Instant::now();
@@ -233,7 +231,7 @@ mod tests {
         assert_eq!(keep_alive.due(at(116), true, false), Due::Dead);
     }
 
-    /// A process that was stopped until long after its time finds the answer, and goes on.
+    /// A process that was stopped until long after the timeout reads the response and continues.
     #[test]
     fn response_found_late_counts() {
         let start = Instant::now();
@@ -248,7 +246,7 @@ mod tests {
         assert_eq!(keep_alive.due(at(75.2), true, false), Due::Dead);
     }
 
-    /// A peer that sends but reads nothing is given up as well.
+    /// A peer that sends but does not read is given up as well.
     #[test]
     fn a_server_that_does_not_read_is_given_up() {
         let start = Instant::now();
@@ -262,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_turns_it_off() {
+    fn keep_alive_of_zero_is_off() {
         let start = Instant::now();
         let mut keep_alive = KeepAlive::new(0, start);
         assert_eq!(keep_alive.deadline(), None);

@@ -6,25 +6,25 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, PublishTemplate, Subscription, TopicAlias};
 use crate::protocol::{QoS, topic};
 
-/// What the broker allows, from its CONNACK; the standard's defaults where it is silent.
+/// The broker's limits from its CONNACK; the standard's defaults where CONNACK has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a property of its own")]
 pub struct ServerLimits {
-    /// How many QoS 1 and 2 publishes it takes at once.
+    /// Maximum number of QoS 1 and 2 publishes in flight.
     pub receive_maximum: u16,
-    /// The highest QoS it takes.
+    /// The highest QoS supported.
     pub maximum_qos: QoS,
-    /// Whether it keeps retained messages.
+    /// Whether retained messages are supported.
     pub retain_available: bool,
-    /// The largest packet it takes, in bytes.
+    /// The largest packet accepted, in bytes.
     pub maximum_packet_bytes: u32,
-    /// The highest topic alias it takes.
+    /// The highest topic alias accepted.
     pub topic_alias_maximum: u16,
-    /// Whether it takes filters with `+` or `#`.
+    /// Whether filters with `+` or `#` are supported.
     pub wildcard_subscriptions: bool,
-    /// Whether it takes `$share/GROUP/FILTER`.
+    /// Whether `$share/GROUP/FILTER` is supported.
     pub shared_subscriptions: bool,
-    /// Whether it takes subscription identifiers.
+    /// Whether subscription identifiers are supported.
     pub subscription_identifiers: bool,
 }
 
@@ -68,11 +68,11 @@ impl ServerLimits {
         }
     }
 
-    /// Why the broker would refuse a message.
+    /// Checks a message against the limits.
     ///
     /// # Errors
-    /// The limit that a message in a packet of that size breaks: the Reason Code the standard has for
-    /// it, and which limit it is.
+    /// The limit that a message in a packet of this size violates: the standard's Reason Code for it, and a
+    /// description.
     #[inline]
     pub(super) fn check_publish(
         &self,
@@ -88,7 +88,7 @@ impl ServerLimits {
         self.check_size(packet_bytes)
     }
 
-    /// Whether the broker takes the topic alias that the user chose ([MQTT-3.3.2-9]).
+    /// Checks the topic alias that the user chose ([MQTT-3.3.2-9]).
     pub(super) fn check_topic_alias(&self, template: &PublishTemplate) -> Result<(), (ReasonCode, String)> {
         match template.topic_alias() {
             TopicAlias::Fixed(alias) if alias > self.topic_alias_maximum => {
@@ -100,7 +100,7 @@ impl ServerLimits {
         }
     }
 
-    /// Whether a packet is too large for the broker ([MQTT-3.2.2-15]).
+    /// Checks the packet size ([MQTT-3.2.2-15]).
     #[inline]
     pub(super) fn check_size(&self, bytes: usize) -> Result<(), (ReasonCode, String)> {
         if bytes <= self.maximum_packet_bytes as usize {
@@ -110,7 +110,7 @@ impl ServerLimits {
         Err((ReasonCode::PACKET_TOO_LARGE, too_large(bytes, limit)))
     }
 
-    /// Why the broker would refuse a subscription, if it said so in its CONNACK.
+    /// Why the broker would refuse a subscription, by its CONNACK.
     pub(super) fn refusal(&self, subscription: &Subscription<'_>, identified: bool) -> Option<ReasonCode> {
         let shared = topic::shared(subscription.filter).is_some();
         if shared && !self.shared_subscriptions {
@@ -135,7 +135,7 @@ fn no_retain() -> (ReasonCode, String) {
     (ReasonCode::RETAIN_NOT_SUPPORTED, "the broker's CONNACK excludes it".into())
 }
 
-/// That a packet is too large for a broker that takes so much; or for MQTT, if that is all it has.
+/// The text for a packet that exceeds the broker's limit, or MQTT's if the broker has none.
 #[cold]
 #[must_use]
 pub fn too_large(bytes: usize, limit: u32) -> String {

@@ -27,9 +27,9 @@ pub struct Link<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
-    /// A link on a stream past CONNACK; `leftover` is what came after it. `keep_alive` is in
-    /// seconds, 0 is off; `barrier_limit` is how long the broker may stay silent before it answers
-    /// the PINGREQ that asks, at the end, whether it has read everything.
+    /// A link on a stream after CONNACK; `leftover` are the bytes received after it. `keep_alive` is in
+    /// seconds, 0 is off; `barrier_limit` is how long the broker may stay silent before it answers the last
+    /// PINGREQ, which confirms that it has read everything.
     pub fn new(
         stream: S,
         protocol: Protocol,
@@ -51,7 +51,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         Self { stream, connection, timer: None }
     }
 
-    /// A link as the user asked for it and the broker granted it.
+    /// A link with the user's options and the broker's limits.
     pub(super) fn past_connack(
         stream: S,
         options: &ClientOptions,
@@ -80,22 +80,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         link
     }
 
-    /// The link keeps time with this timer, which the connection was made with.
+    /// Reuses this timer, which the connection was made with.
     pub(super) fn keep_time_with(&mut self, timer: Pin<Box<Sleep>>) {
         self.timer = self.connection.next_deadline().map(|_| timer);
     }
 
-    /// Whether this side has ended the link with an error, which no other link can mend.
+    /// Whether this side ended the link with an error that no other link can avoid.
     pub(super) fn is_decided(&self) -> bool {
         self.connection.ended_by() == Some(EndedBy::ThisSide)
     }
 
-    /// Whether it has ended because the broker was silent.
+    /// Whether the link ended because the broker was silent.
     pub(super) fn timed_out(&self) -> bool {
         self.connection.ended_by() == Some(EndedBy::KeepAlive)
     }
 
-    /// The packet of the connection itself that the broker has not answered.
+    /// The connection's own packet that the broker has not answered: AUTH or PINGREQ.
     pub(super) fn unanswered(&self) -> Option<&'static str> {
         self.connection.unanswered()
     }
@@ -105,13 +105,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         &mut self.stream
     }
 
-    /// Drives the link until the handler ends it or it fails. `Ready(Ok)` means that everything
-    /// handed in was written, that the broker has answered the barrier where QoS 0 needs it, and that
-    /// DISCONNECT was sent.
+    /// Drives the link until the handler ends it or it fails. `Ready(Ok)` means that everything handed in was
+    /// written, that the broker has answered the barrier if QoS 0 needs one, and that DISCONNECT was sent.
     ///
     /// # Errors
-    /// A lost link, a violation of the standard, the broker's DISCONNECT, or the handler's error.
-    /// Whatever arrived before it was delivered.
+    /// A lost link, a violation of the standard, the broker's DISCONNECT, or the handler's error. Everything
+    /// that arrived before was delivered.
     pub fn poll<H: Handler>(
         &mut self,
         cx: &mut Context<'_>,
@@ -166,8 +165,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         }
     }
 
-    /// `Ready` with the time when the connection's deadline has come. The timer is not moved with every
-    /// packet: it fires at a deadline of before, and is set to that of now.
+    /// `Ready` with the time when the connection's deadline has passed. The timer is not moved with every
+    /// packet: it may fire at an earlier deadline, and is then set to the current one.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         let Some(deadline) = self.connection.next_deadline().map(Instant::from_std) else {
             return Poll::Pending;
@@ -187,8 +186,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 }
 
-/// Writes as much as the stream takes; returns how many bytes that were. `Ready`: everything was written
-/// and flushed, or the stream is broken.
+/// Writes as much as the stream takes; returns the number of bytes. `Ready`: everything was written and
+/// flushed, or the stream is broken.
 fn write<S: AsyncWrite + Unpin>(
     stream: &mut S,
     cx: &mut Context<'_>,

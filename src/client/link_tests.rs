@@ -19,11 +19,11 @@ use crate::protocol::property::PropertyBlock;
 use crate::protocol::wire::{self, Packet, PublishTemplate};
 use crate::protocol::{Protocol, QoS};
 
-/// A handler that writes down what happens to it.
+/// A handler that records its calls.
 #[derive(Default)]
 struct Recorder {
     log: Vec<String>,
-    /// Payloads to publish at QoS 0, then leave.
+    /// Payloads to publish at QoS 0 before it leaves.
     to_publish: Vec<&'static str>,
     leave: bool,
     stop_at: Option<usize>,
@@ -105,7 +105,7 @@ impl Bench {
         poll_fn(|cx| self.link.poll(cx, &mut self.session, &mut self.handler)).await
     }
 
-    /// What the broker has received so far, as packet names.
+    /// The packets the broker has received so far, by name.
     async fn received(&mut self) -> Vec<&'static str> {
         let mut bytes = BytesMut::new();
         let mut names = Vec::new();
@@ -166,7 +166,7 @@ async fn a_barrier_without_answer_is_given_up_and_reported() {
     assert_eq!(bench.received().await, ["PUBLISH", "PINGREQ", "DISCONNECT"]);
 }
 
-/// The keep-alive has asked before: its answer says nothing of what was published since.
+/// The answer to an earlier keep-alive PINGREQ does not confirm later publishes.
 #[tokio::test(start_paused = true)]
 async fn an_earlier_answer_does_not_pass_the_barrier() {
     let mut bench = Bench::new(Protocol::V5, 10, Recorder::default());
@@ -185,8 +185,8 @@ async fn an_earlier_answer_does_not_pass_the_barrier() {
     assert_eq!(bench.received().await, ["DISCONNECT"]);
 }
 
-/// A received QoS 2 message: the barrier is there so that its exchange can end, and not longer than that
-/// takes; a broker that ends nothing and answers nothing is not waited for as one that may lose messages.
+/// For a received QoS 2 message the barrier lasts only until its exchange is complete; if the broker neither
+/// completes it nor answers, no messages are reported as possibly lost.
 #[tokio::test(start_paused = true)]
 async fn leaving_after_qos_2_waits_for_the_release_only() {
     for protocol in BOTH {
@@ -202,7 +202,7 @@ async fn leaving_after_qos_2_waits_for_the_release_only() {
             for identifier in 1..=answers {
                 bench.server.write_all(&[0x62, 2, 0, identifier]).await.unwrap();
             }
-            // Behind the end nothing is answered any more.
+            // Packets received after the end are not answered.
             bench.server.write_all(&[0x62, 2, 0, 9]).await.unwrap();
             assert!(tokio::time::timeout(Duration::ZERO, bench.run()).await.is_err());
             let left = bench.received().await;
@@ -218,7 +218,7 @@ async fn leaving_after_qos_2_waits_for_the_release_only() {
     }
 }
 
-/// Other packets are not the answer, however many come: the limit is the one that the user knows.
+/// Other packets are not the answer, however many arrive: the user's limit applies.
 #[tokio::test(start_paused = true)]
 async fn a_barrier_has_the_same_limit_while_the_broker_sends_something_else() {
     for between in [BARRIER_LIMIT * 2 / 3, Duration::from_millis(10)] {
@@ -312,7 +312,7 @@ async fn packets_after_connack_are_not_lost() {
     assert_eq!(bench.handler.log, ["early", "late"]);
 }
 
-/// More than the scratch buffer came with CONNACK in one read: this once panicked.
+/// CONNACK and more than the scratch buffer arrived in one read: this once panicked.
 #[tokio::test]
 async fn many_packets_after_connack_are_received() {
     for bytes in [65_000, 65_536, 65_537, 200_000, 1_000_000] {
@@ -333,13 +333,13 @@ async fn many_packets_after_connack_are_received() {
     }
 }
 
-/// Packets of every size, cut everywhere: the scratch buffer, its border and far beyond.
+/// Packets of sizes up to, at and far beyond the scratch buffer, cut at every position.
 #[tokio::test]
 async fn packets_arrive_whole_however_they_are_cut() {
     for sizes in [vec![0, 1, 100, 65_530, 65_536, 70_000, 3], vec![300_000, 1, 32_000, 40_000, 33_000]] {
         for cut in [1_usize, 7, 4096, 65_536] {
             if cut == 1 && sizes[0] > 0 {
-                continue; // slow, and adds nothing
+                continue; // slow, and tests nothing more
             }
             let protocol = Protocol::V3_1_1;
             let payloads: Vec<Vec<u8>> = sizes
@@ -394,7 +394,8 @@ async fn a_silent_server_is_noticed_within_one_and_a_half_intervals() {
     assert_eq!(start.elapsed().as_millis() / 100, 150);
 }
 
-/// A process that was stopped, with Ctrl-Z say, finds its time over and the answer in the socket.
+/// A process that was stopped, with Ctrl-Z for example, finds the timeout expired and the answer in the
+/// socket.
 #[tokio::test(start_paused = true)]
 async fn packet_that_arrived_in_time_is_read_late() {
     let mut bench = Bench::new(Protocol::V5, 10, Recorder::default());
@@ -409,7 +410,7 @@ async fn packet_that_arrived_in_time_is_read_late() {
     assert_eq!(bench.received().await, ["PINGREQ"]);
 }
 
-/// A byte now and then of a packet that never ends is no sign of life.
+/// Single bytes of a packet that never completes are not a sign of life.
 #[tokio::test(start_paused = true)]
 async fn packet_byte_by_byte_counts_as_silence() {
     let mut bench = Bench::new(Protocol::V5, 10, Recorder::default());
@@ -436,7 +437,7 @@ async fn connection_closed_inside_a_packet_is_reported() {
     assert!(error.to_string().contains("in the middle of a packet"), "{error}");
 }
 
-/// Publishes at QoS 0 as fast as it is asked to, in portions larger than the stream takes at once.
+/// Publishes at QoS 0 at full speed, in portions larger than the stream takes in one write.
 struct Flood {
     left: usize,
 }
@@ -466,8 +467,8 @@ impl Handler for Flood {
     }
 }
 
-/// Once a stream that was full has taken everything, the handler is asked for more, though nothing
-/// was received meanwhile: a long `pub -l` at QoS 0 came to a halt there.
+/// Once a full stream has taken everything, the handler is asked for more even if nothing was received
+/// meanwhile: a long `pub -l` at QoS 0 stalled here.
 #[tokio::test(start_paused = true)]
 async fn a_full_stream_that_drains_is_filled_again() {
     let (client, mut server) = duplex(10_000);

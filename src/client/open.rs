@@ -1,6 +1,6 @@
-//! One attempt to connect: dial, send CONNECT, receive CONNACK. There is no second attempt and no other
-//! version: a load generator reports the result of each of thousands of connections, and has learned the
-//! version from the first.
+//! One attempt to connect: dial, send CONNECT, receive CONNACK. There is no retry and no other version: a
+//! load generator reports the result of each of thousands of connections, and knows the version from the
+//! first.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,16 +22,16 @@ use crate::protocol::property::PropertyBlock;
 /// How long the steps of a connection took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Times {
-    /// Look-up, TCP, and a proxy if there is one; without TLS, a WebSocket's upgrade as well.
+    /// Look-up, TCP, and a proxy if there is one; without TLS also a WebSocket upgrade.
     pub connect: Duration,
-    /// The TLS handshake and what follows it up to MQTT; `None` without TLS.
+    /// The TLS handshake and the steps after it, before MQTT; `None` without TLS.
     pub tls: Option<Duration>,
     /// From CONNECT to CONNACK.
     pub connack: Duration,
 }
 
 impl Times {
-    /// All of it.
+    /// The total.
     #[must_use]
     pub fn all(&self) -> Duration {
         self.connect + self.tls.unwrap_or_default() + self.connack
@@ -41,20 +41,20 @@ impl Times {
 /// A link over any transport.
 pub type OpenLink = Link<Stream>;
 
-/// A connection past CONNACK.
+/// A connection after CONNACK.
 #[derive(Debug)]
 pub struct Opened {
     /// The link.
     pub link: OpenLink,
-    /// A fresh session on it.
+    /// A new session on it.
     pub session: Session,
-    /// What the broker said.
+    /// The broker's CONNACK.
     pub connected: Connected,
-    /// How long it took.
+    /// The times of the steps.
     pub times: Times,
 }
 
-/// A certificate to show, with its key.
+/// A client certificate with its key.
 #[derive(Debug)]
 pub struct Identity(Arc<TlsConfig>);
 
@@ -71,13 +71,12 @@ impl ClientOptions {
         tls.with_certificate(certificate, key).map(|tls| Identity(Arc::new(tls)))
     }
 
-    /// Uses this certificate from now on.
+    /// Presents this certificate from now on.
     pub fn show(&mut self, identity: &Identity) {
         self.endpoint.tls = Some(Arc::clone(&identity.0));
     }
 
-    /// Makes every TLS handshake a full one: clients of different users have no
-    /// session to resume.
+    /// Makes every TLS handshake a full one: clients of different users cannot resume each other's sessions.
     pub fn forget_tls_sessions(&mut self) {
         if let Some(tls) = &mut self.endpoint.tls {
             *tls = Arc::new(tls.without_resumption());
@@ -96,7 +95,7 @@ impl ClientOptions {
         }
     }
 
-    /// Aims at this port, plain.
+    /// Sets the endpoint to this host and port, over plain TCP.
     pub fn aim(&mut self, host: &str, port: u16) {
         let endpoint = &mut self.endpoint;
         endpoint.address = Address::Tcp { host: host.to_owned(), port };
@@ -104,7 +103,7 @@ impl ClientOptions {
         endpoint.tls = None;
     }
 
-    /// Aims at the address that a first connection has reached, so that thousands more need no
+    /// Sets the endpoint to the address that a first connection has reached, so that thousands more need no
     /// look-up. Not with TLS, whose certificates are for names.
     pub fn aim_at(&mut self, opened: &mut Opened) {
         let plain = matches!(self.endpoint.transport, Transport::Plain) && self.endpoint.proxy.is_none();
@@ -117,8 +116,8 @@ impl ClientOptions {
     }
 }
 
-/// Connects with exactly this version of the protocol, under this client identifier and not that of
-/// the options. A client that `resumes` had a link before.
+/// Connects with exactly this protocol version, under this client identifier instead of that in the options.
+/// A client that `resumes` had a link before.
 ///
 /// # Errors
 /// The step that failed, with its cause; a refusal, with its reason.
@@ -136,7 +135,7 @@ pub async fn open(
     };
     let observer: net::Observer<'_> =
         if options.endpoint.transport.is_secure() { Some(&mut observe) } else { None };
-    // One timer for all the life of the connection: moving it to a later time costs next to nothing.
+    // One timer for the whole life of the connection: moving it to a later time costs almost nothing.
     let mut sleep = Box::pin(sleep_until((began + options.endpoint.connect_timeout).into()));
     let mut stream = net::dial_timed(&options.endpoint, observer, sleep.as_mut()).await?;
     let dialled = Instant::now();
@@ -156,10 +155,10 @@ pub async fn open(
     Ok(opened)
 }
 
-/// As [`open`], with the version that the options ask for or the broker speaks, and untimed.
+/// Like [`open`], with the version that the options name or that the broker supports, and without times.
 ///
 /// # Errors
-/// As for [`open`].
+/// Like [`open`].
 pub async fn open_first(options: &ClientOptions, client_identifier: &str) -> Result<Opened, Error> {
     let properties = handshake::connect_properties(options);
     let request = request(options, client_identifier, &properties);

@@ -1,5 +1,5 @@
-//! One connection under manual control, for tests of a broker: opened like every other, its packets read
-//! and acknowledged by the same session, but ended in any way, also in violation of the standard.
+//! One connection under manual control, for tests of a broker. It is opened like any other, the same session
+//! reads and acknowledges its packets, but it can be ended in any way, even in violation of the standard.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -23,18 +23,18 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Packet, Publish, PublishTemplate, Subscription};
 use crate::protocol::{Direction, Protocol, QoS};
 
-/// A message that was received.
+/// A received message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedMessage {
     /// The topic name, as bytes.
     pub topic: Vec<u8>,
     /// The payload.
     pub payload: Vec<u8>,
-    /// The QoS it came with.
+    /// The QoS of the delivery.
     pub qos: QoS,
-    /// Whether it came because it is retained.
+    /// The RETAIN flag.
     pub retain: bool,
-    /// Its properties (MQTT 5).
+    /// The properties (MQTT 5).
     pub properties: PropertyBlock,
 }
 
@@ -50,7 +50,7 @@ impl ReceivedMessage {
     }
 }
 
-/// Shows every packet that can be read.
+/// Traces every packet that can be decoded.
 fn trace_all(trace: Option<&Trace<'_>>, protocol: Protocol, direction: Direction, bytes: &[u8]) {
     let Some(trace) = trace else { return };
     let mut rest = bytes;
@@ -62,18 +62,18 @@ fn trace_all(trace: Option<&Trace<'_>>, protocol: Protocol, direction: Direction
     }
 }
 
-/// What came.
+/// A received packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incoming {
     /// A message; it is acknowledged with the next call.
     Message(ReceivedMessage),
-    /// SUBACK, one Reason Code a filter.
+    /// SUBACK, with one Reason Code per filter.
     Subscribed(Vec<ReasonCode>),
     /// A publish was acknowledged or refused.
     Published(ReasonCode),
     /// PINGRESP.
     Pong,
-    /// Anything else that calls for nothing.
+    /// Any other packet; it needs no action.
     Other,
 }
 
@@ -97,23 +97,23 @@ impl Incoming {
     }
 }
 
-/// Sees every packet of a link that can be read, both ways.
+/// Receives every packet of a link that can be decoded, in both directions.
 pub type Trace<'a> = Box<dyn Fn(Direction, &Packet<'_>) + 'a>;
 
-/// An open connection past CONNACK.
+/// An open connection after CONNACK.
 pub struct RawLink<'a> {
     stream: Stream,
     protocol: Protocol,
     session: Session,
     connected: Connected,
-    /// The CONNECT, as it was sent.
+    /// The CONNECT packet as it was sent.
     connect: Vec<u8>,
     largest_packet_bytes: u32,
     received: BytesMut,
-    /// When the first byte of what is there came, and the last.
+    /// When the first and the last of the buffered bytes arrived.
     since: Instant,
     latest: Instant,
-    /// When the first byte of the packet came that was taken last.
+    /// When the first byte of the last packet arrived.
     began: Instant,
     /// Acknowledgements and requests not yet written.
     output: BytesMut,
@@ -121,10 +121,10 @@ pub struct RawLink<'a> {
 }
 
 impl<'a> RawLink<'a> {
-    /// Connects with one version, once.
+    /// Connects once, with one version.
     ///
     /// # Errors
-    /// The way to the broker, a broker that does not answer in time, or a refusal.
+    /// A failed connection, a broker that does not respond in time, or a refusal.
     pub async fn open(
         options: &ClientOptions,
         protocol: Protocol,
@@ -136,11 +136,11 @@ impl<'a> RawLink<'a> {
         Self::open_by(options, trace, attempt).await
     }
 
-    /// Connects with the version that the options ask for or the broker speaks, and tries again for as long
-    /// as they say (`--wait-for-server`). `on_change` hears of that.
+    /// Connects with the version that the options name or that the broker supports, and retries for as long
+    /// as the options allow (`--wait-for-server`). `on_change` is called for that.
     ///
     /// # Errors
-    /// As for [`Self::open`].
+    /// Like [`Self::open`].
     pub async fn open_first(
         options: &ClientOptions,
         trace: impl Fn() -> Option<Trace<'a>>,
@@ -204,13 +204,13 @@ impl<'a> RawLink<'a> {
         })
     }
 
-    /// What the broker said to the CONNECT.
+    /// The broker's response to CONNECT.
     #[must_use]
     pub fn connected(&self) -> &Connected {
         &self.connected
     }
 
-    /// Asks for a subscription; the answer comes as [`Incoming::Subscribed`].
+    /// Subscribes; the response arrives as [`Incoming::Subscribed`].
     pub fn subscribe(&mut self, filter: &str, qos: QoS) {
         let subscription =
             Subscription { filter, qos, no_local: false, retain_as_published: false, retain_handling: 0 };
@@ -219,10 +219,10 @@ impl<'a> RawLink<'a> {
         self.trace_sent(from);
     }
 
-    /// Publishes a message; at QoS 1 and 2 the answer comes as [`Incoming::Published`].
+    /// Publishes a message; at QoS 1 and 2 the response arrives as [`Incoming::Published`].
     ///
     /// # Errors
-    /// The broker does not take such a message.
+    /// The broker does not accept such a message.
     pub fn publish(
         &mut self,
         topic: &str,
@@ -239,22 +239,22 @@ impl<'a> RawLink<'a> {
         Ok(())
     }
 
-    /// Asks for a PINGRESP.
+    /// Sends PINGREQ.
     pub fn ping(&mut self) {
         let from = self.output.len();
         self.session.ping(&mut self.output);
         self.trace_sent(from);
     }
 
-    /// Shows what stands in the output from there on.
+    /// Traces the output from this position on.
     fn trace_sent(&self, from: usize) {
         trace_all(self.trace.as_ref(), self.protocol, Direction::Sent, &self.output[from..]);
     }
 
-    /// The next packet that came. May be dropped and called again without losing anything.
+    /// The next packet. Cancellation-safe: it may be dropped and called again without losing data.
     ///
     /// # Errors
-    /// The connection was lost or closed, or the broker broke the standard.
+    /// The connection was lost or closed, or the broker violated the standard.
     pub async fn next(&mut self) -> Result<Incoming, Error> {
         loop {
             self.flush().await?;
@@ -276,7 +276,7 @@ impl<'a> RawLink<'a> {
         }
     }
 
-    /// When the packet that came last began to come: on a slow link a large one takes its time.
+    /// When the last packet began to arrive: a large one takes time on a slow link.
     #[must_use]
     pub fn began(&self) -> Instant {
         self.began
@@ -288,7 +288,7 @@ impl<'a> RawLink<'a> {
         self.received.len()
     }
 
-    /// Writes what was asked for and not yet sent.
+    /// Writes pending output.
     ///
     /// # Errors
     /// The connection was lost.
@@ -312,7 +312,7 @@ impl<'a> RawLink<'a> {
         event.as_ref().map_or(Ok(Incoming::Other), Incoming::of).map(Some)
     }
 
-    /// Sends DISCONNECT with this reason, which MQTT 3.x cannot say, and closes.
+    /// Sends DISCONNECT with this reason, which MQTT 3.x omits, and closes.
     ///
     /// # Errors
     /// The connection was lost before.
@@ -340,7 +340,7 @@ impl<'a> RawLink<'a> {
         self.stream.reset().map_err(|error| Error::file("cannot reset the connection", error))
     }
 
-    /// Lets nothing more arrive, not even for TCP.
+    /// Blocks all incoming data, even for TCP.
     ///
     /// # Errors
     /// See [`Stream::black_hole`].
@@ -348,7 +348,7 @@ impl<'a> RawLink<'a> {
         self.stream.black_hole().map_err(|error| Error::file("cannot block the connection", error))
     }
 
-    /// Sends the CONNECT a second time, which no client may do ([MQTT-3.1.0-2]).
+    /// Sends CONNECT a second time, which the standard forbids ([MQTT-3.1.0-2]).
     ///
     /// # Errors
     /// The connection was lost before.

@@ -9,19 +9,19 @@ use crate::protocol::property::{Properties, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::quotation::cut;
 
-/// The most redirects in a row: two brokers may name each other.
+/// Maximum number of consecutive redirects: two brokers may name each other.
 pub(super) const MOST_REDIRECTS: u32 = 5;
 
-/// The most brokers that redirects of one run may name. However long the connections
-/// last, a chain of redirects to new brokers has an end.
+/// Maximum number of brokers that the redirects of one run may name. It ends a chain of redirects to new
+/// brokers however long each connection lasts.
 pub(super) const MOST_SERVERS: usize = 20;
 
-/// The servers that were named so far.
+/// The brokers named so far.
 #[derive(Debug, Default)]
 pub(super) struct Named(Vec<Address>);
 
 impl Named {
-    /// Adds those that a server names, if they are not too many.
+    /// Adds the brokers that a redirect names; false if there are too many.
     pub(super) fn add(&mut self, servers: &[Endpoint]) -> bool {
         for server in servers {
             if !self.0.contains(&server.address) {
@@ -35,8 +35,7 @@ impl Named {
     }
 }
 
-/// A refusal with what the broker says beside its Reason Code: the Reason String, and which server to
-/// use instead.
+/// A refusal with the broker's details besides the Reason Code: the Reason String and the Server Reference.
 pub(super) fn refused(what: &str, reason: ReasonCode, properties: &Properties<'_>) -> Error {
     let text = properties.text(PropertyId::ReasonString).map(|text| cut(&masked(text)).into_owned());
     let moved = matches!(reason, ReasonCode::USE_ANOTHER_SERVER | ReasonCode::SERVER_MOVED);
@@ -68,11 +67,11 @@ pub(super) fn not_followed(error: Error) -> Error {
     }
 }
 
-/// The servers of a Server Reference, reached as `endpoint` was: names or addresses with a port or
-/// without, with spaces between them, IPv6 literals in brackets.
+/// The brokers of a Server Reference, with the other settings of `endpoint`. A reference lists names or
+/// addresses, each with or without a port, separated by spaces, with IPv6 literals in brackets.
 ///
 /// # Errors
-/// A reference that names no server.
+/// A reference that names no broker.
 pub(super) fn endpoints(reference: &str, endpoint: &Endpoint) -> Result<Vec<Endpoint>, Error> {
     let servers: Option<Vec<HostPort>> = reference.split_whitespace().map(server).collect();
     let servers = servers.filter(|servers| !servers.is_empty()).ok_or_else(|| {
@@ -95,7 +94,7 @@ pub(super) fn endpoints(reference: &str, endpoint: &Endpoint) -> Result<Vec<Endp
     Ok(servers.into_iter().map(at).collect())
 }
 
-/// The longest name in DNS [RFC 1035, section 2.3.4].
+/// The longest DNS name [RFC 1035, section 2.3.4].
 const LONGEST_NAME_BYTES: usize = 255;
 
 fn server(text: &str) -> Option<HostPort> {
@@ -126,7 +125,7 @@ mod tests {
         assert!(!Named::default().add(&many));
     }
 
-    /// The examples of [MQTT-4.11], and what is none.
+    /// The examples of [MQTT-4.11], and invalid references.
     #[test]
     fn server_references() {
         for (reference, found) in [

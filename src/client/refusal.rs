@@ -1,6 +1,5 @@
-//! Responses to requests that were not sent, because the broker would refuse them by the limits in its
-//! CONNACK. They take the path of the broker's own responses, so that every subcommand handles both in one
-//! place.
+//! Responses to requests that were not sent because the broker's CONNACK excludes them. They take the path of
+//! the broker's own responses, so that every subcommand handles both in one place.
 
 use super::session::Event;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
@@ -11,7 +10,7 @@ use crate::protocol::reason::ReasonCode;
 pub struct Refusal {
     request: RefusedRequest,
     reasons: Vec<u8>,
-    /// Holds the Reason String that says which limit it was.
+    /// Holds the Reason String that names the limit.
     properties: PropertyBlock,
 }
 
@@ -43,7 +42,7 @@ impl Refusal {
         Self::new(RefusedRequest::Unsubscribe { token }, reasons, text)
     }
 
-    /// The answer.
+    /// The response.
     #[must_use]
     pub fn event(&self) -> Event<'_> {
         let (reasons, properties) = (self.reasons.as_slice(), self.properties.view());

@@ -1,5 +1,4 @@
-//! Re-authentication ([MQTT-4.12.1]): re-authentication on an open connection, and every AUTH packet
-//! received on it.
+//! Re-authentication ([MQTT-4.12.1]) on an open connection, and every AUTH packet received on it.
 
 use std::time::{Duration, Instant};
 
@@ -12,11 +11,11 @@ use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, PacketType};
 
-/// What a link does about authentication.
+/// The state of a link's re-authentication.
 #[derive(Debug, Default)]
 pub(super) struct Renewal {
     again: Option<Again>,
-    /// In progress since the client's AUTH (Re-authenticate).
+    /// The exchange since the client's AUTH (Re-authenticate).
     exchange: Option<Exchange>,
 }
 
@@ -25,12 +24,12 @@ struct Again {
     method: Method,
     every: Duration,
     due: Instant,
-    /// `due` is the end of a last look for the answer.
+    /// Whether `due` is the end of the last read for the answer.
     is_last_look: bool,
 }
 
 impl Renewal {
-    /// For a link that began with this.
+    /// For a link that began with this authentication.
     pub(super) fn of(authentication: &Authentication, now: Instant) -> Self {
         let again = authentication.every.map(|every| Again {
             method: authentication.method.clone(),
@@ -51,7 +50,7 @@ impl Renewal {
         self.again.as_ref().map(|again| again.due)
     }
 
-    /// Re-authenticates if that is due. While nothing is read, an exchange in progress may continue.
+    /// Re-authenticates if that is due. While reading is paused, an exchange in progress may continue.
     ///
     /// # Errors
     /// The broker has not answered since the last time.
@@ -76,10 +75,10 @@ impl Renewal {
         Ok(())
     }
 
-    /// Takes an AUTH in, and appends the answer.
+    /// Processes an AUTH, and appends the answer.
     ///
     /// # Errors
-    /// An AUTH without an exchange, or one that breaks the exchange in progress.
+    /// An AUTH outside an exchange, or one that violates the exchange in progress.
     pub(super) fn receive(
         &mut self,
         reason: ReasonCode,
@@ -96,7 +95,7 @@ impl Renewal {
                 Some(mut exchange) => exchange.finish(PacketType::Auth, properties),
                 None => Err(unasked(reason).into()),
             },
-            // Only a client may ask for it ([MQTT-4.12.1-1]).
+            // Only a client may start re-authentication ([MQTT-4.12.1-1]).
             (_, _) => Err(unasked(reason).into()),
         }
     }

@@ -24,7 +24,7 @@ use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, wire};
 
-/// Connects, lets `handler` work until it is done, and reconnects as the options say.
+/// Connects, drives `handler` until it is done, and reconnects as the options say.
 ///
 /// # Errors
 /// Why the work could not be done, or the handler's own error.
@@ -32,7 +32,7 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
     let mut run = ClientRun::new(options);
     let started = Instant::now();
     let mut back_off = BackOff::new(options.reconnect.max_delay);
-    // The last attempt was answered in a way that counts when it comes again.
+    // The last attempt ended in an error that is final if it occurs twice in a row.
     let mut doubtful = false;
     loop {
         let error = match run.connect_and_drive(handler).await {
@@ -61,13 +61,13 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
         } else {
             let left = options.reconnect.wait_for_server.saturating_sub(started.elapsed());
             if !left.is_zero() {
-                // The last attempt is made when the time is over, and not a pause later.
+                // The last attempt is made when the time is over, not a pause later.
                 pause = pause.min(left);
             }
             !left.is_zero()
         };
         let works = !run.was_connected && handler.works_without_link();
-        // A link that has lasted ends a row.
+        // A link that lasted resets the count of failures.
         let is_second = std::mem::replace(&mut doubtful, error.retry() == Retry::Once) && failures > 0;
         if error.retry().is_final(is_second) || !(patient || works) {
             return Err(error);
@@ -78,15 +78,15 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
         if pause_between(handler, pause, !patient).await?.is_none() {
             return Ok(());
         }
-        // Mostly such work is short, and over before there is anything to tell.
+        // Such work is usually short, and complete before a message would help.
         if works && handler.works_without_link() {
             run.tell_lost(&error, handler);
         }
     }
 }
 
-/// Waits for `future`, unless the handler is interrupted: `None` then, or its error. What the last
-/// link brought is written out meanwhile, however slow its reader.
+/// Waits for `future`; `None`, or an error, if the handler is interrupted. The output of the last link is
+/// written out meanwhile, however slow its reader is.
 async fn interruptible<H: Handler, F: Future>(
     handler: &mut H,
     future: F,
@@ -101,8 +101,8 @@ async fn interruptible<H: Handler, F: Future>(
     .await
 }
 
-/// Waits between two attempts, for no longer than the handler has work without a link if that is all
-/// there is to wait for. `None` if it was interrupted, or its error.
+/// Waits between two attempts; if only the handler's work without a link justifies the wait, no longer than
+/// that work continues. `None`, or an error, if the handler was interrupted.
 async fn pause_between<H: Handler>(
     handler: &mut H,
     pause: Duration,
@@ -121,7 +121,7 @@ async fn pause_between<H: Handler>(
     .await
 }
 
-/// What goes on while there is no link: `Some` ends the run.
+/// The work done while there is no link: `Some` ends the run.
 fn poll_between<H: Handler>(handler: &mut H, cx: &mut Context<'_>) -> Option<Result<(), Error>> {
     match (handler.poll_interrupt(cx), handler.poll_flush(cx)) {
         (Poll::Ready(result), _) => Some(result),
@@ -130,7 +130,7 @@ fn poll_between<H: Handler>(handler: &mut H, cx: &mut Context<'_>) -> Option<Res
     }
 }
 
-/// Shows the handler what was seen while a connection is made.
+/// Passes the events of a connection attempt to the handler.
 fn show<H: Handler>(handler: &mut H, seen: Seen) {
     match seen {
         Seen::Step(step) => handler.on_step(step),
@@ -143,7 +143,7 @@ fn show<H: Handler>(handler: &mut H, seen: Seen) {
     }
 }
 
-/// Whether the broker or the network has closed a link, and has given no reason that lies elsewhere.
+/// Whether the broker or the network closed a link without giving a reason.
 fn is_closed(error: &Error) -> bool {
     match error {
         Error::Link { retry, .. } => *retry == Retry::Later,
@@ -155,7 +155,7 @@ fn is_closed(error: &Error) -> bool {
     }
 }
 
-/// Whether the broker has ended the connection for something in a packet.
+/// Whether the broker ended the connection because of a packet's content.
 fn is_about_a_packet(error: &Error) -> bool {
     let about = [
         ReasonCode::MALFORMED_PACKET,
@@ -172,7 +172,7 @@ fn is_about_a_packet(error: &Error) -> bool {
     matches!(error, Error::Refused { denial: Denial::Disconnect, reason, .. } if about.contains(reason))
 }
 
-/// What outlives a link.
+/// The state that outlives a link.
 struct ClientRun<'a> {
     options: &'a ClientOptions,
     versions: Versions,
@@ -182,24 +182,24 @@ struct ClientRun<'a> {
     was_connected: bool,
     /// When the latest link came up, if this attempt made one.
     up_since: Option<Instant>,
-    /// The user was told that there is no link.
+    /// Whether the user was told that there is no link.
     lost: bool,
     /// The brokers of the latest redirect.
     elsewhere: Option<Elsewhere>,
-    /// Redirects in a row.
+    /// The number of consecutive redirects.
     redirects: u32,
-    /// The servers of all redirects.
+    /// The brokers of all redirects.
     named: redirect::Named,
-    /// A second connection with the same client identifier was given up when this link came up.
+    /// Whether a second connection with the same client identifier was abandoned when this link came up.
     had_rival: bool,
     strikes: Strikes,
 }
 
 /// Why a link ended.
 enum LinkFailure {
-    /// Another link may be better.
+    /// Another link may succeed.
     Link(Error),
-    /// The handler has ended the run, whatever the reason says of trying again.
+    /// The handler ended the run; there is no retry, whatever the error.
     Decided(Error),
 }
 
@@ -209,13 +209,13 @@ impl From<Error> for LinkFailure {
     }
 }
 
-/// Brokers that another named.
+/// Brokers that a redirect named.
 struct Elsewhere {
     brokers: Vec<Endpoint>,
     is_permanent: bool,
 }
 
-/// A connection that lasted this long ends a row of redirects.
+/// A connection that lasted this long resets the count of redirects.
 const SETTLED: Duration = Duration::from_secs(5);
 
 impl<'a> ClientRun<'a> {
@@ -289,7 +289,7 @@ impl<'a> ClientRun<'a> {
         Err(LinkFailure::Link(self.judged(error, ended, of_link, handler)))
     }
 
-    /// The error of a link that has ended, or of a run in which it ends again and again.
+    /// The error of a link that ended, or of a run whose links end repeatedly.
     fn judged<H: Handler>(
         &mut self,
         error: Error,
@@ -298,11 +298,11 @@ impl<'a> ClientRun<'a> {
         handler: &mut H,
     ) -> Error {
         let awaited = handler.awaits();
-        // The rest of the link is answered each time.
+        // The other requests of the link are answered each time.
         let is_stuck = awaited.is_some() || ended.answers == 0;
         handler.on_ended(&self.session, ended.closed && is_stuck || is_about_a_packet(&error));
         let of_session = self.session.unanswered();
-        // An acknowledgement is only the last word, and not a question.
+        // An acknowledgement needs no answer; it is only the last packet sent.
         let is_open =
             of_session.as_ref().is_some_and(|what| !matches!(what, Unanswered::Acknowledgement { .. }));
         let asked = awaited.or_else(|| of_link.filter(|_| !is_open));
@@ -323,8 +323,7 @@ impl<'a> ClientRun<'a> {
         error
     }
 
-    /// Follows a redirect, if the error is one and the user wants that: there
-    /// is no error then.
+    /// Follows a redirect, if the error is one and the options allow it; returns `None` then.
     fn follow<H: Handler>(&mut self, error: Error, handler: &mut H) -> Option<Error> {
         let Error::Elsewhere { server_reference, is_permanent, .. } = &error else { return Some(error) };
         if self.up_since.is_some_and(|since| since.elapsed() > SETTLED) {
@@ -357,7 +356,7 @@ impl<'a> ClientRun<'a> {
     async fn connect<H: Handler>(&mut self, handler: &mut H) -> Result<Option<Up>, Error> {
         let sent_to = match &self.elsewhere {
             Some(elsewhere) if elsewhere.is_permanent => Some(elsewhere.brokers.clone()),
-            // For this time only; the next begins where the user said.
+            // The redirect applies once; the next attempt starts with the user's brokers.
             _ => self.elsewhere.take().map(|elsewhere| elsewhere.brokers),
         };
         let brokers = if let Some(brokers) = sent_to {
@@ -412,8 +411,8 @@ impl<'a> ClientRun<'a> {
         .await
     }
 
-    /// Whether the link was lost to a connection of our own: the broker has read the CONNECT of one that
-    /// was given up when this link came up, and let it take over. Once for each.
+    /// Whether an abandoned connection of our own took over the link: the broker processed its CONNECT after
+    /// this link came up. True at most once per link.
     fn is_lost_to_rival(&mut self, error: &Error) -> bool {
         let is_closed = match error {
             Error::Refused { reason, .. } => *reason == ReasonCode::SESSION_TAKEN_OVER,

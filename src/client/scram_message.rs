@@ -1,5 +1,5 @@
-//! The messages of a SCRAM broker (RFC 5802, section 7), checked before they are used: `rsasl` reports what is wrong
-//! with one in the words of its parser.
+//! The messages of a SCRAM broker (RFC 5802, section 7), checked before use: `rsasl` reports errors in them
+//! in the terms of its parser.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -7,14 +7,14 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use crate::error::{Error, Layer};
 use crate::quotation::shown;
 
-/// The most SCRAM iterations done for a broker: about a second. Brokers ask for 4,096 (RFC 5802) to
-/// about a million.
+/// Maximum number of SCRAM iterations: about a second. Brokers use from 4,096 (RFC 5802) to about a million.
 const MOST_ITERATIONS: u32 = 2_000_000;
 
 const CHECK_METHOD: &str = "check the method (--auth-method), and whether the broker supports it";
 const CHECK_CREDENTIALS: &str = "check the user name (-u) and the password (-P)";
 
-/// Checks `r=NONCE,s=SALT,i=ITERATIONS`; the nonce begins with the one at the end of the client's first message.
+/// Checks `r=NONCE,s=SALT,i=ITERATIONS`; the nonce has to begin with the one at the end of the client's first
+/// message.
 pub(super) fn check_first(message: &[u8], client_first: &[u8]) -> Result<(), Error> {
     check_error(message)?;
     if message.starts_with(b"m=") {
@@ -56,12 +56,12 @@ pub(super) fn check_final(message: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// The broker's last message has come in place of its first.
+/// The error for the broker's last message instead of its first.
 pub(super) fn skipped() -> Error {
     failed("the broker sent its signature before it has sent salt and nonce").with_hint(CHECK_METHOD)
 }
 
-/// A message that is not the one that SCRAM has at this place.
+/// The error for a message that SCRAM does not allow at this point.
 pub(super) fn invalid(message: &[u8]) -> Error {
     let cause = if message.is_empty() {
         "the broker's answer has no SCRAM message (authentication data)".to_owned()
@@ -71,7 +71,8 @@ pub(super) fn invalid(message: &[u8]) -> Error {
     failed(&cause).with_hint(CHECK_METHOD)
 }
 
-/// `e=WHY` stands in place of any message. The registered reasons are words such as `invalid-proof`.
+/// Checks for `e=REASON`, which may replace any message. The registered reasons are words such as
+/// `invalid-proof`.
 fn check_error(message: &[u8]) -> Result<(), Error> {
     let Some(rest) = message.strip_prefix(b"e=") else { return Ok(()) };
     let why = rest.split(|byte| *byte == b',').next().unwrap_or_default();
@@ -104,7 +105,7 @@ fn failed(cause: &str) -> Error {
     Error::fatal(Layer::Mqtt, format!("authentication: {cause}"))
 }
 
-/// Text of the broker, made short and printable.
+/// A text of the broker, shortened and made printable.
 fn quoted(bytes: &[u8]) -> String {
     format!("'{}'", shown(bytes))
 }

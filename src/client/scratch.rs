@@ -1,15 +1,15 @@
-//! The buffers of a thread. A connection uses them between two waits and keeps only unprocessed bytes, so
-//! that ten thousand idle connections hold no buffers.
+//! Buffers shared by the connections of a thread. A connection uses them during a wake-up and keeps only
+//! unprocessed bytes, so that ten thousand idle connections hold no buffers.
 
 use std::cell::RefCell;
 
 use bytes::BytesMut;
 
-/// Bytes read at once.
+/// Maximum number of bytes per read.
 pub(super) const INPUT_BYTES: usize = 64 * 1024;
-/// Bytes of output after which nothing more is added before a write.
+/// Size of the output, in bytes, above which nothing is added before a write.
 pub const OUTPUT_BYTES: usize = 64 * 1024;
-/// What the last packet added may exceed that by before the buffer is given back.
+/// How much the last packet may exceed that size before the buffer is freed.
 const OUTPUT_SLACK_BYTES: usize = 16 * 1024;
 
 pub(super) struct Scratch {
@@ -24,13 +24,13 @@ thread_local! {
     });
 }
 
-/// Lends the thread's buffers; the output is empty. Not to be nested.
+/// Lends the thread's buffers, with an empty output. Calls must not be nested.
 pub(super) fn with<R>(use_it: impl FnOnce(&mut Scratch) -> R) -> R {
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.output.clear();
         let result = use_it(scratch);
         if scratch.output.capacity() > OUTPUT_BYTES + OUTPUT_SLACK_BYTES {
-            // One huge packet must not keep its memory for the rest of the run.
+            // One large packet must not keep its memory for the rest of the run.
             scratch.output = BytesMut::new();
         }
         result

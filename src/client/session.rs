@@ -1,9 +1,9 @@
 //! The session: packets in, packets out, no I/O and no clock.
 //!
-//! It owns what survives a lost connection: publishes not yet acknowledged, and the identifiers of received
-//! QoS 2 messages not yet released. Requests append packets to an output buffer; received packets append
-//! their acknowledgements there and yield at most one [`Event`]. The driver sends the buffer only after the
-//! consumer has dealt with the events, so that an acknowledgement always means "written out".
+//! It owns the state that survives a lost connection: unacknowledged publishes, and the identifiers of
+//! received QoS 2 messages not yet released. Requests append packets to an output buffer; received packets
+//! append their acknowledgements there and yield at most one [`Event`]. The driver sends the buffer only
+//! after the consumer has processed the events, so that an acknowledgement always means "written out".
 
 mod resumption;
 mod unanswered;
@@ -32,11 +32,11 @@ use crate::protocol::wire::{
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::counted;
 
-/// One client's session with one server.
+/// One client's session with one broker.
 #[derive(Debug)]
 pub struct Session {
     protocol: Protocol,
-    /// What the user allows; `window` is what both sides allow.
+    /// The user's limit; `window` also respects the broker's.
     max_inflight: u16,
     window: u16,
     limits: ServerLimits,
@@ -45,35 +45,36 @@ pub struct Session {
     open_publishes: u16,
     /// SUBSCRIBE and UNSUBSCRIBE requests in flight.
     open_requests: u16,
-    /// Publishes and requests that have ended.
+    /// The number of publishes and requests that have ended.
     answers: u64,
     /// The acknowledgements of received messages on this link.
     acknowledgements: Acknowledgements,
-    /// PUBRECs on this link, since a publish has ended, of messages that had one on it before.
+    /// The number of PUBRECs on this link, since the last publish ended, for messages that already had one on
+    /// it.
     repeated_pubrecs: u32,
     unfinished: Unfinished,
     was_connected: bool,
-    /// How many packet identifiers may still belong to QoS 2 messages of an earlier run of the program
-    /// that the broker has received and not seen released.
+    /// The number of packet identifiers that may still belong to QoS 2 messages of an earlier run of the
+    /// program, received by the broker and not yet released.
     inherited: u16,
-    /// QoS 0 messages were published since the broker was last heard to have read everything.
+    /// Whether QoS 0 messages were published since the broker last confirmed that it had read everything.
     unconfirmed: bool,
-    /// PINGREQs not yet answered.
+    /// The number of unanswered PINGREQs.
     pings: u32,
     /// Received QoS 2 messages that are delivered but not yet released ([MQTT-4.3.3-10]).
     unreleased: HashSet<u16>,
     inbound_aliases: InboundAliases,
     outbound_aliases: OutboundAliases,
-    /// Answers to requests that were not sent.
+    /// Responses to requests that were not sent.
     refusals: VecDeque<Refusal>,
-    /// The latest answer to a SUBSCRIBE, with the filters that were left out of it.
+    /// The latest response to a SUBSCRIBE, with the filters that were omitted from the packet.
     answer: Box<[u8]>,
     /// The Receive Maximum of our CONNECT.
     own_receive_maximum: u16,
 }
 
 impl Session {
-    /// A session without history. `properties` are those of the CONNECT to come.
+    /// A new session. `properties` are those of the CONNECT that will be sent.
     #[must_use]
     pub fn new(protocol: Protocol, max_inflight: u16, properties: &PropertyBlock) -> Self {
         let view = properties.view();
@@ -103,7 +104,8 @@ impl Session {
         }
     }
 
-    /// The Receive Maximum that the broker is held to. Before MQTT 5 it has all Packet Identifiers.
+    /// The Receive Maximum that the broker must respect. Before MQTT 5 it is the number of Packet
+    /// Identifiers.
     #[must_use]
     pub(super) fn own_receive_maximum(&self) -> u16 {
         if self.protocol == Protocol::V5 { self.own_receive_maximum } else { u16::MAX }
@@ -121,13 +123,13 @@ impl Session {
         &self.limits
     }
 
-    /// QoS 1 and 2 publishes not yet ended, those waiting to be sent again included.
+    /// The number of QoS 1 and 2 publishes that have not ended, including those waiting to be sent again.
     #[must_use]
     pub fn unacknowledged(&self) -> usize {
         usize::from(self.open_publishes) + self.unfinished.known.len() + self.unfinished.forgotten.len()
     }
 
-    /// Whether nothing waits for an answer: publishes, subscriptions, unsubscriptions.
+    /// Whether no response is awaited: publishes, subscriptions, unsubscriptions.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.requests_are_answered() && self.unacknowledged() == 0
@@ -145,13 +147,13 @@ impl Session {
         !self.unreleased.is_empty()
     }
 
-    /// Whether QoS 0 messages were sent that the broker is not known to have read.
+    /// Whether QoS 0 messages were sent that the broker has not confirmed.
     #[must_use]
     pub fn has_unconfirmed(&self) -> bool {
         self.unconfirmed
     }
 
-    /// The broker has answered a PINGREQ that was sent after everything: it has read all of it.
+    /// The broker answered a PINGREQ that was sent last: it has read everything.
     pub fn confirmed(&mut self) {
         self.unconfirmed = false;
     }
@@ -161,7 +163,7 @@ impl Session {
         self.unreleased.iter().copied()
     }
 
-    /// The publishes that have a packet identifier now: that, QoS and token.
+    /// The packet identifier, QoS and token of each publish that has an identifier now.
     pub fn open_publishes(&self) -> impl Iterator<Item = (u16, QoS, u64)> + '_ {
         self.inflight.iter().filter_map(|(identifier, entry)| match entry {
             OpenIdentifier::Publish { qos, token, .. } => Some((identifier, *qos, *token)),
@@ -169,8 +171,8 @@ impl Session {
         })
     }
 
-    /// Whether [`Session::publish`] may be called now: nothing older waits to be sent again, and at
-    /// QoS 1 and 2 the window is open.
+    /// Whether [`Session::publish`] may be called now: nothing older waits to be sent again, and at QoS 1 and
+    /// 2 the window is open.
     #[must_use]
     pub fn can_publish(&self, qos: QoS) -> bool {
         self.unfinished.known.is_empty()
@@ -178,20 +180,18 @@ impl Session {
             && (qos == QoS::AtMostOnce || self.open_publishes < self.window)
     }
 
-    /// How many QoS 1 and 2 publishes the window still admits.
+    /// The number of QoS 1 and 2 publishes that the window still admits.
     #[must_use]
     pub fn window_left(&self) -> u16 {
         self.window.saturating_sub(self.open_publishes)
     }
 
-    /// Appends a PUBLISH. `keep` yields the payload for a possible resend and is called at QoS 1 and
-    /// 2 only; with `None` the message ends with the link. To be called only while
-    /// [`Session::can_publish`].
+    /// Appends a PUBLISH. `keep` returns the payload for a possible resend and is called at QoS 1 and 2 only;
+    /// with `None` the message ends with the link. Must be called only while [`Session::can_publish`].
     /// Returns the packet identifier, 0 at QoS 0.
     ///
     /// # Errors
-    /// The broker has said in its CONNACK that it would refuse such a message. Nothing was appended
-    /// then, and the session is unchanged.
+    /// The broker's CONNACK excludes such a message. Nothing was appended, and the session is unchanged.
     pub fn publish(
         &mut self,
         out: &mut BytesMut,
@@ -204,7 +204,7 @@ impl Session {
         let plain_bytes = template.packet_bytes(payload.len());
         let alias = self.outbound_aliases.choose(template, self.limits.topic_alias_maximum);
         let aliased_bytes = |chosen: Chosen| template.aliased_packet_bytes(!chosen.is_known, payload.len());
-        // To introduce an alias makes one packet larger, which must not be what makes it too large.
+        // The packet that introduces an alias is larger. If that makes it too large, no alias is used.
         let alias = alias.filter(|chosen| self.limits.check_size(aliased_bytes(*chosen)).is_ok());
         let bytes = alias.map_or(plain_bytes, aliased_bytes);
         self.limits.check_publish(template, bytes).map_err(not_sent)?;
@@ -229,22 +229,22 @@ impl Session {
         Ok(identifier)
     }
 
-    /// Whether the broker takes such a message without topic alias.
+    /// Checks that the broker accepts such a message without topic alias.
     ///
     /// # Errors
-    /// It has said in its CONNACK that it would refuse it.
+    /// The broker's CONNACK excludes it.
     #[inline]
     pub fn check_publish(&self, template: &PublishTemplate, payload_bytes: usize) -> Result<(), Error> {
         self.limits.check_publish(template, template.packet_bytes(payload_bytes)).map_err(not_sent)
     }
 
-    /// Appends several PUBLISH packets, which differ in nothing but what `patch` makes of the payload of
-    /// each, and end with the link: a load. How many: `most`, or less if the window or the packet
-    /// identifiers admit less now. Their tokens run from `token` on. To be called only while
-    /// [`Session::can_publish`], with a template without topic alias.
+    /// Appends several PUBLISH packets of a load. They differ only in what `patch` makes of each payload, and
+    /// end with the link. Returns their number: `most`, or fewer if the window or the packet identifiers
+    /// admit fewer. Their tokens count up from `token`. Must be called only while [`Session::can_publish`],
+    /// with a template without topic alias.
     ///
     /// # Errors
-    /// As for [`Session::publish`], for all of them.
+    /// Like [`Session::publish`], for all of them.
     #[inline]
     pub fn publish_run(
         &mut self,
@@ -280,8 +280,8 @@ impl Session {
         self.inflight.open_publish(kept, qos, token)
     }
 
-    /// Appends a SUBSCRIBE; its answer comes as [`Event::Subscribed`] with `token`. Filters that the
-    /// server would refuse are left out, and are in the answer with the Reason Code for it.
+    /// Appends a SUBSCRIBE; its response comes as [`Event::Subscribed`] with `token`. Filters that the broker
+    /// would refuse are omitted, and appear in the response with the Reason Code for it.
     pub fn subscribe(
         &mut self,
         out: &mut BytesMut,
@@ -314,7 +314,7 @@ impl Session {
         self.open_requests += 1;
     }
 
-    /// Appends an UNSUBSCRIBE; its answer comes as [`Event::Unsubscribed`] with `token`.
+    /// Appends an UNSUBSCRIBE; its response comes as [`Event::Unsubscribed`] with `token`.
     pub fn unsubscribe(
         &mut self,
         out: &mut BytesMut,
@@ -335,22 +335,21 @@ impl Session {
         self.open_requests += 1;
     }
 
-    /// The answer to a request that was not sent, because the broker would refuse it: to be dealt
-    /// with like one that came from there.
+    /// The response to a request that was not sent because the broker would refuse it. Process it like one
+    /// from the broker.
     pub fn take_refusal(&mut self) -> Option<Refusal> {
         self.refusals.pop_front()
     }
 
-    /// Appends a PINGREQ; its answer comes as [`Event::Pong`], behind everything the broker had to
-    /// say to what was sent before.
+    /// Appends a PINGREQ; its answer comes as [`Event::Pong`], after all responses to packets sent before.
     pub fn ping(&mut self, out: &mut BytesMut) {
         self.pings += 1;
         wire::ping_request(out);
     }
 
-    /// Takes in the PUBACKs of these identifiers, all successes, as far as they are those to be expected
-    /// next: of the oldest publishes under way, in their order. The tokens of those that were; what is
-    /// left goes to [`Session::receive`], which does the same for any packet and takes much longer.
+    /// Processes successful PUBACKs with these identifiers as long as they are the expected ones: those of
+    /// the oldest publishes in flight, in order. Returns the tokens of those publishes. The other PUBACKs go
+    /// to [`Session::receive`], which handles any packet and takes much longer.
     #[inline]
     pub(super) fn acknowledged_in_order(&mut self, identifiers: impl Iterator<Item = u16>) -> Range<u64> {
         let tokens = self.inflight.close_oldest(identifiers);
@@ -363,7 +362,7 @@ impl Session {
         tokens
     }
 
-    /// Takes in one packet: appends the answer it calls for, and says what it means.
+    /// Processes one packet: appends the response it needs, and returns its meaning.
     ///
     /// # Errors
     /// A packet the standard does not allow here, with the Reason Code to disconnect with.
@@ -471,7 +470,7 @@ impl Session {
     fn received_puback<'a>(&mut self, ack: &Ack<'a>) -> Result<Option<Event<'a>>, Malformed> {
         let Some(OpenIdentifier::Publish { qos, token, .. }) = self.inflight.get(ack.packet_identifier)
         else {
-            // An answer to a publish of before a reconnect; the publish itself went out again.
+            // A response to a publish sent before a reconnect; the publish itself was sent again.
             return Ok(None);
         };
         let token = *token;
@@ -512,7 +511,7 @@ impl Session {
             }
         }
         wire::ack(out, self.protocol, PacketType::PubRel, identifier, ReasonCode::SUCCESS);
-        // One that comes again has its PUBREL ([MQTT-4.3.3-4]), and brings the exchange no further.
+        // A repeated PUBREC gets its PUBREL ([MQTT-4.3.3-4]) but is not progress.
         Ok(is_first.then_some(Event::Received { token }))
     }
 
@@ -520,8 +519,8 @@ impl Session {
         match self.inflight.get(ack.packet_identifier) {
             Some(OpenIdentifier::Publish { token, stage: PublishStage::Released, .. }) => {
                 let token = *token;
-                // Whatever it says, the broker had the message at PUBREC: "Packet Identifier not
-                // found" answers a PUBREL sent again, of an exchange it had already completed.
+                // Whatever the Reason Code, the broker had the message at PUBREC: "Packet Identifier not
+                // found" answers a repeated PUBREL of an exchange that the broker had already completed.
                 Some(self.end_publish(&Ack { reason: ReasonCode::SUCCESS, ..*ack }, token))
             }
             _ => None,
@@ -546,8 +545,9 @@ impl Session {
     }
 }
 
-/// How often each QoS 2 message in flight may have a PUBREC once more. After PUBREL only PUBCOMP may follow
-/// ([MQTT-4.3.3-8]), and each PUBREC is answered by another PUBREL: a broker that goes on would get an answer for ever.
+/// How many repeated PUBRECs are allowed for each QoS 2 message in flight. After PUBREL only PUBCOMP may
+/// follow ([MQTT-4.3.3-8]), and each PUBREC is answered by another PUBREL: without a limit that could
+/// continue forever.
 const MOST_REPEATED_PUBRECS: u32 = 16;
 
 /// The acknowledgements of received messages on one link.
@@ -566,16 +566,17 @@ impl Acknowledgements {
     }
 }
 
-/// Beside the Reason Code, which says which of the broker's limits it is.
+/// Text next to the Reason Code, which names the broker's limit.
 const NOT_SENT: &str = "not sent: the broker's CONNACK excludes it";
 
-/// The broker has sent more messages of QoS 1 and 2 than may be unacknowledged ([MQTT-3.3.4-9]).
+/// The error for a broker that exceeds the Receive Maximum with unacknowledged QoS 1 and 2 messages
+/// ([MQTT-3.3.4-9]).
 pub(super) fn beyond_receive_maximum(receive_maximum: u16) -> Malformed {
     let what = format!("more than the Receive Maximum of {receive_maximum}");
     Malformed::protocol_error(PacketType::Publish, what).with_reason(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED)
 }
 
-/// Whether there is memory for a PUBLISH packet of so many bytes.
+/// Checks that there is memory for a PUBLISH packet of this size.
 fn spare(bytes: usize) -> Result<(), Error> {
     memory::spare(bytes)
         .map_err(|error| Error::file(format!("publish not sent: a packet of {bytes} bytes"), error))

@@ -37,7 +37,7 @@ impl Peer {
         self.session.publish(&mut self.out, &template, &payload, || Some(payload.clone()), token).unwrap();
     }
 
-    /// Everything sent since the last call, as text.
+    /// The packets sent since the last call, as text.
     fn sent(&mut self) -> Vec<String> {
         let bytes = self.out.split();
         let mut rest = &bytes[..];
@@ -101,13 +101,13 @@ fn outbound_qos_1_and_2() {
         assert_eq!(peer.receive(&Packet::PubAck(ack(1, 0))), Ok(Some("published 2 00".into())));
         assert_eq!(peer.receive(&Packet::PubRec(ack(2, 0))), Ok(Some("Received { token: 3 }".into())));
         assert_eq!(peer.sent(), ["pubrel 2 00"]);
-        // Again it is answered, and is no news.
+        // A repeated PUBREC is answered, but is not an event.
         assert_eq!(peer.receive(&Packet::PubRec(ack(2, 0))), Ok(None));
         assert_eq!(peer.sent(), ["pubrel 2 00"]);
         assert!(!peer.session.is_idle());
         assert_eq!(peer.receive(&Packet::PubComp(ack(2, 0))), Ok(Some("published 3 00".into())));
         assert!(peer.session.is_idle());
-        // Late or repeated answers change nothing.
+        // Late or repeated responses change nothing.
         assert_eq!(peer.receive(&Packet::PubAck(ack(1, 0))), Ok(None));
         assert_eq!(peer.receive(&Packet::PubComp(ack(2, 0))), Ok(None));
         assert!(peer.session.is_idle());
@@ -205,7 +205,7 @@ fn lost_session_starts_again_and_reports_possible_repeats() {
     }
 }
 
-/// Acknowledgements that come while the rest still waits for the window must not make it skip one.
+/// Acknowledgements that arrive while the rest waits for the window must not skip a publish.
 #[test]
 fn resuming_through_a_small_window_skips_nothing() {
     for (session_present, first) in [(true, 1), (false, 11)] {
@@ -230,7 +230,7 @@ fn resuming_through_a_small_window_skips_nothing() {
     }
 }
 
-/// Lost, then kept: what was queued again but not yet sent is not forgotten.
+/// Lost, then kept: publishes that were queued again but not yet sent are not forgotten.
 #[test]
 fn second_lost_connection_loses_nothing() {
     let mut peer = Peer::with(Protocol::V5, 5, &PropertyBlock::default());
@@ -254,15 +254,15 @@ fn inbound_qos_2_is_delivered_once() {
         let mut peer = Peer::new(protocol);
         assert!(peer.receive(&message(QoS::ExactlyOnce, 7, false)).unwrap().is_some());
         assert_eq!(peer.receive(&message(QoS::ExactlyOnce, 7, true)), Ok(None));
-        // The link is lost, the session is kept: still the same message.
+        // The link is lost and the session kept: the identifier still belongs to the same message.
         peer.session.connected(protocol, true, ServerLimits::default());
         assert_eq!(peer.receive(&message(QoS::ExactlyOnce, 7, true)), Ok(None));
         let released = Ok(Some("Released { packet_identifier: 7 }".into()));
         assert_eq!(peer.receive(&Packet::PubRel(ack(7, 0))), released);
         assert_eq!(peer.sent(), ["pubrec 7 00", "pubrec 7 00", "pubrec 7 00", "pubcomp 7 00"]);
-        // Released: the identifier may carry another message.
+        // After the release the identifier may carry another message.
         assert!(peer.receive(&message(QoS::ExactlyOnce, 7, false)).unwrap().is_some());
-        // Unknown to us: answered all the same, so that the broker can finish.
+        // An unknown identifier is answered all the same, so that the broker can finish.
         peer.sent();
         peer.receive(&Packet::PubRel(ack(99, 0))).unwrap();
         let reason = if protocol == Protocol::V5 { "92" } else { "00" };
@@ -355,8 +355,8 @@ fn only_what_the_broker_does_not_support_is_refused() {
     let _ = PacketType::Publish;
 }
 
-/// What an earlier run of the program had under way is taken up in its order, and its identifiers are
-/// not given out while they are.
+/// The publishes of an earlier run that were in flight continue in order, and their identifiers are not
+/// reassigned meanwhile.
 #[test]
 fn earlier_run_is_continued() {
     for protocol in ALL {
@@ -389,8 +389,8 @@ fn earlier_run_is_continued() {
     }
 }
 
-/// "Packet Identifier not found" answers a PUBREL sent again whose first PUBCOMP was lost with the
-/// link: the message did arrive, and was once reported as refused.
+/// "Packet Identifier not found" answers a repeated PUBREL whose first PUBCOMP was lost with the link: the
+/// message did arrive, and was once reported as refused.
 #[test]
 fn pubcomp_with_identifier_not_found_is_a_success() {
     let mut peer = Peer::new(Protocol::V5);
@@ -403,8 +403,8 @@ fn pubcomp_with_identifier_not_found_is_a_success() {
     assert!(peer.session.is_idle());
 }
 
-/// A broker that never answers the first message while it answers 200,000 others: the identifiers
-/// wrap three times and step over the one that is stuck, which then ends as any other.
+/// The broker never answers the first message while it answers 200,000 others: the identifiers wrap three
+/// times and skip the open one, which then ends normally.
 #[test]
 fn open_identifier_survives_the_wrap() {
     for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
@@ -443,7 +443,7 @@ fn open_identifier_survives_the_wrap() {
     }
 }
 
-/// A session that an earlier run has left, of which nobody knows what the broker still holds.
+/// A session that an earlier run left; which messages the broker still holds is unknown.
 #[test]
 fn identifiers_of_an_earlier_run_are_released_before_they_are_used() {
     for protocol in ALL {
@@ -463,7 +463,7 @@ fn identifiers_of_an_earlier_run_are_released_before_they_are_used() {
         assert_eq!(peer.sent(), ["publish 1 1 dup", "publish 2 2 dup"]);
         assert_eq!(peer.receive(&Packet::PubRec(ack(1, 0))), Ok(Some("Received { token: 1 }".into())));
         assert_eq!(peer.receive(&Packet::PubComp(ack(1, 0))), Ok(Some("published 1 00".into())));
-        // The session is lost, and all of that with it.
+        // The session is lost, and all its publishes with it.
         peer.session.connected(protocol, false, ServerLimits::default());
         peer.session.resume(&mut peer.out, 1000).unwrap();
         peer.sent();
@@ -472,7 +472,7 @@ fn identifiers_of_an_earlier_run_are_released_before_they_are_used() {
     }
 }
 
-/// Several at once are what one after the other would be.
+/// Several at once give the same packets as one after the other.
 #[test]
 fn run_publishes_the_requested_number_of_messages() {
     for protocol in ALL {
@@ -501,7 +501,7 @@ fn run_publishes_the_requested_number_of_messages() {
     }
 }
 
-/// What the broker would refuse is refused as a whole.
+/// Messages that the broker would refuse are refused as a whole.
 #[test]
 fn run_of_messages_keeps_the_limits() {
     let mut peer = Peer::new(Protocol::V5);
@@ -521,7 +521,7 @@ fn run_of_messages_keeps_the_limits() {
     assert_eq!((peer.sent().len(), peer.session.unacknowledged()), (3, 3));
 }
 
-/// Messages of a load end with the link, unless whoever made them makes them again.
+/// Messages of a load end with the link, unless the caller makes them again.
 #[test]
 fn a_run_of_publishes_outlives_its_link_if_it_is_made_again() {
     for (session_present, expected) in [

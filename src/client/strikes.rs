@@ -1,9 +1,9 @@
 //! Connections that end repeatedly: names the likely cause, and stops reconnecting where it cannot help.
 //!
-//! A broker that closes the connection at a packet receives the same packet on the next connection, and
-//! would close it again without end: QoS 2 where it is not supported, more messages in flight than it
-//! accepts, a packet that is too large, an acknowledgement of a message that it sends once more. Two clients with one client identifier disconnect each other in the
-//! same way, and MQTT 3.1.1 does not report the reason.
+//! A broker that closes the connection because of a packet receives the same packet on the next connection,
+//! and would close it again without end: QoS 2 where it is not supported, more messages in flight than it
+//! accepts, a packet that is too large, an acknowledgement of a message that it sends again. Two clients with
+//! one client identifier disconnect each other in the same way, and MQTT 3.1.1 does not report the reason.
 
 use std::time::Duration;
 
@@ -12,24 +12,25 @@ use crate::error::{Error, Layer};
 use crate::protocol::QoS;
 use crate::protocol::wire::PacketType;
 
-/// Links in a row that end before the broker has answered anything, until the run ends: each delivers
-/// what is unanswered once more.
+/// The run ends after this number of consecutive links that end before the broker has answered anything: each
+/// link delivers the unanswered packets once more.
 const MOST_LINKS: u32 = 3;
-/// The same where the broker keeps the session. It goes on with what it has, so little is repeated.
+/// The same limit if the broker keeps the session. Little is repeated then, as the broker continues with what
+/// it has.
 ///
-/// Three would not be safe here, however narrowly the links are chosen. A forwarder, a load balancer or a tunnel on
-/// a bad network closes the connection in order after CONNACK and within moments of the packet, and so do brokers
-/// that restart one after the other: nothing in these links differs from those of a broker that dislikes the
-/// packet. A reset does not tell them apart either, since a broker that closes with bytes unread sends one. The run
-/// of a publisher that could go on by itself must not end for that; at 20 links the pauses between them have
-/// reached the ceiling of the back-off.
+/// Three would not be safe here, however narrowly the links are chosen. A forwarder, a load balancer or a
+/// tunnel on a bad network closes the connection in order after CONNACK and within moments of the packet, and
+/// so do brokers that restart one after the other: these links do not differ from those of a broker that
+/// rejects the packet. A reset does not distinguish them either, since a broker that closes with unread bytes
+/// sends one. A publisher's run that could recover must not end for that; after 20 links the pauses between
+/// them have reached the cap of the back-off.
 const MOST_KEPT_LINKS: u32 = 20;
-/// The same at an acknowledgement in a session that the broker does not keep. Each link delivers the same message once
-/// more, but a network that ends each link soon looks the same, and what it delivers is not lost.
+/// The same limit for an acknowledgement in a session that the broker does not keep. Each link delivers the
+/// same message again, but a network that ends each link soon looks the same, and its messages are not lost.
 const MOST_ACKNOWLEDGED_LINKS: u32 = 5;
-/// Connections in a row that end soon before a warning names the likely cause.
+/// After this number of consecutive short connections a warning names the likely cause.
 const MOST_SHORT_LINKS: u32 = 3;
-/// A connection that lasts less than this ends soon.
+/// A connection that lasts less than this is short.
 const SOON: Duration = Duration::from_secs(5);
 /// From this packet size on, in bytes, the size may be the cause.
 const LARGE_BYTES: usize = 1024;
@@ -37,28 +38,29 @@ const LARGE_BYTES: usize = 1024;
 /// How a link has ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ended {
-    /// The broker or the network has closed it, and has given no reason that lies elsewhere.
+    /// Whether the broker or the network closed it without giving a reason.
     pub(super) closed: bool,
-    /// So many publishes and requests were answered.
+    /// The number of publishes and requests answered.
     pub(super) answers: u64,
-    /// It had kept the session.
+    /// Whether the broker had kept the session.
     pub(super) session_present: bool,
     pub(super) lived: Duration,
 }
 
-/// Where a link has ended. The next one comes to the same place if it brings no progress.
+/// Where a link ended. Without progress, the next link ends at the same place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EndPlace {
-    /// At publishes, of which an answer to any is for good.
+    /// At publishes; an answer to any of them is lasting progress.
     Publishes,
-    /// At this packet after so many answers, which the next link needs once more.
+    /// At this packet, after this number of answers, which the next link needs again.
     Packet(&'static str, u64),
-    /// At the acknowledgement of this packet identifier, the last of so many. Another identifier is another message.
+    /// At the acknowledgement of this packet identifier, the last of this number. Another identifier is
+    /// another message.
     Acknowledgement(PacketType, u16, u64),
 }
 
 impl EndPlace {
-    /// The place of what is unanswered after this number of answers.
+    /// The place of an unanswered packet after this number of answers.
     pub(super) fn of(what: &Unanswered, answers: u64) -> Self {
         match what {
             Unanswered::Publishes { .. } => Self::Publishes,
@@ -66,12 +68,12 @@ impl EndPlace {
             Unanswered::Acknowledgement { packet, identifier, count } => {
                 Self::Acknowledgement(*packet, *identifier, *count)
             }
-            // What is answered before it is not told apart.
+            // The number of answers before it is not compared.
             Unanswered::Other(what) => Self::Packet(what, 0),
         }
     }
 
-    /// Whether a link that the broker has closed here has brought nothing.
+    /// Whether the link made no progress before the broker closed it here.
     fn is_stuck(self, ended: &Ended) -> bool {
         match self {
             Self::Publishes => ended.answers == 0,
@@ -80,7 +82,7 @@ impl EndPlace {
         }
     }
 
-    /// Links in a row that may end here.
+    /// Maximum number of consecutive links that may end here.
     fn most_links(self, ended: &Ended) -> u32 {
         match self {
             _ if ended.session_present => MOST_KEPT_LINKS,
@@ -90,28 +92,28 @@ impl EndPlace {
     }
 }
 
-/// Links in a row.
+/// Counts of consecutive links.
 #[derive(Debug, Default)]
 pub(super) struct Strikes {
     stuck: u32,
-    /// Where these have ended.
+    /// Where the stuck links ended.
     place: Option<EndPlace>,
     short: u32,
 }
 
-/// What follows from the end of a link.
+/// The consequence of the end of a link.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum StrikeVerdict {
-    /// It is made again.
+    /// Reconnect.
     Again,
-    /// The connection is made again, with a warning: this many have ended soon.
+    /// Reconnect with a warning: this number of connections was short.
     Suspicious(u32),
-    /// The run ends: this many connections have ended in the same way.
+    /// End the run: this number of connections ended in the same way.
     Hopeless(u32),
 }
 
 impl Strikes {
-    /// One more link has ended, at this place if something that was sent waited there.
+    /// Counts a link that ended, at this place if a sent packet was unanswered.
     pub(super) fn count(&mut self, ended: Ended, place: Option<EndPlace>) -> StrikeVerdict {
         let place = place.filter(|place| ended.closed && place.is_stuck(&ended));
         self.stuck = match place {
@@ -131,7 +133,7 @@ impl Strikes {
     }
 }
 
-/// The error of a run that ends because the links do.
+/// The error of a run that ends because its links end repeatedly.
 pub(super) fn hopeless(links: u32, what: &Unanswered, client_identifier: &str) -> Error {
     let cause = format!("the broker has ended the connection {links} times in a row {what}");
     let mut hints = Vec::new();
@@ -193,7 +195,7 @@ mod tests {
             let ends = [ENDED, ENDED, other, ENDED, ENDED].map(|ended| (ended, AT_PUBLISHES));
             assert!(!verdicts(ends).iter().any(is_hopeless), "{other:?}");
         }
-        // Each link comes further than the one before, or ends elsewhere.
+        // Each link gets further than the one before, or ends elsewhere.
         let further = (0..9).map(|answers| (ENDED, Some(EndPlace::Packet("SUBSCRIBE", answers))));
         assert!(!verdicts(further).iter().any(is_hopeless));
     }

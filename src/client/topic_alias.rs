@@ -9,13 +9,13 @@ use crate::protocol::property::PropertyId;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Malformed, PacketType, Publish, PublishTemplate, TopicAlias};
 
-/// The aliases that the broker knows. Few sessions have any, so the state is behind a pointer.
+/// The aliases known to the broker. Few sessions have any, so the state is behind a pointer.
 #[derive(Debug, Default)]
 pub(super) struct OutboundAliases(Option<Box<KnownTopics>>);
 
 #[derive(Debug, Default)]
 struct KnownTopics {
-    /// The aliases chosen here, by topic.
+    /// The automatic aliases, by topic.
     by_topic: HashMap<Bytes, u16>,
     /// The topics of the aliases that the user chose.
     fixed: HashMap<u16, Bytes>,
@@ -25,13 +25,13 @@ struct KnownTopics {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chosen {
     pub(super) alias: u16,
-    /// The broker knows it, and the topic can be left out.
+    /// Whether the broker knows the alias, so that the topic can be omitted.
     pub(super) is_known: bool,
 }
 
 impl OutboundAliases {
-    /// The alias to send a message with. Once all aliases are assigned, further topics have none: topics that
-    /// matter come early and often, and to change an alias costs as much as to have none.
+    /// The alias to send a message with. Once all aliases are assigned, further topics are sent without one:
+    /// frequent topics usually come early, and reassigning an alias costs as much as sending the topic.
     #[inline]
     pub(super) fn choose(&self, template: &PublishTemplate, maximum: u16) -> Option<Chosen> {
         if template.topic_alias() == TopicAlias::None { None } else { self.choose_alias(template, maximum) }
@@ -58,7 +58,7 @@ impl OutboundAliases {
         }
     }
 
-    /// A message went out with topic and alias.
+    /// A message was sent with topic and alias.
     pub(super) fn sent(&mut self, template: &PublishTemplate, alias: u16) {
         let topic = Bytes::copy_from_slice(template.encoded_topic());
         let known = self.0.get_or_insert_default();
@@ -73,7 +73,7 @@ impl OutboundAliases {
         }
     }
 
-    /// A new link knows none ([MQTT-3.3.2-7]).
+    /// A new link starts without aliases ([MQTT-3.3.2-7]).
     pub(super) fn clear(&mut self) {
         self.0 = None;
     }
@@ -82,7 +82,7 @@ impl OutboundAliases {
 /// The topics of the broker's aliases.
 #[derive(Debug)]
 pub(super) struct InboundAliases {
-    /// By alias − 1; empty if we allow none.
+    /// Topics by alias − 1; empty if the Topic Alias Maximum is 0.
     topics: Vec<Box<[u8]>>,
     /// The Topic Alias Maximum of our CONNECT.
     maximum: u16,
@@ -93,8 +93,7 @@ impl InboundAliases {
         Self { topics: Vec::new(), maximum }
     }
 
-    /// Replaces an alias by the name it stands for. There are none in MQTT 3.x, as there are no
-    /// properties.
+    /// Replaces an alias by its topic. MQTT 3.x has no properties and so no aliases.
     pub(super) fn resolve<'a>(&'a mut self, publish: Publish<'a>) -> Result<Publish<'a>, Malformed> {
         let Some(alias) = publish.properties.number(PropertyId::TopicAlias) else {
             if publish.topic.is_empty() {
@@ -126,7 +125,7 @@ impl InboundAliases {
         }
     }
 
-    /// A new link knows none.
+    /// A new link starts without aliases.
     pub(super) fn clear(&mut self) {
         self.topics.clear();
     }
@@ -148,7 +147,7 @@ mod tests {
         Chosen { alias, is_known }
     }
 
-    /// As many topics as the broker takes get an alias, and keep it for the link.
+    /// Topics get aliases up to the broker's maximum, and keep them for the link.
     #[test]
     fn aliases_are_given_out_up_to_the_maximum() {
         let mut aliases = OutboundAliases::default();

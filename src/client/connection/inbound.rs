@@ -15,15 +15,15 @@ use crate::protocol::Direction;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Packet};
 
-/// How much to read while waiting for the broker to close its side, or after it takes nothing more: one that
-/// sends at full speed must not cost half a second of it.
+/// Maximum number of bytes to read while waiting for the broker to close its side, or after the stream
+/// accepts no more bytes: a broker that sends at full speed must not cost half a second of that.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
 
-/// Makes space for so many more bytes of a large packet: twice what is there, as a vector does, but not
-/// more than the whole packet and what one read may bring of the next.
+/// Reserves space for more bytes of a large packet: doubles the capacity as a vector does, up to the whole
+/// packet plus one read of the next.
 ///
 /// # Errors
-/// There is no memory for it.
+/// Out of memory.
 fn grow(collected: &mut Vec<u8>, bytes: usize) -> Result<(), Error> {
     let there = collected.len();
     if collected.capacity() - there >= bytes {
@@ -39,18 +39,18 @@ fn grow(collected: &mut Vec<u8>, bytes: usize) -> Result<(), Error> {
 }
 
 impl Connection {
-    /// A packet larger than the scratch buffer collects in memory of its own, which grows with what really
-    /// arrives and not with what its header claims.
+    /// Whether the packet is larger than the scratch buffer. It then collects in its own memory, which grows
+    /// with the bytes received and not with the length in its header.
     fn is_large(&self) -> bool {
         self.partial.len() >= INPUT_BYTES / 2
     }
 
-    /// Where to read to: before it there is space for the beginning of a packet that came earlier.
+    /// Where to read to; the space before it holds the beginning of an incomplete packet.
     pub(in crate::client) fn space<'a>(&self, input: &'a mut [u8]) -> &'a mut [u8] {
         if self.is_large() { input } else { &mut input[self.partial.len()..] }
     }
 
-    /// One read has put so many bytes to where [`Self::space`] said; 0 is the end of the stream.
+    /// One read has put `count` bytes into [`Self::space`]; 0 is the end of the stream.
     pub(in crate::client) fn received<H: Handler>(
         &mut self,
         wake_up: &mut WakeUp<'_, H>,
@@ -65,7 +65,7 @@ impl Connection {
             Err(error) => return self.stream_ended(broken(&error)),
         };
         match &mut self.state {
-            // Nothing may be said after DISCONNECT ([MQTT-3.14.4-2]).
+            // No packet may follow DISCONNECT ([MQTT-3.14.4-2]).
             ConnectionState::Closing(closing) => {
                 if let ClosingStage::Lingering { read } = &mut closing.stage {
                     *read += count;
@@ -98,7 +98,7 @@ impl Connection {
         }
     }
 
-    /// Takes in what has collected, and `bytes` after it.
+    /// Processes the collected bytes followed by `bytes`.
     pub(super) fn receive_collected<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>, bytes: &[u8]) {
         wake_up.step = WakeUpStep::Fill;
         let mut collected = mem::take(&mut self.partial);
@@ -116,21 +116,21 @@ impl Connection {
         }
     }
 
-    /// The stream gives nothing more.
+    /// The stream has ended.
     fn stream_ended(&mut self, error: Error) {
         let error = Some(Box::new(error));
         self.state = match self.take_state() {
             ConnectionState::Closing(closing) if closing.stage == ClosingStage::Writing => {
                 ConnectionState::cut_short(closing.outcome, error)
             }
-            // The broker has closed its side before our close got through, which is as good.
+            // The broker closed its side before our close was complete; the result is the same.
             ConnectionState::Closing(closing) => ConnectionState::Over(EndedBy::ThisSide, closing.outcome),
             ConnectionState::Broken(_, broken) => ConnectionState::Over(EndedBy::OtherSide, broken.error),
             _ => ConnectionState::Over(EndedBy::OtherSide, error),
         };
     }
 
-    /// Deals with every whole packet, `count` bytes of which are new; returns how many bytes they were.
+    /// Processes every complete packet; `count` of the bytes are new. Returns the number of bytes used.
     fn take_in<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>, bytes: &[u8], count: usize) -> usize {
         let (used, result) = self.decode_all(wake_up, bytes);
         self.keep_alive.received(wake_up.now, count, used > 0);
@@ -156,13 +156,13 @@ impl Connection {
                 wake_up.output.clear();
                 self.state = ConnectionState::Blocked(*barrier, Box::new(held));
             }
-            // On a broken stream there is nothing to hold back.
+            // Nothing can be sent on a broken stream, so there are no acknowledgements to hold back.
             (Poll::Pending | Poll::Ready(Ok(())), _) => self.end(wake_up, end),
         }
         used
     }
 
-    /// Decodes and handles every whole packet; returns how many bytes that were.
+    /// Decodes and handles every complete packet; returns the number of bytes used.
     fn decode_all<H: Handler>(
         &mut self,
         wake_up: &mut WakeUp<'_, H>,
@@ -172,8 +172,8 @@ impl Connection {
         let is_plain = !wake_up.is_traced && self.largest_packet_bytes as usize >= wire::PUBACK_BYTES;
         loop {
             let rest = &received[used..];
-            // Half of all packets where much is published, and so little that the way through
-            // `handle` would cost more than all that is done for them.
+            // When many messages are published, half of all packets are such PUBACKs, and `handle` would cost
+            // more than their processing.
             if is_plain {
                 let tokens = wake_up.session.acknowledged_in_order(wire::plain_pubacks(rest));
                 if !tokens.is_empty() {
@@ -207,7 +207,7 @@ impl Connection {
             supervisor.trace(Direction::Received, &packet);
         }
         if matches!(packet, Packet::Publish(_)) && (self.barrier().is_some() || handler.declines_messages()) {
-            return Ok(()); // Not delivered, so not acknowledged: a kept session gets it again.
+            return Ok(()); // Not delivered, so not acknowledged: in a kept session the broker sends it again.
         }
         let (before, receive_maximum) = (output.len(), session.own_receive_maximum());
         let Some(event) = session.receive(&packet, output).map_err(End::Malformed)? else { return Ok(()) };
@@ -242,7 +242,7 @@ impl Connection {
         Ok(())
     }
 
-    /// What the connection waits for before it is closed.
+    /// The barrier to pass before the connection is closed.
     fn barrier(&self) -> Option<Barrier> {
         match &self.state {
             ConnectionState::Open(barrier) | ConnectionState::Broken(barrier, _) => *barrier,
@@ -250,7 +250,7 @@ impl Connection {
         }
     }
 
-    /// What the answer of the handler means now.
+    /// Applies the handler's answer.
     fn go_on(&self, answer: Result<Flow, Error>) -> Result<(), DecodingEnd> {
         match answer.map_err(End::Failed)? {
             Flow::Stop if self.barrier().is_none() => Err(End::Stopped.into()),
@@ -263,7 +263,7 @@ fn closed(when: &str) -> Error {
     Error::link(Layer::Mqtt, format!("the broker closed the connection{when}")).signed(Sign::Closed)
 }
 
-/// The same where the system says so by an error.
+/// The same for a system error.
 fn broken(error: &io::Error) -> Error {
     let error = net::broken(error);
     let is_of_stream = matches!(error, Error::Link { layer: Layer::Stream, .. });

@@ -4,21 +4,21 @@ use bytes::{Buf, BytesMut};
 
 use crate::client::scratch::INPUT_BYTES;
 
-/// Bytes that may join what waits to be written before nothing more is read: a broker that does not read
-/// what it is sent must not make us pile up acknowledgements.
+/// Maximum number of bytes added to waiting bytes before reading stops: acknowledgements must not accumulate
+/// for a broker that does not read.
 const MOST_JOINING_BYTES: usize = 1024 * 1024;
 
-/// What waits to be written. Mostly nothing: the output of a wake-up goes to the stream as it is.
+/// The bytes waiting to be written. Usually none: the output of a wake-up is written directly.
 #[derive(Debug)]
 pub(super) struct Unwritten {
     bytes: BytesMut,
-    /// With more than this nothing is read: what began to wait, however large one packet of it is, and
-    /// [`MOST_JOINING_BYTES`].
+    /// Reading stops above this size: the size when bytes began to wait, which one large packet may
+    /// determine, plus [`MOST_JOINING_BYTES`].
     most_bytes: usize,
-    /// What goes to the stream up to the last byte from the handler. Acknowledgements and PINGREQs after it
-    /// do not bring the handler's work forward.
+    /// The number of bytes up to the last one from the handler. Acknowledgements and PINGREQs after it are
+    /// not progress of the handler.
     handler_bytes: u32,
-    /// The stream may hold back written bytes (TLS).
+    /// Whether the stream may still buffer written bytes (TLS).
     unflushed: bool,
 }
 
@@ -31,34 +31,34 @@ impl Unwritten {
         self.bytes.len()
     }
 
-    /// Whether no bytes wait. The stream may still have to be flushed.
+    /// Whether no bytes wait. The stream may still need a flush.
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// Whether the stream has taken everything and holds back nothing.
+    /// Whether the stream has taken and flushed everything.
     pub(super) fn is_clear(&self) -> bool {
         self.bytes.is_empty() && !self.unflushed
     }
 
-    /// Whether nothing more is to join.
+    /// Whether no more bytes may be added.
     pub(super) fn is_full(&self) -> bool {
         self.len() > self.most_bytes
     }
 
-    /// Nothing waits, and the last byte of this output comes from the handler.
+    /// Called when nothing waits and the handler wrote the last byte of this output.
     pub(super) fn filled(&mut self, output: &BytesMut) {
         self.handler_bytes = u32::try_from(output.len()).unwrap_or(u32::MAX);
     }
 
-    /// How many of the next `count` bytes that the stream takes stand before the end of the handler's.
+    /// How many of the next `count` bytes taken by the stream count as the handler's.
     pub(super) fn took_of_handler(&mut self, count: usize) -> usize {
         let part = u32::try_from(count).unwrap_or(u32::MAX).min(self.handler_bytes);
         self.handler_bytes -= part;
         part as usize
     }
 
-    /// What is to be written now: what has waited, then `output`.
+    /// The bytes to write now: the waiting bytes, then `output`.
     pub(super) fn joined<'a>(&'a mut self, output: &'a mut BytesMut) -> &'a [u8] {
         if self.bytes.is_empty() {
             return output;
@@ -68,8 +68,8 @@ impl Unwritten {
         &self.bytes
     }
 
-    /// The stream took so many bytes of what [`Self::joined`] gave; the rest waits. Returns whether those
-    /// bytes had waited before.
+    /// The stream took `count` bytes of [`Self::joined`]; the rest waits. Returns whether those bytes had
+    /// waited before.
     pub(super) fn took(&mut self, output: &mut BytesMut, count: usize, flushed: bool) -> bool {
         self.unflushed = !flushed;
         if !self.bytes.is_empty() {
@@ -82,7 +82,7 @@ impl Unwritten {
         if count < output.len() {
             output.advance(count);
             if output.len() > INPUT_BYTES {
-                std::mem::swap(&mut self.bytes, output); // a huge packet: not copied once more
+                std::mem::swap(&mut self.bytes, output); // a large packet is not copied again
             } else {
                 self.bytes.extend_from_slice(output);
             }
@@ -92,7 +92,7 @@ impl Unwritten {
         false
     }
 
-    /// Nothing more will be taken.
+    /// Discards everything: the stream accepts no more bytes.
     pub(super) fn forget(&mut self) {
         *self = Self::new();
     }

@@ -6,39 +6,39 @@ use crate::client::session::Session;
 use crate::error::Error;
 use crate::protocol::wire::Malformed;
 
-/// How long the broker may be silent while the QoS 2 messages it has sent are not released. A slow one
-/// takes its time to read their acknowledgements, and forgets those it has not read when we go.
+/// How long the broker may be silent while QoS 2 messages that it sent are not released. A slow broker needs
+/// time to read their acknowledgements, and after we close it forgets those it has not read.
 const RELEASE_LIMIT: Duration = Duration::from_secs(2);
 
-/// What a connection is doing. With a barrier it is closing: the handler is not asked for more.
+/// What a connection is doing. With a barrier it is closing, and the handler is not asked for more.
 #[derive(Debug)]
 pub(super) enum ConnectionState {
-    /// Packets go both ways.
+    /// Packets are sent and received.
     Open(Option<Barrier>),
-    /// The handler cannot write out what it has received. Nothing is read until it has.
+    /// The handler cannot write out what it has received. Reading stops until it can.
     Blocked(Option<Barrier>, Box<HeldBack>),
-    /// The stream takes nothing more. What the broker sent before is still read: why it closed the
-    /// connection, or what it acknowledged.
+    /// The stream accepts no more bytes. Packets that the broker sent before are still read: the reason for
+    /// closing, or acknowledgements.
     Broken(Option<Barrier>, Box<BrokenStream>),
-    /// No packet follows: DISCONNECT, if there is one, is in the output or sent.
+    /// No further packet follows: DISCONNECT, if there is one, is in the output or sent.
     Closing(Box<Closing>),
-    /// In good order, or for this reason, which is taken once.
+    /// The connection ended in order, or with this error, which is taken once.
     Over(EndedBy, Option<Box<Error>>),
 }
 
-/// What has ended a connection.
+/// The side that ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::client) enum EndedBy {
-    /// The handler, or what this side does not take from the broker.
+    /// This side: the handler, or a packet that violates the standard.
     ThisSide,
     /// The broker or the network.
     OtherSide,
-    /// The broker was silent for too long.
+    /// The Keep Alive timeout.
     KeepAlive,
 }
 
 impl ConnectionState {
-    /// The state after an end that is not one in good order: our own reason comes before `error`.
+    /// The state after a broken stream: our own reason takes precedence over `error`.
     pub(super) fn cut_short(outcome: Option<Box<Error>>, error: Option<Box<Error>>) -> Self {
         if outcome.is_some() {
             Self::Over(EndedBy::ThisSide, outcome)
@@ -48,14 +48,14 @@ impl ConnectionState {
     }
 }
 
-/// What the PINGREQ before DISCONNECT is for.
+/// The purpose of the PINGREQ before DISCONNECT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Barrier {
-    /// To know that QoS 0 messages have arrived. It counts from when the stream took the last of them. What
-    /// the broker sends meanwhile is no answer: it may go on for ever.
+    /// The broker's answer confirms QoS 0 messages. The limit counts from when the stream took the last of
+    /// them. Other packets do not extend it: the broker may send them endlessly.
     Sent { since: Instant },
-    /// To leave no exchange of a received QoS 2 message half done: a broker that answers has sent the
-    /// PUBREL before. When all of them have come, the answer is not waited for.
+    /// Completes the exchanges of received QoS 2 messages: a broker that answers has sent the PUBRELs before.
+    /// Once all PUBRELs are received, the answer is not needed.
     Received { since: Instant },
 }
 
@@ -69,8 +69,8 @@ impl Barrier {
         }
     }
 
-    /// The longest wait, of a limit that the user has set. `is_kept`: the broker keeps the session, and sends again
-    /// what is not released. What a session that ends has not released is forgotten anyway.
+    /// The longest wait, given the user's `limit`. With `is_kept` the broker keeps the session and sends
+    /// unreleased messages again; otherwise it forgets them anyway, so the wait is short.
     pub(super) fn longest(self, limit: Duration, is_kept: bool) -> Duration {
         match self {
             Self::Received { .. } if !is_kept => limit.min(RELEASE_LIMIT),
@@ -78,46 +78,46 @@ impl Barrier {
         }
     }
 
-    /// How long to wait for the answer. `moved`: when bytes moved last, either way. `waiting_since`: the stream
-    /// has not taken everything, and last took something then.
+    /// The deadline for the answer. `moved` is when bytes last moved in either direction. `waiting_since` is
+    /// set while the stream has not taken everything: when it last took bytes.
     pub(super) fn until(self, moved: Instant, waiting_since: Option<Instant>, limit: Duration) -> Instant {
         match (self, waiting_since) {
             (Self::Sent { .. }, Some(taken)) => taken + limit,
             (Self::Sent { since }, None) => since + limit,
-            // A broker that sends something else all the time is not listened to for ever.
+            // A broker that keeps sending other packets must not extend the wait without end.
             (Self::Received { since }, _) => (moved + RELEASE_LIMIT).min(since + limit),
         }
     }
 }
 
-/// What may be sent once the handler has written out: the acknowledgements of what it got, and after
-/// them the end of the connection.
+/// What is sent once the handler has written out its output: the acknowledgements, and then the end of the
+/// connection.
 #[derive(Debug, Default)]
 pub(super) struct HeldBack {
     pub(super) acknowledgements: Box<[u8]>,
     pub(super) end: Option<End>,
 }
 
-/// A stream that takes nothing more.
+/// A stream that accepts no more bytes.
 #[derive(Debug)]
 pub(super) struct BrokenStream {
-    /// There until the connection is over.
+    /// The stream's error; `Some` until the connection is over.
     pub(super) error: Option<Box<Error>>,
     pub(super) until: Instant,
-    /// Read since, in bytes.
+    /// Bytes read since.
     pub(super) read: usize,
 }
 
-/// The end of a connection.
+/// A connection that is closing.
 #[derive(Debug)]
 pub(super) struct Closing {
-    /// Why it is closed, if not in good order.
+    /// Why it is closed; `None` for an orderly close.
     pub(super) outcome: Option<Box<Error>>,
     pub(super) until: Instant,
     pub(super) stage: ClosingStage,
 }
 
-/// How far a connection that is closing has come.
+/// The stage of a connection that is closing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClosingStage {
     /// The stream has not taken everything.
@@ -126,16 +126,16 @@ pub(super) enum ClosingStage {
     ShuttingDown,
     /// Waiting for the broker to close its side, so that no reset overtakes our DISCONNECT.
     Lingering {
-        /// Read since, in bytes.
+        /// Bytes read since.
         read: usize,
     },
 }
 
 /// Why decoding stopped before the end of the input.
 pub(super) enum DecodingEnd {
-    /// The broker has ended the connection.
+    /// The broker ended the connection.
     ByBroker(Error),
-    /// We end it.
+    /// This side ends it.
     Here(End),
 }
 
@@ -145,12 +145,12 @@ impl From<End> for DecodingEnd {
     }
 }
 
-/// Why we end the connection.
+/// Why this side ends the connection.
 #[derive(Debug)]
 pub(super) enum End {
     /// The handler has everything it wants.
     Stopped,
-    /// The barrier has done its work.
+    /// The barrier was passed.
     Passed,
     /// The handler has failed.
     Failed(Error),
@@ -159,7 +159,7 @@ pub(super) enum End {
 }
 
 impl End {
-    /// The error that it ends with.
+    /// The error that the connection ends with.
     pub(super) fn error(self) -> Option<Box<Error>> {
         match self {
             Self::Stopped | Self::Passed => None,

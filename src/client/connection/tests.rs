@@ -11,7 +11,7 @@ use super::{CLOSE_LIMIT, EndedBy, LINGER_LIMIT};
 use crate::net::LAST_LOOK;
 use crate::protocol::{Protocol, QoS};
 
-/// From the moment when no packet may follow to the end of the connection.
+/// The limit from the last packet to the end of the connection.
 const CLOSED_WITHIN: Duration =
     CLOSE_LIMIT.saturating_add(LINGER_LIMIT).saturating_add(LAST_LOOK).saturating_add(LAST_LOOK);
 
@@ -31,7 +31,7 @@ fn millis(most: u64) -> impl Strategy<Value = Duration> {
     (1..most).prop_map(Duration::from_millis)
 }
 
-/// What may happen to a connection.
+/// An event of a connection.
 #[derive(Debug, Clone)]
 enum Happening {
     Message(QoS, usize),
@@ -93,7 +93,7 @@ impl World {
     }
 }
 
-/// Acknowledgements do not pile up for a broker that sends and reads nothing.
+/// Acknowledgements do not accumulate for a broker that sends and does not read.
 #[test]
 fn a_broker_that_does_not_read_is_not_read_from() {
     let mut world = World::new(Protocol::V5);
@@ -108,7 +108,8 @@ fn a_broker_that_does_not_read_is_not_read_from() {
     assert_eq!(world.acknowledged, 400_000);
 }
 
-/// The broker does not close its side. What it has sent before our close is read, or a reset would follow.
+/// The broker does not close its side. Packets it sent before our close are read, as unread bytes would cause
+/// a reset.
 #[test]
 fn a_satisfied_command_does_not_wait_for_the_close() {
     for (is_satisfied, limit) in [(true, Duration::ZERO), (false, LINGER_LIMIT)] {
@@ -128,7 +129,7 @@ fn a_satisfied_command_does_not_wait_for_the_close() {
     }
 }
 
-/// The broker sends a message of QoS 2 a second without end, and releases none.
+/// The broker sends an endless series of QoS 2 messages, one a second, and releases none.
 #[test]
 fn a_flood_does_not_hold_up_the_release_of_messages_for_long() {
     for (is_kept, limit) in [(false, Duration::from_secs(2)), (true, BARRIER_LIMIT)] {
@@ -153,7 +154,7 @@ fn a_flood_does_not_hold_up_the_release_of_messages_for_long() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Packets, acknowledgements, memory and timers are checked all the time, and the end comes in time.
+    /// Packets, acknowledgements, memory and timers are checked at each step, and the end comes in time.
     #[test]
     fn an_interrupt_ends_a_connection_in_any_state_within_the_limits(
         protocol in protocols(),
@@ -169,14 +170,14 @@ proptest! {
         world.wait(CLOSED_WITHIN);
         prop_assert!(world.is_over());
         let (end, _) = world.outcome.as_ref().unwrap();
-        let looks = Duration::from_millis(10); // one after each stop
+        let looks = Duration::from_millis(10); // one last read after each stop
         let limit = CLOSED_WITHIN + world.stopped.saturating_sub(stopped) + looks;
         prop_assert!(end.saturating_duration_since(interrupted) <= limit);
         let intervals = (world.now - start).as_secs() / KEEP_ALIVE.as_secs();
         prop_assert!(u64::from(world.timer_wake_ups) <= 20 + 8 * intervals, "{}", world.timer_wake_ups);
     }
 
-    /// Whatever went before, a broker that is gone without a word does not hold up who wants to leave.
+    /// Whatever happened before, a broker that does not respond does not delay a client that leaves.
     #[test]
     fn leaving_a_dead_broker_ends_within_the_limits(
         protocol in protocols(),
@@ -222,7 +223,7 @@ proptest! {
         prop_assert_eq!(world.acknowledged, to_acknowledge);
     }
 
-    /// Large packets go out while messages come in: those are received before the packets are gone.
+    /// Messages are received while large packets are still being written.
     #[test]
     fn messages_are_received_while_the_stream_is_full(
         protocol in protocols(),
@@ -247,8 +248,8 @@ proptest! {
         prop_assert_eq!(world.acknowledged, world.handler.to_acknowledge.len());
     }
 
-    /// Neither traffic nor a blocked standard output nor a process that was stopped makes a broker that
-    /// answers look dead.
+    /// Neither traffic nor a blocked standard output nor a stopped process makes a responding broker look
+    /// dead.
     #[test]
     fn a_broker_that_answers_is_never_given_up(
         protocol in protocols(),
@@ -272,8 +273,8 @@ proptest! {
         }
     }
 
-    /// [MQTT-3.1.2-22]: never more than an interval between two packets; and no longer than one and a half
-    /// to notice that nothing comes any more.
+    /// [MQTT-3.1.2-22]: the client never lets more than one interval pass between two packets, and notices
+    /// silence within one and a half.
     #[test]
     fn silence_is_noticed_in_time(
         protocol in protocols(),
@@ -308,7 +309,7 @@ proptest! {
         prop_assert!(*end >= *asked + KEEP_ALIVE / 2);
     }
 
-    /// A broker that ends the connection is heard to the end: messages, and why it does so.
+    /// Everything sent before the broker ended the connection is received: messages, and the reason.
     #[test]
     fn what_was_sent_before_the_end_is_received(
         protocol in protocols(),
@@ -319,7 +320,7 @@ proptest! {
     ) {
         let mut world = World::new(protocol);
         let says_why = protocol == Protocol::V5;
-        // On a whole stream a blocked command is waited for.
+        // On an intact stream the connection waits for a blocked command.
         world.handler.is_blocked = is_blocked && is_broken;
         (world.is_broken, world.is_half_closed, world.piece) = (is_broken, true, piece);
         world.handler.to_publish.push_back(10);
@@ -340,7 +341,8 @@ proptest! {
         }
     }
 
-    /// A process that is stopped while it waits for the answer to its last PINGREQ finds it later.
+    /// A process that is stopped while it waits for the answer to its last PINGREQ reads the answer when it
+    /// continues.
     #[test]
     fn a_late_look_finds_the_answer_to_the_barrier(stopped in millis(1_000_000), answer in millis(1000)) {
         let mut world = World::new(Protocol::V5);

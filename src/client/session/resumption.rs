@@ -1,5 +1,5 @@
-//! What a session does on a new connection: it continues publishes that an earlier connection, or an
-//! earlier run of the program, left unfinished.
+//! How a session continues on a new connection the publishes that an earlier connection, or an earlier run of
+//! the program, left unfinished.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,27 +15,27 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, PacketType, PublishTemplate};
 use crate::protocol::{Protocol, QoS};
 
-/// A publish to be sent as new: the first time, or because the broker has forgotten the session.
+/// A publish to be sent as a new one: for the first time, or because the broker has lost the session.
 #[derive(Debug)]
 pub(super) struct NewPublish {
     message: Kept,
     token: u64,
 }
 
-/// What an earlier link left unfinished, in the order it is taken up.
+/// The unfinished publishes of an earlier link, in the order in which they are resumed.
 #[derive(Debug, Default)]
 pub(super) struct Unfinished {
-    /// Open identifiers the broker still knows: sent again with DUP, or released again.
+    /// Open identifiers that the broker still knows: sent again with DUP, or released again.
     pub(super) known: VecDeque<u16>,
-    /// Publishes the broker has forgotten.
+    /// Publishes that the broker has lost.
     pub(super) forgotten: VecDeque<NewPublish>,
 }
 
 impl Session {
-    /// A link is up: CONNACK was received. Publishes of an earlier link are taken up again by
-    /// [`Session::resume`]: with DUP in their original order if the broker kept the session
-    /// ([MQTT-4.4.0-1]), as new ones if it did not. Returns how many of the latter had been sent
-    /// before at QoS 2 and may therefore arrive twice.
+    /// A link is up: CONNACK was received. [`Session::resume`] continues the publishes of an earlier link:
+    /// with DUP in their original order if the broker kept the session ([MQTT-4.4.0-1]), as new ones if it
+    /// did not. Returns the number of new ones that had been sent before at QoS 2 and may therefore arrive
+    /// twice.
     pub fn connected(&mut self, protocol: Protocol, session_present: bool, limits: ServerLimits) -> usize {
         self.convert(protocol);
         self.limits = limits;
@@ -62,8 +62,8 @@ impl Session {
         let earlier = std::mem::take(&mut self.unfinished).forgotten;
         let mut doubtful = 0;
         for (entry, kept) in self.inflight.take_all() {
-            // One that was released is sent again as well: whether the broker had passed it on
-            // nobody can know, and a message twice is better than a message lost.
+            // A released publish is sent again as well: whether the broker had forwarded it is unknown, and a
+            // duplicate message is better than a lost one.
             if let (OpenIdentifier::Publish { qos, token, .. }, Some(message)) = (entry, kept) {
                 doubtful += usize::from(qos == QoS::ExactlyOnce);
                 self.unfinished.forgotten.push_back(NewPublish { message, token });
@@ -73,7 +73,7 @@ impl Session {
         doubtful
     }
 
-    /// The link speaks this version, which may be another than that of the last one.
+    /// Converts the publishes to the version of this link, which may differ from that of the last.
     fn convert(&mut self, protocol: Protocol) {
         let before = std::mem::replace(&mut self.protocol, protocol);
         if !self.was_connected || before == protocol {
@@ -85,8 +85,8 @@ impl Session {
         }
     }
 
-    /// The broker kept the session: open publishes are taken up again; open requests are dropped,
-    /// as they get no answer on the new link, and made again by whoever drives the session.
+    /// The broker kept the session: open publishes are resumed. Open requests are dropped, as they get no
+    /// response on the new link; the caller makes them again.
     fn keep_publishes(&mut self) {
         let open = self.inflight.iter().map(|(identifier, _)| identifier);
         let (known, others): (Vec<_>, Vec<_>) =
@@ -97,21 +97,21 @@ impl Session {
         self.unfinished.known = known.into();
     }
 
-    /// The link is lost, and another is to come: of open publishes that were to end with it, such as those of
-    /// [`Session::publish_run`], `make` finds by token what it takes to send them again. Others end.
+    /// The link is lost, and another will follow: `make` returns by token the data for sending again the open
+    /// publishes that would end with the link, such as those of [`Session::publish_run`]. The others end.
     pub fn keep_others(&mut self, mut make: impl FnMut(u64) -> Option<(Arc<PublishTemplate>, Bytes)>) {
         self.inflight.keep_others(|token| make(token).map(|(template, payload)| Kept { template, payload }));
     }
 
-    /// Takes up the received QoS 2 messages that an earlier run of the program has delivered and not
-    /// seen released. To be called behind [`Session::connected`], if the broker kept the session.
+    /// Restores the received QoS 2 messages that an earlier run of the program delivered before they were
+    /// released. Must be called after [`Session::connected`], if the broker kept the session.
     pub fn restore_unreleased(&mut self, packet_identifiers: impl IntoIterator<Item = u16>) {
         self.unreleased.extend(packet_identifiers);
     }
 
-    /// Takes up a QoS 2 publish of an earlier run of the program: sent, and released (PUBREC
-    /// received) or not. To be called behind [`Session::connected`], if the broker kept the session,
-    /// in the order they were sent and before anything is published.
+    /// Restores a QoS 2 publish of an earlier run of the program: sent, and released (PUBREC received) or
+    /// not. Must be called after [`Session::connected`], if the broker kept the session, in the order of
+    /// sending and before any new publish.
     pub fn restore_publish(
         &mut self,
         packet_identifier: u16,
@@ -125,10 +125,10 @@ impl Session {
         self.unfinished.known.push_back(packet_identifier);
     }
 
-    /// Before a packet identifier is used for the first time in a session that was there before this
-    /// program was: a broker that holds a message under it would take the new one for that one sent
-    /// again, and drop it ([MQTT-4.3.3-10]). Released, the earlier one is delivered and the identifier
-    /// is free; of one it does not know the broker says so, in a PUBCOMP that means nothing here.
+    /// Appends a PUBREL before a packet identifier is used for the first time in a session that an earlier
+    /// run has left. A broker that still holds a message under that identifier would take the new message for
+    /// a repetition and drop it ([MQTT-4.3.3-10]). The PUBREL makes it deliver the earlier message and frees
+    /// the identifier; if the broker does not know the identifier, its PUBCOMP says so and is ignored.
     #[inline]
     pub(super) fn release_inherited(&mut self, out: &mut BytesMut, identifier: u16, qos: QoS) {
         if self.inherited > 0 && qos == QoS::ExactlyOnce {
@@ -142,13 +142,12 @@ impl Session {
         wire::ack(out, self.protocol, PacketType::PubRel, identifier, ReasonCode::SUCCESS);
     }
 
-    /// Appends what an earlier link left unfinished, as far as the window and `most_bytes` in the
-    /// buffer allow. To be called before anything new is published. The broker of this link may
-    /// allow less than that of the last: what it would refuse is not sent, see
-    /// [`Session::take_refusal`].
+    /// Appends the unfinished publishes of an earlier link, as far as the window and `most_bytes` in the
+    /// buffer allow. Must be called before anything new is published. This link's broker may allow less than
+    /// the last one: what it would refuse is not sent, see [`Session::take_refusal`].
     ///
     /// # Errors
-    /// There is no memory for a packet.
+    /// Out of memory for a packet.
     pub fn resume(&mut self, out: &mut BytesMut, most_bytes: usize) -> Result<(), Error> {
         while self.open_publishes < self.window && out.len() < most_bytes {
             if let Some(identifier) = self.unfinished.known.pop_front() {

@@ -1,4 +1,4 @@
-//! What the broker has not answered when a connection ends.
+//! The packets that the broker has not answered when a connection ends.
 
 use std::fmt;
 
@@ -11,27 +11,27 @@ use crate::quantity::counted;
 /// Packets that were sent on a link and have no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unanswered {
-    /// PUBLISH, or of a QoS 2 message that has come so far, PUBREL.
+    /// PUBLISH, or PUBREL if a QoS 2 message has reached that stage.
     Publishes {
         qos: QoS,
-        /// The oldest has come as far as PUBREL.
+        /// Whether the oldest has reached PUBREL.
         released: bool,
-        /// How many.
+        /// The number of publishes.
         count: u16,
-        /// Packet identifier of the oldest and of the latest.
+        /// Packet identifiers of the oldest and the latest.
         identifiers: (u16, u16),
-        /// The size of the oldest packet; 0 if it is not known any more.
+        /// The size of the oldest packet; 0 if it is no longer known.
         bytes: usize,
     },
     /// SUBSCRIBE or UNSUBSCRIBE.
     Request { name: &'static str, identifier: u16 },
-    /// The acknowledgement of a received message. It has no answer, but nothing has come after it.
+    /// The acknowledgement of a received message. It needs no answer, but nothing was received after it.
     Acknowledgement { packet: PacketType, identifier: u16, count: u64 },
-    /// What only the user of the session knows.
+    /// A packet that only the session's user knows.
     Other(&'static str),
 }
 
-/// At, or with, what a link has ended.
+/// A phrase for the point at which a link ended.
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -62,13 +62,13 @@ impl fmt::Display for Unanswered {
 }
 
 impl Session {
-    /// How many publishes and requests have ended so far, on all links.
+    /// The number of publishes and requests that have ended, on all links.
     pub(in crate::client) fn answers(&self) -> u64 {
         self.answers
     }
 
-    /// What was sent on this link and has no answer, the oldest first; otherwise the acknowledgement that was the
-    /// last word on it.
+    /// The oldest packets sent on this link without an answer; otherwise the acknowledgement that was the
+    /// last packet sent.
     pub(in crate::client) fn unanswered(&self) -> Option<Unanswered> {
         if self.open_publishes == 0 && self.open_requests == 0 {
             let Acknowledgements { count, latest } = self.acknowledgements;

@@ -15,25 +15,25 @@ use crate::protocol::wire::{Packet, PublishTemplate};
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(10);
 pub(super) const BARRIER_LIMIT: Duration = Duration::from_secs(30);
 const LARGEST_PACKET_BYTES: u32 = 300_000;
-/// A publish that may be longer than the stream takes at once.
+/// The largest publish, which may exceed what the stream takes in one write.
 pub(super) const LARGEST_PUBLISH: usize = 400_000;
 const PONG: [u8; 2] = [0xD0, 0];
 
-/// The command: publishes, receives, and stops when it is told to.
+/// The command: it publishes, receives, and stops on request.
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub(super) struct Recorder {
     /// Numbers of the messages received.
     pub(super) delivered: Vec<u32>,
-    /// Packet identifiers of those that are to be acknowledged.
+    /// Packet identifiers that the command has to acknowledge.
     pub(super) to_acknowledge: Vec<u16>,
-    /// How many of these are written out.
+    /// How many of these messages are written out.
     pub(super) written_out: usize,
     pub(super) is_blocked: bool,
-    /// Sizes of messages to publish at QoS 0.
+    /// Sizes of the messages to publish at QoS 0.
     pub(super) to_publish: VecDeque<usize>,
     pub(super) leaves: bool,
-    /// It leaves with what it wanted.
+    /// Whether the command leaves because it has what it needs.
     pub(super) is_satisfied: bool,
     pub(super) is_interrupted: bool,
     pub(super) unconfirmed: u32,
@@ -63,7 +63,7 @@ impl Handler for Recorder {
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         if let Event::Message(publish) = event {
-            // Arbitrary bytes can be the beginning of a PUBLISH, which may be too short for a number.
+            // Arbitrary bytes can begin with a valid PUBLISH whose payload is too short for a number.
             let number = publish.payload.first_chunk();
             self.delivered.push(number.map_or(u32::MAX, |number| u32::from_be_bytes(*number)));
             if publish.qos != QoS::AtMostOnce {
@@ -101,29 +101,29 @@ pub(super) struct World {
     pub(super) handler: Recorder,
     pub(super) protocol: Protocol,
     pub(super) now: Instant,
-    /// Sent by the broker and not read.
+    /// Bytes sent by the broker and not yet read.
     pub(super) arriving: VecDeque<u8>,
-    /// The broker sends nothing more.
+    /// Whether the broker has closed its side.
     pub(super) is_half_closed: bool,
-    /// Bytes that one read brings at most.
+    /// Maximum number of bytes per read.
     pub(super) piece: usize,
-    /// Bytes that the stream still takes.
+    /// Number of bytes that the stream still takes.
     pub(super) room: usize,
-    /// The stream takes nothing and says so.
+    /// Whether the stream takes nothing and returns an error.
     pub(super) is_broken: bool,
-    /// The process was stopped: the runtime does not know yet what has arrived meanwhile.
+    /// Whether the process was stopped: the runtime has not yet noticed the bytes that arrived meanwhile.
     pub(super) is_unaware: bool,
-    /// For how long in all.
+    /// Total time stopped.
     pub(super) stopped: Duration,
-    /// How long the broker takes to answer a PINGREQ, if it does.
+    /// The broker's response time to PINGREQ; `None` for no response.
     pub(super) answers_after: Option<Duration>,
     pub(super) answers: VecDeque<Instant>,
     /// The number of the next message.
     pub(super) number: u32,
-    /// What the stream has taken, and how much of it is whole packets.
+    /// The bytes that the stream has taken, and how many of them are complete packets.
     pub(super) taken: Vec<u8>,
     pub(super) whole: usize,
-    /// Kinds of the packets taken, and when.
+    /// Names of the packets taken, with the time.
     pub(super) packets: Vec<(Instant, &'static str)>,
     pub(super) acknowledged: usize,
     pub(super) timer_wake_ups: u32,
@@ -186,7 +186,7 @@ impl World {
         self.arriving.extend(message);
     }
 
-    /// One wake-up, and those it asks for.
+    /// Runs one wake-up, and those it requests.
     pub(super) fn wake_up(&mut self) {
         while self.wake_up_once() {}
         self.check_memory();
@@ -260,7 +260,7 @@ impl World {
         is_to_go_on || is_unaware
     }
 
-    /// What the stream has taken is MQTT, in order and in time.
+    /// Checks that the bytes taken by the stream are MQTT, in order and in time.
     fn check_packets(&mut self, handler: &Recorder) {
         while let Some(length) = wire::frame(&self.taken[self.whole..], wire::LARGEST_PACKET_BYTES).unwrap() {
             let packet = wire::decode(self.protocol, &self.taken[self.whole..self.whole + length]).unwrap();
@@ -293,12 +293,12 @@ impl World {
         let most = LARGEST_PACKET_BYTES as usize + INPUT_BYTES;
         assert!(self.connection.partial.len() <= most, "{}", self.connection.partial.len());
         let unwritten = self.connection.unwritten.len();
-        // A publish that fills up the output, what may join, and the answers to one read.
+        // A publish that fills the output, the bytes that may be added, and the answers to one read.
         let most = OUTPUT_BYTES + LARGEST_PUBLISH + (1 << 20) + 4 * INPUT_BYTES;
         assert!(unwritten <= most, "{unwritten}");
     }
 
-    /// Time passes, and the process runs.
+    /// Lets time pass while the process runs.
     pub(super) fn wait(&mut self, time: Duration) {
         let until = self.now + time;
         loop {
@@ -312,7 +312,7 @@ impl World {
         self.now = self.now.max(until);
     }
 
-    /// Time passes, and the process is stopped.
+    /// Lets time pass while the process is stopped.
     pub(super) fn stop(&mut self, time: Duration) {
         self.now += time;
         self.stopped += time;
