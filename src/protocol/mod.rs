@@ -1,12 +1,12 @@
-//! The standard's vocabulary: versions, quality of service, topics, reason codes, properties, and
-//! the packets themselves (`wire`). Pure functions over bytes: no I/O, no clock, no runtime.
+//! The standard's vocabulary: versions, quality of service, topics, reason codes, properties, and the packets
+//! themselves (`wire`). Pure functions over bytes: no I/O, no clock, no runtime.
 
 pub mod property;
 pub mod reason;
 pub mod topic;
 pub mod wire;
 
-/// A version of the protocol, as named by the level byte of CONNECT ([MQTT-3.1.2-2]).
+/// A protocol version, given by the level byte of CONNECT ([MQTT-3.1.2-2]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Protocol {
     /// MQTT 3.1, protocol name `MQIsdp`, level 3.

@@ -1,9 +1,9 @@
-//! MQTT 5 properties: one table for names, types and the packets that may carry them; a borrowed
-//! reader that keeps the order of the packet; an owned block, encoded once, for sending.
+//! MQTT 5 properties: one table of names, types and the packets that may carry them; a borrowed reader that
+//! keeps the order of the packet; an owned block, encoded once, for sending.
 //!
-//! `rumqttc`'s property structs are not used: its PUBLISH reader miscounts subscription identifiers
-//! (property bytes leak into the payload), none of its readers notices a property given twice or in
-//! the wrong packet, each allocates, and the order between kinds is lost. `wire` has the tests.
+//! `rumqttc`'s property structs are not used: its PUBLISH reader miscounts subscription identifiers (property
+//! bytes leak into the payload), none of its readers notices a duplicate or misplaced property, each
+//! allocates, and the order between kinds is lost. `wire` has the tests.
 
 use super::topic;
 use super::wire::{FieldReader, Malformed, PacketType, put_binary, put_variable_byte_integer};
@@ -34,7 +34,7 @@ pub enum PropertyKind {
     Pair,
 }
 
-/// A place for properties: a packet by its type, or the will in CONNECT.
+/// Where properties occur: a packet by its type, or the will in CONNECT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// The properties of a packet.
@@ -74,7 +74,7 @@ macro_rules! properties {
         pub enum PropertyId { $($name = $number,)* }
 
         impl PropertyId {
-            /// All of them, by ascending identifier.
+            /// All properties, in ascending order of identifier.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
             fn from_number(number: u32) -> Option<Self> {
@@ -139,7 +139,7 @@ impl PropertyId {
         self.places() & place.bit() != 0
     }
 
-    /// Whether the property may be repeated in this place: User Property anywhere, Subscription Identifier in a
+    /// Whether the property may be repeated here: User Property anywhere, Subscription Identifier in a
     /// PUBLISH from the broker ([MQTT-3.3.2.3.8]).
     fn repeats_in(self, place: Place) -> bool {
         self == Self::UserProperty
@@ -165,7 +165,7 @@ pub enum Value<'a> {
 pub struct Property<'a> {
     /// Its identifier.
     pub id: PropertyId,
-    /// Its value, of the kind [`PropertyId::kind`] says.
+    /// The value, of the kind given by [`PropertyId::kind`].
     pub value: Value<'a>,
 }
 
@@ -199,7 +199,7 @@ pub fn out_of_range(id: PropertyId, value: u32) -> Option<&'static str> {
     }
 }
 
-/// The properties of a received packet: checked as a whole when the packet was decoded, read one
+/// The properties of a received packet. They are checked as a whole when the packet is decoded, and read one
 /// by one, in the packet's order, without allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Properties<'a> {
@@ -257,7 +257,7 @@ impl<'a> Properties<'a> {
     /// The properties in the order of the packet.
     pub fn iter(&self) -> impl Iterator<Item = Property<'a>> + use<'a> {
         let mut reader = FieldReader::new(self.block, PacketType::Publish);
-        // The block was checked when it was read, so an error cannot come; it would end the list.
+        // The block was checked when it was read, so no error is possible; an error would end the list.
         std::iter::from_fn(move || if reader.is_empty() { None } else { read_one(&mut reader).ok() })
     }
 
@@ -288,7 +288,7 @@ impl<'a> Properties<'a> {
         })
     }
 
-    /// An owned copy, to be kept or sent on.
+    /// An owned copy, to be kept or forwarded.
     #[must_use]
     pub fn to_owned_block(&self) -> PropertyBlock {
         PropertyBlock { bytes: self.block.to_vec() }
@@ -308,15 +308,15 @@ impl PropertyBlock {
     /// A block from the bytes of [`PropertyBlock::bytes`].
     ///
     /// # Errors
-    /// As [`PropertyBlock::check`].
+    /// Like [`PropertyBlock::check`].
     pub fn decode(bytes: &[u8], place: Place) -> Result<Self, Malformed> {
         let block = Self { bytes: bytes.to_vec() };
         block.check(place)?;
         Ok(block)
     }
 
-    /// Adds a property. The value must be of the property's kind and its strings at most 65,535
-    /// bytes long; [`PropertyBlock::check`] says whether the block may stand in a packet.
+    /// Adds a property. The value must be of the property's kind and its strings at most 65,535 bytes long;
+    /// [`PropertyBlock::check`] tells whether a packet may carry the block.
     pub fn push(&mut self, id: PropertyId, value: Value<'_>) {
         self.bytes.push(id as u8);
         match (id.kind(), value) {
@@ -339,8 +339,8 @@ impl PropertyBlock {
         }
     }
 
-    /// Replaces the block by a copy of received properties. The memory is reused, so that the properties of
-    /// message after message cost no allocation.
+    /// Replaces the block by a copy of received properties. The memory is reused, so that copying the
+    /// properties of each message costs no allocation.
     pub fn assign(&mut self, properties: Properties<'_>) {
         self.bytes.clear();
         self.bytes.extend_from_slice(properties.block);
@@ -356,7 +356,7 @@ impl PropertyBlock {
         rest
     }
 
-    /// The same block, with those properties of `defaults` that it does not have.
+    /// The same block, completed with the properties of `defaults` that it lacks.
     #[must_use]
     pub fn or_from(&self, defaults: &Self) -> Self {
         let mut both = self.clone();
@@ -373,13 +373,13 @@ impl PropertyBlock {
         self.bytes.is_empty()
     }
 
-    /// The block as it is sent, without its length.
+    /// The encoded block without its length.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The first property that brokers may take for malformed, though it is legal, and why.
+    /// The first property that brokers may treat as malformed although it is legal, and why.
     #[must_use]
     pub fn unwelcome(&self) -> Option<(PropertyId, &'static str)> {
         self.view().iter().find_map(|property| {
@@ -398,11 +398,10 @@ impl PropertyBlock {
         Properties { block: &self.bytes }
     }
 
-    /// Checks the block against the standard's rules for a place: allowed there, in range, at most
-    /// once.
+    /// Checks the block against the standard's rules for a place: allowed there, in range, at most once.
     ///
     /// # Errors
-    /// The rule that is broken, naming the property.
+    /// The violated rule, naming the property.
     pub fn check(&self, place: Place) -> Result<(), Malformed> {
         let mut framed = Vec::with_capacity(self.bytes.len() + 4);
         let length = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);

@@ -1,7 +1,7 @@
 //! Reason Codes: the number as received, its name in the standard, and advice for the user.
 //!
-//! The number stays a raw `u8`: a broker that sends one this table does not know is still reported
-//! truthfully, where an enum could only fail.
+//! The number stays a raw `u8`: an unknown code of a broker can then still be reported, where an enum could
+//! only fail.
 
 /// A Reason Code of MQTT 5 ([MQTT-2.4]). Return codes of MQTT 3.x are mapped to it by
 /// [`ReasonCode::from_return_code`].
@@ -161,7 +161,7 @@ impl ReasonCode {
         })
     }
 
-    /// Advice for the user; `None` where there is nothing general to say.
+    /// Advice for the user; `None` if there is no general advice.
     #[must_use]
     pub fn advice(self) -> Option<&'static str> {
         Some(match self.0 {
@@ -191,9 +191,9 @@ impl ReasonCode {
         matches!(self.0, 0x86 | 0x87 | 0x8C)
     }
 
-    /// Whether another attempt can succeed. Refused credentials and identities and bans stay as they are. What the broker
-    /// takes for a protocol error may be garbled. A busy, restarting or full broker may recover, and a broker may send its clients to another one only for a
-    /// time, as clusters do behind a load balancer.
+    /// Whether a retry can succeed. Refused credentials, identities and bans are final. A packet that the
+    /// broker treats as a protocol error may have been garbled. A busy, restarting or full broker may
+    /// recover, and a redirect to another broker may be temporary, as in clusters behind a load balancer.
     #[must_use]
     pub fn retry(self) -> Retry {
         match self.0 {
@@ -204,20 +204,20 @@ impl ReasonCode {
     }
 }
 
-/// Whether another attempt can succeed. It decides between reconnecting and giving up. A first connection without
-/// `--wait-for-server` is not tried again, whatever the cause.
+/// Whether a retry can succeed. It decides between reconnecting and giving up. A first connection without
+/// `--wait-for-server` is not retried, whatever the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
     /// A network or broker condition that may pass.
     Later,
-    /// An answer that may be temporary: the second one in a row is final.
+    /// A response that may be temporary: the second one in a row is final.
     Once,
-    /// Another attempt would fail in the same way.
+    /// A retry would fail in the same way.
     Never,
 }
 
 impl Retry {
-    /// Whether no further attempt is made. `is_second`: the attempt before it ended with [`Retry::Once`] too.
+    /// Whether no further attempt is made. `is_second`: the attempt before also ended with [`Retry::Once`].
     #[must_use]
     pub fn is_final(self, is_second: bool) -> bool {
         match self {

@@ -1,7 +1,7 @@
 //! Topic names and topic filters: which are valid, and which filter matches which name.
 //!
-//! `rumqttc::matches` panics on a name whose first character is not ASCII and never matches a
-//! `$`-topic, so matching is ours. Names come off the network as bytes, hence bytes throughout.
+//! `rumqttc::matches` panics on a name whose first character is not ASCII and never matches a `$`-topic, so
+//! matching is implemented here. Names arrive as bytes, so all functions work on bytes.
 
 /// The prefix of a shared subscription ([MQTT-4.8.2-1]).
 const SHARE: &str = "$share/";
@@ -49,13 +49,14 @@ fn text(bytes: &[u8]) -> Result<&str, TopicError> {
 /// Checks a topic name.
 ///
 /// # Errors
-/// The rule of [MQTT-4.7] that the name breaks.
+/// The rule of [MQTT-4.7] that the name violates.
 pub fn check_name(name: &[u8]) -> Result<&str, TopicError> {
     let text = text(name)?;
     if name.iter().any(|byte| matches!(byte, b'+' | b'#')) { Err(TopicError::Wildcard) } else { Ok(text) }
 }
 
-/// What brokers may take for malformed in a text that is legal ([MQTT-1.5.4]): mosquitto ends the connection at it.
+/// The part of a legal text that brokers may treat as malformed ([MQTT-1.5.4]): mosquitto closes the
+/// connection.
 #[must_use]
 pub fn unwelcome(text: &str) -> Option<&'static str> {
     text.chars().find_map(|character| {
@@ -73,7 +74,7 @@ pub fn unwelcome(text: &str) -> Option<&'static str> {
 /// Checks a topic filter, shared or not.
 ///
 /// # Errors
-/// The rule of [MQTT-4.7] or [MQTT-4.8.2] that the filter breaks.
+/// The rule of [MQTT-4.7] or [MQTT-4.8.2] that the filter violates.
 pub fn check_filter(filter: &[u8]) -> Result<&str, TopicError> {
     let whole = text(filter)?;
     let levels = match whole.strip_prefix(SHARE) {
@@ -110,9 +111,9 @@ pub fn shared(filter: &str) -> Option<(&str, &str)> {
     filter.strip_prefix(SHARE)?.split_once('/')
 }
 
-/// Whether a valid filter matches every topic that another matches. A shared subscription has messages of its own,
-/// unless both are of one group. Of `#` and `+/#`, which match the same, the first covers the second only; likewise of
-/// `/#` and `/+/#`, since no topic is empty.
+/// Whether a valid filter matches every topic that another matches. A shared subscription receives its own
+/// copies, so it covers another filter only in the same group. Of the equivalent `#` and `+/#`, only `#`
+/// covers the other; likewise of `/#` and `/+/#`, since no topic is empty.
 #[must_use]
 pub fn covers(wide: &str, narrow: &str) -> bool {
     let parts = |filter| shared(filter).map_or((None, filter), |(group, filter)| (Some(group), filter));
@@ -132,7 +133,7 @@ pub fn covers(wide: &str, narrow: &str) -> bool {
     others.next().is_none()
 }
 
-/// Whether there is a topic that two valid filters both match, neither of which is a shared subscription.
+/// Whether some topic matches both of two valid filters that are not shared subscriptions.
 #[must_use]
 pub fn overlap(one: &str, other: &str) -> bool {
     if one.starts_with('$') != other.starts_with('$') {
@@ -155,8 +156,8 @@ pub fn is_of_server(name: &[u8]) -> bool {
     name == b"$SYS" || name.starts_with(b"$SYS/")
 }
 
-/// Whether a valid filter matches a topic name. A shared subscription matches as the filter in it does; a wildcard in
-/// the first level does not match a topic that begins with `$` ([MQTT-4.7.2-1]).
+/// Whether a valid filter matches a topic name. A shared subscription matches like the filter in it; a
+/// wildcard in the first level does not match a topic that begins with `$` ([MQTT-4.7.2-1]).
 #[must_use]
 pub fn matches(filter: &[u8], name: &[u8]) -> bool {
     let filter = match filter.strip_prefix(SHARE.as_bytes()) {
@@ -283,7 +284,7 @@ mod tests {
         }
     }
 
-    /// The same rule, written slowly: lists of levels, recursion.
+    /// The same rule in its slow form: lists of levels, and recursion.
     fn reference(filter: &[&str], name: &[&str]) -> bool {
         match (filter, name) {
             (["#"], _) | ([], []) => true,

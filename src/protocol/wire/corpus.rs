@@ -1,9 +1,10 @@
-//! Valid and invalid packets of brokers, the start of fuzzing. Packets that once caused a fault are added
+//! Valid and invalid packets of brokers: the seeds of fuzzing. Packets that once caused a fault are added
 //! here.
 
-/// In hexadecimal, without blanks; a `'` is for the reader.
+/// In hexadecimal, without blanks; `'` only helps the reader.
 const PACKETS: &[&str] = &[
-    // CONNACK: 3.1.1, session present, refused; 5 bare, of mosquitto, with all a broker can say; cut.
+    // CONNACK: 3.1.1, session present, refused; 5 without properties, as mosquitto sends it, with all
+    // properties; cut off.
     "20'02'0000",
     "20'02'0100",
     "20'02'0005",
@@ -11,7 +12,7 @@ const PACKETS: &[&str] = &[
     "20'09'00'00'06'22000a'210014",
     "20'2d'00'00'2a'11ffffffff'210014'2401'2501'2700010000'12000461757430'220005'2801'2901'2a01'13003c'1c000362'3a31",
     "20'03'008700",
-    // PUBLISH at each QoS, with DUP and RETAIN; 5 with properties, an alias set and used.
+    // PUBLISH at each QoS, with DUP and RETAIN; 5 with properties, with an alias set and then used.
     "30'05'000161'6869",
     "31'05'000161'6869",
     "32'07'000161'0001'6869",
@@ -24,7 +25,7 @@ const PACKETS: &[&str] = &[
     "30'09'000161'03'230001'6869",
     "30'08'0000'03'230001'6869",
     "30'2c'000161'27'0101'020000003c'03000a746578742f706c61696e'0800017209000163'0b01'0b02'2600016b000176'78",
-    // PUBACK, PUBREC, PUBREL, PUBCOMP: short, with reason, with reason string; identifiers 1 to 3.
+    // PUBACK, PUBREC, PUBREL, PUBCOMP: short, with Reason Code, with Reason String; identifiers 1 to 3.
     "40'02'0001",
     "40'04'0001'10'00",
     "40'03'0001'97",
@@ -35,31 +36,31 @@ const PACKETS: &[&str] = &[
     "62'03'0003'92",
     "70'02'0002",
     "70'03'0002'92",
-    // SUBACK and UNSUBACK of the identifiers a client gives out first.
+    // SUBACK and UNSUBACK with the first identifiers that a client assigns.
     "90'03'0001'02",
     "90'03'0003'80",
     "90'04'0001'00'02",
     "90'04'0003'00'87",
     "b0'02'0001",
     "b0'04'0001'00'11",
-    // PINGRESP; DISCONNECT as mosquitto shortens it, and in full; AUTH.
+    // PINGRESP; DISCONNECT in mosquitto's short form, and in full; AUTH.
     "d0'00",
     "e0'00",
     "e0'01'8e",
     "e0'02'8b'00",
     "e0'0b'9c'09'1c000662'3a31383833",
     "f0'0b'18'09'150001'73'160002'6162",
-    // What a broker must not send.
+    // Packets that a broker must not send.
     "10'0c'00044d515454'04'02'003c'0000",
     "82'06'0001'000161'00",
     "a2'05'0001'000161",
     "c0'00",
     "00'00",
-    // PUBLISH with topics that are none.
+    // PUBLISH with invalid topic names.
     "30'04'00012b'00",
     "30'06'0003610062'00",
     "30'04'0001ff'00",
-    // Malformed: Remaining Length, QoS 3, lengths beyond the end, identifier 0, properties cut off.
+    // Malformed: Remaining Length, QoS 3, lengths beyond the end, identifier 0, truncated properties.
     "30'ffffffff01",
     "30'ffffff7f",
     "36'07'000161'0001'6869",
@@ -70,7 +71,7 @@ const PACKETS: &[&str] = &[
     "20'01'00",
 ];
 
-/// All of them, as bytes.
+/// All packets as bytes.
 pub(crate) fn packets() -> Vec<Vec<u8>> {
     PACKETS
         .iter()

@@ -7,7 +7,7 @@ use bytes::BufMut;
 use super::super::reason::ReasonCode;
 use super::{Malformed, PacketType};
 
-/// A cursor over the body of one packet.
+/// A reader of the body of one packet.
 #[derive(Clone)]
 pub(in crate::protocol) struct FieldReader<'a> {
     pub(super) rest: &'a [u8],
@@ -19,7 +19,7 @@ impl<'a> FieldReader<'a> {
         Self { rest: body, packet }
     }
 
-    /// A cursor over a part; its errors name the same packet.
+    /// A reader of a part; its errors name the same packet.
     pub(in crate::protocol) fn over(&self, part: &'a [u8]) -> Self {
         Self { rest: part, packet: self.packet }
     }

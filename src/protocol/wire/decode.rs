@@ -1,4 +1,4 @@
-//! Reading packets: strict, borrowed from the input, without allocation.
+//! Decodes packets: strict, borrowed from the input, without allocation.
 
 use super::super::property::{Place, Properties};
 use super::super::reason::ReasonCode;
@@ -20,9 +20,9 @@ impl<'a> FieldReader<'a> {
         if protocol == Protocol::V5 { Properties::read(self, place) } else { Ok(Properties::NONE) }
     }
 
-    /// A Reason Code. A code below 0x80 must be one that the standard defines for this packet ([MQTT-3.4.2-1],
-    /// [MQTT-3.9.3-2], [MQTT-3.14.2-1] and others): an unknown one must not be reported as success. A code from 0x80 on
-    /// is a failure, also if it is unknown.
+    /// A Reason Code. A code below 0x80 must be defined for this packet ([MQTT-3.4.2-1], [MQTT-3.9.3-2],
+    /// [MQTT-3.14.2-1] and others): an unknown one must not be reported as success. A code from 0x80 up is a
+    /// failure even if it is unknown.
     fn reason(&mut self) -> Result<ReasonCode, Malformed> {
         let reason = ReasonCode(self.u8()?);
         self.check_reason(reason)?;
@@ -53,8 +53,9 @@ impl<'a> FieldReader<'a> {
         Ok(self.rest)
     }
 
-    /// The topic name of a PUBLISH. The session checks an empty one, which may have an alias. One that is not UTF-8 is
-    /// passed on: some brokers forward such names, and their users could receive nothing if that ended the connection.
+    /// The topic name of a PUBLISH. The session checks empty names, which may have an alias. A name that is
+    /// not UTF-8 is accepted: some brokers forward such names, and closing the connection would leave their
+    /// users without any messages.
     fn topic_name(&mut self) -> Result<&'a [u8], Malformed> {
         let name = self.binary()?;
         if memchr::memchr2(b'+', b'#', name).is_some() {
@@ -77,7 +78,7 @@ impl<'a> FieldReader<'a> {
 #[allow(missing_docs, reason = "the fields are the standard's own names")]
 pub enum Packet<'a> {
     Connect(Box<Connect<'a>>),
-    /// `reason` is already a Reason Code: return codes of MQTT 3.x are mapped.
+    /// `reason` is a Reason Code: return codes of MQTT 3.x are mapped.
     ConnAck {
         session_present: bool,
         reason: ReasonCode,
@@ -93,13 +94,13 @@ pub enum Packet<'a> {
         properties: Properties<'a>,
         filters: SubscriptionList<'a>,
     },
-    /// One Reason Code for each filter; 0–2 is the granted QoS.
+    /// One Reason Code per filter; 0–2 is the granted QoS.
     SubAck {
         packet_identifier: u16,
         properties: Properties<'a>,
         reasons: &'a [u8],
     },
-    /// The options of the filters have no meaning here.
+    /// The options of the filters are not used.
     Unsubscribe {
         packet_identifier: u16,
         properties: Properties<'a>,
@@ -165,7 +166,7 @@ impl Packet<'_> {
     }
 }
 
-/// A PUBLISH. The topic is bytes: a broker may send one that is not UTF-8, and the connection is kept.
+/// A PUBLISH. The topic is bytes: it may not be UTF-8, and the connection is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are the standard's own names")]
 pub struct Publish<'a> {
@@ -222,7 +223,7 @@ pub struct Subscription<'a> {
     pub qos: QoS,
     pub no_local: bool,
     pub retain_as_published: bool,
-    /// 0 always, 1 only if the subscription is new, 2 never.
+    /// 0: always, 1: only for a new subscription, 2: never.
     pub retain_handling: u8,
 }
 
@@ -271,20 +272,21 @@ impl<'a> SubscriptionList<'a> {
     pub fn iter(&self) -> impl Iterator<Item = Subscription<'a>> + use<'a> {
         let list = *self;
         let mut reader = FieldReader::new(self.body, self.packet);
-        // Checked when the packet was decoded, so an error cannot come; it would end the list.
+        // The list was checked when the packet was decoded, so no error is possible; an error would end the
+        // list.
         std::iter::from_fn(move || if reader.is_empty() { None } else { list.read_one(&mut reader).ok() })
     }
 }
 
-/// Decodes one whole packet, as [`super::frame`] delimits it. `protocol` is the version of the
+/// Decodes one complete packet, as delimited by [`super::frame`]. `protocol` is the version of the
 /// connection; a CONNECT names its own.
 ///
 /// # Errors
-/// Every violation of the standard that can be seen in one packet alone. A packet whose content ends early is
-/// malformed: all of its bytes are here, and there is nothing to wait for.
+/// Every violation of the standard that is visible in one packet. A packet whose content ends early is
+/// malformed: all of its bytes are here, and there are no more to wait for.
 #[inline]
 pub fn decode(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed> {
-    // The bare acknowledgement, of which there is one or two for every message.
+    // A short acknowledgement; there are one or two for every message.
     if let [first @ (0x40 | 0x50 | 0x70), 2, high, low] = *packet {
         let packet_identifier = u16::from_be_bytes([high, low]);
         if packet_identifier != 0 {
@@ -315,7 +317,7 @@ fn any_packet(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed
     } else {
         0
     };
-    // MQTT 3.1 has DUP and QoS bits in these headers, and its clients set DUP when they resend.
+    // In MQTT 3.1 these headers have DUP and QoS bits, and clients set DUP when they resend.
     if first & 0x0F != flags && kind != PacketType::Publish && protocol != Protocol::V3_1 {
         return Err(reader.malformed("reserved flags in the fixed header")); // [MQTT-2.1.3-1]
     }
@@ -396,8 +398,8 @@ fn ack(protocol: Protocol, mut reader: FieldReader<'_>) -> Result<Ack<'_>, Malfo
     Ok(Ack { packet_identifier, reason, properties })
 }
 
-/// Reason Code and properties at the end of acknowledgements, DISCONNECT and AUTH. Both may be left out; the Reason
-/// Code is 0x00 then ([MQTT-3.4.2.1], [MQTT-3.14.2.1]).
+/// Reason Code and properties at the end of acknowledgements, DISCONNECT and AUTH. Both may be omitted; the
+/// Reason Code is then 0x00 ([MQTT-3.4.2.1], [MQTT-3.14.2.1]).
 fn reason_and_properties<'a>(
     protocol: Protocol,
     reader: &mut FieldReader<'a>,
@@ -419,7 +421,8 @@ fn connack(protocol: Protocol, mut reader: FieldReader<'_>) -> Result<Packet<'_>
         return Err(reader.malformed("reserved acknowledge flags")); // [MQTT-3.2.2-1]
     }
     let code = reader.u8()?;
-    // Two bytes answer a v5 CONNECT too: a broker that knows only 3.x says so in its own format.
+    // A CONNECT of MQTT 5 may get a CONNACK of two bytes: a broker that knows only 3.x responds in its own
+    // format.
     let (reason, properties) = if protocol == Protocol::V5 && !reader.is_empty() {
         reader.check_reason(ReasonCode(code))?; // [MQTT-3.2.2-7]
         (ReasonCode(code), Properties::read(&mut reader, Place::Packet(PacketType::ConnAck))?)

@@ -1,5 +1,5 @@
-//! Each defect of `rumqttc` 0.25.1's codec that `wire` guards against, shown raw and guarded. A
-//! row that starts to fail on its raw half says that the guard may go.
+//! Each defect of `rumqttc` 0.25.1's codec that `wire` guards against, without and with the guard. When a row
+//! fails in its part without the guard, the guard is no longer needed.
 
 use bytes::BytesMut;
 use rumqttc::mqttbytes::v4;
@@ -12,7 +12,7 @@ use super::super::topic;
 use super::{Connect, connect, decode, disconnect, frame};
 use Protocol::{V3_1, V3_1_1, V5};
 
-/// The packet, and a part of what `rumqttc`'s reader and ours say to it, as `Debug` prints it.
+/// The packet, and substrings of the `Debug` output of `rumqttc`'s reader and of ours.
 type Row = (&'static str, Protocol, &'static [u8], &'static str, &'static str);
 
 const READERS: &[Row] = &[
@@ -86,7 +86,7 @@ fn readers() {
     }
 }
 
-/// C4: the remaining length is one more than what follows, so the next packet is swallowed.
+/// C4: the Remaining Length is one too large, so the next packet is swallowed.
 #[test]
 fn c4_disconnect_with_reason_is_written_too_long() {
     let mut raw = BytesMut::new();
@@ -141,7 +141,7 @@ fn c8_topic_matching() {
     assert!(topic::matches(b"$SYS/#", b"$SYS/uptime"));
 }
 
-/// Packet identifier 0 fails only after bytes were left in the buffer, so it is never asked to.
+/// Packet identifier 0 fails only after bytes were put into the buffer, so `rumqttc` never gets it.
 #[test]
 fn packet_identifier_zero_leaves_bytes_unread() {
     let mut raw = BytesMut::new();
@@ -151,7 +151,7 @@ fn packet_identifier_zero_leaves_bytes_unread() {
     assert!(error.to_string().contains("packet identifier 0"), "{error}");
 }
 
-/// Its size limit compares the remaining length; Maximum Packet Size means the whole packet.
+/// `rumqttc` compares its size limit with the Remaining Length; Maximum Packet Size means the whole packet.
 #[test]
 fn the_size_limit_counts_the_whole_packet() {
     let bytes = [0x30, 5, 0, 1, b'a', 0, b'x'];

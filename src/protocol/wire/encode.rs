@@ -1,4 +1,5 @@
-//! Writing packets. All input is checked where it enters the program, lengths included, so that writing cannot fail.
+//! Encodes packets. All input is checked where it enters the program, lengths included, so encoding cannot
+//! fail.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use rumqttc::mqttbytes::v4;
@@ -28,10 +29,10 @@ fn put_properties(out: &mut impl BufMut, block: &[u8]) {
     out.put_slice(block);
 }
 
-/// The packet's type and flags, and its length.
+/// The packet type and flags, and the Remaining Length.
 const LARGEST_FIXED_HEADER_BYTES: usize = 5;
 
-/// Appends a packet from its body, which costs a copy: for rare packets.
+/// Appends a packet from its body. This costs a copy and is for rare packets.
 fn put_packet(out: &mut BytesMut, first: u8, body: &[u8]) {
     out.reserve(LARGEST_FIXED_HEADER_BYTES + body.len());
     out.put_u8(first);
@@ -39,8 +40,8 @@ fn put_packet(out: &mut BytesMut, first: u8, body: &[u8]) {
     out.put_slice(body);
 }
 
-/// Appends a CONNECT. That of `rumqttc` writes its flags at an absolute index, supports neither MQTT 3.1 nor binary
-/// passwords, and drops empty user names.
+/// Appends a CONNECT. `rumqttc`'s encoder writes the flags at an absolute index, supports neither MQTT 3.1
+/// nor binary passwords, and drops empty user names.
 pub fn connect(out: &mut BytesMut, connect: &Connect<'_>) {
     let v5 = connect.protocol == Protocol::V5;
     let mut body = Vec::with_capacity(128);
@@ -74,7 +75,7 @@ pub fn connect(out: &mut BytesMut, connect: &Connect<'_>) {
     put_packet(out, 0x10, &body);
 }
 
-/// Appends a CONNACK; for MQTT 3.x the reason becomes the nearest return code.
+/// Appends a CONNACK; for MQTT 3.x the Reason Code becomes the nearest return code.
 pub fn connack(
     out: &mut BytesMut,
     protocol: Protocol,
@@ -98,28 +99,30 @@ pub enum TopicAlias {
     /// Never.
     #[default]
     None,
-    /// If the broker's Topic Alias Maximum leaves one.
+    /// If the broker's Topic Alias Maximum leaves a free one.
     Auto,
     /// With this alias, which is not 0.
     Fixed(u16),
 }
 
-/// Topic, QoS, RETAIN and properties of the messages of one publisher, encoded once: to write a message is to copy.
+/// Topic, QoS, RETAIN and properties of a publisher's messages, encoded once: encoding a message is then only
+/// copying.
 #[derive(Debug, Clone)]
 pub struct PublishTemplate {
     qos: QoS,
     topic_alias: TopicAlias,
-    /// A packet up to its payload: the first byte without DUP, a byte for the length if that is short, the topic name
-    /// with its length, room for the packet identifier at QoS 1 and 2, and for MQTT 5 the properties with their length.
+    /// A packet up to its payload: the first byte without DUP, one byte for a short Remaining Length, the
+    /// topic name with its length, space for the packet identifier at QoS 1 and 2, and for MQTT 5 the
+    /// properties with their length.
     head: Bytes,
-    /// The end of the topic in it.
+    /// The end of the topic in `head`.
     topic_end: usize,
 }
 
-/// Where the topic of a template begins.
+/// Offset of the topic in a template.
 const TOPIC_AT: usize = 2;
 
-/// Bytes of a property Topic Alias.
+/// Size of the Topic Alias property, in bytes.
 const TOPIC_ALIAS_BYTES: usize = 3;
 
 impl PublishTemplate {
@@ -139,7 +142,7 @@ impl PublishTemplate {
         Self { qos, topic_alias: TopicAlias::None, head: head.freeze(), topic_end }
     }
 
-    /// Where the properties begin, after the packet identifier.
+    /// Offset of the properties, after the packet identifier.
     fn properties_at(&self) -> usize {
         self.topic_end + if self.qos == QoS::AtMostOnce { 0 } else { 2 }
     }
@@ -152,11 +155,11 @@ impl PublishTemplate {
     /// Whether the template is for this version of the protocol.
     #[must_use]
     pub fn is_for(&self, protocol: Protocol) -> bool {
-        // MQTT 5 has a length here even where there are no properties.
+        // MQTT 5 has a property length even without properties.
         self.properties().is_empty() == (protocol != Protocol::V5)
     }
 
-    /// The same template for this version. MQTT 3.x has no properties: they are dropped, and do not come back.
+    /// The same template for this version. MQTT 3.x has no properties: they are dropped for good.
     #[must_use]
     pub fn converted(&self, protocol: Protocol) -> Self {
         if self.is_for(protocol) {
@@ -217,7 +220,7 @@ impl PublishTemplate {
         topic + identifier + variable_length(properties) + properties + payload_bytes
     }
 
-    /// The size in bytes of a whole packet with a topic alias, and with or without the topic itself.
+    /// The size in bytes of a whole packet with a topic alias, with or without the topic itself.
     #[must_use]
     pub fn aliased_packet_bytes(&self, with_topic: bool, payload_bytes: usize) -> usize {
         let remaining = self.remaining_length_aliased(with_topic, payload_bytes);
@@ -253,15 +256,15 @@ impl PublishTemplate {
         self.head.len() - TOPIC_AT + payload_bytes
     }
 
-    /// The size in bytes of a whole packet with a payload of that many bytes.
+    /// The size in bytes of a whole packet with a payload of this size.
     #[must_use]
     pub fn packet_bytes(&self, payload_bytes: usize) -> usize {
         let remaining = self.remaining_length(payload_bytes);
         1 + variable_length(remaining) + remaining
     }
 
-    /// Appends `count` messages with consecutive packet identifiers from this one on, which must not wrap. `patch`
-    /// is called with the number of each message, from 0 on, and with its payload, to change it.
+    /// Appends `count` messages with consecutive packet identifiers from this one on, which must not wrap.
+    /// `patch` gets the number of each message, from 0, and its payload, which it may change.
     #[inline]
     pub fn put_run(
         &self,
@@ -318,13 +321,14 @@ impl PublishTemplate {
     }
 }
 
-/// Appends a PUBLISH as a broker forwards it, with everything from `publish`.
+/// Appends a PUBLISH as a broker forwards it, with all fields of `publish`.
 pub fn put_publish(out: &mut BytesMut, protocol: Protocol, publish: &super::Publish<'_>) {
     put_publish_head(out, protocol, publish, publish.payload.len());
     out.put_slice(publish.payload);
 }
 
-/// Appends a PUBLISH without its payload, which is written separately. Room for `reserve` bytes is allocated.
+/// Appends a PUBLISH without its payload, which is written separately. `reserve` bytes of space are
+/// allocated.
 pub fn put_publish_head(
     out: &mut BytesMut,
     protocol: Protocol,
@@ -348,15 +352,15 @@ pub fn put_publish_head(
     }
 }
 
-/// Ignores the result of a writer of `rumqttc`: they fail only if a length cannot be encoded or a packet identifier
-/// is 0, and both are checked earlier.
+/// Ignores the result of a `rumqttc` writer: it fails only if a length cannot be encoded or a packet
+/// identifier is 0, and both are checked earlier.
 fn written<E: std::fmt::Debug>(result: &Result<usize, E>) {
     debug_assert!(result.is_ok(), "{result:?}");
 }
 
-/// Appends a PUBACK, PUBREC, PUBREL or PUBCOMP. Success has the same form in every version. A failing Reason Code
-/// exists only in MQTT 5 and is left out for 3.x; it is written here, since the enums of `rumqttc` do not have every
-/// code.
+/// Appends a PUBACK, PUBREC, PUBREL or PUBCOMP. Success has the same form in every version. A failing Reason
+/// Code exists only in MQTT 5 and is omitted for 3.x; it is encoded here, since the enums of `rumqttc` lack
+/// some codes.
 pub fn ack(
     out: &mut BytesMut,
     protocol: Protocol,
@@ -385,7 +389,7 @@ fn user_properties(properties: &PropertyBlock) -> Vec<(String, String)> {
     properties.view().iter().filter_map(pair).collect()
 }
 
-/// Appends a SUBSCRIBE; options that only MQTT 5 has are left out for 3.x.
+/// Appends a SUBSCRIBE; options of MQTT 5 are omitted for 3.x.
 pub fn subscribe(
     out: &mut BytesMut,
     protocol: Protocol,
@@ -483,8 +487,8 @@ pub fn ping_response(out: &mut BytesMut) {
     written(&v4::PingResp.write(out));
 }
 
-/// Appends a DISCONNECT; it has neither Reason Code nor properties in MQTT 3.x. That of `rumqttc` with a Reason Code
-/// and without properties is one byte too long.
+/// Appends a DISCONNECT; in MQTT 3.x it has neither Reason Code nor properties. `rumqttc`'s DISCONNECT with a
+/// Reason Code and without properties is one byte too long.
 pub fn disconnect(out: &mut BytesMut, protocol: Protocol, reason: ReasonCode, properties: &PropertyBlock) {
     if protocol != Protocol::V5 || (reason == ReasonCode::SUCCESS && properties.is_empty()) {
         return written(&v4::Disconnect.write(out));
@@ -492,7 +496,7 @@ pub fn disconnect(out: &mut BytesMut, protocol: Protocol, reason: ReasonCode, pr
     put_reason(out, 0xE0, reason, properties);
 }
 
-/// Appends an AUTH (MQTT 5 only); `rumqttc` has none that can be built.
+/// Appends an AUTH (MQTT 5 only); an AUTH of `rumqttc` cannot be constructed.
 pub fn auth(out: &mut BytesMut, reason: ReasonCode, properties: &PropertyBlock) {
     put_reason(out, 0xF0, reason, properties);
 }

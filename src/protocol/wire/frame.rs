@@ -1,4 +1,4 @@
-//! The borders of packets in a stream of bytes.
+//! The boundaries of packets in a stream of bytes.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use super::super::reason::ReasonCode;
 use super::{Malformed, PacketType};
 use crate::quantity::counted;
 
-/// The largest packet the encoding can express: 5 bytes of fixed header and 268,435,455 more
-/// ([MQTT-2.1.4]).
+/// The largest packet that can be encoded: 5 bytes of fixed header and 268,435,455 more ([MQTT-2.1.4]).
 pub const LARGEST_PACKET_BYTES: u32 = 268_435_460;
 
 /// The size of a PUBACK without reason and properties.
 pub const PUBACK_BYTES: usize = 4;
 
-/// The packet identifiers of the PUBACKs without Reason Code at the beginning of `bytes`, up to the first other packet.
+/// The packet identifiers of the PUBACKs without Reason Code at the start of `bytes`, up to the first other
+/// packet.
 #[inline]
 pub fn plain_pubacks(bytes: &[u8]) -> impl Iterator<Item = u16> {
     let packets = bytes.as_chunks::<PUBACK_BYTES>().0.iter();
@@ -23,16 +23,16 @@ pub fn plain_pubacks(bytes: &[u8]) -> impl Iterator<Item = u16> {
     })
 }
 
-/// The length of the first packet in `buffer`, fixed header included, or `None` while more bytes
-/// are needed to have it whole. `largest_bytes` bounds the whole packet, as Maximum Packet Size
-/// does ([MQTT-3.1.2.11.4]); `rumqttc`'s own limit compares the remaining length.
+/// The length of the first packet in `buffer`, fixed header included, or `None` while it is incomplete.
+/// `largest_bytes` limits the whole packet, as Maximum Packet Size does ([MQTT-3.1.2.11.4]); `rumqttc`'s own
+/// limit compares the Remaining Length.
 ///
 /// # Errors
-/// An invalid packet type, a malformed Remaining Length, or a packet over the limit. The fixed header is enough to
-/// find them.
+/// An invalid packet type, a malformed Remaining Length, or a packet over the limit. The fixed header is
+/// enough to detect them.
 #[inline]
 pub fn frame(buffer: &[u8], largest_bytes: u32) -> Result<Option<usize>, Malformed> {
-    // By far the most packets have a Remaining Length of one byte, and are whole.
+    // Most packets have a Remaining Length of one byte and are complete.
     if let [first, remaining @ ..0x80, ..] = *buffer {
         let length = 2 + usize::from(remaining);
         if first >= 0x10 && length <= buffer.len() && length <= largest_bytes as usize {
@@ -42,7 +42,7 @@ pub fn frame(buffer: &[u8], largest_bytes: u32) -> Result<Option<usize>, Malform
     any_frame(buffer, largest_bytes)
 }
 
-/// The length of the packet that begins with these bytes; `None` if they are too few to tell it.
+/// The length of the packet that begins with these bytes; `None` if they are too few to tell.
 #[must_use]
 pub fn announced(buffer: &[u8]) -> Option<usize> {
     match rumqttc::mqttbytes::check(buffer.iter(), usize::MAX) {

@@ -6,7 +6,7 @@ use super::super::reason::ReasonCode;
 use super::super::topic::TopicError;
 use super::PacketType;
 
-/// Bytes from the peer that break the standard.
+/// Bytes from the peer that violate the standard.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{packet}{what}", packet = .packet.map(|p| format!("{}: ", p.name())).unwrap_or_default())]
 pub struct Malformed {
@@ -19,7 +19,7 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    /// A packet that can be read but breaks a rule ([MQTT-4.13.1], Protocol Error).
+    /// A packet that can be decoded but violates a rule ([MQTT-4.13.1], Protocol Error).
     pub fn protocol_error(packet: PacketType, what: impl Into<Cow<'static, str>>) -> Self {
         Self { packet: Some(packet), what: what.into(), reason: ReasonCode::PROTOCOL_ERROR }
     }
@@ -28,7 +28,7 @@ impl Malformed {
     #[must_use]
     pub fn topic_name(error: TopicError) -> Self {
         let reason = match error {
-            // Without an alias.
+            // Empty, and without an alias.
             TopicError::Empty => ReasonCode::PROTOCOL_ERROR,
             // [MQTT-1.5.4-1], [MQTT-1.5.4-2]
             TopicError::NotUtf8 | TopicError::Null => ReasonCode::MALFORMED_PACKET,

@@ -1,23 +1,23 @@
-//! Packets as bytes: the only room that uses `rumqttc`.
+//! Packets as bytes: the only module that uses `rumqttc`.
 //!
 //! `rumqttc` is used for three things:
 //!
 //! * **framing**: its `check` reads the fixed header where [`frame`] needs more than the first two bytes;
-//! * **writing** what it writes soundly: acknowledgements of success, PINGREQ and PINGRESP, SUBSCRIBE,
-//!   UNSUBSCRIBE and the DISCONNECT of two bytes;
-//! * **as an oracle**: the tests in `oracle` hold our readers and writers against its, in all versions,
-//!   and both agree byte for byte wherever `rumqttc` is sound.
+//! * **encoding** the packets that it encodes correctly: acknowledgements of success, PINGREQ and PINGRESP,
+//!   SUBSCRIBE, UNSUBSCRIBE and the DISCONNECT of two bytes;
+//! * **as an oracle**: the tests in `oracle` compare our decoders and encoders with its, in all versions, and
+//!   both agree byte for byte wherever `rumqttc` is correct.
 //!
-//! The rest is written here, for defects that `defects` shows in one table, beside our result:
+//! The rest is implemented here, because of defects that `defects` lists with our results:
 //!
-//! * **Every reader**: those of `rumqttc` allocate per packet, lose or refuse what a client must
-//!   report (unknown Reason Codes, short DISCONNECTs and CONNACKs), leak property bytes into
-//!   payloads and accept duplicate or misplaced properties. Ours borrow from the input and check.
-//! * **CONNECT, DISCONNECT with a reason, AUTH**: its CONNECT corrupts a non-empty buffer and has no
-//!   MQTT 3.1, its DISCONNECT is one byte too long, its AUTH cannot be built.
-//! * **PUBLISH**: its v4 and v5 types are two, own their topic, and would re-encode constant properties
-//!   for every message. [`PublishTemplate`] encodes them once.
-//! * **What a broker writes, and failing acknowledgements**: its enums of Reason Codes are incomplete.
+//! * **All decoders**: those of `rumqttc` allocate per packet, lose or refuse information that a client must
+//!   report (unknown Reason Codes, short DISCONNECTs and CONNACKs), leak property bytes into payloads and
+//!   accept duplicate or misplaced properties. Ours borrow from the input and check.
+//! * **CONNECT, DISCONNECT with a reason, AUTH**: its CONNECT corrupts a non-empty buffer and does not
+//!   support MQTT 3.1, its DISCONNECT is one byte too long, its AUTH cannot be constructed.
+//! * **PUBLISH**: it has separate v4 and v5 types, which own their topic and would encode constant properties
+//!   again for every message. [`PublishTemplate`] encodes them once.
+//! * **Packets of a broker, and failing acknowledgements**: its enums of Reason Codes are incomplete.
 
 #[cfg(test)]
 pub(crate) mod corpus;

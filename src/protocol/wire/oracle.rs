@@ -1,13 +1,13 @@
-//! `rumqttc` as an oracle. For each packet that it reads and writes soundly, in every version:
+//! `rumqttc` as an oracle. For each packet that it decodes and encodes correctly, in every version:
 //!
-//! * both readers find the same value in each field,
-//! * both writers make of these values the bytes that were read.
+//! * both decoders find the same value in each field,
+//! * both encoders produce the decoded bytes from these values.
 //!
-//! Where `rumqttc` is not sound, `defects` has the table. Left out here for that reason: AUTH, CONNECT
-//! of MQTT 3.1, empty or binary credentials, several Subscription Identifiers in a PUBLISH, DISCONNECT
-//! of MQTT 5 without properties. MQTT 3.1 has the bytes of 3.1.1 in every other packet.
-//! Two forms are sound in both and differ: a failing acknowledgement without properties ends after the
-//! Reason Code here, there with a property length of 0; and `rumqttc` sorts properties.
+//! `defects` lists where `rumqttc` is not correct. Those cases are omitted here: AUTH, CONNECT of MQTT 3.1,
+//! empty or binary credentials, several Subscription Identifiers in a PUBLISH, DISCONNECT of MQTT 5 without
+//! properties. MQTT 3.1 has the bytes of 3.1.1 in every other packet. Two forms are valid in both and differ:
+//! a failing acknowledgement without properties ends after the Reason Code here, and with a property length
+//! of 0 there; and `rumqttc` sorts properties.
 
 use bytes::BytesMut;
 use proptest::collection::vec;
@@ -63,7 +63,7 @@ const PUBLISH_ORDER: &[PropertyId] = &[
     SubscriptionIdentifier,
     ContentType,
 ];
-/// Each failure that `rumqttc` knows in the packets that have a Reason Code.
+/// All failures that `rumqttc` knows in packets with a Reason Code.
 const CONNACK: &[u8] =
     &[0, 0x80, 0x81, 0x84, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x8C, 0x90, 0x95, 0x97, 0x9C, 0x9D, 0x9F];
 const PUBACK: &[u8] = &[0, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];
@@ -73,7 +73,7 @@ const UNSUBACK: &[u8] = &[0, 0x11, 0x80, 0x83, 0x87, 0x8F, 0x91];
 const DISCONNECT: &[u8] =
     &[0, 4, 0x80, 0x81, 0x82, 0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x93, 0x98, 0x9C, 0x9D, 0xA0];
 
-/// Any properties of a place, of any value.
+/// Any properties that are allowed in a place, with any values.
 fn properties(place: Place) -> impl Strategy<Value = PropertyBlock> {
     let publish = place == Place::Packet(PacketType::Publish);
     let order = if publish { PUBLISH_ORDER } else { ORDER };
@@ -110,7 +110,7 @@ fn in_packet(protocol: Protocol, packet: PacketType) -> BoxedStrategy<PropertyBl
     }
 }
 
-/// A packet whose writer we do not have: what only brokers send, with properties.
+/// A packet that we cannot encode: only brokers send it, with properties.
 fn with_properties(
     first: u8,
     identifier: Option<u16>,
@@ -276,7 +276,7 @@ fn rest(protocol: Protocol) -> impl Strategy<Value = BytesMut> {
     prop_oneof![pings, farewell]
 }
 
-/// Packets of every type, in all their forms.
+/// Packets of every type, in all forms.
 fn packets(protocol: Protocol) -> BoxedStrategy<BytesMut> {
     let publishes = publishes(protocol);
     let answers = prop_oneof![acks(protocol), subscription_acks(protocol), connacks(protocol)];
@@ -287,7 +287,7 @@ fn packets(protocol: Protocol) -> BoxedStrategy<BytesMut> {
     prop_oneof![connects(protocol), publishes, answers, requests].boxed()
 }
 
-/// A packet as our writers write what our reader found, or `None` for one that they never write.
+/// The packet as our encoders write the decoded fields, or `None` for one that they never write.
 fn rewritten(protocol: Protocol, packet: &Packet<'_>) -> Option<BytesMut> {
     let properties = packet.properties();
     let block = properties.to_owned_block();
@@ -328,14 +328,14 @@ fn rewritten(protocol: Protocol, packet: &Packet<'_>) -> Option<BytesMut> {
     Some(out)
 }
 
-/// Properties in an order of their own, so that two lists compare.
+/// Sorted properties, so that two lists can be compared.
 fn sorted(properties: Properties<'_>) -> Vec<String> {
     let mut found: Vec<String> = properties.iter().map(|property| format!("{property:?}")).collect();
     found.sort();
     found
 }
 
-/// The same of a property struct of `rumqttc`, by its own writer.
+/// The same for a property struct of `rumqttc`, by its own writer.
 macro_rules! theirs {
     ($properties:expr, $place:expr) => {{
         let mut block = BytesMut::from(&[0][..]);
@@ -347,7 +347,7 @@ macro_rules! theirs {
     }};
 }
 
-/// What follows the fixed header.
+/// The packet without its fixed header.
 fn body(packet: &[u8]) -> &[u8] {
     let length = packet[1..].iter().take_while(|byte| **byte & 0x80 != 0).count() + 1;
     &packet[1 + length..]
@@ -355,13 +355,13 @@ fn body(packet: &[u8]) -> &[u8] {
 
 type Login<'a> = (Option<&'a str>, Option<&'a [u8]>);
 
-/// `rumqttc` has an empty one for none.
+/// `rumqttc` has an empty login for none.
 fn login<'a>(login: Option<(&'a str, &'a str)>) -> Login<'a> {
     let (user, password) = login.unwrap_or_default();
     (Some(user).filter(|user| !user.is_empty()), Some(password.as_bytes()).filter(|bytes| !bytes.is_empty()))
 }
 
-/// That both readers found the same in a packet of MQTT 3.x.
+/// Whether both decoders found the same in a packet of MQTT 3.x.
 fn same_v4(ours: &Packet<'_>, raw: &v4::Packet) -> bool {
     use v4::Packet as Raw;
     match (ours, raw) {
@@ -409,8 +409,8 @@ fn same_v4(ours: &Packet<'_>, raw: &v4::Packet) -> bool {
     }
 }
 
-/// That both readers found the same in a packet of MQTT 5; `written` is what `rumqttc` makes of it,
-/// for the Reason Codes, whose numbers it does not tell otherwise.
+/// Whether both decoders found the same in a packet of MQTT 5. `written` is the packet as `rumqttc` encodes
+/// it, the only way to get its Reason Codes as numbers.
 fn same_v5(ours: &Packet<'_>, raw: &v5::Packet, written: &[u8]) -> bool {
     use v5::Packet as Raw;
     let place = Place::Packet(ours.kind());
@@ -481,7 +481,7 @@ fn same_v5(ours: &Packet<'_>, raw: &v5::Packet, written: &[u8]) -> bool {
                 && properties == theirs!(raw.properties, place)
         }
         (Packet::Disconnect { reason, .. }, Raw::Disconnect(raw)) => {
-            // Its property writer is private, so that of the packet serves.
+            // Its property writer is private, so the whole packet is compared.
             let block = properties.is_empty() == raw.properties.is_none();
             reason.0 == raw.reason_code as u8 && block
         }
@@ -490,7 +490,8 @@ fn same_v5(ours: &Packet<'_>, raw: &v5::Packet, written: &[u8]) -> bool {
     }
 }
 
-/// What `rumqttc` writes after reading, and whether both readers agree; `None` if it cannot read it.
+/// The packet as `rumqttc` encodes it after decoding, and whether both decoders agree; `None` if it cannot
+/// decode it.
 fn oracle(protocol: Protocol, ours: &Packet<'_>, bytes: &[u8]) -> Option<(BytesMut, bool)> {
     let mut input = BytesMut::from(bytes);
     let mut written = BytesMut::new();
@@ -505,7 +506,7 @@ fn oracle(protocol: Protocol, ours: &Packet<'_>, bytes: &[u8]) -> Option<(BytesM
     Some((written, same_v4(ours, &raw)))
 }
 
-/// Whether it is a form that `rumqttc` reads rightly and writes in another way, or a defect of it.
+/// Whether `rumqttc` decodes the packet correctly but encodes it in another form, or has a defect in it.
 fn differs_in_form(packet: &Packet<'_>) -> bool {
     let bare = packet.properties().is_empty();
     match packet {
@@ -535,8 +536,8 @@ proptest! {
         }
     }
 
-    /// Packets of the corpus with a few bytes changed: what both can read means the same to both, and
-    /// what `rumqttc` writes of it does so too.
+    /// Packets of the corpus with a few bytes changed: if both can decode a packet, they agree on its
+    /// meaning, and on that of the packet as `rumqttc` encodes it.
     #[test]
     fn both_codecs_agree_on_what_both_can_read(
         protocol in protocols(), which: prop::sample::Index,

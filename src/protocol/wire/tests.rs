@@ -144,8 +144,8 @@ proptest! {
         }
     }
 
-    /// Arbitrary bytes: an answer, never a panic, and never an answer that depends on bytes beyond
-    /// the frame.
+    /// Arbitrary bytes give a result, never a panic, and never a result that depends on bytes after the
+    /// packet.
     #[test]
     fn arbitrary_bytes(protocol in protocols(), bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(Some(length)) = frame(&bytes, 1000) {
@@ -155,7 +155,7 @@ proptest! {
         let _ = decode(protocol, &bytes);
     }
 
-    /// A legal packet with a few bytes changed or cut: the same.
+    /// The same for a legal packet with a few bytes changed or cut off.
     #[test]
     fn damaged_packets(
         protocol in protocols(), block in publish_properties(),
@@ -192,7 +192,7 @@ fn framing_waits_and_refuses() {
     assert_eq!(frame(&[0xC0, 0, 0xC0], 100), Ok(Some(2)));
     assert_eq!(frame(&[0x00, 0], 100).unwrap_err().reason, ReasonCode::MALFORMED_PACKET);
     assert!(frame(&[0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0x01], 100).is_err());
-    // Known as soon as the header is there, not when the packet is.
+    // The size is known once the header is complete, before the packet is.
     assert_eq!(frame(&[0x30, 0xFF, 0x7F], 100).unwrap_err().reason, ReasonCode::PACKET_TOO_LARGE);
 }
 
@@ -218,7 +218,7 @@ fn reserved_flags_are_malformed() {
     }
 }
 
-/// The good ones of the corpus are good in the version they are of.
+/// The valid packets of the corpus are valid in their version.
 #[test]
 fn packets_of_the_corpus_are_valid_or_invalid_as_marked() {
     let packets = corpus::packets();
@@ -232,8 +232,8 @@ fn packets_of_the_corpus_are_valid_or_invalid_as_marked() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
-    /// A packet of the corpus with bytes changed, put in, taken out or cut: an answer, and the same one
-    /// whatever stands behind it.
+    /// A packet of the corpus with bytes changed, inserted, removed or cut off gives a result, the same one
+    /// whatever follows.
     #[test]
     fn damaged_packets_of_the_corpus(
         protocol in protocols(), which: prop::sample::Index,
