@@ -1,4 +1,4 @@
-//! The session file of a subscriber: which QoS 2 messages were delivered and not yet released
+//! The session file of a subscriber: the QoS 2 messages that were delivered and not yet released
 //! ([MQTT-4.3.3-10]). With it a program that was killed does not deliver them again.
 //!
 //! | bytes | |
@@ -16,26 +16,26 @@
 //! | 60 | bit *n* of byte *i* of block *b*: identifier 480 *b* + 8 *i* + *n* is unreleased |
 //! | 4 | CRC-32 of the header's checksum, *b* and those bits, little-endian |
 //!
-//! A session belongs to a client identifier, so the file does as well. It is made under another name,
-//! and has its length from the beginning, so one that is shorter was cut off. From then on blocks are
-//! written in place. Each bit is true or false for itself, so a kill between two blocks tears nothing;
-//! and a block lies in one page and one sector, and is written whole or not at all. So a checksum that
-//! is wrong means damage, and nothing is ever rewritten as a whole.
+//! A session belongs to a client identifier, and so does the file. It is created under a temporary name with
+//! its final length, so a shorter file was truncated. Afterwards blocks are written in place. Each bit is
+//! independent, so a kill between two blocks leaves a valid file; and a block lies in one page and one
+//! sector, so it is written completely or not at all. A wrong checksum therefore means damage, and the file
+//! is never rewritten as a whole.
 //!
-//! The order is write-out → [`SessionFile::write`] → PUBREC, and PUBREL → [`SessionFile::write`] →
-//! PUBCOMP, for all messages of one wake-up together, with one write. A kill in between means:
+//! The order is write-out → [`SessionFile::write`] → PUBREC, and PUBREL → [`SessionFile::write`] → PUBCOMP,
+//! for all messages of one wake-up together, with one write. The effect of a kill:
 //!
 //! * before the write-out: the broker sends the message again, and it is delivered then;
-//! * between write-out and record: the same, so it is delivered twice. It was not acknowledged.
-//!   Standard output is no transaction, and a message twice is better than a message lost;
+//! * between write-out and record: the same, so it is delivered twice. It was not acknowledged. Standard
+//!   output is not transactional, and a duplicate message is better than a lost one;
 //! * between record and PUBREC: the broker sends it again, and it is only acknowledged;
 //! * between PUBREL and record, or record and PUBCOMP: the broker sends PUBREL again.
 //!
-//! That a broker has lost the session is recorded before anything of the new one is delivered. A kill
-//! in the moment between its answer and that record would leave identifiers of the old session
-//! behind, for which the next run would hold a new message. MQTT has no means against that.
+//! When a broker has lost the session, that is recorded before any message of the new session is delivered. A
+//! kill between the broker's CONNACK and that record would leave identifiers of the old session, and the next
+//! run would suppress new messages with these identifiers. MQTT offers no remedy.
 //!
-//! Nothing is synchronised to the disk: when the program is killed the kernel still has the data, and at a
+//! Nothing is synchronised to the disk: when the program is killed the kernel still has the data, and after a
 //! loss of power the messages in standard output are as uncertain as the record of them.
 
 use std::fs::File;
@@ -53,17 +53,17 @@ const CHECKSUM_BYTES: usize = 4;
 const BLOCK_BYTES: usize = 64;
 const BITS_BYTES: usize = BLOCK_BYTES - CHECKSUM_BYTES;
 const BLOCKS: usize = 65_536_usize.div_ceil(BITS_BYTES * 8);
-/// A file with the longest client identifier is shorter.
+/// The size limit of a file; even the longest client identifier stays below it.
 const MOST_BYTES: u64 = 128 * 1024;
-/// What it means to go on without the file.
+/// The consequence of continuing without the file.
 const ADVICE: &str = "move or delete it to start from scratch; QoS 2 messages that were written out and not yet released by the broker may then arrive twice";
 
-/// The identifiers on disk.
+/// The identifiers of a session, with their file.
 #[derive(Debug)]
 pub struct SessionFile {
     path: PathBuf,
     file: File,
-    /// The checksum of the header, and where the blocks begin.
+    /// The checksum of the header, and the offset of the blocks.
     header_sum: [u8; CHECKSUM_BYTES],
     header_bytes: usize,
     blocks: Vec<u8>,
@@ -75,7 +75,8 @@ impl SessionFile {
     /// Opens the session file of a client, or creates it.
     ///
     /// # Errors
-    /// It cannot be used, is in use, is something else, damaged, or belongs to another client identifier.
+    /// The file cannot be used, is in use, is of another kind, is damaged, or belongs to another client
+    /// identifier.
     pub fn open(path: &Path, client_identifier: &str) -> Result<Self, Error> {
         let file = match open_alone(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -111,17 +112,17 @@ impl SessionFile {
             .collect()
     }
 
-    /// A message was delivered.
+    /// Marks a message as delivered.
     pub fn delivered(&mut self, packet_identifier: u16) {
         self.set(packet_identifier, true);
     }
 
-    /// A message was released.
+    /// Marks a message as released.
     pub fn released(&mut self, packet_identifier: u16) {
         self.set(packet_identifier, false);
     }
 
-    /// The broker has lost the session.
+    /// Clears all identifiers: the broker has lost the session.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -143,7 +144,7 @@ impl SessionFile {
         }
     }
 
-    /// Writes what has changed: once for everything since the last time.
+    /// Writes all changes since the last call.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -162,16 +163,16 @@ impl SessionFile {
     }
 }
 
-/// The byte of the blocks, and the bit in it.
+/// The byte in the blocks, and the bit in that byte.
 fn place(packet_identifier: u16) -> (usize, u8) {
     let byte = usize::from(packet_identifier / 8);
     (byte / BITS_BYTES * BLOCK_BYTES + byte % BITS_BYTES, 1 << (packet_identifier % 8))
 }
 
-/// A file without identifiers.
+/// The content of a file without identifiers.
 fn fresh(client_identifier: &str) -> Vec<u8> {
     let identifier = client_identifier.as_bytes();
-    // Longer ones were refused with the command line ([MQTT-1.5.4]).
+    // Longer identifiers were refused on the command line ([MQTT-1.5.4]).
     let length = u16::try_from(identifier.len()).unwrap_or(u16::MAX);
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&length.to_le_bytes());
@@ -187,7 +188,7 @@ fn fresh(client_identifier: &str) -> Vec<u8> {
     bytes
 }
 
-/// How many bytes come before the blocks.
+/// The number of bytes before the blocks.
 fn header_bytes(identifier_bytes: usize) -> usize {
     (MAGIC.len() + 2 + identifier_bytes + CHECKSUM_BYTES).next_multiple_of(BLOCK_BYTES)
 }
@@ -196,7 +197,7 @@ fn sum_of(header: &[u8]) -> [u8; CHECKSUM_BYTES] {
     crc32fast::hash(header).to_le_bytes()
 }
 
-/// Puts the checksum into a block.
+/// Writes the checksum of a block.
 fn seal(header_sum: [u8; CHECKSUM_BYTES], number: usize, block: &mut [u8]) {
     let (bits, sum) = block.split_at_mut(BITS_BYTES);
     sum.copy_from_slice(&block_sum(header_sum, number, bits));
@@ -210,18 +211,18 @@ fn block_sum(header_sum: [u8; CHECKSUM_BYTES], number: usize, bits: &[u8]) -> [u
     sum.finalize().to_le_bytes()
 }
 
-/// What is wrong with a file.
+/// Why a file is invalid.
 #[derive(Debug)]
 enum SessionFileFault {
-    /// It is something else.
+    /// The file is of another kind.
     Foreign,
-    /// Its length, if it is not what it must be.
+    /// The file has the wrong length.
     Length {
         found: usize,
         expected: usize,
     },
     Header,
-    /// The identifiers of this block are not what was written.
+    /// The checksum of this block is wrong.
     Block(usize),
 }
 
@@ -251,9 +252,9 @@ impl SessionFileFault {
     }
 }
 
-/// The client identifier of a whole and sound file, and where its blocks begin.
+/// The client identifier of a valid file, and the offset of its blocks.
 fn check(file: &[u8]) -> Result<(&[u8], usize), SessionFileFault> {
-    // Also the beginning of one: as much of it as is left.
+    // A truncated beginning counts as a session file too.
     if !file.starts_with(&MAGIC[..file.len().min(MAGIC.len())]) {
         return Err(SessionFileFault::Foreign);
     }
@@ -296,7 +297,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
-        /// Written identifiers are found again, and no others.
+        /// Exactly the written identifiers are read again.
         #[test]
         fn written_identifiers_are_read_again(steps in proptest::collection::vec((any::<u16>(), 0..4_u8), 0..200)) {
             let (_folder, path) = file();
@@ -350,7 +351,7 @@ mod tests {
         }
     }
 
-    /// A file with identifiers in it, as it was left.
+    /// The content of a used file with identifiers.
     fn used(path: &Path) -> Vec<u8> {
         let mut unreleased = SessionFile::open(path, "me").unwrap();
         for identifier in [1, 479, 480, 30_000, 65_535] {
@@ -386,7 +387,7 @@ mod tests {
             }
         }
         check(&bytes).expect("whole again");
-        // A block where another belongs, and a block of nothing.
+        // A block copied to the place of another, and a block of zeros.
         let at = |number: usize| {
             header_bytes(2) + number * BLOCK_BYTES..header_bytes(2) + (number + 1) * BLOCK_BYTES
         };
@@ -399,7 +400,7 @@ mod tests {
         }
     }
 
-    /// Nothing else is left in the folder, whatever client identifier there is to hold.
+    /// No temporary file is left in the folder, for any client identifier.
     #[test]
     fn a_new_file_is_whole() {
         let (folder, path) = file();

@@ -1,4 +1,5 @@
-//! Keeps the bytes that are left out of a damaged spool: a person may find more in them than the next run.
+//! Keeps the bytes that are skipped in a damaged spool: a person may recover more from them than the next
+//! run.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
@@ -8,8 +9,8 @@ use std::path::{Path, PathBuf};
 use super::super::private;
 use super::BLOCK_BYTES;
 
-/// Copies ranges of a spool to a file beside it, whose name has their checksum: the same damage, found again by the
-/// next run, is kept once.
+/// Copies ranges of a spool to a file next to it, named by their checksum: damage that the next run finds
+/// again is kept once.
 pub(super) fn keep(path: &Path, file: &File, ranges: &[(u64, u64)]) -> io::Result<PathBuf> {
     let mut sum = crc32fast::Hasher::new();
     read(file, ranges, |block| {
@@ -25,7 +26,7 @@ pub(super) fn keep(path: &Path, file: &File, ranges: &[(u64, u64)]) -> io::Resul
     };
     let written = read(file, ranges, |block| kept.write_all(block)).and_then(|()| kept.sync_all());
     if let Err(error) = written {
-        // A part of it must not be taken for all.
+        // A partial copy must not pass for a complete one.
         let _ = std::fs::remove_file(&name);
         return Err(error);
     }

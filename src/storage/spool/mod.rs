@@ -1,39 +1,36 @@
 //! The spool of a publisher: messages in a file until the broker has acknowledged them.
 //!
-//! Messages are appended at the end as they come ([`Intake`], which may be in another thread) and sent from
-//! the front ([`Spool`]). How far each has come is written into it in place, so that it takes no space:
-//! even on a full disk the messages in the file can be sent and marked as done. When all are done the file
-//! is truncated.
+//! Messages are appended at the end as they arrive ([`Intake`], possibly in another thread) and sent from the
+//! front ([`Spool`]). The stage of each message is updated in place and takes no extra space: even on a full
+//! disk the messages in the file can be sent and marked as done. When all are done the file is truncated.
 //!
 //! **Exactly once.** At QoS 2 the order is: packet identifier into the file → PUBLISH; PUBREC → stage into
-//! the file → PUBREL; PUBCOMP → done. The next run goes on with the same identifiers if the broker has kept
-//! the session: it sends PUBLISH again where PUBREC had not come, and PUBREL where it had. If the broker
-//! has lost the session that is recorded first, and all of them are sent again. (A kill in the moment
-//! between that answer of the broker and the record makes the next run release messages of which the broker
-//! knows nothing: MQTT has no means against that.) At QoS 1 the next run sends whatever was not
-//! acknowledged.
+//! the file → PUBREL; PUBCOMP → done. If the broker has kept the session, the next run continues with the
+//! same identifiers: it sends PUBLISH again for messages without PUBREC, and PUBREL for the others. If the
+//! broker has lost the session, that is recorded first, and all messages are sent again. (A kill between the
+//! broker's CONNACK and that record makes the next run release messages that the broker does not know: MQTT
+//! offers no remedy.) At QoS 1 the next run sends all unacknowledged messages.
 //!
 //! **Durability.** Everything is written before it is acted upon, so no accepted message is lost when the
 //! program is killed. The file is synchronised to the disk at most a second after a change
-//! ([`Spool::keep_synchronised`]), and when a run ends: a loss of power loses at most the last second of
-//! new messages, or of marks, whose messages are then sent twice.
+//! ([`Spool::keep_synchronised`]), and when a run ends: a loss of power loses at most the last second of new
+//! messages, or of marks, whose messages are then sent twice.
 //!
-//! **Bounds.** Memory does not grow with the file. The file does not grow beyond a limit: intake waits
-//! until everything in it is sent and it is cut. Long before that it waits for the few messages in flight
-//! as soon as no other message is left ([`CUT_BYTES`]), so a file is long only if there is much to send.
-//! When the disk is full, a message that could not be written as a whole is taken back, and the error is
-//! the intake's; nothing is half in the file.
+//! **Bounds.** Memory does not grow with the file. The file does not grow beyond a limit: intake waits until
+//! everything in it is sent and the file is truncated. Long before that, once only the messages in flight are
+//! left, intake waits for them ([`CUT_BYTES`]), so a file is long only if many messages are unsent. When the
+//! disk is full, an incompletely written message is removed, and the intake returns the error.
 //!
-//! **Messages that are kept.** A message that the broker refuses now, but may accept later, stays for the
-//! next run, and is not sent again in this one. The file is then truncated after the last of these.
+//! **Kept messages.** A message that the broker refuses now, but may accept later, stays for the next run,
+//! and is not sent again in this one. The file is then truncated after the last of these.
 //!
-//! **Messages without a way out.** One that must not be sent ([`SpooledMessage::fault`]) would end the connection in
-//! every run, as may one at which only the broker takes offence. The user of the spool keeps such a message
-//! elsewhere, and it is done here ([`Spool::set_aside`]). Its number is its place in the file, which is the same in
-//! each run as long as it is there.
+//! **Messages that cannot be sent.** A message that must not be sent ([`SpooledMessage::fault`]) would end
+//! the connection in every run, and so may a message that only the broker rejects. The spool's user stores
+//! such a message elsewhere and marks it as done here ([`Spool::set_aside`]). Its number is its offset in the
+//! file, which stays the same in each run while the message exists.
 //!
 //! **Damage.** Each message has a checksum. Damaged records are skipped, anywhere in the file, and intact
-//! records after them are used. Nothing inside a payload is taken for a message ([`record`]).
+//! records after them are used. No part of a payload is taken for a record ([`record`]).
 
 mod damage;
 mod intake;
@@ -65,82 +62,81 @@ use crate::memory;
 pub use self::intake::Intake;
 pub use self::record::Envelope;
 
-/// A file longer than this is cut as soon as everything in it was sent.
+/// A file longer than this is truncated as soon as everything in it was sent.
 const CUT_BYTES: u64 = 1024 * 1024;
-/// A file shorter than this is left as it is until the end of the run: to cut it costs more than to
-/// go on.
+/// A file shorter than this is not truncated before the end of the run: truncating costs more than appending.
 const LEFT_BYTES: u64 = 64 * 1024;
-/// What is read of it at once.
+/// Number of bytes per read.
 const BLOCK_BYTES: usize = 64 * 1024;
-/// How long a change may wait to be synchronised.
+/// Maximum time before a change is synchronised.
 const SYNCHRONISED_WITHIN: Duration = Duration::from_secs(1);
 
 /// A message from the spool.
 #[derive(Debug, Clone)]
 pub struct SpooledMessage {
-    /// Names it among those in the spool.
+    /// The message's offset in the file, which identifies it.
     pub place: u64,
-    /// Everything but the payload; the same allocation as that of the message before if it is equal.
+    /// Everything but the payload; shared with the message before if it is equal.
     pub envelope: Arc<Envelope>,
     /// The payload.
     pub payload: Bytes,
-    /// Why it must not be sent: a broker would end the connection at it.
+    /// Why it must not be sent: the broker would end the connection.
     pub fault: Option<Arc<str>>,
 }
 
-/// A QoS 2 message an earlier run has sent.
+/// A QoS 2 message that an earlier run has sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnderWay {
     /// Its place in the spool.
     pub place: u64,
     /// The packet identifier it was sent with.
     pub packet_identifier: u16,
-    /// Whether PUBREC had come.
+    /// Whether PUBREC was received.
     pub received: bool,
 }
 
-/// What an earlier run has left.
+/// What an earlier run left in the spool.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Left {
     /// Messages not yet acknowledged.
     pub messages: u64,
-    /// Those of QoS 2 that were sent, in the order they were sent.
+    /// The QoS 2 messages that were sent, in the order of sending.
     pub under_way: Vec<UnderWay>,
-    /// They belong to another client identifier.
+    /// Whether they belong to another client identifier.
     pub of_another_client: bool,
-    /// Bytes that are no whole message.
+    /// The number of bytes outside intact messages.
     pub damaged_bytes: u64,
-    /// The file that they were copied to, or why they could not be.
+    /// The file with a copy of these bytes, or why they could not be copied.
     pub kept_damage: Option<Result<PathBuf, String>>,
 }
 
-/// An envelope as bytes and decoded.
+/// An envelope, encoded and decoded.
 #[derive(Debug)]
 struct KnownEnvelope {
     bytes: Vec<u8>,
     envelope: Arc<Envelope>,
-    /// Why its messages must not be sent.
+    /// Why messages with this envelope must not be sent.
     fault: Option<Arc<str>>,
 }
 
-/// The side that sends.
+/// The side of the spool that sends messages.
 #[derive(Debug)]
 pub struct Spool {
     shared: Arc<SharedSpool>,
-    /// How far it is read.
+    /// The offset up to which the file was read.
     cursor: u64,
-    /// What was read ahead, from `block_start` on.
+    /// Bytes read ahead, from `block_start` on.
     block: Vec<u8>,
     block_start: u64,
-    /// Ranges to pass over.
+    /// Ranges to skip.
     damaged: Vec<(u64, u64)>,
-    /// Messages ahead of the cursor that are already on their way.
+    /// Messages after the cursor that are already in flight.
     taken_up: BTreeSet<u64>,
-    /// Stages on file that are neither waiting nor done.
+    /// The stages in the file other than waiting and done.
     marked: BTreeMap<u64, SpoolStage>,
-    /// Stages not yet on file.
+    /// Stages not yet written to the file.
     marks: Vec<(u64, SpoolStage)>,
-    /// The ends of messages that are kept, and not yet counted as such.
+    /// The ends of kept messages that are not yet counted in the tail.
     kept: Vec<u64>,
     /// The latest envelope.
     envelope: Option<KnownEnvelope>,
@@ -150,10 +146,10 @@ impl Spool {
     /// Opens a spool, or creates it.
     ///
     /// # Errors
-    /// It cannot be used, is in use, or is something else.
+    /// The file cannot be used, is in use, or is of another kind.
     pub fn open(path: &Path, client_identifier: &str) -> Result<(Self, Left), Error> {
         match open_alone(path) {
-            // Made with its header or not at all: a part of one would look like a spool that was cut off.
+            // Created with its header or not at all: an incomplete header would look like a truncated spool.
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let header = FileHeader::new(Key::random(), client_identifier);
                 let made = make_whole(path, &header.encode()).and_then(|()| open_alone(path));
@@ -166,7 +162,7 @@ impl Spool {
     /// Opens an existing spool, for a run without input.
     ///
     /// # Errors
-    /// As of [`Spool::open`], and if there is none.
+    /// Like [`Spool::open`], and if the file does not exist.
     pub fn open_existing(path: &Path, client_identifier: &str) -> Result<(Self, Left), Error> {
         let file = open_alone(path).map_err(unusable(path))?;
         Self::read_in(path, file, client_identifier)
@@ -178,8 +174,8 @@ impl Spool {
         let length = file.metadata().map_err(&failed)?.len();
         first.truncate(usize::try_from(length).unwrap_or(usize::MAX));
         file.read_exact_at(&mut first, 0).map_err(&failed)?;
-        // The header is written at once, so a part of it is what is left of more. An empty file is none of
-        // ours: `mktemp` makes one, and it becomes a spool.
+        // The header is written in one step, so an incomplete one is the rest of a truncated spool. An empty
+        // file, as `mktemp` makes it, is not a spool yet and becomes one.
         let (before, left_of_header) = match FileHeader::read(&first) {
             Beginning::Whole(header) => (Some(header), 0),
             Beginning::CutOff(bytes) => (None, bytes as u64),
@@ -256,7 +252,7 @@ impl Spool {
         Ok((spool, left))
     }
 
-    /// The side that takes in, for messages of this kind; the file grows to `most_bytes`.
+    /// The side that takes in messages with this envelope; the file grows to at most `most_bytes`.
     #[must_use]
     pub fn intake(&self, envelope: &Envelope, most_bytes: u64) -> Intake {
         let template = envelope.template();
@@ -271,8 +267,8 @@ impl Spool {
         }
     }
 
-    /// Starts to synchronise changes a second after they were made. What fails is the next
-    /// [`Spool::write`]'s error.
+    /// Starts to synchronise changes a second after they are made. The next [`Spool::write`] returns a
+    /// failure.
     pub fn keep_synchronised(&self) {
         let shared = Arc::clone(&self.shared);
         std::thread::spawn(move || {
@@ -297,7 +293,7 @@ impl Spool {
         });
     }
 
-    /// Messages that are not done.
+    /// The number of messages that are not done.
     #[must_use]
     pub fn messages(&self) -> u64 {
         self.shared.tail().messages
@@ -309,7 +305,7 @@ impl Spool {
         self.shared.tail().intake_waits
     }
 
-    /// The next message to be sent; `None` if there is none now.
+    /// The next message to send; `None` if there is none now.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -336,14 +332,13 @@ impl Spool {
         }
     }
 
-    /// Everything in it was sent, and it has become long: it is to be cut when the rest is done.
+    /// If everything in a long file was sent, requests its truncation once the rest is done.
     fn drain_if_long(&self) {
         let mut tail = self.shared.tail();
         tail.draining |= tail.end > tail.floor + CUT_BYTES && tail.messages > tail.kept;
     }
 
-    /// A message of an earlier run that was sent then, to be sent again: [`Spool::next_message`] will not
-    /// bring it.
+    /// A message that an earlier run has sent, to be sent again; [`Spool::next_message`] will skip it.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -353,7 +348,7 @@ impl Spool {
         Ok(message)
     }
 
-    /// Reads a message that is not done once more.
+    /// Reads a message that is not done again.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -363,13 +358,13 @@ impl Spool {
         self.message(place, header, end)
     }
 
-    /// The message of this number, unless there is none or it is done.
+    /// The message with this number; `None` if there is none or it is done.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn find(&mut self, place: u64) -> Result<Option<SpooledMessage>, Error> {
         let end = self.shared.tail().end;
-        // Stages may have changed since it was read.
+        // Stages may have changed since the block was read.
         (self.block, self.block_start) = (Vec::new(), 0);
         let is_inside = place >= FILE_HEADER_BYTES && place.saturating_add(HEADER_BYTES as u64) <= end;
         let key = self.shared.key;
@@ -385,7 +380,7 @@ impl Spool {
         }
     }
 
-    /// A message that is kept elsewhere is done without being sent.
+    /// Marks a message as done that was stored elsewhere and not sent.
     pub fn set_aside(&mut self, place: u64) {
         if place >= self.cursor {
             self.taken_up.insert(place);
@@ -423,16 +418,16 @@ impl Spool {
         Ok(message)
     }
 
-    /// Bytes of the file, which are read in blocks.
+    /// Bytes of the file, read in blocks.
     fn bytes(&mut self, from: u64, count: usize, end: u64) -> Result<&[u8], Error> {
         let block_end = self.block_start + self.block.len() as u64;
         if from < self.block_start || from + count as u64 > block_end {
             let ahead = usize::try_from(end.saturating_sub(from)).unwrap_or(usize::MAX).min(BLOCK_BYTES);
             if self.block.len() > BLOCK_BYTES && count <= BLOCK_BYTES {
-                self.block = Vec::new(); // one huge message must not keep its memory
+                self.block = Vec::new(); // one large message must not keep its memory
             }
             let wanted = count.max(ahead);
-            // A message is copied out of the block.
+            // The message is copied from the block, so memory is needed for both.
             let room = memory::spare(wanted.saturating_sub(self.block.capacity()) + count);
             let read = room.and_then(|()| {
                 self.block.resize(wanted, 0);
@@ -445,24 +440,24 @@ impl Spool {
         Ok(&self.block[start..start + count])
     }
 
-    /// A QoS 2 message is about to be sent with this packet identifier. To be written before it is.
+    /// A QoS 2 message will be sent with this packet identifier. Must be written before it is sent.
     pub fn sent(&mut self, place: u64, packet_identifier: u16) {
         self.mark(place, SpoolStage::Sent(packet_identifier));
     }
 
-    /// PUBREC came. To be written before PUBREL is sent.
+    /// PUBREC was received. Must be written before PUBREL is sent.
     pub fn received(&mut self, place: u64) {
         if let Some(SpoolStage::Sent(packet_identifier)) = self.marked.get(&place) {
             self.mark(place, SpoolStage::Received(*packet_identifier));
         }
     }
 
-    /// The broker has it, or has refused it for good.
+    /// The broker has the message, or has refused it for good.
     pub fn done(&mut self, place: u64) {
         self.mark(place, SpoolStage::Done);
     }
 
-    /// The broker refuses it for now: the next run sends it from the start.
+    /// The broker refuses the message for now: the next run sends it from the start.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -492,7 +487,7 @@ impl Spool {
         }
     }
 
-    /// Writes the stages that have changed.
+    /// Writes the changed stages.
     ///
     /// # Errors
     /// The file cannot be written or, earlier, could not be synchronised.
@@ -515,12 +510,12 @@ impl Spool {
         tail.messages = tail.messages.saturating_sub(done);
         tail.kept += self.kept.len() as u64;
         tail.floor = self.kept.drain(..).fold(tail.floor, u64::max);
-        // Where something is kept the intake relies on it that nothing more can be cut.
+        // With kept messages, the intake relies on the file being truncated already.
         let cut = tail.draining || tail.kept > 0 || tail.end > LEFT_BYTES;
         if cut { self.cut_in(&mut tail) } else { Ok(()) }
     }
 
-    /// Empties the file, but for what is kept, if everything else in it is done.
+    /// Truncates the file to the kept messages, if all others are done.
     fn cut(&mut self) -> Result<(), Error> {
         let shared = Arc::clone(&self.shared);
         self.cut_in(&mut shared.tail())
@@ -541,14 +536,14 @@ impl Spool {
         Ok(())
     }
 
-    /// Nothing more is sent in this run: input without room is not accepted.
+    /// Announces that nothing more is sent in this run: input that does not fit is refused.
     pub fn stop_waiting(&self) {
         self.shared.tail().course = IntakeState::Ending;
         self.shared.room.notify_all();
     }
 
-    /// Synchronises the file, emptied if nothing is left in it, and lets nothing more in. Returns how
-    /// many messages stay.
+    /// Synchronises the file, truncated if nothing is left in it, and accepts no further messages. Returns
+    /// the number of messages that remain.
     ///
     /// # Errors
     /// The file cannot be written.

@@ -1,4 +1,4 @@
-//! The spool file's bytes.
+//! The format of the spool file.
 //!
 //! | bytes | of the file |
 //! |---|---|
@@ -18,17 +18,17 @@
 //! | 4 | CRC-32 of the key, the record's offset in the file, and the two fields before |
 //! | … | body: QoS and RETAIN, topic name, properties, payload |
 //!
-//! Numbers are little-endian. Stage and packet identifier are written in place, four bytes at a
-//! time, and the header's checksum does not cover them; the rest never changes. A flipped bit of the four
-//! bytes makes a stage that makes no sense: the message waits then, and is sent once more rather than lost.
-//! That is not reported.
+//! Numbers are little-endian. Stage and packet identifier are written in place, four bytes at a time, and the
+//! header's checksum does not cover them; the rest never changes. A flipped bit in these four bytes gives an
+//! invalid stage: the message then counts as waiting, and is sent once more rather than lost. That is not
+//! reported.
 //!
 //! After damage the next record is found by its key. A payload cannot imitate a record: its author does not
-//! know the key, and a copy of a record, key and all (a spool that is itself published through a spool),
+//! know the key, and a copy of a record with its key (in a spool that is itself published through a spool)
 //! has another offset. The header's own checksum makes the length trustworthy before the body is read, so
-//! each byte of a file is read twice at most, whatever is in it. (A checksum over the record before, in
-//! place of offset and key, would do as much, but one damaged record would leave the records after it
-//! unproven.)
+//! each byte of a file is read at most twice, whatever the content. (A checksum that covers the record
+//! before, instead of offset and key, would do as well, but one damaged record would leave the records after
+//! it unproven.)
 
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -36,38 +36,39 @@ use crate::protocol::property::{Place, PropertyBlock, PropertyId};
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PacketType, PublishTemplate};
 use crate::protocol::{Protocol, QoS, topic};
 
-/// What every spool begins with, of whatever version.
+/// The first bytes of every spool of this version.
 pub(super) const MAGIC: [u8; 8] = *b"mqttspl2";
-/// Bytes of the file before the first message.
+/// Size of the file's header, in bytes.
 pub(super) const FILE_HEADER_LENGTH: usize = 24;
 pub(super) const FILE_HEADER_BYTES: u64 = FILE_HEADER_LENGTH as u64;
-/// Bytes of a message before its body.
+/// Size of a record's header, in bytes.
 pub(super) const HEADER_BYTES: usize = 24;
-/// Where the changing bytes of a message begin.
+/// Offset of the bytes that change in a record.
 pub(super) const STAGE_OFFSET: u64 = 8;
-/// Where the bytes begin that never change, and where their checksum does.
+/// Offset of the bytes that never change in a record, and of their checksum.
 const LENGTH_OFFSET: usize = 12;
 const HEADER_SUM_OFFSET: usize = 20;
 
-/// What marks the records of one file.
+/// The mark of the records of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key([u8; 8]);
 
 impl Key {
     pub(super) const BYTES: usize = 8;
 
-    /// A key that cannot be guessed: the standard library seeds its hash maps from the system's random numbers.
+    /// A key that cannot be guessed: the standard library seeds its hash maps from the system's random
+    /// numbers.
     pub(super) fn random() -> Self {
         Self(RandomState::new().hash_one(MAGIC).to_le_bytes())
     }
 
-    /// Where it is first found.
+    /// The position of its first occurrence.
     pub(super) fn find(self, bytes: &[u8]) -> Option<usize> {
         memchr::memmem::find(bytes, &self.0)
     }
 }
 
-/// How far a message has come.
+/// The stage of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SpoolStage {
     Waiting,
@@ -90,7 +91,7 @@ impl SpoolStage {
         [stage, low ^ high, low, high]
     }
 
-    /// What makes no sense is a message that waits: to send it once more is better than to lose it.
+    /// An invalid stage counts as waiting: sending the message again is better than losing it.
     pub(super) fn decode(bytes: [u8; 4]) -> Self {
         let identifier = u16::from_le_bytes([bytes[2], bytes[3]]);
         if bytes[1] != bytes[2] ^ bytes[3] {
@@ -114,7 +115,7 @@ pub(super) struct RecordHeader {
 }
 
 impl RecordHeader {
-    /// The header these bytes are, at this offset of the file with this key; `None` if they are none.
+    /// The record header in these bytes, at this offset of the file with this key; `None` if there is none.
     pub(super) fn read(bytes: &[u8], key: Key, offset: u64) -> Option<Self> {
         let header: &[u8; HEADER_BYTES] = bytes.first_chunk()?;
         let (marker, rest) = header.split_first_chunk()?;
@@ -136,13 +137,13 @@ impl RecordHeader {
         (HEADER_BYTES + self.body_bytes) as u64
     }
 
-    /// Whether the sum of a body is that of the record's.
+    /// Whether the body's checksum is the one in the header.
     pub(super) fn matches(&self, body: crc32fast::Hasher) -> bool {
         body.finalize() == self.body_sum
     }
 }
 
-/// Of everything in a header that never changes, and of where it stands.
+/// The checksum of the header's constant fields and of its offset.
 fn header_checksum(key: Key, offset: u64, header: &[u8; HEADER_BYTES]) -> [u8; 4] {
     let mut sum = crc32fast::Hasher::new();
     sum.update(&key.0);
@@ -151,7 +152,7 @@ fn header_checksum(key: Key, offset: u64, header: &[u8; HEADER_BYTES]) -> [u8; 4
     sum.finalize().to_le_bytes()
 }
 
-/// A message without its payload: what stays the same from one to the next of a publisher.
+/// A message without its payload: the part that a publisher's messages share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
     /// 1 or 2.
@@ -165,7 +166,7 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Knows how large its packets are, at most: those of MQTT 5 are the longer ones.
+    /// Used to compute the maximum packet size: that of MQTT 5.
     pub(super) fn template(&self) -> PublishTemplate {
         let Self { qos, retain, topic, properties } = self;
         PublishTemplate::new(Protocol::V5, topic.as_bytes(), *qos, *retain, properties)
@@ -181,12 +182,12 @@ impl Envelope {
         bytes
     }
 
-    /// How many bytes of a body come before its payload; none if it cannot be read.
+    /// The number of bytes of a body before its payload; 0 if it cannot be decoded.
     pub(super) fn measure(body: &[u8]) -> usize {
         Self::parts(body).map_or(0, |(_, rest)| body.len() - rest.len())
     }
 
-    /// The envelope of a body, and why it must not be sent. Of what cannot be read it has as much as can.
+    /// The envelope of a body, and why it must not be sent. An invalid body is decoded as far as possible.
     pub(super) fn decode(body: &[u8]) -> (Self, Option<String>) {
         let ([flags, topic, properties], _) = Self::parts(body).unwrap_or_default();
         let mut fault = None;
@@ -224,7 +225,7 @@ impl Envelope {
         (Self { qos, retain: flags & 4 != 0, topic, properties }, fault.or(why))
     }
 
-    /// Flags, topic and properties, and what is behind them.
+    /// Flags, topic and properties, and the bytes after them.
     fn parts(body: &[u8]) -> Option<([&[u8]; 3], &[u8])> {
         let (flags, rest) = body.split_at_checked(1)?;
         let (topic, rest) = counted(rest)?;
@@ -238,7 +239,7 @@ fn counted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(u32::from_le_bytes(*length) as usize)
 }
 
-/// Appends one message, waiting. `envelope` is [`Envelope::encode`]d. It still has to be [`seal`]ed.
+/// Appends one waiting message. `envelope` is [`Envelope::encode`]d. The record still has to be [`seal`]ed.
 pub(super) fn put(out: &mut Vec<u8>, key: Key, envelope: &[u8], payload: &[u8]) {
     let length = u32::try_from(envelope.len() + payload.len()).unwrap_or(u32::MAX);
     let mut sum = crc32fast::Hasher::new();
@@ -253,7 +254,7 @@ pub(super) fn put(out: &mut Vec<u8>, key: Key, envelope: &[u8], payload: &[u8]) 
     out.extend_from_slice(payload);
 }
 
-/// Makes a message valid at the offset at which it will be written.
+/// Makes a record valid for the offset at which it will be written.
 pub(super) fn seal(record: &mut [u8], key: Key, offset: u64) {
     if let Some(header) = record.first_chunk_mut::<HEADER_BYTES>() {
         let sum = header_checksum(key, offset, header);
@@ -268,11 +269,11 @@ pub(super) struct FileHeader {
     client: [u8; 4],
 }
 
-/// What the beginning of a file is.
+/// The kind of a file's first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Beginning {
     Whole(FileHeader),
-    /// A part of a header, of so many bytes, and nothing else.
+    /// Only a part of a header, of this number of bytes.
     CutOff(usize),
     Foreign,
 }
@@ -282,7 +283,7 @@ impl FileHeader {
         Self { key, client: crc32fast::hash(client_identifier.as_bytes()).to_le_bytes() }
     }
 
-    /// Looks at the first bytes of a file, [`FILE_HEADER_LENGTH`] of them if it has as many.
+    /// Classifies the first [`FILE_HEADER_LENGTH`] bytes of a file, or fewer if it is shorter.
     pub(super) fn read(bytes: &[u8]) -> Beginning {
         let Some(bytes) = bytes.first_chunk::<FILE_HEADER_LENGTH>() else {
             let is_ours = MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())]);

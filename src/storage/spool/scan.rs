@@ -1,4 +1,4 @@
-//! Reading a spool file that an earlier run has left: which messages are intact, their stages, and what is
+//! Reads a spool file that an earlier run has left: which messages are intact, their stages, and what is
 //! damaged. It needs constant memory, whatever the length of the file.
 
 use std::fs::File;
@@ -9,23 +9,23 @@ use super::record::{FILE_HEADER_BYTES, HEADER_BYTES, Key, RecordHeader, SpoolSta
 
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// What was found.
+/// The result of reading a file.
 #[derive(Debug, Default)]
 pub(super) struct ScannedFile {
-    /// The end of the last whole message.
+    /// The end of the last intact message.
     pub(super) end: u64,
-    /// Messages that are not done.
+    /// The number of messages that are not done.
     pub(super) messages: u64,
-    /// Those of them that were sent: offset and stage.
+    /// The sent messages among them: offset and stage.
     pub(super) sent: Vec<(u64, SpoolStage)>,
-    /// Ranges that are no messages, between others.
+    /// The ranges without messages, between intact ones.
     pub(super) damaged: Vec<(u64, u64)>,
-    /// Bytes behind the last whole message.
+    /// The number of bytes after the last intact message.
     pub(super) torn_bytes: u64,
 }
 
 impl ScannedFile {
-    /// All that is no message, if there is anything.
+    /// All ranges without messages; `None` if there are none.
     pub(super) fn left_out(&self) -> Option<Vec<(u64, u64)>> {
         let mut ranges = self.damaged.clone();
         ranges.extend((self.torn_bytes > 0).then_some((self.end, self.end + self.torn_bytes)));
@@ -33,7 +33,7 @@ impl ScannedFile {
     }
 }
 
-/// Reads the whole file. Time grows with its length, whatever is in it.
+/// Reads the whole file. The time is proportional to its length, whatever the content.
 pub(super) fn scan(file: &File, key: Key) -> io::Result<ScannedFile> {
     let length = file.metadata()?.len();
     let mut window = FileWindow { file, key, length, start: 0, bytes: Vec::new() };
@@ -41,7 +41,7 @@ pub(super) fn scan(file: &File, key: Key) -> io::Result<ScannedFile> {
     let mut at = FILE_HEADER_BYTES;
     while at < length {
         let Some(header) = window.header(at)? else {
-            // The header is damaged, and with it the length: the next key shows where to go on.
+            // The header is damaged, and so is the length: search for the next key.
             match window.find_key(at + 1)? {
                 Some(next) => at = next,
                 None => break,
@@ -50,7 +50,7 @@ pub(super) fn scan(file: &File, key: Key) -> io::Result<ScannedFile> {
         };
         let end = at + header.record_bytes();
         if end > length {
-            break; // cut off: what would come next begins behind the end of the file
+            break; // truncated: the next record would begin after the end of the file
         }
         if window.has_whole_body(at, &header)? {
             if at > found.end {
@@ -68,7 +68,7 @@ pub(super) fn scan(file: &File, key: Key) -> io::Result<ScannedFile> {
     Ok(found)
 }
 
-/// A piece of the file in memory.
+/// A section of the file in memory.
 struct FileWindow<'a> {
     file: &'a File,
     key: Key,
@@ -78,7 +78,8 @@ struct FileWindow<'a> {
 }
 
 impl FileWindow<'_> {
-    /// The bytes from `at` on: `least` of them, or as many as there are, and what else is in memory.
+    /// The bytes from `at` on: at least `least` of them unless the file ends earlier, and everything else in
+    /// memory.
     fn at(&mut self, at: u64, least: usize) -> io::Result<&[u8]> {
         let left = self.length.saturating_sub(at);
         let end = self.start + self.bytes.len() as u64;
@@ -97,7 +98,7 @@ impl FileWindow<'_> {
         Ok(RecordHeader::read(self.at(at, HEADER_BYTES)?, key, at))
     }
 
-    /// Whether the body of a record is the one that was written.
+    /// Whether the body of a record is intact.
     fn has_whole_body(&mut self, at: u64, header: &RecordHeader) -> io::Result<bool> {
         let mut sum = crc32fast::Hasher::new();
         let (mut body, mut left) = (at + HEADER_BYTES as u64, header.body_bytes);
@@ -111,7 +112,7 @@ impl FileWindow<'_> {
         Ok(header.matches(sum))
     }
 
-    /// The first key at or behind `at`.
+    /// The position of the first key from `at` on.
     fn find_key(&mut self, mut at: u64) -> io::Result<Option<u64>> {
         let key = self.key;
         while at < self.length {
@@ -119,7 +120,7 @@ impl FileWindow<'_> {
             if let Some(found) = key.find(block) {
                 return Ok(Some(at + found as u64));
             }
-            // A key may lie across the border of two blocks.
+            // A key may span two blocks.
             at += block.len().saturating_sub(Key::BYTES - 1).max(1) as u64;
         }
         Ok(None)

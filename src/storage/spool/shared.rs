@@ -1,4 +1,4 @@
-//! What the two sides of a spool share: the file, and how far each has come.
+//! The state that both sides of a spool share: the file, and the progress of each side.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -7,42 +7,42 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use super::record::Key;
 use crate::error::Error;
 
-/// What both sides know.
+/// The shared state.
 #[derive(Debug)]
 pub(super) struct SharedSpool {
     pub(super) path: PathBuf,
     pub(super) file: File,
     pub(super) key: Key,
     pub(super) tail: Mutex<Tail>,
-    /// The intake may go on.
+    /// Signals the intake to continue.
     pub(super) room: Condvar,
-    /// There is something to synchronise, or nothing more will come.
+    /// Signals that there are changes to synchronise, or that the spool is closed.
     pub(super) changed: Condvar,
 }
 
-/// How far a run has come.
+/// The phase of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IntakeState {
     Sending,
-    /// Nothing is sent any more: intake does not wait for room.
+    /// Sending has stopped: intake does not wait for room.
     Ending,
-    /// Nothing is taken in either.
+    /// Intake has stopped as well.
     Closed,
 }
 
 #[derive(Debug)]
 pub(super) struct Tail {
-    /// Behind the last message.
+    /// The end of the last message.
     pub(super) end: u64,
-    /// Messages that are not done.
+    /// The number of messages that are not done.
     pub(super) messages: u64,
-    /// Those of them that this run does not send again.
+    /// The number of those that this run does not send again.
     pub(super) kept: u64,
-    /// Behind the last of those that are kept; the file is not cut below.
+    /// The end of the last kept message; the file is not truncated below it.
     pub(super) floor: u64,
-    /// Intake waits until all messages are done or kept.
+    /// Whether intake waits until all messages are done or kept.
     pub(super) draining: bool,
-    /// Intake has something, and waits for room for it.
+    /// Whether intake has a message and waits for room.
     pub(super) intake_waits: bool,
     pub(super) unsynchronised: bool,
     pub(super) course: IntakeState,
@@ -58,13 +58,13 @@ impl SharedSpool {
         Error::file(format!("cannot write {}", self.path.display()), error)
     }
 
-    /// Waits for what is in the file to be sent; `for_input`: there is something to take in.
+    /// Waits until the messages in the file are sent. `for_input`: there is a message to take in.
     pub(super) fn wait_for_room<'a>(
         &self,
         mut tail: MutexGuard<'a, Tail>,
         for_input: bool,
     ) -> MutexGuard<'a, Tail> {
-        // A short file is left as it is when all of it is done, unless somebody waits for that.
+        // A short file is truncated only if a thread waits for that.
         tail.draining = true;
         tail.intake_waits = for_input;
         let mut tail = self.room.wait(tail).unwrap_or_else(PoisonError::into_inner);
@@ -72,7 +72,7 @@ impl SharedSpool {
         tail
     }
 
-    /// There is something to synchronise.
+    /// Marks the file as changed, to be synchronised.
     pub(super) fn touch(&self, tail: &mut Tail) {
         if !std::mem::replace(&mut tail.unsynchronised, true) {
             self.changed.notify_all();

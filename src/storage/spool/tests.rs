@@ -18,7 +18,8 @@ fn envelope(topic: &str, qos: QoS) -> Envelope {
     Envelope { qos, retain: topic == "retained", topic: topic.into(), properties }
 }
 
-/// No flipped bit makes a message done, or gives it another packet identifier: it waits, and is sent again.
+/// No flipped bit marks a message as done, or gives it another packet identifier: it waits, and is sent
+/// again.
 #[test]
 fn flipped_bit_of_a_stage_loses_no_message() {
     use super::record::SpoolStage;
@@ -103,7 +104,7 @@ fn messages_are_read_as_they_were_written() {
     assert_eq!(folder.length(), FILE_HEADER_BYTES);
 }
 
-/// What a killed program leaves: dropped without [`Spool::close`].
+/// The spool of a killed program: dropped without [`Spool::close`].
 #[test]
 fn next_run_continues_after_a_kill() {
     let folder = Folder::new();
@@ -172,7 +173,7 @@ fn one_process_at_a_time_and_only_spools() {
     }
 }
 
-/// Cut at every byte: everything whole before the cut is there, and the rest is said.
+/// Truncated at every byte: every message before the cut is intact, and the other bytes are reported.
 #[test]
 fn torn_tail_loses_only_its_own_message() {
     let folder = Folder::new();
@@ -192,16 +193,16 @@ fn torn_tail_loses_only_its_own_message() {
             assert_eq!(left.messages, expected as u64);
             let at_a_border = cut == whole.len() || inside == expected * one;
             assert_eq!(left.damaged_bytes > 0, zeros > 0 || !at_a_border);
-            // And it goes on behind them.
+            // New messages are appended after them.
             take_in(&spool, &["new"]);
             assert_eq!(rest(&mut spool), ["new"]);
         }
     }
 }
 
-/// Nothing is left but a part of the header: that there was more is said.
+/// Only a part of the header is left: the loss is reported.
 #[test]
-fn a_spool_cut_off_in_its_header() {
+fn spool_truncated_in_its_header_reports_the_loss() {
     let folder = Folder::new();
     let (spool, _) = folder.open();
     drop(spool);
@@ -214,7 +215,7 @@ fn a_spool_cut_off_in_its_header() {
     }
 }
 
-/// A bad block in the middle: what is whole in front of it and behind it is used.
+/// A damaged block in the middle: the intact messages before and after it are used.
 #[test]
 fn damage_in_the_middle_is_skipped() {
     let folder = Folder::new();
@@ -225,7 +226,7 @@ fn damage_in_the_middle_is_skipped() {
     let whole = std::fs::read(folder.path()).unwrap();
     let second = FILE_HEADER_LENGTH + (whole.len() - FILE_HEADER_LENGTH - 150_000 - 5 - 4 - 3) / 4 + 3;
     let expected = ["one", "three", "four"];
-    // Its key, its length, its two checksums, its body.
+    // In the key, the length, the two checksums, and the body.
     for at in [0, 13, 17, 22, 70_000].map(|offset| second + offset) {
         let mut damaged = whole.clone();
         damaged[at] ^= 0xFF;
@@ -243,8 +244,8 @@ fn damage_in_the_middle_is_skipped() {
     }
 }
 
-/// A payload that looks like records, even like those of this very file, is never taken for any, whatever
-/// is damaged around it; and the time for it does not grow with the square of its length.
+/// A payload that looks like records, even of this very file, is never taken for records, whatever is damaged
+/// around it; and the time does not grow with the square of its length.
 #[test]
 fn forged_records_in_a_damaged_file_stay_payload() {
     let folder = Folder::new();
@@ -269,7 +270,7 @@ fn forged_records_in_a_damaged_file_stay_payload() {
         take_in(&spool, &["behind"]);
         drop((spool, intake));
         let whole = std::fs::read(folder.path()).unwrap();
-        // In its key, in its length, in its body; and cut off in the body.
+        // In the key, the length and the body; and truncated in the body.
         for offset in [0, 12, 15, HEADER_BYTES + 100] {
             let mut damaged = whole.clone();
             damaged[begin + offset] ^= 1;
@@ -307,20 +308,21 @@ fn input_is_read_only_if_it_has_room() {
     }
 }
 
-/// The file does not grow with what goes through it, and a limit holds intake back until it is cut.
+/// The file does not grow with the total number of messages, and at the limit intake waits until it is
+/// truncated.
 #[test]
 fn the_file_stays_short_and_within_its_limit() {
-    // The smaller ones are shorter than a file that is worth cutting, or than what comes at once.
+    // The smaller limits are below the size that is worth truncating, or below the size of one batch.
     for limit in [1_000, LEFT_BYTES / 2, LEFT_BYTES, 2 * LEFT_BYTES, 200_000] {
         let longest = longest_with(limit);
         assert!(longest <= limit + AT_ONCE_BYTES, "{longest} for {limit}");
     }
 }
 
-/// More than ten messages of 100 bytes need.
+/// More than the size of ten messages of 100 bytes.
 const AT_ONCE_BYTES: u64 = 2_000;
 
-/// How long the file becomes with 20,000 messages in tens, of which twenty are under way at most.
+/// The maximum length of the file for 20,000 messages in batches of ten, with at most twenty in flight.
 fn longest_with(limit: u64) -> u64 {
     let folder = Folder::new();
     let (mut spool, _) = folder.open();
@@ -360,8 +362,8 @@ fn longest_with(limit: u64) -> u64 {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
-    /// Cut off and with bits turned over, a file never gives a message that was not put in, gives those it
-    /// gives in order, and gives all that lie before the damage.
+    /// Truncated and with flipped bits, a file never yields a message that was not added, keeps the order,
+    /// and yields all messages before the damage.
     #[test]
     fn damage_creates_no_messages(
         payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..60), 1..30),
@@ -388,7 +390,7 @@ proptest! {
         let mut bytes = std::fs::read(folder.path()).unwrap();
         let mut first = bytes.len();
         for (index, bit) in flips {
-            // The file's header is checked as a whole, and a file without it is refused.
+            // The file's header is checked as a whole, and a file with a damaged header is refused.
             let at = FILE_HEADER_LENGTH + index.index(bytes.len() - FILE_HEADER_LENGTH);
             bytes[at] ^= 1 << bit;
             first = first.min(at);
@@ -411,15 +413,15 @@ proptest! {
         prop_assert!(found.starts_with(&written[..untouched]));
     }
 
-    /// Whatever happens between two kills: what is not done comes again, in order, what is done does
-    /// not, and what was sent is known with its identifier.
+    /// Whatever happens between two kills: unfinished messages come again, in order, finished ones do not,
+    /// and sent ones have their identifier.
     #[test]
     fn no_message_is_lost_and_no_finished_one_is_repeated(
         steps in proptest::collection::vec((0..7_u8, any::<prop::sample::Index>()), 1..120)
     ) {
         let folder = Folder::new();
         let (mut spool, _) = folder.open();
-        // What must be there: number and, if sent, identifier and whether received.
+        // The expected content: number and, if sent, identifier and whether PUBREC was received.
         let mut model: Vec<(u64, Option<(u16, bool)>)> = Vec::new();
         let mut under_way: Vec<(u64, u64)> = Vec::new();
         let (mut taken, mut sent) = (0_u64, 0_u16);
@@ -471,7 +473,7 @@ proptest! {
     }
 }
 
-/// What an older version may have left: the message is named and kept, and not the end of the file.
+/// A message from an older version: it is reported and kept, and the file is read on after it.
 #[test]
 fn record_that_must_not_be_sent_has_its_fault() {
     let folder = Folder::new();
@@ -513,7 +515,7 @@ fn record_that_must_not_be_sent_has_its_fault() {
     assert_eq!(spool.messages(), 1);
 }
 
-/// Only the number of a message that is not done is one.
+/// Only messages that are not done have a number.
 #[test]
 fn message_is_found_by_its_number() {
     let folder = Folder::new();
@@ -553,7 +555,7 @@ fn damaged_bytes_are_kept_in_a_file() {
     let first = names[0].as_ref().unwrap();
     let kept = std::fs::read(first).unwrap();
     assert!(kept.windows(3).any(|part| part == b"Two") && kept.ends_with(b"fou"));
-    // The torn end is gone by then.
+    // The torn end has been removed by then.
     let second = std::fs::read(names[1].as_ref().unwrap()).unwrap();
     assert!(kept.starts_with(&second) && kept.len() > second.len());
     let (_, left) = folder.open();
