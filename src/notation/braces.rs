@@ -1,21 +1,21 @@
-//! Text with fields in braces, `{name}` or `{name:argument}`; `{{` and `}}` stand for braces. What the fields are
-//! is up to who reads the text.
+//! Text with fields in braces, `{name}` or `{name:argument}`; `{{` and `}}` stand for braces. The caller
+//! defines the fields.
 
 /// A part of such a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// These bytes as they are.
+    /// Literal bytes.
     Text(&'a [u8]),
     /// A field.
     Field {
         /// Its name.
         name: &'a str,
-        /// What is after the first colon.
+        /// The text after the first colon.
         argument: Option<&'a str>,
     },
 }
 
-/// Why braces are not those of a field.
+/// Why braces are invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BraceError {
     /// `{` without `}`.
@@ -26,13 +26,13 @@ pub enum BraceError {
     NotOpened,
 }
 
-/// The parts of a text, in their order.
+/// The parts of a text, in order.
 #[must_use]
 pub fn pieces(text: &[u8]) -> Pieces<'_> {
     Pieces { rest: text }
 }
 
-/// The parts of a text that are still to be read.
+/// An iterator over the parts of a text.
 #[derive(Debug, Clone)]
 pub struct Pieces<'a> {
     rest: &'a [u8],
@@ -123,7 +123,7 @@ mod tests {
     }
 
     proptest! {
-        /// Doubled braces give every text back.
+        /// Any text can be expressed by doubling its braces.
         #[test]
         fn any_text_can_be_written(text in proptest::collection::vec(prop_oneof![
             Just(b'{'), Just(b'}'), Just(b':'), any::<u8>()], 0..40)) {
@@ -139,7 +139,7 @@ mod tests {
             prop_assert_eq!(read, text);
         }
 
-        /// No text is read for ever, or panics.
+        /// Parsing any text ends, without a panic.
         #[test]
         fn every_text_ends(text in proptest::collection::vec(prop_oneof![
             Just(b'{'), Just(b'}'), Just(b':'), any::<u8>()], 0..40)) {

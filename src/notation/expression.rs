@@ -2,7 +2,8 @@
 
 use regex::Error;
 
-/// What is wrong with a regular expression, in one line. The crate writes several, with a mark under the place.
+/// The error of a regular expression in one line. The crate writes several lines, with a mark under the
+/// position.
 #[must_use]
 pub fn wrong(error: &Error) -> String {
     if let Error::CompiledTooBig(most_bytes) = error {
@@ -11,7 +12,7 @@ pub fn wrong(error: &Error) -> String {
     let text = error.to_string();
     let Some((excerpt, what)) = text.rsplit_once("\nerror: ") else { return one_line(&text) };
     let lines: Vec<&str> = excerpt.lines().collect();
-    // An expression of several lines has its places in the text itself.
+    // With a multi-line expression the crate's text itself names the position.
     let place = match lines[..] {
         [_, _, marks] => marks.find('^').and_then(|at| at.checked_sub(INDENT)),
         _ => None,
@@ -22,7 +23,7 @@ pub fn wrong(error: &Error) -> String {
     }
 }
 
-/// The crate puts so many blanks before an expression of one line, and before the marks under it.
+/// The crate indents an expression of one line, and the marks under it, by this number of blanks.
 const INDENT: usize = 4;
 
 fn one_line(text: &str) -> String {

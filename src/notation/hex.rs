@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// The digits with small letters, by their value.
+/// Lower-case digits, by value.
 pub const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-/// The digits with capital letters.
+/// Upper-case digits, by value.
 pub const CAPITAL_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 
 /// The two digits of a byte.
@@ -14,7 +14,7 @@ pub const fn pair(byte: u8) -> [u8; 2] {
     [DIGITS[(byte >> 4) as usize], DIGITS[(byte & 15) as usize]]
 }
 
-/// Bytes shown as pairs of digits with small letters.
+/// Shows bytes as pairs of lower-case digits.
 #[derive(Debug, Clone, Copy)]
 pub struct Hex<'a>(pub &'a [u8]);
 
@@ -24,7 +24,7 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-/// The bytes that these digits are, or `None` for anything but pairs of digits.
+/// The bytes of pairs of digits; `None` for anything else.
 #[must_use]
 pub fn decode(digits: &[u8]) -> Option<Vec<u8>> {
     let (pairs, rest) = digits.as_chunks::<2>();

@@ -1,4 +1,4 @@
-//! A host, perhaps with a port.
+//! A host with an optional port.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -6,16 +6,16 @@ use std::str::FromStr;
 
 use super::printable;
 
-/// A host name or IP address, perhaps with a port: `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT` or `IPv6`.
+/// A host name or IP address with an optional port: `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT` or `IPv6`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPort<H = String> {
-    /// Without brackets.
+    /// The host without brackets.
     pub host: H,
-    /// The port, if there is one; when it was read, it is not 0.
+    /// The port, if there is one; a parsed port is not 0.
     pub port: Option<u16>,
 }
 
-/// Why a text is not a host with or without a port.
+/// Why a text is not a host with an optional port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "each says what it is about")]
 pub enum HostPortError {
@@ -34,10 +34,10 @@ pub enum HostPortError {
 }
 
 impl HostPort {
-    /// Reads the form that URLs have: an IPv6 address stands in brackets.
+    /// Reads the form used in URLs: an IPv6 address is in brackets.
     ///
     /// # Errors
-    /// It has another form.
+    /// The text has another form.
     pub fn from_authority(text: &str) -> Result<Self, HostPortError> {
         if !text.starts_with('[') && text.matches(':').count() > 1 {
             return Err(HostPortError::WithoutBrackets);
@@ -91,7 +91,7 @@ impl<H: AsRef<str>> fmt::Display for HostPort<H> {
     }
 }
 
-/// A port that can be connected to.
+/// Reads a port.
 ///
 /// # Errors
 /// It is not a number from 1 to 65535.
@@ -100,7 +100,7 @@ pub fn port(text: &str) -> Result<u16, HostPortError> {
     text.parse().ok().filter(|port| is_number && *port != 0).ok_or(HostPortError::Port)
 }
 
-/// Whether this is an IPv6 literal, with a zone (`fe80::1%eth0`) or without.
+/// Whether this is an IPv6 literal, with or without a zone (`fe80::1%eth0`).
 fn is_ipv6(text: &str) -> bool {
     match text.split_once('%') {
         Some((address, zone)) => !zone.is_empty() && address.parse::<Ipv6Addr>().is_ok(),

@@ -1,6 +1,6 @@
-//! How values are written as text, each in one form that all rooms read and write: sizes, hosts with
-//! their ports, hexadecimal and percent-coded bytes, words of a shell, fields in braces, regular expressions, and text
-//! of which some cannot be shown.
+//! Text forms of values, each defined once for reading and writing: sizes, hosts with their ports,
+//! hexadecimal and percent-coded bytes, shell words, fields in braces, regular expressions, and text with
+//! characters that cannot be shown.
 
 pub mod braces;
 pub mod expression;

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-/// Replaces each `%XX` by the byte it names.
+/// Replaces each `%XX` by its byte.
 ///
 /// # Errors
 /// A `%` without two hexadecimal digits after it.
@@ -15,7 +15,7 @@ pub fn decode(text: &str) -> Result<Vec<u8>, &'static str> {
     }
 }
 
-/// The same for a text that may not be percent-coded: what is not a code stays as it is.
+/// Like [`decode`], for text that may not be percent-coded: invalid codes stay as they are.
 #[must_use]
 pub fn decode_lossy(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()

@@ -1,28 +1,28 @@
-//! Text from outside made safe to show: control characters are shown, never executed.
+//! Makes text from outside safe to show: control characters are shown, never executed.
 //!
 //! Used for terminals, standard error and reports, never for data that a program reads.
 
 use super::hex;
 
-/// What becomes of a line feed.
+/// The handling of line feeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineFeed {
-    /// It stays: a payload may have several lines.
+    /// Keep them: a payload may have several lines.
     Pass,
-    /// It is shown as `\n`: the text is part of a line.
+    /// Show them as `\n`: the text is part of a line.
     Show,
 }
 
-/// Whether a reader of the text could obey the character instead of showing it: C0, DEL and C1 controls, those that
-/// reorder the text around them, so that what is read is not what was sent, and those that end a line.
+/// Whether a terminal could execute the character instead of showing it: C0, DEL and C1 controls, characters
+/// that reorder the text around them and so change what is read, and line separators.
 #[must_use]
 pub fn is_obeyed(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Appends `bytes` with every control character but tab, and every byte that is not UTF-8, in the
-/// form of a Rust or C escape: `\x1b`, `\r`, `\u{9b}`. A backslash stays one: this is for reading,
-/// not for reading back.
+/// Appends `bytes` with every control character but tab, and every byte that is not UTF-8, in the form of a
+/// Rust or C escape: `\x1b`, `\r`, `\u{9b}`. A backslash is not escaped: the text is for people and not to be
+/// parsed.
 pub fn put_printable(out: &mut Vec<u8>, bytes: &[u8], line_feed: LineFeed) {
     for chunk in bytes.utf8_chunks() {
         let text = chunk.valid();

@@ -1,6 +1,6 @@
-//! Words as a shell of Unix reads them.
+//! Words as a Unix shell reads them.
 
-/// A word as it is typed: in single quotes where it holds something that a shell would read otherwise.
+/// A word as it is typed: in single quotes if it contains characters that are special to a shell.
 #[must_use]
 pub fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+…".contains(c);
@@ -10,7 +10,7 @@ pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
-/// A word as a program gets it, also one whose last quote is still missing. Variables stay as they are.
+/// A word as a program receives it, even if its last quote is missing. Variables are not expanded.
 #[must_use]
 pub fn unquoted(word: &str) -> String {
     let mut text = String::with_capacity(word.len());

@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub struct Size(pub u64);
 
 impl Size {
-    /// Takes the unit off: the number before it, and how many bytes one of the unit is.
+    /// Splits a text into the number and the size of its unit in bytes.
     #[must_use]
     pub fn split_unit(text: &str) -> Option<(&str, u64)> {
         let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
