@@ -1,4 +1,4 @@
-//! From the text of a program to what can be run, or to the place of its first error.
+//! Compiles the text of a program, or finds the position of its first error.
 
 use jaq_core::data::JustLut;
 use jaq_core::load::parse::Def;
@@ -10,8 +10,8 @@ use super::guard::STACK_BYTES;
 use super::product;
 use crate::process;
 
-/// Names of jq that do not exist here. They read the environment or further inputs, write to standard error,
-/// or end the program.
+/// Names of jq that are not available here. They read the environment or further inputs, write to standard
+/// error, or end the program.
 const ABSENT: [&str; 14] = [
     "env",
     "$ENV",
@@ -29,7 +29,7 @@ const ABSENT: [&str; 14] = [
     "modulemeta",
 ];
 
-/// What `jaq` leaves to other crates.
+/// Filters that `jaq` leaves to other crates.
 const OWN_DEFINITIONS: &str = r#"
 def @csv: [.[] | if type == "string" then "\"" + (. / "\"" | join("\"\"")) + "\""
   elif . == null then "" elif isboolean or isnumber then tostring
@@ -40,26 +40,26 @@ def @tsv: [.[] | if type == "string" then (. / "\\" | join("\\\\")) / "\t" | joi
   else error("\(type) is not valid in a tsv row") end] | join("\t");
 "#;
 
-/// The compiler calls itself for what is nested; for this much the stack suffices.
+/// The compiler recurses into nested expressions; the stack suffices for this size.
 const MOST_PROGRAM_BYTES: usize = 16 * 1024;
 
-/// The name of a program that was changed.
+/// The name of the definition that holds a rewritten program.
 const MAIN: &str = "mqtt_main";
 
 pub(super) type Filter = jaq_core::Filter<JustLut<Val>>;
 
-/// What is wrong with a program, and where.
+/// An error in a program, with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadProgram {
-    /// What is wrong.
+    /// The error.
     pub what: String,
-    /// The line and the column of the place, from 1.
+    /// Line of the error, from 1.
     pub line: usize,
-    /// In characters.
+    /// Column of the error in characters, from 1.
     pub column: usize,
-    /// That line of the program.
+    /// The program's line with the error.
     pub excerpt: String,
-    /// What may help.
+    /// A possible remedy.
     pub hint: Option<&'static str>,
 }
 
@@ -76,7 +76,7 @@ impl BadProgram {
         }
     }
 
-    /// At a part of the program; if it is none, at its end.
+    /// An error at `part` of the program, or at the program's end if `part` lies outside.
     fn of(program: &str, part: &str, what: String) -> Self {
         let offset = (part.as_ptr() as usize).checked_sub(program.as_ptr() as usize);
         let offset = offset.filter(|offset| program.is_char_boundary(*offset));
@@ -84,7 +84,7 @@ impl BadProgram {
     }
 }
 
-/// Compiles a program, and makes something of its syntax tree, which there is only here.
+/// Compiles a program, and evaluates its syntax tree with `look`; the tree exists only here.
 pub(super) fn compile<T: Send>(
     program: &str,
     look: impl FnOnce(&parse::Term<&str>) -> Option<T> + Send,
@@ -107,18 +107,18 @@ fn filter(program: &str) -> Result<Filter, BadProgram> {
     if !product::may_multiply(program) {
         return Ok(plain);
     }
-    // Errors have their places in the program as it was written.
+    // The program was compiled unchanged first, so that errors have positions in the original text.
     let Some(term) = load::parse(program, |parser| parser.term()) else { return Ok(plain) };
     let main = Def { name: MAIN, args: Vec::new(), body: product::bounded(term) };
     compiled(MAIN, Some(main))
 }
 
-/// A definition that lives for ever, as one that need not.
+/// Shortens the lifetime of a definition.
 fn as_short<'a>(definition: Def<&'static str>) -> Def<&'a str> {
     definition
 }
 
-/// Compiles a program; `main` is a definition of the program's own.
+/// Compiles a program; `main` is an additional definition that replaces its text.
 fn compiled<'a>(program: &'a str, main: Option<Def<&'a str>>) -> Result<Filter, BadProgram> {
     let arena = Arena::default();
     let own = load::parse(OWN_DEFINITIONS, |parser| parser.defs()).unwrap_or_default();
@@ -142,7 +142,7 @@ fn compiled<'a>(program: &'a str, main: Option<Def<&'a str>>) -> Result<Filter, 
     })
 }
 
-/// The first error that has a place in the program.
+/// The first error that has a position in the program.
 fn first<E>(
     program: &str,
     errors: load::Errors<&str, (), E>,

@@ -1,5 +1,5 @@
-//! Conditions: programs of which only the truth is wanted. One that looks at topic, QoS and RETAIN alone needs neither
-//! a record nor the payload, and is decided without an allocation.
+//! Conditions: programs whose results are only tested for truth. A condition on topic, QoS and RETAIN alone
+//! needs neither a record nor the payload, and is decided without an allocation.
 
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Term};
@@ -10,12 +10,12 @@ use super::compile::BadProgram;
 use super::program::Program;
 use crate::protocol::wire::Publish;
 
-/// A program of which only the truth is wanted.
+/// A program whose results are only tested for truth.
 #[derive(Debug, Clone)]
 pub enum Condition {
-    /// It looks at the header alone.
+    /// A test of topic, QoS and RETAIN.
     Header(HeaderTest),
-    /// It has to be run.
+    /// A program that has to be run.
     Program(Program),
 }
 
@@ -23,7 +23,7 @@ impl Condition {
     /// Compiles a condition.
     ///
     /// # Errors
-    /// What is wrong with it, and where.
+    /// The error in the program, with its position.
     pub fn new(source: &str) -> Result<Self, BadProgram> {
         let (program, test) = Program::with(source, HeaderTest::of)?;
         Ok(test.map_or(Self::Program(program), Self::Header))
@@ -33,23 +33,23 @@ impl Condition {
 /// A condition about topic, QoS and RETAIN.
 #[derive(Debug, Clone)]
 pub enum HeaderTest {
-    /// Neither `false` nor `null`.
+    /// The operand is neither `false` nor `null`.
     Is(Operand),
     /// A comparison.
     Compare(Operand, Cmp, Operand),
-    /// The topic begins with this.
+    /// The topic starts with this text.
     StartsWith(String),
-    /// The topic ends with this.
+    /// The topic ends with this text.
     EndsWith(String),
-    /// Both.
+    /// Both tests hold.
     And(Box<HeaderTest>, Box<HeaderTest>),
-    /// At least one.
+    /// At least one test holds.
     Or(Box<HeaderTest>, Box<HeaderTest>),
-    /// Not this.
+    /// The test does not hold.
     Not(Box<HeaderTest>),
 }
 
-/// What is compared.
+/// An operand of a comparison.
 #[derive(Debug, Clone)]
 pub enum Operand {
     /// `.topic`
@@ -66,7 +66,7 @@ pub enum Operand {
     Text(String),
 }
 
-/// In jq's order of types.
+/// A value; the variants are in jq's order of types.
 #[derive(PartialEq, PartialOrd)]
 enum Scalar<'a> {
     Bool(bool),
@@ -75,7 +75,7 @@ enum Scalar<'a> {
 }
 
 impl HeaderTest {
-    /// Whether it holds for a message.
+    /// Whether the test holds for a message.
     #[must_use]
     pub fn holds(&self, publish: &Publish<'_>) -> bool {
         match self {
@@ -99,7 +99,7 @@ impl HeaderTest {
         }
     }
 
-    /// The test that a term is, if it is one.
+    /// The header test equivalent to a term, if there is one.
     fn of(term: &Term<&str>) -> Option<Self> {
         let both = |left, right| Some((Self::of(left)?.into(), Self::of(right)?.into()));
         match term {
@@ -113,7 +113,7 @@ impl HeaderTest {
                 Some(Self::Compare(Operand::of(left)?, *operator, Operand::of(right)?))
             }
             Term::BinOp(left, BinaryOp::Pipe(None), right) => match &**right {
-                // `a | b | c` is `a | (b | c)`.
+                // The parser reads `a | b | c` as `a | (b | c)`.
                 Term::BinOp(next, BinaryOp::Pipe(None), last) => {
                     let first = Term::BinOp(left.clone(), BinaryOp::Pipe(None), next.clone());
                     Self::of(&Term::BinOp(first.into(), BinaryOp::Pipe(None), last.clone()))
@@ -200,7 +200,7 @@ mod tests {
         }
     }
 
-    /// What is decided from the header is what the program says of the record.
+    /// A header test and the program on the record give the same result.
     #[test]
     fn header_tests_agree_with_programs() {
         let programs = [
@@ -263,7 +263,7 @@ mod tests {
         }
     }
 
-    /// As the other conditions of `sub`.
+    /// Like the other conditions of `sub`.
     #[test]
     fn header_test_costs_no_allocation() {
         let source =

@@ -1,11 +1,12 @@
-//! The limits of what a program does between two results.
+//! The limits on the work of a program between two results.
 //!
-//! A program runs on the thread of the connection, which is the fastest, and where every other part of the run may
-//! stay as it is. It cannot be interrupted there: `def f: f; f` never comes back. So a thread looks at the process
-//! while one message is worked on. When that has taken too much processor time or memory, the thread says so and ends
-//! the process. Recursion without end is memory too: the stack of the thread is larger than the limit.
+//! A program runs on the connection's thread: that is the fastest way, and no other part has to change. It
+//! cannot be interrupted there: `def f: f; f` never returns. So another thread watches the process while a
+//! message is processed. When a program exceeds its limit of processor time or memory, that thread reports it
+//! and ends the process. Endless recursion exceeds the memory limit: the stack of the connection's thread is
+//! larger than that limit.
 //!
-//! Elsewhere than on Linux memory is not measured, and time alone is the limit.
+//! Memory is measured on Linux only; elsewhere time is the only limit.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -18,22 +19,22 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::error::Error;
 use crate::process;
 
-/// How much processor time one message may take.
+/// Maximum processor time for one message.
 pub const MOST_PROCESSOR_TIME: Duration = Duration::from_secs(2);
-/// How much more memory it may take than the process had before.
+/// Maximum growth of the process's memory for one message.
 pub const MOST_MEMORY_BYTES: u64 = 128 * 1024 * 1024;
-/// The stack of the thread that runs programs: pages that are not used cost nothing. It has room for what is used
-/// between two looks.
+/// The stack of the thread that runs programs; unused pages cost nothing. It exceeds the memory that a
+/// program may use between two checks.
 pub const STACK_BYTES: usize = 384 * 1024 * 1024;
 
-/// How often to look while a message is worked on.
+/// The interval of the checks while a message is processed.
 const INTERVAL: Duration = Duration::from_millis(10);
-/// After so many looks without work the thread sleeps until there is some.
+/// After this number of checks without work the thread sleeps until there is work.
 const MOST_IDLE_LOOKS: u32 = 10;
-/// The thread calls the system and writes one line.
+/// The watching thread only makes system calls and writes one line.
 const GUARD_STACK_BYTES: usize = 256 * 1024;
 
-/// Watches the work on messages.
+/// Watches the processing of messages.
 #[derive(Debug)]
 pub struct Guard {
     shared: Arc<Shared>,
@@ -43,22 +44,22 @@ pub struct Guard {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// The number of the message that is worked on; 0: none.
+    /// The number of the message being processed; 0 for none.
     current: AtomicU64,
     is_parked: AtomicBool,
 }
 
-/// What the process has used.
+/// The resources used by the process.
 struct Usage {
     processor_time: Duration,
     memory_bytes: u64,
 }
 
 impl Guard {
-    /// Starts to watch. When a limit is passed, `say` gets the reason, and the process ends.
+    /// Starts to watch. If a limit is exceeded, `say` gets the reason, and the process ends.
     ///
     /// # Errors
-    /// The system's, if it refuses a thread.
+    /// The system's error, if it refuses a thread.
     pub fn start(say: impl FnOnce(&Error) + Send + 'static) -> Result<Self, Error> {
         let shared = Arc::<Shared>::default();
         let watched = Arc::clone(&shared);
@@ -72,11 +73,12 @@ impl Guard {
         Ok(Self { shared, thread, count: Cell::new(0) })
     }
 
-    /// Does the work on one message.
+    /// Runs the work on one message under the limits.
     pub fn watch<T>(&self, work: impl FnOnce() -> T) -> T {
         let number = self.count.get() + 1;
         self.count.set(number);
-        // Either this sees that the thread is parked, or the thread sees that there is work.
+        // The order of both stores guarantees that this sees the parked thread, or that the thread sees the
+        // work.
         self.shared.current.store(number, Ordering::SeqCst);
         if self.shared.is_parked.load(Ordering::SeqCst) {
             self.thread.unpark();
@@ -127,7 +129,7 @@ impl Usage {
         Self { processor_time, memory_bytes: memory_bytes() }
     }
 
-    /// The limit that was passed since this was taken.
+    /// The limit exceeded since this measurement.
     fn passed_limit(&self) -> Option<Error> {
         let now = Self::now();
         let what = if now.processor_time.saturating_sub(self.processor_time) > MOST_PROCESSOR_TIME {
@@ -141,7 +143,7 @@ impl Usage {
     }
 }
 
-/// The resident memory of this process; 0 where the system does not say.
+/// The resident memory of this process; 0 if the system does not report it.
 fn memory_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

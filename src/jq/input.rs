@@ -1,4 +1,4 @@
-//! A message as a value: its record, with the payload parsed where it is JSON.
+//! A message as the input of a program: its record, with a JSON payload parsed.
 
 use std::fmt;
 
@@ -7,12 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use jaq_json::{Rc, Val, read};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// How deep a payload may be nested to count as JSON: the limit of `serde_json`.
+/// Maximum nesting of a payload to count as JSON: the limit of `serde_json`.
 pub const MOST_LEVELS: usize = 127;
-/// How many values a payload may have to count as JSON. An object counts as several: each takes as much memory.
+/// Maximum number of values of a payload to count as JSON. An object counts as several, as it needs the
+/// memory of several.
 pub const MOST_VALUES: u32 = 500_000;
 const VALUES_OF_AN_OBJECT: u32 = 8;
-/// A longer payload is not looked at.
+/// Longer payloads are not parsed.
 pub const MOST_PAYLOAD_BYTES: usize = 32 * 1024 * 1024;
 
 /// A message as the input of a program.
@@ -20,27 +21,27 @@ pub const MOST_PAYLOAD_BYTES: usize = 32 * 1024 * 1024;
 pub struct ProgramInput {
     /// The record.
     pub value: Val,
-    /// How the payload is in it.
+    /// The form of the payload in the record.
     pub form: ProgramPayload,
 }
 
-/// How a program sees a payload.
+/// The form in which a program sees a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProgramPayload {
-    /// The value that it is in JSON.
+    /// The parsed JSON value.
     Json,
-    /// Text: it is not JSON.
+    /// Text, as the payload is not JSON.
     Text,
-    /// Text, or nothing, although it may be JSON: it is too large.
+    /// Text, or nothing: the payload is too large to be parsed as JSON.
     TooLarge,
 }
 
 impl ProgramInput {
-    /// From the record without its payload, and the payload: what it is if it is JSON, otherwise a string, with
-    /// `payload-encoding` if that has to be base64.
+    /// The input made of the record without its payload, and the payload: parsed if it is JSON, otherwise a
+    /// string, with `payload-encoding` if it has to be base64.
     #[must_use]
     pub fn new(record: &[u8], payload: &[u8]) -> Self {
-        // The record is our own JSON.
+        // The record is our own JSON, so parsing it cannot fail.
         let mut value = read::parse_single(record).unwrap_or_default();
         let payload = ParsedPayload::of(payload);
         if let Val::Obj(members) = &mut value {
@@ -69,7 +70,7 @@ impl ParsedPayload {
         if bytes.len() > MOST_PAYLOAD_BYTES {
             return Self { value: Val::Null, form: ProgramPayload::TooLarge, is_base64: false };
         }
-        // `jaq` reads more than JSON, and nested to any depth.
+        // `jaq` accepts more than JSON, and any nesting, so the payload is checked first.
         let form = match form(bytes) {
             ProgramPayload::Json => match read::parse_single(bytes) {
                 Ok(value) => return Self { value, form: ProgramPayload::Json, is_base64: false },
@@ -84,7 +85,7 @@ impl ParsedPayload {
     }
 }
 
-/// Whether it is one JSON value that is not nested too deep, and whether it takes too much memory.
+/// Whether the payload is one JSON value within the nesting limit, and whether it needs too much memory.
 fn form(bytes: &[u8]) -> ProgramPayload {
     let counted = std::str::from_utf8(bytes).ok().and_then(|text| serde_json::from_str::<Checked>(text).ok());
     match counted {
@@ -94,7 +95,7 @@ fn form(bytes: &[u8]) -> ProgramPayload {
     }
 }
 
-/// Any JSON, of which only the number of values is kept. Other than `IgnoredAny` it is held to the limit of nesting.
+/// Any JSON, reduced to its number of values. Unlike `IgnoredAny` it respects the nesting limit.
 struct Checked(u32);
 
 impl<'de> Deserialize<'de> for Checked {
@@ -167,7 +168,7 @@ mod tests {
         assert_eq!(shown(b""), (r#"{"topic":"a","payload":""}"#.into(), false));
         let binary = r#"{"topic":"a","payload":"/w==","payload-encoding":"base64"}"#;
         assert_eq!(shown(b"\xff"), (binary.into(), false));
-        // What `jaq` reads beyond JSON is text.
+        // Extensions of `jaq` beyond JSON count as text.
         for text in ["NaN", "# comment", "[1,]", "{1:2}", "b\"x\"", "+1", "1 2", "'a'", "Infinity"] {
             assert!(!shown(text.as_bytes()).1, "{text}");
         }

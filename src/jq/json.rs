@@ -1,11 +1,11 @@
-//! Values as JSON text. `jaq` itself writes what JSON cannot hold in forms of its own; here the text is always JSON, as
-//! jq writes it.
+//! Values as JSON text. `jaq` has forms of its own for values that JSON cannot express; here the text is
+//! always JSON, as jq writes it.
 
 use std::io::Write as _;
 
 use jaq_json::{Num, Val};
 
-/// Whole numbers below it are written without a fraction, as jq does.
+/// Smaller whole numbers are written without a fraction, as jq does.
 const LARGEST_WHOLE: f64 = 1e17;
 
 /// Appends a value.
@@ -48,7 +48,7 @@ pub(super) fn put_json(out: &mut Vec<u8>, value: &Val) {
 }
 
 fn put_number(out: &mut Vec<u8>, number: &Num) {
-    // Writing into memory cannot fail.
+    // Writing to memory cannot fail.
     let _ = match number {
         Num::Float(number) if number.is_nan() => out.write_all(b"null"),
         Num::Float(number) if number.is_infinite() => {
@@ -63,7 +63,7 @@ fn put_number(out: &mut Vec<u8>, number: &Num) {
 }
 
 fn put_string(out: &mut Vec<u8>, text: &str) {
-    // Text, into memory.
+    // Writing text to memory cannot fail.
     let _ = serde_json::to_writer(out, text);
 }
 

@@ -1,12 +1,12 @@
 //! Programs of the jq language over messages: `--jq`, `--where` and `--until`.
 //!
-//! The language is that of the crate `jaq`. A program's input is the record that `sub --json` writes, with the
-//! payload parsed where it is JSON. What reads files, the environment or further inputs, and what ends or writes to the
-//! outside, is left out: a program computes its results from one message and nothing else.
+//! The language is that of the crate `jaq`. A program's input is the record that `sub --json` writes, with a
+//! JSON payload parsed. Functions that read files, the environment or further inputs, that write to the
+//! outside or end the program are removed: a program computes its results from one message only.
 //!
-//! A program may run for ever, and a message may make it do so. Its results are counted ([`MOST_RESULTS`],
-//! [`MOST_RESULT_BYTES`]). What it does between two results cannot be interrupted, so a thread watches how much processor
-//! time and memory that takes ([`Guard`]), and ends the process.
+//! A program may run forever, depending on the message. The number and size of its results are limited
+//! ([`MOST_RESULTS`], [`MOST_RESULT_BYTES`]). The work between two results cannot be interrupted, so a thread
+//! watches its processor time and memory ([`Guard`]), and ends the process at the limit.
 
 mod compile;
 mod condition;

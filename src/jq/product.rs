@@ -1,31 +1,32 @@
 //! Multiplication within a limit.
 //!
-//! `"x" * 100000000000` asks for all of that memory at once: the process is aborted before the guard has seen anything.
-//! So a product in a program becomes a call of a function that looks at the length first.
+//! `"x" * 100000000000` requests all of that memory at once: the process would be aborted before the guard
+//! could act. A product in a program is therefore rewritten to a call of a function that checks the length
+//! first.
 
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};
 use jaq_core::ops::Math;
 use jaq_core::path::{Part, Path};
 
-/// The function.
+/// The name of the function.
 const TIMES: &str = "mqtt_times";
-/// What `*=` multiplies by.
+/// The variable with the factor of `*=`.
 const FACTOR: &str = "$mqtt_factor";
 
-/// The definition of the function. A longer text than this could not be a result either.
+/// The definition of the function. Its limit is that of a result.
 pub(super) const DEFINITION: &str = r#"
 def mqtt_times(l; r): l as $l | r as $r |
   ([$l, $r] | map(strings | utf8bytelength)[0] // 0) as $bytes | ([$l, $r] | map(numbers)[0] // 0) as $count |
   if $bytes * $count > 16777216 then error("a text of more than 16 MiB") else $l * $r end;
 "#;
 
-/// Whether a program may multiply.
+/// Whether a program may contain a multiplication.
 pub(super) fn may_multiply(program: &str) -> bool {
     program.contains('*')
 }
 
-/// The program with calls in place of products.
+/// The program with its products replaced by calls.
 pub(super) fn bounded(term: Term<&str>) -> Term<&str> {
     let boxed = |term: Box<Term<_>>| Box::new(bounded(*term));
     match term {

@@ -11,9 +11,9 @@ use jaq_json::Val;
 use super::compile::{BadProgram, Filter, compile};
 use super::json::put_json;
 
-/// How many results a program may have for one message.
+/// Maximum number of results of a program for one message.
 pub const MOST_RESULTS: usize = 1_000_000;
-/// How many bytes these may have together, as text.
+/// Maximum total size of these results as text, in bytes.
 pub const MOST_RESULT_BYTES: usize = 16 * 1024 * 1024;
 
 /// A compiled program.
@@ -32,13 +32,13 @@ impl fmt::Debug for Program {
 /// Why a program has no result for a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// It says so, or does with a value what its type does not allow.
+    /// The program raised an error, or used a value in a way that its type does not allow.
     #[error("{0}")]
     Program(String),
     /// Too many results.
     #[error("more than {MOST_RESULTS} results")]
     Results,
-    /// Too long ones.
+    /// Too many bytes in the results.
     #[error("results of more than 16 MiB")]
     Bytes,
 }
@@ -47,15 +47,15 @@ pub enum Failure {
 #[derive(Debug, Default)]
 pub struct ProgramResults {
     bytes: Vec<u8>,
-    /// Where each ends, and whether it is JSON and not the inside of a string.
+    /// The end of each result, and whether it is JSON or the content of a string.
     ends: Vec<(usize, bool)>,
 }
 
-/// A buffer that one message made larger than this is not kept.
+/// A buffer that grew beyond this size is not reused.
 const KEPT_BYTES: usize = 1 << 20;
 
 impl ProgramResults {
-    /// Forgets those of the message before.
+    /// Removes the results of the message before.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_BYTES);
@@ -63,13 +63,13 @@ impl ProgramResults {
         self.ends.shrink_to(KEPT_BYTES / 16);
     }
 
-    /// Whether there is none.
+    /// Whether there are no results.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Each, and whether it is JSON and not the inside of a string.
+    /// Each result, and whether it is JSON or the content of a string.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], bool)> {
         let mut start = 0;
         self.ends.iter().map(move |(end, is_json)| {
@@ -84,12 +84,12 @@ impl Program {
     /// Compiles a program.
     ///
     /// # Errors
-    /// What is wrong with it, and where.
+    /// The error in the program, with its position.
     pub fn new(text: &str) -> Result<Self, BadProgram> {
         Ok(Self::with(text, |_| None::<()>)?.0)
     }
 
-    /// The same, and what the syntax tree is good for.
+    /// Compiles a program, and evaluates its syntax tree with `look`.
     pub(super) fn with<T: Send>(
         text: &str,
         look: impl FnOnce(&Term<&str>) -> Option<T> + Send,
@@ -98,10 +98,10 @@ impl Program {
         Ok((Self { filter: Arc::new(filter), text: text.into() }, found))
     }
 
-    /// Whether one of the results is neither `false` nor `null`; the first such ends it.
+    /// Whether one of the results is neither `false` nor `null`; the first such result ends the program.
     ///
     /// # Errors
-    /// The program fails before.
+    /// The program failed before that.
     pub fn is_true(&self, input: Val) -> Result<bool, Failure> {
         for (count, result) in self.run(input).enumerate() {
             if result?.as_bool() {
@@ -114,10 +114,10 @@ impl Program {
         Ok(false)
     }
 
-    /// Appends the results. With `raw`, strings are text; everything else is JSON.
+    /// Appends the results. With `raw`, strings are written as text; everything else is JSON.
     ///
     /// # Errors
-    /// The program fails; results before that are there.
+    /// The program failed; the results before that were appended.
     pub fn put_results(&self, input: Val, raw: bool, results: &mut ProgramResults) -> Result<(), Failure> {
         for result in self.run(input) {
             if results.ends.len() >= MOST_RESULTS {
@@ -146,7 +146,7 @@ impl Program {
         self.filter.id.run((context, input)).map(|result| {
             result.map_err(|exception| match exception.get_err() {
                 Ok(error) => Failure::Program(error.to_string()),
-                // There is no `halt`, and the compiler lets no `break` out of its label.
+                // There is no `halt`, and the compiler rejects a `break` outside its label.
                 Err(_) => Failure::Program("the program ended itself".into()),
             })
         })
