@@ -5,13 +5,13 @@ use super::plain::{FORMATS, PlainFormat};
 #[cfg(feature = "decoders")]
 use super::protobuf::{self, BadSchema, MessageType, Schemas};
 
-/// Formats in the order in which they are decoded, at least one.
+/// Formats in decoding order, at least one.
 #[derive(Debug, Clone)]
 pub struct FormatChain {
     steps: Vec<Step>,
 }
 
-/// No format has a schema.
+/// Without the feature, no format has a schema.
 #[cfg(not(feature = "decoders"))]
 #[derive(Debug, Default)]
 pub struct NoSchemas {}
@@ -19,7 +19,7 @@ pub struct NoSchemas {}
 #[cfg(not(feature = "decoders"))]
 use NoSchemas as Schemas;
 
-/// One of the formats.
+/// One format of a chain.
 #[derive(Debug, Clone)]
 enum Step {
     Plain(&'static PlainFormat),
@@ -27,25 +27,25 @@ enum Step {
     Protobuf(MessageType),
 }
 
-/// What a payload decodes to.
+/// The result of decoding a payload.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DecodedBytes {
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// What they do not have of the payload, if anything.
+    /// The part of the payload that was omitted, if any.
     pub left_out: Option<String>,
 }
 
-/// A format that does not exist, or cannot be used.
+/// A format that does not exist or cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UnknownFormat {
-    /// It is none.
+    /// There is no format of this name.
     #[error("unknown format '{0}'; there are {names}", names = FormatChain::names().join(", "))]
     Name(String),
-    /// Its values are the end of what can be decoded.
+    /// A format follows this one, whose values cannot be decoded further.
     #[error("'{0}' gives a value: no other format can follow it")]
     AfterValue(&'static str),
-    /// It needs a schema.
+    /// The schema is missing or invalid.
     #[cfg(feature = "decoders")]
     #[error(transparent)]
     Schema(#[from] BadSchema),
@@ -64,7 +64,7 @@ impl FormatChain {
     /// Reads `gzip+cbor`, or `gzip+protobuf:MESSAGE`.
     ///
     /// # Errors
-    /// A name is unknown, or something follows a format of values; what is wrong with the schema.
+    /// A name is unknown, a format follows one of values, or the schema is invalid.
     pub fn parse(text: &str, schemas: &mut Schemas) -> Result<Self, UnknownFormat> {
         let steps = text.split('+').map(|name| Step::parse(name, schemas)).collect::<Result<Vec<_>, _>>()?;
         let before = steps.split_last().map_or(&[][..], |(_, before)| before);
@@ -74,13 +74,13 @@ impl FormatChain {
         }
     }
 
-    /// Whether what comes out is JSON.
+    /// Whether decoding produces JSON.
     #[must_use]
     pub fn gives_value(&self) -> bool {
         self.steps.last().is_some_and(Step::is_value)
     }
 
-    /// Whether an empty payload is a value: a message of Protocol Buffers without fields.
+    /// Whether an empty payload is valid: a Protocol Buffers message without fields.
     #[must_use]
     pub fn takes_empty(&self) -> bool {
         match self.steps.first() {
@@ -90,21 +90,21 @@ impl FormatChain {
         }
     }
 
-    /// Whether one of its formats takes the topic and the messages before to decode all of it.
+    /// Whether a format needs the topic and earlier messages for a complete result.
     #[cfg(feature = "decoders")]
     pub(super) fn remembers(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Plain(format) if format.remembers))
     }
 
-    /// Decodes a payload by itself.
+    /// Decodes one payload on its own.
     ///
     /// # Errors
-    /// Why it is not of the format, whose name stands before.
+    /// Why the payload does not have the format, after the format's name.
     pub fn decode(&self, payload: &[u8]) -> Result<DecodedBytes, String> {
         self.decode_with(payload, |format, bytes| (format.decode)(bytes))
     }
 
-    /// Decodes a payload, formats of the table by `plain`.
+    /// Decodes a payload; `plain` decodes the formats of the table.
     pub(super) fn decode_with(
         &self,
         payload: &[u8],
@@ -118,10 +118,10 @@ impl FormatChain {
         Ok(content.unwrap_or_default())
     }
 
-    /// Encodes a payload: the way back.
+    /// Encodes a payload.
     ///
     /// # Errors
-    /// Why it cannot be of the format, whose name stands before.
+    /// Why the payload cannot be encoded, after the format's name.
     pub fn encode(&self, payload: &[u8]) -> Result<Vec<u8>, String> {
         let mut encoded = None::<Vec<u8>>;
         for step in self.steps.iter().rev() {
@@ -214,9 +214,9 @@ mod tests {
             prop_assert_eq!(both.decode(&both.encode(&bytes).unwrap()).unwrap().bytes, bytes);
         }
 
-        /// Whatever comes is decoded or refused.
+        /// Any bytes are decoded or refused.
         #[test]
-        fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn any_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             for format in FORMATS {
                 if let Ok(decoded) = (format.decode)(&bytes)
                     && format.is_value
@@ -305,7 +305,7 @@ mod tests {
             );
         }
 
-        /// Two members of one file are one payload.
+        /// Two gzip members make one payload.
         #[test]
         fn compressed_parts_are_joined() {
             let part = |text: &[u8]| chain("gzip").encode(text).unwrap();
@@ -333,7 +333,7 @@ mod tests {
                     "{level}"
                 );
             }
-            // Lengths that are claimed and not there.
+            // Claimed lengths without content.
             for hex in ["9b 7fffffffffffffff", "5b 7fffffffffffffff", "bb 00ffffffffffffff"] {
                 assert!(decoded("cbor", hex).starts_with("error: cbor: "), "{hex}");
             }

@@ -1,7 +1,7 @@
 //! Compressed payloads.
 //!
-//! A library's state of a stream is a hundred times as large as many a message, and to make it would take longer than
-//! to use it. So each thread keeps the one that it has made, unless a message has made it large.
+//! The stream state of a library is a hundred times larger than many messages, and creating it would take
+//! longer than using it. So each thread keeps its state, unless a message made it large.
 
 use std::cell::RefCell;
 use std::io::{Cursor, Read};
@@ -14,10 +14,10 @@ use zstd::zstd_safe::DCtx;
 
 use super::limits::{Converted, MOST_DECODED_BYTES, within_limit};
 
-/// A payload that a state can hold.
+/// A payload as the input of a kept state.
 type Input = Cursor<Vec<u8>>;
 
-/// What one message made larger than this is not kept.
+/// A state that one message made larger than this is not kept.
 const KEPT_BYTES: usize = 1 << 20;
 
 thread_local! {
@@ -35,13 +35,13 @@ fn input(bytes: &[u8]) -> Input {
     Cursor::new(bytes.to_vec())
 }
 
-/// Appends everything that comes, up to a little more than the limit.
+/// Appends everything from the reader, up to slightly more than the limit.
 fn read(reader: &mut impl Read, out: &mut Vec<u8>) -> Result<(), String> {
     let most = (MOST_DECODED_BYTES as u64 + 1).saturating_sub(out.len() as u64);
     reader.take(most).read_to_end(out).map(drop).map_err(|error| error.to_string())
 }
 
-/// The members of a file one after the other.
+/// The content of all members of a gzip file.
 pub(super) fn decode_gzip(bytes: &[u8]) -> Converted {
     GZIP_IN.with_borrow_mut(|decoder| {
         let mut out = Vec::new();
@@ -105,7 +105,8 @@ pub(super) fn decode_zstd(bytes: &[u8]) -> Converted {
     ZSTD_IN.with_borrow_mut(|context| {
         let mut out = Vec::new();
         let mut decoder = Decoder::with_context(bytes, context);
-        // The memory of a frame's window: 2^27 bytes is the library's default, and less than what may come out.
+        // The window of a frame, in memory: the library's default is 2^27 bytes; this is at most what may be
+        // decoded.
         let result = decoder
             .window_log_max(26)
             .map_err(|error| error.to_string())
@@ -137,14 +138,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// With a state of its own for each payload.
+    /// Reads everything with a new state.
     fn read_all(mut reader: impl Read) -> Result<Vec<u8>, ()> {
         let mut out = Vec::new();
         reader.read_to_end(&mut out).map(|_| out).map_err(drop)
     }
 
     proptest! {
-        /// A state that is used again, also after payloads that were damaged or cut off, does as a new one.
+        /// A reused state gives the results of a new one, also after damaged or truncated payloads.
         #[test]
         fn state_that_is_used_again_is_as_new(
             payloads in proptest::collection::vec((proptest::collection::vec(any::<u8>(), 1..2000), 0..4_u8, any::<u16>()), 1..8)

@@ -1,20 +1,20 @@
-//! The limits of what a payload decodes to.
+//! The limits on decoded payloads.
 
 #[cfg(feature = "decoders")]
 use std::io;
 
-/// What a payload is in another format, or what is wrong with it.
+/// A converted payload, or the error in it.
 pub(super) type Converted<T = Vec<u8>> = Result<T, String>;
 
-/// How many bytes a payload may have after each step of decoding.
+/// Maximum number of bytes of a payload after each decoding step.
 pub const MOST_DECODED_BYTES: usize = 64 * 1024 * 1024;
-/// How many values a payload may have. An object counts as several: each takes as much memory.
+/// Maximum number of values in a payload. An object counts as several, as it needs the memory of several.
 pub const MOST_VALUES: usize = 1_000_000;
 #[cfg(feature = "decoders")]
 pub(super) const VALUES_OF_AN_OBJECT: usize = 16;
-/// How deep values may be nested.
+/// Maximum nesting of values.
 pub const MOST_NESTING: usize = 100;
-/// What the values of one message of Protocol Buffers may take in memory, about.
+/// Approximate memory limit for the values of one Protocol Buffers message.
 #[cfg(feature = "decoders")]
 pub const MOST_MEMORY_BYTES: usize = 128 * 1024 * 1024;
 
@@ -23,7 +23,7 @@ pub(super) fn too_deep() -> String {
     format!("nested deeper than {MOST_NESTING} levels")
 }
 
-/// Refuses what is too long.
+/// Refuses payloads above the limit.
 pub(super) fn within_limit(bytes: Vec<u8>) -> Converted {
     if bytes.len() > MOST_DECODED_BYTES { Err(too_long()) } else { Ok(bytes) }
 }
@@ -32,7 +32,7 @@ pub(super) fn too_long() -> String {
     format!("it decodes to more than {} MiB", MOST_DECODED_BYTES >> 20)
 }
 
-/// Takes as many bytes as a payload may decode to.
+/// A buffer that accepts as many bytes as a payload may decode to.
 #[cfg(feature = "decoders")]
 #[derive(Debug, Default)]
 pub(super) struct Bounded(pub(super) Vec<u8>);

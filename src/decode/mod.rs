@@ -1,11 +1,13 @@
-//! Payloads in other formats than text: `sub --decode FILTER=FORMAT` and `pub --encode FORMAT`.
+//! Payload formats other than text: `sub --decode FILTER=FORMAT` and `pub --encode FORMAT`.
 //!
-//! A format turns bytes into bytes (`gzip`), or bytes into JSON (`cbor`). Formats are joined with `+` in the order in
-//! which they are decoded: `gzip+cbor`. The table of [`plain`] has those that need nothing but their name; `protobuf` also
-//! needs a schema ([`Schemas`]). Which format a payload has is said by the user and never guessed. Of `sparkplug` the
-//! messages before tell what a payload has, so a [`Decoder`] gets all messages in their order.
+//! A format turns bytes into bytes (`gzip`), or bytes into JSON (`cbor`). Formats are joined with `+` in
+//! decoding order: `gzip+cbor`. The table of [`plain`] has the formats that need only their name; `protobuf`
+//! also needs a schema ([`Schemas`]). The user names the format of a payload; it is never guessed. With
+//! `sparkplug` earlier messages describe the content of later ones, so a [`Decoder`] gets all messages in
+//! order.
 //!
-//! What a payload can grow to is limited ([`MOST_DECODED_BYTES`]), and how deep it may be nested ([`MOST_NESTING`]).
+//! The size of a decoded payload is limited ([`MOST_DECODED_BYTES`]), and so is its nesting
+//! ([`MOST_NESTING`]).
 
 mod chain;
 mod compressed;

@@ -1,4 +1,4 @@
-//! The table of formats that need nothing but their name.
+//! The table of formats that need only their name.
 
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
@@ -16,16 +16,16 @@ use crate::notation::hex;
 #[derive(Debug)]
 pub(super) struct PlainFormat {
     pub(super) name: &'static str,
-    /// What it decodes to is JSON.
+    /// Whether it decodes to JSON.
     pub(super) is_value: bool,
-    /// It takes the topic and the messages before to decode all of it. `decode` does without them.
+    /// Whether it needs the topic and earlier messages for a complete result. `decode` works without them.
     #[cfg_attr(not(feature = "decoders"), expect(dead_code, reason = "there is none without the feature"))]
     pub(super) remembers: bool,
     pub(super) decode: fn(&[u8]) -> Converted,
     pub(super) encode: fn(&[u8]) -> Converted,
 }
 
-/// All of them.
+/// All formats of the table.
 pub(super) const FORMATS: &[PlainFormat] = &[
     #[cfg(feature = "decoders")]
     PlainFormat { name: "cbor", is_value: true, remembers: false, decode: decode_cbor, encode: encode_cbor },
@@ -64,7 +64,7 @@ pub(super) const FORMATS: &[PlainFormat] = &[
     },
 ];
 
-/// Pairs of digits, with white space between them.
+/// Pairs of digits, optionally separated by white space.
 fn decode_hex(bytes: &[u8]) -> Converted {
     hex::decode(&without_space(bytes)).ok_or_else(|| "it is not pairs of hexadecimal digits".into())
 }
@@ -73,7 +73,7 @@ fn without_space(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()
 }
 
-/// The standard alphabet, padded or not, with white space anywhere.
+/// The standard alphabet, with or without padding, with white space anywhere.
 fn decode_base64(bytes: &[u8]) -> Converted {
     const LENIENT: GeneralPurpose = GeneralPurpose::new(
         &base64::alphabet::STANDARD,

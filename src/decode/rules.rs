@@ -1,11 +1,11 @@
-//! Which payloads have which format.
+//! The rules that give payloads their format.
 
 use super::chain::{DecodedBytes, FormatChain};
 #[cfg(feature = "decoders")]
 use super::sparkplug::Sparkplug;
 use crate::protocol::topic;
 
-/// Payloads on topics that match the filter have this format.
+/// The format of payloads whose topic matches a filter.
 #[derive(Debug, Clone)]
 pub struct Rule {
     /// A checked topic filter.
@@ -14,18 +14,18 @@ pub struct Rule {
     pub chain: FormatChain,
 }
 
-/// A payload that a rule is about.
+/// A payload to which a rule applies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded {
-    /// What it decodes to, or why it does not.
+    /// The decoded payload, or why it cannot be decoded.
     pub payload: Result<Vec<u8>, String>,
-    /// It is JSON.
+    /// Whether it is JSON.
     pub is_value: bool,
-    /// What it does not have of the payload, if anything.
+    /// The part of the payload that was omitted, if any.
     pub left_out: Option<String>,
 }
 
-/// Decodes payloads by rules, in the order in which their messages came.
+/// Decodes payloads by rules, in the order of their messages.
 #[derive(Debug)]
 pub struct Decoder<'a> {
     rules: &'a [Rule],
@@ -33,17 +33,17 @@ pub struct Decoder<'a> {
     memory: Option<Box<Memory<'a>>>,
 }
 
-/// What earlier messages have told, where a rule needs it.
+/// The state from earlier messages, if a rule needs it.
 #[cfg(feature = "decoders")]
 #[derive(Debug, Default)]
 struct Memory<'a> {
     sparkplug: Sparkplug,
-    /// The filters that are subscribed to.
+    /// The topic filters subscribed to.
     subscriptions: Vec<&'a str>,
 }
 
 impl<'a> Decoder<'a> {
-    /// By these rules, of which the first that matches counts.
+    /// A decoder with these rules; the first rule that matches applies.
     #[must_use]
     pub fn new(rules: &'a [Rule]) -> Self {
         Self {
@@ -53,7 +53,8 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// All messages come by these filters, which are valid: then it is known when one is missing.
+    /// Declares that these valid filters are subscribed to completely: a missing message can then be
+    /// detected.
     #[must_use]
     #[cfg_attr(not(feature = "decoders"), expect(unused_mut, reason = "nothing is remembered"))]
     pub fn subscribed_to(mut self, filters: impl IntoIterator<Item = &'a str>) -> Self {
@@ -66,8 +67,8 @@ impl<'a> Decoder<'a> {
         self
     }
 
-    /// The payload, decoded; `None` if no rule is about it. An empty payload clears a retained message, and is decoded
-    /// only where the format has a value for it.
+    /// The decoded payload; `None` if no rule applies. An empty payload clears a retained message, and is
+    /// decoded only if it is valid in the format.
     pub fn decode(&mut self, topic: &[u8], payload: &[u8]) -> Option<Decoded> {
         let rules = self.rules;
         let chain = &rule(rules, topic)?.chain;
@@ -89,7 +90,7 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// Takes in a message that is left out: it may tell what later ones have.
+    /// Processes a message that is not shown: it may describe the content of later ones.
     pub fn pass(&mut self, topic: &[u8], payload: &[u8]) {
         #[cfg(feature = "decoders")]
         if let Some(memory) = &mut self.memory
@@ -102,7 +103,7 @@ impl<'a> Decoder<'a> {
         let _ = (topic, payload);
     }
 
-    /// What is to be said of earlier messages, once.
+    /// A warning about earlier messages, returned once.
     pub fn take_warning(&mut self) -> Option<String> {
         #[cfg(feature = "decoders")]
         return self.memory.as_mut()?.sparkplug.take_warning();
@@ -136,7 +137,7 @@ impl Memory<'_> {
 
     fn pass(&mut self, rules: &[Rule], chain: &FormatChain, topic: &[u8], payload: &[u8]) {
         let Self { sparkplug, subscriptions } = self;
-        // What cannot be decoded tells nothing.
+        // A payload that cannot be decoded is ignored.
         let _ = chain.decode_with(payload, |format, bytes| {
             if format.remembers {
                 sparkplug.learn(topic, bytes, &|topic| comes(rules, subscriptions, topic));
@@ -148,8 +149,8 @@ impl Memory<'_> {
     }
 }
 
-/// Whether all messages on a topic come here and are decoded by a format that remembers. Those of a shared subscription
-/// come in part.
+/// Whether all messages on a topic arrive here and are decoded by a format with state. A shared subscription
+/// delivers only a part.
 #[cfg(feature = "decoders")]
 fn comes(rules: &[Rule], subscriptions: &[&str], topic: &str) -> bool {
     rule(rules, topic.as_bytes()).is_some_and(|rule| rule.chain.remembers())

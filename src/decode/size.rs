@@ -1,15 +1,15 @@
-//! How many values there are in CBOR and `MessagePack`, counted before any of them is made: a value of one byte takes
-//! seventy in memory, and a thousand in an object.
+//! The number of values in CBOR and `MessagePack`, counted before any of them is created: a value of one byte
+//! needs seventy bytes of memory, and an object of one byte a thousand.
 //!
-//! The bytes are looked at one head after the other, whatever they are nested in. What is broken is found later.
+//! The heads are read one after the other, whatever the nesting. Invalid data is detected later.
 
 use super::limits::{MOST_VALUES, VALUES_OF_AN_OBJECT};
 use crate::memory;
 
-/// What a value takes in memory, about.
+/// Approximate memory of a value, in bytes.
 const BYTES_OF_A_VALUE: usize = 70;
 
-/// One head: the bytes that belong to it, and whether it begins an object.
+/// One head: the number of bytes it covers, and whether it begins an object.
 struct Head {
     bytes: usize,
     is_object: bool,
@@ -37,7 +37,7 @@ fn check(mut rest: &[u8], head: fn(&[u8]) -> Option<Head>) -> Result<(), String>
     memory::spare(values * BYTES_OF_A_VALUE).map_err(|error| format!("{values} values: {error}"))
 }
 
-/// A number of so many bytes, the first the most significant.
+/// The big-endian number in the first `count` bytes.
 fn number(bytes: &[u8], count: usize) -> usize {
     let digits = bytes.get(..count).unwrap_or_default();
     digits.iter().fold(0, |all, digit| all.saturating_mul(256).saturating_add(usize::from(*digit)))
@@ -54,7 +54,7 @@ fn cbor(bytes: &[u8]) -> Option<Head> {
         }
         small => (0, usize::from(small)),
     };
-    // Of indefinite length, the pieces have heads of their own.
+    // The pieces of a string of indefinite length have heads of their own.
     let content = if matches!(major, 2 | 3) && information < 28 { argument } else { 0 };
     Some(Head { bytes: content.saturating_add(argument_bytes + 1), is_object: major == 5 })
 }
@@ -96,14 +96,14 @@ mod tests {
         heads
     }
 
-    /// Whatever stands in texts and numbers is no value.
+    /// The contents of texts and numbers are not counted.
     #[test]
     fn each_value_is_counted_once() {
         let value = serde_json::json!({
             "short": [0, -1, 200, 70_000, 5_000_000_000_u64, -40_000, 1.5, null, true],
             "text": "x".repeat(300), "long": "y".repeat(70_000), "none": "", "nested": [[], {}, [[1]]],
         });
-        // 5 names, an object, an array of 9, 3 texts, and 6 below `nested`.
+        // 5 names, an object, an array of 9, 3 texts, and 6 in `nested`.
         let expected = 5 + 1 + 1 + 9 + 3 + 6;
         let mut cbor_bytes = Vec::new();
         ciborium::into_writer(&value, &mut cbor_bytes).unwrap();

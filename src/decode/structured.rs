@@ -1,8 +1,8 @@
-//! Formats of structured values: CBOR (RFC 8949) and `MessagePack`, from and to JSON.
+//! Formats of structured values: CBOR (RFC 8949) and `MessagePack`, to and from JSON.
 //!
-//! What JSON cannot hold: byte strings become base64, NaN and the infinities null, keys that are not text their JSON as
-//! text, and the tags of CBOR and the types of `MessagePack`'s extensions are dropped. Back from JSON, a text stays a
-//! text.
+//! Values that JSON does not have are converted: byte strings to base64, NaN and the infinities to null, keys
+//! that are not text to their JSON text. The tags of CBOR and the types of `MessagePack` extensions are
+//! dropped. From JSON, a text stays a text.
 
 use std::io::Cursor;
 
@@ -77,11 +77,11 @@ fn binary(bytes: &[u8]) -> Value {
     Value::String(STANDARD.encode(bytes))
 }
 
-/// How many bytes the keys of a payload that are not text may have as text. Each escapes the text of those in it, so that
-/// their length doubles with every level of nesting, and so does the time to write them.
+/// Maximum total size, in bytes, of the text of keys that are not text. Each nested key escapes the keys
+/// inside it, so the length and the time double with every level of nesting.
 const MOST_KEY_BYTES: usize = 1024 * 1024;
 
-/// What keys that are not text have taken.
+/// Counts the bytes of keys that are not text.
 #[derive(Default)]
 struct Keys {
     bytes: usize,
@@ -108,7 +108,7 @@ impl Keys {
                 let exact = i64::try_from(number)
                     .map(Number::from)
                     .or_else(|_| u64::try_from(number).map(Number::from));
-                // Below -2^63 there is no whole number of JSON that others read.
+                // Integers below -2^63 are strings, as other programs cannot read them as JSON numbers.
                 exact.map_or_else(|_| Value::String(number.to_string()), Value::Number)
             }
             ciborium::Value::Bytes(bytes) => binary(&bytes),

@@ -1,7 +1,8 @@
-//! The JSON of a message.
+//! The JSON of a Protocol Buffers message.
 //!
-//! It is that of the library, but for maps, whose members it writes in another order in each run, for the wrappers of
-//! numbers, whose NaN it writes as null, and for `Any`, which it copies at each level.
+//! It is the library's JSON with three exceptions: maps, whose members the library writes in a different
+//! order in each run; wrappers of numbers, whose NaN it writes as null; and `Any`, which it copies at each
+//! level.
 
 use std::io;
 
@@ -13,7 +14,7 @@ use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 use super::super::limits::{Converted, MOST_DECODED_BYTES, within_limit};
 use super::survey::{any_name, no_message_for};
 
-/// The JSON of a message, within the limit of what a payload decodes to.
+/// The JSON of a message, within the size limit of decoded payloads.
 pub(super) fn written(message: &DynamicMessage) -> Converted {
     let mut output = JsonOutput { bytes: Vec::new() };
     match serde_json::to_writer(&mut output, &Shown(message)) {
@@ -22,7 +23,7 @@ pub(super) fn written(message: &DynamicMessage) -> Converted {
     }
 }
 
-/// It takes one byte more than the limit.
+/// A buffer that accepts one byte more than the limit.
 struct JsonOutput {
     bytes: Vec<u8>,
 }
@@ -39,7 +40,7 @@ impl io::Write for JsonOutput {
     }
 }
 
-/// A message.
+/// A message to write.
 struct Shown<'a>(&'a DynamicMessage);
 
 impl Serialize for Shown<'_> {
@@ -63,13 +64,13 @@ impl Serialize for Shown<'_> {
     }
 }
 
-/// How a message is written.
+/// The JSON form of a message.
 enum MessageForm {
     Fields,
-    /// As its only field.
+    /// The value of its only field.
     Wrapper,
     Any,
-    /// As the library writes it.
+    /// The library's form.
     WellKnown,
 }
 
@@ -104,7 +105,7 @@ fn write_field<M: SerializeMap>(map: &mut M, name: &str, value: &Value, kind: &K
         .map_err(|error| M::Error::custom(format!("{name}: {error}")))
 }
 
-/// Its content is decoded here, and was surveyed with the payload.
+/// Writes an `Any`. Its content is decoded here; it was surveyed with the payload.
 fn write_any<S: Serializer>(any: &DynamicMessage, serializer: S) -> Result<S::Ok, S::Error> {
     let (url, content) = (any.get_field_by_number(1), any.get_field_by_number(2));
     let url = url.as_ref().and_then(|url| url.as_str()).unwrap_or_default();
@@ -144,7 +145,8 @@ impl Serialize for FieldValue<'_> {
             Value::U64(value) => serializer.collect_str(value),
             Value::F32(value) => match not_finite(f64::from(*value)) {
                 Some(name) => serializer.serialize_str(name),
-                // The fewest digits that tell it from the next number are greater than it, and would not be read.
+                // For the largest float, the shortest digits round to a greater number, which could not be
+                // read again.
                 None if value.abs() >= f32::MAX => serializer.serialize_f64(f64::from(*value)),
                 None => serializer.serialize_f32(*value),
             },
@@ -184,7 +186,7 @@ impl Serialize for FieldValue<'_> {
     }
 }
 
-/// JSON has no number for it.
+/// The name of a number that JSON does not have.
 fn not_finite(number: f64) -> Option<&'static str> {
     match number {
         f64::INFINITY => Some("Infinity"),

@@ -1,8 +1,8 @@
-//! Protocol Buffers: messages to and from their JSON, by a schema.
+//! Protocol Buffers: messages to and from JSON, by a schema.
 //!
-//! A payload is surveyed before it is decoded ([`survey`]): for errors that name the byte and the field, and for the
-//! limits of nesting and memory, which the library does not have. JSON is the mapping that the language guide
-//! of Protocol Buffers defines, with the members of a map in order ([`json`]).
+//! A payload is surveyed before it is decoded ([`survey`]), to name the byte and the field of an error, and
+//! for the limits of nesting and memory, which the library lacks. The JSON is the mapping of the Protocol
+//! Buffers language guide, with the members of a map in order ([`json`]).
 
 mod json;
 mod schema;
@@ -22,7 +22,7 @@ pub use schema::{BadSchema, MOST_SCHEMA_BYTES, MOST_SCHEMA_FILES, Schemas, Unuse
 /// The name of the format.
 pub(super) const NAME: &str = "protobuf";
 
-/// A message of a schema.
+/// A message type of a schema.
 #[derive(Debug, Clone)]
 pub(super) struct MessageType {
     descriptor: MessageDescriptor,
@@ -42,7 +42,7 @@ impl MessageType {
             .and_then(|message| input.end().map(|()| message))
             .map_err(|error| format!("not a {}: {error}", self.descriptor.full_name()))?;
         let encoded = message.encode_to_vec();
-        // What is sent must be complete, and be decoded again.
+        // An encoded message must be complete and decodable.
         Survey::of_encoded(&self.descriptor, &encoded)?;
         Ok(encoded)
     }

@@ -1,8 +1,7 @@
 //! Schemas: `.proto` files with their imports, and compiled descriptor sets.
 //!
-//! They are read when a format needs them, before the first connection. What they may make the compiler do is bounded:
-//! how much is read, from how many files, for how long, and how deep brackets are nested, for the compiler reads them by
-//! recursion.
+//! They are read when a format needs them, before the first connection. The compiler's work is limited: the
+//! number of bytes and files, the time, and the nesting of brackets, which the compiler reads by recursion.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -25,39 +24,39 @@ use crate::nearest::{did_you_mean, in_words, nearest};
 use crate::quantity::duration;
 use crate::quotation::{list, shown};
 
-/// How much all files of a schema have together.
+/// Maximum total size of a schema's files, in bytes.
 pub const MOST_SCHEMA_BYTES: u64 = 16 * 1024 * 1024;
-/// How many files a schema has, with imports.
+/// Maximum number of files of a schema, imports included.
 pub const MOST_SCHEMA_FILES: usize = 5000;
-/// How long a schema is compiled.
+/// Maximum time to compile a schema.
 pub(super) const MOST_SCHEMA_TIME: Duration = Duration::from_secs(60);
 
-/// Imports are followed by recursion: enough for a chain of all files.
+/// The compiler follows imports by recursion; this suffices for a chain of all files.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 
-/// The error for a schema at which the compiler has panicked, where a panic does not end the process.
+/// The error after a panic of the schema compiler, where a panic does not end the process.
 pub(super) const PANICKED: &str = "the compiler of schemas failed";
 
-/// What is wrong with a schema, or with what is asked of it.
+/// An error in a schema, or in its use.
 #[derive(Debug, thiserror::Error)]
 pub enum BadSchema {
-    /// A format has a message, and there is no schema.
+    /// A format names a message, but there is no schema.
     #[error("protobuf needs a schema")]
     Missing,
-    /// A format has no message.
+    /// A format does not name a message.
     #[error("protobuf needs the name of a message")]
     NoMessage {
-        /// What the schema defines.
+        /// The messages of the schema.
         defined: String,
     },
     /// The schema does not define the message.
     #[error("the schema has no message '{}'", shown(name))]
     UnknownMessage {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// Names that are near to it.
+        /// Similar names.
         near: Vec<String>,
-        /// What the schema defines.
+        /// The messages of the schema.
         defined: String,
     },
     /// A file cannot be read.
@@ -65,21 +64,21 @@ pub enum BadSchema {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         error: io::Error,
     },
-    /// A file is invalid, at the place that stands first.
+    /// A file is invalid; the text starts with the position.
     #[error("{text}")]
     Invalid {
         /// `FILE:LINE:COLUMN: REASON`.
         text: String,
-        /// A file that is imported was not found.
+        /// Whether an imported file was not found.
         is_import: bool,
     },
 }
 
 impl BadSchema {
-    /// What helps.
+    /// A possible remedy.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -100,16 +99,16 @@ impl BadSchema {
     }
 }
 
-/// An option of a schema that nothing has used.
+/// A schema option that had no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnusedOption {
     /// No format needs a schema.
     Schema,
-    /// Each format has a message of its own.
+    /// Each format names its own message.
     Message,
 }
 
-/// The schema of a command, which is read when a format needs it.
+/// The schema of a command, read when a format needs it.
 #[derive(Debug, Default)]
 pub struct Schemas {
     files: Vec<PathBuf>,
@@ -120,13 +119,14 @@ pub struct Schemas {
 }
 
 impl Schemas {
-    /// These files, whose imports begin in these folders; `message` is the one of formats that name none.
+    /// A schema of these files, with their imports in these folders; `message` is the default for formats
+    /// that name none.
     #[must_use]
     pub fn new(files: Vec<PathBuf>, folders: Vec<PathBuf>, message: Option<String>) -> Self {
         Self { files, folders, message, read: None, uses_message: false }
     }
 
-    /// What was given and not used, once all formats are known.
+    /// The unused option, once all formats are known.
     #[must_use]
     pub fn unused(&self) -> Option<UnusedOption> {
         let is_given = !self.files.is_empty() || !self.folders.is_empty();
@@ -160,7 +160,7 @@ impl Schemas {
 #[derive(Debug)]
 pub(super) struct Schema {
     pool: DescriptorPool,
-    /// The messages of the files that were given, without their imports.
+    /// The messages of the given files, without those of their imports.
     messages: Vec<String>,
 }
 
@@ -176,7 +176,8 @@ impl Schema {
             given.push((path, bytes));
         }
         let folders = folders.to_vec();
-        // Each error in a schema is looked up in its whole text, which takes minutes where there are thousands.
+        // The library looks up each error in the whole text of the schema, which takes minutes for thousands
+        // of errors.
         let (sender, done) = mpsc::sync_channel(1);
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
         thread
@@ -203,7 +204,7 @@ impl Schema {
         }
     }
 
-    /// Names that differ by a slip, or by the package.
+    /// Names with a small spelling difference, or in another package.
     fn near(&self, name: &str) -> Vec<String> {
         let last = |name: &str| name.rsplit('.').next().map(str::to_owned).unwrap_or_default();
         let same: Vec<String> =
@@ -227,7 +228,7 @@ fn invalid(text: impl Into<String>) -> BadSchema {
     BadSchema::Invalid { text: text.into(), is_import: false }
 }
 
-/// A file as it is named, or in a folder of imports.
+/// The file under its own name, or in a folder of imports.
 fn found(path: &Path, folders: &[PathBuf]) -> PathBuf {
     if path.exists() {
         return path.to_owned();
@@ -236,8 +237,8 @@ fn found(path: &Path, folders: &[PathBuf]) -> PathBuf {
     below.unwrap_or_else(|| path.to_owned())
 }
 
-/// Whether it is text in the language of `.proto` files, which has no control characters. A descriptor set cannot do
-/// without them.
+/// Whether the file is text in the `.proto` language, which has no control characters. Every descriptor set
+/// has some.
 fn is_source(path: &Path, bytes: &[u8]) -> bool {
     let is_text = |text: &str| !text.chars().any(|c| c.is_ascii_control() && !c.is_ascii_whitespace());
     path.extension().is_some_and(|extension| extension == "proto") || str::from_utf8(bytes).is_ok_and(is_text)
@@ -270,14 +271,14 @@ fn compile(
     Ok(Schema { pool, messages })
 }
 
-/// What the compiler may open.
+/// The files that the compiler may open.
 struct SchemaFiles {
     folders: Vec<PathBuf>,
-    /// The text of files that were given, and of descriptor sets the files, by the name for imports.
+    /// The text of the given files, and of the files in descriptor sets, by import name.
     sources: HashMap<String, (PathBuf, String)>,
     compiled: HashMap<String, FileDescriptorProto>,
     google: GoogleFileResolver,
-    /// Where each file that was opened is, and the name it was opened by: by another name it is the same file.
+    /// The name under which each opened file was opened first: under another name it is the same file.
     opened: RefCell<HashMap<PathBuf, String>>,
     paths: RefCell<HashMap<String, PathBuf>>,
     bytes_left: Cell<u64>,
@@ -298,7 +299,8 @@ impl SchemaFiles {
         }
     }
 
-    /// A `.proto` file that was given. Its imports also begin in its own folder, and in the working directory.
+    /// Adds a given `.proto` file. Its imports are also searched in its own folder, and in the working
+    /// directory.
     fn add_source(&mut self, path: PathBuf, bytes: Vec<u8>) -> Result<String, BadSchema> {
         let source = checked(bytes).map_err(|why| invalid(format!("{}: {why}", path.display())))?;
         let below = self.folders.iter().find_map(|folder| name_of(path.strip_prefix(folder).ok()?));
@@ -312,7 +314,7 @@ impl SchemaFiles {
         Ok(name)
     }
 
-    /// A descriptor set: the names of its files.
+    /// Adds a descriptor set; returns the names of its files.
     fn add_set(&mut self, path: &Path, bytes: &[u8]) -> Result<Vec<String>, BadSchema> {
         let bad = |why: &str| invalid(format!("{}: {why}", path.display()));
         let set = FileDescriptorSet::decode(bytes)
@@ -338,7 +340,7 @@ impl SchemaFiles {
         Ok(names)
     }
 
-    /// The folders that imports begin in: those that were asked for first, then the ones of the files.
+    /// The folders searched for imports: the requested ones first, then those of the files.
     fn places(&self) -> impl Iterator<Item = &Path> {
         let own = self.sources.values().filter_map(|(path, _)| path.parent());
         self.folders.iter().map(PathBuf::as_path).chain(own).chain([Path::new("")])
@@ -369,7 +371,8 @@ impl SchemaFiles {
         self.google.open_file(name)
     }
 
-    /// A file of this name. One that was opened by another name is imported as a whole, for what it defines is there.
+    /// The file of this name. A file that was opened under another name is imported under that one, since its
+    /// definitions are there.
     fn source(
         &self,
         name: &str,
@@ -388,9 +391,9 @@ impl SchemaFiles {
         File::from_source(name, &source)
     }
 
-    /// The place, which the library writes before the reason, with the file as it is found here.
+    /// The error with the position that the library puts before the reason, and with the file's real path.
     fn invalid(&self, error: &Error) -> BadSchema {
-        // Those of reading have no place, and the file in their text.
+        // Read errors have no position, and name the file in their text.
         let text = if error.is_io() { error.to_string() } else { format!("{error:?}") };
         let paths = self.paths.borrow();
         let text = match error.file().and_then(|file| Some((file, paths.get(file)?))) {
@@ -408,7 +411,7 @@ impl SchemaFiles {
 struct Resolver(Rc<SchemaFiles>);
 
 impl FileResolver for Resolver {
-    /// Files are opened by their names.
+    /// Paths are the names of files.
     fn resolve_path(&self, path: &Path) -> Option<String> {
         path.to_str().map(str::to_owned)
     }
@@ -422,7 +425,7 @@ fn is_name(component: &Component<'_>) -> bool {
     matches!(component, Component::Normal(_))
 }
 
-/// A path as imports name it; `None` if it leads out of its folder, or is not UTF-8.
+/// The import name of a path; `None` if the path leaves its folder, or is not UTF-8.
 fn name_of(path: &Path) -> Option<String> {
     let names: Option<Vec<&str>> = path
         .components()
@@ -434,7 +437,7 @@ fn name_of(path: &Path) -> Option<String> {
     names.filter(|names| !names.is_empty()).map(|names| names.join("/"))
 }
 
-/// The text of a `.proto` file, if the compiler can read it without end of its stack.
+/// The text of a `.proto` file, if the compiler can read it without exhausting its stack.
 fn checked(mut bytes: Vec<u8>) -> Result<String, String> {
     let mark = mark(&bytes).map_err(|error| error.to_string())?;
     bytes.drain(..mark);
@@ -474,13 +477,13 @@ fn deep_line(text: &str) -> Option<usize> {
     None
 }
 
-/// How long a comment is after its first character.
+/// The length of a comment after its first character.
 fn comment_bytes(text: &[u8]) -> usize {
     let end = text.get(1..).and_then(|inside| memchr::memmem::find(inside, b"*/"));
     end.map_or(text.len(), |end| end + "**/".len())
 }
 
-/// How long a string is, with the quote at its end. It does not go beyond its line.
+/// The length of a string, with its closing quote. A string ends with its line.
 fn quoted_bytes(quote: u8, text: &[u8]) -> usize {
     let mut is_escaped = false;
     let end = text.iter().position(|&byte| {
@@ -491,7 +494,7 @@ fn quoted_bytes(quote: u8, text: &[u8]) -> usize {
     end.map_or(text.len(), |end| end + 1)
 }
 
-/// Whether an option stands in the descriptors as text, which the library would read by recursion.
+/// Whether the descriptors contain an option as text, which the library would read by recursion.
 fn has_uninterpreted_option(message: &DynamicMessage) -> bool {
     message.fields().any(|(field, value)| {
         if field.name() == "uninterpreted_option" {

@@ -1,4 +1,5 @@
-//! A look through an encoded message before it is decoded: where it breaks its schema, and what it would take in memory.
+//! Surveys an encoded message before it is decoded: where it violates its schema, and how much memory it
+//! would need.
 
 use prost_reflect::{ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 
@@ -6,15 +7,15 @@ use super::super::limits::{MOST_MEMORY_BYTES, MOST_NESTING, too_deep};
 use crate::memory;
 use crate::quotation::shown;
 
-/// The message that holds any other.
+/// The message type that can hold any other.
 const ANY: &str = "google.protobuf.Any";
 
-/// About what a value of a message takes in memory, in bytes.
+/// Approximate memory of a message's value, in bytes.
 const VALUE_BYTES: usize = 64;
-/// The same of a message that has fields: a node of its map.
+/// Approximate memory of a message with fields: a node of its map.
 const MESSAGE_BYTES: usize = 768;
 
-/// The same of an entry of a map field.
+/// Approximate memory of an entry of a map field.
 const ENTRY_BYTES: usize = 128;
 
 /// Wire types.
@@ -25,7 +26,7 @@ const GROUP: u8 = 3;
 const GROUP_END: u8 = 4;
 const FIXED_32: u8 = 5;
 
-/// The name of the message in an `Any`, by its type URL.
+/// The name of the message in an `Any`, from its type URL.
 pub(super) fn any_name(url: &str) -> Option<&str> {
     url.rsplit_once('/').map(|(_, name)| name)
 }
@@ -38,16 +39,16 @@ pub(super) struct Survey<'a> {
     payload: &'a [u8],
     at: usize,
     memory_left: usize,
-    /// Required fields must be there.
+    /// Whether required fields must be present.
     is_complete: bool,
-    /// The first field that the schema does not have.
+    /// The first field that is not in the schema.
     left_out: Option<String>,
 }
 
-/// What is wrong, and where.
+/// An error and its position.
 struct Fault {
     at: usize,
-    /// The names of fields, the innermost first.
+    /// The names of the fields, the innermost first.
     path: Vec<String>,
     what: String,
 }
@@ -64,7 +65,7 @@ impl Fault {
         self
     }
 
-    /// The path, where there is one, and what is wrong.
+    /// The error, with the path if there is one.
     fn without_byte(&self) -> String {
         let path: Vec<&str> = self.path.iter().rev().map(String::as_str).collect();
         if path.is_empty() { self.what.clone() } else { format!("field {}: {}", path.join("."), self.what) }
@@ -72,10 +73,10 @@ impl Fault {
 }
 
 impl<'a> Survey<'a> {
-    /// Looks through a payload. The result is the first field that the schema does not have.
+    /// Surveys a payload. Returns the first field that is not in the schema.
     ///
     /// # Errors
-    /// The byte, the field, and what is wrong there.
+    /// The byte, the field, and the error there.
     pub(super) fn of_payload(
         descriptor: &MessageDescriptor,
         payload: &'a [u8],
@@ -86,10 +87,10 @@ impl<'a> Survey<'a> {
         })
     }
 
-    /// Looks through what was encoded, which must have its required fields.
+    /// Surveys an encoded message, which must have its required fields.
     ///
     /// # Errors
-    /// The field, and what is wrong there.
+    /// The field, and the error there.
     pub(super) fn of_encoded(descriptor: &MessageDescriptor, payload: &'a [u8]) -> Result<(), String> {
         Self::new(payload, true).run(descriptor).map(drop).map_err(|fault| fault.without_byte())
     }
@@ -105,7 +106,8 @@ impl<'a> Survey<'a> {
         Ok(self.left_out)
     }
 
-    /// The fields up to `end`, or to the end of the group with this number. Without a descriptor all are unknown.
+    /// Surveys the fields up to `end`, or to the end of the group with this number. Without a descriptor all
+    /// are unknown.
     fn message(
         &mut self,
         descriptor: Option<&MessageDescriptor>,
@@ -122,7 +124,7 @@ impl<'a> Survey<'a> {
             self.take_memory(if is_entry { ENTRY_BYTES } else { MESSAGE_BYTES })?;
         }
         let mut numbers = Vec::new();
-        // Where the type URL and the content of an Any begin.
+        // The offsets of the type URL and the content of an Any.
         let mut parts = [None; 2];
         let is_any = descriptor.is_some_and(|descriptor| descriptor.full_name() == ANY);
         loop {
@@ -177,7 +179,7 @@ impl<'a> Survey<'a> {
         let (kind, is_list) = (field.kind(), field.is_list());
         let expected = if field.is_group() { GROUP } else { wire_of(&kind) };
         if wire == LENGTH && is_list && expected != LENGTH && expected != GROUP {
-            // Packed.
+            // A packed list.
             let end = self.length(end)?;
             while self.at < end {
                 self.take_memory(VALUE_BYTES)?;
@@ -194,7 +196,7 @@ impl<'a> Survey<'a> {
             return Err(Fault::new(self.at, what));
         }
         self.take_memory(VALUE_BYTES)?;
-        // In JSON an element of a list is a level deeper.
+        // In JSON a list is a level of its own.
         let below = level + 1 + usize::from(is_list);
         match kind {
             Kind::Message(message) if field.is_group() => {
@@ -250,7 +252,7 @@ impl<'a> Survey<'a> {
                 .zip(any)
                 .and_then(|(name, any)| any.parent_pool().get_message_by_name(name))
                 .ok_or_else(|| Fault::new(url.0, no_message_for(text)))?;
-            // The content is copied, and decoded apart.
+            // The content is copied and decoded separately.
             self.take_memory(2 * (content.1 - content.0))?;
             self.at = content.0;
             self.message(Some(&message), content.1, None, level + 1)?;
@@ -259,7 +261,7 @@ impl<'a> Survey<'a> {
         Ok(())
     }
 
-    /// A text or bytes.
+    /// The content of a text or byte field.
     fn content(&mut self, end: usize) -> Checked<&'a [u8]> {
         let end = self.length(end)?;
         let content = &self.payload[self.at..end];
@@ -268,7 +270,7 @@ impl<'a> Survey<'a> {
         Ok(content)
     }
 
-    /// A number of this wire type.
+    /// Skips a number of this wire type.
     fn number(&mut self, wire: u8, end: usize) -> Checked<()> {
         match wire {
             FIXED_64 => self.skip(8, end),
@@ -297,7 +299,7 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// Where what begins with this length ends.
+    /// Reads a length; returns where its content ends.
     fn length(&mut self, end: usize) -> Checked<usize> {
         let at = self.at;
         let length = self.varint(end)?;
@@ -342,7 +344,7 @@ impl<'a> Survey<'a> {
     }
 }
 
-/// A message that begins at this byte must have all required fields.
+/// Checks that a message that begins at this byte has all required fields.
 fn check_required(descriptor: &MessageDescriptor, numbers: &[u32], begin: usize) -> Checked<()> {
     let missing = descriptor.fields().find(|field| field.is_required() && !numbers.contains(&field.number()));
     match missing {

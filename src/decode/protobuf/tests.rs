@@ -14,7 +14,7 @@ use crate::notation::hex;
 const ALL: &str = include_str!("schemas/all.proto");
 const OLD: &str = include_str!("schemas/proto2.proto");
 
-/// Files in a folder.
+/// A temporary folder of files.
 struct Folder(TempDir);
 
 impl Folder {
@@ -36,7 +36,7 @@ impl Folder {
         Schemas::new(names.iter().map(|name| self.path(name)).collect(), Vec::new(), None)
     }
 
-    /// What is wrong with the schema, without the folder.
+    /// The error of the schema, without the folder's path.
     fn refused(&self, names: &[&str]) -> String {
         let folder = format!("{}/", self.0.path().display());
         self.schemas(names).message(Some("t.All")).unwrap_err().to_string().replace(&folder, "")
@@ -62,7 +62,7 @@ fn decoded(message: &MessageType, bytes: &[u8]) -> String {
     }
 }
 
-/// Wire forms, from the encoding guide where it has one.
+/// Wire forms, taken from the encoding guide where it has an example.
 #[test]
 fn wire_forms() {
     let all = all();
@@ -82,7 +82,7 @@ fn wire_forms() {
         ("8001 07", r#"{"mode":7}"#),
         ("aa01 05 0a01 62 10 02 aa01 05 0a01 61 10 01", r#"{"counts":{"a":1,"b":2}}"#),
         ("c801 00", r#"{"maybe":0}"#),
-        // The last of a oneof counts.
+        // The last member of a oneof counts.
         ("c001 05 ba01 01 78", r#"{"name":"x"}"#),
         ("18 00 72 00", "{}"),
         ("15 ffff7f7f", r#"{"f":3.4028234663852886e+38}"#),
@@ -93,7 +93,7 @@ fn wire_forms() {
     }
 }
 
-/// What JSON can say comes back as it was, and names of the schema are read as well.
+/// JSON that is encoded and decoded comes back unchanged, and the schema's field names are accepted as well.
 #[test]
 fn json_comes_back() {
     let all = all();
@@ -148,13 +148,13 @@ fn proto2_has_groups_required_fields_and_extensions() {
     let old = message(OLD, "old.Reading");
     for (hex, json) in [
         ("08 01 15 0000a441", r#"{"id":1,"value":20.5}"#),
-        // Packed and not, wherever the schema says neither.
+        // Packed and unpacked lists are read, whichever the schema declares.
         ("08 01 18 01 1a 02 0304", r#"{"id":1,"plain":["-1","-2","2"]}"#),
         ("08 01 23 2a 01 78 24 23 24", r#"{"id":1,"part":[{"name":"x"},{}]}"#),
         ("08 01 30 01", r#"{"id":1,"kind":"COLD"}"#),
         ("08 01 a206 01 79", r#"{"id":1,"[old.place]":"y"}"#),
         ("08 00", r#"{"id":0}"#),
-        // Incomplete, and shown.
+        // Incomplete messages are shown.
         ("", "{}"),
         ("08 01 23 2a 01 78", "error: at byte 6, field part: the group 4 has no end"),
         ("08 01 24", "error: at byte 2: the end of group 4, which has not begun"),
@@ -172,7 +172,7 @@ fn fields_without_a_schema_are_left_out_and_named() {
     let content = all.decode(&bytes("18 01 f83f 05 fa3f 01 00 fb3f 08 01 fc3f")).unwrap();
     assert_eq!(content.bytes, br#"{"i32":1}"#);
     assert_eq!(content.left_out.as_deref(), Some("field 1023 of t.All"));
-    // Also where they are deep, or in an Any.
+    // Also in nested messages and in an Any.
     for hex in ["8a01 03 f83f 05", "e201 0e 0a 07 782f742e416c6c 12 03 f83f 05"] {
         let left_out = all.decode(&bytes(hex)).unwrap().left_out;
         assert_eq!(left_out.as_deref(), Some("field 1023 of t.All"), "{hex}");
@@ -223,7 +223,7 @@ fn errors_name_the_byte_and_the_field() {
     }
 }
 
-/// A field with this number and a content with its length.
+/// A field with this number, and its content after a length.
 fn field(number: u32, content: &[u8]) -> Vec<u8> {
     use prost_reflect::prost::encoding::{WireType, encode_key, encode_varint};
     let mut bytes = Vec::new();
@@ -241,14 +241,14 @@ fn bombs_are_refused() {
     let why = all.decode(&nested(17, MOST_NESTING + 1)).unwrap_err();
     assert!(why.ends_with("nested deeper than 100 levels"), "{why}");
     assert!(all.decode(&nested(17, 100_000)).unwrap_err().ends_with("nested deeper than 100 levels"));
-    // A list is a level of JSON.
+    // A list counts as a level of JSON.
     assert!(all.decode(&nested(18, MOST_NESTING / 2)).is_ok());
     assert!(all.decode(&nested(18, MOST_NESTING / 2 + 1)).is_err());
-    // Groups that are nested in an unknown field.
+    // Nested groups in an unknown field.
     assert!(
         all.decode(&[0xfb, 0x3f].repeat(200_000)).unwrap_err().ends_with("nested deeper than 100 levels")
     );
-    // An Any in an Any in an Any.
+    // An Any nested in an Any in an Any.
     let any =
         |content: &[u8]| [field(1, b"type.googleapis.com/google.protobuf.Any"), field(2, content)].concat();
     let anys = |levels: usize| field(28, &(0..levels).fold(Vec::new(), |inner, _| any(&inner)));
@@ -259,7 +259,7 @@ fn bombs_are_refused() {
     assert!(all.decode(&field(19, &vec![0; 3_000_000])).unwrap_err().ends_with(many));
     assert!(all.decode(&field(18, &[0x18, 1]).repeat(300_000)).unwrap_err().ends_with(many));
     assert!(all.decode(&[0xf8, 0x3f, 0].repeat(3_000_000)).unwrap_err().ends_with(many));
-    // What decodes to more than there is.
+    // A payload that decodes to more than the limit.
     let large = all.decode(&field(15, &vec![0; MOST_DECODED_BYTES * 3 / 4 + 1])).unwrap_err();
     assert_eq!(large, "it decodes to more than 64 MiB");
 }
@@ -359,7 +359,7 @@ fn deep_schemas_are_refused() {
     assert!(Folder::new(&files).schemas(&["0.proto"]).message(Some("t.All")).is_ok());
 }
 
-/// Thousands of errors take the compiler long.
+/// The compiler needs long for thousands of errors.
 #[test]
 fn time_for_a_schema_is_limited() {
     let fields: Vec<String> = (0..2000).map(|number| format!("  int32 field_{number} = 1;\n")).collect();
@@ -371,7 +371,7 @@ fn time_for_a_schema_is_limited() {
 }
 
 #[test]
-fn imports_begin_beside_the_file_and_where_they_are_said_to() {
+fn imports_are_searched_beside_the_file_and_in_given_folders() {
     let folder = Folder::new(&[
         ("plant/a.proto", "syntax = \"proto3\"; package t; import \"b.proto\"; message All { B b = 1; }"),
         ("plant/b.proto", "syntax = \"proto3\"; package t; import \"lib/c.proto\"; message B { C c = 1; }"),
@@ -383,13 +383,13 @@ fn imports_begin_beside_the_file_and_where_they_are_said_to() {
     };
     let found = schemas(&["plant/a.proto"], &["other"]).message(Some("t.All")).unwrap();
     assert_eq!(decoded(&found, &bytes("0a 04 0a 02 08 01")), r#"{"b":{"c":{"x":1}}}"#);
-    // One file by two names, and twice, is one file.
+    // One file under two names, given twice, is one file.
     let both = ["plant/a.proto", "plant/b.proto", "plant/b.proto"];
     assert!(schemas(&both, &["other", ""]).message(Some("t.All")).is_ok());
     let missing = schemas(&["plant/a.proto"], &[]).message(Some("t.All")).unwrap_err();
     assert!(missing.to_string().ends_with("b.proto:1:31: import 'lib/c.proto' not found"), "{missing}");
     assert!(missing.hint().unwrap().starts_with("--proto-path DIR"));
-    // A file may be named by its place below a folder of imports.
+    // A file may be named relative to a folder of imports.
     let mut below = Schemas::new(vec!["lib/c.proto".into()], vec![folder.path("other")], Some("t.C".into()));
     assert!(below.message(None).is_ok());
     assert_eq!(below.unused(), None);
@@ -405,17 +405,17 @@ fn descriptor_sets_are_schemas() {
     let json = r#"{"i32":1,"at":"2026-11-20T09:38:06Z"}"#;
     assert_eq!(decoded(&from_set, &all().encode(json.as_bytes()).unwrap()), json);
     assert!(folder.schemas(&["set"]).message(Some("old.Reading")).is_ok());
-    // With a .proto file beside it, which may import what is in it.
+    // A .proto file may import files of a descriptor set given with it.
     let more = "syntax = \"proto3\"; import \"a.proto\"; message More { t.All all = 1; }";
     std::fs::write(folder.path("more.proto"), more).unwrap();
     assert!(folder.schemas(&["more.proto", "set"]).message(Some("More")).is_ok());
-    // In a syntax that the library does not know.
+    // A syntax that the library does not support.
     let mut editions = FileDescriptorSet::decode(&std::fs::read(folder.path("set")).unwrap()[..]).unwrap();
     editions.file.last_mut().unwrap().syntax = Some("editions".into());
     std::fs::write(folder.path("new"), editions.encode_to_vec()).unwrap();
     let refused = folder.refused(&["new"]);
     assert_eq!(refused, "new: 'old.proto' has the syntax 'editions'; proto2 and proto3 are supported");
-    // Without its imports.
+    // A descriptor set without its imports.
     compiler.include_imports(false);
     std::fs::write(folder.path("set"), compiler.encode_file_descriptor_set()).unwrap();
     assert!(folder.schemas(&["set"]).message(Some("t.All")).is_ok(), "what google has is built in");
@@ -437,7 +437,7 @@ fn unknown_messages_have_near_names() {
     assert!(none.hint().unwrap().contains("'old.Reading'"));
 }
 
-/// Contents for fields of `t.All`, valid and not.
+/// Valid and invalid contents for fields of `t.All`.
 fn wire(level: u32) -> BoxedStrategy<Vec<u8>> {
     let number = prop_oneof![1_u32..42, Just(1023)];
     let varint = (number.clone(), any::<u64>(), 0_u32..64).prop_map(|(number, value, shift)| {
@@ -464,13 +464,13 @@ fn wire(level: u32) -> BoxedStrategy<Vec<u8>> {
     parts.prop_map(|parts| parts.concat()).boxed()
 }
 
-/// Whatever comes is decoded or refused, and what is decoded is the same once it is encoded and decoded again.
+/// Any payload is decoded or refused, and a decoded one stays the same when it is encoded and decoded again.
 fn is_answered(message: &MessageType, payload: &[u8]) -> Result<bool, TestCaseError> {
     let Ok(content) = message.decode(payload) else { return Ok(false) };
     let json = String::from_utf8(content.bytes).unwrap();
     let value = serde_json::from_str::<serde_json::Value>(&json);
     prop_assert!(value.is_ok(), "{}", json);
-    // An Any without a type and another null than NULL_VALUE can be shown, and not be read.
+    // An Any without a type and a null other than NULL_VALUE can be written, but not read.
     if json.contains(r#""any":{}"#) || json.contains(r#""null":null"#) {
         return Ok(true);
     }
@@ -482,7 +482,7 @@ fn is_answered(message: &MessageType, payload: &[u8]) -> Result<bool, TestCaseEr
 }
 
 #[test]
-fn what_is_decoded_comes_back() {
+fn decoded_payload_is_unchanged_after_encoding() {
     let all = all();
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(3000));
     let decoded = std::cell::Cell::new(0);
@@ -495,7 +495,7 @@ fn what_is_decoded_comes_back() {
 }
 
 #[test]
-fn any_bytes_are_answered() {
+fn any_bytes_are_decoded_or_refused() {
     let (all, old) = (all(), message(OLD, "old.Reading"));
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(3000));
     let payloads = proptest::collection::vec(any::<u8>(), 0..60);
@@ -508,7 +508,8 @@ fn any_bytes_are_answered() {
         .unwrap();
 }
 
-/// The message, if the schema has it. The compiler may refuse a schema, but not panic, which ends the program.
+/// The message, if the schema has it. The compiler may refuse a schema but must not panic, which ends the
+/// program.
 fn usable(folder: &Folder, file: &str, name: &str) -> Result<Option<MessageType>, TestCaseError> {
     match folder.schemas(&[file]).message(Some(name)) {
         Err(error) => {
@@ -519,9 +520,9 @@ fn usable(folder: &Folder, file: &str, name: &str) -> Result<Option<MessageType>
     }
 }
 
-/// A descriptor set that is damaged is refused or used.
+/// A damaged descriptor set is refused or used.
 #[test]
-fn damaged_descriptor_sets_are_answered() {
+fn damaged_descriptor_sets_are_refused_or_used() {
     let folder = Folder::new(&[("old.proto", OLD)]);
     let mut compiler = Compiler::new([folder.0.path()]).unwrap();
     compiler.open_file("old.proto").unwrap();
@@ -544,9 +545,9 @@ fn damaged_descriptor_sets_are_answered() {
         .unwrap();
 }
 
-/// A `.proto` file that is damaged is refused or used.
+/// A damaged `.proto` file is refused or used.
 #[test]
-fn damaged_sources_are_answered() {
+fn damaged_sources_are_refused_or_used() {
     let folder = Folder::new(&[]);
     let words = [
         "{", "}", "[", "]", "(x)", "=", ";", "-1", "message", "option", "extend", "oneof", "map<", "\"",

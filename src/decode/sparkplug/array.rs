@@ -1,4 +1,4 @@
-//! Arrays, which are packed into `bytes_value`, least significant byte first.
+//! Arrays, packed into `bytes_value`, least significant byte first.
 
 use super::datatype::DataType;
 use super::value::{TypedValue, signed};
@@ -13,8 +13,10 @@ pub(super) fn width(data_type: DataType) -> usize {
     }
 }
 
+/// Checks that the bytes are an array of the type.
+///
 /// # Errors
-/// The bytes are not an array of the type.
+/// They are not.
 pub(super) fn check(data_type: DataType, bytes: &[u8]) -> Result<(), String> {
     match data_type {
         DataType::BooleanArray => {
@@ -39,7 +41,7 @@ pub(super) fn check(data_type: DataType, bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Goes through the elements of an array that was checked.
+/// Calls a function for each element of a checked array.
 pub(super) fn each<'a, E>(
     data_type: DataType,
     bytes: &'a [u8],
@@ -76,7 +78,7 @@ fn number<'a>(data_type: DataType, element: &[u8]) -> TypedValue<'a> {
     }
 }
 
-/// Packs elements that are numbers, of which the lower bytes are in `bits`.
+/// Packs a number, whose lower bytes are in `bits`.
 pub(super) fn put_number(out: &mut Vec<u8>, data_type: DataType, bits: u64) {
     out.extend(bits.to_le_bytes().into_iter().take(width(data_type)));
 }
@@ -114,7 +116,7 @@ mod tests {
         Ok(found)
     }
 
-    /// After section 6.4.17 of the specification, which says little-endian and has some examples the other way round.
+    /// Section 6.4.17 of the specification says little-endian; some of its examples are big-endian.
     #[test]
     fn elements_are_those_of_the_specification() {
         use DataType as T;

@@ -1,4 +1,5 @@
-//! What edge nodes and devices have said of their metrics in their birth certificates, and the order of their messages.
+//! The metrics that edge nodes and devices have declared in their birth certificates, and the order of their
+//! messages.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,16 +9,16 @@ use super::topic::{NodeTopic, SparkplugType};
 use super::wire::{Read, WirePart};
 use crate::notation::shell;
 
-/// How many edge nodes are told apart.
+/// Maximum number of edge nodes.
 pub const MOST_EDGE_NODES: usize = 10_000;
-/// How many metrics of birth certificates are remembered, of all edge nodes.
+/// Maximum number of remembered metrics from birth certificates, of all edge nodes together.
 pub const MOST_METRICS: usize = 1_000_000;
-/// How long their names may be in all.
+/// Maximum total length of their names, in bytes.
 pub const MOST_NAME_BYTES: usize = 64 * 1024 * 1024;
 
-/// The metric with the number of the session, which a death certificate has from the birth that it belongs to.
+/// The metric with the session number; a death certificate repeats the number of its birth certificate.
 const SESSION_NUMBER: &str = "bdSeq";
-/// The device of a topic that only a wildcard matches.
+/// The device name of a topic that only a wildcard matches.
 const ANY_DEVICE: &str = "\u{1}";
 
 /// The metrics of one birth certificate.
@@ -28,7 +29,7 @@ pub(super) struct BirthCertificate {
     size: BirthSize,
 }
 
-/// What something takes of the limits.
+/// The share of an item in the limits.
 #[derive(Debug, Clone, Copy, Default)]
 struct BirthSize {
     metrics: usize,
@@ -36,8 +37,10 @@ struct BirthSize {
 }
 
 impl BirthCertificate {
+    /// Reads a birth certificate, and its session number.
+    ///
     /// # Errors
-    /// The payload is not one of Sparkplug.
+    /// The payload is not Sparkplug.
     fn read(payload: WirePart<'_>, device: &str) -> Read<(Self, Option<u64>)> {
         let mut found = Self { size: BirthSize { metrics: 1, name_bytes: device.len() }, ..Self::default() };
         let mut session = None;
@@ -50,7 +53,7 @@ impl BirthCertificate {
             found.size.metrics += 1;
             found.size.name_bytes += name.len();
             if !found.size.fits() {
-                // No more than is needed to see that it is too large.
+                // Reading stops once the certificate is known to be too large.
                 break;
             }
             let name = Arc::<str>::from(name);
@@ -64,7 +67,7 @@ impl BirthCertificate {
         Ok((found, session))
     }
 
-    /// Gives a metric the name and the data type that it has in the certificate.
+    /// Completes a metric with its name and data type from the certificate.
     pub(super) fn resolve<'a>(&'a self, metric: &mut Metric<'a>) {
         if metric.name.is_none()
             && let Some((name, number)) = metric.alias.and_then(|alias| self.by_alias.get(&alias))
@@ -94,27 +97,27 @@ impl BirthSize {
     }
 }
 
-/// What is known of an edge node.
+/// The state of an edge node.
 #[derive(Debug, Default)]
 struct EdgeNode {
-    /// All of its messages come here, so that one that is missing was lost.
+    /// Whether all of its messages arrive here, so that a missing one was lost.
     is_complete: bool,
-    /// A new birth was asked for.
+    /// Whether the user was advised to request a new birth.
     is_hinted: bool,
     session: Option<u64>,
     next_seq: Option<u64>,
-    /// By the device; the edge node's own is that of no name.
+    /// By device; the edge node's own certificate has an empty name.
     certificates: HashMap<Box<str>, BirthCertificate>,
 }
 
-/// What a message does not have itself.
+/// Notes that are added to a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct MessageNotes {
-    /// The sequence number that was due, where another one came.
+    /// The expected sequence number, if another one was received.
     pub(super) expected_seq: Option<u64>,
-    /// The `bdSeq` of the last birth, where a death has another one: it is not the end of that session.
+    /// The `bdSeq` of the last birth, if a death has another one: the death does not end that session.
     pub(super) birth_session: Option<u64>,
-    /// How many metrics a birth certificate would tell more of.
+    /// The number of metrics that a birth certificate would complete.
     pub(super) unresolved: u64,
 }
 
@@ -123,18 +126,18 @@ pub(super) struct MessageNotes {
 pub(super) struct EdgeNodes {
     nodes: HashMap<String, EdgeNode>,
     size: BirthSize,
-    /// The name of the edge node in hand.
+    /// The name of the current edge node.
     key: String,
-    /// Something was left out for a limit, and that was said.
+    /// Whether the limit was reached and reported.
     is_full: bool,
     warning: Option<String>,
 }
 
 impl EdgeNodes {
-    /// Takes in what a message says. `is_covered` is whether messages on a topic come here.
+    /// Processes a message. `is_covered` tells whether all messages on a topic arrive here.
     ///
     /// # Errors
-    /// The payload is not one of Sparkplug.
+    /// The payload is not Sparkplug.
     pub(super) fn learn(
         &mut self,
         topic: &NodeTopic<'_>,
@@ -205,7 +208,7 @@ impl EdgeNodes {
         Ok(notes)
     }
 
-    /// Remembers a birth certificate, if there is room for it.
+    /// Remembers a birth certificate, if it is within the limits.
     fn keep(&mut self, topic: &NodeTopic<'_>, certificate: BirthCertificate) {
         let mut size = self.size;
         size.add(certificate.size);
@@ -229,12 +232,12 @@ impl EdgeNodes {
         }
     }
 
-    /// What tells of the metrics of a message.
+    /// The certificate that describes the metrics of the current message.
     pub(super) fn certificate(&self, topic: &NodeTopic<'_>) -> Option<&BirthCertificate> {
         self.nodes.get(&self.key)?.certificates.get(topic.device)
     }
 
-    /// Says once of an edge node that metrics of the message in hand are not to be resolved.
+    /// Warns, once per edge node, that metrics of the current message cannot be resolved.
     pub(super) fn misses_birth(&mut self, topic: &NodeTopic<'_>) {
         let birth = match topic.message {
             SparkplugType::NodeData => "NBIRTH",
@@ -258,28 +261,28 @@ impl EdgeNodes {
         ));
     }
 
-    /// What there is to say, once.
+    /// A warning, returned once.
     pub(super) fn take_warning(&mut self) -> Option<String> {
         self.warning.take()
     }
 }
 
 impl EdgeNode {
-    /// Takes in a sequence number; the one that was due, if it is another.
+    /// Processes a sequence number; returns the expected one if it differs.
     fn count(&mut self, seq: Option<u64>) -> Option<u64> {
         let expected = self.next_seq.filter(|expected| self.is_complete && seq != Some(*expected));
         self.next_seq = after(seq).or(self.next_seq);
         expected
     }
 
-    /// The session is over.
+    /// Ends the session.
     fn forget(&mut self, size: &mut BirthSize) {
         self.certificates.drain().for_each(|(_, old)| size.take(old.size));
         (self.session, self.next_seq) = (None, None);
     }
 }
 
-/// The sequence number after another: from 0 to 255, and 0 again.
+/// The next sequence number: after 255 comes 0.
 fn after(seq: Option<u64>) -> Option<u64> {
     seq.map(|seq| seq.wrapping_add(1) % 256)
 }

@@ -2,7 +2,7 @@
 
 use crate::nearest::{did_you_mean, nearest};
 
-/// A data type that has a number and a name in the specification.
+/// A data type with a number and a name in the specification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DataType {
     Int8,
@@ -79,7 +79,7 @@ pub(super) const DATA_TYPES: &[(DataType, &str)] = &[
     (DataType::DateTimeArray, "DateTimeArray"),
 ];
 
-/// The numbers that a type of whole numbers has.
+/// The range of an integer type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WholeNumbers {
     pub(super) is_signed: bool,
@@ -87,7 +87,7 @@ pub(super) struct WholeNumbers {
 }
 
 impl WholeNumbers {
-    /// The smallest and the greatest number.
+    /// The smallest and the largest number.
     pub(super) fn range(self) -> (i128, i128) {
         let count = 1_i128 << self.bits;
         if self.is_signed { (-count / 2, count / 2 - 1) } else { (0, count - 1) }
@@ -95,16 +95,17 @@ impl WholeNumbers {
 }
 
 impl DataType {
-    /// The type of this number; `None` for 0 (unknown) and numbers that the specification does not have.
+    /// The type with this number; `None` for 0 (unknown) and for numbers that the specification does not
+    /// define.
     pub(super) fn of_number(number: u32) -> Option<Self> {
         let at = usize::try_from(number).ok()?.checked_sub(1)?;
         DATA_TYPES.get(at).map(|(data_type, _)| *data_type)
     }
 
-    /// Its number.
+    /// The number of the type with this name.
     ///
     /// # Errors
-    /// There is no type of this name.
+    /// There is no type with this name.
     pub(super) fn number_of_name(name: &str) -> Result<u32, String> {
         if let Some((data_type, _)) = DATA_TYPES.iter().find(|(_, known)| *known == name) {
             return Ok(data_type.number());
@@ -123,7 +124,7 @@ impl DataType {
         DATA_TYPES.iter().find(|(data_type, _)| *data_type == self).map_or("", |(_, name)| name)
     }
 
-    /// Its numbers, if it is a type of whole numbers, or of arrays of them.
+    /// The range, if it is an integer type or an array of integers.
     pub(super) fn whole_numbers(self) -> Option<WholeNumbers> {
         let (is_signed, bits) = match self {
             Self::Int8 | Self::Int8Array => (true, 8),
@@ -139,7 +140,7 @@ impl DataType {
         Some(WholeNumbers { is_signed, bits })
     }
 
-    /// Whether its values are a series of others in `bytes_value`.
+    /// Whether its values are packed into `bytes_value` as an array.
     pub(super) fn is_array(self) -> bool {
         self as u8 >= Self::Int8Array as u8
     }

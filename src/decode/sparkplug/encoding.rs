@@ -1,7 +1,7 @@
-//! The way back: JSON in the form in which payloads are decoded.
+//! Encodes JSON of the form in which payloads are decoded.
 //!
-//! What JSON leaves open is filled in by two rules: a payload without `timestamp` has the time at which it is encoded,
-//! and a value without a data type has that of its JSON: `Boolean`, `Int64` (`UInt64` above its range), `Double` or `String`.
+//! Two rules complete the JSON: a payload without `timestamp` gets the current time, and a value without a
+//! data type gets that of its JSON: `Boolean`, `Int64` (`UInt64` above its range), `Double` or `String`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -22,7 +22,7 @@ pub(in crate::decode) fn encode(json: &[u8]) -> Converted {
     let value: Value = serde_json::from_slice(json).map_err(|error| format!("not JSON: {error}"))?;
     let payload = object(&value)?;
     if payload.contains_key("online") {
-        // The state of a host application, which is JSON on the way, too.
+        // The state of a host application is sent as JSON, too.
         return Ok(json.to_vec());
     }
     known(payload, &["timestamp", "seq", "uuid", "body", "metrics", "notes"])?;
@@ -42,13 +42,13 @@ pub(in crate::decode) fn encode(json: &[u8]) -> Converted {
     Ok(out.0)
 }
 
-/// In milliseconds.
+/// The current time in milliseconds.
 fn now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Why something cannot be encoded, with its place before it.
+/// Prefixes an error with its place.
 fn at(place: &str, why: impl std::fmt::Display) -> String {
     format!("{place}: {why}")
 }
@@ -61,7 +61,7 @@ fn array_of(value: &Value) -> Encoded<&[Value]> {
     value.as_array().map(Vec::as_slice).ok_or_else(|| "it must be an array".into())
 }
 
-/// A member that is there and not null.
+/// A member that is present and not null.
 fn given<'a>(map: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
     map.get(key).filter(|value| !value.is_null())
 }
@@ -89,7 +89,7 @@ fn list<'a>(
 fn whole(value: &Value) -> Option<i128> {
     match value {
         Value::Number(number) => number.as_u64().map(i128::from).or_else(|| number.as_i64().map(i128::from)),
-        // What a double cannot hold.
+        // Numbers that a double cannot represent are strings of digits.
         Value::String(digits) => digits.parse().ok(),
         _ => None,
     }
@@ -126,7 +126,7 @@ fn float(value: &Value) -> Encoded<f64> {
     .ok_or_else(|| format!("{value} is not a number"))
 }
 
-/// A number that fits the four bytes of a Float, which may cut digits off.
+/// A number in the range of Float; it may lose precision.
 fn short_float(value: &Value) -> Encoded<f32> {
     let double = float(value)?;
     #[allow(clippy::cast_possible_truncation, reason = "what is too large becomes infinite")]
@@ -158,7 +158,7 @@ fn put_text(out: &mut WireMessage, number: u32, map: &Map<String, Value>, key: &
     Ok(())
 }
 
-/// The number of a data type: by its name, or as it is.
+/// The number of a data type, given by name or number.
 fn type_number(value: &Value) -> Encoded<u32> {
     match value {
         Value::String(name) => DataType::number_of_name(name),
@@ -166,7 +166,7 @@ fn type_number(value: &Value) -> Encoded<u32> {
     }
 }
 
-/// The message that a value is in.
+/// The message that contains a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ValueHolder {
     Metric,
@@ -176,7 +176,7 @@ enum ValueHolder {
 }
 
 impl ValueHolder {
-    /// The number of `int_value`. The fields of the other simple values follow it.
+    /// The number of the field `int_value`. The fields of the other simple values follow it.
     fn first(self) -> u32 {
         match self {
             Self::Metric => 10,
@@ -185,7 +185,7 @@ impl ValueHolder {
         }
     }
 
-    /// The number of a field of values that are not simple, if the message has it.
+    /// The number of the field for values that are not simple, if the message has it.
     fn field(self, data_type: DataType) -> Encoded<u32> {
         match (self, data_type) {
             (Self::Metric, DataType::DataSet) => Ok(17),
@@ -199,7 +199,7 @@ impl ValueHolder {
     }
 }
 
-/// The type of a value that does not have one.
+/// The data type derived from a value's JSON.
 fn guessed(value: &Value) -> Encoded<Option<DataType>> {
     Ok(Some(match value {
         Value::Null => return Ok(None),
@@ -212,7 +212,8 @@ fn guessed(value: &Value) -> Encoded<Option<DataType>> {
     }))
 }
 
-/// Writes the data type and the value, and that it is null, of which the fields are `type_field` and `null_field`.
+/// Writes the data type, the value and whether it is null; `type_field` and `null_field` are the numbers of
+/// the fields.
 fn put_typed(
     out: &mut WireMessage,
     map: &Map<String, Value>,
@@ -271,7 +272,7 @@ fn put_value(out: &mut WireMessage, value: &Value, data_type: DataType, holder: 
             if numbers.bits == 64 {
                 out.unsigned(first + 1, bits);
             } else {
-                // A sign goes through all of the field's 32 bits.
+                // The sign is extended to all 32 bits of the field.
                 out.unsigned(first, bits & 0xffff_ffff);
             }
         }
@@ -279,7 +280,7 @@ fn put_value(out: &mut WireMessage, value: &Value, data_type: DataType, holder: 
     Ok(())
 }
 
-/// The two's complement of a number of the type.
+/// The number in two's complement of the type's width, if it is in range.
 fn in_range(value: &Value, data_type: DataType, numbers: WholeNumbers) -> Encoded<u64> {
     let (least, most) = numbers.range();
     let number = whole(value).ok_or_else(|| format!("{value} is not a whole number"))?;

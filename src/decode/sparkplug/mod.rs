@@ -1,7 +1,7 @@
-//! Sparkplug B, version 3.0 of the specification (and 2.2): payloads as JSON and back.
+//! Sparkplug B, version 3.0 of the specification (and 2.2): payloads to and from JSON.
 //!
-//! What a metric is called and of what type it is stands in a birth certificate, so messages are decoded in the order
-//! in which they came. Messages that are left out tell of metrics all the same ([`Sparkplug::learn`]).
+//! A metric's name and type may be only in a birth certificate, so messages are decoded in order. Messages
+//! that are not shown describe metrics as well ([`Sparkplug::learn`]).
 
 mod array;
 mod births;
@@ -28,17 +28,17 @@ use self::topic::SparkplugTopic;
 use self::wire::WirePart;
 use super::limits::{Converted, MOST_DECODED_BYTES, within_limit};
 
-/// The level of a metric in the JSON text: in the object of the payload there is the array, and in that the metric.
+/// The nesting of a metric in the JSON text: payload object, array, metric.
 const METRIC_DEPTH: usize = 3;
 
-/// Decodes one message after the other.
+/// Decodes messages in order.
 #[derive(Debug, Default)]
 pub(super) struct Sparkplug {
     nodes: EdgeNodes,
 }
 
 impl Sparkplug {
-    /// The payload as JSON. `is_covered` is whether messages on a topic come here.
+    /// The payload as JSON. `is_covered` tells whether all messages on a topic arrive here.
     pub(super) fn decode(
         &mut self,
         topic: &[u8],
@@ -61,7 +61,7 @@ impl Sparkplug {
         Ok(json)
     }
 
-    /// Takes in what a message says that is left out. What is not of Sparkplug says nothing.
+    /// Processes a message that is not shown. Messages other than Sparkplug are ignored.
     pub(super) fn learn(&mut self, topic: &[u8], payload: &[u8], is_covered: &dyn Fn(&str) -> bool) {
         let payload = WirePart::whole(payload);
         if let Ok(SparkplugTopic::Node(topic)) = parse(topic)
@@ -71,13 +71,13 @@ impl Sparkplug {
         }
     }
 
-    /// What there is to say of an edge node, once.
+    /// A warning about an edge node, returned once.
     pub(super) fn take_warning(&mut self) -> Option<String> {
         self.nodes.take_warning()
     }
 }
 
-/// A message by itself, of which no topic is known.
+/// Decodes one message on its own, without its topic.
 pub(super) fn decode(payload: &[u8]) -> Converted {
     let payload = WirePart::whole(payload);
     let head = PayloadHead::read(payload)?;
@@ -89,7 +89,7 @@ fn parse(topic: &[u8]) -> Result<SparkplugTopic<'_>, String> {
     SparkplugTopic::parse(std::str::from_utf8(topic).map_err(|_| "the topic is not UTF-8")?)
 }
 
-/// The state of a host application. Up to Sparkplug 2.2 it is a word, and its topic is `STATE/HOST`.
+/// The state of a host application. Up to Sparkplug 2.2 it is a word on the topic `STATE/HOST`.
 fn decode_state(payload: &[u8], is_json: bool) -> Converted {
     match payload {
         b"ONLINE" if !is_json => return Ok(br#"{"online":true}"#.to_vec()),
@@ -107,7 +107,7 @@ fn decode_state(payload: &[u8], is_json: bool) -> Converted {
     within_limit(serde_json::to_vec(&state).map_err(|error| error.to_string())?)
 }
 
-/// A payload with what is known of it.
+/// A payload with the notes about it.
 struct PayloadJson<'a> {
     payload: WirePart<'a>,
     head: PayloadHead<'a>,
@@ -166,7 +166,7 @@ fn written(payload: &PayloadJson<'_>) -> Converted {
     Ok(out.0)
 }
 
-/// Bytes that end at the limit, before all of a large payload is written.
+/// A buffer that ends at the limit, so that a large payload is not written completely.
 struct BoundedJson(Vec<u8>);
 
 impl Write for BoundedJson {

@@ -1,7 +1,7 @@
-//! The messages of a payload, read from bytes and written as JSON on the way.
+//! The messages of a payload, read from bytes and written directly as JSON.
 //!
-//! Keys are the names of the fields in `sparkplug_b.proto`. Extensions, which the specification leaves to others, are
-//! left out.
+//! Keys are the field names of `sparkplug_b.proto`. Extensions, which the specification does not define, are
+//! omitted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use super::value::{MetricValue, PartKind, UnsignedJson, ValueJson};
 use super::wire::{Read, WireField, WirePart};
 use crate::decode::limits::{MOST_NESTING, too_deep};
 
-/// What a payload has beside its metrics.
+/// The payload's fields besides its metrics.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct PayloadHead<'a> {
     pub(super) timestamp: Option<u64>,
@@ -86,7 +86,7 @@ impl<'a> Metric<'a> {
         Ok(metric)
     }
 
-    /// The whole number that it has.
+    /// The integer value, if it has one.
     pub(super) fn whole_number(&self) -> Option<u64> {
         match self.value {
             Some(MetricValue::Int(number)) => Some(number.into()),
@@ -95,7 +95,7 @@ impl<'a> Metric<'a> {
         }
     }
 
-    /// Whether something of it is missing that a birth certificate has.
+    /// Whether it lacks a part that a birth certificate has.
     pub(super) fn is_unresolved(&self) -> bool {
         let is_ambiguous = self.value.is_some_and(MetricValue::needs_type) && self.is_null != Some(true);
         self.alias.is_some() && self.name.is_none() || self.datatype.is_none() && is_ambiguous
@@ -107,7 +107,7 @@ pub(super) fn metrics(payload: WirePart<'_>) -> impl Iterator<Item = Read<Metric
     parts(payload, 2).map(|part| Metric::read(part?))
 }
 
-/// The parts that a message has in a repeated field.
+/// The elements of a repeated message field.
 fn parts<'a>(part: WirePart<'a>, number: u64) -> impl Iterator<Item = Read<WirePart<'a>>> {
     let is_wanted =
         move |field: &Read<WireField<'a>>| field.as_ref().map_or(true, |field| field.number == number);
@@ -122,12 +122,12 @@ fn put_number<M: SerializeMap>(map: &mut M, key: &str, number: Option<u64>) -> R
     put(map, key, number.map(UnsignedJson))
 }
 
-/// A data type: its name, or the number of one that has none.
+/// Writes a data type: its name, or its number if it has no name.
 fn put_type<M: SerializeMap>(map: &mut M, key: &str, number: Option<u32>) -> Result<(), M::Error> {
     put(map, key, number.map(TypeJson))
 }
 
-/// The value, and why it does not fit its type.
+/// Writes the value, and why it does not fit its type.
 fn put_value<M: SerializeMap>(
     map: &mut M,
     value: Option<MetricValue<'_>>,
@@ -159,7 +159,7 @@ impl Serialize for TypeJson {
     }
 }
 
-/// A series of messages in a repeated field.
+/// The elements of a repeated message field as a JSON array.
 pub(super) struct ListJson<'a, F> {
     pub(super) part: WirePart<'a>,
     pub(super) number: u64,
@@ -177,7 +177,7 @@ impl<'a, T: Serialize, F: Fn(WirePart<'a>) -> Read<T>> Serialize for ListJson<'a
     }
 }
 
-/// A metric that is so many levels deep in the JSON text.
+/// A metric, and its nesting in the JSON text.
 pub(super) struct MetricJson<'a>(pub(super) Metric<'a>, pub(super) usize);
 
 impl Serialize for MetricJson<'_> {
@@ -224,7 +224,7 @@ impl Serialize for MetaDataJson<'_> {
     }
 }
 
-/// A property, or a parameter of a template, which are alike.
+/// A property, or a parameter of a template, which have the same structure.
 struct PropertyJson<'a> {
     name: Option<&'a str>,
     data_type: Option<u32>,
@@ -279,7 +279,7 @@ impl Serialize for PropertyJson<'_> {
     }
 }
 
-/// Properties: an object of their names. They are at this level.
+/// Properties as an object of their names, and its nesting in the JSON text.
 pub(super) struct PropertySetJson<'a>(pub(super) WirePart<'a>, pub(super) usize);
 
 impl Serialize for PropertySetJson<'_> {
@@ -310,7 +310,7 @@ impl Serialize for PropertyListJson<'_> {
     }
 }
 
-/// A template, or an instance of one. It is at this level.
+/// A template, or an instance of one, with its nesting in the JSON text.
 pub(super) struct TemplateJson<'a> {
     part: WirePart<'a>,
     version: Option<&'a str>,
@@ -351,11 +351,11 @@ impl Serialize for TemplateJson<'_> {
     }
 }
 
-/// A table. It is at this level.
+/// A table, with its nesting in the JSON text.
 pub(super) struct DataSetJson<'a> {
     part: WirePart<'a>,
     num_of_columns: Option<u64>,
-    /// By the column.
+    /// The types by column.
     types: Vec<u32>,
     depth: usize,
 }

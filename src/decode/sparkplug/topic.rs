@@ -1,11 +1,11 @@
 //! The topics of Sparkplug: `spBv1.0/GROUP/TYPE/NODE[/DEVICE]` and `spBv1.0/STATE/HOST`.
 
-/// The level that all topics of Sparkplug B have.
+/// The first level of all Sparkplug B topics.
 const NAMESPACE: &str = "spBv1.0";
-/// Where a broker that knows Sparkplug keeps birth certificates, as retained messages.
+/// Where a Sparkplug-aware broker keeps birth certificates, as retained messages.
 const CERTIFICATES: &str = "$sparkplug/certificates/";
 
-/// What a message is, by its topic.
+/// The type of a message, by its topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SparkplugType {
     NodeBirth,
@@ -18,7 +18,7 @@ pub(super) enum SparkplugType {
     DeviceCommand,
 }
 
-/// The types with their names, and whether a device follows the edge node.
+/// The types with their names, and whether a device name follows the edge node's.
 const TYPES: &[(&str, SparkplugType, bool)] = &[
     ("NBIRTH", SparkplugType::NodeBirth, false),
     ("NDEATH", SparkplugType::NodeDeath, false),
@@ -43,9 +43,9 @@ pub(super) enum SparkplugTopic<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NodeTopic<'a> {
     pub(super) message: SparkplugType,
-    /// What a bridge has put before the namespace, with a slash at its end.
+    /// A prefix that a bridge has put before the namespace, with its trailing slash.
     prefix: &'a str,
-    /// A birth certificate that the broker keeps, and not a live message.
+    /// Whether it is a birth certificate that the broker keeps, not a live message.
     pub(super) is_certificate: bool,
     pub(super) group: &'a str,
     pub(super) edge_node: &'a str,
@@ -54,6 +54,8 @@ pub(super) struct NodeTopic<'a> {
 }
 
 impl<'a> SparkplugTopic<'a> {
+    /// Parses a topic.
+    ///
     /// # Errors
     /// Why the topic is not one of Sparkplug B.
     pub(super) fn parse(topic: &'a str) -> Result<Self, String> {
@@ -97,7 +99,7 @@ impl<'a> SparkplugTopic<'a> {
 }
 
 impl NodeTopic<'_> {
-    /// Writes the name of the edge node, which no other one has.
+    /// Writes the unique name of the edge node.
     pub(super) fn put_key(&self, key: &mut String) {
         key.clear();
         for part in [self.prefix, self.group, "/", self.edge_node] {
@@ -114,7 +116,7 @@ impl NodeTopic<'_> {
         format!("{prefix}{NAMESPACE}/{group}/{name}/{edge_node}{device}")
     }
 
-    /// One topic for each type of message that an edge node counts in `seq`, of a device with this name.
+    /// One topic for each type of message that the edge node counts in `seq`, with this device.
     pub(super) fn counted(&self, device: &str) -> impl Iterator<Item = String> {
         use SparkplugType as T;
         [T::NodeBirth, T::NodeData, T::DeviceBirth, T::DeviceData, T::DeviceDeath]

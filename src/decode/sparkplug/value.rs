@@ -1,8 +1,8 @@
-//! Values of metrics, properties, parameters and cells, by their data type.
+//! Values of metrics, properties, parameters and cells, by data type.
 //!
-//! A value is in one of several fields, and its data type says what is meant: an Int16 of -1 is 4294967295 in
-//! `int_value`, or 65535 where the publisher is written in Python. A number that a double cannot hold exactly is a
-//! string of digits in JSON.
+//! A value is in one of several fields, and only its data type gives the meaning: an Int16 of -1 is
+//! 4294967295 in `int_value`, or 65535 from publishers in Python. A number that a double cannot represent
+//! exactly is a string of digits in JSON.
 
 use std::borrow::Cow;
 
@@ -14,10 +14,10 @@ use super::datatype::DataType;
 use super::structure::{DataSetJson, PropertyListJson, PropertySetJson, TemplateJson};
 use super::wire::{Read, WireField, WirePart};
 
-/// The greatest whole number up to which a double holds all of them.
+/// Up to this number, a double represents every integer exactly.
 pub(super) const MOST_EXACT: u64 = (1 << 53) - 1;
 
-/// A value as it is in the payload.
+/// A value as encoded in the payload.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum MetricValue<'a> {
     Int(u32),
@@ -33,12 +33,12 @@ pub(super) enum MetricValue<'a> {
     PropertySetList(WirePart<'a>),
 }
 
-/// A kind of values that are parts of the payload.
+/// Constructs a value from a nested message.
 pub(super) type PartKind<'a> = fn(WirePart<'a>) -> MetricValue<'a>;
 
 impl<'a> MetricValue<'a> {
-    /// Reads a field of a value. `first` is the number of the message's `int_value`; the fields after it have the same
-    /// order in all messages up to `string_value`, which `parts` follow.
+    /// Reads a field of a value. `first` is the number of the message's `int_value`. The fields after it have
+    /// the same order in all messages up to `string_value`; the kinds in `parts` follow it.
     pub(super) fn read(field: WireField<'a>, first: u64, parts: &[PartKind<'a>]) -> Read<Option<Self>> {
         let Some(place) = field.number.checked_sub(first) else { return Ok(None) };
         Ok(Some(match place {
@@ -56,7 +56,7 @@ impl<'a> MetricValue<'a> {
         }))
     }
 
-    /// Whether it takes the data type to know what it is.
+    /// Whether the meaning depends on the data type.
     pub(super) fn needs_type(self) -> bool {
         matches!(self, Self::Int(_) | Self::Long(_) | Self::Bytes(_))
     }
@@ -77,7 +77,8 @@ impl<'a> MetricValue<'a> {
         }
     }
 
-    /// What it is by its data type, and why it does not fit that, if it does not: then it is what its field says.
+    /// The value interpreted by its data type, and why it does not fit the type. A value that does not fit is
+    /// interpreted by its field.
     pub(super) fn typed(self, data_type: Option<DataType>) -> (TypedValue<'a>, Option<String>) {
         let plain = self.plain();
         if let (TypedValue::Text(Cow::Owned(_)), Self::Text(_)) = (&plain, self) {
@@ -107,7 +108,7 @@ impl<'a> MetricValue<'a> {
         }
     }
 
-    /// `None`: it is what its field says.
+    /// The value interpreted by its data type; `None` if its field already gives the meaning.
     fn fitting(self, data_type: DataType) -> Result<Option<TypedValue<'a>>, String> {
         use DataType as T;
         if data_type.is_array() {
@@ -122,7 +123,7 @@ impl<'a> MetricValue<'a> {
                 _ => return self.misplaced(data_type),
             };
             let (least, most) = numbers.range();
-            // As the field has it, with its sign; else as the bits of the type alone.
+            // The number with the field's sign, or else the bits of the type's width.
             let with_sign = signed(number, field_bits);
             return if !numbers.is_signed && i128::from(number) <= most {
                 Ok(Some(TypedValue::Unsigned(number)))
@@ -153,13 +154,13 @@ impl<'a> MetricValue<'a> {
     }
 }
 
-/// The number that the lower bits are in two's complement.
+/// The lower bits of the number, as two's complement.
 pub(super) fn signed(number: u64, bits: u32) -> i64 {
     let unused = 64 - bits.min(64);
     number.wrapping_shl(unused).cast_signed().wrapping_shr(unused)
 }
 
-/// A value that is what its data type says.
+/// A value interpreted by its data type.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum TypedValue<'a> {
     Signed(i64),
@@ -169,7 +170,7 @@ pub(super) enum TypedValue<'a> {
     Boolean(bool),
     Text(Cow<'a, str>),
     Base64(&'a [u8]),
-    /// The bytes were checked.
+    /// Checked bytes.
     Array(DataType, &'a [u8]),
     DataSet(WirePart<'a>),
     Template(WirePart<'a>),
@@ -177,7 +178,7 @@ pub(super) enum TypedValue<'a> {
     PropertySetList(WirePart<'a>),
 }
 
-/// Writes a value, which is so many levels deep in the JSON text.
+/// Writes a value; the number is its nesting in the JSON text.
 pub(super) struct ValueJson<'a>(pub(super) TypedValue<'a>, pub(super) usize);
 
 impl Serialize for ValueJson<'_> {
@@ -212,7 +213,7 @@ impl Serialize for ValueJson<'_> {
     }
 }
 
-/// A number of 64 bits: a string where a double would not hold it.
+/// An integer of 64 bits: a string if a double cannot represent it exactly.
 pub(super) struct UnsignedJson(pub(super) u64);
 
 impl Serialize for UnsignedJson {
@@ -233,7 +234,7 @@ impl Serialize for SignedJson {
     }
 }
 
-/// As the JSON form of Protocol Buffers has these, so that null is the null of `is_null` alone.
+/// The names that Protocol Buffers JSON uses, so that null only means `is_null`.
 fn not_finite(number: f64) -> &'static str {
     if number.is_nan() {
         "NaN"

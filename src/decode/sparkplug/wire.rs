@@ -1,16 +1,16 @@
-//! The wire format of Protocol Buffers, as far as Sparkplug has it: fields that borrow from the payload.
+//! The Protocol Buffers wire format, as far as Sparkplug uses it: fields that borrow from the payload.
 //!
-//! There are no structures in memory. Two bytes on the wire may be a whole metric, so a payload of a few MiB in the
-//! structures of a generated reader would take hundreds of times its size.
+//! Nothing is copied into structures. A metric may have only two bytes on the wire, so a payload of a few MiB
+//! would need hundreds of times its size in a generated reader's structures.
 
-/// What was read, or what is wrong with the payload.
+/// A decoded item, or the error in the payload.
 pub(super) type Read<T> = Result<T, String>;
 
 /// A message, a text or bytes within a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WirePart<'a> {
     pub(super) bytes: &'a [u8],
-    /// Where it begins in the payload.
+    /// Its offset in the payload.
     pub(super) at: usize,
 }
 
@@ -20,7 +20,7 @@ impl<'a> WirePart<'a> {
         Self { bytes, at: 0 }
     }
 
-    /// The fields of a message, in their order.
+    /// The fields of a message, in order.
     pub(super) fn fields(self) -> WireFields<'a> {
         WireFields { rest: self.bytes, at: self.at }
     }
@@ -31,7 +31,7 @@ impl<'a> WirePart<'a> {
     }
 }
 
-/// What a field has, by the way it is written.
+/// The value of a field, by wire type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WireValue<'a> {
     Varint(u64),
@@ -54,7 +54,7 @@ impl<'a> WireField<'a> {
         if let WireValue::Varint(number) = self.value { Ok(number) } else { self.is_of_other_kind() }
     }
 
-    /// A `uint32`: of a larger number its lower half, as Protocol Buffers have it.
+    /// A `uint32`: the lower half of a larger number, as Protocol Buffers define it.
     pub(super) fn unsigned_32(self) -> Read<u32> {
         self.unsigned().map(lower_half)
     }
@@ -79,7 +79,7 @@ impl<'a> WireField<'a> {
         }
     }
 
-    /// A message, or bytes.
+    /// A nested message, or bytes.
     pub(super) fn part(self) -> Read<WirePart<'a>> {
         if let WireValue::Part(part) = self.value { Ok(part) } else { self.is_of_other_kind() }
     }
@@ -108,7 +108,7 @@ fn lower_half(number: u64) -> u32 {
     number as u32
 }
 
-/// Reads the fields of a message, up to the first that is wrong.
+/// Reads the fields of a message, up to the first invalid one.
 #[derive(Debug, Clone)]
 pub(super) struct WireFields<'a> {
     rest: &'a [u8],
@@ -135,7 +135,7 @@ impl<'a> WireFields<'a> {
         for shift in (0..64).step_by(7) {
             let [byte] = self.array()?;
             let bits = u64::from(byte & 0x7f);
-            // The tenth byte has one bit left.
+            // The tenth byte has room for one bit.
             if shift == 63 && bits > 1 {
                 break;
             }

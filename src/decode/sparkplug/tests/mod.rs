@@ -1,4 +1,4 @@
-//! Payloads of all kinds, against a generated reader; sequences of messages; hostile payloads.
+//! Payloads of all kinds, compared with a generated reader; sequences of messages; hostile payloads.
 
 mod oracle;
 mod properties;
@@ -11,7 +11,7 @@ use super::births::MOST_EDGE_NODES;
 use super::datatype::DATA_TYPES;
 use super::{Sparkplug, decode, encode, wire};
 
-/// All messages come here.
+/// Covers all topics.
 fn everything(_: &str) -> bool {
     true
 }
@@ -38,7 +38,7 @@ fn valued(datatype: u32, value: Value) -> Payload {
 fn values_have_the_type_of_their_metric() {
     for (datatype, value, expected) in [
         (1, Value::Int(0xffff_ffff), json!(-1)),
-        // As tahu's Python has it.
+        // The values as tahu's Python client sends them.
         (1, Value::Int(255), json!(-1)),
         (2, Value::Int(0xffff_8000), json!(-32768)),
         (2, Value::Int(0x8000), json!(-32768)),
@@ -92,7 +92,7 @@ fn value_that_does_not_fit_its_type_is_shown_as_it_is() {
     assert_eq!(json["metrics"][0]["value_error"], "it is not UTF-8");
 }
 
-/// All that a payload can have, in one.
+/// A payload with every possible field.
 #[test]
 fn all_parts_of_a_payload_come_back() {
     let json = json!({
@@ -214,7 +214,7 @@ fn states_of_host_applications() {
     assert_eq!(encode(json.as_bytes()).unwrap(), json.as_bytes());
 }
 
-/// A scripted session of an edge node: what each message becomes, and what is said.
+/// A scripted session of an edge node: the decoded messages and the warnings.
 struct Script {
     sparkplug: Sparkplug,
 }
@@ -232,7 +232,7 @@ impl Script {
         decoded(&mut self.sparkplug, topic, &encoded(json)).unwrap()
     }
 
-    /// Metrics by alias without a type, as data has them.
+    /// Metrics by alias without a type, as in data messages.
     fn data(&mut self, topic: &str, seq: u64, metrics: &[(u64, Value)]) -> Json {
         let metrics = metrics
             .iter()
@@ -273,7 +273,7 @@ fn aliases_are_resolved_from_births() {
         script.data("spBv1.0/G/DDATA/E/D", 3, &minus()),
         json!({"seq": 3, "metrics": [{"name": "speed", "alias": 1, "datatype": "Int16", "value": -5}]})
     );
-    // By its name.
+    // A metric found by its name.
     let payload = b"\x18\x04\x12\x0b\x0a\x05level\x50\x80\x80\x80\x80\x08";
     let payload = &payload[..2].iter().chain(b"\x12\x0d").chain(&payload[4..]).copied().collect::<Vec<u8>>();
     assert_eq!(
@@ -281,11 +281,11 @@ fn aliases_are_resolved_from_births() {
         json!({"name": "level", "datatype": "Int32", "value": i32::MIN})
     );
     assert_eq!(script.warning(), None);
-    // Other edge nodes of the same name have other aliases.
+    // Edge nodes with the same name in other groups have other aliases.
     let other = script.data("spBv1.0/H/NDATA/E", 0, &minus());
     assert_eq!(other["notes"], json!({"unresolved": 1}));
     assert!(script.warning().unwrap().contains("spBv1.0/H/NCMD/E"));
-    // A new birth replaces the old one, and those of the devices.
+    // A new birth replaces the old one and those of the devices.
     script.birth(
         "spBv1.0/G/NBIRTH/E",
         0,
@@ -311,7 +311,7 @@ fn missing_birth_gives_one_hint() {
     );
     script.data(topic, 8, &[(9, Value::Int(5))]);
     assert_eq!(script.warning(), None);
-    // What needs no birth asks for none.
+    // A message that needs no birth does not ask for one.
     let payload = json!({"metrics": [{"name": "a", "value": 5}]});
     assert_eq!(script.json("spBv1.0/G/NDATA/F", &payload).get("notes"), None);
     assert_eq!(script.warning(), None);
@@ -330,14 +330,14 @@ fn gaps_in_the_sequence_are_noted() {
     assert_eq!(script.data("spBv1.0/G/NDATA/E", 6, &[]).get("notes"), None);
     assert_eq!(script.data("spBv1.0/G/NDATA/E", 255, &[])["notes"], json!({"expected_seq": 7}));
     assert_eq!(script.json("spBv1.0/G/DDEATH/E/D", &json!({"seq": 0})).get("notes"), None);
-    // A command is not counted, and a message that is left out is.
+    // Commands are not counted; messages that are not shown are.
     script.json("spBv1.0/G/NCMD/E", &json!({"metrics": []}));
     script.sparkplug.learn(b"spBv1.0/G/NDATA/E", &encoded(&json!({"seq": 1})), &everything);
     assert_eq!(script.data("spBv1.0/G/NDATA/E", 2, &[]).get("notes"), None);
     assert_eq!(script.warning(), None, "it was said of this edge node");
 }
 
-/// Where only some of an edge node's messages are subscribed to, no number is missing.
+/// If only some of an edge node's messages are subscribed to, missing numbers are not reported.
 #[test]
 fn sequence_is_not_checked_where_messages_are_missing() {
     for filter in ["spBv1.0/+/NDATA/#", "spBv1.0/G/+/E", "spBv1.0/G/+/E/D"] {
@@ -363,7 +363,7 @@ fn death_ends_the_session_that_it_belongs_to() {
     assert_eq!(script.json("spBv1.0/G/NDEATH/E", &death(3)).get("notes"), None);
     let after = script.data("spBv1.0/G/NDATA/E", 9, &[(1, Value::Int(1))]);
     assert_eq!(after["notes"], json!({"unresolved": 1}));
-    // A device dies alone.
+    // The death of a device leaves the others.
     script.birth("spBv1.0/G/NBIRTH/E", 0, &node_metrics(4));
     script.birth(
         "spBv1.0/G/DBIRTH/E/D",
@@ -375,7 +375,7 @@ fn death_ends_the_session_that_it_belongs_to() {
     assert_eq!(script.data("spBv1.0/G/NDATA/E", 4, &[(1, Value::Int(1))])["metrics"][0]["name"], "level");
 }
 
-/// They are retained, so they say nothing of the sequence.
+/// Retained certificates are not part of the sequence.
 #[test]
 fn certificates_that_the_broker_keeps_are_read() {
     let mut script = Script::new();
@@ -414,7 +414,7 @@ fn damaged_payloads_are_refused() {
 
 #[test]
 fn bombs_are_refused() {
-    // Templates in templates: the inner parts first.
+    // Templates in templates, built from the innermost.
     let mut nested = Vec::new();
     for _ in 0..2_000 {
         let mut template = wire::WireMessage::default();
@@ -424,7 +424,7 @@ fn bombs_are_refused() {
         nested = list.0;
     }
     assert_eq!(decode(&nested).unwrap_err(), "nested deeper than 100 levels");
-    // One bit becomes five bytes.
+    // One bit becomes five bytes of JSON.
     let mut array = u32::to_le_bytes(16 * 1024 * 1024).to_vec();
     array.resize(4 + 2 * 1024 * 1024, 0);
     let bomb = valued(32, Value::Bytes(array)).encode_to_vec();
@@ -443,14 +443,14 @@ fn what_is_remembered_is_bounded() {
         sparkplug.learn(format!("spBv1.0/H/NDATA/{number}").as_bytes(), &data, &everything);
         assert_eq!(sparkplug.take_warning().is_some(), number == 0);
     }
-    // Names: one birth for each device, with a name of 1 MiB.
+    // Limit of names: one birth per device, with a name of 1 MiB.
     let mut sparkplug = Sparkplug::default();
     let birth = encoded(&json!({"metrics": [{"name": "x".repeat(1 << 20), "alias": 1, "datatype": "Int8"}]}));
     let topic = |number: usize| format!("spBv1.0/G/DBIRTH/E/{number}");
     for number in 0..63 {
         sparkplug.learn(topic(number).as_bytes(), &birth, &everything);
     }
-    // The same once more takes no more.
+    // Repeating a birth needs no further space.
     sparkplug.learn(topic(1).as_bytes(), &birth, &everything);
     assert_eq!(sparkplug.take_warning(), None);
     sparkplug.learn(topic(63).as_bytes(), &birth, &everything);
@@ -464,7 +464,7 @@ fn what_is_remembered_is_bounded() {
     };
     assert!(find(&mut sparkplug, 62)["metrics"][0].get("name").is_some());
     assert!(find(&mut sparkplug, 63)["metrics"][0].get("name").is_none());
-    // A new birth of the edge node makes room.
+    // A new birth of the edge node frees space.
     sparkplug.learn(b"spBv1.0/G/NBIRTH/E", &encoded(&json!({"metrics": []})), &everything);
     sparkplug.learn(topic(63).as_bytes(), &birth, &everything);
     assert!(find(&mut sparkplug, 63)["metrics"][0].get("name").is_some());

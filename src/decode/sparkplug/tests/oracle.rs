@@ -1,4 +1,4 @@
-//! The messages of `sparkplug_b.proto` as a generated reader has them, to hold ours against.
+//! The messages of `sparkplug_b.proto` as a generated reader has them, to compare ours with.
 
 use prost::{Message, Oneof};
 

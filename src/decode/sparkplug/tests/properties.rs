@@ -1,4 +1,4 @@
-//! Arbitrary payloads, against the generated reader.
+//! Arbitrary payloads, compared with the generated reader.
 
 use proptest::collection::{hash_map, vec};
 use proptest::option;
@@ -56,7 +56,7 @@ fn packed() -> impl Strategy<Value = (u32, Vec<u8>)> {
 fn data_set() -> impl Strategy<Value = ProstDataSet> {
     let column = (text(), vec(simple(), 3));
     (vec(column, 0..4), 0..3_usize, option::of(any::<u64>())).prop_map(|(columns, rows, count)| {
-        // All cells of a column have the type of its first one.
+        // All cells of a column have the type of the first one.
         let cell = |cells: &[(u32, Cell)], row: usize| {
             let (datatype, value) = &cells[row];
             ProstCell { value: (*datatype == cells[0].0).then(|| value.clone()) }
@@ -210,20 +210,20 @@ const TOPICS: [&str; 9] = [
 ];
 
 proptest! {
-    /// What a generated writer writes is read and written again as it was.
+    /// A payload from a generated writer is unchanged after it is decoded and encoded.
     #[test]
     fn payload_comes_back(payload in payload()) {
         let json = decode(&payload.encode_to_vec()).unwrap();
         prop_assert!(!String::from_utf8_lossy(&json).contains("value_error"), "{}", String::from_utf8_lossy(&json));
         let encoded = encode(&json).unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(&json)));
         prop_assert_eq!(Payload::decode(&*encoded).unwrap(), payload, "{}", String::from_utf8_lossy(&json));
-        // And JSON comes back as the same text, but for the order of members.
+        // Its JSON is also unchanged, except for the order of members.
         prop_assert_eq!(decode(&encoded).unwrap(), json);
     }
 
-    /// A damaged payload is decoded to JSON or refused, and what the generated reader reads is read.
+    /// A damaged payload is decoded to JSON or refused, and whatever the generated reader accepts is decoded.
     #[test]
-    fn damaged_payloads_are_answered(payload in payload(), flips in vec((any::<usize>(), any::<u8>()), 0..4)) {
+    fn damaged_payloads_are_decoded_or_refused(payload in payload(), flips in vec((any::<usize>(), any::<u8>()), 0..4)) {
         let mut bytes = payload.encode_to_vec();
         for (place, bits) in flips {
             let length = bytes.len().max(1);
@@ -245,7 +245,7 @@ proptest! {
 
     /// Any messages in any order.
     #[test]
-    fn any_messages_are_answered(
+    fn any_messages_are_decoded_or_refused(
         messages in vec((0..TOPICS.len(), prop_oneof![
             payload().prop_map(|payload| payload.encode_to_vec()),
             vec(any::<u8>(), 0..40),
