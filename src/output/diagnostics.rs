@@ -32,28 +32,28 @@ use crate::signal::{outlive_file_limit, take_interrupt};
 pub struct Diagnostics {
     verbosity: Verbosity,
     color: ColorChoice,
-    /// Lines begin with the time (`--log-time`).
+    /// Whether lines begin with the time (`--log-time`).
     has_times: bool,
-    /// In whose words.
+    /// Whether lines have our own wording or that of mosquitto's clients.
     manner: Manner,
-    /// What the hints of some errors say as well.
+    /// Additional texts for the hints of some errors.
     further: FurtherHints,
-    /// Makes of a pin the line that was typed, with it.
+    /// Makes the typed command line with a pin added.
     pinned: Option<PinnedLine>,
-    /// Looked at when the first line is written: most runs have nothing to say.
+    /// Determined when the first line is written: most runs write none.
     terminal: OnceLock<Terminal>,
-    /// A lock, because a load test has many threads; none of them comes here often.
+    /// A lock, because a load test has many threads; each of them rarely writes a line.
     out: Mutex<Out>,
 }
 
-/// Makes of a pin the command line that was typed, with it.
+/// Makes the typed command line with a pin added.
 #[derive(Clone)]
 pub struct PinnedLine(Arc<MakesLine>);
 
 type MakesLine = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl PinnedLine {
-    /// One that makes it with this function; there is none if the line is too long to be read.
+    /// `line` makes the command line, or `None` if it is too long to be readable.
     pub fn new(line: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         Self(Arc::new(line))
     }
@@ -67,9 +67,9 @@ impl std::fmt::Debug for PinnedLine {
 
 struct Out {
     writer: Box<dyn Write + Send>,
-    /// What may be drawn where the next line goes.
+    /// The progress display, which may occupy the place of the next line.
     bar: Option<ProgressBar>,
-    /// Of a client that has not named itself, the identifier that the broker gave it.
+    /// The identifier that the broker assigned to a client without one.
     assigned_client_identifier: String,
     counted: packet_log::Counted,
     held: HeldLines,
@@ -88,7 +88,7 @@ impl Diagnostics {
         Self { color, ..Self::with(verbosity, OnceLock::new(), std::io::stderr()) }
     }
 
-    /// The same lines for someone else, such as a test. The writer gets each line whole.
+    /// Lines for another writer, such as in a test. Each write gets one complete line.
     pub fn into_writer(
         verbosity: Verbosity,
         stream: StandardStream,
@@ -98,33 +98,33 @@ impl Diagnostics {
         Self::with(verbosity, terminal.into(), out)
     }
 
-    /// The same, each line with the time before it. Events have their own.
+    /// Puts the time before each line. JSON events have a key for it.
     #[must_use]
     pub fn with_times(self) -> Self {
         let has_times = !self.verbosity.is_json();
         Self { has_times, ..self }
     }
 
-    /// The same, and the hints of some errors say this as well.
+    /// Adds texts to the hints of some errors.
     #[must_use]
     pub fn hinting(self, further: FurtherHints) -> Self {
         Self { further, ..self }
     }
 
-    /// The same, and where a broker's certificate is refused the hint says how to accept its key.
+    /// Adds to the hint for a refused certificate how to accept the broker's key.
     #[must_use]
     pub fn pinning(self, pinned: Option<PinnedLine>) -> Self {
         Self { pinned, ..self }
     }
 
-    /// The same in another manner. In that of mosquitto's clients there are neither hints nor changes of
-    /// state, and packets are shown on standard output.
+    /// Sets the wording. With that of mosquitto's clients there are neither hints nor changes of state, and
+    /// packets are shown on standard output.
     #[must_use]
     pub fn in_manner(self, manner: Manner) -> Self {
         Self { manner, ..self }
     }
 
-    /// The same lines for a thread that outlives the borrow of these.
+    /// A copy for a thread that outlives the borrow.
     #[must_use]
     pub fn for_thread(&self) -> Self {
         let terminal = self.terminal.clone();
@@ -137,7 +137,7 @@ impl Diagnostics {
         }
     }
 
-    /// A text that is written as it is.
+    /// Writes a text unchanged.
     pub fn raw(&self, text: &str) {
         if !text.is_empty() {
             self.put(text);
@@ -168,14 +168,14 @@ impl Diagnostics {
         *self.terminal.get_or_init(|| Terminal::detect(self.color, Environment::read()))
     }
 
-    /// What is to be said at all.
+    /// Which lines are written.
     #[must_use]
     pub fn verbosity(&self) -> Verbosity {
         self.verbosity
     }
 
-    /// Why the run ended, and what may help. A closed standard output and a signal are no news to
-    /// whoever caused them; `--quiet` leaves only usage errors.
+    /// Reports why the run ended, with a hint. A closed standard output and a signal are not reported, as the
+    /// user caused them; `--quiet` leaves only usage errors.
     pub fn error(&self, error: &Error) {
         if let Manner::Mosquitto(mosquitto) = self.manner {
             return self.foreign(mosquitto.text(error, |pin| self.accepting(pin)).as_deref());
@@ -193,7 +193,7 @@ impl Diagnostics {
         self.line(&format!("{name} {}\n{place}{}", sentence(error), self.hint_line(error)));
     }
 
-    /// Why one part of the work failed, named by `place`, while the run goes on.
+    /// Reports that one part of the work, named by `place`, failed while the run continues.
     pub fn error_in(&self, place: impl Display, error: &Error) {
         if self.manner.is_mosquitto() {
             return self.foreign(Some(&format!("Warning: {place}: {error}")));
@@ -206,7 +206,8 @@ impl Diagnostics {
         }
     }
 
-    /// A message of this number is not delivered, while the run goes on; it may be a line of the input.
+    /// Reports that the message with this number, which may be a line of the input, was not delivered while
+    /// the run continues.
     pub fn undelivered(&self, number: u64, is_line: bool, error: &Error) {
         if let Manner::Mosquitto(mosquitto) = self.manner {
             self.foreign(Some(&mosquitto.undelivered(number, error)));
@@ -217,7 +218,7 @@ impl Diagnostics {
         }
     }
 
-    /// Something to know about that stops nothing.
+    /// Reports a condition that does not stop the run.
     pub fn warning(&self, text: impl Display) {
         if self.manner.is_mosquitto() {
             return self.foreign(Some(&format!("Warning: {text}")));
@@ -230,7 +231,7 @@ impl Diagnostics {
         }
     }
 
-    /// A change in the state of the connection, with its name for programs.
+    /// Reports a change in the state of the connection, with its name for programs.
     pub fn change(&self, state: &'static str, text: impl Display) {
         if self.verbosity.is_json() {
             self.line(&events::state(state, &text.to_string()));
@@ -239,14 +240,14 @@ impl Diagnostics {
         }
     }
 
-    /// The same where only a program that watches the run wants to know of it.
+    /// Reports a change of state only to programs that watch the run.
     pub fn change_event(&self, state: &'static str, text: impl Display) {
         if self.verbosity.is_json() {
             self.change(state, text);
         }
     }
 
-    /// A change of state, for example `connected again`.
+    /// Reports a change of state, for example `connected again`.
     pub fn state(&self, text: impl Display) {
         if self.manner.is_mosquitto() {
             return;
@@ -258,7 +259,7 @@ impl Diagnostics {
         }
     }
 
-    /// A line of its own, without the program's name before it.
+    /// Writes a line without the program's name.
     pub fn plain(&self, text: &str) {
         match self.verbosity {
             Verbosity::Events | Verbosity::States => self.line(&events::text("text", text)),
@@ -266,7 +267,7 @@ impl Diagnostics {
         }
     }
 
-    /// There is no connection, and it will be made: `what` says which of its states that is.
+    /// Reports that there is no connection and that connecting continues; `what` describes the state.
     pub fn no_connection(&self, state: &'static str, what: &str, why: &Error) {
         match why {
             Error::Link { cause, .. } => self.change(state, format_args!("{what}: {cause}; trying again")),
@@ -274,7 +275,7 @@ impl Diagnostics {
         }
     }
 
-    /// A line for `-d`. The text is only made if it is wanted.
+    /// Writes a line for `-d`. The text is only made if it is shown.
     pub fn debug<T: Display>(&self, text: impl FnOnce() -> T) {
         if self.manner.is_mosquitto() {
             return;
@@ -286,13 +287,13 @@ impl Diagnostics {
         }
     }
 
-    /// Whether [`Diagnostics::packet`] has anything to say.
+    /// Whether [`Diagnostics::packet`] writes anything.
     #[must_use]
     pub fn shows_packets(&self) -> bool {
         self.verbosity >= Verbosity::Debug
     }
 
-    /// A packet for `-d`, in the words of mosquitto's clients, or for `--json-events`.
+    /// Writes a packet for `-d`, in the wording of mosquitto's clients, or for `--json-events`.
     pub fn packet(&self, client_identifier: &str, direction: Direction, packet: &Packet<'_>) {
         if self.verbosity == Verbosity::Events {
             self.line(&events::packet(direction, packet));
@@ -316,8 +317,8 @@ impl Diagnostics {
         }
     }
 
-    /// Appends the lines about packets that belong before what is written to standard output next. With
-    /// `all`, everything is about to be written out.
+    /// Appends the lines about packets that belong before the next write to standard output. With `all`,
+    /// everything is about to be written out.
     pub fn put_held_packets(&self, out: &mut Vec<u8>, all: bool) {
         if self.manner.is_mosquitto() && self.shows_packets() {
             let held = &mut self.out().held;
@@ -326,8 +327,8 @@ impl Diagnostics {
         }
     }
 
-    /// The identifier that the broker has given to a client without one, be it in this packet
-    /// ([MQTT-3.2.2-16]). A client that comes back has it in its CONNECT.
+    /// The identifier that the broker assigned to a client without one, also if it is in this packet
+    /// ([MQTT-3.2.2-16]). After a reconnect the client has it in its CONNECT.
     fn assigned_client_identifier(&self, packet: &Packet<'_>) -> String {
         let assigned = &mut self.out().assigned_client_identifier;
         match packet {
@@ -342,7 +343,8 @@ impl Diagnostics {
         assigned.clone()
     }
 
-    /// A question, to be answered on the same line. Asked whatever the verbosity: the run waits.
+    /// Writes a question to be answered on the same line, whatever the verbosity, since the run waits for the
+    /// answer.
     pub(super) fn ask(&self, question: &str) {
         self.line(&printable(question));
     }
@@ -353,7 +355,7 @@ impl Diagnostics {
         })
     }
 
-    /// What may help, and what is known beside the error.
+    /// The hint for an error, with additional texts.
     fn hint(&self, error: &Error) -> Option<String> {
         let own = error.advice(|pin| self.accepting(pin));
         let more = self.further.of(error).map(str::to_owned);
@@ -361,12 +363,12 @@ impl Diagnostics {
         (!both.is_empty()).then(|| both.join("; "))
     }
 
-    /// The line that was typed, with this pin.
+    /// The typed command line with this pin.
     fn accepting(&self, pin: &str) -> Option<String> {
         self.pinned.as_ref().and_then(|PinnedLine(line)| line(pin))
     }
 
-    /// Whether a person looks at standard error, and wants to know how it goes.
+    /// Whether standard error is a terminal where progress is wanted.
     pub fn is_interactive(&self) -> bool {
         !self.manner.is_mosquitto()
             && self.terminal().stderr.is_terminal
@@ -380,7 +382,7 @@ impl Diagnostics {
         }
     }
 
-    /// What belongs before the next line.
+    /// The text needed before the next line.
     fn after_interrupt(&self) -> Option<&'static str> {
         let is_shown = take_interrupt()
             && self.verbosity > Verbosity::Quiet
@@ -390,7 +392,7 @@ impl Diagnostics {
         is_shown.then_some("\n")
     }
 
-    /// Lines from now on stand above this bar, while it is shown.
+    /// Writes further lines above this bar while it is shown.
     pub(super) fn make_room_for(&self, bar: ProgressBar) {
         self.out().bar = Some(bar);
     }
@@ -399,7 +401,7 @@ impl Diagnostics {
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What mosquitto's clients would say, line by line.
+    /// Writes a text of mosquitto's clients, line by line.
     fn foreign(&self, text: Option<&str>) {
         let is_quiet = matches!(self.manner, Manner::Mosquitto(mosquitto) if mosquitto.quiet);
         for line in text.iter().filter(|_| !is_quiet).flat_map(|text| text.lines()) {
@@ -433,16 +435,16 @@ impl Diagnostics {
     }
 }
 
-/// Lines about packets on standard output, where mosquitto's clients show them among the messages.
+/// Lines about packets on standard output, where mosquitto's clients show them between messages.
 #[derive(Debug, Default)]
 struct HeldLines {
     lines: Vec<u8>,
-    /// A message was announced and is not written out: what follows waits for it.
+    /// Whether a message was announced and is not written out yet: later lines wait for it.
     waits: bool,
 }
 
 impl HeldLines {
-    /// That standard output is closed is noticed by what writes messages.
+    /// A closed standard output is noticed when messages are written.
     fn put(&mut self, lines: &[u8], announces_message: bool) {
         self.waits |= announces_message;
         if self.waits {
@@ -453,12 +455,12 @@ impl HeldLines {
     }
 }
 
-/// What is said in one line: safe to show, and not longer than a person reads.
+/// A text as one line: safe to show, and of readable length.
 fn sentence(text: impl Display) -> String {
     printable(&*cut_line(&text.to_string()))
 }
 
-/// The line of a program with a mark below its wrong place. Of a long line the part around the place is shown.
+/// The line of a program with a mark below the error. Of a long line, the part around the error is shown.
 fn marked(line: &str, column: usize) -> String {
     const BEFORE: usize = 60;
     const ALL: usize = 100;
@@ -502,7 +504,7 @@ mod tests {
         Error::link(Layer::Connect, "connection refused by 127.0.0.1:1883").with_hint("is a broker there?")
     }
 
-    /// Each line has it, the hint as well; events have a key for it.
+    /// Each line has the time, the hint too; events have a key for it.
     #[test]
     fn time_begins_each_line_on_request() {
         let kept = Kept::default();

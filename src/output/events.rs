@@ -1,5 +1,5 @@
 //! Standard error for programs (`--json-events`): each line as a JSON object.
-//! `tests/schema/events.schema.json` has every key.
+//! `tests/schema/events.schema.json` defines every key.
 
 use std::time::SystemTime;
 
@@ -14,12 +14,12 @@ use crate::protocol::property::Properties;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Connect, Packet, Publish, Subscription};
 
-/// The version of the format: it changes when a key does.
+/// The version of the format; it changes when a key changes.
 const VERSION: u32 = 1;
 
 type Object = Map<String, Value>;
 
-/// What every event begins with.
+/// The first keys of every event.
 fn opening(kind: &str) -> Object {
     let mut object = Object::new();
     object.insert("type".into(), kind.into());
@@ -32,11 +32,11 @@ fn line(object: &Object) -> String {
     line_with(object, &[], Properties::NONE)
 }
 
-/// The object, and in it what the other side may repeat as often as it likes: as text at once, because a
-/// tree of it would take fifty times the memory.
+/// The object with the parts that the peer may repeat without limit. These are written as text directly: a
+/// tree of values would need fifty times the memory.
 fn line_with(object: &Object, reasons: &[u8], properties: Properties<'_>) -> String {
     let mut text = Vec::new();
-    // Into memory, and without keys that are no strings: nothing that can fail.
+    // Writing to memory, with string keys only, cannot fail.
     let _ = serde_json::to_writer(&mut text, object);
     text.pop();
     put_further(&mut text, reasons, properties);
@@ -61,14 +61,14 @@ fn put_further(text: &mut Vec<u8>, reasons: &[u8], properties: Properties<'_>) {
     }
 }
 
-/// Anything that is said in a sentence: a warning, a change of state, a line of a report.
+/// A text: a warning, a change of state, a line of a report.
 pub(super) fn text(kind: &str, message: &str) -> String {
     let mut object = opening(kind);
     object.insert("message".into(), message.into());
     line(&object)
 }
 
-/// A change in the state of the connection, by a name that stays what it is.
+/// A change in the state of the connection, with a stable name.
 pub(super) fn state(state: &str, message: &str) -> String {
     let mut object = opening("state");
     object.insert("state".into(), state.into());
@@ -76,7 +76,7 @@ pub(super) fn state(state: &str, message: &str) -> String {
     line(&object)
 }
 
-/// An error, with where it happened if only a part of the work failed.
+/// An error, with its place if only a part of the work failed.
 pub(super) fn error(place: Option<&str>, error: &Error, hint: Option<&str>) -> String {
     let mut object = opening("error");
     object.insert("message".into(), error.to_string().into());
@@ -92,7 +92,7 @@ pub(super) fn error(place: Option<&str>, error: &Error, hint: Option<&str>) -> S
     line(&object)
 }
 
-/// A packet on its way.
+/// A sent or received packet.
 pub(super) fn packet(direction: Direction, packet: &Packet<'_>) -> String {
     let mut object = opening("packet");
     let direction = match direction {
@@ -163,7 +163,7 @@ fn put_connect(object: &mut Object, connect: &Connect<'_>) {
         if !will.properties.is_empty() {
             let mut text = Vec::new();
             put_properties_object(&mut text, will.properties, masked);
-            // It was written by ourselves; were it no JSON, there would be no properties to show.
+            // The text is our own JSON, so parsing it cannot fail.
             inner.insert("properties".into(), serde_json::from_slice(&text).unwrap_or_default());
         }
         object.insert("will".into(), inner.into());

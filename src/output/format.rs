@@ -5,24 +5,24 @@ use super::template::Template;
 /// How a received message is written to standard output.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MessageFormat {
-    /// Payload, with the topic before it (`-v`) and a newline behind it (not with `-N`).
+    /// The payload, preceded by the topic (`-v`) and followed by a newline (not with `-N`).
     Text {
-        /// Topic and a space before the payload.
+        /// Whether topic and a space precede the payload.
         verbose: bool,
-        /// A newline behind the payload.
+        /// Whether a newline follows the payload.
         newline: bool,
     },
-    /// One JSON object a line (`--json`), indented with `--pretty`.
+    /// One JSON object per line (`--json`), indented with `--pretty`.
     Json {
         /// Indented over several lines.
         pretty: bool,
     },
-    /// The user's own (`-F`).
+    /// The user's own format (`-F`).
     Template(Template),
 }
 
 impl MessageFormat {
-    /// The same as mosquitto's clients write it.
+    /// The same format in the style of mosquitto's clients.
     #[must_use]
     pub fn in_style_of_mosquitto(self) -> Self {
         match self {

@@ -1,13 +1,13 @@
-//! What a run knows beside its errors, for their hints.
+//! Facts about a run that improve the hints of its errors.
 
 use crate::error::Error;
 
-/// What is known about a run, for the hints of errors that may come of it.
+/// Facts about a run for the hints of possible errors.
 #[derive(Debug, Clone, Default)]
 pub struct FurtherHints {
-    /// Why the credentials may not be those that the broker wants.
+    /// Why the credentials may not be those that the broker expects.
     pub denied: Option<String>,
-    /// Why the host may not be the one that was meant.
+    /// Why the host may not be the intended one.
     pub unreached: Option<String>,
     /// Why the broker may have closed the connection.
     pub closed: Option<String>,

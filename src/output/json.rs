@@ -1,9 +1,9 @@
-//! The JSON record of a message, written by hand: it is the hot path of `sub --json`, where
-//! building a tree or going through `serde` costs more than receiving the message did.
+//! The JSON record of a message, written without `serde`: it is the hot path of `sub --json`, where a tree of
+//! values or `serde` would cost more than receiving the message.
 //!
-//! Escaping copies blocks of 16 bytes that need none as they are (the test compiles to a few vector
-//! instructions) and sends the others through a table that knows the replacement of every byte, so
-//! that neither plain text nor text full of quotes branches on single bytes.
+//! Blocks of 16 bytes that need no escaping are copied unchanged (the test compiles to a few vector
+//! instructions). Other blocks go through a table with the replacement of every byte, so that neither plain
+//! text nor text full of quotes branches on single bytes.
 
 use std::borrow::Cow;
 
@@ -18,16 +18,16 @@ use crate::protocol::QoS;
 use crate::protocol::property::{Properties, Property, PropertyId, Value};
 use crate::protocol::wire::Publish;
 
-/// How the payload stands in the record.
+/// The form of the payload in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PayloadForm {
     /// As a string; base64 if it is not UTF-8.
     Text,
-    /// As the JSON it is, otherwise as a string.
+    /// As parsed JSON, otherwise as a string.
     Json,
 }
 
-/// What each byte becomes inside a string: up to six bytes of text, and their number at the end.
+/// The replacement of each byte inside a string: up to six bytes of text, and their number at the end.
 const ESCAPES: [[u8; 8]; 256] = {
     let mut table = [[0; 8]; 256];
     let mut byte = 0_u8;
@@ -63,9 +63,9 @@ fn is_plain(block: &[u8; BLOCK_BYTES]) -> bool {
     !block.iter().fold(false, |found, byte| found | (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\'))
 }
 
-/// Appends at most one block, through the table.
+/// Appends at most one block through the table.
 fn put_block_escaped(out: &mut Vec<u8>, block: &[u8]) {
-    // Every entry is copied whole, so the last one needs room for two bytes it does not use.
+    // Every table entry is copied whole, so the last one needs two spare bytes.
     let mut escaped = [0; BLOCK_BYTES * 6 + 2];
     let mut length = 0;
     for byte in block {
@@ -76,7 +76,7 @@ fn put_block_escaped(out: &mut Vec<u8>, block: &[u8]) {
     out.extend_from_slice(&escaped[..length]);
 }
 
-/// Appends the inside of a JSON string.
+/// Appends the content of a JSON string.
 fn put_escaped(out: &mut Vec<u8>, text: &str) {
     let text = text.as_bytes();
     let (blocks, tail) = text.as_chunks::<BLOCK_BYTES>();
@@ -105,12 +105,12 @@ fn put_number(out: &mut Vec<u8>, number: impl itoa::Integer) {
 fn put_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     let start = out.len();
     out.resize(start + bytes.len().div_ceil(3) * 4, 0);
-    // The room is exact, so that this cannot fail; were it short, nothing would be shown.
+    // The space is exact, so this cannot fail; if it were too small, an empty string would be shown.
     let length = STANDARD.encode_slice(bytes, &mut out[start..]).unwrap_or(0);
     out.truncate(start + length);
 }
 
-/// Appends `"name":"text"`, or for bytes that are no UTF-8 `"name":"<base64>","name-encoding":"base64"`.
+/// Appends `"name":"text"`, or for bytes that are not UTF-8 `"name":"<base64>","name-encoding":"base64"`.
 fn put_binary(out: &mut Vec<u8>, name: &str, bytes: &[u8]) {
     out.push(b'"');
     out.extend_from_slice(name.as_bytes());
@@ -126,8 +126,8 @@ fn put_binary(out: &mut Vec<u8>, name: &str, bytes: &[u8]) {
     }
 }
 
-/// Appends the record, without a newline. `opening` is `{"tst":"…","topic":"`, which the caller
-/// keeps, because most messages share it. `false`: JSON was asked for, and the payload is none.
+/// Appends the record, without a newline. `opening` is `{"tst":"…","topic":"`, which the caller keeps,
+/// because most messages share it. `false`: JSON was requested, but the payload is not JSON.
 pub(super) fn put_record(
     out: &mut Vec<u8>,
     opening: &[u8],
@@ -187,8 +187,8 @@ pub(super) fn put_member(out: &mut Vec<u8>, name: &str, text: &str) {
     put_string(out, text);
 }
 
-/// Colours topic, QoS and retain in the record that begins at `start`. Its keys are the first of the record, in
-/// this order, compact or indented.
+/// Colours topic, QoS and retain in the record that begins at `start`. These are the first keys of the
+/// record, in this order, compact or indented.
 pub(super) fn color(out: &mut Vec<u8>, start: usize, palette: &Palette) {
     let mut from = start;
     for (key, style) in
@@ -204,7 +204,7 @@ pub(super) fn color(out: &mut Vec<u8>, start: usize, palette: &Palette) {
     }
 }
 
-/// The length of the string, number or word at the beginning.
+/// The length of the string, number or word at the start.
 fn value_length(json: &[u8]) -> usize {
     if json.first() != Some(&b'"') {
         return json.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
@@ -220,8 +220,8 @@ fn value_length(json: &[u8]) -> usize {
     json.len()
 }
 
-/// Appends the properties as an object. `view` gives what is shown of each text: it has to be chosen before
-/// the text is escaped.
+/// Appends the properties as an object. `view` chooses the part of each text to show, before the text is
+/// escaped.
 pub(super) fn put_properties_object<'a>(
     out: &mut Vec<u8>,
     properties: Properties<'a>,
@@ -232,8 +232,8 @@ pub(super) fn put_properties_object<'a>(
     out.push(b'}');
 }
 
-/// The properties in the order of the packet, each key once: what may be repeated stands as an
-/// array where it came first.
+/// The properties in the order of the packet, each key once: repeated properties form an array at the
+/// position of the first.
 fn put_properties<'a>(
     out: &mut Vec<u8>,
     properties: Properties<'a>,
@@ -258,7 +258,7 @@ fn put_properties<'a>(
                 }
                 continue;
             }
-            // It may be as good as a password.
+            // Authentication data may be as secret as a password.
             (PropertyId::AuthenticationData, Value::Binary(bytes)) => {
                 out.extend_from_slice(b"\"authentication-data-length\":");
                 put_number(out, bytes.len());
@@ -297,18 +297,18 @@ fn put_value<'a>(out: &mut Vec<u8>, property: &Property<'a>, view: &impl Fn(&'a 
             put_string(out, &view(value));
             out.push(b'}');
         }
-        // Binary properties are written by the caller.
+        // The caller writes binary properties.
         Value::Binary(bytes) => put_string(out, &String::from_utf8_lossy(bytes)),
     }
 }
 
-/// Whether the payload is one JSON value. Only checked, not read: numbers stay as they were sent.
+/// Whether the payload is one JSON value. It is only checked, not parsed: numbers stay as they were sent.
 fn is_json(payload: &[u8]) -> bool {
     std::str::from_utf8(payload).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
 }
 
-/// Appends JSON as it is, but on one line. Line ends in JSON can only be white space between
-/// tokens, never inside a string, so they can go.
+/// Appends JSON unchanged, but on one line. In JSON, line ends occur only between tokens, so they can be
+/// removed.
 fn put_json(out: &mut Vec<u8>, json: &[u8]) {
     let mut rest = json.trim_ascii();
     while let Some(at) = memchr::memchr2(b'\n', b'\r', rest) {
@@ -330,8 +330,8 @@ fn put_compact(out: &mut Vec<u8>, json: &[u8]) {
     }
 }
 
-/// Appends `json` for a terminal: what it could obey becomes `\u009b`, the same value to a parser.
-/// Such characters can only stand inside strings; C0 controls were escaped there already.
+/// Appends `json` for a terminal: characters that a terminal could execute become `\u009b`, which is the same
+/// value to a parser. Such characters occur only inside strings; C0 controls are escaped already.
 pub(super) fn put_safe(out: &mut Vec<u8>, json: &[u8]) {
     for chunk in json.utf8_chunks() {
         let text = chunk.valid();
@@ -348,27 +348,26 @@ pub(super) fn put_safe(out: &mut Vec<u8>, json: &[u8]) {
     }
 }
 
-/// Appends a value as one line, with nothing in it that a terminal could obey: JSON escapes the C0
-/// controls by itself.
+/// Appends a value as one line without characters that a terminal could execute: JSON itself escapes the C0
+/// controls.
 pub fn put_json_line(out: &mut Vec<u8>, value: &impl serde::Serialize) {
     let mut json = Vec::new();
-    // Into memory, and without keys that are no strings: nothing that can fail.
+    // Writing to memory, with string keys only, cannot fail.
     let _ = serde_json::to_writer(&mut json, value);
     put_safe(out, &json);
     out.push(b'\n');
 }
 
-/// Values nested deeper than this stay on the line of the one that holds them.
+/// Values nested deeper than this stay on one line with the value that holds them.
 pub const MOST_INDENTED_LEVELS: usize = 32;
-/// What indentation may add for each byte of the JSON, and for any. What comes after that much stays on
-/// one line: readable JSON has far less, and that of a peer must not fill the memory with blanks.
+/// The size that indentation may add per byte of the JSON, and a constant. Above both, the rest stays on one
+/// line: readable JSON needs far less, and a peer's JSON must not fill the memory with blanks.
 const MOST_ADDED_PER_BYTE: usize = 8;
 const ADDED_FOR_ANY: usize = 64 * 1024;
 
-/// Appends valid JSON indented by two spaces a level. It only moves tokens, so the object is the
-/// same, with the same numbers. Time and memory grow with the length alone, whatever is nested in what.
-/// Mosquitto's clients indent by tabs, put one behind each colon, and keep the elements of an array on one
-/// line.
+/// Appends valid JSON indented by two spaces per level. Only tokens are moved, so the value and its numbers
+/// are unchanged. Time and memory are proportional to the length, whatever the nesting. Mosquitto's clients
+/// indent by tabs, add one after each colon, and keep the elements of an array on one line.
 pub(super) fn put_indented(out: &mut Vec<u8>, json: &[u8], style: RecordStyle) {
     let by_tabs = style == RecordStyle::Mosquitto;
     let mut indentation = Indentation {
@@ -405,7 +404,7 @@ pub(super) fn put_indented(out: &mut Vec<u8>, json: &[u8], style: RecordStyle) {
                 }
             }
             b'}' | b']' => {
-                // The end of a value stands on a line of its own if its beginning has ended one.
+                // The end of a value is on a line of its own if its start began a new line.
                 let was_split = indentation.splits();
                 indentation.depth -= 1;
                 indentation.arrays.pop();
@@ -429,11 +428,11 @@ pub(super) fn put_indented(out: &mut Vec<u8>, json: &[u8], style: RecordStyle) {
     }
 }
 
-/// How far the next line is indented, and how much may still be added.
+/// The indentation of the next line, and the size that may still be added.
 struct Indentation {
-    /// One tab a level, in place of two blanks.
+    /// Whether a level is one tab instead of two blanks.
     by_tabs: bool,
-    /// Of the values that are open, outermost first, which are arrays.
+    /// For each open value, outermost first, whether it is an array.
     arrays: Vec<bool>,
     depth: usize,
     left: usize,

@@ -1,4 +1,4 @@
-//! Test results in the form of `JUnit`, which build servers read.
+//! Test results in the `JUnit` format, which build servers read.
 
 use std::fmt::Write as _;
 
@@ -7,30 +7,30 @@ use crate::notation::printable;
 /// A test case.
 #[derive(Debug)]
 pub struct TestCase {
-    /// What groups it with others.
+    /// The group of the test case.
     pub class: String,
-    /// What has to hold.
+    /// The tested condition.
     pub name: String,
-    /// How long it took, if it took any time of its own.
+    /// Its duration, if it was run separately.
     pub seconds: Option<f64>,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: TestOutcome,
 }
 
-/// What came of a test case.
+/// The outcome of a test case.
 #[derive(Debug)]
 pub enum TestOutcome {
-    /// It holds; perhaps with what shows it.
+    /// The condition holds; optionally with evidence.
     Passed(Option<String>),
-    /// It does not hold, and why.
+    /// The condition does not hold, with the reason.
     Failed(String),
-    /// It could not be decided, and why.
+    /// The condition could not be decided, with the reason.
     Inconclusive(String),
-    /// It was not run, and why.
+    /// The test case was not run, with the reason.
     Skipped(String),
 }
 
-/// A suite of test cases that took so long in all.
+/// A suite of test cases with its total duration.
 #[must_use]
 pub fn junit(suite: &str, seconds: f64, cases: &[TestCase]) -> String {
     let count = |is: fn(&TestOutcome) -> bool| cases.iter().filter(|case| is(&case.outcome)).count();
@@ -66,7 +66,7 @@ fn put_why(xml: &mut String, element: &str, why: &str) -> std::fmt::Result {
     writeln!(xml, "><{element} message=\"{}\"/></testcase>", escaped(why))
 }
 
-/// Text as XML holds it: what it cannot hold is shown as an escape or a question mark.
+/// Text for XML: characters that XML does not allow are shown as an escape or a question mark.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in printable(text).chars() {

@@ -1,5 +1,5 @@
-//! The progress of a long run: on a terminal a few lines that change, else a line from time to time on
-//! standard error, and with `--quiet` nothing.
+//! The progress of a long run: on a terminal a few lines that are updated, otherwise a line from time to time
+//! on standard error, and nothing with `--quiet`.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unicode_width::UnicodeWidthChar as _;
@@ -8,7 +8,7 @@ use super::screen::{Screen, size, takes_drawing};
 use super::terminal::Environment;
 use super::{Diagnostics, StandardStream, Tone, Verbosity};
 
-/// Lines about the work under way. Gone from the screen when it is dropped.
+/// Lines about the work in progress. Dropping it clears them from the screen.
 #[derive(Debug)]
 pub struct Live {
     shown: Shown,
@@ -17,36 +17,36 @@ pub struct Live {
 #[derive(Debug)]
 enum Shown {
     Nothing,
-    /// Lines, one below the other.
+    /// Consecutive lines.
     Lines,
-    /// One line that changes, on a terminal that may move its cursor no further.
+    /// One line that is updated, on a terminal that may not move its cursor further.
     Bar(ProgressBar),
-    /// Several.
+    /// Several lines that are updated.
     Panel(ProgressBar, StandardStream),
 }
 
 /// A line of the display.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveLine {
-    /// Without control characters.
+    /// The text, without control characters.
     pub text: String,
-    /// In what colour, where there are colours.
+    /// Its colour, where there are colours.
     pub look: LiveLook,
 }
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LiveLook {
-    /// As any other.
+    /// Normal text.
     Plain,
-    /// As a heading.
+    /// A heading.
     Strong,
-    /// As a verdict.
+    /// A verdict.
     Tone(Tone),
 }
 
 impl Live {
-    /// Nothing is shown until there is a line.
+    /// Shows nothing until the first line.
     #[must_use]
     pub fn start(diagnostics: &Diagnostics) -> Self {
         let shown = if diagnostics.verbosity() == Verbosity::Quiet {
@@ -69,28 +69,27 @@ impl Live {
         Self { shown }
     }
 
-    /// Whether it shows several lines that change, and not one from time to time.
+    /// Whether several lines are updated, instead of one from time to time.
     #[must_use]
     pub fn is_panel(&self) -> bool {
         matches!(self.shown, Shown::Panel(..))
     }
 
-    /// The line as it is now, where there is only one.
+    /// Updates the line, where there is only one.
     pub fn show(&self, diagnostics: &Diagnostics, line: &str) {
         match &self.shown {
-            // The report has those that are not shown.
+            // The report contains lines that are not shown now.
             Shown::Lines if takes_drawing() => diagnostics.plain(line),
             Shown::Nothing | Shown::Lines | Shown::Panel(..) => {}
             Shown::Bar(bar) => bar.set_message(line.to_owned()),
         }
     }
 
-    /// The lines as they are now, where there are several: with one write, and as much of them as the screen has
-    /// room for.
+    /// Updates the lines, where there are several: with one write, and as many of them as fit on the screen.
     pub fn draw(&self, lines: &[LiveLine]) {
         if let Shown::Panel(bar, stream) = &self.shown {
             let (columns, rows) = size();
-            // The last row stays free, so that nothing scrolls.
+            // The last row stays empty, so that the screen does not scroll.
             let rows = usize::from(rows.saturating_sub(1).max(1));
             let lines: Vec<String> =
                 lines.iter().take(rows).map(|line| line.shown(columns.into(), *stream)).collect();
@@ -98,7 +97,7 @@ impl Live {
         }
     }
 
-    /// Takes the lines off the screen.
+    /// Clears the lines from the screen.
     pub fn finish(&self) {
         if let Shown::Bar(bar) | Shown::Panel(bar, _) = &self.shown {
             bar.finish_and_clear();
@@ -107,7 +106,7 @@ impl Live {
 }
 
 impl LiveLine {
-    /// As much of it as fits into this number of columns.
+    /// The text cut to this number of columns.
     fn shown(&self, columns: usize, stream: StandardStream) -> String {
         let mut width = 0;
         let fits = |letter: &char| {

@@ -1,7 +1,7 @@
 //! Received messages as bytes for standard output.
 //!
-//! The hot path of `sub`: one call a message, which appends to a buffer and allocates nothing once
-//! the buffer has its size.
+//! The hot path of `sub`: one call per message, which appends to a buffer and allocates nothing once the
+//! buffer has grown.
 
 use std::time::SystemTime;
 
@@ -26,8 +26,8 @@ pub struct MessageWriter {
 }
 
 impl MessageWriter {
-    /// A writer for messages in this format. For a `terminal`, what the network sent is made safe to
-    /// show; otherwise it is passed on byte for byte.
+    /// A writer for messages in this format. For a `terminal`, text from the network is made safe to show;
+    /// otherwise bytes are passed on unchanged.
     #[must_use]
     pub fn new(format: MessageFormat, terminal: bool) -> Self {
         let (formats, style) = match &format {
@@ -38,7 +38,7 @@ impl MessageWriter {
         Self { format, records: RecordWriter::new(style, terminal), times }
     }
 
-    /// The same for this stream, with its colours. A template with colours of its own gets no others.
+    /// A writer for this stream, with its colours. A template with colours of its own gets no others.
     #[must_use]
     pub fn for_stream(format: MessageFormat, stream: StandardStream) -> Self {
         let has_own = matches!(&format, MessageFormat::Template(template) if template.has_own_colors());
@@ -47,10 +47,10 @@ impl MessageWriter {
         writer
     }
 
-    /// Whether there is memory for a message as it is written.
+    /// Checks that there is memory for a message in its output form.
     ///
     /// # Errors
-    /// There is none.
+    /// Out of memory.
     pub fn check_memory(&self, publish: &Publish<'_>) -> Result<(), Error> {
         let bytes = publish.payload.len();
         memory::spare(bytes).and_then(|()| memory::spare(self.most_bytes(publish.payload))).map_err(|error| {
@@ -59,7 +59,7 @@ impl MessageWriter {
         })
     }
 
-    /// About how many bytes a large payload may have as it is written.
+    /// The approximate maximum size of a large payload in its output form.
     fn most_bytes(&self, payload: &[u8]) -> usize {
         if let (MessageFormat::Text { .. }, false) | (_, true) =
             (&self.format, payload.len() < memory::LARGE_BYTES)
@@ -73,8 +73,8 @@ impl MessageWriter {
     /// Appends one message to `out`. Messages that came with one read should share `received`.
     ///
     /// # Errors
-    /// A [`Misfit`] if a part of the format does not apply to the payload. The rest was written;
-    /// this is for a warning.
+    /// A [`Misfit`] if a part of the format does not apply to the payload. The rest was written; the caller
+    /// prints a warning.
     pub fn write(
         &mut self,
         out: &mut Vec<u8>,
@@ -96,10 +96,11 @@ impl MessageWriter {
         Ok(())
     }
 
-    /// The same for a payload that was decoded, to JSON if `is_value`, or that was not, and why.
+    /// Appends one message whose payload was decoded, to JSON if `is_value`, or was not decoded, with the
+    /// reason.
     ///
     /// # Errors
-    /// As [`MessageWriter::write`].
+    /// Like [`MessageWriter::write`].
     pub fn write_decoded(
         &mut self,
         out: &mut Vec<u8>,
@@ -116,19 +117,19 @@ impl MessageWriter {
         written
     }
 
-    /// Whether it writes records, in which there is a place for what is wrong with a payload.
+    /// Whether it writes records, which have a key for the error of a payload.
     #[must_use]
     pub(super) fn has_records(&self) -> bool {
         !matches!(self.format, MessageFormat::Text { .. })
     }
 
-    /// Whether results that are strings are to be shown as the text they are.
+    /// Whether string results are shown as plain text.
     #[must_use]
     pub fn shows_raw_results(&self) -> bool {
         !matches!(self.format, MessageFormat::Json { .. })
     }
 
-    /// Appends one result that was computed from a message, in place of the message: JSON, or text.
+    /// Appends one result that was computed from a message, instead of the message: JSON, or text.
     pub fn write_result(&self, out: &mut Vec<u8>, topic: &[u8], result: &[u8], is_json: bool) {
         let RecordWriter { terminal, palette, .. } = self.records;
         let (is_verbose, newline, is_indented) = match self.format {
@@ -165,7 +166,7 @@ fn put_topic(out: &mut Vec<u8>, topic: &[u8], terminal: bool, palette: &Palette)
     out.push(b' ');
 }
 
-/// As `mosquitto_sub` does: an empty payload is nothing to see; with `-v` it is `(null)`.
+/// Like `mosquitto_sub`: an empty payload writes nothing; with `-v` it is `(null)`.
 fn put_text(
     out: &mut Vec<u8>,
     publish: &Publish<'_>,

@@ -1,4 +1,5 @@
-//! The record holds what was received and matches the schema, and text is what mosquitto's clients write.
+//! The record contains what was received and matches the schema, and text is the output of mosquitto's
+//! clients.
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
@@ -103,7 +104,7 @@ fn each_property_key_once_in_the_order_of_the_packet() {
 
 #[test]
 fn payload_that_is_not_utf8_is_base64() {
-    // mosquitto_sub cuts it at the NUL and prints an empty string.
+    // mosquitto_sub cuts the payload at the NUL and prints an empty string.
     let line = written(JSON, false, &message(b"t", b"\x00\x01\xff\xfe"));
     assert!(
         line.ends_with("\"payloadlen\":4,\"payload\":\"AAH//g==\",\"payload-encoding\":\"base64\"}\n"),
@@ -121,7 +122,7 @@ fn pretty_is_the_same_object_indented() {
     let text = written(PRETTY, false, &publish);
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(value, serde_json::from_str::<serde_json::Value>(&written(JSON, false, &publish)).unwrap());
-    // serde_json's own indentation is by two spaces, and here keeps the order.
+    // serde_json indents by two spaces, and keeps the order here.
     assert_eq!(text, serde_json::to_string_pretty(&value).unwrap() + "\n");
 }
 
@@ -221,7 +222,7 @@ prop_compose! {
     }
 }
 
-/// What `serde_json` would make of a message: the reference the writer is held against.
+/// The message as `serde_json` writes it: the reference for the writer.
 fn expected(publish: &Publish<'_>, tst: &str) -> serde_json::Value {
     let mut record = serde_json::Map::new();
     let put_binary = |into: &mut serde_json::Map<_, _>, name: &str, bytes: &[u8]| {
@@ -294,7 +295,7 @@ proptest! {
         if terminal {
             prop_assert_eq!(printable(line), line);
         } else {
-            // Not only equal: the same bytes, keys in the same order, nothing escaped that need not be.
+            // Not only equal: the same bytes, with keys in the same order and no unnecessary escapes.
             prop_assert_eq!(line, serde_json::to_string(&expected).unwrap());
         }
         let mut out = Vec::new();
@@ -345,7 +346,7 @@ fn schema_refuses_other_objects() {
     }
 }
 
-/// Payloads that a stranger may choose, of about `length` bytes.
+/// Payloads of an attacker, of about `length` bytes.
 fn hostile_payloads(length: usize) -> Vec<Vec<u8>> {
     let half = length / 2;
     let nested = |open: &str, inside: &str, close: &str, depth: usize| {
@@ -354,7 +355,7 @@ fn hostile_payloads(length: usize) -> Vec<Vec<u8>> {
     vec![
         nested("[", "", "]", half),
         nested("{\"\":", "0", "}", length / 6),
-        // As deep as is indented, and then as many lines as fit.
+        // As deep as indentation goes, and then as many lines as fit.
         nested("[", &format!("{}0", "0,".repeat(half)), "]", 32),
         nested("[", &format!("{}0", "[],".repeat(length / 3)), "]", 31),
         [b"[".to_vec(), b" ".repeat(length), b"]".to_vec()].concat(),
@@ -366,10 +367,10 @@ fn hostile_payloads(length: usize) -> Vec<Vec<u8>> {
     ]
 }
 
-/// Whatever comes in whatever form, what is written grows with the length, and not with what is in it.
+/// For any payload in any format, the output is proportional to the payload's length.
 #[test]
 fn output_is_linear_in_a_hostile_payload() {
-    /// The most for each byte: two of them are one control character, which JSON writes with six.
+    /// The maximum per byte: two bytes are one control character, which JSON writes as six.
     const MOST_EACH: usize = 10;
     let template = |format: &str| MessageFormat::Template(Template::parse(format.as_bytes()).unwrap());
     let pretty = |format: &str| MessageFormat::Template(Template::parse(format.as_bytes()).unwrap().pretty());
@@ -393,7 +394,7 @@ fn output_is_linear_in_a_hostile_payload() {
     }
 }
 
-/// What is nested deeper than is indented is still the same value.
+/// Values nested deeper than the indentation limit are unchanged.
 #[test]
 fn deep_nesting_is_indented_as_far_as_the_limit() {
     let payload = [b"[1,".repeat(40), b"2".to_vec(), b"]".repeat(40)].concat();
@@ -409,7 +410,7 @@ fn deep_nesting_is_indented_as_far_as_the_limit() {
     assert!(text.contains(&"[1,".repeat(5)), "{text}");
 }
 
-/// Colours are bytes around a part of a message: once the buffers have their size, they cost no allocation.
+/// Colours are bytes around a part of a message: once the buffers have grown, they cost no allocation.
 #[test]
 fn colored_message_costs_no_allocation() {
     let publish = message(b"home/kitchen", b"{\"a\":1}");

@@ -1,8 +1,8 @@
-//! The only room that writes to standard output and standard error.
+//! The only module that writes to standard output and standard error.
 //!
-//! Messages go through a [`MessageWriter`] into the buffer of [`Stdout`]; everything else that a run
-//! reports goes through [`Diagnostics`] to standard error. Whether the two are terminals is decided once,
-//! by [`Terminal`]. Nothing here depends on a subcommand or a connection.
+//! Messages go through a [`MessageWriter`] into the buffer of [`Stdout`]; all other reports of a run go
+//! through [`Diagnostics`] to standard error. Whether the two are terminals is decided once, by [`Terminal`].
+//! Nothing here depends on a subcommand or a connection.
 
 mod diagnostics;
 mod events;

@@ -1,12 +1,12 @@
-//! A file that messages go into: appended to, and rotated, compressed and synchronised as the user asks.
+//! A file for messages: appended to, and rotated, compressed and synchronised as the user asks.
 //!
-//! A rotated file has the time of its rotation in its name, `day.jsonl.20261121T000000Z`, so that names sort by time and
-//! never change. It is compressed by a thread, into a file that gets its name when it is whole: what a killed run has left
-//! undone, the next rotation or run does. The file that is written is never compressed, so that a kill leaves at most a
-//! torn line in it.
+//! A rotated file has the time of its rotation in its name, `day.jsonl.20261121T000000Z`, so that names sort
+//! by time and never change. A thread compresses it into a file that gets its name once it is complete; the
+//! next rotation or run completes what a killed run left. The current file is never compressed, so a kill
+//! leaves at most an incomplete line in it.
 //!
-//! A rotated file has one writer: what another one still writes into it would be compressed or removed unseen. So who
-//! rotates locks the file for itself, and who only appends shares it with others that do.
+//! A rotated file must have one writer: text added by another one would be compressed or removed unseen. So a
+//! process that rotates locks the file exclusively, and processes that only append share the lock.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -21,42 +21,42 @@ use crate::error::Error;
 use crate::file::{FileLock, lock};
 use crate::signal::outlive_file_limit;
 
-/// How a file is kept.
+/// How a file is written and kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FileOptions {
-    /// When a new one is begun.
+    /// When a new file is started.
     pub rotation: Option<Rotation>,
-    /// How many rotated files there are at most.
+    /// Maximum number of rotated files.
     pub keep: Option<usize>,
-    /// Rotated files are compressed.
+    /// Whether rotated files are compressed.
     pub compress: bool,
-    /// When it is synchronised to the disk.
+    /// When the file is synchronised to the disk.
     pub synchronisation: Synchronisation,
-    /// Each message ends with a line feed: one that a killed run has not written to its end gets one, or the first
-    /// message would be appended to it.
+    /// Whether each message ends with a line feed. If a killed run left an incomplete line, it is ended
+    /// first, so that the first message is not appended to it.
     pub is_lines: bool,
 }
 
-/// When a new file is begun.
+/// When a new file is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rotation {
-    /// When it would become larger.
+    /// Before it would exceed this size.
     Bytes(u64),
-    /// At multiples of this time since 1970 in UTC; at least a second.
+    /// At multiples of this interval since 1970 in UTC; at least a second.
     Every(Duration),
 }
 
 /// When a file is synchronised to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Synchronisation {
-    /// When the system does it.
+    /// Left to the system.
     #[default]
     Never,
-    /// When it is rotated, and at the end.
+    /// At each rotation, and at the end.
     Rotated,
     /// Also before messages are acknowledged.
     Always,
-    /// Also so long after a message, at most; not zero.
+    /// Also within this time after a message; not zero.
     Within(Duration),
 }
 
@@ -66,16 +66,16 @@ pub(super) struct AppendedFile {
     path: PathBuf,
     file: Arc<File>,
     options: FileOptions,
-    /// How long it is.
+    /// Its length.
     bytes: u64,
-    /// The time by which it is rotated, in units of that time since 1970.
+    /// The current rotation interval, counted since 1970.
     period: u128,
     synchroniser: Option<Synchroniser>,
     archive: Archive,
 }
 
 impl AppendedFile {
-    /// Makes the file if there is none.
+    /// Opens the file, and creates it if it does not exist.
     pub(super) fn open(path: &Path, options: FileOptions) -> Result<Self, Error> {
         let file = open(path, options)?;
         let failed = |error| cannot_write(path, error);
@@ -111,7 +111,7 @@ impl AppendedFile {
         &self.file
     }
 
-    /// Looks at a file that was opened.
+    /// Reads the state of a newly opened file.
     fn begin_file(&mut self) -> io::Result<()> {
         let metadata = self.file.metadata()?;
         self.bytes = metadata.len();
@@ -129,7 +129,7 @@ impl AppendedFile {
         since.as_nanos() / time_of_each.as_nanos().max(1)
     }
 
-    /// Messages of so many bytes come next: begins a new file if it is time.
+    /// Starts a new file if one is due before messages of this total size.
     pub(super) fn prepare(&mut self, bytes: usize) -> io::Result<()> {
         let Some(rotation) = self.options.rotation else { return Ok(()) };
         let is_due = match rotation {
@@ -145,7 +145,7 @@ impl AppendedFile {
     fn rotate(&mut self) -> io::Result<()> {
         self.synchronise()?;
         match std::fs::rename(&self.path, self.archive.next_path(SystemTime::now())) {
-            // Another program has moved or removed it: it goes on under another name, if at all.
+            // Another program has moved or removed the file, so there is nothing to rename.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             renamed => renamed?,
         }
@@ -171,12 +171,12 @@ impl AppendedFile {
         Ok(count)
     }
 
-    /// A part of the end was taken back.
+    /// The end of the file was truncated by this number of bytes.
     pub(super) fn was_cut(&mut self, bytes: u64) {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// Whole messages were written, and are acknowledged next.
+    /// Complete messages were written, and will be acknowledged next.
     pub(super) fn written(&mut self) -> io::Result<()> {
         match (&self.synchroniser, self.options.synchronisation) {
             (Some(synchroniser), _) => synchroniser.written(&self.file),
@@ -185,10 +185,10 @@ impl AppendedFile {
         }
     }
 
-    /// Opens the file once more by its name.
+    /// Opens the file again by its name.
     pub(super) fn reopen(&mut self) -> Result<(), Error> {
         let failed = |error| cannot_write(&self.path, error);
-        // Its own lock would be in the way of another one.
+        // A second lock on the same file would conflict with our own.
         if !has_name(&self.file, &self.path) {
             let new = open(&self.path, self.options)?;
             self.synchronise().map_err(failed)?;
@@ -197,7 +197,7 @@ impl AppendedFile {
         self.begin_file().map_err(|error| cannot_write(&self.path, error))
     }
 
-    /// Nothing more comes.
+    /// Completes the file at the end of the run.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         self.synchronise()?;
         self.archive.finish();
@@ -205,7 +205,7 @@ impl AppendedFile {
     }
 }
 
-/// Whether a file ends within a line. One that cannot be read is left as it is.
+/// Whether a file ends with an incomplete line. A file that cannot be read counts as complete.
 fn is_torn(path: &Path) -> bool {
     let mut last = [0];
     let read = File::open(path).and_then(|mut file| {
@@ -215,7 +215,7 @@ fn is_torn(path: &Path) -> bool {
     read.is_ok() && last != *b"\n"
 }
 
-/// The names that a system has for the standard output of each program.
+/// The system's names for the standard output of any program.
 const STDOUT: [&str; 3] = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
 fn open(path: &Path, options: FileOptions) -> Result<File, Error> {
@@ -232,10 +232,10 @@ fn open(path: &Path, options: FileOptions) -> Result<File, Error> {
     open_locked(path, options).map_err(failed)
 }
 
-/// How often a file is opened that was rotated meanwhile.
+/// How often to reopen a file that was rotated meanwhile.
 const MOST_LOOKS: u32 = 5;
 
-/// Opens a file to append to it, and locks it as the head of this module says.
+/// Opens a file for appending, and locks it as described above.
 fn open_locked(path: &Path, options: FileOptions) -> io::Result<File> {
     let (kind, taken) = match options.rotation {
         Some(_) => (FileLock::Alone, "another process writes to it, and only one may with --rotate"),
@@ -249,17 +249,18 @@ fn open_locked(path: &Path, options: FileOptions) -> io::Result<File> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Err(io::Error::new(error.kind(), taken));
             }
-            // Some file systems have no locks, and a log there is better than none.
+            // Some file systems have no locks, and an unlocked log is better than none.
             Ok(()) | Err(_) => {}
         }
-        // It may have been rotated since it was opened. Some file systems give a file another number each time.
+        // It may have been rotated since it was opened. Some file systems report a new inode number each
+        // time.
         if has_name(&file, path) || looks == MOST_LOOKS {
             return Ok(file);
         }
     }
 }
 
-/// Whether a file is still the one of this name.
+/// Whether an open file still has this name.
 fn has_name(file: &File, path: &Path) -> bool {
     match (file.metadata(), std::fs::metadata(path)) {
         (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),

@@ -1,6 +1,6 @@
 //! Packets as text, for `-d`: the lines of mosquitto's clients, which users and their scripts know. What
-//! mosquitto does not show follows on indented lines: properties, and the name of a Reason Code that
-//! reports a failure.
+//! mosquitto does not show follows on indented lines: properties, and the name of a Reason Code that reports
+//! a failure.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use crate::protocol::wire::{Ack, Connect, Packet};
 use crate::protocol::{Direction, Protocol};
 use crate::quotation::{MOST_PROPERTIES, cut};
 
-/// Calls `line` for each line the packet is worth.
+/// Calls `line` for each line about the packet.
 pub(super) fn describe(
     client_identifier: &str,
     direction: Direction,
@@ -31,15 +31,16 @@ pub(super) fn describe(
     describe_further(packet, line);
 }
 
-/// What mosquitto's own clients show otherwise: a CONNACK is received before the client has a name, and a
-/// QoS 0 message has a number too.
+/// State for differences of mosquitto's own clients: a CONNACK is received before the client has a name, and
+/// a QoS 0 message has a number too.
 #[derive(Debug, Default)]
 pub(super) struct Counted {
     latest: u16,
 }
 
 impl Counted {
-    /// Calls `line` for each line the packet is worth. Only `mosquitto_sub` tells what was granted, and not with `--quiet`.
+    /// Calls `line` for each line about the packet. Only `mosquitto_sub` shows the granted QoS, and not with
+    /// `--quiet`.
     pub(super) fn describe(
         &mut self,
         client_identifier: &str,
@@ -82,7 +83,7 @@ fn named(client_identifier: &str) -> Cow<'_, str> {
     if client_identifier.is_empty() { Cow::Borrowed("null") } else { cut(client_identifier) }
 }
 
-/// The same without what mosquitto does not show. A message may be given a number.
+/// The lines of mosquitto alone. A message may be given a number.
 fn describe_as_mosquitto(
     client: &str,
     direction: Direction,
@@ -116,7 +117,7 @@ fn describe_as_mosquitto(
             cut(&String::from_utf8_lossy(publish.topic)),
             publish.payload.len()
         )),
-        // The words of mosquitto leave the reason out where these arms do; a failure is told anyway.
+        // Like mosquitto these arms omit the Reason Code; a failure is shown on another line.
         Packet::PubRec(ack) if !sending && !ack.reason.is_failure() => {
             say(format_args!("PUBREC ({})", identifier(ack)));
         }
@@ -163,8 +164,8 @@ fn describe_as_mosquitto(
     }
 }
 
-/// What a CONNECT holds, in the letters that the log of mosquitto's broker has for it. A password is
-/// only said to be there.
+/// The content of a CONNECT, in the letters of the log of mosquitto's broker. Of a password only the presence
+/// is shown.
 fn connect_fields(connect: &Connect<'_>) -> String {
     let Connect { protocol, clean_start, keep_alive, .. } = connect;
     let mut fields = format!("v{protocol}, c{}, k{keep_alive}", u8::from(*clean_start));
@@ -198,7 +199,7 @@ fn describe_further(packet: &Packet<'_>, line: &mut dyn FnMut(&str)) {
         Packet::SubAck { reasons, .. } | Packet::UnsubAck { reasons, .. } => (None, *reasons),
         _ => (None, &[]),
     };
-    // Each once: the other side may say the same of as many filters as it likes.
+    // Each reason once: the peer may repeat the same for any number of filters.
     let mut said = [false; 256];
     for reason in reason.into_iter().chain(many.iter().copied().map(ReasonCode)) {
         if reason.is_failure() && !std::mem::replace(&mut said[usize::from(reason.0)], true) {
@@ -218,7 +219,7 @@ fn properties(whose: &str, properties: Properties<'_>, line: &mut dyn FnMut(&str
     for Property { id, value } in all.by_ref().take(MOST_PROPERTIES) {
         let name = id.name();
         line(&match value {
-            // It may be as good as a password.
+            // Authentication data may be as secret as a password.
             Value::Binary(bytes) if id == PropertyId::AuthenticationData => {
                 format!("    {whose}{name}: ... ({} bytes)", bytes.len())
             }
@@ -237,7 +238,7 @@ fn properties(whose: &str, properties: Properties<'_>, line: &mut dyn FnMut(&str
     }
 }
 
-/// What the other side tells, without our secrets and not too long.
+/// A text of the peer, shortened and with our secrets masked.
 fn told(text: &str) -> String {
     cut(&masked(text)).into_owned()
 }
@@ -331,7 +332,7 @@ mod tests {
         );
     }
 
-    /// What mosquitto leaves out, on lines of its own; no secret among it.
+    /// Properties, which mosquitto omits, are on lines of their own, without secrets.
     #[test]
     fn properties_have_lines_of_their_own() {
         let mut block = PropertyBlock::default();

@@ -1,8 +1,8 @@
-//! A password typed on the terminal, without showing it.
+//! Reads a password typed on the terminal without showing it.
 
 use crate::error::Error;
 
-/// Asks on the terminal itself, so that standard input and output stay the data's.
+/// Asks on the terminal itself, so that standard input and output remain free for data.
 ///
 /// # Errors
 /// There is no terminal, its input ends, or Ctrl-C was typed.
@@ -19,11 +19,11 @@ pub fn read_password(question: &str) -> Result<Vec<u8>, Error> {
     let mut terminal = std::fs::File::options().read(true).write(true).open("/dev/tty").map_err(failed)?;
     let before = tcgetattr(&terminal).map_err(|error| failed(error.into()))?;
     let mut silent = before.clone();
-    // Ctrl-C comes as a byte.
+    // Ctrl-C arrives as a byte.
     silent.local_modes -= LocalModes::ECHO | LocalModes::ISIG | LocalModes::ICANON;
     silent.special_codes[SpecialCodeIndex::VMIN] = 1;
     silent.special_codes[SpecialCodeIndex::VTIME] = 0;
-    // A signal must not end the program and leave the terminal silent.
+    // A signal must not end the program and leave the terminal without echo.
     let interruption = Interruption::catch().map_err(failed)?;
     let mut continuation = Continuation::catch().map_err(failed)?;
     tcsetattr(&terminal, OptionalActions::Flush, &silent).map_err(|error| failed(error.into()))?;
@@ -34,7 +34,7 @@ pub fn read_password(question: &str) -> Result<Vec<u8>, Error> {
             if let Some(signal) = interruption.signal() {
                 return Ok(Err(signal));
             }
-            // The shell has used the terminal meanwhile, with modes of its own.
+            // After a stop the shell has used the terminal with its own modes.
             if continuation.happened() {
                 tcsetattr(&terminal, OptionalActions::Now, &silent)?;
             }
@@ -56,8 +56,8 @@ pub fn read_password(question: &str) -> Result<Vec<u8>, Error> {
     typed.map_err(failed)?.map_err(Error::Signal)
 }
 
-/// Waits for a key or a signal; whether a read is in order. Where the system cannot wait for a terminal,
-/// the read does, and a signal is found after the next key.
+/// Waits for a key or a signal; returns whether to read. Where the system cannot wait for a terminal, the
+/// read blocks, and a signal is noticed after the next key.
 #[cfg(unix)]
 fn wait(
     terminal: &std::fs::File,
@@ -81,7 +81,7 @@ fn wait(
 /// Asks on the terminal.
 ///
 /// # Errors
-/// Always: this system's terminal cannot be made silent here.
+/// Always: the terminal's echo cannot be disabled on this system.
 #[cfg(not(unix))]
 pub fn read_password(_: &str) -> Result<Vec<u8>, Error> {
     Err(Error::usage("--password-prompt is not supported on this system")
@@ -97,7 +97,7 @@ struct TypedLine {
 
 #[cfg(unix)]
 impl TypedLine {
-    /// Takes a key. The end of the line is `Some(true)`, Ctrl-C `Some(false)`.
+    /// Processes a key. The end of the line is `Some(true)`, Ctrl-C `Some(false)`.
     fn typed(&mut self, byte: u8) -> Option<bool> {
         const INTERRUPT: u8 = 3;
         const END: u8 = 4;
@@ -108,7 +108,7 @@ impl TypedLine {
             b'\n' | b'\r' | END => return Some(true),
             INTERRUPT => return Some(false),
             BACKSPACE | DELETE => {
-                // A character is as many bytes as it takes.
+                // A character may have several bytes.
                 while self.text.pop().is_some_and(|last| last & 0xc0 == 0x80) {}
             }
             CLEAR => self.text.clear(),

@@ -1,7 +1,7 @@
-//! Progress of long work, on standard error, if it is a terminal.
+//! Progress of long work, on standard error if it is a terminal.
 //!
-//! The work only stores a number. A task of the runtime reads it at intervals and draws, so the same code
-//! runs at the same speed with and without a display, and short work shows none.
+//! The work only stores a number. A task of the runtime reads it at intervals and draws, so the work runs at
+//! the same speed with and without a display, and short work shows none.
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::Diagnostics;
 use super::screen::Screen;
 use crate::quantity::duration;
 
-/// What is done sooner shows no progress.
+/// Work that ends earlier shows no progress.
 const FIRST_DRAWN_AFTER: Duration = Duration::from_millis(500);
 const DRAWN_EVERY: Duration = Duration::from_millis(100);
 
@@ -29,11 +29,11 @@ const RECORDED: &str = "{recorded} of {whole} recorded [{bar:30}] {eta} left";
 const LINES: &str = "lines: {human_pos}, {rate}";
 
 fn style(template: &str) -> Result<ProgressStyle, TemplateError> {
-    // Its own rate has four decimals.
+    // indicatif's own rate has four decimals.
     let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
         let _ = write!(out, "{:.0}/s", state.per_sec());
     };
-    // Milliseconds, without tenths.
+    // Milliseconds shown as whole seconds.
     let seconds = |millis: u64| duration(Duration::from_secs(millis / 1000));
     let recorded = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
         let _ = write!(out, "{}", seconds(state.pos()));
@@ -45,7 +45,7 @@ fn style(template: &str) -> Result<ProgressStyle, TemplateError> {
     Ok(style.with_key("recorded", recorded).with_key("whole", whole).progress_chars("=> "))
 }
 
-/// A number that grows, and perhaps is shown. Gone from the screen when it is dropped.
+/// A count with an optional display. Dropping it clears the display.
 #[derive(Debug)]
 pub struct Progress {
     done: Arc<AtomicU64>,
@@ -65,35 +65,35 @@ impl Progress {
         Self::of(diagnostics, Some(total), MESSAGES)
     }
 
-    /// Of `total` cases, of which each takes its time.
+    /// Of `total` cases with different durations.
     #[must_use]
     pub fn cases(diagnostics: &Diagnostics, total: u64) -> Self {
         Self::of(diagnostics, Some(total), CASES)
     }
 
-    /// A search: the total is not known.
+    /// A search with an unknown total.
     #[must_use]
     pub fn found(diagnostics: &Diagnostics) -> Self {
         Self::of(diagnostics, None, FOUND)
     }
 
-    /// An input of `total` bytes, whose lines have times of their own perhaps.
+    /// An input of `total` bytes, whose lines may be sent at recorded times.
     #[must_use]
     pub fn input(diagnostics: &Diagnostics, total: u64) -> Self {
         Self::of(diagnostics, Some(total), INPUT)
     }
 
-    /// The time of a recording, which is so long: the number is milliseconds of it.
+    /// A recording of this duration; the number is in milliseconds.
     #[must_use]
     pub fn recorded(diagnostics: &Diagnostics, whole: Duration) -> Self {
         Self::of(diagnostics, Some(u64::try_from(whole.as_millis()).unwrap_or(u64::MAX)), RECORDED)
     }
 
-    /// Lines of input: the total is not known.
+    /// Lines of input with an unknown total.
     #[must_use]
     pub fn lines(diagnostics: &Diagnostics) -> Self {
         if std::io::stdin().is_terminal() {
-            // Somebody types them, and a display would be drawn over what they type.
+            // The user types the lines, and a display would overwrite them.
             return Self { done: Arc::default(), drawn: None };
         }
         Self::of(diagnostics, None, LINES)
@@ -104,7 +104,7 @@ impl Progress {
             return Self { done: Arc::default(), drawn: None };
         }
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
-        // A template that cannot be read would show indicatif's own; the tests read both.
+        // With an invalid template indicatif shows its own; the tests read both.
         if let Ok(style) = style(template) {
             bar.set_style(style);
         }
@@ -135,17 +135,17 @@ impl Progress {
         Self { done, drawn: Some((bar, task.abort_handle())) }
     }
 
-    /// This much is done, from the start.
+    /// Sets the amount done since the start.
     pub fn set(&self, done: u64) {
         self.done.store(done, Ordering::Relaxed);
     }
 
-    /// This much more is done.
+    /// Adds to the amount done.
     pub fn add(&self, more: u64) {
         self.done.fetch_add(more, Ordering::Relaxed);
     }
 
-    /// Has something written to the same screen, with the display out of its way.
+    /// Calls `write` for the same screen while the display is hidden.
     pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.drawn {
             Some((bar, _)) => bar.suspend(write),
@@ -153,7 +153,7 @@ impl Progress {
         }
     }
 
-    /// Takes the display away. Nothing is left on the screen: the run's result is told elsewhere.
+    /// Clears the display. The run's result is reported elsewhere.
     pub fn finish(self) {}
 }
 
@@ -172,7 +172,7 @@ mod tests {
     use crate::output::{StandardStream, Verbosity};
     use std::sync::Mutex;
 
-    /// A terminal that keeps what was written to it.
+    /// A terminal that keeps everything written to it.
     #[derive(Debug, Clone, Default)]
     struct Paper(Arc<Mutex<String>>);
 
@@ -289,7 +289,7 @@ mod tests {
         assert!(shows(Verbosity::Normal, true));
         assert!(!shows(Verbosity::Normal, false));
         assert!(!shows(Verbosity::Quiet, true));
-        // Packets scroll by; a bar between them is only noise.
+        // With packets scrolling by, a bar would only disturb.
         assert!(!shows(Verbosity::Debug, true));
     }
 }

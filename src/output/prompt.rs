@@ -6,24 +6,24 @@ use tokio::sync::oneshot;
 
 use super::Diagnostics;
 
-/// Whether a person can be asked: standard input and standard error are a terminal both.
+/// Whether the user can be asked: both standard input and standard error are a terminal.
 #[must_use]
 pub fn can_ask(diagnostics: &Diagnostics) -> bool {
     diagnostics.terminal().stderr.is_terminal && std::io::stdin().is_terminal()
 }
 
-/// Asks on standard error and waits for a line. Everything but `y` or `yes` is a no, the end of the
-/// input too. Dropped, it waits no longer, but the line stays with the thread that reads it: to be
-/// used once, before the end of a run.
+/// Asks on standard error and waits for a line. Any answer but `y` or `yes` is a no, and so is the end of the
+/// input. If the future is dropped, the reading thread still takes the line: use it once, before the end of a
+/// run.
 pub async fn confirm(diagnostics: &Diagnostics, question: &str) -> bool {
     diagnostics.ask(&format!("{question} [y/N] "));
     let mut line = OpenLine(Some(diagnostics));
     let (answer, answered) = oneshot::channel();
-    // A thread of its own, so that a signal ends the run while the question is open.
+    // A separate thread, so that a signal ends the run while the question is open.
     std::thread::spawn(move || {
         let mut line = String::new();
         let read = std::io::stdin().lock().read_line(&mut line).is_ok();
-        // There is no receiver any more if the run was interrupted.
+        // There is no receiver if the run was interrupted.
         let _ = answer.send(if read { line } else { String::new() });
     });
     let answer = answered.await.unwrap_or_default();
@@ -33,7 +33,7 @@ pub async fn confirm(diagnostics: &Diagnostics, question: &str) -> bool {
     is_yes(&answer)
 }
 
-/// The line of a question. Without an answer it has no end, and the next output would continue it.
+/// The line of a question. Without an answer it is not ended, and the next output would continue it.
 struct OpenLine<'a>(Option<&'a Diagnostics>);
 
 impl Drop for OpenLine<'_> {

@@ -1,26 +1,26 @@
-//! Whether standard output still has a reader: `mqtt sub | head -1` ends when `head` does, not at the
+//! Detects that standard output has lost its reader: `mqtt sub | head -1` ends when `head` does, not at the
 //! next message, which may never come.
 //!
-//! The descriptor is watched, not written to, so a second one for the same open file description
-//! serves, whatever it is and whoever owns it. What the system reports is
+//! The descriptor is only watched, so a duplicate of it is enough, whatever its kind and owner. The system
+//! reports
 //!
-//! * for a pipe without reader an error, also if the reader left before the first look;
-//! * for a closed socket or terminal a hang-up. A TCP connection whose peer only stopped sending may
-//!   still be read by it, so that alone is no end; TCP keep-alive finds out whether the peer is gone.
+//! * an error for a pipe without reader, also if the reader left before the first check;
+//! * a hang-up for a closed socket or terminal. A TCP peer that only stopped sending may still read, so that
+//!   alone is not an end; TCP keep-alive detects a peer that is gone.
 //!
-//! Files and other devices have no reader. Systems other than Linux notice the end with the next write.
+//! Files and other devices have no reader. On systems other than Linux the next write notices the end.
 
 use std::task::{Context, Poll};
 
 /// The reader of standard output.
 #[derive(Default)]
 pub struct Reader {
-    /// `None` before the first look: a run that never waits looks at nothing.
+    /// `None` before the first check: a run that never waits checks nothing.
     watch: Option<ReaderWatch>,
 }
 
 enum ReaderWatch {
-    /// There is no reader, or none that can be watched.
+    /// There is no reader, or it cannot be watched.
     Unseen,
     #[cfg(target_os = "linux")]
     Seen(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>),
@@ -35,7 +35,7 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Reader {
-    /// Ready once the reader is gone, and from then on. Must be called inside a tokio runtime with I/O
+    /// Ready once the reader has gone, and from then on. Must be called inside a tokio runtime with I/O
     /// enabled, always from the same task.
     pub fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match self.watch.get_or_insert_with(look) {
@@ -52,8 +52,8 @@ impl Reader {
     }
 }
 
-/// Whether the reader of standard output is gone, as far as the system says so unasked. For who has no
-/// runtime yet.
+/// Whether the reader of standard output has gone, as far as the system reports it without a write. For
+/// callers without a runtime.
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn has_no_reader() -> bool {
@@ -65,7 +65,7 @@ pub fn has_no_reader() -> bool {
         && watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }
 
-/// It shows with the next write.
+/// Unknown on this system; the next write notices it.
 #[cfg(not(target_os = "linux"))]
 #[must_use]
 pub fn has_no_reader() -> bool {
@@ -94,7 +94,7 @@ mod linux {
 
     use super::ReaderWatch;
 
-    /// How long a TCP connection is idle before its peer is asked whether it is there, and how often then.
+    /// Idle time of a TCP connection before a keep-alive probe, and the interval of further probes.
     const IDLE: Duration = Duration::from_secs(15);
 
     pub(super) fn watch(output: BorrowedFd<'_>) -> ReaderWatch {
@@ -108,8 +108,8 @@ mod linux {
             FileType::CharacterDevice if rustix::termios::isatty(output) => {}
             _ => return ReaderWatch::Unseen,
         }
-        // tokio's type for pipes; of other descriptors, too, it is only the watch. It asks for room to
-        // write; errors and hang-ups the system reports unasked, a hang-up as "readable".
+        // tokio's type for pipes is used for every kind, only to watch the descriptor. It registers for
+        // writability; the system reports errors and hang-ups in any case, a hang-up as "readable".
         let watched = rustix::io::fcntl_dupfd_cloexec(output, 3).map_err(Into::into);
         let Ok(descriptor) = watched.and_then(Sender::from_owned_fd_unchecked) else {
             return ReaderWatch::Unseen;
@@ -121,7 +121,7 @@ mod linux {
         }))
     }
 
-    /// Where it is refused, as by a socket that is not TCP, nothing depends on it.
+    /// Errors are ignored: a socket that is not TCP refuses the options, and does not need them.
     fn keep_alive(socket: BorrowedFd<'_>) {
         let _ = sockopt::set_socket_keepalive(socket, true);
         let _ = sockopt::set_tcp_keepidle(socket, IDLE);
@@ -132,7 +132,7 @@ mod linux {
 
 #[cfg(all(test, target_os = "linux"))]
 impl Reader {
-    /// The reader of another descriptor in place of standard output.
+    /// The reader of another descriptor instead of standard output.
     pub(super) fn of(descriptor: impl std::os::fd::AsFd) -> Self {
         Self { watch: Some(linux::watch(descriptor.as_fd())) }
     }

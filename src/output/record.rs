@@ -9,26 +9,26 @@ use super::timestamp::RecordOpening;
 use crate::protocol::wire::Publish;
 use crate::quantity::counted;
 
-/// A buffer that one huge message made larger than this is not kept.
+/// A buffer that one large message made larger than this is not kept.
 const KEPT_BYTES: usize = 1 << 20;
 
-/// A message that was written, but without a part that its payload cannot give.
+/// A part of the format that could not be applied to the payload of a written message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
-    /// A number was to be read from its bytes.
+    /// The payload's bytes are not a number.
     #[error("requested {wanted} printing, but the payload has {}", counted(*payload_bytes as u64, "byte"))]
     Number {
         /// `double` or `float`.
         wanted: &'static str,
-        /// What came.
+        /// The size of the payload.
         payload_bytes: usize,
     },
-    /// It was to stand in the record as the JSON it is, and stands there as a string.
+    /// The record contains the payload as a string because it is not JSON.
     #[error("requested JSON, but the payload is not JSON; it is shown as a string")]
     Json,
 }
 
-/// Writes records without their payload, as JSON: for those who give the payload a form of their own.
+/// Writes records without their payload as JSON, for callers that add the payload in their own form.
 #[derive(Debug)]
 pub struct RecordHead {
     opening: RecordOpening,
@@ -54,7 +54,7 @@ impl RecordHead {
     }
 }
 
-/// Appends the record of a message that was not received: it has no time.
+/// Appends the record of a message that was not received, and so without a time.
 pub fn put_sent_record(out: &mut Vec<u8>, publish: &Publish<'_>) {
     json::put_record(out, b"{\"topic\":\"", publish, PayloadForm::Text, RecordStyle::Own);
 }
@@ -62,16 +62,16 @@ pub fn put_sent_record(out: &mut Vec<u8>, publish: &Publish<'_>) {
 /// Writes messages as JSON records.
 #[derive(Debug)]
 pub(super) struct RecordWriter {
-    /// A person reads: controls are shown, not passed on.
+    /// Whether the output is a terminal: control characters are made visible.
     pub(super) terminal: bool,
     style: RecordStyle,
     opening: RecordOpening,
     pub(super) palette: &'static Palette,
-    /// Holds a record that is to be indented or made safe.
+    /// Holds a record before it is indented or made safe.
     scratch: Vec<u8>,
-    /// The payload in hand was decoded to JSON.
+    /// Whether the current payload was decoded to JSON.
     pub(super) is_value: bool,
-    /// Why the payload in hand was not decoded.
+    /// Why the current payload was not decoded.
     pub(super) payload_error: Option<String>,
 }
 
@@ -88,8 +88,8 @@ impl RecordWriter {
         }
     }
 
-    /// Appends the record, without a newline. `false`: the payload is not of that form and stands
-    /// there as a string.
+    /// Appends the record, without a newline. `false`: the payload does not have the requested form and was
+    /// written as a string.
     pub(super) fn put(
         &mut self,
         out: &mut Vec<u8>,

@@ -1,4 +1,4 @@
-//! Whose JSON records are written.
+//! The style of JSON records.
 
 /// How records are written (`%j`, `%J`, `--json`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -6,6 +6,6 @@ pub(super) enum RecordStyle {
     /// Time in UTC; indented with blanks.
     #[default]
     Own,
-    /// As mosquitto's clients: local time, `null` for an empty payload; indented with tabs.
+    /// Like mosquitto's clients: local time, `null` for an empty payload; indented with tabs.
     Mosquitto,
 }

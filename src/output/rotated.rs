@@ -1,4 +1,4 @@
-//! Files that were rotated: their names, and what becomes of them.
+//! Rotated files: their names, compression and removal.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -14,15 +14,15 @@ use jiff::tz::TimeZone;
 
 use super::output_file::{FileOptions, Synchronisation};
 
-/// The ending of a compressed file, and of one that is not whole.
+/// The suffix of a compressed file, and of an incomplete one.
 const COMPRESSED: &str = ".zst";
 const PARTIAL: &str = ".zst.part";
 
-/// The level that zstd itself takes, at some hundreds of megabytes a second.
+/// zstd's default level, with a speed of some hundreds of megabytes a second.
 const LEVEL: i32 = 3;
 
-/// A rotated file, by what stands behind the name of the file that it was: `20261121T000000.000000Z`. All have one
-/// length, so that a shell lists them by time, compressed ones and others. Two never have one time.
+/// The suffix of a rotated file: `20261121T000000.000000Z`. All have the same length, so that a shell lists
+/// the files by time, compressed or not. No two files have the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct RotationStamp(Timestamp);
 
@@ -30,25 +30,25 @@ impl RotationStamp {
     const FORM: &str = "%Y%m%dT%H%M%S%.6fZ";
     const LENGTH: usize = 23;
 
-    /// Of a time before year 0 or after year 9999 it is one of the last microseconds that there are.
+    /// A time before year 0 or after year 9999 becomes one of the last representable microseconds.
     fn at(time: SystemTime) -> Self {
         let time = Timestamp::try_from(time).unwrap_or(Timestamp::MAX);
         Self(Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time))
     }
 
-    /// The next one. After the last microsecond of year 9999 there is none.
+    /// The next stamp. After the last microsecond of year 9999 it stays the same.
     fn next(self) -> Self {
         Self(Timestamp::from_microsecond(self.0.as_microsecond() + 1).unwrap_or(self.0))
     }
 
     fn parse(text: &str) -> Option<Self> {
-        // There is no month 13.
+        // This rejects invalid dates, such as month 13.
         let time = DateTime::strptime("%Y%m%dT%H%M%S%.fZ", text).ok()?.to_zoned(TimeZone::UTC).ok()?;
         let stamp = Self(time.timestamp());
         (text.len() == Self::LENGTH && stamp.to_string() == text).then_some(stamp)
     }
 
-    /// The path of the file, but for the ending of a compressed one.
+    /// The path of the file, without the suffix of a compressed one.
     fn path(self, path: &Path) -> PathBuf {
         with_ending(path, &format!(".{self}"))
     }
@@ -71,11 +71,11 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 pub(super) struct Archive {
     path: PathBuf,
     options: FileOptions,
-    /// The latest one, which may be gone by now.
+    /// The latest stamp; its file may have been removed.
     latest: Option<RotationStamp>,
     /// A thread that compresses and removes files.
     thread: Option<JoinHandle<io::Result<()>>>,
-    /// More was rotated meanwhile.
+    /// Whether files were rotated while the thread ran.
     again: bool,
     failure: Option<io::Error>,
 }
@@ -91,14 +91,14 @@ impl Archive {
         Ok(this)
     }
 
-    /// The name of a file that is rotated at that time. It comes after all earlier names, also of a clock that was
-    /// ahead.
+    /// The name of a file that is rotated at this time. It sorts after all earlier names, even if the clock
+    /// was ahead then.
     pub(super) fn next_path(&mut self, time: SystemTime) -> PathBuf {
         let mut stamp = RotationStamp::at(time);
         if let Some(latest) = self.latest.take().filter(|latest| *latest >= stamp) {
             stamp = latest.next();
         }
-        // What is there already is not replaced, whatever it is.
+        // An existing file is never replaced, whatever it is.
         let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
         let mut rotated = stamp.path(&self.path);
         while (is_there(&rotated) || is_there(&with_ending(&rotated, COMPRESSED))) && stamp.next() > stamp {
@@ -109,12 +109,12 @@ impl Archive {
         rotated
     }
 
-    /// What went wrong, once.
+    /// The error of the thread, returned once.
     pub(super) fn failure(&mut self) -> Option<io::Error> {
         self.failure.take()
     }
 
-    /// Compresses and removes files as the options say, beside the run.
+    /// Compresses and removes files as the options say, in a thread.
     pub(super) fn tidy(&mut self) {
         if self.options.keep.is_none() && !self.options.compress {
             return;
@@ -140,7 +140,7 @@ impl Archive {
         self.failure = self.failure.take().or(ended.err());
     }
 
-    /// Waits until everything is done.
+    /// Waits until the thread has finished.
     pub(super) fn finish(&mut self) {
         while let Some(thread) = self.thread.take() {
             self.join(thread);
@@ -150,7 +150,7 @@ impl Archive {
         }
     }
 
-    /// Makes the names of files outlive a loss of power.
+    /// Synchronises the folder, so that file names survive a loss of power.
     pub(super) fn synchronise_folder(&self) -> io::Result<()> {
         File::open(folder(&self.path))?.sync_all()
     }
@@ -160,8 +160,8 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The rotated files, oldest first, and whether each is compressed; files that are not whole are removed. A directory
-/// or a pipe with such a name is somebody else's.
+/// The rotated files, oldest first, and whether each is compressed; incomplete files are removed. A directory
+/// or a pipe with such a name is not ours and is ignored.
 fn rotated_files(path: &Path) -> io::Result<Vec<(RotationStamp, bool)>> {
     let base = path.file_name().unwrap_or_default().as_encoded_bytes();
     let mut found = Vec::new();
@@ -203,11 +203,11 @@ fn tidy(path: &Path, options: FileOptions) -> io::Result<()> {
     Ok(())
 }
 
-/// Replaces a file by a compressed one, which is there as a whole or not at all.
+/// Replaces a file by a compressed one, which gets its name once it is complete.
 fn compress(path: &Path, synchronises: bool) -> io::Result<()> {
     let (partial, whole) = (with_ending(path, PARTIAL), with_ending(path, COMPRESSED));
     if fs::symlink_metadata(&whole).is_ok() {
-        return Ok(()); // Not replaced: it may be another one.
+        return Ok(()); // An existing file is not replaced: it may be another one.
     }
     let file = File::open(path)?;
     let metadata = file.metadata()?;
@@ -256,7 +256,7 @@ mod tests {
         ] {
             let rotated = archive.next_path(time + Duration::from_micros(micros));
             assert_eq!(rotated, folder.path().join(name));
-            // A name is not used again when its file is gone.
+            // A name is not reused after its file was removed.
             if micros == 0 {
                 fs::write(with_ending(&rotated, COMPRESSED), name).unwrap();
             }
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(next_run.next_path(time), folder.path().join("a.jsonl.20261118T110641.000002Z"));
     }
 
-    /// A shell lists them in this order.
+    /// A shell lists the names in this order.
     #[test]
     fn names_sort_as_text_with_and_without_compression() {
         let folder = tempfile::tempdir().unwrap();
@@ -290,7 +290,7 @@ mod tests {
         assert!(RotationStamp::at(SystemTime::UNIX_EPOCH - Duration::from_secs(1 << 40)) <= last);
     }
 
-    /// Also what an earlier run has left undone. Other files are left alone.
+    /// Files left by an earlier run are included; other files are left alone.
     #[test]
     fn oldest_files_are_removed_and_the_others_compressed() {
         let folder = tempfile::tempdir().unwrap();
@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(zstd::stream::decode_all(&compressed[..]).unwrap(), b"a.20260103T000000.000002Z");
     }
 
-    /// They are not this program's: a logger must not end for them, nor replace them.
+    /// Such entries belong to other programs: a logger must neither fail because of them nor replace them.
     #[test]
     fn names_that_are_taken_are_left_alone() {
         let folder = tempfile::tempdir().unwrap();
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn failure_is_told() {
+    fn failure_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let options = FileOptions { compress: true, ..FileOptions::default() };
         let mut archive = Archive::new(&folder.path().join("missing").join("a"), options).unwrap();

@@ -1,6 +1,6 @@
-//! The terminal that progress is drawn on. Other than indicatif's own it leaves the cursor right
-//! behind the text: what the terminal shows by itself there, such as `^C`, stands on the same line and
-//! goes with it, where behind a line filled up with spaces it would push the display up for good.
+//! The terminal that shows progress. Unlike indicatif's own, it leaves the cursor directly after the text.
+//! What the terminal echoes there, such as `^C`, is then on the same line and is cleared with it; after a
+//! line padded with spaces the echo would push the display up.
 
 use std::io::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::terminal::{columns, is_in_foreground, rows};
 
-/// What is assumed where the terminal does not say.
+/// The number of columns if the terminal does not report it.
 const USUAL_COLUMNS: u16 = 80;
 const USUAL_ROWS: u16 = 24;
 
@@ -19,16 +19,16 @@ pub(super) fn size() -> (u16, u16) {
     (columns(io::stderr()).unwrap_or(USUAL_COLUMNS), rows(io::stderr()).unwrap_or(USUAL_ROWS))
 }
 
-/// Whether standard error takes output at once. A run must not wait for a reader that has stopped reading
-/// there (Ctrl-S, a pipe that is full) only to show how far it is.
+/// Whether standard error accepts output immediately. A run must not wait for a stopped reader (Ctrl-S, a
+/// full pipe) only to show its progress.
 pub(super) fn takes_drawing() -> bool {
     let stderr = io::stderr();
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    // Where the system does not say, it is written to.
+    // Where the system cannot tell, the output is written.
     !matches!(poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], Some(&at_once)), Ok(0))
 }
 
-/// Standard error, written to once for each drawing.
+/// Standard error, with one write per drawing.
 #[derive(Debug, Default)]
 pub(super) struct Screen {
     drawing: Mutex<Drawing>,
@@ -37,7 +37,7 @@ pub(super) struct Screen {
 #[derive(Debug, Default)]
 struct Drawing {
     text: String,
-    /// A line is complete, and none has followed yet.
+    /// Whether a line is complete and none has followed.
     is_at_end: bool,
 }
 
@@ -54,7 +54,8 @@ impl Screen {
         drawing.text.push_str(text);
     }
 
-    /// A control sequence with a number (ECMA-48); none moves by nothing.
+    /// Appends a control sequence with a number (ECMA-48); with 0 it would move by one, so nothing is
+    /// appended.
     fn control(&self, number: usize, function: char) {
         if number > 0 {
             self.put(&format!("\x1b[{number}{function}"));
@@ -98,7 +99,8 @@ impl TermLike for Screen {
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        // Spaces alone, or none, fill up a line, and so lead to the next. The rest of the line was cleared before.
+        // indicatif sends spaces, or an empty text, to fill the line before the next. The rest of the line
+        // was cleared before.
         if text.bytes().all(|byte| byte == b' ') {
             self.drawing().is_at_end = true;
         } else {
@@ -114,7 +116,7 @@ impl TermLike for Screen {
 
     fn flush(&self) -> io::Result<()> {
         let drawing = std::mem::take(&mut *self.drawing()).text;
-        // The terminal belongs to another program while this one runs in the background.
+        // While this program runs in the background, the terminal belongs to another one.
         if is_in_foreground() && takes_drawing() {
             io::stderr().write_all(drawing.as_bytes())
         } else {

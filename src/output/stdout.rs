@@ -1,17 +1,17 @@
 //! Standard output as a sink that never blocks the program.
 //!
-//! A reader may stop reading for as long as it likes (`mqtt sub | less`, Ctrl-S on a terminal);
-//! the connection must be kept alive meanwhile, so a full pipe is something to wait for beside the
-//! network, not inside `write`. `O_NONBLOCK` must not be set on the descriptor that was inherited:
-//! it belongs to the open file description, which the shell and other programs share. So:
+//! A reader may stop reading for any time (`mqtt sub | less`, Ctrl-S on a terminal), and the connection must
+//! be kept alive meanwhile. So the program waits for a full pipe together with the network, not inside
+//! `write`. `O_NONBLOCK` must not be set on the inherited descriptor: the flag belongs to the open file
+//! description, which the shell and other programs share. So:
 //!
-//! * a pipe or terminal is opened once more through `/proc/self/fd`, which gives a description of
-//!   our own, and that one is made non-blocking;
-//! * a socket cannot be opened again, but `send` takes "do not wait" with each call;
+//! * a pipe or terminal is opened again through `/proc/self/fd`, which gives a description of our own, and
+//!   that one is made non-blocking;
+//! * a socket cannot be opened again, but `send` accepts "do not wait" in each call;
 //! * files, other devices, and systems other than Linux get plain blocking writes.
 //!
-//! Nothing of this happens before the first byte is to be written. [`super::Reader`] watches for the
-//! end of the reader, with or without anything to write.
+//! All this happens only when the first byte is written. [`super::Reader`] watches for the end of the reader,
+//! with or without pending output.
 
 use std::fs::File;
 use std::os::fd::AsFd as _;
@@ -26,76 +26,76 @@ use crate::error::Error;
 use crate::quantity::counted;
 use crate::signal::outlive_file_limit;
 
-/// Bytes for standard output, and the way they go there.
+/// Bytes for standard output, and the way to write them.
 ///
-/// Append to [`Stdout::buffer`], then flush: one write a flush as long as the reader keeps up. All
-/// polling must come from one task, which is the one that is woken.
+/// Append to [`Stdout::buffer`], then flush: one write per flush as long as the reader keeps up. All polling
+/// must come from one task, which is the one that is woken.
 #[derive(Debug, Default)]
 pub struct Stdout {
     buffer: Vec<u8>,
     /// How much of the buffer was written; the rest follows.
     written: usize,
     route: Option<Route>,
-    /// A file in place of standard output.
+    /// A file instead of standard output.
     file: Option<AppendedFile>,
-    /// Looks whether the reader has taken out of a pipe what was written, where that is to be waited for.
+    /// Checks whether the reader has taken everything out of a pipe, if that is to be waited for.
     taken: Option<Taken>,
-    /// A flush is over only when everything is taken.
+    /// Whether a flush waits until everything is taken.
     must_be_taken: bool,
     #[cfg(all(test, target_os = "linux"))]
     instead: Option<std::os::fd::OwnedFd>,
 }
 
-/// How long a reader may take for what is left at the end.
+/// Time limit for the last flush at the end of a run.
 const LAST_FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
-/// A buffer that one huge message made larger than this is not kept.
+/// A buffer that one large message made larger than this is not kept.
 const KEPT_BYTES: usize = 1 << 20;
 
 #[derive(Debug)]
 enum Route {
-    /// Writes block.
+    /// Blocking writes.
     Blocking,
-    /// Writes that would block say so.
+    /// Writes that report when they would block.
     #[cfg(target_os = "linux")]
     Polled(linux::Channel),
-    /// The reader was gone before the first write.
+    /// The reader had gone before the first write.
     #[cfg(target_os = "linux")]
     Closed,
 }
 
 impl Stdout {
-    /// The standard output of this process; untouched until something is flushed.
+    /// The standard output of this process; untouched until the first flush.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A file in place of standard output: made if there is none, and appended to.
+    /// A file instead of standard output: created if it does not exist, and appended to.
     ///
     /// # Errors
-    /// It cannot be opened, is a pipe, which would block, or cannot be kept as the options say.
+    /// The file cannot be opened, is a pipe, which would block, or cannot be kept as the options say.
     pub fn file(path: &Path, options: FileOptions) -> Result<Self, Error> {
         Ok(Self { file: Some(AppendedFile::open(path, options)?), ..Self::default() })
     }
 
-    /// Lets [`Stdout::must_be_taken`] work.
+    /// Enables [`Stdout::must_be_taken`].
     #[must_use]
     pub fn waiting_for_reader(self) -> Self {
         Self { taken: Some(Taken::default()), ..self }
     }
 
-    /// What is in the buffer now is to be written, and taken out of a pipe by its reader, before a flush is over.
-    /// Anything but a pipe is only written.
+    /// The next flush waits until the current content of the buffer is written and, if standard output is a
+    /// pipe, taken by the reader.
     pub fn must_be_taken(&mut self) {
         self.must_be_taken = self.taken.is_some();
     }
 
-    /// Opens the file once more by its name: what had it may have been renamed by now. What waits goes
-    /// into the old one.
+    /// Opens the file again by its name, as the open one may have been renamed. Pending output goes into the
+    /// old one.
     ///
     /// # Errors
-    /// It cannot be opened, and the old one is kept.
+    /// The file cannot be opened; the old one stays open.
     pub fn reopen(&mut self) -> Result<Reopened, Error> {
         let Some(file) = &mut self.file else {
             return Ok(if stdout_is_file() { Reopened::Inherited } else { Reopened::NoFile });
@@ -113,23 +113,23 @@ impl Stdout {
         Ok(Reopened::Done)
     }
 
-    /// Where to append what is to be written.
+    /// The buffer to append output to.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
 
-    /// How many bytes wait to be written. A caller that takes no more messages above some limit
-    /// gives the reader's pace to the network and keeps memory bounded.
+    /// The number of bytes not yet written. A caller that takes no more messages above some limit passes the
+    /// reader's pace on to the network and keeps memory bounded.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
         self.buffer.len() - self.written
     }
 
-    /// Writes what waits, as far as the reader takes it. Must be called inside a tokio runtime with
-    /// I/O enabled; elsewhere writes block.
+    /// Writes pending output as far as the reader takes it. Must be called inside a tokio runtime with I/O
+    /// enabled; elsewhere writes block.
     ///
     /// # Errors
-    /// [`Error::OutputClosed`] when the reader is gone; [`Error::File`] for everything else.
+    /// [`Error::OutputClosed`] when the reader has gone; [`Error::File`] for everything else.
     pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let has_more = self.waiting_bytes() > 0;
         if has_more
@@ -148,9 +148,9 @@ impl Stdout {
                     return Poll::Ready(Err(Error::OutputClosed));
                 }
                 Poll::Ready(Err(error)) => {
-                    // Where it cannot be taken back, the error is the same.
+                    // If this fails, the error stays the same.
                     let _ = self.take_back_part();
-                    // Nor is the rest of it tried again at the end of the run.
+                    // The rest is not tried again at the end of the run.
                     self.buffer.clear();
                     self.written = 0;
                     return Poll::Ready(Err(match &self.file {
@@ -180,14 +180,14 @@ impl Stdout {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether an error says that the reader is gone.
+    /// Whether an error means that the reader has gone.
     fn is_closed(&self, error: &std::io::Error) -> bool {
         if self.file.is_some() { error.kind() == std::io::ErrorKind::BrokenPipe } else { says_closed(error) }
     }
 
-    /// After a write to a file that failed, as on a full disk: takes back what was written of a line that
-    /// is not whole, or the next run would append its first line behind it. Nothing of it was
-    /// acknowledged. A file that someone else has added to since is left alone.
+    /// After a failed write to a file, as on a full disk: removes the incomplete line at its end, so that the
+    /// next run does not append to it. Nothing of it was acknowledged. A file that another program has added
+    /// to since is left alone.
     fn take_back_part(&mut self) -> rustix::io::Result<()> {
         use rustix::fs::{FileType, SeekFrom, fstat, ftruncate, seek};
         let written = &self.buffer[..self.written];
@@ -208,20 +208,20 @@ impl Stdout {
         Ok(())
     }
 
-    /// Writes everything that waits, however long the reader takes.
+    /// Writes all pending output, however long the reader takes.
     ///
     /// # Errors
-    /// As [`Stdout::poll_flush`].
+    /// Like [`Stdout::poll_flush`].
     pub async fn flush(&mut self) -> Result<(), Error> {
         std::future::poll_fn(|context| self.poll_flush(context)).await
     }
 
-    /// Writes what is left at the end of a run that is over, which a reader that has stopped reading must
-    /// not keep: after two seconds it is given up, with a warning. Whether all of it was written. What
-    /// came at QoS 1 or 2 is acknowledged only when it is, so a kept session brings it again.
+    /// Writes the pending output at the end of a run. A stopped reader must not hold up the program: after
+    /// two seconds the output is discarded, with a warning. Returns whether all of it was written. Discarded
+    /// messages of QoS 1 or 2 are not acknowledged, so in a kept session the broker sends them again.
     ///
     /// # Errors
-    /// As [`Stdout::poll_flush`].
+    /// Like [`Stdout::poll_flush`].
     pub async fn finish(&mut self, diagnostics: &Diagnostics) -> Result<bool, Error> {
         if let Ok(flushed) = tokio::time::timeout(LAST_FLUSH_LIMIT, self.flush()).await {
             flushed?;
@@ -240,7 +240,7 @@ impl Stdout {
         Ok(false)
     }
 
-    /// Keeps a buffer that is appended to while the reader is slow from growing at its front.
+    /// Discards the written part of the buffer, so that a slow reader does not make it grow.
     fn forget_written(&mut self) {
         if self.written > self.buffer.len() / 2 {
             self.buffer.drain(..self.written);
@@ -281,7 +281,7 @@ impl Stdout {
     }
 }
 
-/// The same of an error of standard output. A terminal that was closed gives an I/O error.
+/// Whether an error of standard output means that the reader has gone. A closed terminal gives an I/O error.
 fn says_closed(error: &std::io::Error) -> bool {
     use rustix::fs::FileType;
     error.kind() == std::io::ErrorKind::BrokenPipe
@@ -290,14 +290,14 @@ fn says_closed(error: &std::io::Error) -> bool {
                 .is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::CharacterDevice))
 }
 
-/// How a run ends that could not write to standard output: [`Error::OutputClosed`] when the reader is gone,
-/// [`Error::File`] for everything else.
+/// The error of a run that could not write to standard output: [`Error::OutputClosed`] when the reader has
+/// gone, [`Error::File`] for everything else.
 #[must_use]
 pub fn stdout_error(error: std::io::Error) -> Error {
     if says_closed(&error) { Error::OutputClosed } else { Error::file("standard output", error) }
 }
 
-/// Whether standard output is an ordinary file, which the shell has opened.
+/// Whether standard output is a regular file, which the shell has opened.
 #[must_use]
 pub fn stdout_is_file() -> bool {
     rustix::fs::fstat(rustix::stdio::stdout()).is_ok_and(|status| {
@@ -305,7 +305,7 @@ pub fn stdout_is_file() -> bool {
     })
 }
 
-/// Standard output as a file, whatever it is.
+/// Standard output as a file, whatever its kind.
 ///
 /// # Errors
 /// It is closed, or there are too many open files.
@@ -313,23 +313,23 @@ pub fn stdout_as_file() -> std::io::Result<File> {
     rustix::stdio::stdout().try_clone_to_owned().map(File::from)
 }
 
-/// What came of [`Stdout::reopen`].
+/// The result of [`Stdout::reopen`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reopened {
     Done,
-    /// It is a file that another program has opened, whose name is not known here.
+    /// The output is a file that another program opened, with an unknown name.
     Inherited,
-    /// It is no file.
+    /// The output is not a file.
     NoFile,
 }
 
-/// Past the buffer of `std`, which would copy once more and look for line ends.
+/// Bypasses the buffer of `std`, which would copy once more and search for line ends.
 #[cfg(unix)]
 fn write_blocking(bytes: &[u8]) -> std::io::Result<usize> {
     loop {
         match rustix::io::write(rustix::stdio::stdout(), bytes) {
             Err(rustix::io::Errno::INTR) => {}
-            // Someone else made the shared description non-blocking: wait here.
+            // Another program made the shared description non-blocking: wait here.
             Err(rustix::io::Errno::AGAIN) => {
                 let stdout = rustix::stdio::stdout();
                 let mut watched = [rustix::event::PollFd::new(&stdout, rustix::event::PollFlags::OUT)];
@@ -362,16 +362,16 @@ mod linux {
 
     use super::Route;
 
-    /// A descriptor that says when a write would block, watched by the runtime.
+    /// A descriptor, watched by the runtime, whose writes report when they would block.
     #[derive(Debug)]
     pub(super) struct Channel {
-        /// tokio's type for pipes; of other descriptors it is only the watch. (`AsyncFd` would say
-        /// that better, but can no longer be made without `unsafe`.)
+        /// tokio's type for pipes, used only to watch other kinds too. (`AsyncFd` would express that better,
+        /// but can no longer be created without `unsafe`.)
         descriptor: Sender,
         is_socket: bool,
     }
 
-    /// The best way to what `inherited` is; blocking writes where there is no better.
+    /// The best way to write to `inherited`; blocking writes if there is no better one.
     pub(super) fn route(inherited: BorrowedFd<'_>) -> Route {
         if tokio::runtime::Handle::try_current().is_err() {
             return Route::Blocking;
@@ -384,12 +384,12 @@ mod linux {
             FileType::CharacterDevice if rustix::termios::isatty(inherited) => reopen(inherited),
             _ => return Route::Blocking,
         };
-        // Opening a pipe without a reader for writing fails in this way.
+        // The error of opening a pipe without a reader for writing.
         if descriptor.as_ref().is_err_and(|error| *error == Errno::NXIO) && file_type == FileType::Fifo {
             return Route::Closed;
         }
-        // What belongs to another user cannot be opened again (`su`, `sudo`), nor can anything
-        // without /proc: blocking writes are better than none.
+        // A file of another user cannot be opened again (`su`, `sudo`), nor can any without /proc: blocking
+        // writes are better than none.
         let Ok(descriptor) = descriptor else { return Route::Blocking };
         match Sender::from_owned_fd_unchecked(descriptor) {
             Ok(descriptor) => Route::Polled(Channel { descriptor, is_socket: file_type == FileType::Socket }),
@@ -433,7 +433,7 @@ mod linux {
 
 #[cfg(all(test, target_os = "linux"))]
 impl Stdout {
-    /// Writes to another descriptor in place of standard output.
+    /// Writes to another descriptor instead of standard output.
     pub(super) fn instead(descriptor: std::os::fd::OwnedFd) -> Self {
         Self { instead: Some(descriptor), ..Self::default() }
     }

@@ -25,7 +25,7 @@ async fn gone(reader: &mut Reader) {
     std::future::poll_fn(|context| reader.poll_gone(context)).await;
 }
 
-/// Fills more than a pipe or socket holds, sees the runtime go on, then reads it all.
+/// Writes more than a pipe or socket holds, checks that the runtime continues, then reads everything.
 async fn stalls_without_blocking(mut stdout: Stdout, mut reader: impl std::io::Read + Send + 'static) {
     let sent: Vec<u8> = (0..3_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
     stdout.buffer().extend_from_slice(&sent);
@@ -98,7 +98,7 @@ fn a_reader_that_left_is_noticed_without_writing() {
             () = gone(&mut watched) => panic!("the reader is there"),
             () = tokio::time::sleep(Duration::from_millis(20)) => {}
         }
-        // Watching must not swallow the readiness that writing waits for.
+        // Watching must not consume the readiness event that writing waits for.
         stdout.buffer().extend_from_slice(b"x");
         stdout.flush().await.unwrap();
         drop(reader);
@@ -142,7 +142,7 @@ fn silent_socket_whose_other_end_left_is_noticed() {
     });
 }
 
-/// A TCP peer that has sent its last byte may go on reading; a reset is its end.
+/// A TCP peer that has sent its last byte may continue to read; a reset ends it.
 #[test]
 fn half_closed_tcp_peer_is_a_reader_until_it_resets() {
     in_runtime(async {

@@ -1,11 +1,11 @@
-//! Synchronises a file to the disk a while after it was written, beside the run.
+//! Synchronises a file to the disk some time after a write, in a thread.
 
 use std::fs::File;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A thread that synchronises. It ends with this.
+/// A thread that synchronises; it ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Synchroniser(Arc<SharedSynchroniser>);
 
@@ -17,7 +17,7 @@ struct SharedSynchroniser {
 
 #[derive(Debug, Default)]
 struct SynchroniserState {
-    /// What was written and is not synchronised.
+    /// The file with changes that are not synchronised.
     file: Option<Arc<File>>,
     failure: Option<io::Error>,
     is_over: bool,
@@ -30,7 +30,7 @@ impl SharedSynchroniser {
 }
 
 impl Synchroniser {
-    /// Of changes that are so old.
+    /// Starts the thread; it synchronises changes of this age.
     pub(super) fn start(age: Duration) -> Self {
         let shared = Arc::<SharedSynchroniser>::default();
         let ours = Arc::clone(&shared);
@@ -55,10 +55,10 @@ impl Synchroniser {
         Self(shared)
     }
 
-    /// The file was written.
+    /// Reports a write to the file.
     ///
     /// # Errors
-    /// What was written earlier could not be synchronised.
+    /// An earlier change could not be synchronised.
     pub(super) fn written(&self, file: &Arc<File>) -> io::Result<()> {
         let mut state = self.0.state();
         if let Some(failure) = state.failure.take() {
@@ -86,7 +86,7 @@ mod tests {
 
     /// A pipe cannot be synchronised.
     #[test]
-    fn failure_is_told_with_the_next_write() {
+    fn failure_is_reported_at_the_next_write() {
         let synchroniser = Synchroniser::start(Duration::from_millis(1));
         let (_reader, writer) = io::pipe().unwrap();
         let pipe = Arc::new(File::from(OwnedFd::from(writer)));

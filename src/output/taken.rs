@@ -1,16 +1,15 @@
-//! Whether the reader of a pipe has taken everything out of it.
+//! Detects that the reader of a pipe has taken everything out of it.
 //!
-//! A reader that stores what it sees before it takes it out of the pipe, as `mqtt pub --spool` does, has then stored
-//! everything: a message may be acknowledged that no other program has any more.
+//! A reader that stores data before it takes it out of the pipe, as `mqtt pub --spool` does, has then stored
+//! everything: a message can be acknowledged although no other program has a copy.
 //!
-//! The system does not report that a pipe has become empty, so it is looked at again and again, at growing
-//! intervals.
+//! The system does not report that a pipe has become empty, so it is polled at growing intervals.
 
 use std::task::{Context, Poll};
 
 use crate::error::Error;
 
-/// What is known of the pipe that is standard output.
+/// The watched pipe of standard output.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     #[cfg(target_os = "linux")]
@@ -18,9 +17,9 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Ready once the pipe is empty, and at once where standard output is something else; an error if it has no
-    /// reader that would take the rest. Must be called inside a
-    /// tokio runtime with I/O enabled, always from the same task.
+    /// Ready once the pipe is empty, and immediately if standard output is not a pipe; an error if no reader
+    /// is left to take the rest. Must be called inside a tokio runtime with I/O enabled, always from the same
+    /// task.
     #[cfg(target_os = "linux")]
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let watch = match &mut self.watch {
@@ -30,7 +29,7 @@ impl Taken {
         watch.poll(cx)
     }
 
-    /// Other systems do not say how much is in a pipe.
+    /// Other systems do not report how much is in a pipe.
     #[cfg(not(target_os = "linux"))]
     #[allow(clippy::unused_self, reason = "as on Linux")]
     pub(super) fn poll(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -50,9 +49,9 @@ mod linux {
     use crate::alarm::{Alarm, now};
     use crate::error::Error;
 
-    /// The time to the second look: a reader that is awake has taken everything by then.
+    /// The time to the second check: an active reader has taken everything by then.
     const FIRST_PAUSE: Duration = Duration::from_micros(20);
-    /// The longest time between two looks, at a reader that stalls.
+    /// The longest interval between two checks, for a reader that stalls.
     const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
     #[derive(Debug)]
@@ -66,7 +65,7 @@ mod linux {
         descriptor: OwnedFd,
         alarm: Alarm,
         pause: Duration,
-        /// When to look again.
+        /// The time of the next check.
         next: Option<u64>,
     }
 
@@ -105,7 +104,7 @@ mod linux {
     }
 
     impl Pipe {
-        /// What is in the pipe will not be taken then.
+        /// Whether the pipe has no reader, so that its content will not be taken.
         fn has_no_reader(&self) -> bool {
             let mut watched = [PollFd::new(&self.descriptor, PollFlags::empty())];
             let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };

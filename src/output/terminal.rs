@@ -1,4 +1,5 @@
-//! What standard output and standard error are attached to: decided once, kept as data.
+//! Whether standard output and standard error are terminals, with their properties: decided once, kept as
+//! data.
 
 use std::io::IsTerminal as _;
 
@@ -6,7 +7,7 @@ use colored::{ColoredString, Colorize as _};
 
 use crate::notation::printable::{LineFeed, put_printable};
 
-/// Appends bytes from the network: for a terminal printable, otherwise as they are.
+/// Appends bytes from the network: printable for a terminal, otherwise unchanged.
 pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8], line_feed: LineFeed, terminal: bool) {
     if terminal {
         put_printable(out, bytes, line_feed);
@@ -15,14 +16,14 @@ pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8], line_feed: LineFeed, te
     }
 }
 
-/// Whether this process may draw on the terminal of standard error: a shell runs it in the foreground. Where
-/// the system does not say, as of a terminal that controls no process, it may.
+/// Whether this process may draw on the terminal of standard error: it runs in the foreground of a shell. If
+/// the system cannot tell, as for a terminal that controls no process, it may.
 pub(super) fn is_in_foreground() -> bool {
     let foreground = rustix::termios::tcgetpgrp(std::io::stderr());
     !matches!(foreground, Ok(group) if group != rustix::process::getpgrp())
 }
 
-/// Text in lines of so many characters, as far as its words allow.
+/// Wraps text at this number of characters, as far as its words allow.
 #[must_use]
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -41,16 +42,16 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
 /// Whether to use colour (`--color`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ColorChoice {
-    /// On a terminal that has it, unless the environment says no.
+    /// On a terminal with colours, unless the environment disables them.
     #[default]
     Auto,
-    /// Even into a pipe or file.
+    /// Also into a pipe or file.
     Always,
     /// Nowhere.
     Never,
 }
 
-/// What the environment says about colour.
+/// The environment's settings for colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Environment {
     /// `NO_COLOR` is set and not empty (no-color.org).
@@ -75,23 +76,23 @@ impl Environment {
     }
 }
 
-/// What a verdict says.
+/// The tone of a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
-    /// Well.
+    /// Positive.
     Good,
-    /// Not well.
+    /// Negative.
     Bad,
-    /// Nobody can tell.
+    /// Undecided.
     Doubtful,
 }
 
 /// One of the two streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StandardStream {
-    /// A person looks at it.
+    /// Whether it is a terminal.
     pub is_terminal: bool,
-    /// It gets colour.
+    /// Whether it gets colours.
     pub color: bool,
 }
 
@@ -106,7 +107,7 @@ impl StandardStream {
         Self { is_terminal, color }
     }
 
-    /// A verdict in its colour, if this stream has colour.
+    /// A verdict in its colour, if this stream has colours.
     #[must_use]
     pub fn verdict(self, text: &str, tone: Tone) -> String {
         self.paint(text, |text| match tone {
@@ -116,14 +117,14 @@ impl StandardStream {
         })
     }
 
-    /// `text` in a style, if this stream has colour.
+    /// `text` in a style, if this stream has colours.
     #[must_use]
     pub fn paint(self, text: &str, style: impl FnOnce(ColoredString) -> ColoredString) -> String {
         if self.color { style(text.normal()).to_string() } else { text.to_owned() }
     }
 }
 
-/// The bytes before and after a part of a message that has a colour of its own; none without colour.
+/// The bytes before and after a coloured part of a message; empty without colour.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Style {
     pub(super) begin: &'static [u8],
@@ -134,8 +135,7 @@ impl Style {
     pub(super) const PLAIN: Self = Self { begin: b"", end: b"" };
 }
 
-/// The colours of messages, decided once: a message without colour costs no decision, and none costs an
-/// allocation.
+/// The colours of messages, decided once, so that a message costs no decision and no allocation.
 #[derive(Debug)]
 pub(super) struct Palette {
     pub(super) topic: Style,
@@ -169,25 +169,24 @@ pub struct Terminal {
     pub stdout: StandardStream,
     /// Standard error.
     pub stderr: StandardStream,
-    /// Columns, where one of the two is a terminal.
+    /// The width in columns, if one of the two is a terminal.
     pub width: Option<u16>,
 }
 
 impl Terminal {
-    /// The columns of standard output, if it is a terminal.
+    /// The width of standard output in columns, if it is a terminal.
     #[must_use]
     pub fn stdout_width(&self) -> Option<u16> {
         stdout_columns()
     }
 
-    /// Looks at the streams of this process.
+    /// Examines the streams of this process.
     #[must_use]
     pub fn detect(choice: ColorChoice, environment: Environment) -> Self {
         let stdout = StandardStream::decide(std::io::stdout().is_terminal(), choice, environment);
         let stderr = StandardStream::decide(std::io::stderr().is_terminal(), choice, environment);
-        // `colored` decides for the whole process, by looking at standard output; the decision is
-        // made here, for each stream by itself, so it only has to do as it is told. A stream without
-        // colour never asks it.
+        // `colored` decides for the whole process by standard output. The decision is made here for each
+        // stream, so `colored` only has to obey; it is never used for a stream without colours.
         if stdout.color || stderr.color {
             colored::control::set_override(true);
         }
@@ -202,7 +201,7 @@ impl Terminal {
     }
 }
 
-/// The columns of standard output, if it is a terminal.
+/// The width of standard output in columns, if it is a terminal.
 #[must_use]
 pub fn stdout_columns() -> Option<u16> {
     std::io::stdout().is_terminal().then(|| columns(std::io::stdout())).flatten()

@@ -1,5 +1,5 @@
-//! The time of receipt as text. Messages come far more often than seconds pass, and many with one read, so
-//! the text is kept and only changed parts are written again.
+//! The time of receipt as text. There are many messages per second, often several per read, so the text is
+//! kept and only changed parts are written again.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,20 +10,19 @@ use jiff::{SignedDuration, Timestamp};
 use super::record_style::RecordStyle;
 use crate::clock;
 
-/// Time since 1970. A clock set before that is shown as 1970: the message must be written all the
-/// same.
+/// Time since 1970. A clock before 1970 is shown as 1970, as the message must be written in any case.
 pub(super) fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The opening of a JSON record up to the topic, with the time in RFC 3339, UTC, or in the local zone as
-/// mosquitto's clients write it; microseconds.
+/// The start of a JSON record up to the topic, with the time in RFC 3339 with microseconds: in UTC, or in the
+/// local zone as mosquitto's clients write it.
 #[derive(Debug)]
 pub(super) struct RecordOpening {
-    /// None for UTC.
+    /// `None` for UTC.
     zone: Option<TimeZone>,
     text: Vec<u8>,
-    /// Where the fraction of the second ends.
+    /// The end of the fraction of the second.
     fraction_end: usize,
     time: Duration,
 }
@@ -38,7 +37,7 @@ impl RecordOpening {
         Self { zone, text: Vec::new(), fraction_end: 0, time: Duration::ZERO }
     }
 
-    /// `{"tst":"2026-11-20T09:38:06.123456Z","topic":"`.
+    /// For example `{"tst":"2026-11-20T09:38:06.123456Z","topic":"`.
     pub(super) fn at(&mut self, time: SystemTime) -> &[u8] {
         let time = since_epoch(time);
         if time != self.time || self.text.is_empty() {
@@ -53,7 +52,7 @@ impl RecordOpening {
 
     fn set_second(&mut self, second: u64) {
         let (shown, zone) = if let Some(zone) = &self.zone {
-            // Later times are shown as the last one, which may have no local time of this form.
+            // Later times are shown as the last second, which may have no local time of this form.
             let second = second.min(clock::LAST_SECOND);
             let both = |zone: &TimeZone| {
                 Some((formatted("%Y-%m-%dT%H:%M:%S", second, zone)?, formatted("%z", second, zone)?))
@@ -88,12 +87,12 @@ impl RecordOpening {
 pub(super) struct LocalTimes {
     zone: TimeZone,
     second: Option<u64>,
-    /// Format and, for the current second, text.
+    /// Each format, and its text for the current second.
     texts: Vec<(String, String)>,
 }
 
 impl LocalTimes {
-    /// Looks for the time zone of the system only if there is something to format.
+    /// Looks up the system's time zone only if there are formats.
     pub(super) fn new(formats: &[String]) -> Self {
         let zone = if formats.is_empty() { TimeZone::UTC } else { clock::local_zone() };
         Self::in_zone(zone, formats)
@@ -104,7 +103,7 @@ impl LocalTimes {
         Self { zone, second: None, texts }
     }
 
-    /// Brings all texts to this time.
+    /// Updates all texts to this time.
     pub(super) fn set(&mut self, time: SystemTime) {
         let second = since_epoch(time).as_secs();
         if self.second == Some(second) || self.texts.is_empty() {
@@ -116,16 +115,16 @@ impl LocalTimes {
         }
     }
 
-    /// The time in one of the formats, by its place in the list.
+    /// The time in the format with this index.
     pub(super) fn text(&self, index: usize) -> &str {
         self.texts.get(index).map_or("", |(_, text)| text)
     }
 }
 
-/// What stands for a time that has no text: after the year 9999.
+/// The text for a time after the year 9999, which cannot be formatted.
 const UNKNOWN: &str = "?";
 
-/// As `strftime` in the C locale, whatever the system's is: output is for programs first.
+/// Formats like `strftime` in the C locale, whatever the system's locale is: output is for programs first.
 fn formatted(format: &str, second: u64, zone: &TimeZone) -> Option<String> {
     let second = i64::try_from(second).ok()?;
     let time = match Timestamp::from_second(second) {
@@ -137,7 +136,7 @@ fn formatted(format: &str, second: u64, zone: &TimeZone) -> Option<String> {
     Some(text)
 }
 
-/// A time of the last hours of the year 9999, which the library's timestamps leave out.
+/// A time in the last hours of the year 9999, which the library's timestamps do not cover.
 fn in_last_hours(second: i64, zone: &TimeZone) -> Option<BrokenDownTime> {
     let last = Timestamp::MAX;
     let offset = zone.to_offset(last);
@@ -215,7 +214,7 @@ mod tests {
         assert_eq!(times.text(0), "?");
     }
 
-    /// A record has a time in any case, whatever the clock says.
+    /// A record has a time whatever the clock shows.
     #[test]
     fn records_after_the_year_9999_have_its_last_second() {
         let year_10021 = SystemTime::UNIX_EPOCH + Duration::from_micros(254_100_000_000_565_866);

@@ -1,4 +1,4 @@
-//! A line for each topic with its latest message, in place, on a terminal.
+//! One line per topic with its latest message, updated in place, on a terminal.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -13,32 +13,32 @@ use crate::notation::printable::{LineFeed, printable, put_printable};
 use crate::protocol::wire::Publish;
 use crate::quantity::counted;
 
-/// How many topics are remembered: more than any terminal has lines.
+/// Maximum number of topics: more than any terminal has lines.
 const MOST_TOPICS: usize = 1000;
-/// What is kept of a line: more than fits into any terminal.
+/// Maximum number of bytes kept of a line: more than fits into any terminal.
 const MOST_LINE_BYTES: usize = 4096;
-/// A buffer that one huge message made larger than this is not kept.
+/// A buffer that one large message made larger than this is not kept.
 const KEPT_BYTES: usize = 64 * 1024;
-/// Columns and rows where the terminal does not say.
+/// Columns and rows if the terminal does not report them.
 const USUAL_SIZE: (u16, u16) = (80, 24);
-/// Behind the heading.
+/// Appended to the heading.
 const CONNECTED_AGAIN: &str = " (connected again)";
 /// Moves the cursor to the top left and clears the screen (ECMA-48).
 const CLEAR: &[u8] = b"\x1b[H\x1b[2J";
 
-/// What a terminal shows of the topics.
+/// The topics as a terminal shows them.
 #[derive(Debug)]
 pub struct Watch {
     writer: MessageWriter,
     heading: String,
-    /// The places of the topics, in the order in which they appeared.
+    /// The index of each topic, in the order of appearance.
     places: HashMap<Box<[u8]>, usize>,
     lines: Vec<TopicLine>,
-    /// There were topics beside those.
+    /// Whether there were more topics than the maximum.
     has_others: bool,
-    /// Columns and rows of the latest drawing; `None` asks for a full redraw.
+    /// Columns and rows of the latest drawing; `None` requests a full redraw.
     drawn_for: Option<(u16, u16)>,
-    /// Drawn below the lines: how many are not shown.
+    /// The text below the lines: how many are not shown.
     below: String,
     message: Vec<u8>,
 }
@@ -50,7 +50,7 @@ struct TopicLine {
 }
 
 impl Watch {
-    /// Messages in this format; a text has the topic before it.
+    /// Messages in this format; text is preceded by the topic.
     #[must_use]
     pub fn new(format: MessageFormat, heading: &str) -> Self {
         let format = match format {
@@ -69,11 +69,11 @@ impl Watch {
         }
     }
 
-    /// Takes in a message, to be shown by the next [`Watch::draw`]; `is_value` and `error` are those of
+    /// Stores a message for the next [`Watch::draw`]; `is_value` and `error` are those of
     /// [`MessageWriter::write_decoded`].
     ///
     /// # Errors
-    /// As [`MessageWriter::write`].
+    /// Like [`MessageWriter::write`].
     pub fn message(
         &mut self,
         publish: &Publish<'_>,
@@ -109,8 +109,8 @@ impl Watch {
         written
     }
 
-    /// The next drawing is of everything: something else may have been written, that the connection was lost. It
-    /// shows that there is another.
+    /// Requests a full redraw, as a message about the lost connection may have overwritten the screen, and
+    /// shows that the connection is back.
     pub fn connected_again(&mut self) {
         self.drawn_for = None;
         if !self.heading.ends_with(CONNECTED_AGAIN) {
@@ -118,14 +118,14 @@ impl Watch {
         }
     }
 
-    /// Appends what brings the terminal up to date.
+    /// Appends the changes that update the terminal.
     pub fn draw(&mut self, out: &mut Vec<u8>) {
         self.draw_for(size().unwrap_or(USUAL_SIZE), out);
     }
 
     fn draw_for(&mut self, size: (u16, u16), out: &mut Vec<u8>) {
         let (columns, rows) = (usize::from(size.0), usize::from(size.1));
-        // One row is the heading, and one is left to the cursor.
+        // One row is for the heading, and one for the cursor.
         let visible = rows.saturating_sub(2).min(self.lines.len());
         let hidden = self.lines.len() - visible;
         let others = if self.has_others { ", and others" } else { "" };
@@ -151,27 +151,27 @@ impl Watch {
         self.below = below;
     }
 
-    /// Appends what leaves the cursor below everything, where the shell goes on.
+    /// Appends the sequence that moves the cursor below all lines, where the shell continues.
     pub fn finish(&self, out: &mut Vec<u8>) {
         match self.drawn_for {
             Some((_, rows)) if self.lines.len() + 2 > usize::from(rows) => out.extend_from_slice(b"\n"),
-            // What the terminal shows of Ctrl-C goes.
+            // Clears the terminal's echo of Ctrl-C.
             Some(_) => out.extend_from_slice(b"\r\x1b[K"),
             None => {}
         }
     }
 }
 
-/// Puts a text into a row. The row is cleared before: behind a text as wide as the terminal, clearing
-/// would take its last character.
+/// Writes a text into a row. The row is cleared first: after a text as wide as the terminal, clearing would
+/// delete its last character.
 fn put_row(out: &mut Vec<u8>, row: usize, text: &str) {
-    let _ = write!(out, "\x1b[{row};1H\x1b[2K{text}"); // into memory: cannot fail
+    let _ = write!(out, "\x1b[{row};1H\x1b[2K{text}"); // writing to memory cannot fail
 }
 
-/// As much of the text as so many columns hold, with a mark where it was cut.
+/// The text cut to this number of columns, with a mark if it was cut.
 fn cut(text: &str, columns: usize) -> String {
     let mut width = 0;
-    let mut fits = 0; // bytes beside which the mark fits
+    let mut fits = 0; // number of bytes that fit together with the mark
     for (at, character) in text.char_indices() {
         if width < columns {
             fits = at;
@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(drawn(&mut watch, (20, 5)), lines);
         take(&mut watch, "b", b"2");
         assert_eq!(drawn(&mut watch, (20, 5)), "\x1b[3;1H\x1b[2Kb 2\x1b[4;1H\x1b[2K");
-        // What was written in between, and another size: everything.
+        // After output in between, and after a change of size, everything is drawn again.
         for _ in 0..2 {
             watch.connected_again();
             let start = "\x1b[H\x1b[2JBroker: h (connecte…\x1b[2;1H\x1b[2Ka ";
@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(end, b"\r\x1b[K");
     }
 
-    /// A record has a place for the reason, a text has it after the payload.
+    /// A record has a key for the reason, a text has it after the payload.
     #[test]
     fn payload_that_was_not_decoded_has_the_reason() {
         for (format, expected) in [
@@ -287,7 +287,7 @@ mod tests {
         let mut end = Vec::new();
         watch.finish(&mut end);
         assert_eq!(end, b"\n");
-        // No room for anything is no reason to fail.
+        // A terminal without room for any line is not an error.
         for size in [(1, 1), (1, 2), (3, 3)] {
             drawn(&mut watch, size);
         }

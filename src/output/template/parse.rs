@@ -1,20 +1,20 @@
-//! Reading a template.
+//! Parses a template.
 
 use super::segments::{Field, Segment, Shape, Template};
 use super::specifiers::{Meaning, meaning};
 use crate::error::Error;
 use crate::output::record_style::RecordStyle;
 
-/// What may stand between groups of hex digits.
+/// The separators allowed between groups of hexadecimal digits.
 const SEPARATORS: &[u8] = br##"!"#$&'()*+,-./:;<=>?@[\]^_`{|}~"##;
 
-/// Wider makes no sense, and would only be a way to fill memory by a slip of the finger.
+/// A larger width is useless, and a typing error would only fill the memory.
 const LARGEST_NUMBER: usize = 65_535;
 
-/// What is wrong with a format.
+/// An error in a format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
-    /// A specifier of this kind is not complete at the end of the format.
+    /// The format ends within a specifier of this kind.
     #[error("-F: incomplete {0} specifier at the end")]
     Incomplete(&'static str),
     /// This character has no meaning in a specifier of this kind.
@@ -26,7 +26,7 @@ pub enum FormatError {
 }
 
 impl FormatError {
-    /// What `mosquitto_sub` says. It has no limit for numbers.
+    /// The message of `mosquitto_sub`, which has no limit for numbers.
     #[must_use]
     pub fn in_words_of_mosquitto(self) -> String {
         match self {
@@ -47,10 +47,10 @@ impl From<FormatError> for Error {
 const LIST: &str = "--help-all lists all specifiers; %%, @@ and \\\\ write the signs themselves";
 
 impl Template {
-    /// Reads a format.
+    /// Parses a format.
     ///
     /// # Errors
-    /// The specifier that is wrong.
+    /// The invalid specifier.
     pub fn parse(format: &[u8]) -> Result<Self, FormatError> {
         let mut reader = TemplateReader { rest: format };
         let mut template = Self {
@@ -91,14 +91,14 @@ struct TemplateReader<'a> {
 }
 
 impl TemplateReader<'_> {
-    /// The next byte, which must be there.
+    /// The next byte, which must exist.
     fn next(&mut self, what: &'static str) -> Result<u8, FormatError> {
         let (byte, rest) = self.rest.split_first().ok_or(FormatError::Incomplete(what))?;
         self.rest = rest;
         Ok(*byte)
     }
 
-    /// The byte just read is nothing that can stand there. It is shown as the character it begins.
+    /// The error for a byte that is not allowed here, shown as the character it begins.
     fn invalid(&self, what: &'static str, byte: u8) -> FormatError {
         let mut bytes = vec![byte];
         bytes.extend(self.rest.iter().take(3));
@@ -141,8 +141,8 @@ impl TemplateReader<'_> {
         self.put(template, b'%', letter, shape, "format")
     }
 
-    /// mosquitto takes any letter and writes what is none of `strftime`'s as it is; here a letter
-    /// without meaning is an error, as it is behind `%`.
+    /// mosquitto accepts any letter and writes those unknown to `strftime` unchanged; here an unknown letter
+    /// is an error, as after `%`.
     fn time(&mut self, template: &mut Template) -> Result<(), FormatError> {
         let letter = self.next("format")?;
         self.put(template, b'@', letter, Shape::PLAIN, "time")
@@ -153,7 +153,7 @@ impl TemplateReader<'_> {
         self.put(template, b'\\', letter, Shape::PLAIN, "escape")
     }
 
-    /// Appends what the table says of a letter.
+    /// Appends the meaning of a letter from the table.
     fn put(
         &self,
         template: &mut Template,

@@ -1,4 +1,4 @@
-//! Writing a message as a template says.
+//! Writes a message by a template.
 
 use std::io::Write as _;
 use std::time::SystemTime;
@@ -13,8 +13,8 @@ use crate::output::timestamp::{LocalTimes, since_epoch};
 use crate::protocol::property::{Properties, PropertyId, Value};
 use crate::protocol::wire::Publish;
 
-/// Appends one message. What the network sent is made safe for a `terminal`; what the user wrote
-/// into the template is not, it may well hold colours.
+/// Appends one message. Text from the network is made safe for a `terminal`; text of the template is not, as
+/// it may contain colours.
 pub(in crate::output) fn render(
     template: &Template,
     out: &mut Vec<u8>,
@@ -105,7 +105,7 @@ fn put_field(
         Field::Nanoseconds => {
             put_formatted(out, format_args!("{:09}", since_epoch(received).subsec_nanos()));
         }
-        // These need more than the message, and `render` has written them.
+        // These fields need more than the message, and `render` has written them.
         Field::JsonText | Field::JsonValue | Field::LocalTime(_) => {}
     }
     Ok(())
@@ -120,7 +120,7 @@ fn put_blanks(out: &mut Vec<u8>, count: usize) {
     out.resize(out.len() + count, b' ');
 }
 
-/// A property, or blanks where there is none.
+/// Writes a property, or blanks if it is absent.
 fn put_property(
     out: &mut Vec<u8>,
     shape: &Shape,
@@ -151,7 +151,7 @@ fn put_integer(out: &mut Vec<u8>, shape: &Shape, number: usize) {
 fn put_text(out: &mut Vec<u8>, shape: &Shape, text: &str, terminal: bool) {
     let end = shape.precision.and_then(|precision| text.char_indices().nth(precision));
     let text = end.map_or(text, |(at, _)| &text[..at]);
-    // Counting costs, and most templates have no width.
+    // Counting characters costs time, and most templates have no width.
     let blanks = if shape.width == 0 { 0 } else { shape.width.saturating_sub(text.chars().count()) };
     if !shape.left {
         put_blanks(out, blanks);
@@ -177,7 +177,7 @@ fn put_user_properties(out: &mut Vec<u8>, properties: &Properties<'_>, terminal:
     }
 }
 
-/// A width pads, and cuts what is longer.
+/// Writes a payload: a width pads it, or cuts a longer one.
 fn put_payload(out: &mut Vec<u8>, shape: &Shape, payload: &[u8], terminal: bool) {
     let payload = cut(shape, payload);
     let padding = shape.width.saturating_sub(payload.len());
@@ -194,8 +194,9 @@ fn cut<'a>(shape: &Shape, payload: &'a [u8]) -> &'a [u8] {
     if shape.width > 0 && payload.len() > shape.width { &payload[..shape.width] } else { payload }
 }
 
-/// Hex digits, a separator behind every `precision` of them but the last. As in mosquitto the width
-/// cuts at that many bytes and pads to that many digits, and padding counts for the groups.
+/// Writes hexadecimal digits with a separator after every `precision` of them but the last. As in mosquitto
+/// the width cuts at that number of bytes and pads to that number of digits, and padding counts for the
+/// groups.
 fn put_hex(out: &mut Vec<u8>, shape: &Shape, payload: &[u8], case: LetterCase) {
     let payload = cut(shape, payload);
     let padding = shape.width.saturating_sub(payload.len() * 2);
@@ -226,7 +227,7 @@ fn put_hex(out: &mut Vec<u8>, shape: &Shape, payload: &[u8], case: LetterCase) {
     }
 }
 
-/// The payload as a number of the machine that mosquitto runs on nearly everywhere: little endian.
+/// Writes the payload as a little-endian number, as on almost every machine that runs mosquitto.
 fn put_float(out: &mut Vec<u8>, shape: &Shape, payload: &[u8], wanted: &'static str) -> Result<(), Misfit> {
     let number = match wanted {
         "double" => payload.try_into().ok().map(f64::from_le_bytes),
@@ -239,7 +240,7 @@ fn put_float(out: &mut Vec<u8>, shape: &Shape, payload: &[u8], wanted: &'static 
     let width = shape.width;
     let precision = shape.precision.unwrap_or(6);
     if !number.is_finite() {
-        // As C writes them; zeros before them would make another word of them.
+        // As C writes them; leading zeros would make another word of them.
         let text = match (number.is_nan(), number.is_sign_negative()) {
             (true, false) => "nan",
             (true, true) => "-nan",

@@ -1,12 +1,12 @@
-//! What a template is made of.
+//! The parts of a template.
 
 use crate::output::record_style::RecordStyle;
 
-/// A format that was read and found good.
+/// A valid, parsed format.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
     pub(super) segments: Vec<Segment>,
-    /// What [`Field::LocalTime`] counts in.
+    /// The time formats to which [`Field::LocalTime`] refers by index.
     pub(super) time_formats: Vec<String>,
     pub(super) newline: bool,
     pub(super) pretty: bool,
@@ -19,7 +19,7 @@ pub(super) enum Segment {
     Field(Field, Shape),
 }
 
-/// What stands in a place.
+/// The content of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
     TopicAlias,
@@ -43,7 +43,7 @@ pub(super) enum Field {
     UnixTime,
     Hex(LetterCase),
     Nanoseconds,
-    /// `%I` and the letters behind `@`, by their place among the template's time formats.
+    /// `%I` and the letters after `@`, by index in the template's time formats.
     LocalTime(usize),
 }
 
@@ -53,16 +53,16 @@ pub(super) enum LetterCase {
     Upper,
 }
 
-/// How it stands there.
+/// The layout of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// `-`: blanks behind, not before.
+    /// `-`: blanks after the text, not before.
     pub(super) left: bool,
-    /// `0`: zeros in place of blanks.
+    /// `0`: zeros instead of blanks.
     pub(super) zeros: bool,
     pub(super) width: usize,
     pub(super) precision: Option<usize>,
-    /// Between groups of hex digits.
+    /// The separator between groups of hexadecimal digits.
     pub(super) separator: u8,
 }
 
@@ -72,7 +72,7 @@ impl Shape {
 }
 
 impl Template {
-    /// Without the newline behind each message (`-N`).
+    /// Without the newline after each message (`-N`).
     #[must_use]
     pub fn without_newline(self) -> Self {
         Self { newline: false, ..self }
@@ -84,13 +84,13 @@ impl Template {
         Self { pretty: true, ..self }
     }
 
-    /// With `%j` and `%J` as mosquitto's clients write them.
+    /// With `%j` and `%J` in the style of mosquitto's clients.
     #[must_use]
     pub(in crate::output) fn in_style_of_mosquitto(self) -> Self {
         Self { style: RecordStyle::Mosquitto, ..self }
     }
 
-    /// Whether the user has put colours into it.
+    /// Whether the template contains colours.
     pub(in crate::output) fn has_own_colors(&self) -> bool {
         let mut segments = self.segments.iter();
         segments.any(|segment| matches!(segment, Segment::Literal(text) if text.contains(&b'\x1b')))

@@ -3,12 +3,12 @@
 
 use super::segments::{Field, LetterCase};
 
-/// Two characters of a format that stand for something else.
+/// Two characters of a format with a special meaning.
 #[derive(Debug)]
 pub struct Specifier {
-    /// As they are typed, without the modifiers that may stand between them.
+    /// The characters as they are typed, without optional modifiers between them.
     pub written: &'static str,
-    /// What is written in their place.
+    /// The text written instead.
     pub help: &'static str,
     pub(super) meaning: Meaning,
 }
@@ -112,13 +112,13 @@ pub const SPECIFIERS: &[Specifier] = &[
     byte("\\\\", b'\\', "a backslash"),
 ];
 
-/// What a letter behind `%`, `@` or `\` means.
+/// The meaning of a letter after `%`, `@` or `\`.
 pub(super) fn meaning(sign: u8, letter: u8) -> Option<Meaning> {
     let found = SPECIFIERS.iter().find(|specifier| specifier.written.as_bytes() == [sign, letter]);
     found.map(|specifier| specifier.meaning)
 }
 
-/// What may stand between `%` and its letter.
+/// The modifiers between `%` and its letter.
 pub const MODIFIERS: &str = "\
 %[-|0][WIDTH][.PRECISION][SEPARATOR]LETTER writes at least WIDTH characters: blanks come first,
 with - last, and 0 makes them zeros. PRECISION is the largest number of characters of a text, and

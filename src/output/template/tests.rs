@@ -1,4 +1,4 @@
-//! Each specifier, and each error in one.
+//! Each specifier, and each error.
 
 use std::time::{Duration, SystemTime};
 
@@ -72,7 +72,7 @@ fn every_part_of_a_message() {
     }
 }
 
-/// What `--help-all` says of the width holds for each letter.
+/// The statement of `--help-all` about the width holds for each letter.
 #[test]
 fn letters_without_width_are_those_of_the_manual() {
     let block = properties();
@@ -146,12 +146,12 @@ fn the_record_inside_a_template() {
     assert_eq!(text("%j", &publish), format!("{}{quoted}}}", record(json)));
     let kept = "{\"a\": 1.0, \"n\": 12345678901234567890, \"s\": \"\\n\"}";
     assert_eq!(text("<%J>", &publish), format!("<{}{kept}}}>", record(json)));
-    // No JSON, or more than one: mosquitto drops the message.
+    // Not JSON, or more than one value: mosquitto drops the message.
     for payload in ["23.4.5", "{", "1 2", "", "nul"] {
         let quoted = serde_json::to_string(payload).unwrap();
         let (out, result) = write("%J", &message(payload.as_bytes()), false);
         assert_eq!(String::from_utf8(out).unwrap(), format!("{}{quoted}}}", record(payload)));
-        // An empty payload is not a broken one.
+        // An empty payload is not an error.
         assert_eq!(result, if payload.is_empty() { Ok(()) } else { Err(Misfit::Json) });
     }
     let template = Template::parse(b"%J").unwrap().pretty();
@@ -179,7 +179,7 @@ fn newline_follows_unless_switched_off() {
     assert_eq!(out, b"x\n");
 }
 
-/// The table is what the parser knows: all of it, and nothing else.
+/// The table and the parser have the same specifiers.
 #[test]
 fn table_has_every_specifier() {
     for sign in [b'%', b'@', b'\\'] {

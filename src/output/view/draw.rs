@@ -1,4 +1,5 @@
-//! The live view as cells of a screen. It uses bold, dim and reversed text only, which every terminal has.
+//! The live view as cells of a screen. It uses only bold, dim and reversed text, which every terminal
+//! supports.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -17,18 +18,18 @@ const DETAIL_HELP: &str =
     "q quit  \u{2191}\u{2193} move  enter back  PgUp PgDn scroll the message  / filter  p pause";
 const HELP: &str = "q quit  \u{2191}\u{2193} move  enter message  / filter  s sort  t tree  p pause";
 const HEAD: &str = "   AGE    COUNT     /S    SIZE R ";
-/// Columns of numbers before the topic.
+/// The width of the numbers before the topic.
 const HEAD_COLUMNS: u16 = 33;
-/// The head of the view, the head of the list, and the help.
+/// The rows of the title, the list's heading, and the help.
 const OTHER_ROWS: u16 = 3;
 
-/// Draws everything.
+/// Draws the whole view.
 pub(super) fn draw(state: &mut ViewState, buffer: &mut Buffer, now: Instant) {
     let (columns, rows) = (buffer.area.width, buffer.area.height);
     if rows < 2 || columns == 0 {
         return;
     }
-    // On a small screen the message has all of it.
+    // On a small screen the message takes all rows of the list.
     let detail_rows = match (state.has_detail, rows > 8) {
         (true, true) => rows / 2,
         (true, false) => rows.saturating_sub(OTHER_ROWS),
@@ -59,12 +60,12 @@ pub(super) fn draw(state: &mut ViewState, buffer: &mut Buffer, now: Instant) {
     put(buffer, 0, rows - 1, columns, &last, Style::new().add_modifier(modifier));
 }
 
-/// What is typed, the filter that holds, or the keys.
+/// The last row: the text being typed, the filter, or the keys.
 fn last_row(state: &ViewState, columns: usize) -> (String, Modifier) {
     let found = counted(state.rows.len() as u64, "row");
     let filter = printable(&state.filter);
     if state.is_typing {
-        // The end of a long text is what is being typed.
+        // The end of a long text is the part being typed.
         let space = columns.saturating_sub(found.len() + 5);
         return (format!("/{}\u{2588}  {found}", end_of(&filter, space)), Modifier::BOLD);
     }
@@ -75,7 +76,7 @@ fn last_row(state: &ViewState, columns: usize) -> (String, Modifier) {
     (help.to_owned(), Modifier::DIM)
 }
 
-/// As much of the end of a text as so many columns hold.
+/// The longest end of a text that fits into this number of columns.
 fn end_of(text: &str, columns: usize) -> &str {
     let mut width = 0;
     let fits = text.char_indices().rev().take_while(|(_, character)| {
@@ -85,7 +86,8 @@ fn end_of(text: &str, columns: usize) -> &str {
     fits.last().map_or("", |(at, _)| &text[at..])
 }
 
-/// The state of the view, which is seen in any case, what was received, and the broker as far as there is space.
+/// The title: the state of the view, which always fits, the number of messages, and the broker if there is
+/// space.
 fn title(state: &ViewState, columns: usize) -> String {
     let shown = state.shown();
     let more = if shown.has_others { "+" } else { "" };
@@ -113,7 +115,7 @@ fn title(state: &ViewState, columns: usize) -> String {
     if broker.is_empty() { title } else { format!("{title}  {broker}") }
 }
 
-/// As wide as the topics that are shown, up to half of what there is.
+/// The width of the topics: that of the widest shown, up to half of the columns.
 fn topic_columns(state: &ViewState, columns: u16) -> u16 {
     let shown = state.rows.iter().skip(state.top).take(state.height);
     let width = |row: &ListRow| match row {
@@ -124,7 +126,7 @@ fn topic_columns(state: &ViewState, columns: u16) -> u16 {
     u16::try_from(widest).unwrap_or(u16::MAX).min(columns.saturating_sub(HEAD_COLUMNS) / 2)
 }
 
-/// A topic, or in the tree its last level.
+/// The label of a row: a topic, or in the tree its last level.
 fn label(state: &ViewState, row: &ListRow) -> String {
     match row {
         ListRow::Topic(place) => {
@@ -172,8 +174,7 @@ fn put_list_row(
     put(buffer, value_x, y, columns.saturating_sub(value_x), &value, style);
 }
 
-/// The message that the cursor is on: its properties, its payload, and earlier ones. Lines that are too long go on in
-/// the next one.
+/// Draws the message at the cursor: its properties, its payload, and earlier ones. Long lines are wrapped.
 fn put_detail(state: &mut ViewState, buffer: &mut Buffer, y: u16, rows: u16, now: Instant) {
     let columns = buffer.area.width;
     let space = usize::from(rows.saturating_sub(1));
@@ -196,7 +197,7 @@ fn put_detail(state: &mut ViewState, buffer: &mut Buffer, y: u16, rows: u16, now
     }
     let mut lines: Vec<String> =
         lines.iter().flat_map(|line| wrapped(line, usize::from(columns))).map(str::to_owned).collect();
-    // The earlier ones stand at the bottom, in what is left if there is less space.
+    // Earlier messages are at the bottom, in the remaining space.
     let earlier = topic.earlier.iter().rev().map(|earlier| {
         let age = age(now.saturating_duration_since(earlier.at));
         format!("{age:>6} ago  {}", value(&earlier.payload))
@@ -229,7 +230,7 @@ fn put_detail(state: &mut ViewState, buffer: &mut Buffer, y: u16, rows: u16, now
     }
 }
 
-/// JSON over several lines, other text as it is.
+/// JSON over several lines, other text unchanged.
 fn pretty(bytes: &[u8]) -> Vec<String> {
     let json = serde_json::from_slice::<serde_json::Value>(bytes)
         .ok()
@@ -240,7 +241,7 @@ fn pretty(bytes: &[u8]) -> Vec<String> {
     text.split(|byte| *byte == b'\n').map(line).collect()
 }
 
-/// The parts of a line that a screen of so many columns has one below the other.
+/// A line split into parts of this number of columns.
 fn wrapped(line: &str, columns: usize) -> Vec<&str> {
     let mut parts = Vec::new();
     let (mut start, mut width) = (0, 0);
@@ -256,11 +257,11 @@ fn wrapped(line: &str, columns: usize) -> Vec<&str> {
     parts
 }
 
-/// The list as it is at the end, in lines for the terminal after the view: without the cursor, the message in full
-/// and the keys.
+/// The final list as lines for the terminal after the view, without the cursor, the message detail and the
+/// keys.
 pub(super) fn last_picture(state: &mut ViewState, size: (u16, u16), now: Instant) -> Vec<String> {
     (state.has_detail, state.is_typing, state.cursor) = (false, false, None);
-    // Two lines are left to what follows: an error, and the shell.
+    // Two lines are left for an error and the shell's prompt.
     let rows = size.1.saturating_sub(2).max(OTHER_ROWS);
     let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, rows));
     draw(state, &mut buffer, now);
@@ -282,7 +283,7 @@ fn lines_of(buffer: &Buffer) -> Vec<String> {
         while x < width {
             let symbol = buffer[(x, y)].symbol();
             line.push_str(symbol);
-            // A wide character has the next cell as well.
+            // A wide character also occupies the next cell.
             x += u16::try_from(symbol.width()).unwrap_or(1).max(1);
         }
         line.truncate(line.trim_end().len());
@@ -299,11 +300,11 @@ fn value_of(topic: &ViewedTopic) -> String {
 
 /// A payload in one line.
 fn value(payload: &[u8]) -> String {
-    // More does not fit into any line.
+    // No line has room for more.
     printable(&payload[..payload.len().min(1024)]).replace('\t', " ")
 }
 
-/// In four characters or so.
+/// An age in about four characters.
 fn age(age: Duration) -> String {
     match age.as_secs() {
         seconds @ 0..100 => format!("{seconds}s"),
@@ -471,7 +472,7 @@ mod tests {
         assert_eq!(found.len(), all.len(), "{found:?}");
         assert!(found.iter().any(|row| row.contains("4- a/ (3 topics)")), "{found:?}");
         assert!(found.iter().any(|row| row.contains("3 - b/ (2 topics)")), "{found:?}");
-        // Closed, it hides what is below.
+        // A closed level hides the rows below it.
         shown.state.cursor = Some("a/".into());
         shown.typed(&[TypedKey::Left]);
         let found = squeezed(&names(&mut shown));
@@ -502,7 +503,7 @@ mod tests {
         assert_eq!(shown.topics(), ["a", "b"]);
     }
 
-    /// Also where there is little space.
+    /// The filter and the state are visible even on narrow screens.
     #[test]
     fn filter_and_state_are_seen_in_80_columns() {
         let mut shown = Shown::new(&[("a", "1")]);
@@ -535,10 +536,10 @@ mod tests {
         assert!(long.starts_with(&seen) && long.ends_with(&lines[12..23].concat()), "{lines:?}");
         shown.typed(&[TypedKey::PageUp, TypedKey::PageUp]);
         assert!(shown.lines(80, 24)[11].starts_with("lines 1-11 of 25"));
-        // Another message begins at its first line.
+        // A newly selected message is shown from its first line.
         shown.typed(&[TypedKey::PageDown, TypedKey::Down]);
         assert!(shown.lines(80, 24)[12] == "short");
-        // A small screen has nothing else.
+        // A small screen shows only the message.
         let lines = shown.lines(20, 6);
         assert_eq!(lines[3], "short");
     }

@@ -1,4 +1,4 @@
-//! What a person types, from the bytes of the terminal.
+//! The keys typed by the user, decoded from the terminal's bytes.
 
 /// A key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) enum TypedKey {
     Escape,
 }
 
-/// The keys of what was read at once. A control sequence that is not known is left out as a whole.
+/// The keys in the bytes of one read. Unknown control sequences are skipped completely.
 pub(super) fn keys(bytes: &[u8]) -> Vec<TypedKey> {
     let text = String::from_utf8_lossy(bytes);
     let mut rest = text.as_ref();

@@ -1,8 +1,7 @@
-//! The live view of `sub -w`: a list of topics that a person can scroll, sort, filter and stop, with the latest
-//! message of one of them in full.
+//! The live view of `sub -w`: a list of topics that the user can scroll, sort, filter and pause, with the
+//! latest message of one topic in full.
 //!
-//! Only what has changed on the screen since the last drawing is written, at most ten times a second, and nothing where
-//! nothing changed.
+//! Only the changed cells are written, at most ten times a second.
 
 mod draw;
 mod keys;
@@ -26,36 +25,36 @@ use crate::protocol::wire::Publish;
 
 pub use self::screen::is_possible;
 
-/// Between two drawings.
+/// The interval between two drawings.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What stands where, and what was typed.
+/// The state of the view, as changed by keys.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is switched by a key of its own, or by the link")]
 struct ViewState {
     broker: String,
     topics: ViewedTopics,
-    /// What is shown while the person has stopped it.
+    /// The topics shown while the view is paused.
     frozen: Option<Box<ViewedTopics>>,
     order: TopicOrder,
     is_tree: bool,
-    /// The levels of the tree that are closed.
+    /// The closed levels of the tree.
     closed: HashSet<String>,
     filter: String,
     is_typing: bool,
     has_detail: bool,
-    /// The topic whose message is shown in full, and the first line of it that is shown.
+    /// The topic whose message is shown in full, and the first line shown of it.
     detail_of: String,
     detail_top: usize,
-    /// Lines of it that are shown at once, and that there are more below them, at the last drawing.
+    /// The number of its lines shown at the last drawing, and whether more follow.
     detail_height: usize,
     has_more_detail: bool,
     is_connected: bool,
-    /// What the cursor is on: the name of a topic, or of a level with its slash.
+    /// The item at the cursor: the name of a topic, or of a level with its slash.
     cursor: Option<String>,
-    /// The first row that is shown.
+    /// The first row shown.
     top: usize,
-    /// Rows that the list had at the last drawing.
+    /// The number of list rows at the last drawing.
     height: usize,
     rows: Vec<ListRow>,
 }
@@ -95,13 +94,13 @@ impl ViewState {
         }
     }
 
-    /// The row that the cursor is on.
+    /// The index of the row at the cursor.
     fn place(&self) -> usize {
         let cursor = self.cursor.as_deref();
         self.rows.iter().position(|row| Some(self.name_of(row)) == cursor).unwrap_or(0)
     }
 
-    /// Makes the rows, and keeps the cursor in sight.
+    /// Builds the rows, and keeps the cursor visible.
     fn make_rows(&mut self, height: usize) {
         self.topics.order_names();
         self.rows = if self.is_tree {
@@ -110,7 +109,7 @@ impl ViewState {
             self.shown().list(self.order, &self.filter)
         };
         self.height = height.max(1);
-        // Without a cursor the list stays at its first row, whatever comes.
+        // Without a cursor the list stays at its first row.
         let place = self.place();
         self.top = self.top.min(place).max((place + 1).saturating_sub(self.height));
     }
@@ -120,7 +119,7 @@ impl ViewState {
         self.cursor = self.rows.get(place).map(|row| self.name_of(row).to_owned());
     }
 
-    /// What a key does. Whether it ends the run.
+    /// Processes a key; returns whether it ends the run.
     fn key(&mut self, key: TypedKey) -> bool {
         let place = self.place();
         match key {
@@ -175,7 +174,7 @@ impl ViewState {
         false
     }
 
-    /// Opens or closes what the cursor is on.
+    /// Opens or closes the item at the cursor.
     fn enter(&mut self, place: usize) {
         match self.rows.get(place) {
             Some(ListRow::Level { is_open, .. }) => self.open(place, !is_open),
@@ -206,20 +205,20 @@ pub struct TopicView {
     state: ViewState,
     screen: Option<ViewScreen>,
     clock: Interval,
-    /// When the messages of the batch in hand were received.
+    /// When the messages of the current batch were received.
     now: Option<Instant>,
     is_changed: bool,
-    /// What the terminal shows.
+    /// The cells that the terminal shows.
     drawn: Buffer,
     next: Buffer,
-    /// What the terminal shows is not known.
+    /// Whether the content of the terminal is unknown.
     is_disturbed: bool,
-    /// The person has ended the run.
+    /// Whether the user has ended the run.
     is_left: bool,
 }
 
 impl TopicView {
-    /// The terminal stays as it is until [`TopicView::connected`].
+    /// The terminal is unchanged until [`TopicView::connected`].
     #[must_use]
     pub fn new(broker: &str) -> Self {
         let mut clock = interval(PAUSE);
@@ -237,7 +236,7 @@ impl TopicView {
         }
     }
 
-    /// A link is up: takes the terminal, if it has not.
+    /// A link is up: takes over the terminal, unless it has already.
     ///
     /// # Errors
     /// The terminal cannot be set up.
@@ -249,25 +248,25 @@ impl TopicView {
         Ok(())
     }
 
-    /// Whether there is a link. What was said of it may stand on the screen.
+    /// Sets whether there is a link. Messages about it may have overwritten the screen.
     pub fn link_is(&mut self, connected: bool) {
         self.state.is_connected = connected;
         (self.is_changed, self.is_disturbed) = (true, true);
     }
 
-    /// Takes in a message; `error` is why its payload was not decoded.
+    /// Processes a message; `error` tells why its payload was not decoded.
     pub fn message(&mut self, publish: &Publish<'_>, error: Option<&str>) {
         let now = *self.now.get_or_insert_with(Instant::now);
         self.state.topics.take(publish, error, now);
         self.is_changed |= self.state.frozen.is_none();
     }
 
-    /// What comes next is received later.
+    /// Ends a batch: later messages get a new time.
     pub fn batch_is_over(&mut self) {
         self.now = None;
     }
 
-    /// Deals with keys and draws. Ready when the person is done, or the terminal fails.
+    /// Processes keys and draws. Ready when the user ends the run, or the terminal fails.
     pub fn poll(&mut self, cx: &mut Context<'_>, stdout: &mut Stdout) -> Poll<Error> {
         if let Some(screen) = &mut self.screen {
             while let Poll::Ready(bytes) = screen.poll_typed(cx) {
@@ -276,7 +275,7 @@ impl TopicView {
                         self.is_left = true;
                         return Poll::Ready(Error::OutputClosed);
                     }
-                    // The next key goes by the rows that this one has made.
+                    // The next key uses the rows that this one has changed.
                     let height = self.state.height;
                     self.state.make_rows(height);
                 }
@@ -294,7 +293,7 @@ impl TopicView {
             self.is_changed |= self.state.topics.make_rates(now) && self.state.frozen.is_none();
             let size = screen::size();
             let is_resized = self.next.area != Rect::new(0, 0, size.0, size.1);
-            // A terminal that takes nothing is not drawn for.
+            // Nothing is drawn for a terminal that does not accept output.
             if self.screen.is_some() && (self.is_changed || is_resized) && stdout.waiting_bytes() == 0 {
                 self.draw(size, now, stdout.buffer());
             }
@@ -319,14 +318,14 @@ impl TopicView {
         self.next.area = area;
     }
 
-    /// Leaves the terminal as it was.
+    /// Restores the terminal.
     pub fn leave(&mut self, out: &mut Vec<u8>) {
         if let Some(screen) = self.screen.take() {
             screen.leave(out);
         }
     }
 
-    /// The same, and the last picture stays there if the run has ended by itself.
+    /// Restores the terminal, and leaves the last picture on it if the run ended by itself.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         if self.screen.is_none() {
             return;

@@ -1,7 +1,7 @@
-//! The terminal under the live view: its mode, what is typed, and when the process is stopped.
+//! The terminal of the live view: its mode, the typed keys, and stopping the process.
 //!
-//! It is written to by way of [`Stdout`], as everything is, and so not by one of ratatui's backends, which would wait for a
-//! terminal that takes nothing; what the view uses of a terminal is little.
+//! Output goes through [`Stdout`] like all other output, and not through a ratatui backend, which would block
+//! on a terminal that does not accept output; the view needs few functions of a terminal.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
@@ -20,15 +20,15 @@ use crate::error::Error;
 use crate::output::Stdout;
 use crate::signal::Stops;
 
-/// Columns and rows where the terminal does not say.
+/// Columns and rows if the terminal does not report them.
 const USUAL_SIZE: (u16, u16) = (80, 24);
-/// More than any screen has: a wrong size, as a serial line may report, must not take all memory.
+/// Larger than any screen: a wrong size, as a serial line may report, must not exhaust the memory.
 const LARGEST_SIZE: (u16, u16) = (1000, 1000);
-/// The other screen, without a cursor, and back (xterm's private modes).
+/// Switches to the alternate screen without a cursor, and back (xterm's private modes).
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[2J";
 const LEAVE: &[u8] = b"\x1b[?25h\x1b[?1049l";
 
-/// Whether a person can see the view and type: standard input and output are a terminal that obeys.
+/// Whether the view is possible: standard input and output are a terminal with control sequences.
 #[must_use]
 pub fn is_possible() -> bool {
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
@@ -41,7 +41,7 @@ pub(super) fn size() -> (u16, u16) {
     size.map_or(USUAL_SIZE, |(x, y)| (x.min(LARGEST_SIZE.0), y.min(LARGEST_SIZE.1)))
 }
 
-/// Appends what makes the terminal show `next` in place of `drawn` (ECMA-48).
+/// Appends the changes that make the terminal show `next` instead of `drawn` (ECMA-48).
 pub(super) fn put_changes(out: &mut Vec<u8>, drawn: &Buffer, next: &Buffer, all_anew: bool) {
     if all_anew {
         out.extend_from_slice(b"\x1b[0m\x1b[2J");
@@ -49,7 +49,7 @@ pub(super) fn put_changes(out: &mut Vec<u8>, drawn: &Buffer, next: &Buffer, all_
     let (mut cursor, mut modifier) = (None, Modifier::empty());
     for (x, y, cell) in drawn.diff(next) {
         if cursor != Some((x, y)) {
-            let _ = write!(out, "\x1b[{};{}H", y + 1, x + 1); // into memory: cannot fail
+            let _ = write!(out, "\x1b[{};{}H", y + 1, x + 1); // writing to memory cannot fail
         }
         if cell.modifier != modifier {
             modifier = cell.modifier;
@@ -71,14 +71,14 @@ pub(super) fn put_changes(out: &mut Vec<u8>, drawn: &Buffer, next: &Buffer, all_
     }
 }
 
-/// A terminal that gives each key at once and does not show it.
+/// A terminal that delivers each key immediately and does not echo it.
 #[derive(Debug)]
 pub(super) struct ViewScreen {
-    /// What it was before.
+    /// The earlier mode.
     before: Termios,
     typed: UnboundedReceiver<Vec<u8>>,
     stops: Stops,
-    /// The process is to be stopped, once the terminal is as before.
+    /// Whether the process will be stopped once the terminal is restored.
     is_stopping: bool,
 }
 
@@ -91,7 +91,7 @@ impl ViewScreen {
         let (sender, typed) = unbounded_channel();
         let read = move || {
             let mut bytes = [0; 256];
-            // It waits in the system when the program ends.
+            // The thread is blocked in the system call when the program ends.
             while let Ok(count @ 1..) = io::stdin().read(&mut bytes) {
                 if sender.send(bytes[..count].to_vec()).is_err() {
                     return;
@@ -106,15 +106,15 @@ impl ViewScreen {
 
     fn take(&self, out: &mut Vec<u8>) {
         let mut mode = self.before.clone();
-        // Ctrl-C and Ctrl-Z stay signals.
+        // Ctrl-C and Ctrl-Z still send signals.
         mode.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
-        // Not the one that leaves a core file, and the terminal as it is.
+        // Ctrl-\ is disabled: it would leave a core file, and the terminal in this mode.
         mode.special_codes[SpecialCodeIndex::VQUIT] = 0;
         set(&mode);
         out.extend_from_slice(ENTER);
     }
 
-    /// What was typed.
+    /// The typed bytes.
     pub(super) fn poll_typed(&mut self, cx: &mut Context<'_>) -> Poll<Vec<u8>> {
         match ready!(self.typed.poll_recv(cx)) {
             Some(bytes) => Poll::Ready(bytes),
@@ -122,7 +122,7 @@ impl ViewScreen {
         }
     }
 
-    /// Stops the process when the person asks for it (Ctrl-Z), with the terminal as it was. Ready when it goes on.
+    /// Stops the process on Ctrl-Z, with the terminal restored. Ready when it continues.
     pub(super) fn poll_stopped(
         &mut self,
         cx: &mut Context<'_>,
@@ -136,25 +136,25 @@ impl ViewScreen {
         ready!(stdout.poll_flush(cx))?;
         self.is_stopping = false;
         set(&self.before);
-        // It goes on here after SIGCONT.
+        // Execution continues here after SIGCONT.
         let _ = kill_process(getpid(), Signal::STOP);
         self.take(stdout.buffer());
         Poll::Ready(Ok(()))
     }
 
-    /// Gives the terminal back, with what was on it.
+    /// Restores the terminal and its earlier content.
     pub(super) fn leave(self, out: &mut Vec<u8>) {
         set(&self.before);
         out.extend_from_slice(LEAVE);
     }
 }
 
-/// Where the terminal does not obey, there is nothing better to do.
+/// Errors are ignored, as there is no remedy.
 fn set(mode: &Termios) {
     let _ = tcsetattr(rustix::stdio::stdin().as_fd(), OptionalActions::Now, mode);
 }
 
-/// A panic ends the process at once: the terminal is given back before its message is shown.
+/// A panic ends the process immediately: the terminal is restored before the panic message is shown.
 fn restore_on_panic(before: Termios) {
     let others = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

@@ -1,4 +1,4 @@
-//! What the live view knows of each topic.
+//! The state of the live view for each topic.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -9,13 +9,13 @@ use crate::output::json::put_properties_object;
 use crate::protocol::wire::Publish;
 use crate::quotation::cut;
 
-/// With what is kept of each, it is 60 MB at most.
+/// With the data kept for each, this is at most 60 MB.
 const MOST_TOPICS: usize = 10_000;
-/// What is kept of a payload, of the properties, and of each earlier payload.
+/// Maximum number of bytes kept of a payload, of the properties, and of each earlier payload.
 pub(super) const MOST_PAYLOAD_BYTES: usize = 4096;
 const MOST_PROPERTIES_BYTES: usize = 1024;
 const MOST_EARLIER_BYTES: usize = 128;
-/// Earlier payloads of a topic.
+/// Maximum number of earlier payloads of a topic.
 const MOST_EARLIER: usize = 5;
 
 /// A payload that is not the latest.
@@ -28,21 +28,21 @@ pub(super) struct EarlierValue {
 /// A topic, and its latest message.
 #[derive(Debug, Clone)]
 pub(super) struct ViewedTopic {
-    /// Safe to show.
+    /// The topic name, safe to show.
     pub(super) name: String,
     pub(super) count: u64,
     pub(super) at: Instant,
     pub(super) retain: bool,
     pub(super) qos: u8,
     pub(super) size: usize,
-    /// As much as is kept of it.
+    /// The part of the payload that is kept.
     pub(super) payload: Vec<u8>,
-    /// Why it was not decoded, or nothing.
+    /// Why the payload was not decoded; empty if it was.
     pub(super) error: String,
-    /// JSON, or nothing.
+    /// The properties as JSON; empty without properties.
     pub(super) properties: Vec<u8>,
     pub(super) earlier: VecDeque<EarlierValue>,
-    /// Messages since the rates were made.
+    /// The number of messages since the rates were computed.
     recent: u32,
     pub(super) rate: f64,
 }
@@ -65,7 +65,7 @@ impl ViewedTopic {
         }
     }
 
-    /// Once the buffers have their size, it allocates nothing but for properties.
+    /// Stores a message. Once the buffers have grown, only properties allocate.
     fn take(&mut self, publish: &Publish<'_>, error: Option<&str>, now: Instant) {
         if self.count > 0 {
             let full = (self.earlier.len() >= MOST_EARLIER).then(|| self.earlier.pop_front()).flatten();
@@ -93,7 +93,7 @@ impl ViewedTopic {
     }
 }
 
-/// What rows are ordered by.
+/// The order of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TopicOrder {
     Topic,
@@ -126,7 +126,7 @@ impl TopicOrder {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum ListRow {
     Topic(usize),
-    /// All topics below a level of the tree.
+    /// A level of the tree, with all topics below it.
     Level {
         prefix: String,
         depth: usize,
@@ -141,7 +141,7 @@ pub(super) enum ListRow {
 #[derive(Debug, Clone)]
 pub(super) struct ViewedTopics {
     places: HashMap<Box<[u8]>, usize>,
-    /// The places of topics in the order of their names.
+    /// The indices of the topics in the order of their names.
     by_name: Vec<usize>,
     pub(super) all: Vec<ViewedTopic>,
     pub(super) messages: u64,
@@ -183,7 +183,8 @@ impl ViewedTopics {
         self.all[place].take(publish, error, now);
     }
 
-    /// Rates are made once a second, each of half the new value and half the one before. Whether they were made.
+    /// Computes the rates once a second, each as the mean of the new value and the one before. Returns
+    /// whether it did.
     pub(super) fn make_rates(&mut self, now: Instant) -> bool {
         let time = now.saturating_duration_since(self.rates_made);
         if time < Duration::from_secs(1) {
@@ -203,25 +204,25 @@ impl ViewedTopics {
         true
     }
 
-    /// Finds the places of topics that are new.
+    /// Inserts new topics into the order of names.
     pub(super) fn order_names(&mut self) {
         let known = self.by_name.len();
         if known < self.all.len() {
             self.by_name.extend(known..self.all.len());
-            // Mostly few are new behind those that are sorted, which this algorithm makes use of.
+            // Usually a few new ones follow the sorted ones, which this algorithm exploits.
             let names = &self.all;
             self.by_name.sort_by(|one, other| by_levels(&names[*one].name, &names[*other].name));
         }
     }
 
-    /// The places of the topics whose names contain this text, in this order.
+    /// The indices of the topics whose names contain this text, in this order.
     fn sorted(&self, order: TopicOrder, filter: &str) -> Vec<usize> {
         let filter = filter.to_lowercase();
         let is_found =
             |place: &usize| filter.is_empty() || self.all[*place].name.to_lowercase().contains(&filter);
         let mut places: Vec<usize> = self.by_name.iter().copied().filter(is_found).collect();
         let all = &self.all;
-        // What is equal stays in the order of names.
+        // Equal topics stay in the order of names.
         match order {
             TopicOrder::Topic => {}
             TopicOrder::Rate => places.sort_by(|one, other| all[*other].rate.total_cmp(&all[*one].rate)),
@@ -236,7 +237,7 @@ impl ViewedTopics {
         self.sorted(order, filter).into_iter().map(ListRow::Topic).collect()
     }
 
-    /// The rows of the tree: a level stands above what is below it, unless it is closed.
+    /// The rows of the tree: a level is followed by the rows below it, unless it is closed.
     pub(super) fn tree(&self, filter: &str, closed: &HashSet<String>) -> Vec<ListRow> {
         let places = self.sorted(TopicOrder::Topic, filter);
         let mut rows = Vec::new();
@@ -244,7 +245,7 @@ impl ViewedTopics {
         rows
     }
 
-    /// The rows of topics that have their first levels in common, up to `depth`.
+    /// The rows of topics that share their first levels up to `depth`.
     fn branch(&self, places: &[usize], depth: usize, closed: &HashSet<String>, rows: &mut Vec<ListRow>) {
         let mut rest = places;
         while let Some(first) = rest.first() {
@@ -275,7 +276,7 @@ impl ViewedTopics {
     }
 }
 
-/// The order of names level by level, so that all topics below a level stand together.
+/// Compares names level by level, so that all topics below a level are adjacent.
 fn by_levels(one: &str, other: &str) -> Ordering {
     let key = |byte| if byte == b'/' { 0 } else { byte };
     one.bytes().map(key).cmp(other.bytes().map(key))
