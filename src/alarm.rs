@@ -1,34 +1,35 @@
-//! The monotonic clock in nanoseconds, and a timer as fine as it.
+//! The monotonic clock in nanoseconds, and a timer of the same resolution.
 
 use std::io;
 use std::task::{Context, Poll};
 
-/// The monotonic clock of this machine, in nanoseconds: the same in every process on it.
+/// The monotonic clock of this machine, in nanoseconds: the same in all its processes.
 #[must_use]
 pub(crate) fn now() -> u64 {
     to_nanoseconds(rustix::time::clock_gettime(rustix::time::ClockId::Monotonic))
 }
 
-/// A time of a clock of the system.
+/// A time of a system clock in nanoseconds.
 pub(crate) fn to_nanoseconds(time: rustix::time::Timespec) -> u64 {
     let (seconds, nanoseconds) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_nsec));
     seconds.unwrap_or(0) * 1_000_000_000 + nanoseconds.unwrap_or(0)
 }
 
-/// A timer finer than the runtime's, whose clock ticks in milliseconds: a load of 50,000 messages a second has one
-/// due every 20 µs. One alarm, set again and again. It belongs to one task of the runtime it was made in.
+/// A timer finer than the runtime's, which has a resolution of milliseconds: a load of 50,000 messages a
+/// second needs one every 20 µs. One alarm, set repeatedly. It belongs to one task of the runtime it was
+/// created in.
 #[derive(Debug)]
 pub(crate) struct Alarm {
     timer: timer::Timer,
-    /// What it is set to; asking for the same again costs nothing.
+    /// The current deadline; setting the same one again costs nothing.
     set_to: Option<u64>,
 }
 
 impl Alarm {
-    /// An alarm that is not set.
+    /// An alarm without a deadline.
     ///
     /// # Errors
-    /// The system's, if it has no timer left.
+    /// The system's error, if no timer is left.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self { timer: timer::Timer::new()?, set_to: None })
     }
@@ -62,7 +63,7 @@ mod timer {
     };
     use tokio::net::unix::pipe::Receiver;
 
-    /// A timer descriptor. Tokio's type for pipes is only the watch: a timer reads like one.
+    /// A timer descriptor. Tokio's type for pipes only watches it: a timer becomes readable in the same way.
     #[derive(Debug)]
     pub(crate) struct Timer(Receiver);
 
@@ -79,7 +80,7 @@ mod timer {
             let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
             let at = Timespec { tv_sec: seconds, tv_nsec: nanoseconds.max(1) };
             let spec = Itimerspec { it_interval: zero, it_value: at };
-            // It fails only for a bad descriptor or a bad time, and neither can be here.
+            // It fails only for a bad descriptor or a bad time, and both are excluded here.
             let _ = timerfd_settime(&self.0, TimerfdTimerFlags::ABSTIME, &spec);
         }
 
@@ -105,7 +106,7 @@ mod timer {
     use std::task::{Context, Poll};
     use std::time::Duration;
 
-    /// The runtime's own timer, as coarse as it is.
+    /// The runtime's own timer, with its coarser resolution.
     #[derive(Debug)]
     pub(crate) struct Timer(Pin<Box<tokio::time::Sleep>>);
 

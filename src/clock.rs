@@ -1,4 +1,4 @@
-//! Times as text, for every value of the clock: a machine without a battery starts in 1970 or before, and a
+//! Times as text, for every value of the clock: a machine without a battery starts in 1970 or earlier, and a
 //! typing error can set the clock to the far future.
 
 use std::ffi::OsStr;
@@ -11,14 +11,14 @@ use jiff::tz::TimeZone;
 
 use crate::quantity::counted;
 
-/// What helps where [`before_1970`] is said.
+/// The hint for the error of [`before_1970`].
 pub const SET_IT: &str = "set the clock: certificates are dated, and no date is before 1970";
 
-/// The last second with a year of four digits.
+/// The last second with a four-digit year.
 pub const LAST_SECOND: u64 = 253_402_300_799;
 
-/// RFC 3339 in UTC, in whole seconds. It has four digits for the year: what is before year 0 is shown
-/// as its beginning, and what is after 9999 as its last second.
+/// RFC 3339 in UTC, in whole seconds. The year has four digits: times before year 0 are shown as its
+/// beginning, and times after 9999 as its last second.
 #[must_use]
 pub fn rfc3339_seconds(moment: SystemTime) -> String {
     match shown(moment) {
@@ -27,7 +27,7 @@ pub fn rfc3339_seconds(moment: SystemTime) -> String {
     }
 }
 
-/// The same in milliseconds.
+/// RFC 3339 in UTC, in milliseconds.
 #[must_use]
 pub fn rfc3339_millis(moment: SystemTime) -> String {
     match shown(moment) {
@@ -36,7 +36,7 @@ pub fn rfc3339_millis(moment: SystemTime) -> String {
     }
 }
 
-/// The same in microseconds.
+/// RFC 3339 in UTC, in microseconds.
 #[must_use]
 pub fn rfc3339_micros(moment: SystemTime) -> String {
     match shown(moment) {
@@ -45,7 +45,8 @@ pub fn rfc3339_micros(moment: SystemTime) -> String {
     }
 }
 
-/// What can be shown of a moment: from 1970 to 9999, or an earlier one, at which humantime panics.
+/// The moment limited to a range that can be shown: from 1970 to 9999, or an earlier one, at which humantime
+/// panics.
 fn shown(moment: SystemTime) -> Result<SystemTime, Timestamp> {
     const YEAR_0: i64 = -62_167_219_200;
     match since_1970(moment) {
@@ -58,8 +59,8 @@ fn shown(moment: SystemTime) -> Result<SystemTime, Timestamp> {
     }
 }
 
-/// The time zone of the environment or of the system. A variable `TZ` that names a device or a pipe would keep the
-/// program reading: it stands for UTC, as one that names nothing does.
+/// The time zone of the environment or of the system. A `TZ` that names a device or a pipe would keep the
+/// program reading; it counts as UTC, like a `TZ` that names no zone.
 #[must_use]
 pub fn local_zone() -> TimeZone {
     let named = std::env::var_os("TZ").unwrap_or_default();
@@ -75,7 +76,8 @@ fn names_special_file(zone: &OsStr) -> bool {
     !name.is_empty() && own.into_iter().chain(folders).any(|folder| is_special(folder.join(name)))
 }
 
-/// This machine's time; the nearest that can be told where its clock is out of range (jiff: about year -9999 to 9999).
+/// This machine's time, or the nearest representable one if its clock is out of range (jiff: about year -9999
+/// to 9999).
 #[must_use]
 pub fn now() -> Timestamp {
     nearest(SystemTime::now())
@@ -86,14 +88,15 @@ fn nearest(moment: SystemTime) -> Timestamp {
     Timestamp::try_from(moment).unwrap_or(limit)
 }
 
-/// A moment in the form of RFC 3339, in any zone; `None` if it is none.
+/// Parses a moment in RFC 3339, in any zone; `None` if it is invalid.
 #[must_use]
 pub fn parse(text: &str) -> Option<SystemTime> {
     let moment = text.parse::<Timestamp>().ok().or_else(|| last_of_9999(text));
     moment.map(SystemTime::from)
 }
 
-/// The last moment there is, for one of the last hours of the year 9999: the crate keeps room for zones there.
+/// The last representable moment, for a text in the last hours of the year 9999: the crate reserves these for
+/// time zones.
 fn last_of_9999(text: &str) -> Option<Timestamp> {
     let pieces = Pieces::parse(text).ok()?;
     let is_whole = pieces.time().is_some() && pieces.offset().is_some();
@@ -106,13 +109,13 @@ pub fn since_1970(moment: SystemTime) -> Option<Duration> {
     moment.duration_since(SystemTime::UNIX_EPOCH).ok()
 }
 
-/// That this machine's clock is before 1970, where nothing can be dated.
+/// The error text for a clock before 1970, where nothing can be dated.
 #[must_use]
 pub fn before_1970() -> String {
     format!("this machine's clock is at {}", rfc3339_seconds(SystemTime::now()))
 }
 
-/// A length of time in years and days, or in hours and minutes if it is shorter than a day.
+/// A duration in years and days, or in hours and minutes if it is shorter than a day.
 #[must_use]
 pub fn rough(span: Duration) -> String {
     const MINUTE: u64 = 60;
@@ -144,7 +147,7 @@ mod tests {
             (before(62_167_219_201), "0000-01-01T00:00:00Z"),
             (before(1 << 40), "0000-01-01T00:00:00Z"),
             (before(i64::MAX.unsigned_abs()), "0000-01-01T00:00:00Z"),
-            // The ends of 32 bits, signed and unsigned.
+            // The ends of the ranges of 32 bits, signed and unsigned.
             (after(1 << 31), "2038-01-19T03:14:08Z"),
             (after(1 << 32), "2106-02-07T06:28:16Z"),
             (after(253_402_300_799), "9999-12-31T23:59:59Z"),

@@ -1,23 +1,23 @@
 //! Errors: the layer, the cause, and what to try.
 //!
-//! One type for the whole program, so that one place turns an error into a line of text and an exit code.
-//! The text is written where the cause is known; callers add nothing to it.
+//! One type for the whole program, so that one place turns an error into a line of text and an exit code. The
+//! text is written where the cause is known; callers add nothing to it.
 //!
-//! This list has what ends the attempts to connect ([`Retry::Never`]);
-//! everything else is tried again, on every way and in every command,
-//! because a network, a proxy or a restarting broker can cause it, or somebody in between can forge it:
+//! This table lists everything that ends the attempts to connect ([`Retry::Never`]). All other failures are
+//! retried, on every transport and in every command, because a network, a proxy or a restarting broker can
+//! cause them, or a host on the path can forge them:
 //!
 //! | final | why | made by |
 //! |---|---|---|
 //! | a usage error; a file that cannot be read; a name, path or header that cannot be sent | the command line stays the same | [`Error::usage`], [`Error::file`], [`Error::fatal`] |
-//! | a certificate that we do not trust | a server that is not the right one must not get the password at the second attempt | [`Error::fatal`] in `net::tls` |
+//! | an untrusted certificate | a wrong server must not get the password at the second attempt | [`Error::fatal`] in `net::tls` |
 //! | credentials refused by a proxy or by MQTT; SCRAM proof wrong | repeated attempts lock accounts | [`Error::fatal`], [`ReasonCode::retry`] |
-//! | another refusal by Reason Code that is about this client: identifier, version, ban, session taken over, what it has sent | the client stays the same | [`ReasonCode::retry`] |
-//! | a broker that has moved (0x9D), or redirects without end with `--follow-redirect` | only the user can say whether to follow | [`Error::Elsewhere`], `client::run` |
-//! | HTTP 401, 403, 404 or 407, or a proxy's ruleset, twice in a row | once, it may come from a gateway that is being set up | [`Error::doubtful`] |
-//! | TLS on a port that was to be plain, at the first contact | the command line stays the same | [`Error::fatal`] in `client::connect` |
-//! | a packet that breaks the standard, or one of ours that the broker says does, twice in a row | once, it may come from a network that garbles bytes, or from somebody in between | [`Error::Protocol`], [`ReasonCode::retry`] |
-//! | a subscription refused at first, or for good later; what may pass (0x80, 0x83, 0x97 …) after it was granted is asked for again | the filter and the client's rights stay the same | `command::resubscribing` |
+//! | another refusal by Reason Code that concerns this client: identifier, version, ban, session taken over, its packets | the client stays the same | [`ReasonCode::retry`] |
+//! | a broker that has moved (0x9D), or redirects without end with `--follow-redirect` | only the user can decide whether to follow | [`Error::Elsewhere`], `client::run` |
+//! | HTTP 401, 403, 404 or 407, or a proxy's ruleset, twice in a row | the first may come from a gateway that is being set up | [`Error::doubtful`] |
+//! | TLS on a port used without TLS, at the first contact | the command line stays the same | [`Error::fatal`] in `client::connect` |
+//! | a packet that violates the standard, or one of ours that the broker reports as a violation, twice in a row | the first may come from a network that garbles bytes, or from a host on the path | [`Error::Protocol`], [`ReasonCode::retry`] |
+//! | a subscription refused at first, or later for good; a refusal that may pass (0x80, 0x83, 0x97 …) after the subscription was granted is retried | the filter and the client's rights stay the same | `command::resubscribing` |
 //! | the same packet ends three links | it would end the next | `client::strikes` |
 
 use base64::Engine as _;
@@ -32,14 +32,15 @@ use crate::quotation::cut;
 
 pub use crate::protocol::reason::Retry;
 
-/// The layer of the way to the broker that failed. Its name opens the message, but for MQTT itself.
+/// The failed layer of the connection to the broker. The message begins with its name, except for MQTT
+/// itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
     /// Name look-up.
     Resolve,
-    /// TCP (or Unix socket) connection, while it is made.
+    /// TCP (or Unix socket) connection, while it is being made.
     Connect,
-    /// The same once it is there.
+    /// TCP (or Unix socket) connection, once it is open.
     Stream,
     /// SOCKS5 or HTTP CONNECT proxy.
     Proxy,
@@ -47,12 +48,12 @@ pub enum Layer {
     Tls,
     /// HTTP upgrade to a WebSocket, or a WebSocket frame.
     WebSocket,
-    /// The MQTT conversation itself.
+    /// MQTT itself.
     Mqtt,
 }
 
 impl Layer {
-    /// What stands before a cause. MQTT is what the whole program is about, and goes without saying.
+    /// The text before a cause. MQTT has none, as the whole program is about MQTT.
     fn prefix(self) -> String {
         if self == Self::Mqtt { String::new() } else { format!("{self}: ") }
     }
@@ -71,19 +72,19 @@ impl std::fmt::Display for Layer {
     }
 }
 
-/// What a failed layer says about its cause, for programs; most say nothing.
+/// A machine-readable detail about the cause of a failed layer; most failures have none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Sign {
-    /// Nothing of the following.
+    /// None of the others.
     #[default]
     None,
-    /// The broker ended the connection without a byte on it.
+    /// The broker closed the connection before sending a byte.
     HungUp,
     /// An open connection ended without a reason.
     Closed,
     /// The broker did not answer in time.
     Silent,
-    /// Nothing listens on this port of this machine.
+    /// No program listens on this port of this machine.
     RefusedHere,
     /// A link-local address was given without a zone.
     NoZone,
@@ -93,7 +94,7 @@ pub enum Sign {
     ProxyDenied,
     /// A proxy cannot reach the broker.
     ProxyCannotReach,
-    /// The broker's certificate is refused, and this is its key: the user may know that it is the right one.
+    /// The broker's certificate is refused; this is its key, which the user may recognise.
     Untrusted(KeyDigest),
 }
 
@@ -107,7 +108,7 @@ impl std::fmt::Display for KeyDigest {
     }
 }
 
-/// What a broker refuses, and with which packet.
+/// The kind of request that a broker refuses, and the packet with the refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Denial {
     /// The connection, with CONNACK.
@@ -116,12 +117,12 @@ pub enum Denial {
     Disconnect,
     /// A subscription, with SUBACK.
     Suback,
-    /// A message or anything else; also what is not sent because the broker would refuse it.
+    /// A message or any other request; also one that is not sent because the broker would refuse it.
     #[default]
     Message,
 }
 
-/// Everything that can go wrong.
+/// All errors of the program.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The command line, the environment or a profile asks for something impossible.
@@ -131,7 +132,7 @@ pub enum Error {
         message: String,
         /// What to do instead.
         hint: Option<String>,
-        /// The identifiers of the options that break a rule together; empty where only the message tells.
+        /// The identifiers of the options that violate a rule together; empty if only the message names them.
         about: Vec<String>,
     },
     /// A program in an option is invalid.
@@ -139,58 +140,58 @@ pub enum Error {
     Program {
         /// What is wrong, in one line.
         message: String,
-        /// The line of the program that is wrong.
+        /// The program's line with the error.
         line: String,
-        /// Where in this line, in characters from 1.
+        /// The column in this line, in characters from 1.
         column: usize,
         /// What to do instead.
         hint: Option<String>,
     },
-    /// A layer between here and the broker failed.
+    /// A layer between this client and the broker failed.
     #[error("{}{cause}", .layer.prefix())]
     Link {
-        /// Which layer.
+        /// The failed layer.
         layer: Layer,
         /// The cause, in one line.
         cause: String,
         /// What to try.
         hint: Option<String>,
-        /// Whether a new attempt can succeed.
+        /// Whether a retry can succeed.
         retry: Retry,
-        /// What is known about the cause.
+        /// A machine-readable detail about the cause.
         sign: Sign,
     },
     /// The broker answered a request with a failing Reason Code.
     #[error("{what}: {reason}{}", .text.as_ref().map(|t| format!(": {t}")).unwrap_or_default())]
     Refused {
-        /// Which request, for example `connection refused` or `publish refused`.
+        /// The refused request, for example `connection refused` or `publish refused`.
         what: String,
-        /// The same for programs.
+        /// The kind of request, for programs.
         denial: Denial,
         /// The Reason Code, with 3.1.1 return codes already mapped to it.
         reason: ReasonCode,
-        /// The broker's Reason String, without our secrets and not too long.
+        /// The broker's Reason String, shortened and with our secrets masked.
         text: Option<String>,
         /// What to try.
         hint: Option<String>,
     },
-    /// The broker sends its clients to another one ([MQTT-4.11]).
+    /// The broker redirects its clients to another one ([MQTT-4.11]).
     #[error("{refusal}")]
     Elsewhere {
-        /// The refusal that says so.
+        /// The refusal with the redirect.
         refusal: Box<Error>,
-        /// Where to, in the broker's words.
+        /// The Server Reference as the broker sent it.
         server_reference: String,
-        /// For good, not only for this time.
+        /// Whether the redirect is permanent.
         is_permanent: bool,
     },
-    /// The broker broke the standard.
+    /// The broker violated the standard.
     #[error("protocol error: {0}")]
     Protocol(#[from] crate::protocol::wire::Malformed),
-    /// A time limit the user set was reached.
+    /// A timeout set by the user expired.
     #[error("timed out {when}")]
     TimedOut {
-        /// After how long, and what was waited for.
+        /// The timeout, and what was waited for.
         when: String,
         /// What to try.
         hint: Option<String>,
@@ -198,23 +199,23 @@ pub enum Error {
     /// A file, standard input or standard output could not be used.
     #[error("{what}: {source}")]
     File {
-        /// What was being done with which file.
+        /// The operation and the file.
         what: String,
         /// The system's reason.
         source: std::io::Error,
         /// What to try.
         hint: Option<String>,
     },
-    /// A part of the input is no message.
+    /// A part of the input is not a message.
     #[error("{0}")]
     Input(String),
-    /// Standard output was closed by its reader. Not a failure: the work is over.
+    /// The reader of standard output closed it. Not a failure: the work is done.
     #[error("standard output was closed")]
     OutputClosed,
     /// A signal asked the program to end.
     #[error("interrupted")]
     Signal(i32),
-    /// Done, and the answer is no.
+    /// The command completed with a negative result.
     #[error("{0}")]
     Negative(String),
 }
@@ -225,7 +226,7 @@ impl Error {
         Self::Usage { message: message.into(), hint: None, about: Vec::new() }
     }
 
-    /// The same usage error, about the options with these identifiers.
+    /// Adds the identifiers of the options that a usage error is about.
     #[must_use]
     pub fn about<I: Into<String>>(mut self, options: impl IntoIterator<Item = I>) -> Self {
         if let Self::Usage { about, .. } = &mut self {
@@ -234,7 +235,7 @@ impl Error {
         self
     }
 
-    /// The identifiers of the options that a usage error is about, as far as it says so.
+    /// The identifiers of the options that a usage error is about, if it names them.
     #[must_use]
     pub fn options(&self) -> &[String] {
         match self {
@@ -243,7 +244,7 @@ impl Error {
         }
     }
 
-    /// The same usage error with this hint, if there is one.
+    /// Adds a hint to a usage error, if there is one.
     #[must_use]
     pub fn hinted(self, hint: Option<String>) -> Self {
         match hint {
@@ -252,7 +253,7 @@ impl Error {
         }
     }
 
-    /// A failed layer worth another attempt later.
+    /// A failed layer that can be retried later.
     pub fn link(layer: Layer, cause: impl Into<String>) -> Self {
         Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Later, sign: Sign::None }
     }
@@ -262,12 +263,12 @@ impl Error {
         Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Never, sign: Sign::None }
     }
 
-    /// A failed layer, by an answer that counts when it comes twice in a row.
+    /// A failed layer whose failure is final if it occurs twice in a row.
     pub fn doubtful(layer: Layer, cause: impl Into<String>) -> Self {
         Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Once, sign: Sign::None }
     }
 
-    /// A request that the broker has answered with a failing Reason Code, and what it says beside that.
+    /// A request that the broker answered with a failing Reason Code, and the broker's Reason String.
     pub fn refused(what: impl Into<String>, reason: ReasonCode, properties: &Properties<'_>) -> Self {
         Self::Refused {
             what: what.into(),
@@ -278,13 +279,13 @@ impl Error {
         }
     }
 
-    /// A time limit that was reached; `when` says after how long.
+    /// An expired timeout; `when` names it.
     pub fn timed_out(when: impl Into<String>) -> Self {
         Self::TimedOut { when: when.into(), hint: None }
     }
 
-    /// A file operation that failed, `what` naming operation and file. A file that was not waited for is
-    /// the end of the run that was to come.
+    /// A failed file operation; `what` names the operation and the file. A wait for a file that was given up
+    /// becomes the error that ends the run.
     pub fn file(what: impl Into<String>, source: std::io::Error) -> Self {
         match GaveUp::of(&source) {
             None => Self::File { what: what.into(), source, hint: None },
@@ -294,7 +295,7 @@ impl Error {
         }
     }
 
-    /// The same error with advice for the user; errors that carry none are unchanged.
+    /// Adds a hint; errors that cannot have one are unchanged.
     #[must_use]
     pub fn with_hint(mut self, text: impl Into<String>) -> Self {
         match &mut self {
@@ -312,7 +313,7 @@ impl Error {
         self
     }
 
-    /// The same error, whose message says behind its cause where that is set.
+    /// Adds to the message where its cause is set.
     #[must_use]
     pub fn with_place(mut self, place: &str) -> Self {
         if let Self::Usage { message: text, .. }
@@ -328,7 +329,7 @@ impl Error {
         self
     }
 
-    /// The same refusal, of this.
+    /// Sets the kind of a refused request.
     #[must_use]
     pub fn of(mut self, of: Denial) -> Self {
         match &mut self {
@@ -341,7 +342,7 @@ impl Error {
         self
     }
 
-    /// The same redirect, at which no further attempt is made.
+    /// Makes a redirect permanent, so that no further attempt is made.
     #[must_use]
     pub fn for_good(mut self) -> Self {
         if let Self::Elsewhere { is_permanent, .. } = &mut self {
@@ -350,7 +351,7 @@ impl Error {
         self
     }
 
-    /// The same failed layer, with what is known about the cause.
+    /// Adds a machine-readable detail about the cause to a failed layer.
     #[must_use]
     pub fn signed(mut self, of: Sign) -> Self {
         if let Self::Link { sign, .. } = &mut self {
@@ -359,13 +360,13 @@ impl Error {
         self
     }
 
-    /// Whether a broker hung up without a word, which may have many reasons.
+    /// Whether the broker closed the connection before sending a byte, which may have many reasons.
     #[must_use]
     pub fn is_hang_up(&self) -> bool {
         matches!(self, Self::Link { sign: Sign::HungUp, .. })
     }
 
-    /// Whether no connection to the broker came about, or to what stands in its place.
+    /// Whether no connection to the broker, or to its proxy, was made.
     #[must_use]
     pub fn is_unreached(&self) -> bool {
         matches!(self, Self::Link { layer: Layer::Resolve | Layer::Connect, .. })
@@ -377,7 +378,7 @@ impl Error {
         matches!(self, Self::Link { sign: Sign::Closed, .. })
     }
 
-    /// What the user may try, if anything is known to help.
+    /// Advice for the user, if there is any.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
@@ -401,7 +402,8 @@ impl Error {
         }
     }
 
-    /// The hint, and how to accept a broker whose certificate is refused. The argument makes a line of a pin.
+    /// The hint, and how to accept a broker whose certificate is refused. `accepting` makes a command line
+    /// with a pin.
     #[must_use]
     pub fn advice(&self, accepting: impl FnOnce(&str) -> Option<String>) -> Option<String> {
         let key = self.untrusted_key().map(|key| key.to_string());
@@ -417,7 +419,7 @@ impl Error {
         (!all.is_empty()).then(|| all.join("; "))
     }
 
-    /// The line of a program that is wrong, and where in it, in characters from 1.
+    /// The invalid line of a program, and the column in it, in characters from 1.
     #[must_use]
     pub fn place(&self) -> Option<(&str, usize)> {
         match self {
@@ -426,13 +428,13 @@ impl Error {
         }
     }
 
-    /// Whether the broker has refused who we are, or what somebody with our credentials may do.
+    /// Whether the broker refused our identity, or the rights of our credentials.
     #[must_use]
     pub fn is_about_credentials(&self) -> bool {
         matches!(self, Self::Refused { reason, .. } if reason.is_about_credentials())
     }
 
-    /// Whether another attempt can succeed.
+    /// Whether a retry can succeed.
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self {
@@ -450,7 +452,7 @@ impl Error {
         match self {
             Self::Usage { .. } | Self::Program { .. } => Exit::Usage,
             Self::Link { .. } | Self::Protocol(_) | Self::File { .. } | Self::Input(_) => Exit::Failure,
-            // A number the standard does not define could be anything in a shell, a signal for example.
+            // An undefined number could have another meaning in a shell, for example a signal.
             Self::Refused { reason, .. } if reason.name().is_none() => Exit::Failure,
             Self::Refused { reason, .. } => Exit::Reason(reason.0),
             Self::Elsewhere { refusal, .. } => refusal.exit(),

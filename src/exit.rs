@@ -1,33 +1,34 @@
 //! Exit statuses.
 
-/// The exit status of the program. One table for every subcommand.
+/// The exit status of the program; one table for all subcommands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Done.
     Success,
-    /// Could not do it: network, TLS, file, protocol violation.
+    /// Failed: network, TLS, file, protocol violation.
     Failure,
-    /// The command line was wrong.
+    /// Invalid command line.
     Usage,
-    /// Done, and the answer is no.
+    /// Completed with a negative result.
     Negative,
-    /// A signal ended a run whose only end it is, before there was a connection: done, in this program's manner.
+    /// A signal ended a run, which ends only by signals, before there was a connection: success in this
+    /// program's own manner.
     Unconnected,
-    /// A time limit the user set was reached (the number is mosquitto's).
+    /// A timeout set by the user expired (the number is mosquitto's).
     TimedOut,
     /// The broker's failing Reason Code, 128–162 ([MQTT-2.4], values ≥ 0x80).
     Reason(u8),
     /// The exit status of the command that was run (`mqtt broker -- COMMAND`).
     Command(u8),
-    /// A status of another program's table, whose manner this run has.
+    /// A status from the table of another program, whose manner this run uses.
     Foreign(u8),
     /// A signal ended the run: it is raised again, so that the caller sees it.
     Signal(i32),
 }
 
 impl Exit {
-    /// The number handed to the operating system; for [`Exit::Signal`] the shell's
-    /// convention, used only where the signal cannot be raised again.
+    /// The number for the operating system; for [`Exit::Signal`] the shell's convention, used only if the
+    /// signal cannot be raised again.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {

@@ -1,8 +1,8 @@
-//! Reads files that a user names, up to a limit, because a device or a pipe may have no end; and files that
-//! are read without being named.
+//! Reads files that a user names, up to a limit, because a device or a pipe may have no end; and files at
+//! default places.
 //!
-//! A file that is no ordinary one may also have no beginning: to open a FIFO waits for its writer. It is
-//! opened and read on a thread of its own, and the wait ends with the run: see [`Patience`].
+//! Opening a special file may block: opening a FIFO waits for its writer. Special files are opened and read
+//! in a separate thread, and the wait ends with the run: see [`Patience`].
 
 mod lock;
 mod output;
@@ -22,60 +22,60 @@ pub use output::OutputFile;
 /// The size of the first read if the length is unknown, in bytes.
 const FIRST_BYTES: usize = 64 * 1024;
 
-/// Whether a file that is to be written is standard output: `-`, or one of the names that the system has
-/// for it. By such a name a socket cannot be opened, and the end of the reader would not be noticed.
+/// Whether an output file is standard output: `-`, or one of the system's names for it. Opened by such a
+/// name, a socket would fail, and the end of the reader would not be noticed.
 #[must_use]
 pub fn names_stdout(path: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].into_iter().any(|name| path == Path::new(name))
 }
 
-/// What ends the wait for a file that is no ordinary one, or for a command. Signals end the process
-/// meanwhile, until they are caught.
+/// The conditions that end the wait for a special file, or for a command. Signals end the process meanwhile,
+/// until they are caught.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Patience {
-    /// The time limit of the run, and when it is over.
+    /// The timeout of the run, and when it expires.
     limit: Option<(Duration, Instant)>,
-    /// The time limit of each file.
+    /// The timeout of each file.
     each: Option<Duration>,
-    /// The signal that was caught, if there was one.
+    /// Returns the caught signal, if there was one.
     caught: Option<fn() -> Option<i32>>,
-    /// Says that the reader of standard output has left, where the run is for its sake.
+    /// Returns whether the reader of standard output has left, for runs that depend on it.
     has_no_reader: Option<fn() -> bool>,
 }
 
-/// One for the whole process: a file may be opened far from what knows the limits of the run.
+/// One for the whole process: a file may be opened by code that does not know the limits of the run.
 static PATIENCE: Mutex<Patience> =
     Mutex::new(Patience { limit: None, each: None, caught: None, has_no_reader: None });
 
-/// Between two looks at whether the reader has left.
+/// The interval of the checks while waiting.
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Patience {
-    /// Until a time limit that counts from now, and while there is a reader.
+    /// Limited by a timeout from now, and by the presence of a reader.
     #[must_use]
     pub fn new(limit: Option<Duration>, has_no_reader: Option<fn() -> bool>) -> Self {
         let limit = limit.and_then(|limit| Some((limit, Instant::now().checked_add(limit)?)));
         Self { limit, has_no_reader, ..Self::default() }
     }
 
-    /// The same, and each file is waited for no longer than this, and until a signal is caught.
+    /// Adds a timeout for each file, and ends the wait when a signal is caught.
     #[must_use]
     pub fn for_each(self, limit: Option<Duration>, caught: fn() -> Option<i32>) -> Self {
         Self { each: limit, caught: Some(caught), ..self }
     }
 
-    /// Holds from now on for every file.
+    /// Makes it the process's patience for all further files.
     pub fn hold(self) {
         *PATIENCE.lock().unwrap_or_else(PoisonError::into_inner) = self;
     }
 
-    /// The one that holds.
+    /// The process's current patience.
     #[must_use]
     pub fn held() -> Self {
         *PATIENCE.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same, and for no longer than this from now.
+    /// Limits it further to this time from now.
     #[must_use]
     pub fn at_most(self, limit: Duration) -> Self {
         let Some(until) = Instant::now().checked_add(limit) else { return self };
@@ -83,7 +83,7 @@ impl Patience {
         Self { limit: Some(limit), ..self }
     }
 
-    /// Whether the wait is over. `what`: for what it is.
+    /// Whether the wait has ended, and why; `what` describes what is waited for.
     #[must_use]
     pub fn is_over(self, what: impl FnOnce() -> String) -> Option<GaveUp> {
         if self.has_no_reader.is_some_and(|has_no_reader| has_no_reader()) {
@@ -97,7 +97,8 @@ impl Patience {
 /// The wait for one file.
 struct Wait {
     patience: Patience,
-    /// The signal that was caught before: the run has its own limit then, and its last files are for the reader.
+    /// A signal caught before the wait began does not end it: the run then has its own limit, and its last
+    /// files still go to the reader.
     before: Option<i32>,
 }
 
@@ -116,14 +117,14 @@ impl Wait {
     }
 }
 
-/// Why there was no longer wait. It stands inside an [`io::Error`].
+/// Why a wait was given up. It is stored inside an [`io::Error`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GaveUp {
-    /// A time limit.
+    /// A timeout expired.
     Late {
         /// What was waited for.
         what: String,
-        /// The limit.
+        /// The timeout.
         limit: Duration,
     },
     /// Standard output has no reader any more.
@@ -133,7 +134,7 @@ pub enum GaveUp {
 }
 
 impl GaveUp {
-    /// Why it was given up, if that is what an error says.
+    /// The reason stored in an error, if there is one.
     #[must_use]
     pub fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
@@ -152,9 +153,9 @@ impl fmt::Display for GaveUp {
 
 impl std::error::Error for GaveUp {}
 
-/// Opens a file that the user names, and does something with it. Every file that is opened by a name on the
-/// command line, in the environment or in a file of options goes through here, unless a runtime waits for
-/// it beside the connection.
+/// Opens a file that the user names, and works with it. Every file named on the command line, in the
+/// environment or in a file of options is opened here, except files that a runtime reads together with the
+/// connection.
 ///
 /// # Errors
 /// Those of `work`; [`GaveUp`], if it takes longer than the run.
@@ -182,10 +183,10 @@ pub fn patiently<T: Send + 'static>(
     }
 }
 
-/// The content of a file of at most so many bytes.
+/// The content of a file of at most `most_bytes`.
 ///
 /// # Errors
-/// Those of the file, and its length.
+/// Those of the file, and a length over the limit.
 pub fn read_at_most(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
     patiently(path, move |path| content(File::open(path)?, most_bytes))
 }
@@ -195,11 +196,11 @@ fn content(file: File, most_bytes: u64) -> io::Result<Vec<u8>> {
     read_all(file, most, 0)?.ok_or_else(|| too_long(most_bytes))
 }
 
-/// Everything up to the end; `None` if that is more than so many bytes. `expected`: about how many it
-/// will be. Memory grows with what is there, and not beyond the limit.
+/// Reads everything up to the end; `None` if that exceeds `most_bytes`. `expected` is the approximate size.
+/// Memory grows with the bytes read, and not beyond the limit.
 ///
 /// # Errors
-/// Those of the input, and that there is no memory.
+/// Those of the input, and out of memory.
 pub fn read_all(mut input: impl Read, most_bytes: usize, expected: usize) -> io::Result<Option<Vec<u8>>> {
     let limit = most_bytes.saturating_add(1);
     let mut content = Vec::new();
@@ -217,8 +218,8 @@ pub fn read_all(mut input: impl Read, most_bytes: usize, expected: usize) -> io:
     }
 }
 
-/// A file that a person has written, to be read piece by piece: without its byte-order mark, and with an error
-/// once it is longer than so many bytes.
+/// Opens a file written by a person, to be read in parts: without its byte-order mark, and with an error once
+/// it exceeds `most_bytes`.
 ///
 /// # Errors
 /// Those of the file, and UTF-16.
@@ -248,12 +249,12 @@ fn too_long(most_bytes: u64) -> io::Error {
     io::Error::other(format!("it is longer than {} KiB", most_bytes / 1024))
 }
 
-/// A file that a person has written, perhaps on another system.
+/// A file written by a person, perhaps on another system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     /// The content without a byte-order mark.
     pub bytes: Vec<u8>,
-    /// Who besides this user and root can have written it.
+    /// The users, besides this one and root, who can write it.
     pub stranger: Option<&'static str>,
 }
 
@@ -261,16 +262,16 @@ impl Written {
     /// Reads a file that the user names.
     ///
     /// # Errors
-    /// Those of the file, its length, and UTF-16.
+    /// Those of the file, a length over the limit, and UTF-16.
     pub fn read(path: &Path, most_bytes: u64) -> io::Result<Self> {
         patiently(path, move |path| Self::from(File::open(path)?, most_bytes))
     }
 
-    /// Reads a file at a place that the user has not named: an ordinary file or none. Anything else
-    /// there, a pipe for example, could keep every run waiting.
+    /// Reads a file at a default place. It must be a regular file: a pipe, for example, would block every
+    /// run.
     ///
     /// # Errors
-    /// As [`Written::read`], and what is not an ordinary file.
+    /// Like [`Written::read`], and a file that is not regular.
     pub fn read_ordinary(path: &Path, most_bytes: u64) -> io::Result<Self> {
         let mut options = File::options();
         options.read(true);
@@ -295,11 +296,11 @@ impl Written {
     }
 }
 
-/// How many bytes a byte-order mark takes at the beginning of a text, as editors and spreadsheets of
-/// some systems write it. It is not part of the text.
+/// The length of the byte-order mark at the start of a text, as editors and spreadsheets of some systems
+/// write it. It is not part of the text.
 ///
 /// # Errors
-/// The mark of UTF-16, in which nothing that follows could be read.
+/// The mark of UTF-16, which is not supported.
 pub fn mark(text: &[u8]) -> io::Result<usize> {
     if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
         return Err(io::Error::other("it is UTF-16; save it as UTF-8"));
@@ -310,7 +311,7 @@ pub fn mark(text: &[u8]) -> io::Result<usize> {
 /// The byte-order mark in UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Who besides this user and root can have written an open file.
+/// The users, besides this one and root, who can write an open file.
 #[cfg(unix)]
 fn stranger(file: &std::fs::Metadata) -> Option<&'static str> {
     use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -325,7 +326,7 @@ fn stranger(_: &std::fs::Metadata) -> Option<&'static str> {
     None
 }
 
-/// Which other users than this one and root can have written the file; none if it does not exist.
+/// The users, besides this one and root, who can write the file; none if it does not exist.
 #[must_use]
 pub fn stranger_in(path: &Path) -> Option<&'static str> {
     std::fs::metadata(path).ok().and_then(|file| stranger(&file))
@@ -366,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_has_a_limit() {
+    fn file_over_the_limit_is_refused() {
         let input = vec![b'x'; 300_000];
         for (most, expected) in [(300_000, 0), (300_000, 300_000), (usize::MAX, 7), (300_001, 1_000_000)] {
             let content = read_all(&input[..], most, expected).unwrap();
@@ -392,7 +393,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn who_can_have_written_a_file() {
+    fn other_users_with_write_access_are_named() {
         for (mode, owner, user, expected) in [
             (0o100_644, 1000, 1000, None),
             (0o100_644, 0, 1000, None),
@@ -408,7 +409,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn other_files_than_ordinary_ones_are_not_waited_for() {
+    fn special_files_at_default_places_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());

@@ -33,7 +33,7 @@ use crate::exit::Exit;
 use crate::manner::Manner;
 use crate::output::{ColorChoice, Diagnostics, Stdout, Verbosity};
 
-/// Runs a command line, program name first. Everything it has to say has been said when it returns.
+/// Runs a command line, program name first. All output is written when it returns.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let request = cli::parse(arguments, start_anew);
     let (verbosity, color, log_time, manner) = match &request {
@@ -63,14 +63,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         diagnostics.error(error);
     }
     let exit = manner.exit(&outcome);
-    // A shell does this itself for a program that a signal has ended.
+    // After a signal the shell does this itself.
     if !matches!(exit, Exit::Signal(_)) {
         diagnostics.end_interrupted_line();
     }
     exit
 }
 
-/// Replaces this process by one of the same program. Returns only if that fails, and says why.
+/// Replaces this process by one of the same program. Returns only on failure, with the error.
 #[cfg(unix)]
 fn start_anew(hidden: &Hidden) -> Option<std::io::Error> {
     use std::os::unix::process::CommandExt as _;
@@ -84,7 +84,7 @@ fn start_anew(hidden: &Hidden) -> Option<std::io::Error> {
     Some(command.arg0(name).args(rest).envs(variables).exec())
 }
 
-/// This system cannot.
+/// Not supported on this system.
 #[cfg(not(unix))]
 fn start_anew(_: &Hidden) -> Option<std::io::Error> {
     None
@@ -129,8 +129,8 @@ fn fulfil(request: Parsed, diagnostics: &Diagnostics) -> Result<Exit, Error> {
             }
         }
     });
-    // The process ends now, and with it a thread that may still wait for standard input. To take
-    // the runtime apart first would only cost a one-shot `pub` time.
+    // The process ends now, with a thread that may still wait for standard input. Shutting down the runtime
+    // would only cost a one-shot `pub` time.
     std::mem::forget(runtime);
     outcome
 }

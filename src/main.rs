@@ -7,6 +7,6 @@ fn main() -> ! {
     if let Exit::Signal(number) = exit {
         mqtt::signal::raise(number);
     }
-    // At once: all is said and written, and nothing is registered to be done at the end.
+    // Exit without running destructors: output is flushed and there are no exit handlers.
     signal_hook::low_level::exit(exit.code().into())
 }

@@ -1,28 +1,27 @@
-//! In whose manner a run speaks: this program's own, or that of mosquitto's clients, whose names it may be
-//! called by. It decides what an error is called on standard error and which exit status it ends with; what
-//! is done is the same.
+//! The manner of a run: this program's own, or that of mosquitto's clients, by whose names it may be called.
+//! It decides the text of an error on standard error and the exit status; the work is the same.
 //!
-//! | how it ended | status | as in mosquitto |
+//! | end of the run | status | as in mosquitto |
 //! |---|---|---|
-//! | wrong usage, an unusable file, no way to the broker (name, TCP, proxy, TLS) | 1 | yes |
+//! | invalid usage, an unusable file, no connection to the broker (name, TCP, proxy, TLS) | 1 | yes |
 //! | the broker refused the connection | its code: 1 to 5 in MQTT 3.x, 128 and above in MQTT 5 | yes |
 //! | the broker ended the connection with DISCONNECT | 4 | yes; `mosquitto_rr` has 0 |
 //! | the connection was lost | 7 | yes |
-//! | the broker does not answer | 19 | yes, for CONNECT; otherwise mosquitto waits for ever |
+//! | the broker does not answer | 19 | yes, for CONNECT; otherwise mosquitto waits without end |
 //! | a proxy denies the connection, cannot make it, or fails | 11, 4, 16 | yes |
-//! | the broker broke the standard | 2 | yes |
-//! | `-W` is over | 27 | yes; before CONNACK mosquitto has 255 |
+//! | the broker violated the standard | 2 | yes |
+//! | the timeout of `-W` | 27 | yes; before CONNACK mosquitto has 255 |
 //! | SIGINT or SIGTERM ends `mosquitto_sub` | 0; 255 before the first CONNACK | yes |
 //! | another signal, or another program | the signal | yes |
 //! | every filter, some filters or a message refused | 0 | yes |
-//! | messages may be lost | 1 | no: mosquitto says nothing and has 0 |
+//! | messages may be lost | 1 | no: mosquitto prints nothing and has 0 |
 
 use crate::error::{Denial, Error, Layer, Sign};
 use crate::exit::Exit;
 use crate::protocol::Protocol;
 use crate::protocol::reason::ReasonCode;
 
-/// In whose manner a run speaks.
+/// The manner of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Manner {
     /// This program's.
@@ -32,7 +31,7 @@ pub enum Manner {
     Mosquitto(Mosquitto),
 }
 
-/// A client of mosquitto's.
+/// A mosquitto client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
     /// `mosquitto_pub`.
@@ -46,17 +45,17 @@ pub enum Program {
 /// The manner of mosquitto's clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mosquitto {
-    /// Which of them.
+    /// The client.
     pub program: Program,
-    /// The version that is spoken: codes and texts depend on it.
+    /// The protocol version, on which codes and texts depend.
     pub protocol: Protocol,
-    /// Nothing is written on standard error.
+    /// Whether nothing is written to standard error.
     pub quiet: bool,
-    /// The messages are lines of standard input.
+    /// Whether the messages are lines of standard input.
     pub lines: bool,
 }
 
-/// The statuses that are not 0, 1 or a code of the broker's.
+/// The statuses other than 0, 1 and the broker's codes.
 const PROTOCOL: u8 = 2;
 const NO_CONNECTION: u8 = 4;
 const CONNECTION_LOST: u8 = 7;
@@ -78,7 +77,7 @@ impl Manner {
         match (self, outcome) {
             (Self::Own, Err(error)) => error.exit(),
             (Self::Mosquitto(manner), Err(error)) => manner.exit(error),
-            // What was refused was reported; their statuses do not tell.
+            // The refusal was reported; the status of mosquitto's clients does not show it.
             (Self::Mosquitto(_), Ok(Exit::Reason(_) | Exit::Negative)) => Exit::Success,
             (Self::Mosquitto(_), Ok(Exit::Unconnected)) => Exit::Foreign(UNCONNECTED),
             (_, Ok(exit)) => *exit,
@@ -114,7 +113,7 @@ impl Mosquitto {
         })
     }
 
-    /// The code of a CONNACK, as it came.
+    /// The code of a CONNACK as it was received.
     fn code(self, reason: ReasonCode) -> u8 {
         match self.protocol {
             Protocol::V5 => reason.0,
@@ -122,9 +121,10 @@ impl Mosquitto {
         }
     }
 
-    /// What is written about an error on standard error, without a line feed at its end; nothing for what
-    /// is no news to who caused it. What mosquitto says comes first, as scripts look for it, and then the
-    /// cause, which mosquitto does not tell. `accepting` makes a line of `mqtt` of a pin.
+    /// The text for an error on standard error, without a line feed at its end; none for a closed standard
+    /// output and a signal, which the user caused. It begins with mosquitto's text, which scripts look for,
+    /// followed by the cause, which mosquitto does not tell. `accepting` makes a command line of `mqtt` with
+    /// a pin.
     #[must_use]
     pub fn text(self, error: &Error, accepting: impl FnOnce(&str) -> Option<String>) -> Option<String> {
         Some(match error {
@@ -149,7 +149,7 @@ impl Mosquitto {
                 format!("Unable to connect (Lookup error).\nError: {error}")
             }
             Error::Link { layer: Layer::Tls, .. } => {
-                // What to do about a certificate is long to find out.
+                // The remedy for a certificate is hard to find out otherwise.
                 let hint = error
                     .advice(accepting)
                     .map(|hint| format!("\nFor mqtt pub, sub and rr: {hint}"))
@@ -171,8 +171,7 @@ impl Mosquitto {
         })
     }
 
-    /// What is written about a message that is not delivered: the number of the message is that of its
-    /// packet identifier in mosquitto.
+    /// The text for a message that is not delivered; mosquitto numbers messages by packet identifier.
     #[must_use]
     pub fn undelivered(self, number: u64, error: &Error) -> String {
         let Error::Refused { reason, text, .. } = error else {

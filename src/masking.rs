@@ -10,34 +10,35 @@ use base64::Engine as _;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{NO_PAD, STANDARD, URL_SAFE};
 
-/// What stands for a secret.
+/// The text shown instead of a secret.
 const MASK: &str = "…";
 
-/// A shorter text is looked for as a whole word only: it would be found in any text.
+/// Shorter texts are only masked as whole words: they would match anywhere in a text.
 const SHORTEST_PART: usize = 4;
 
-/// Base64 without padding, also where it was cut off inside a group.
+/// Base64 without padding, also if it was cut off inside a group.
 const UNPADDED: GeneralPurpose =
     GeneralPurpose::new(&base64::alphabet::STANDARD, NO_PAD.with_decode_allow_trailing_bits(true));
 
-/// Texts that are not to be repeated.
+/// Texts that must not be repeated.
 #[derive(Clone, Default)]
 pub struct Confidential {
-    /// Those of at least [`SHORTEST_PART`] bytes, without blanks.
+    /// The texts of at least [`SHORTEST_PART`] bytes, without blanks.
     texts: BTreeSet<Vec<u8>>,
     words: BTreeSet<String>,
 }
 
-/// Those of the whole process: the secrets of the command line, the environment and files.
+/// The secrets of the whole process, from the command line, the environment and files.
 static KNOWN: OnceLock<RwLock<Confidential>> = OnceLock::new();
 
-/// From now on this is left out of every answer.
+/// Masks this secret in every answer from now on.
 pub fn keep(secret: &[u8]) {
     let secret = String::from_utf8_lossy(secret);
     KNOWN.get_or_init(RwLock::default).write().unwrap_or_else(PoisonError::into_inner).add(&secret);
 }
 
-/// The same of a user name and password, also encoded as HTTP has them (Basic, RFC 7617) and SASL (PLAIN, RFC 4616).
+/// Masks a user name and password from now on, also in the encodings of HTTP (Basic, RFC 7617) and SASL
+/// (PLAIN, RFC 4616).
 pub fn keep_credentials(user_name: Option<&str>, password: &[u8]) {
     keep(password);
     let user_name = user_name.unwrap_or_default().as_bytes();
@@ -47,13 +48,13 @@ pub fn keep_credentials(user_name: Option<&str>, password: &[u8]) {
         [b"\0", user_name, b"\0", password].concat(),
     ] {
         for encoded in [STANDARD.encode(&text), URL_SAFE.encode(&text)] {
-            // Some leave the padding out.
+            // Some servers omit the padding.
             keep(encoded.trim_end_matches('=').as_bytes());
         }
     }
 }
 
-/// A text of a server, without what was told to it in confidence.
+/// A server's text with all known secrets masked.
 #[must_use]
 pub fn masked(text: &str) -> Cow<'_, str> {
     match KNOWN.get() {
@@ -63,8 +64,8 @@ pub fn masked(text: &str) -> Cow<'_, str> {
 }
 
 impl Confidential {
-    /// Adds a text, and the same as a JSON string has it, which is how many servers repeat it; also as those
-    /// have it that escape no control characters. Blanks in it do not count.
+    /// Adds a text, plain and as a JSON string, with and without escaped control characters, since many
+    /// servers repeat it in JSON. Blanks in it are ignored.
     pub fn add(&mut self, secret: &str) {
         self.add_text(secret);
         let without_blanks: String = solid(secret).map(|(_, c)| c).collect();
@@ -86,11 +87,11 @@ impl Confidential {
         }
     }
 
-    /// How much of the beginning of these bytes is a secret; the longest if several are.
+    /// The length of the secret at the start of these bytes; the longest if several match.
     fn length_at(&self, bytes: &[u8]) -> Option<usize> {
         let mut limit = bytes;
         loop {
-            // Every secret that these bytes begin with is in order before them, or the same.
+            // A secret that is a prefix of these bytes sorts at or before them.
             let nearest =
                 self.texts.range::<[u8], _>((Bound::Unbounded, Bound::Included(limit))).next_back()?;
             let common = limit.iter().zip(nearest).take_while(|(one, other)| one == other).count();
@@ -104,22 +105,24 @@ impl Confidential {
         }
     }
 
-    /// Whether a secret goes on where these bytes end.
+    /// Whether these bytes are the beginning of a secret.
     fn goes_on_after(&self, bytes: &[u8]) -> bool {
         let mut after = self.texts.range::<[u8], _>((Bound::Included(bytes), Bound::Unbounded));
         bytes.len() >= SHORTEST_PART && after.next().is_some_and(|secret| secret.starts_with(bytes))
     }
 
-    /// Whether one of them is among these bytes, or may be cut off at their end. Short ones are found in any bytes.
+    /// Whether these bytes contain a secret, or end with the beginning of one. Short secrets would match any
+    /// bytes and are ignored.
     fn is_in(&self, bytes: &[u8]) -> bool {
         (0..bytes.len()).any(|at| self.length_at(&bytes[at..]).is_some() || self.goes_on_after(&bytes[at..]))
     }
 
-    /// Where they stand in these characters of a text. What ends in the beginning of one may have been cut off there.
+    /// The positions of secrets in these characters of a text. The beginning of a secret at the end counts,
+    /// as it may have been cut off there.
     fn places(&self, text: &str, characters: impl Iterator<Item = (usize, char)>) -> Vec<(usize, usize)> {
         let mut found: Vec<(usize, usize)> = Vec::new();
         let mut bytes = Vec::with_capacity(text.len());
-        // Where each byte's character begins and ends in the text.
+        // The start and end of each byte's character in the text.
         let mut places = Vec::with_capacity(text.len());
         for (at, c) in characters {
             bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
@@ -137,7 +140,8 @@ impl Confidential {
         found
     }
 
-    /// A text without them, wherever blanks, line feeds, tags or the escape sequences of a terminal stand in them.
+    /// The text with all secrets masked, also if blanks, line feeds, tags or a terminal's escape sequences
+    /// split them.
     #[must_use]
     pub fn masked(&self, text: &str) -> String {
         let mut found = self.places(text, solid(text));
@@ -163,19 +167,19 @@ impl Confidential {
     }
 }
 
-/// Shows nothing.
+/// Shows none of the texts.
 impl std::fmt::Debug for Confidential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Confidential(…)")
     }
 }
 
-/// What an escape sequence of a terminal begins with.
+/// The first character of a terminal's escape sequence.
 const ESCAPE: char = '\u{1b}';
-/// A longer tag or sequence is text.
+/// Longer tags or sequences count as text.
 const LONGEST_MARKUP_BYTES: usize = 256;
 
-/// The same characters without tags of HTML and escape sequences of a terminal.
+/// The characters of a text without HTML tags and terminal escape sequences.
 fn without_markup(text: &str) -> impl Iterator<Item = (usize, char)> {
     let mut hidden_to = 0;
     solid_or(text, |c| c == ESCAPE).filter(move |(at, c)| {
@@ -185,7 +189,7 @@ fn without_markup(text: &str) -> impl Iterator<Item = (usize, char)> {
         let bytes = text.as_bytes()[*at..].iter().take(LONGEST_MARKUP_BYTES);
         let end = match *c {
             '<' => bytes.copied().position(|byte| byte == b'>'),
-            // After ESC and `[` come numbers, and one of these.
+            // After ESC and `[` follow numbers, and one of these.
             ESCAPE => {
                 bytes.copied().skip(2).position(|byte| (b'@'..=b'~').contains(&byte)).map(|end| end + 2)
             }
@@ -197,12 +201,12 @@ fn without_markup(text: &str) -> impl Iterator<Item = (usize, char)> {
     })
 }
 
-/// The characters that can be seen, with their places.
+/// The visible characters, with their positions.
 fn solid(text: &str) -> impl Iterator<Item = (usize, char)> {
     solid_or(text, |_| false)
 }
 
-/// The same, and those that are kept in any case.
+/// The visible characters, and those for which `is_kept` holds.
 fn solid_or(text: &str, is_kept: impl Fn(char) -> bool) -> impl Iterator<Item = (usize, char)> {
     let is_unseen = |c: char| {
         c.is_whitespace()
@@ -212,7 +216,7 @@ fn solid_or(text: &str, is_kept: impl Fn(char) -> bool) -> impl Iterator<Item = 
     text.char_indices().filter(move |(_, c)| is_kept(*c) || !is_unseen(*c))
 }
 
-/// The words of a text that can be Base64, with their places, decoded as far as they go.
+/// The words of a text that may be Base64, with their positions, decoded as far as possible.
 fn encoded(text: &str) -> impl Iterator<Item = ((usize, usize), Vec<u8>)> {
     let is_other = |c: char| !(c.is_ascii_alphanumeric() || ['+', '/', '-', '_'].contains(&c));
     let words = text.split(is_other).map(|word| (word.as_ptr().addr() - text.as_ptr().addr(), word));
@@ -224,7 +228,7 @@ fn encoded(text: &str) -> impl Iterator<Item = ((usize, usize), Vec<u8>)> {
     })
 }
 
-/// Where a text has this word, with no letter or digit beside it.
+/// The positions of a word in a text, without a letter or digit next to it.
 fn whole(text: &str, word: &str) -> Vec<(usize, usize)> {
     let is_apart = |(at, _): &(usize, &str)| {
         let before = text[..*at].chars().next_back();
@@ -277,12 +281,12 @@ mod tests {
         }
         assert_eq!(masked(&["a<bc>d"], "is a<bc>d"), "is …");
         assert_eq!(masked(&["hunter2"], "1 < 2, hunter2"), "1 < 2, …");
-        // No time is lost where a tag does not end.
+        // Unclosed tags do not cost quadratic time.
         let open = "<".repeat(100_000);
         assert_eq!(masked(&["hunter2"], &open), open);
     }
 
-    /// As they are, and as a server repeats them in JSON.
+    /// Secrets with escapes, unchanged and as a server repeats them in JSON.
     #[test]
     fn secrets_with_escapes_are_left_out() {
         let secrets = [r#"hun"ter2"#, r"back\slash", "bell\u{7}bell"];
@@ -305,7 +309,7 @@ mod tests {
         assert_eq!(masked(&all, "a passa"), "a …a", "what is whole is found before what may be cut off");
     }
 
-    /// One of them a client, of a load with many clients.
+    /// One secret per client, for a load with many clients.
     #[test]
     fn many_secrets_that_begin_alike() {
         let mut known = Confidential::default();
@@ -315,7 +319,7 @@ mod tests {
         assert_eq!(known.masked("not password-199999, password-1x"), "not …, …x");
     }
 
-    /// In any alphabet, with and without padding, and beside what only the server knows.
+    /// In each alphabet, with and without padding, next to data that only the server knows.
     #[test]
     fn encoded_secrets_are_left_out() {
         for text in ["hunter2", "me:hunter2", "\0me\0hunter2?>", "realm:me:hunter2"] {

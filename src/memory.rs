@@ -1,14 +1,14 @@
-//! Memory for what others make large: a message, a packet, a line of a file. Where a limit of the process (`ulimit -v`)
-//! or of the system leaves no room for it, that is an error of this one thing; most ways to ask for memory would end
-//! the process.
+//! Memory for data whose size others determine: a message, a packet, a line of a file. If a limit of the
+//! process (`ulimit -v`) or of the system leaves no memory for it, that is an error of this item only; most
+//! allocations would abort the process.
 
 use std::hint::black_box;
 use std::io::{self, ErrorKind};
 
-/// What is smaller is there, or nothing works any more.
+/// Smaller amounts are assumed to be available.
 pub const LARGE_BYTES: usize = 1 << 20;
 
-/// Whether there is memory for so many more bytes now.
+/// Checks that this number of bytes can be allocated now.
 ///
 /// # Errors
 /// [`ErrorKind::OutOfMemory`].
@@ -21,12 +21,12 @@ pub fn spare(bytes: usize) -> io::Result<()> {
 fn try_to_get(bytes: usize) -> io::Result<()> {
     let mut probe = Vec::<u8>::new();
     probe.try_reserve_exact(bytes).map_err(|_| ErrorKind::OutOfMemory)?;
-    // What nobody looks at need not be asked for.
+    // The compiler could otherwise remove the unused allocation.
     black_box(&probe);
     Ok(())
 }
 
-/// So many bytes, all of them 0.
+/// A vector of this number of zeros.
 ///
 /// # Errors
 /// [`ErrorKind::OutOfMemory`].
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_than_there_can_be_is_an_error() {
+    fn impossible_allocation_is_an_error() {
         spare(0).unwrap();
         spare(LARGE_BYTES).unwrap();
         assert_eq!(spare(1 << 60).unwrap_err().kind(), ErrorKind::OutOfMemory);

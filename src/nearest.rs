@@ -1,8 +1,8 @@
-//! The known name that a misspelt one stands for. A wrong guess costs more than none, so only a name that is a
-//! slip or two away is one.
+//! The known name that a misspelt one stands for. A wrong guess is worse than none, so only names with one or
+//! two slips count.
 
-/// Up to two known names that are equally near to the typed one, and near enough for a slip of the fingers, or
-/// that it begins. Letter case, `camelCase`, underscores and colons make no difference.
+/// Up to two known names that are equally similar to the typed one: within a few slips, or beginning with it.
+/// Letter case, `camelCase`, underscores and colons make no difference.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     const MOST: usize = 2;
     let typed = in_words(typed);
@@ -22,7 +22,7 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Vec
     let fewest = found.iter().map(|(slips, _)| *slips).min();
     let nearest: Vec<&str> =
         found.into_iter().filter(|(slips, _)| Some(*slips) == fewest).map(|(_, name)| name).collect();
-    // So many names that are alike say nothing.
+    // Many similar names would not help.
     if nearest.len() > MOST { Vec::new() } else { nearest }
 }
 
@@ -33,8 +33,8 @@ pub fn did_you_mean(names: &[String]) -> Option<String> {
     (!quoted.is_empty()).then(|| format!("did you mean {}?", quoted.join(" or ")))
 }
 
-/// A name in lower-case words with hyphens between them, as this program writes names: `cleanStart`, `clean_start`
-/// and `clean:start` are `clean-start`.
+/// A name in lower-case words with hyphens, as this program writes names: `cleanStart`, `clean_start` and
+/// `clean:start` become `clean-start`.
 #[must_use]
 pub fn in_words(name: &str) -> String {
     let mut words = String::with_capacity(name.len());
@@ -55,8 +55,8 @@ pub fn in_words(name: &str) -> String {
     words
 }
 
-/// How many letters are missing, superfluous, wrong or swapped, if those are few for the length of the name. Hardly
-/// anybody gets the first letter wrong: names with different ones are different names.
+/// The number of missing, superfluous, wrong or swapped letters, if it is small for the length of the name.
+/// The first letter is rarely wrong, so names with different first letters do not match.
 fn slips(typed: &str, name: &str) -> Option<usize> {
     let most = match typed.chars().count() {
         0..=2 => 0,
@@ -71,7 +71,7 @@ fn slips(typed: &str, name: &str) -> Option<usize> {
     (begins_alike && slips <= most).then_some(slips)
 }
 
-/// Whether the larger part of the name was typed, and the rest left out.
+/// Whether the larger part of the name was typed and the rest omitted.
 fn is_begun(typed: &str, name: &str) -> bool {
     const FEWEST: usize = 4;
     typed.len() >= FEWEST && typed.len() * 2 >= name.len() && name.starts_with(typed)

@@ -1,19 +1,20 @@
-//! The end of processes: of commands that the program runs, with what they have started, and of itself.
+//! The end of processes: of commands that the program runs, with their child processes, and of the program
+//! itself.
 
 use std::process::Child;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
-/// Between two looks at a group that was asked to end.
+/// The interval of the checks on a process group that was asked to end.
 const PAUSE: Duration = Duration::from_millis(5);
-/// What a group has to end by itself when it is asked to.
+/// The time a process group has to end by itself.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// Asks the whole group of a command to end, and ends it. The command leads the group.
+/// Asks the process group of a command to end, then kills it. The command is the group's leader.
 pub fn end_group(child: &mut Child, group: Pid) {
     let until = Instant::now() + GRACE;
-    // It may have ended meanwhile; that it is over is all that is wanted.
+    // Errors are ignored: the group may have ended already.
     let _ = kill_process_group(group, Signal::TERM);
     let _ = kill_process_group(group, Signal::CONT);
     let mut is_there = true;
@@ -28,10 +29,10 @@ pub fn end_group(child: &mut Child, group: Pid) {
     let _ = child.wait();
 }
 
-/// Does work on a thread with a stack of this size, and waits for it.
+/// Runs work on a thread with a stack of this size, and waits for it.
 ///
 /// # Errors
-/// The system's, if it refuses the thread.
+/// The system's error, if it refuses the thread.
 pub fn on_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("mqtt".into()).stack_size(bytes);
@@ -40,7 +41,7 @@ pub fn on_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> std::
     })
 }
 
-/// Ends this process at once, from any thread.
+/// Ends this process immediately, from any thread.
 pub fn end(code: u8) -> ! {
     signal_hook::low_level::exit(code.into())
 }

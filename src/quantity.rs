@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// A number of things: `1 byte`, `2 bytes`, `3 topic aliases`.
+/// A counted noun: `1 byte`, `2 bytes`, `3 topic aliases`.
 #[must_use]
 pub fn counted(count: u64, thing: &str) -> String {
     format!("{count} {}", agree(count, thing, &plural(thing)))
 }
 
-/// The word that fits a number: `agree(count, "is", "are")`.
+/// The word that agrees with a number: `agree(count, "is", "are")`.
 #[must_use]
 pub fn agree<'a>(count: u64, one: &'a str, many: &'a str) -> &'a str {
     if count == 1 { one } else { many }
@@ -22,8 +22,8 @@ fn plural(thing: &str) -> String {
     }
 }
 
-/// A duration: `30µs`, `0.6ms`, `250ms`, `1.2s`, `1m 30s`. Exact where it is short, without digits that nobody
-/// wants where it is long; 0 only if it is 0.
+/// A duration: `30µs`, `0.6ms`, `250ms`, `1.2s`, `1m 30s`. Exact if it is short, rounded if it is long; 0
+/// only if it is 0.
 #[must_use]
 pub fn duration(duration: Duration) -> String {
     let tenths = |whole: u128, tenth: u128, unit: &str| match tenth {

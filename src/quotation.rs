@@ -1,30 +1,31 @@
-//! Text from outside in a sentence of ours: what a broker, a proxy, a certificate or a file says may be as long
-//! as it likes, and the sentence has to be read by a person. Values in JSON are not cut.
+//! Text from outside in our own sentences. The text of a broker, a proxy, a certificate or a file may have
+//! any length, and the sentence must stay readable. Values in JSON are not cut.
 
 use std::borrow::Cow;
 
 use crate::notation::printable;
 
-/// How many characters of one text a sentence shows.
+/// Maximum number of characters of one text in a sentence.
 pub const MOST_CHARS: usize = 200;
 
-/// How many characters one line on standard error has: more than any sentence with several quotations, for
-/// lists that a broker or a file makes long.
+/// Maximum number of characters in a line on standard error: more than any sentence with several quotations
+/// needs; it cuts long lists of a broker or a file.
 pub const MOST_LINE_CHARS: usize = 4096;
 
-/// How many elements of one collection are named, each on a line of its own or in a list.
+/// Maximum number of elements of a collection that are named, each on its own line or in a list.
 pub const MOST_ELEMENTS: usize = 5;
 
-/// How many properties of a packet have a line each: more than the standard defines, and some of the user's.
+/// Maximum number of properties of a packet with a line each: more than the standard defines, plus some of
+/// the user's.
 pub const MOST_PROPERTIES: usize = 100;
 
-/// A text as a sentence quotes it: whole, or its first [`MOST_CHARS`] characters, `…` and its whole length.
+/// A text as a sentence quotes it: whole, or its first [`MOST_CHARS`] characters, `…` and its total length.
 #[must_use]
 pub fn cut(text: &str) -> Cow<'_, str> {
     cut_after(text, MOST_CHARS)
 }
 
-/// A text as a sentence quotes it where it may be anything: cut and on one line, with control characters shown.
+/// An arbitrary text as a sentence quotes it: cut and on one line, with control characters shown.
 #[must_use]
 pub fn shown<T: AsRef<[u8]> + ?Sized>(text: &T) -> String {
     let text = text.as_ref();
@@ -52,7 +53,7 @@ fn cut_after(text: &str, most_chars: usize) -> Cow<'_, str> {
     }
 }
 
-/// The names of a collection in a sentence: `'a', 'b'`, and how many more there are.
+/// The names of a collection in a sentence: `'a', 'b'`, and the number of further ones.
 #[must_use]
 pub fn list<T: AsRef<str>>(names: &[T]) -> String {
     let (shown, others) = names.split_at(names.len().min(MOST_ELEMENTS));
@@ -61,7 +62,7 @@ pub fn list<T: AsRef<str>>(names: &[T]) -> String {
     quoted.join(", ") + &more
 }
 
-/// Sentences about the elements of a collection: the first few, and the number of all.
+/// Sentences about the elements of a collection: the first few, and the total number.
 #[derive(Debug, Default)]
 pub struct FirstFew {
     sentences: Vec<String>,
@@ -69,7 +70,7 @@ pub struct FirstFew {
 }
 
 impl FirstFew {
-    /// Adds a sentence, which is made only if it is kept.
+    /// Adds a sentence, which is only made if it is kept.
     pub fn push(&mut self, sentence: impl FnOnce() -> String) {
         self.count += 1;
         if self.sentences.len() < MOST_ELEMENTS {
@@ -77,7 +78,7 @@ impl FirstFew {
         }
     }
 
-    /// Adds those of another collection before these.
+    /// Inserts those of another collection before these.
     pub fn put_before(&mut self, mut first: Self) {
         first.count += self.count;
         first.sentences.append(&mut self.sentences);
@@ -85,19 +86,19 @@ impl FirstFew {
         *self = first;
     }
 
-    /// How many there are, kept or not.
+    /// The total number, kept or not.
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Those that were kept.
+    /// The kept sentences.
     #[must_use]
     pub fn sentences(&self) -> &[String] {
         &self.sentences
     }
 
-    /// Those that were kept, and a last one about the number of the others.
+    /// The kept sentences, and a last one about the number of the others.
     #[must_use]
     pub fn with_others(mut self, others: impl FnOnce(usize) -> String) -> Vec<String> {
         match self.count - self.sentences.len() {

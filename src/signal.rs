@@ -1,9 +1,9 @@
-//! Signals that ask the program to end: the first asks, the second ends it at once. A run that does not
-//! end by itself after the first is ended a while later ([`Signals::force`]): it may be inside a system call
-//! that waits for somebody else.
+//! Signals that ask the program to end: the first asks, the second ends it immediately. A run that does not
+//! end by itself after the first is ended a while later ([`Signals::force`]), as it may be blocked in a
+//! system call.
 //!
-//! Tokio's own signal driver is not used: it costs every run of the program a socket pair, and a
-//! one-shot `pub` catches no signal at all.
+//! Tokio's own signal driver is not used: it costs every run of the program a socket pair, and a one-shot
+//! `pub` catches no signals.
 
 use std::io::Read as _;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -22,24 +22,23 @@ use crate::error::Error;
 /// SIGINT and SIGTERM, caught from now on.
 #[derive(Debug)]
 pub struct Signals {
-    /// A byte for every signal that came, by number.
+    /// A stream per signal number, with a byte for each signal received.
     caught: [(i32, UnixStream); 2],
 }
 
 impl Signals {
-    /// Starts to catch. The first signal is reported; the next one ends the process as if it were
-    /// not caught.
+    /// Starts to catch. The first signal is reported; the next one ends the process as if it were not caught.
     ///
     /// # Errors
-    /// The system's, if it refuses a handler.
+    /// The system's error, if it refuses a handler.
     pub fn catch() -> Result<Self, Error> {
         Self::catch_with(catch_one)
     }
 
-    /// Starts to catch, and reports every signal: for a run that has to end other programs before it ends.
+    /// Starts to catch, and reports every signal: for runs that have to end other programs first.
     ///
     /// # Errors
-    /// The system's, if it refuses a handler.
+    /// The system's error, if it refuses a handler.
     pub fn catch_all() -> Result<Self, Error> {
         Self::catch_with(catch_each)
     }
@@ -51,17 +50,17 @@ impl Signals {
         Ok(Self { caught: [(SIGINT, one(SIGINT)?), (SIGTERM, one(SIGTERM)?)] })
     }
 
-    /// From now on the first signal ends the process after [`END_LIMIT`] at the latest, whatever the run
-    /// waits for: standard error that nobody reads, a pipe for a report, a file on a server that is gone.
-    /// A thread watches, because a run that waits in a system call can look at nothing.
+    /// From now on the first signal ends the process after [`END_LIMIT`] at the latest, whatever the run is
+    /// blocked in: unread standard error, a pipe for a report, a file on an unreachable server. A separate
+    /// thread waits for it, because a run blocked in a system call cannot check.
     ///
     /// # Errors
-    /// The system's, if it refuses a handler or a thread.
+    /// The system's error, if it refuses a handler or a thread.
     pub fn force(&self) -> Result<(), Error> {
         force().map_err(|error| Error::file("cannot catch signals", error))
     }
 
-    /// Ready with the number of a signal that came.
+    /// Ready with the number of a received signal.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<i32> {
         for (number, stream) in &mut self.caught {
             if poll_one(stream, cx).is_ready() {
@@ -73,8 +72,8 @@ impl Signals {
     }
 }
 
-/// From now on a file that would grow over its limit (`ulimit -f`) is an error of the write, and not the end of the
-/// process. Whoever writes to a file calls it first; where the system refuses it, the limit stays the end.
+/// From now on a file that would exceed its size limit (`ulimit -f`) makes the write fail instead of ending
+/// the process. Call it before writing to a file; if the system refuses it, the limit still ends the process.
 pub fn outlive_file_limit() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -82,26 +81,26 @@ pub fn outlive_file_limit() {
     });
 }
 
-/// A SIGINT was reported, and the terminal shows `^C` where the next line would go.
+/// Whether a SIGINT was reported, so that the terminal shows `^C` on the next line.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Whether a SIGINT was reported since this was last asked.
+/// Whether a SIGINT was reported since the last call.
 #[must_use]
 pub fn take_interrupt() -> bool {
     INTERRUPTED.load(Ordering::Relaxed) && INTERRUPTED.swap(false, Ordering::Relaxed)
 }
 
-/// How long a run may take to end by itself after the first signal. `sub --remove-retained` waits five seconds
-/// for what it has cleared, and output has two to be written; containers are killed after ten.
+/// The time a run has to end by itself after the first signal. `sub --remove-retained` waits five seconds for
+/// its clears, and output has two seconds to be written; containers are killed after ten.
 pub const END_LIMIT: Duration = Duration::from_secs(9);
 
-/// The thread calls nothing but the system.
+/// The thread only makes system calls.
 const STACK_BYTES: usize = 64 * 1024;
 
-/// The number of the latest SIGINT or SIGTERM, where a run is ended by force after it; 0 before.
+/// The number of the latest SIGINT or SIGTERM, for runs that are ended by force after it; 0 before.
 static LATEST: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
-/// The signal that was caught, for waits that nothing else ends: in system calls.
+/// The caught signal, for waits in system calls that nothing else ends.
 #[must_use]
 pub fn caught() -> Option<i32> {
     i32::try_from(LATEST.load(Ordering::SeqCst)).ok().filter(|number| *number > 0)
@@ -124,31 +123,30 @@ fn force() -> std::io::Result<()> {
     Ok(())
 }
 
-/// SIGHUP, which asks a logger to open its file again, and tells every program that its terminal was
-/// closed.
+/// SIGHUP, which asks a logger to reopen its file, and which also reports that the terminal was closed.
 #[derive(Debug)]
 pub struct HangUps {
     stream: UnixStream,
-    /// There is a terminal that may be closed.
+    /// Whether there is a terminal that may be closed.
     on_terminal: bool,
 }
 
-/// Why there was a SIGHUP.
+/// The reason for a SIGHUP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HangUp {
-    /// The terminal that the run was started from is closed.
+    /// The terminal that the run was started from was closed.
     TerminalClosed,
-    /// Another program asks for it.
+    /// Another program requested it.
     Asked,
 }
 
 impl HangUps {
-    /// Starts to catch, any number of them.
+    /// Starts to catch, any number of signals.
     ///
     /// # Errors
-    /// The system's, if it refuses a handler.
+    /// The system's error, if it refuses a handler.
     pub fn catch() -> Result<Self, Error> {
-        // Who starts a program with SIGHUP ignored (`nohup`) wants it to outlive the terminal.
+        // A program started with SIGHUP ignored (`nohup`) has to outlive its terminal.
         let on_terminal = !hang_up_is_ignored() && has_terminal();
         let failed = |error| Error::file("cannot catch signals", error);
         let (stream, theirs) = UnixStream::pair().map_err(failed)?;
@@ -158,7 +156,7 @@ impl HangUps {
         Ok(Self { stream, on_terminal })
     }
 
-    /// Ready when one came.
+    /// Ready when a signal was received.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<HangUp> {
         std::task::ready!(poll_one(&mut self.stream, cx));
         let closed = self.on_terminal && !has_terminal();
@@ -169,12 +167,12 @@ impl HangUps {
 /// Whether [`outlast_hang_ups`] was called.
 static OUTLASTS: AtomicBool = AtomicBool::new(false);
 
-/// From now on SIGHUP does not end the process, until [`HangUps::catch`]: another program may send it to a logger
-/// that still starts, and whose file has not been opened yet. Where the process has a terminal and the
-/// terminal is closed, the process gets SIGTERM.
+/// From now on SIGHUP does not end the process, until [`HangUps::catch`]: another program may send it to a
+/// logger that is still starting, before its file is opened. If the process has a terminal and the terminal
+/// is closed, the process gets SIGTERM.
 ///
 /// # Errors
-/// The system's, if it refuses a handler or a thread.
+/// The system's error, if it refuses a handler or a thread.
 pub fn outlast_hang_ups() -> Result<(), Error> {
     if OUTLASTS.swap(true, Ordering::SeqCst) || hang_up_is_ignored() {
         return Ok(());
@@ -201,56 +199,56 @@ pub fn outlast_hang_ups() -> Result<(), Error> {
     outlast().map_err(|error| Error::file("cannot catch signals", error))
 }
 
-/// SIGUSR1, by which another program asks for a report.
+/// SIGUSR1, which requests a report.
 #[derive(Debug)]
 pub struct ReportRequests {
     stream: UnixStream,
 }
 
 impl ReportRequests {
-    /// Starts to catch, any number of them.
+    /// Starts to catch, any number of signals.
     ///
     /// # Errors
-    /// The system's, if it refuses a handler.
+    /// The system's error, if it refuses a handler.
     pub fn catch() -> Result<Self, Error> {
         let failed = |error| Error::file("cannot catch signals", error);
         Ok(Self { stream: to_stream(SIGUSR1).map_err(failed)? })
     }
 
-    /// Ready when one came.
+    /// Ready when a signal was received.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         poll_one(&mut self.stream, cx)
     }
 }
 
-/// SIGTSTP (Ctrl-Z), for a run that gives the terminal back before it stops itself.
+/// SIGTSTP (Ctrl-Z), for a run that restores the terminal before it stops itself.
 #[derive(Debug)]
 pub struct Stops {
     stream: UnixStream,
 }
 
 impl Stops {
-    /// Starts to catch, any number of them.
+    /// Starts to catch, any number of signals.
     ///
     /// # Errors
-    /// The system's, if it refuses a handler.
+    /// The system's error, if it refuses a handler.
     pub fn catch() -> Result<Self, Error> {
         let failed = |error| Error::file("cannot catch signals", error);
         Ok(Self { stream: to_stream(SIGTSTP).map_err(failed)? })
     }
 
-    /// Ready when one came.
+    /// Ready when a signal was received.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         poll_one(&mut self.stream, cx)
     }
 }
 
-/// Whether this process has a controlling terminal; the system takes it away when it is closed.
+/// Whether this process has a controlling terminal; the system removes it when it is closed.
 fn has_terminal() -> bool {
     std::fs::File::open("/dev/tty").is_ok()
 }
 
-/// Whether this process was started with SIGHUP ignored. Where the system does not say, it was not.
+/// Whether this process was started with SIGHUP ignored; false if the system cannot tell.
 #[must_use]
 pub fn hang_up_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -260,7 +258,7 @@ pub fn hang_up_is_ignored() -> bool {
         .is_some_and(|mask| mask & (1 << (SIGHUP - 1)) != 0)
 }
 
-/// Ready when a byte stands for a signal that came.
+/// Ready when a signal's byte can be read.
 fn poll_one(stream: &mut UnixStream, cx: &mut Context<'_>) -> Poll<()> {
     let mut byte = [0];
     let mut buffer = ReadBuf::new(&mut byte);
@@ -269,8 +267,8 @@ fn poll_one(stream: &mut UnixStream, cx: &mut Context<'_>) -> Poll<()> {
 
 fn catch_one(number: i32) -> std::io::Result<UnixStream> {
     forget_interruptions(number);
-    // Handlers run in the order they were registered: armed by the first signal, this one takes
-    // its default course at the second.
+    // Handlers run in the order of registration. The first signal arms this one, and at the second it takes
+    // the default action.
     let armed = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register_conditional_default(number, Arc::clone(&armed))?;
     signal_hook::flag::register(number, armed)?;
@@ -282,7 +280,7 @@ fn catch_each(number: i32) -> std::io::Result<UnixStream> {
     to_stream(number)
 }
 
-/// A byte for every signal of this number.
+/// A stream with a byte for each signal of this number.
 fn to_stream(number: i32) -> std::io::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair()?;
     signal_hook::low_level::pipe::register(number, theirs.into_std()?)?;
@@ -294,17 +292,17 @@ fn to_stream(number: i32) -> std::io::Result<UnixStream> {
 #[derive(Debug)]
 pub struct Interruption {
     number: Arc<AtomicUsize>,
-    /// Whether signals take their default course.
+    /// Whether signals take their default action.
     is_over: Arc<AtomicBool>,
-    /// Becomes readable when a signal comes.
+    /// Becomes readable when a signal is received.
     stream: StdUnixStream,
 }
 
-/// The actions of interruptions that are over and of [`outlast_hang_ups`], by their signals: they are removed when
-/// the run itself catches the signal.
+/// The handlers of past interruptions and of [`outlast_hang_ups`], by signal: they are removed when the run
+/// itself catches the signal.
 static OVER: Mutex<Vec<(i32, SigId)>> = Mutex::new(Vec::new());
 
-/// What was registered for this signal while the run started is not wanted any more.
+/// Removes the handlers that were registered for this signal while the run started.
 fn forget_interruptions(number: i32) {
     let mut over = OVER.lock().unwrap_or_else(PoisonError::into_inner);
     for (_, action) in over.extract_if(.., |(other, _)| *other == number) {
@@ -316,7 +314,7 @@ impl Interruption {
     /// Starts to catch.
     ///
     /// # Errors
-    /// The system's, if it refuses a handler.
+    /// The system's error, if it refuses a handler.
     pub fn catch() -> std::io::Result<Self> {
         let (stream, theirs) = StdUnixStream::pair()?;
         let this = Self { number: Arc::default(), is_over: Arc::default(), stream };
@@ -332,13 +330,13 @@ impl Interruption {
         Ok(this)
     }
 
-    /// The signal that came.
+    /// The received signal.
     #[must_use]
     pub fn signal(&self) -> Option<i32> {
         i32::try_from(self.number.load(Ordering::SeqCst)).ok().filter(|number| *number != 0)
     }
 
-    /// What becomes readable when a signal comes.
+    /// A stream that becomes readable when a signal is received.
     #[must_use]
     pub fn stream(&self) -> &StdUnixStream {
         &self.stream
@@ -351,11 +349,11 @@ impl Drop for Interruption {
     }
 }
 
-/// SIGCONT, seen while this lives: the process was stopped, and goes on.
+/// Detects SIGCONT while it exists: the process was stopped, and continues.
 #[derive(Debug)]
 pub struct Continuation {
     action: SigId,
-    /// Becomes readable when the process goes on.
+    /// Becomes readable when the process continues.
     stream: StdUnixStream,
 }
 
@@ -363,7 +361,7 @@ impl Continuation {
     /// Starts to catch.
     ///
     /// # Errors
-    /// The system's, if it refuses a handler.
+    /// The system's error, if it refuses a handler.
     pub fn catch() -> std::io::Result<Self> {
         let (stream, theirs) = StdUnixStream::pair()?;
         stream.set_nonblocking(true)?;
@@ -371,12 +369,12 @@ impl Continuation {
         Ok(Self { action, stream })
     }
 
-    /// Whether it went on since this was asked last.
+    /// Whether the process continued since the last call.
     pub fn happened(&mut self) -> bool {
         self.stream.read(&mut [0; 64]).is_ok_and(|count| count > 0)
     }
 
-    /// What becomes readable when it goes on.
+    /// A stream that becomes readable when the process continues.
     #[must_use]
     pub fn stream(&self) -> &StdUnixStream {
         &self.stream
@@ -389,8 +387,8 @@ impl Drop for Continuation {
     }
 }
 
-/// Ends the process by a signal that was caught, so that the caller sees how it ended. Returns only
-/// if the system does not let it.
+/// Ends the process by a caught signal, so that the caller sees how it ended. Returns only if the system
+/// refuses.
 pub fn raise(number: i32) {
     let _ = signal_hook::low_level::emulate_default_handler(number);
 }

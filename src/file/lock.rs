@@ -6,20 +6,20 @@ use std::io::{self, ErrorKind};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-/// Who else may have the file.
+/// The other processes that may hold the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileLock {
-    /// No other process.
+    /// None.
     Alone,
-    /// Others that share it too.
+    /// Processes with a shared lock.
     Shared,
 }
 
-/// Locks a file for as long as it is open, which is the end of the process at the latest, also of one that is killed.
-/// Does not wait.
+/// Locks a file while it is open, at most until the process ends, even if it is killed. Does not wait.
 ///
 /// # Errors
-/// [`ErrorKind::WouldBlock`]: another process has it. Those of the system, which may have no locks for this file.
+/// [`ErrorKind::WouldBlock`]: another process holds the lock. The system's error, if it has no locks for this
+/// file.
 pub fn lock(file: &File, lock: FileLock) -> io::Result<()> {
     let operation = match lock {
         FileLock::Alone => FlockOperation::NonBlockingLockExclusive,

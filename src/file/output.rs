@@ -1,4 +1,4 @@
-//! Files that a run writes. A write to a pipe waits for its reader, and that wait ends with the run, as the one
+//! Files that a run writes. A write to a pipe waits for its reader. That wait ends with the run, as the wait
 //! to open the pipe does.
 
 use std::fs::File;
@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::{LOOK, Wait};
 
-/// What a pipe that is ready takes at once: `PIPE_BUF`, below which a write to it does not wait.
+/// The size that a writable pipe accepts without blocking: `PIPE_BUF`.
 const PIECE_BYTES: usize = 4096;
 
 /// A file to be written.
@@ -18,17 +18,17 @@ const PIECE_BYTES: usize = 4096;
 pub struct OutputFile {
     file: File,
     path: PathBuf,
-    /// It has a content that can be replaced, and takes everything at once: no pipe or terminal.
+    /// Whether it is a regular file: its content can be replaced, and writes do not block.
     is_ordinary: bool,
-    /// It was waited for long enough.
+    /// Whether a wait has exceeded its limit.
     given_up: bool,
 }
 
 impl OutputFile {
-    /// The file at this path, which is open.
+    /// Wraps the open file of this path.
     ///
     /// # Errors
-    /// Those of the system.
+    /// The system's error.
     pub fn new(file: File, path: &Path) -> io::Result<Self> {
         let is_ordinary = file.metadata()?.is_file();
         Ok(Self { file, path: path.to_owned(), is_ordinary, given_up: false })
@@ -40,7 +40,7 @@ impl OutputFile {
         &self.file
     }
 
-    /// Makes this the content of the file.
+    /// Replaces the content of the file.
     ///
     /// # Errors
     /// Those of the file; [`GaveUp`](super::GaveUp).
@@ -52,8 +52,7 @@ impl OutputFile {
         self.write_all(content)
     }
 
-    /// Makes this the content until the file is written: what a run leaves that is killed. Only where that can be
-    /// replaced.
+    /// Sets the content that remains if the run is killed before it writes the file. Only for regular files.
     ///
     /// # Errors
     /// Those of the file.
@@ -61,7 +60,7 @@ impl OutputFile {
         if self.is_ordinary { self.replace(content) } else { Ok(()) }
     }
 
-    /// Waits until it takes something.
+    /// Waits until a write is possible.
     fn wait(&mut self) -> io::Result<()> {
         if self.given_up {
             return Err(io::ErrorKind::BrokenPipe.into());
