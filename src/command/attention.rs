@@ -1,5 +1,5 @@
-//! What every connected command has in common: it ends at signals, at a time limit and when the reader of
-//! standard output leaves, and reports the state of the connection.
+//! The behaviour common to all connected commands: they end on signals, at a timeout and when the reader of
+//! standard output leaves, and report the state of the connection.
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
@@ -19,19 +19,19 @@ use crate::protocol::wire::Packet;
 use crate::quantity::{counted, duration};
 use crate::signal::{HangUp, HangUps, Signals};
 
-/// Signals, a time limit, and the reader of standard output.
+/// Signals, a timeout, and the reader of standard output.
 #[derive(Debug, Default)]
 pub(super) struct Attention {
     signals: Option<Signals>,
     limit: Option<(Duration, Pin<Box<Sleep>>)>,
-    /// Where the run is for the sake of what it writes there.
+    /// Set if the run depends on the reader of its output.
     reader: Option<Reader>,
-    /// Why somebody wanted the end, the first time.
+    /// The first reason for which the end was requested.
     asked: Option<Stop>,
     hang_ups: Option<HangUps>,
 }
 
-/// Why to stop.
+/// The reason to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
     Signal(i32),
@@ -41,7 +41,7 @@ pub(super) enum Stop {
 }
 
 impl Stop {
-    /// The error of a run that it ends before its time.
+    /// The error of a run that ends early for this reason.
     pub(super) fn error(self) -> Error {
         match self {
             Self::Signal(number) => Error::Signal(number),
@@ -52,21 +52,21 @@ impl Stop {
 }
 
 impl Attention {
-    /// Honours signals from now on, and ends after `limit` if there is one. A run that a signal has not
-    /// ended after a while is ended by force: see [`Signals::force`].
+    /// Catches signals from now on, and ends the run after `limit` if there is one. A run that does not end
+    /// by itself after a signal is ended by force: see [`Signals::force`].
     pub(super) fn start(limit: Option<Duration>) -> Result<Self, Error> {
         let attention = Self::for_another()?;
         attention.signals.as_ref().map_or(Ok(()), Signals::force)?;
         Ok(Self { limit: limit.map(|limit| (limit, Box::pin(tokio::time::sleep(limit)))), ..attention })
     }
 
-    /// Honours signals from now on, for a run that hands them on to another program and waits for its end.
+    /// Catches signals from now on, for a run that passes them on to another program and waits for its end.
     pub(super) fn for_another() -> Result<Self, Error> {
         Ok(Self { signals: Some(Signals::catch()?), ..Self::default() })
     }
 
-    /// Honours signals from now on, the second as the first, and ends after `limit` if there is one: for a run
-    /// that waits for other programs, and ends them at the second signal.
+    /// Catches all signals from now on, and ends the run after `limit` if there is one: for a run that waits
+    /// for other programs, and ends them at the second signal.
     pub(super) fn over_commands(limit: Option<Duration>) -> Result<Self, Error> {
         let signals = Some(Signals::catch_all()?);
         Ok(Self {
@@ -76,25 +76,25 @@ impl Attention {
         })
     }
 
-    /// The same, and from now on the run ends with the reader of standard output: for commands that have
-    /// nothing to do but to write there.
+    /// From now on the run ends with the reader of standard output: for commands whose only purpose is that
+    /// output.
     pub(super) fn for_reader(mut self) -> Self {
         self.reader = Some(Reader::default());
         self
     }
 
-    /// The same, and SIGHUP no longer kills: see [`Attention::poll_hang_up`].
+    /// From now on SIGHUP does not end the process: see [`Attention::poll_hang_up`].
     pub(super) fn for_hang_ups(mut self) -> Result<Self, Error> {
         self.hang_ups = Some(HangUps::catch()?);
         Ok(self)
     }
 
-    /// Ready when there was a SIGHUP, if it is caught.
+    /// Ready after a SIGHUP, if it is caught.
     pub(super) fn poll_hang_up(&mut self, cx: &mut Context<'_>) -> Poll<HangUp> {
         self.hang_ups.as_mut().map_or(Poll::Pending, |hang_ups| hang_ups.poll(cx))
     }
 
-    /// Does work that blocks, on a thread of its own, unless a signal or the time limit comes first.
+    /// Runs blocking work in a separate thread, until a signal or the timeout.
     pub(super) async fn blocking<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
@@ -102,15 +102,14 @@ impl Attention {
         let mut done = in_background(work);
         poll_fn(|cx| match Pin::new(&mut done).poll(cx) {
             Poll::Ready(Ok(result)) => Poll::Ready(result),
-            // It has panicked, and has said so.
+            // The thread has panicked, and has printed a message.
             Poll::Ready(Err(_)) => Poll::Ready(Err(Error::file("gave up", ErrorKind::Interrupted.into()))),
             Poll::Pending => self.poll(cx).map(|stop| Err(stop.error())),
         })
         .await
     }
 
-    /// Waits for `work`, unless a signal or the end of the reader comes first. A time limit is not
-    /// looked at.
+    /// Waits for `work`, until a signal or the end of the reader. The timeout is ignored.
     pub(super) async fn during<F: Future>(&mut self, work: F) -> Result<F::Output, Error> {
         tokio::select! {
             biased;
@@ -119,7 +118,8 @@ impl Attention {
         }
     }
 
-    /// The same, and the time limit counts too. Where it is over already, the work is not begun.
+    /// Waits for `work`, until a signal, the end of the reader or the timeout. If the timeout has expired,
+    /// the work is not started.
     pub(super) async fn within<F: Future>(&mut self, work: F) -> Result<F::Output, Error> {
         tokio::select! {
             biased;
@@ -128,16 +128,16 @@ impl Attention {
         }
     }
 
-    /// When the time limit is over, if there is one.
+    /// When the timeout expires, if there is one.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.limit.as_ref().map(|(_, sleep)| sleep.deadline())
     }
 
-    /// Writes out what a run leaves at its end, however long the reader takes. Once somebody has asked for
-    /// the end, the reader has two seconds; what it has not taken then is lost, with a warning.
+    /// Writes the pending output at the end of a run, however long the reader takes. Once the end was
+    /// requested, the reader has two seconds; the remaining output is then discarded, with a warning.
     ///
     /// # Errors
-    /// As [`Stdout::poll_flush`]; the signal, if something is lost.
+    /// Like [`Stdout::poll_flush`]; the signal, if output is discarded.
     pub(super) async fn write_out(
         &mut self,
         stdout: &mut Stdout,
@@ -154,16 +154,16 @@ impl Attention {
         }
     }
 
-    /// Why somebody has asked for the end, if that was so.
+    /// Why the end was requested, if it was.
     pub(super) fn asked(&self) -> Option<Stop> {
         self.asked
     }
 
-    /// Ready when somebody wants the end: by a signal, or by reading no further. Each is reported once,
-    /// or a run that waits for something else before its end would be stopped there again and again.
+    /// Ready when the end is requested: by a signal, or by a reader that left. Each request is reported once;
+    /// otherwise it would interrupt every later wait of the run again.
     fn poll_asked(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
         let stop = if let Some(Poll::Ready(number)) = self.signals.as_mut().map(|signals| signals.poll(cx)) {
-            // The next one wakes only who has looked and found none.
+            // A further signal wakes the task only after a poll that found none.
             cx.waker().wake_by_ref();
             Stop::Signal(number)
         } else if self.reader.as_mut().is_some_and(|reader| reader.poll_gone(cx).is_ready()) {
@@ -189,7 +189,7 @@ impl Attention {
     }
 }
 
-/// The error of an answer that does not come, where the user has set no limit.
+/// The error for a missing response, if the user has set no timeout.
 pub(super) fn unanswered(request: &str, answer: &str, limit: Duration) -> Error {
     let cause = format!("the broker did not answer {request} with {answer} within {}", duration(limit));
     Error::fatal(Layer::Mqtt, cause)
@@ -197,8 +197,8 @@ pub(super) fn unanswered(request: &str, answer: &str, limit: Duration) -> Error 
         .with_hint("--connect-timeout sets this limit, and -W one for the whole run")
 }
 
-/// Work that blocks, on a thread of its own; its result can be awaited. Nothing waits for the thread
-/// at the end of the program.
+/// Runs blocking work in a separate thread; the result can be awaited. The end of the program does not wait
+/// for the thread.
 pub(super) fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> oneshot::Receiver<T> {
@@ -207,7 +207,7 @@ pub(super) fn in_background<T: Send + 'static>(
     done
 }
 
-/// What all connected commands have in common: attention, and reports to the user.
+/// Common parts of all connected commands: attention, and reports to the user.
 pub(super) struct Supervisor<'a> {
     pub(super) attention: &'a mut Attention,
     diagnostics: &'a Diagnostics,
@@ -242,7 +242,7 @@ impl Supervision for Supervisor<'_> {
     }
 }
 
-/// Tells the user of a change in the state of the link.
+/// Reports a change in the state of the link to the user.
 pub(super) fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
     match change {
         Change::NextBroker(why) => {

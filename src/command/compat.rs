@@ -1,4 +1,4 @@
-//! `mqtt compat install` and `uninstall`: links by the names of mosquitto's clients to this program.
+//! `mqtt compat install` and `uninstall`: links with the names of mosquitto's clients to this program.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,24 +14,24 @@ use crate::output::{Diagnostics, Verbosity};
 /// A checked command line of `mqtt compat install` or `uninstall`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// What to do.
+    /// The task.
     pub task: CompatTask,
     /// The folder of the links.
     pub folder: PathBuf,
     /// The names of the links.
     pub names: Vec<&'static str>,
-    /// This program.
+    /// The path of this program.
     pub program: PathBuf,
-    /// What is said on standard error.
+    /// The verbosity on standard error.
     pub verbosity: Verbosity,
 }
 
-/// What to do.
+/// The task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompatTask {
     /// Make the links.
     Install {
-        /// Also in place of something else.
+        /// Also replace other files.
         force: bool,
     },
     /// Remove them.
@@ -48,16 +48,16 @@ impl Invocation for Config {
     }
 }
 
-/// What stands where a link is to be.
+/// The file at the place of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Occupant {
     Nothing,
-    /// A link to this program or to one of its name.
+    /// A link to this program or to one of the same name.
     Ours,
     Other,
 }
 
-/// Looks at every name first, so that nothing is done if something is in the way.
+/// Checks all names first, so that nothing is changed if one of them is occupied.
 fn run(config: &Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let places: Vec<PathBuf> = config.names.iter().map(|name| config.folder.join(name)).collect();
     let found = places.iter().map(|place| look(place, &config.program)).collect::<Result<Vec<_>, _>>()?;
@@ -102,7 +102,7 @@ fn look(place: &Path, program: &Path) -> Result<Occupant, Error> {
         Ok(metadata) if !metadata.is_symlink() => Ok(Occupant::Other),
         Ok(_) => {
             let target = fs::read_link(place).map_err(failed)?;
-            // The program may have been moved since, and the link point nowhere.
+            // The program may have been moved, so that the link is broken.
             let is_named_so = target.file_name() == program.file_name().or(Some(OsStr::new("mqtt")));
             let is_it = fs::canonicalize(place)
                 .is_ok_and(|target| fs::canonicalize(program).is_ok_and(|program| target == program));
@@ -111,7 +111,7 @@ fn look(place: &Path, program: &Path) -> Result<Occupant, Error> {
     }
 }
 
-/// Makes the link, in place of what is there: never is there nothing.
+/// Makes the link, replacing any existing file atomically.
 fn link(place: &Path, program: &Path) -> Result<(), Error> {
     let failed = |error| Error::file(format!("cannot install {}", place.display()), error);
     let mut name = place.file_name().unwrap_or_default().to_owned();

@@ -1,5 +1,5 @@
-//! Payloads of responses that a program computes from requests, and what is said of payloads that programs do not see
-//! as JSON.
+//! Response payloads computed by a program from requests, and warnings about payloads that programs do not
+//! see as JSON.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,10 +13,10 @@ use crate::output::{Diagnostics, RecordHead};
 use crate::protocol::wire::Publish;
 use crate::quotation::shown;
 
-/// How long programs may run before signals and time limits are looked at again.
+/// How long programs may run before signals and timeouts are checked again.
 const LONGEST_TURN: Duration = Duration::from_millis(50);
 
-/// Warns of payloads that are too large to be taken as JSON.
+/// Warns about payloads that are too large to be parsed as JSON.
 pub(super) struct LargePayloads<'a> {
     diagnostics: &'a Diagnostics,
     is_said: bool,
@@ -27,12 +27,12 @@ impl<'a> LargePayloads<'a> {
         Self { diagnostics, is_said: false }
     }
 
-    /// Whether there was one.
+    /// Whether there were any.
     pub(super) fn were_there(&self) -> bool {
         self.is_said
     }
 
-    /// A program has seen this payload in that form.
+    /// Records that a program has seen this payload in this form.
     pub(super) fn note(&mut self, publish: &Publish<'_>, form: ProgramPayload) {
         if form != ProgramPayload::TooLarge || std::mem::replace(&mut self.is_said, true) {
             return;
@@ -49,14 +49,14 @@ impl<'a> LargePayloads<'a> {
     }
 }
 
-/// Runs a program on one request after the other.
+/// Runs a program on requests, one after the other.
 pub(super) struct Computer<'a> {
     program: Program,
     guard: Guard,
     large: LargePayloads<'a>,
     head: RecordHead,
     results: ProgramResults,
-    /// When the first program of this turn began.
+    /// When the first program of this turn started.
     turn: Option<Instant>,
     is_turn_over: bool,
 }
@@ -70,8 +70,8 @@ impl<'a> Computer<'a> {
         Ok(Self { program, guard, large, head, results, turn: None, is_turn_over: false })
     }
 
-    /// The results, a line each; nothing if there is none.
-    /// `payload_error` is why the payload of the request was not decoded.
+    /// The results, one per line; empty if there is none. `payload_error` tells why the payload of the
+    /// request was not decoded.
     pub(super) fn payload(
         &mut self,
         request: &Publish<'_>,
@@ -92,12 +92,12 @@ impl<'a> Computer<'a> {
         Ok((!lines.is_empty()).then(|| lines.join(&b'\n').into()))
     }
 
-    /// Whether programs have run for so long that other things have to be looked at.
+    /// Whether programs have run so long that signals and timeouts have to be checked.
     pub(super) fn is_turn_over(&self) -> bool {
         self.is_turn_over
     }
 
-    /// The other things were looked at.
+    /// Starts a new turn after these checks.
     pub(super) fn begin_turn(&mut self) {
         self.turn = None;
         self.is_turn_over = false;

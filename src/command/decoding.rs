@@ -1,4 +1,4 @@
-//! Payloads that are decoded before anything else looks at them (`--decode`).
+//! Payloads that are decoded before any other processing (`--decode`).
 
 use crate::decode::{Decoded, Decoder, Rule};
 use crate::error::Error;
@@ -7,18 +7,18 @@ use crate::protocol::wire::Publish;
 use crate::quantity::counted;
 use crate::quotation::cut;
 
-/// What follows when a payload cannot be decoded, or a program fails on a message.
+/// The reaction when a payload cannot be decoded, or a program fails on a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailurePolicy {
-    /// The message is left out.
+    /// Omit the message.
     Skip,
-    /// The run ends.
+    /// End the run.
     Stop,
-    /// The message is shown as it is.
+    /// Show the message unchanged.
     Show,
 }
 
-/// Decodes one payload after the other, and counts what cannot be decoded.
+/// Decodes payloads one after the other, and counts failures.
 pub(super) struct Decoding<'a> {
     decoder: Decoder<'a>,
     has_rules: bool,
@@ -44,15 +44,15 @@ impl<'a> Decoding<'a> {
         }
     }
 
-    /// All messages come by these filters, which are valid.
+    /// Declares that these valid filters are subscribed to completely.
     pub(super) fn subscribed_to(self, filters: impl IntoIterator<Item = &'a str>) -> Self {
         Self { decoder: self.decoder.subscribed_to(filters), ..self }
     }
 
-    /// The payload in the form in which it is shown, where that is another one.
+    /// The decoded payload; `None` if the payload is shown unchanged.
     ///
     /// # Errors
-    /// It cannot be decoded, and that is to end the run.
+    /// It cannot be decoded, and the policy is to end the run.
     pub(super) fn decode(&mut self, publish: &Publish<'_>) -> Result<Option<Decoded>, Error> {
         if !self.has_rules {
             return Ok(None);
@@ -75,7 +75,7 @@ impl<'a> Decoding<'a> {
         Ok(decoded)
     }
 
-    /// Takes in a message that is left out before its payload is looked at.
+    /// Processes a message that is omitted before its payload is decoded.
     pub(super) fn pass(&mut self, publish: &Publish<'_>) {
         if self.has_rules {
             self.decoder.pass(publish.topic, publish.payload);
@@ -89,12 +89,12 @@ impl<'a> Decoding<'a> {
         }
     }
 
-    /// Whether messages that cannot be decoded are left out.
+    /// Whether messages that cannot be decoded are omitted.
     pub(super) fn skips_failures(&self) -> bool {
         self.on_error == FailurePolicy::Skip
     }
 
-    /// What is to be said at the end, if something could not be decoded.
+    /// The warning at the end, if payloads could not be decoded.
     pub(super) fn summary(&self) -> Option<String> {
         if self.failed == 0 || self.on_error == FailurePolicy::Stop {
             return None;
@@ -105,13 +105,13 @@ impl<'a> Decoding<'a> {
         Some(format!("{payloads} could not be decoded; {done}"))
     }
 
-    /// Says how many payloads had more than their schema defines.
+    /// Reports how many payloads had fields beyond their schema.
     pub(super) fn conclude(&self) {
         self.omissions.conclude();
     }
 }
 
-/// Payloads that have more than what they decode to, as their schema does not define it.
+/// Payloads with fields that are omitted because their schema does not define them.
 pub(super) struct Omissions<'a> {
     diagnostics: &'a Diagnostics,
     count: u64,
@@ -135,7 +135,7 @@ impl<'a> Omissions<'a> {
         }
     }
 
-    /// Says how many there were, if that was not said.
+    /// Reports their number, unless that was done.
     pub(super) fn conclude(&self) {
         if self.count > 1 {
             self.diagnostics.warning(format_args!(
@@ -146,7 +146,7 @@ impl<'a> Omissions<'a> {
     }
 }
 
-/// The outcome of a run in which something may have failed without an end to it.
+/// The outcome of a run in which parts may have failed without ending it.
 pub(super) fn with_failures(
     outcome: Result<(), Error>,
     failures: impl IntoIterator<Item = Option<String>>,

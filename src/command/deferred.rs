@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// The messages of this link whose acknowledgement is deferred, in their order.
+/// The messages of this link whose acknowledgement is deferred, in order.
 #[derive(Default)]
 pub(super) struct DeferredRequests {
     /// The number of the first one.
@@ -15,7 +15,7 @@ impl DeferredRequests {
         self.first + self.is_done.len() as u64
     }
 
-    /// Whether one can be taken out.
+    /// Whether an acknowledgement can be sent.
     pub(super) fn has_done(&self) -> bool {
         self.is_done.front() == Some(&true)
     }
@@ -24,7 +24,7 @@ impl DeferredRequests {
         self.is_done.push_back(is_done);
     }
 
-    /// Also for one of an earlier link, whose acknowledgement is lost.
+    /// Marks a message as done; its acknowledgement is lost if it belongs to an earlier link.
     pub(super) fn done(&mut self, number: u64) {
         let place = number.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
         if let Some(is_done) = place.and_then(|place| self.is_done.get_mut(place)) {
@@ -32,7 +32,7 @@ impl DeferredRequests {
         }
     }
 
-    /// Takes out those at the beginning that are done.
+    /// Removes the finished messages at the front; returns their number.
     pub(super) fn settle(&mut self) -> usize {
         let count = self.is_done.iter().take_while(|is_done| **is_done).count();
         self.is_done.drain(..count);
@@ -40,7 +40,7 @@ impl DeferredRequests {
         count
     }
 
-    /// The link is lost, and with it all acknowledgements.
+    /// Removes all: the link is lost, and with it all acknowledgements.
     pub(super) fn forget(&mut self) {
         self.first = self.next_number();
         self.is_done.clear();

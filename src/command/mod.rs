@@ -1,5 +1,5 @@
-//! What each subcommand does: it reads payloads, runs a client, and passes the results to the output. One
-//! file (or folder) a subcommand with its `Config`, its `Report` where there is one, and `run()`.
+//! The implementation of the subcommands: each reads payloads, runs a client, and passes the results to the
+//! output. One file (or folder) per subcommand with its `Config`, its `Report` if there is one, and `run()`.
 
 mod attention;
 pub mod bench;
@@ -32,18 +32,18 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Verbosity};
 
-/// A subcommand on its way to its exit status.
+/// A running subcommand, which yields its exit status.
 pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Exit, Error>> + 'a>>;
 
-/// What is to be said on standard error, and the connection of a subcommand that makes one.
+/// The verbosity on standard error, and the connection options of subcommands that connect.
 pub type Common<'a> = (Verbosity, Option<&'a ClientOptions>);
 
 /// A subcommand with its checked configuration.
 pub trait Invocation: Any + Debug + Send {
-    /// What the program needs of any subcommand.
+    /// The part that the program needs of any subcommand.
     fn common(&self) -> Common<'_>;
 
-    /// Whether it runs programs of the jq language, which need a large stack.
+    /// Whether it runs jq programs, which need a large stack.
     fn runs_programs(&self) -> bool {
         false
     }
@@ -51,6 +51,6 @@ pub trait Invocation: Any + Debug + Send {
     /// Runs it to its end.
     ///
     /// # Errors
-    /// Whatever kept it from its work.
+    /// Why the work could not be done.
     fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_>;
 }

@@ -1,9 +1,10 @@
-//! Subscriptions that a broker refuses for now, and that are asked for again.
+//! Subscriptions that a broker refuses for now, and that are retried.
 //!
-//! At the first time a refusal ends the run: there is somebody to read it. After a reconnect the broker has granted
-//! the same subscription before, and a logger must not end because a restarting broker is over its quota for a
-//! moment. So what may pass ([`Retry::Later`], which is all that MQTT 3.x can say: 0x80) is asked for again, with
-//! the pauses and the limit of a reconnect, and what is about the client or the filter is final.
+//! The first refusal ends the run, as the user is there to read it. After a reconnect the broker had granted
+//! the same subscription before, and a logger must not end because a restarting broker is briefly over its
+//! quota. So a refusal that may pass ([`Retry::Later`], which includes the only code of MQTT 3.x: 0x80) is
+//! retried, with the pauses and the limit of a reconnect; a refusal that concerns the client or the filter is
+//! final.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -15,17 +16,17 @@ use crate::client::options::Reconnect;
 use crate::error::{Error, Retry};
 use crate::output::Diagnostics;
 
-/// Tells the user of the first refusal in a row.
+/// Reports the first of consecutive refusals to the user.
 pub(super) fn tell_refused(error: &Error, diagnostics: &Diagnostics) {
     diagnostics.change("refused", format_args!("{error}; trying again"));
 }
 
-/// When refused subscriptions are asked for again.
+/// The schedule for retrying refused subscriptions.
 #[derive(Debug)]
 pub(super) struct Resubscribing {
     reconnect: Reconnect,
     back_off: BackOff,
-    /// Set while something is to be asked for again.
+    /// Set while a retry is due.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -34,25 +35,25 @@ impl Resubscribing {
         Self { reconnect, back_off: BackOff::new(reconnect.max_delay), timer: None }
     }
 
-    /// Whether such a refusal, of what was granted before, is not the last word.
+    /// Whether a refusal of a subscription that was granted before is not final.
     pub(super) fn may_pass(&self, error: &Error) -> bool {
         let failures = self.back_off.failures();
         error.retry() == Retry::Later && self.reconnect.attempts.is_none_or(|most| failures < most)
     }
 
-    /// Something was refused, and is asked for again after a pause.
+    /// Schedules a retry after a pause.
     pub(super) fn wait(&mut self) {
         if self.timer.is_none() {
             self.timer = Some(Box::pin(sleep(self.back_off.pause())));
         }
     }
 
-    /// Everything is granted.
+    /// Resets the schedule: everything is granted.
     pub(super) fn granted(&mut self) {
         *self = Self::new(self.reconnect);
     }
 
-    /// Everything is asked for now, for another reason.
+    /// Stops the wait: everything is sent now for another reason.
     pub(super) fn stop(&mut self) {
         self.timer = None;
     }

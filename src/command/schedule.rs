@@ -8,14 +8,14 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::publish::Config;
 
-/// How late a message may be without its time being left out: timers are a few milliseconds late.
+/// A message that is less late than this is still sent: timers are a few milliseconds late.
 const TOLERANCE: Duration = Duration::from_millis(20);
 
-/// When the next repeat is due.
+/// The schedule of repeats.
 pub(super) enum RepeatTiming {
     /// On an absolute schedule (`--interval`).
     Schedule(RepeatSchedule),
-    /// After a pause that begins with the last acknowledgement (`--repeat-delay`).
+    /// After a pause that starts with the last acknowledgement (`--repeat-delay`).
     Pause(RepeatPause),
 }
 
@@ -38,7 +38,7 @@ impl RepeatPause {
         Self { length, sleep: None }
     }
 
-    /// Begins a pause, unless one has begun. Ready at its end.
+    /// Starts a pause, unless one is running. Ready at its end.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep(self.length)));
         ready!(sleep.as_mut().poll(cx));
@@ -47,14 +47,14 @@ impl RepeatPause {
     }
 }
 
-/// Message n, from 0, is due `n * interval` after the first one. Times that passed while nothing could be sent are
-/// left out: the messages that are due would come in a bunch.
+/// Message n, from 0, is due `n * interval` after the first one. Times that pass while nothing can be sent
+/// are skipped, so that the messages are not sent in a burst.
 pub(super) struct RepeatSchedule {
     interval: Duration,
     start: Option<Instant>,
-    /// The number of the next time.
+    /// The number of the next message.
     next: u64,
-    /// Times that were left out.
+    /// The number of skipped times.
     pub(super) left_out: u64,
     sleep: Option<Pin<Box<Sleep>>>,
 }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
     use std::future::poll_fn;
 
-    /// With the clock stopped, every time is met exactly.
+    /// With a paused clock every time is met exactly.
     #[tokio::test(start_paused = true)]
     async fn messages_are_due_at_multiples_of_the_interval() {
         let mut schedule = RepeatSchedule::new(Duration::from_millis(300));
@@ -101,7 +101,7 @@ mod tests {
         for number in 0..5 {
             poll_fn(|cx| schedule.poll(cx)).await;
             assert_eq!(start.elapsed(), Duration::from_millis(300) * number);
-            // The time that sending takes does not add up.
+            // The time needed for sending does not accumulate.
             tokio::time::advance(Duration::from_millis(100)).await;
         }
         assert_eq!(schedule.left_out, 0);
@@ -113,7 +113,7 @@ mod tests {
         let start = Instant::now();
         poll_fn(|cx| schedule.poll(cx)).await;
         tokio::time::advance(Duration::from_secs(1)).await;
-        // The times 300 and 600 are over; that of 900 is late, and the next is 1200.
+        // The times 300 and 600 have passed; 900 is sent late, and the next is 1200.
         poll_fn(|cx| schedule.poll(cx)).await;
         assert_eq!((start.elapsed(), schedule.left_out), (Duration::from_secs(1), 2));
         poll_fn(|cx| schedule.poll(cx)).await;

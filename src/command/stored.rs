@@ -1,14 +1,14 @@
 //! Decides when a broker has sent everything that it stored for a subscription: retained messages, or the
 //! messages of a kept session.
 //!
-//! MQTT does not mark the end. PINGRESP is not the end: the standard does not order it after the messages
-//! of a subscription, and several brokers answer PINGREQ first. Live traffic is no sign either, and a fixed
-//! quiet time is a guess. So, once SUBACK is there, the client sends a message to itself (the marker) on a
-//! topic of its own, and a PINGREQ. A broker that sends in order has nothing left once the marker is back.
-//! Then a quiet time follows, in which nothing may come: by how the broker has answered so far, short if
-//! the marker came back last, long if it did not come back.
+//! MQTT does not mark the end. PINGRESP is not the end: the standard does not order it after the messages of
+//! a subscription, and several brokers answer PINGREQ first. Live messages do not mark it either, and a fixed
+//! quiet time is a guess. So, after SUBACK, the client sends a message to itself (the marker) on a topic of
+//! its own, and a PINGREQ. A broker that sends in order has nothing left once the marker is back. Then
+//! follows a quiet time in which nothing may arrive: it depends on the broker's response times so far, short
+//! if the marker came back last, long if it did not come back.
 //!
-//! If the client may not publish or subscribe to the marker's topic, the pace of the broker alone decides.
+//! If the client may not publish or subscribe to the marker's topic, the broker's pace alone decides.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,28 +24,28 @@ use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, PublishTemplate};
 
-/// What the topics of all markers begin with.
+/// The prefix of the topics of all markers.
 const PREFIX: &str = "mqtt-marker";
-/// A broker that limits the rate of retained messages sends at least as many before its first pause.
+/// A broker that limits the rate of retained messages sends at least this number before its first pause.
 const FIRST_BATCH: u64 = 100;
-/// Client identifiers apart, two runs must not take each other's markers for their own.
+/// Number of random characters in the topic: two runs must not take each other's markers for their own.
 const ID_LENGTH: usize = 16;
 
-/// What depends on it that nothing is missed.
+/// How completeness is ensured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Care {
-    /// The same connection asks once more, and gets what comes late.
+    /// The same connection subscribes once more, and receives late messages then.
     AskedAgain,
-    /// Nothing looks again.
+    /// No further check follows.
     Last,
 }
 
-/// Why a subscription is taken to have brought everything.
+/// Why a subscription counts as complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CompleteBy {
     /// The marker came back last.
     Marker,
-    /// It did not; nothing more came for a while.
+    /// It did not come back last; nothing more arrived for a while.
     Quiet,
 }
 
@@ -54,41 +54,41 @@ enum Marker {
     Awaited,
     /// It came back.
     Returned,
-    /// It came back, and stored messages after it.
+    /// It came back, followed by stored messages.
     Overtaken,
 }
 
-/// What earlier subscriptions have shown of this broker.
+/// The behaviour of this broker in earlier subscriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BrokerHabit {
-    /// Nothing that shortens the wait.
+    /// No behaviour that shortens the wait.
     Nothing,
     /// It sent stored messages before the marker, and none after it.
     InOrder,
-    /// The last subscription waited as long as one that nothing looks after, and brought nothing.
+    /// The last subscription had the long wait, and received nothing.
     Empty,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WaitState {
     Subscribing,
-    /// Marker and PINGREQ are to be sent, for the first time or again.
+    /// Marker and PINGREQ have to be sent, for the first time or again.
     ToAsk,
     Asked,
 }
 
-/// What came of one subscription, and when. Arithmetic on instants: no network, no clock.
+/// The events of one subscription, with their times. Arithmetic on instants: no network, no clock.
 #[derive(Debug)]
 pub(super) struct Stored {
     care: Care,
     known: BrokerHabit,
     state: WaitState,
-    /// When SUBSCRIBE was sent, later the PINGREQ.
+    /// When SUBSCRIBE, or later the PINGREQ, was sent.
     asked_at: Instant,
     round_trip: Duration,
     marker: Marker,
     is_answered: bool,
-    /// When the last thing came that belongs to the subscription.
+    /// When the last packet of the subscription arrived.
     last: Instant,
     /// The longest pause before a stored message.
     widest_gap: Duration,
@@ -96,7 +96,7 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// SUBSCRIBE is sent.
+    /// SUBSCRIBE was sent.
     pub(super) fn new(now: Instant, care: Care) -> Self {
         Self {
             care,
@@ -112,20 +112,20 @@ impl Stored {
         }
     }
 
-    /// SUBACK came.
+    /// SUBACK was received.
     pub(super) fn subscribed(&mut self, now: Instant) {
         self.round_trip = now - self.asked_at;
         self.last = now;
         self.state = WaitState::ToAsk;
     }
 
-    /// Marker, if there is one, and PINGREQ are sent.
+    /// The marker, if there is one, and PINGREQ were sent.
     pub(super) fn asked(&mut self, now: Instant) {
         self.asked_at = now;
         self.state = WaitState::Asked;
     }
 
-    /// PINGRESP came.
+    /// PINGRESP was received.
     pub(super) fn answered(&mut self, now: Instant) {
         if self.state == WaitState::Asked {
             self.is_answered = true;
@@ -134,7 +134,7 @@ impl Stored {
         }
     }
 
-    /// A stored message came.
+    /// A stored message was received.
     pub(super) fn came(&mut self, now: Instant) {
         self.widest_gap = self.widest_gap.max(now - self.last);
         self.count += 1;
@@ -148,14 +148,14 @@ impl Stored {
         if self.marker == Marker::Awaited {
             self.marker = Marker::Returned;
             self.last = now;
-            // With messages before it, its time is theirs.
+            // After stored messages, the time would include theirs.
             if self.count == 0 {
                 self.round_trip = self.round_trip.max(now - self.asked_at);
             }
         }
     }
 
-    /// The marker of an earlier subscription came, which was ended without it: too early.
+    /// The marker of an earlier subscription was received: that subscription was ended too early.
     fn returned_late(&mut self, now: Instant) {
         self.last = now;
         if self.known == BrokerHabit::Empty {
@@ -163,8 +163,8 @@ impl Stored {
         }
     }
 
-    /// A short wait relies on the broker's order or on another look, so one of two subscriptions waits
-    /// long for the first message.
+    /// A short wait relies on the broker's order or on another check, so one of two subscriptions waits long
+    /// for the first message.
     fn care_now(&self) -> Care {
         match self.known {
             BrokerHabit::Nothing if self.count == 0 => Care::Last,
@@ -177,7 +177,7 @@ impl Stored {
         self.known == BrokerHabit::InOrder || self.count > 0
     }
 
-    /// What the end of this subscription says of the next one.
+    /// The conclusion from this subscription for the next one.
     fn teaches(&self) -> BrokerHabit {
         match self.marker {
             Marker::Returned if self.is_in_order() => BrokerHabit::InOrder,
@@ -186,22 +186,22 @@ impl Stored {
         }
     }
 
-    /// How long nothing may come before that was all: by how long the broker took to answer, and the
-    /// longest pause it made so far.
+    /// The quiet time that ends the subscription: it depends on the broker's response time, and on the
+    /// longest pause so far.
     fn quiet_time(&self) -> Duration {
         let by = |gaps: u32, trips: u32, least: u64, most: u64| {
             let pace = (self.widest_gap * gaps).max(self.round_trip * trips);
             pace.clamp(Duration::from_millis(least), Duration::from_millis(most))
         };
         match (self.marker, self.care_now()) {
-            // Then it is asked again.
+            // After this time PINGREQ is sent again.
             (Marker::Awaited, _) if !self.is_answered => by(4, 10, 500, 5000),
             (Marker::Returned, Care::AskedAgain) => by(2, 2, 10, 1000),
-            // With a rate for retained messages (EMQX has 1000 a second), the marker comes back in a pause
-            // that has nothing to do with the pace before it.
+            // With a rate limit for retained messages (EMQX has 1000 a second), the marker comes back in a
+            // pause that is unrelated to the pace before it.
             (Marker::Returned, Care::Last) if self.count >= FIRST_BATCH => by(4, 4, 1500, 3000),
             (Marker::Returned, Care::Last) if self.is_in_order() => by(2, 2, 100, 1000),
-            // Nothing was stored, or this broker sends live messages before what is.
+            // Nothing was stored, or this broker sends live messages before stored ones.
             (Marker::Returned, Care::Last) => by(4, 10, 2500, 3000),
             (Marker::Overtaken, Care::AskedAgain) => by(4, 4, 100, 3000),
             (Marker::Overtaken, Care::Last) => by(4, 4, 1000, 3000),
@@ -210,14 +210,13 @@ impl Stored {
         }
     }
 
-    /// When it is over if nothing more comes; `None` before it was asked.
+    /// When the subscription is complete if nothing more arrives; `None` before PINGREQ was sent.
     pub(super) fn over_at(&self) -> Option<Instant> {
         (self.state == WaitState::Asked).then(|| self.last.max(self.asked_at) + self.quiet_time())
     }
 
-    /// The time of [`Self::over_at`] has come. A PINGREQ without an answer is sent again, `None`: a
-    /// broker that has dropped messages (mosquitto, with a thousand packets waiting) may have dropped
-    /// its answer too.
+    /// The time of [`Self::over_at`] has come. `None`: an unanswered PINGREQ is sent again, as a broker that
+    /// has dropped messages (mosquitto, with a thousand packets waiting) may have dropped its answer too.
     pub(super) fn end(&mut self) -> Option<CompleteBy> {
         if !self.is_answered {
             self.state = WaitState::ToAsk;
@@ -227,22 +226,22 @@ impl Stored {
     }
 }
 
-/// Finds the end of one subscription after the other, for a [`crate::client::handler::Handler`].
+/// Detects the end of consecutive subscriptions, for a [`crate::client::handler::Handler`].
 pub(super) struct EndOfStored {
     topic: String,
-    /// Not if the broker forbids it: some close the connection over a message that they refuse.
+    /// False if the broker forbids it: some close the connection because of a refused message.
     uses_marker: bool,
-    /// The payload of the marker: one of an earlier subscription says nothing of this one.
+    /// The payload of the marker: it tells the markers of different subscriptions apart.
     number: u32,
     known: BrokerHabit,
-    /// The longest pause of a subscription that the marker did not end: the next one may make it too.
+    /// The longest pause of a subscription that the marker did not end: it may occur again in the next one.
     widest_gap: Duration,
     stored: Option<Stored>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl EndOfStored {
-    /// `in_order`: what [`Self::is_in_order`] said of this broker on another connection.
+    /// `in_order` is the result of [`Self::is_in_order`] for this broker on another connection.
     pub(super) fn new(uses_marker: bool, in_order: bool) -> Self {
         let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(ID_LENGTH).collect();
         Self {
@@ -261,25 +260,25 @@ impl EndOfStored {
         self.known == BrokerHabit::InOrder
     }
 
-    /// There is a new link. If the last one was lost over the marker, this one does without.
+    /// There is a new link. If the last one was lost because of the marker, none is sent on this one.
     pub(super) fn link_is_new(&mut self) {
         let lost_over_marker = self.stored.take().is_some_and(|stored| stored.marker == Marker::Awaited);
         self.uses_marker &= !lost_over_marker;
     }
 
-    /// What to subscribe to, beside the rest, before [`Self::begin`].
+    /// The filter to subscribe to with the others, before [`Self::begin`].
     pub(super) fn marker_filter(&self) -> Option<&str> {
         self.uses_marker.then_some(self.topic.as_str())
     }
 
-    /// SUBSCRIBE is sent.
+    /// SUBSCRIBE was sent.
     pub(super) fn begin(&mut self, care: Care) {
         self.number += 1;
         let (known, widest_gap) = (self.known, self.widest_gap);
         self.stored = Some(Stored { known, widest_gap, ..Stored::new(Instant::now(), care) });
     }
 
-    /// The broker's answer to the subscription to the marker.
+    /// The broker's response to the marker's subscription.
     pub(super) fn marker_granted(&mut self, reason: ReasonCode) {
         self.uses_marker &= !reason.is_failure();
     }
@@ -306,36 +305,36 @@ impl EndOfStored {
         true
     }
 
-    /// A stored message came.
+    /// A stored message was received.
     pub(super) fn came(&mut self) {
         if let Some(stored) = &mut self.stored {
             stored.came(Instant::now());
         }
     }
 
-    /// How many stored messages came since [`Self::begin`].
+    /// The number of stored messages received since [`Self::begin`].
     pub(super) fn count(&self) -> u64 {
         self.stored.as_ref().map_or(0, |stored| stored.count)
     }
 
-    /// SUBACK is not there yet.
+    /// Whether SUBACK is awaited.
     pub(super) fn is_subscribing(&self) -> bool {
         self.stored.as_ref().is_some_and(|stored| stored.state == WaitState::Subscribing)
     }
 
-    /// PINGRESP is not there yet.
+    /// Whether PINGRESP is awaited.
     pub(super) fn is_unanswered(&self) -> bool {
         self.stored.as_ref().is_some_and(|stored| !stored.is_answered)
     }
 
-    /// PINGRESP came.
+    /// PINGRESP was received.
     pub(super) fn answered(&mut self) {
         if let Some(stored) = &mut self.stored {
             stored.answered(Instant::now());
         }
     }
 
-    /// Sends what is to be sent. Ready when everything has come.
+    /// Sends the marker and PINGREQ when needed. Ready when everything was received.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -372,9 +371,10 @@ impl EndOfStored {
             let (topic, nothing) = (self.topic.as_bytes(), PropertyBlock::default());
             let template = PublishTemplate::new(session.protocol(), topic, QoS::AtMostOnce, false, &nothing);
             let was_unconfirmed = session.has_unconfirmed();
-            // A broker that does not take it leaves the marker unanswered, which makes up for it too.
+            // If the broker refuses the marker, the result is the same as for a marker that does not come
+            // back.
             let _ = session.publish(out, &Arc::new(template), &self.number.to_be_bytes(), || None, 0);
-            // It is no message that anyone would miss.
+            // The marker does not count as an unconfirmed message.
             if !was_unconfirmed {
                 session.confirmed();
             }
@@ -395,7 +395,7 @@ mod tests {
         Duration::from_millis(count)
     }
 
-    /// A broker that has granted the subscription, answered PINGREQ at once, and has not said more.
+    /// A subscription that was granted, with PINGREQ answered immediately, and nothing else received.
     fn answered(care: Care) -> Stored {
         let mut stored = Stored::new(Instant::now(), care);
         stored.subscribed(Instant::now());

@@ -1,5 +1,5 @@
-//! The topics that a broker holds retained messages of, for the completion of a command line: one level of them, and
-//! only what comes within a second. Whatever is wrong, nothing is said: the user has not asked for a run.
+//! The topics of a broker's retained messages, for the completion of a command line: one level, and only what
+//! arrives within a second. Errors are not reported, as the user has not started a run.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -21,28 +21,28 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::Subscription;
 use crate::protocol::{QoS, topic};
 
-/// How long all of it may take. The rest of a second is for the start of the program and for the shell.
+/// The time limit for everything. The rest of the second is for the start of the program and for the shell.
 pub const LIMIT: Duration = Duration::from_millis(900);
 
-/// A broker that has sent nothing for so long has sent what it has. MQTT does not say which retained message is the
-/// last, and a topic that is missing here can still be typed.
+/// A broker that sends nothing for this time counts as finished. MQTT does not mark the last retained
+/// message, and a missing topic can still be typed.
 const QUIET: Duration = Duration::from_millis(150);
 
-/// The most names that are kept. Nobody reads more.
+/// Maximum number of names; longer lists are not read.
 const MOST_NAMES: usize = 5_000;
 
-/// What to look for.
+/// The level of topics to look for.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The connection.
     pub client: ClientOptions,
-    /// A checked filter of the topics that begin as typed.
+    /// A checked filter for topics that begin as typed.
     pub filter: String,
     /// The number of the level that is being typed.
     pub level: usize,
-    /// What is typed of it.
+    /// The typed part of that level.
     pub begins: String,
-    /// What stands before it in each line.
+    /// The text before it in each line.
     pub before: String,
     /// The lines before those of the names.
     pub head: String,
@@ -61,7 +61,7 @@ impl Invocation for Config {
                 quiet: Box::pin(sleep_until(Instant::now() + LIMIT)),
                 names: BTreeMap::new(),
             };
-            // What has come counts, however the run has ended.
+            // The topics received count, however the run ended.
             let _ = timeout(LIMIT, client::run(&self.client, &mut collector)).await;
             let mut stdout = Stdout::new();
             stdout.buffer().extend_from_slice(collector.lines().as_bytes());
@@ -71,26 +71,26 @@ impl Invocation for Config {
     }
 }
 
-/// What is known of a name at the level.
+/// The state of a name at the level.
 #[derive(Debug, Clone, Copy, Default)]
 struct Level {
-    /// It ends a topic.
+    /// Whether a topic ends with it.
     is_topic: bool,
-    /// There are levels below it.
+    /// Whether there are levels below it.
     has_more: bool,
 }
 
 struct Collector<'a> {
     config: &'a Config,
     is_subscribed: bool,
-    /// The end, unless something more comes.
+    /// The end, unless more topics arrive.
     quiet: Pin<Box<Sleep>>,
     names: BTreeMap<String, Level>,
 }
 
 impl Collector<'_> {
-    /// Remembers the name of the level in a topic. A name that a terminal would obey, or that would break the lines, is
-    /// left out.
+    /// Stores the name of the level in a topic. Names with characters that a terminal could execute, or with
+    /// line feeds, are omitted.
     fn take(&mut self, topic: &[u8]) {
         let Ok(topic) = topic::check_name(topic) else { return };
         let mut levels = topic.split('/').skip(self.config.level);

@@ -1,5 +1,5 @@
-//! A run that could not be made because something of its configuration cannot be had. Whoever waits for a
-//! report learns that from it, and does not take an older file for the report of this run.
+//! A run that cannot start because a part of its configuration is unavailable. Its reports are written all
+//! the same, so that an older file is not taken for the report of this run.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +11,10 @@ use crate::error::Error;
 use crate::file::{names_stdout, patiently};
 use crate::output::{Diagnostics, Stdout, Verbosity};
 
-/// The reports that a run was to write.
+/// The reports requested from a run.
 #[derive(Debug, Clone)]
 pub struct WantedReports {
-    /// Whose they are.
+    /// The command that reports.
     pub of: Reporter,
     /// One JSON object on standard output.
     pub json: bool,
@@ -22,7 +22,7 @@ pub struct WantedReports {
     pub junit: Option<PathBuf>,
 }
 
-/// Who reports.
+/// The command that reports.
 #[derive(Debug, Clone, Copy)]
 pub enum Reporter {
     /// `mqtt bench`, in this mode.
@@ -48,11 +48,11 @@ impl Reporter {
 }
 
 impl WantedReports {
-    /// A run that does no more than report this error, or the error itself where nobody waits for a report.
-    /// A usage error is no news for a reader of standard output.
+    /// A run that only reports this error, or the error itself if no report was requested. A usage error is
+    /// not written to standard output.
     ///
     /// # Errors
-    /// The error that was given.
+    /// The given error.
     pub fn of_failure(self, error: Error) -> Result<Box<dyn Invocation>, Error> {
         let json = self.json && !matches!(error, Error::Usage { .. } | Error::OutputClosed);
         let junit = self.junit.filter(|path| !names_stdout(path));
@@ -87,7 +87,7 @@ impl Invocation for Unmade {
                 let mut stdout = Stdout::new();
                 stdout.buffer().extend_from_slice(&of.json(&error));
                 let mut attention = Attention::start(None)?.for_reader();
-                // Why there is no report is the error to end with.
+                // The reason for the missing report is the error to end with.
                 let _ = attention.write_out(&mut stdout, diagnostics).await;
             }
             Err(error)

@@ -1,4 +1,4 @@
-//! The files that say who may connect, read at the start and at each SIGHUP.
+//! The files with the access rules, read at the start and at each SIGHUP.
 
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
@@ -12,20 +12,20 @@ use crate::file::{mark, read_at_most};
 use crate::output::Diagnostics;
 use crate::signal::{HangUp, HangUps};
 
-/// A password is not longer than MQTT takes.
+/// MQTT limits the length of a password.
 const LONGEST_PASSWORD_BYTES: u64 = 64 << 10;
 const LONGEST_FILE_BYTES: u64 = 64 << 20;
 
-/// Who may connect, and what each client may do.
+/// The users who may connect, and the rights of each client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccessFiles {
     /// User names, and the files of their passwords.
     pub users: Vec<(String, PathBuf)>,
-    /// A password file of mosquitto's.
+    /// A password file in mosquitto's format.
     pub password_file: Option<PathBuf>,
-    /// An ACL file of mosquitto's.
+    /// An ACL file in mosquitto's format.
     pub acl_file: Option<PathBuf>,
-    /// Lets in who has no user name.
+    /// Whether clients without a user name may connect.
     pub open: bool,
 }
 
@@ -36,15 +36,15 @@ impl AccessFiles {
         !self.users.is_empty() || self.password_file.is_some()
     }
 
-    /// Whether there is anything to read again.
+    /// Whether there is no file to read again.
     pub(super) fn are_none(&self) -> bool {
         !self.has_users() && self.acl_file.is_none()
     }
 
-    /// Reads all of them.
+    /// Reads all files.
     ///
     /// # Errors
-    /// A file that cannot be read, or a line of it that has another form.
+    /// A file that cannot be read, or an invalid line in it.
     pub(super) fn load(&self) -> Result<Access, Error> {
         let mut access = Access::default();
         if let Some(path) = &self.password_file {
@@ -80,7 +80,7 @@ fn wrong(option: &str, path: &Path, bad: &BadLine) -> Error {
     Error::file(what, io::Error::new(io::ErrorKind::InvalidData, bad.why.clone()))
 }
 
-/// Reads the files again at each SIGHUP. Where one of them cannot be used, all that was read before stays.
+/// Reads the files again at each SIGHUP. If one of them cannot be used, the previous rules stay in effect.
 pub(super) async fn reload(
     files: &AccessFiles,
     hang_ups: Option<HangUps>,
@@ -101,7 +101,7 @@ pub(super) async fn reload(
             Ok(Err(error)) => {
                 diagnostics.warning(format_args!("{error}; users and permissions stay as they were"));
             }
-            // It has panicked, and has said so.
+            // The thread has panicked, and has printed a message.
             Err(_) => {}
         }
     }

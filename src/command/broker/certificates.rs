@@ -1,4 +1,4 @@
-//! The certificate that the broker shows: from files, or made for this run.
+//! The certificate of the broker: from files, or made for this run.
 
 use std::io;
 use std::net::IpAddr;
@@ -8,12 +8,12 @@ use crate::broker::{Bind, Listener, ServerTls};
 use crate::error::Error;
 use crate::file::{patiently, read_at_most};
 
-/// Where the broker's certificate comes from.
+/// The source of the broker's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificates {
     /// The certificate itself.
     pub own: OwnCertificate,
-    /// The authorities of which each client has to show a certificate.
+    /// The authorities, one of which must have issued each client's certificate.
     pub client_authorities: Option<PathBuf>,
 }
 
@@ -32,14 +32,14 @@ pub enum OwnCertificate {
 }
 
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
-/// More than the longest file that is written here.
+/// Larger than any file that is written here.
 const LONGEST_BYTES: u64 = 64 << 10;
 
 impl Certificates {
-    /// Reads or makes it.
+    /// Reads or makes the certificate.
     ///
     /// # Errors
-    /// The files.
+    /// Those of the files.
     pub(super) fn load(&self, listeners: &[Listener]) -> Result<ServerTls, Error> {
         let authorities = self.client_authorities.as_deref();
         match &self.own {
@@ -68,7 +68,7 @@ impl Certificates {
         }
     }
 
-    /// A client's command line that subscribes over TLS, for those who made the certificate this way.
+    /// A client's command line that subscribes over TLS, for a certificate made for this run.
     pub(super) fn client_line(&self, listener: &Listener) -> Option<String> {
         let file = self.authority().filter(|_| listener.tls)?;
         let own = if self.client_authorities.is_some() { " --cert FILE --key FILE" } else { "" };
@@ -77,7 +77,7 @@ impl Certificates {
     }
 }
 
-/// A listener as a client of this machine reaches it.
+/// The address by which a client on this machine reaches a listener.
 pub(super) fn reachable(listener: &Listener) -> Listener {
     let mut listener = listener.clone();
     if let Bind::Network(address) = &mut listener.place
@@ -91,7 +91,7 @@ pub(super) fn reachable(listener: &Listener) -> Listener {
     listener
 }
 
-/// Writes the authority's certificate. A file that holds something else is left alone.
+/// Writes the authority's certificate. A file with other content is not overwritten.
 fn write(file: &Path, authority: Vec<u8>) -> Result<(), Error> {
     let failed = |error| Error::file(format!("--tls-self-signed: {}", file.display()), error);
     match read_at_most(file, LONGEST_BYTES) {

@@ -25,33 +25,34 @@ use crate::signal::HangUps;
 /// A checked command line of `mqtt broker`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// What to listen on; port 0 lets the system choose.
+    /// The listening addresses; port 0 lets the system choose.
     pub listeners: Vec<Listener>,
-    /// The certificate, where a listener has TLS.
+    /// The certificate, if a listener uses TLS.
     pub certificates: Option<Certificates>,
-    /// Who may connect, and what each client may do.
+    /// The users who may connect, and the rights of each client.
     pub access: AccessFiles,
-    /// What bounds the broker's memory and its clients.
+    /// Limits on the broker's memory and its clients.
     pub limits: Limits,
-    /// How often the broker's state is published below `$SYS`.
+    /// The interval of the messages below `$SYS` about the broker's state.
     pub system_interval: Option<Duration>,
-    /// What is published there as the broker's name and version.
+    /// The broker's name and version in these messages.
     pub software: &'static str,
-    /// Misbehaviour on request.
+    /// Faults to simulate.
     pub faults: Faults,
-    /// What faults with a share are drawn from.
+    /// The seed of the random numbers for faults with a probability.
     pub seed: Option<u64>,
-    /// A program and its arguments to run beside the broker, which ends with it; may be empty.
+    /// A program and its arguments to run with the broker; the broker ends when the program does. May be
+    /// empty.
     pub command: Vec<OsString>,
-    /// The command's search path for programs, with this program's own directory in front.
+    /// The command's search path for programs, starting with this program's directory.
     pub command_path: Option<OsString>,
-    /// Variables of this program's environment that the command does not get.
+    /// Variables of this program's environment that are not passed to the command.
     pub foreign_variables: Vec<OsString>,
-    /// The variable that tells the command's own runs of this program which broker was started for them.
+    /// The variable that tells runs of this program in the command which broker was started for them.
     pub marker: &'static str,
-    /// End when standard input does.
+    /// Whether to end at the end of standard input.
     pub until_eof: bool,
-    /// What is said on standard error.
+    /// The verbosity on standard error.
     pub verbosity: Verbosity,
 }
 
@@ -66,8 +67,8 @@ impl Invocation for Config {
     }
 }
 
-/// Runs a broker until a signal asks it to end, until its command or its input has ended, then sends
-/// DISCONNECT to every client.
+/// Runs a broker until a signal, or until its command or its input ends, then sends DISCONNECT to every
+/// client.
 ///
 /// # Errors
 /// A listener cannot be opened, a file cannot be used, or the command cannot be started.
@@ -103,7 +104,7 @@ async fn run(config: Config, diagnostics: Diagnostics) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-/// Until a signal asks for the end, or what the broker runs for has ended.
+/// Serves until a signal, or until the command or the input ends.
 async fn serve(
     config: &Config,
     broker: &Broker,
@@ -119,7 +120,7 @@ async fn serve(
             until(config.until_eof).await;
             Ok::<_, Error>(())
         };
-        // A signal ends it as it is to end.
+        // A signal is the regular end.
         attention.during(run).await.unwrap_or(Ok(()))?;
         return Ok(Exit::Success);
     };
@@ -136,8 +137,8 @@ async fn serve(
     run_beside(command, attention).await
 }
 
-/// The listeners go to standard output, for the program that started the broker. Of plain TCP that is the
-/// address alone.
+/// Writes the listeners to standard output, for the program that started the broker; for plain TCP only the
+/// address.
 async fn announce(listeners: &[Listener]) -> Result<(), Error> {
     let mut stdout = Stdout::new();
     for listener in listeners {
@@ -148,19 +149,19 @@ async fn announce(listeners: &[Listener]) -> Result<(), Error> {
         stdout.buffer().extend_from_slice(line.as_bytes());
     }
     match stdout.flush().await {
-        // A broker whose reader has gone still has its clients.
+        // A broker without a reader continues to serve its clients.
         Ok(()) | Err(Error::OutputClosed) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// The listener that a command is told of: plain TCP if there is one, or else the first.
+/// The listener that is announced to a command: plain TCP if there is one, otherwise the first.
 fn primary(listeners: &[Listener]) -> Listener {
     let plain = listeners.iter().find(|listener| listener.is_plain_tcp());
     plain.or(listeners.first()).map(reachable).unwrap_or_default()
 }
 
-/// The variables by which a command finds the broker.
+/// The variables that tell a command how to reach the broker.
 fn way_to(
     listener: &Listener,
     certificates: Option<&Certificates>,
@@ -185,12 +186,12 @@ fn way_to(
     Ok(variables)
 }
 
-/// Runs the command, to which a signal is passed on.
+/// Runs the command, and passes signals on to it.
 async fn run_beside(mut command: Command, attention: &mut Attention) -> Result<Exit, Error> {
     let name = PathBuf::from(command.get_program());
     let failed = |error| {
         let error = Error::file(format!("cannot run {}", name.display()), error);
-        // A whole command line in quotes is the name of one program.
+        // A quoted command line is taken as the name of one program.
         let has_blanks = name.to_string_lossy().contains(char::is_whitespace);
         if has_blanks {
             error.with_hint("without the quotes each word is one; for a shell: -- sh -c 'COMMAND'")
@@ -220,7 +221,7 @@ async fn run_beside(mut command: Command, attention: &mut Attention) -> Result<E
     Ok(exit_of(status))
 }
 
-/// The end of standard input, if that matters; what comes before it is not looked at.
+/// Waits for the end of standard input, if `eof` is set; the input is ignored.
 async fn until(eof: bool) {
     if !eof {
         return pending().await;
@@ -228,7 +229,7 @@ async fn until(eof: bool) {
     let _ = in_background(|| io::copy(&mut io::stdin(), &mut io::sink())).await;
 }
 
-/// The command's status becomes this program's own.
+/// The command's status becomes this program's status.
 fn exit_of(status: ExitStatus) -> Exit {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {

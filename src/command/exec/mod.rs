@@ -1,6 +1,7 @@
 //! Commands that are run for messages: `sub --exec` and `respond --exec`.
 //!
-//! Each command has a thread of its own, which feeds it, reads it, keeps its time limit and reports its end.
+//! A separate thread per command writes its input, reads its output, enforces its timeout and reports its
+//! end.
 
 mod run;
 mod variables;
@@ -22,38 +23,39 @@ use crate::output::Diagnostics;
 use crate::quantity::{counted, duration};
 use crate::quotation::cut;
 
-/// So many messages may wait for their commands, with so many bytes of payload; beyond it nothing is read.
+/// Maximum number of messages waiting for their commands, and of their payload bytes; above it nothing is
+/// read.
 pub(super) const MOST_WAITING: usize = 1000;
 pub(super) const MOST_WAITING_BYTES: usize = 16 * 1024 * 1024;
 
 /// How commands are run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandOptions {
-    /// Commands at a time.
+    /// Maximum number of commands at a time.
     pub jobs: usize,
-    /// How long one may take.
+    /// The timeout of a command.
     pub limit: Duration,
-    /// Variables of this program's environment that they do not get.
+    /// Variables of this program's environment that are not passed to commands.
     pub foreign_variables: Vec<OsString>,
 }
 
 /// The two forms of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExecCommand {
-    /// For `sh -c`.
+    /// A command line for `sh -c`.
     Shell(OsString),
-    /// A program and its arguments, in which `{topic}` stands for that of the message.
+    /// A program and its arguments, in which `{topic}` stands for the topic of the message.
     Words(Vec<OsString>),
 }
 
-/// How a command has ended.
+/// The end of a command.
 #[derive(Debug)]
 pub(super) enum CommandEnd {
-    /// With status 0; what it wrote, if that was collected.
+    /// Status 0; with its output, if that was collected.
     Succeeded(Vec<u8>),
-    /// Its status, its time limit or the system says that it has failed.
+    /// A failing status, the timeout or a system error.
     Failed(io::Error),
-    /// Our standard output did not take what it wrote.
+    /// Its output could not be written to standard output.
     Unwritten(io::Error),
     /// It was ended because the program ends.
     Killed,
@@ -67,14 +69,14 @@ pub(super) struct CommandInput<'a> {
     pub(super) variables: &'a Variables,
 }
 
-/// Starts commands, and hears of their ends.
+/// Starts commands, and receives their ends.
 pub(super) struct Commands<'a> {
     options: &'a CommandOptions,
     output: ExecOutput,
     sender: UnboundedSender<(u64, ExecOutcome)>,
     ended: UnboundedReceiver<(u64, ExecOutcome)>,
     is_killed: Arc<AtomicBool>,
-    /// Those that run.
+    /// The number of running commands.
     count: usize,
 }
 
@@ -84,17 +86,17 @@ impl<'a> Commands<'a> {
         Self { options, output, sender, ended, is_killed: Arc::default(), count: 0 }
     }
 
-    /// How many run.
+    /// The number of running commands.
     pub(super) fn count(&self) -> usize {
         self.count
     }
 
-    /// Whether no other may be started.
+    /// Whether the maximum number of commands is running.
     pub(super) fn are_enough(&self) -> bool {
         self.count >= self.options.jobs
     }
 
-    /// Starts one; its end is reported with this number.
+    /// Starts a command; its end is reported with this number.
     pub(super) fn start(&mut self, number: u64, input: &CommandInput<'_>) {
         let CommandInput { command, topic, payload, variables } = *input;
         let command = variables::command(command, &self.options.foreign_variables, topic, variables);
@@ -110,7 +112,7 @@ impl<'a> Commands<'a> {
         }
     }
 
-    /// The next that has ended, by its number.
+    /// The next command that has ended, with its number.
     pub(super) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<(u64, CommandEnd)> {
         let Some((number, outcome)) = ready!(self.ended.poll_recv(cx)) else { return Poll::Pending };
         self.count = self.count.saturating_sub(1);
@@ -129,7 +131,7 @@ impl<'a> Commands<'a> {
         ))
     }
 
-    /// Tells somebody who wants the end what it waits for.
+    /// Tells the user, who requested the end, which commands are still running.
     pub(super) fn report_running(&self, diagnostics: &Diagnostics) {
         let count = self.count as u64;
         if count > 0 {
@@ -139,18 +141,18 @@ impl<'a> Commands<'a> {
         }
     }
 
-    /// Ends the commands that run, and everything in their process groups.
+    /// Ends the running commands, and everything in their process groups.
     pub(super) fn kill(&self) {
         self.is_killed.store(true, Ordering::Relaxed);
     }
 }
 
-/// Whether it would be the same the next time: such as a topic with U+0000 among the arguments.
+/// Whether a retry would fail in the same way, as with a topic with U+0000 among the arguments.
 pub(super) fn is_lasting(cause: &io::Error) -> bool {
     matches!(cause.kind(), ErrorKind::InvalidInput | ErrorKind::ArgumentListTooLong)
 }
 
-/// The error of a command that has failed on a message.
+/// The error of a command that failed on a message.
 pub(super) fn failure(topic: &[u8], cause: io::Error) -> Error {
     let topic = String::from_utf8_lossy(topic);
     Error::file(format!("--exec failed for topic '{}'", cut(&topic)), cause)

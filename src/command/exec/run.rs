@@ -1,4 +1,4 @@
-//! One run of a command, on a thread of its own: its input, its output, its time limit.
+//! One run of a command, in a separate thread: its input, its output, its timeout.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
@@ -13,25 +13,26 @@ use rustix::process::Pid;
 use crate::output::{Floor, HeldFloor};
 use crate::process::end_group;
 
-/// Between two looks at what no descriptor tells of: the end of the command, the floor, the end of the program.
+/// The interval of checks that no descriptor reports: the end of the command, the floor, the end of the
+/// program.
 const LOOK: Duration = Duration::from_millis(20);
-/// Between two looks at a command that has closed its output, and mostly ends then.
+/// The shorter interval after a command has closed its output, as it usually ends then.
 const SHORT_LOOK: Duration = Duration::from_millis(1);
 const MOST_SHORT_LOOKS: u32 = 50;
-/// The output of a command that does not have the floor is read up to here.
+/// The output of a command without the floor is read up to this size.
 const MOST_BUFFERED_BYTES: usize = 64 * 1024;
 
-/// Where the standard output of a command goes.
+/// The destination of a command's standard output.
 #[derive(Debug, Clone)]
 pub(in crate::command) enum ExecOutput {
-    /// To our own: that of one command after the other.
+    /// Our own standard output: one command after the other.
     Shared(Floor),
-    /// To who has started it, so many bytes at most.
+    /// The caller, with a maximum number of bytes.
     Collected { most_bytes: usize },
 }
 
 impl ExecOutput {
-    /// Beyond it nothing is read.
+    /// Reading stops at this size.
     fn room(&self) -> usize {
         match self {
             Self::Shared(_) => MOST_BUFFERED_BYTES,
@@ -40,24 +41,24 @@ impl ExecOutput {
     }
 }
 
-/// How it went.
+/// The outcome of a run.
 #[derive(Debug)]
 pub(super) enum ExecOutcome {
-    /// By itself; with what it wrote, if that is collected.
+    /// It ended by itself; with its output, if that is collected.
     Ended(ExitStatus, Vec<u8>),
-    /// It took longer than it may, and was ended.
+    /// It exceeded the timeout, and was ended.
     Late,
-    /// It wrote more than so many bytes, and was ended.
+    /// It wrote more than this number of bytes, and was ended.
     TooMuch(usize),
-    /// The program was told to end at once, and has ended it.
+    /// It was ended because the program has to end immediately.
     Killed,
-    /// Our standard output did not take what it wrote, however it ended.
+    /// Its output could not be written to standard output, however it ended.
     Unwritten(io::Error),
     /// It could not be run.
     Failed(io::Error),
 }
 
-/// Runs it to its end.
+/// Runs the command to its end.
 pub(super) fn run(
     mut command: Command,
     payload: &[u8],
@@ -92,15 +93,15 @@ pub(super) fn run(
 
 struct Pipes<'a> {
     stdin: Option<ChildStdin>,
-    /// What stdin has not taken.
+    /// The unwritten part of the payload.
     payload: &'a [u8],
     stdout: Option<ChildStdout>,
-    /// What it has written and our standard output has not taken, or all of it.
+    /// The output that was not yet written to standard output, or the collected output.
     output: Vec<u8>,
-    /// How much of it is kept.
+    /// Maximum size of `output`.
     room: usize,
     floor: Option<HeldFloor>,
-    /// Why our standard output did not take it.
+    /// Why the output could not be written.
     unwritten: Option<io::Error>,
 }
 
@@ -151,7 +152,7 @@ impl Pipes<'_> {
                 if status.is_none() {
                     return Ok(ExecOutcome::Late);
                 }
-                // What it has started writes on, and does not belong to it any more.
+                // Child processes of the command still write, but no longer belong to it.
                 self.stdout = None;
             }
             let mostly_ends = self.stdout.is_none() && is_written && short_looks < MOST_SHORT_LOOKS;
@@ -160,7 +161,7 @@ impl Pipes<'_> {
         }
     }
 
-    /// A command need not read what it is given.
+    /// Writes the payload; a command need not read it.
     fn feed(&mut self) {
         while let Some(stdin) = &mut self.stdin {
             match stdin.write(self.payload) {
@@ -175,8 +176,8 @@ impl Pipes<'_> {
         }
     }
 
-    /// Reads what there is, as far as there is room. Whether everything was read that a command which has
-    /// ended has left; what it has started may keep the pipe open.
+    /// Reads available output up to the maximum. Returns whether everything was read that an ended command
+    /// has left; its child processes may keep the pipe open.
     fn read(&mut self, has_ended: bool) -> bool {
         while self.output.len() < self.room {
             let Some(stdout) = &mut self.stdout else { return true };
@@ -191,7 +192,7 @@ impl Pipes<'_> {
         false
     }
 
-    /// Waits for a pipe, and writes to our standard output what it takes.
+    /// Waits for a pipe, and writes to standard output what it accepts.
     fn wait(&mut self, look: Duration) -> io::Result<()> {
         let mut watched = Vec::with_capacity(3);
         let floor = self.floor.as_ref().filter(|_| !self.output.is_empty());
@@ -218,7 +219,7 @@ impl Pipes<'_> {
                 Err(error)
                     if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 Err(error) => {
-                    // As if the command itself wrote there: the next write is an error of its own.
+                    // As if the command itself wrote there: its next write fails.
                     self.output.clear();
                     self.stdout = None;
                     self.unwritten = Some(error);

@@ -1,5 +1,5 @@
-//! What a command learns of its message beside the payload: variables of its environment, and `{topic}` among its
-//! arguments.
+//! The information that a command gets about its message besides the payload: environment variables, and
+//! `{topic}` in its arguments.
 //!
 //! | variable | |
 //! |---|---|
@@ -7,11 +7,12 @@
 //! | `MQTT_QOS` | the QoS: 0, 1 or 2 |
 //! | `MQTT_RETAIN` | 1 if the message was retained, or 0 |
 //! | `MQTT_RESPONSE_TOPIC`, `MQTT_CORRELATION_DATA`, `MQTT_CONTENT_TYPE` | these properties, if the message has them |
-//! | `MQTT_PAYLOAD_ERROR` | why the payload was not decoded (`--decode`), and is as it came |
-//! | `MQTT_USER_NAME` | the first user property called `name`: capital letters, and `_` in place of everything but letters and digits of ASCII |
-//! | `MQTT_OMITTED_USER_PROPERTIES` | how many were left out beyond 64 KiB |
+//! | `MQTT_PAYLOAD_ERROR` | why the payload was not decoded (`--decode`) and is passed unchanged |
+//! | `MQTT_USER_NAME` | the first user property called `name`: capital letters, and `_` for everything but ASCII letters and digits |
+//! | `MQTT_OMITTED_USER_PROPERTIES` | the number of user properties omitted beyond 64 KiB |
 //!
-//! What is not UTF-8, or holds U+0000, cannot stand in a variable: it is in `…_BASE64` instead.
+//! A value that is not UTF-8, or that contains U+0000, is not allowed in a variable: it is in `…_BASE64`
+//! instead.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -25,14 +26,14 @@ use super::ExecCommand;
 use crate::protocol::property::{PropertyId, Value};
 use crate::protocol::wire::Publish;
 
-/// What user properties may take. The system has a limit for all of an environment.
+/// Maximum total size of user properties. The system limits the whole environment.
 const MOST_USER_BYTES: usize = 64 * 1024;
 const TOPIC: &[u8] = b"{topic}";
 
 /// The name and the value of each variable.
 pub(in crate::command) type Variables = Vec<(String, String)>;
 
-/// The variables of a message, whose payload was not decoded for this reason, if there is one.
+/// The variables of a message; `payload_error` tells why its payload was not decoded.
 pub(in crate::command) fn of(publish: &Publish<'_>, payload_error: Option<&str>) -> Variables {
     let mut variables = vec![
         ("MQTT_QOS".to_owned(), (publish.qos as u8).to_string()),
@@ -84,7 +85,7 @@ fn put(variables: &mut Variables, name: &str, value: &[u8]) {
     });
 }
 
-/// A name that every shell takes for a variable.
+/// A name that every shell accepts as a variable.
 fn safe(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }
@@ -116,7 +117,7 @@ pub(super) fn command(
     command
 }
 
-/// An argument with the topic in it, which is not looked at again: it may well hold `{topic}`.
+/// An argument with the topic inserted; a `{topic}` in the topic is not replaced again.
 fn filled(word: &OsStr, topic: &[u8]) -> OsString {
     let mut rest = word.as_bytes();
     let mut filled = Vec::new();

@@ -1,7 +1,7 @@
-//! Compressed input, read as what it is: zstd and gzip, known by their first bytes. No record begins with these.
+//! Compressed input: zstd and gzip, detected by their first bytes. No record begins with these bytes.
 //!
-//! An input may be several files in a row, each in a form of its own: a recording is compressed but for the file that was
-//! written last. So what follows is looked at again where a compressed part ends, and at the beginning of a line.
+//! An input may be several files in a row, each compressed or not: of a recording, the last file is not
+//! compressed. So the format is detected again after a compressed part, and at the start of a line.
 
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::mem;
@@ -9,29 +9,29 @@ use std::mem;
 use flate2::bufread::GzDecoder;
 use zstd::stream::read::Decoder as ZstdDecoder;
 
-/// How a file is compressed.
+/// The compression of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::command) enum Compression {
     Zstd,
     Gzip,
 }
 
-/// What is known of an input after its first bytes.
+/// The format of an input by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::command) enum FirstBytes {
     Plain,
     Compressed(Compression),
-    /// More bytes are needed to tell.
+    /// More bytes are needed.
     Open,
 }
 
-/// The magic numbers; zstd also has frames to be skipped, sixteen numbers.
+/// The magic numbers; zstd also has sixteen for skippable frames.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const SKIPPABLE: [u8; 3] = [0x2a, 0x4d, 0x18];
 
 impl FirstBytes {
-    /// Of an input that begins with these bytes.
+    /// The format of an input that begins with these bytes.
     pub(in crate::command) fn of(bytes: &[u8]) -> Self {
         let is_zstd = |bytes: &[u8]| bytes.iter().zip(ZSTD).all(|(byte, magic)| *byte == magic);
         let is_skippable = |bytes: &[u8]| {
@@ -62,26 +62,26 @@ impl FirstBytes {
     }
 }
 
-/// The content of an input, compressed or not.
+/// The decompressed content of an input.
 pub(super) struct Decompressed<R: Read> {
     part: InputPart<R>,
 }
 
 type Input<R> = BufReader<Pushed<R>>;
 
-/// What the next bytes belong to.
+/// The format of the next bytes.
 enum InputPart<R: Read> {
-    /// It is not known.
+    /// Not yet detected.
     Open(Input<R>),
     /// Text; whether the next byte begins a line.
     Plain(Input<R>, bool),
     Gzip(GzDecoder<Input<R>>),
     Zstd(ZstdDecoder<'static, Input<R>>),
-    /// There is nothing more, or it cannot be read.
+    /// The end, or an unreadable input.
     Over,
 }
 
-/// An input of which some bytes were looked at.
+/// An input with bytes that were read ahead.
 struct Pushed<R> {
     first: Vec<u8>,
     input: R,
@@ -99,10 +99,10 @@ impl<R: Read> Read for Pushed<R> {
     }
 }
 
-/// What no record begins with, and what a compressed part may.
+/// The first bytes of compressed data; no record begins with them.
 const SIGNS: [u8; 2] = [GZIP[0], ZSTD[0]];
 
-/// How many bytes of plain text there are before the place where something else may begin.
+/// The number of bytes of plain text before a place where compressed data may begin.
 fn plain_bytes(bytes: &[u8], begins_line: bool) -> usize {
     if begins_line && bytes.first().is_some_and(|first| SIGNS.contains(first)) {
         return 0;
@@ -117,13 +117,13 @@ impl<R: Read> Decompressed<R> {
         Self { part: InputPart::Open(input) }
     }
 
-    /// Looks at what comes next, and waits for it. `None`: nothing.
+    /// Waits for input and detects the format of the next part. `None` at the end.
     fn next_part(mut input: Input<R>) -> io::Result<Option<InputPart<R>>> {
         let mut first = Vec::new();
         loop {
             let known = FirstBytes::of(&first);
             if known != FirstBytes::Open {
-                // In front of what the buffer has.
+                // The detected bytes precede the content of the buffer.
                 let rest = input.buffer().to_vec();
                 first.extend_from_slice(&rest);
                 let mut pushed = input.into_inner();
@@ -140,7 +140,7 @@ impl<R: Read> Decompressed<R> {
             }
             match input.fill_buf() {
                 Ok([]) if first.is_empty() => return Ok(None),
-                // Too short for anything else.
+                // Too short for compressed data.
                 Ok([]) => {
                     let mut pushed = input.into_inner();
                     pushed.first = first;
@@ -239,7 +239,7 @@ mod tests {
             gzip(&content),
             zstd(&content),
             [&skippable[..], &zstd(&content)].concat(),
-            // As they are when files are joined.
+            // As in joined files.
             [gzip(&content[..70]), gzip(&content[70..])].concat(),
             [zstd(&content[..70]), zstd(&content[70..])].concat(),
         ] {
@@ -250,7 +250,7 @@ mod tests {
         }
     }
 
-    /// A reader that gives so many bytes at once.
+    /// A reader that returns at most this number of bytes at once.
     struct Slow<'a>(&'a [u8], usize);
 
     impl Read for Slow<'_> {
@@ -262,7 +262,7 @@ mod tests {
         }
     }
 
-    /// As `cat day.jsonl.*.zst day.jsonl` gives them, in any order, however they are read.
+    /// The output of `cat day.jsonl.*.zst day.jsonl`, in any order and with reads of any size.
     #[test]
     fn files_of_several_forms_are_read_in_a_row() {
         type Form = fn(&[u8]) -> Vec<u8>;
@@ -284,7 +284,7 @@ mod tests {
                 }
             }
         }
-        // What only looks like something else is passed on.
+        // Text that only resembles compressed data is unchanged.
         for text in [&b"{}\n(no\n\x1f\n"[..], b"(", b"{}\n(", b"\n\x1f"] {
             assert_eq!(read(text).unwrap(), text);
         }
@@ -299,7 +299,7 @@ mod tests {
             assert_eq!(cut.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
             assert!(!read.is_empty() && content.starts_with(&read));
         }
-        // Its checksum tells.
+        // The checksum detects the damage.
         let mut damaged = gzip(&content);
         let half = damaged.len() / 2;
         damaged[half..half + 64].fill(0xff);

@@ -1,4 +1,4 @@
-//! Payloads that are made up: random bytes.
+//! Generated payloads: random bytes.
 
 use fastrand::Rng;
 
@@ -12,7 +12,7 @@ pub struct GeneratedPayloads {
     random: Rng,
 }
 
-/// What was asked for is the same, if not the bytes.
+/// Compares the size, not the bytes.
 impl PartialEq for GeneratedPayloads {
     fn eq(&self, other: &Self) -> bool {
         self.bytes == other.bytes
@@ -22,16 +22,16 @@ impl PartialEq for GeneratedPayloads {
 impl Eq for GeneratedPayloads {}
 
 impl GeneratedPayloads {
-    /// Of so many bytes; the same in each run with the same seed.
+    /// Payloads of this size; the same in each run with the same seed.
     #[must_use]
     pub fn new(bytes: usize, seed: Option<u64>) -> Self {
         Self { bytes, random: seed.map_or_else(Rng::new, Rng::with_seed) }
     }
 
-    /// The next one.
+    /// The next payload.
     ///
     /// # Errors
-    /// There is no memory for it.
+    /// Out of memory.
     pub(in crate::command) fn next_payload(&mut self) -> Result<Vec<u8>, Error> {
         let payload = memory::zeros(self.bytes);
         let mut payload =

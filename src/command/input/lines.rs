@@ -1,10 +1,10 @@
-//! Standard input as lines, read ahead by a thread of its own: standard input may be a file, a terminal or
-//! a pipe, and only a thread can wait for all of them without blocking the connection. What ends a line is a
-//! line feed, or another byte (`-0`).
+//! Standard input as lines, read ahead by a thread: standard input may be a file, a terminal or a pipe, and
+//! only a thread can wait for all of them without blocking the connection. A line ends with a line feed, or
+//! with another byte (`-0`).
 //!
-//! Lines are slices of the blocks read, so a line costs no allocation; two blocks wait at most, which
-//! bounds memory and applies back-pressure to the writer of the pipe. A line that is longer than the
-//! largest packet is discarded while it is read, and the next one is read.
+//! Lines are slices of the blocks read, so a line costs no allocation; at most two blocks wait, which bounds
+//! memory and applies back-pressure to the writer of the pipe. A line longer than the largest packet is
+//! discarded while it is read, and the next one is read.
 //!
 //! Records may be compressed, and a file of records may be read more than once.
 
@@ -27,12 +27,12 @@ use crate::protocol::wire::LARGEST_PACKET_BYTES;
 const BLOCK_BYTES: usize = 64 * 1024;
 const BLOCKS_AHEAD: usize = 2;
 
-/// What comes next of an input. Flat, as it is moved for each message.
+/// The next item of an input. A flat enum, as it is moved for each message.
 #[derive(Debug)]
 pub(crate) enum NextInput {
-    /// The payload of a message, or a line without the byte that ends it.
+    /// The payload of a message, or a line without its terminator.
     Payload(Bytes),
-    /// A line that is no message: it was read past.
+    /// A skipped line that cannot be a message.
     GivenUp(GivenUp),
     /// A payload that cannot be read or made.
     Invalid(Box<Error>),
@@ -58,29 +58,29 @@ impl From<Result<Vec<u8>, GivenUp>> for NextInput {
 /// Lines of standard input.
 #[derive(Debug)]
 pub(crate) struct Lines {
-    /// An empty one stands between two rounds.
+    /// The blocks read; an empty one separates two rounds.
     blocks: mpsc::Receiver<io::Result<Bytes>>,
     /// The byte that ends a line.
     terminator: u8,
     block: Bytes,
-    /// The beginning of a line that went over the end of a block.
+    /// The beginning of a line that continues in the next block.
     begun: Begun,
     ended: bool,
-    /// Why it ended, if it was not its end.
+    /// The error that ended the input, if any.
     failure: Option<Error>,
-    /// The line last returned was ended by the end of the input.
+    /// Whether the last line returned ended with the input.
     is_cut: bool,
-    /// Times that the input was read to its end and is read again.
+    /// How often the end of the input was reached and reading restarted.
     rounds: u64,
-    /// Bytes of the lines so far.
+    /// The number of bytes in the lines returned.
     position: u64,
-    /// Bytes of the input, where that is known.
+    /// The size of the input in bytes, if known.
     total_bytes: Option<u64>,
-    /// The input is compressed, and cut off.
+    /// Whether compressed input is truncated.
     is_torn: Arc<AtomicBool>,
 }
 
-/// A line that is no message: it was read past.
+/// A skipped line that cannot be a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct GivenUp {
     bytes: u64,
@@ -93,7 +93,7 @@ impl GivenUp {
         Self { bytes, no_memory: false }
     }
 
-    /// Why it was.
+    /// The reason as an error.
     pub(crate) fn error(&self) -> Error {
         let bytes = self.bytes;
         if self.no_memory {
@@ -111,11 +111,11 @@ impl GivenUp {
     }
 }
 
-/// The beginning of a line, which is kept as long as it may become a message.
+/// The beginning of a line, kept as long as the line may become a message.
 #[derive(Debug)]
 pub(crate) struct Begun {
     kept: Vec<u8>,
-    /// Of the line so far.
+    /// The length of the line so far.
     bytes: u64,
     most_bytes: u64,
     no_memory: bool,
@@ -134,7 +134,7 @@ impl Begun {
         *self = Self::new(self.most_bytes);
     }
 
-    /// Bytes of it in memory.
+    /// The number of its bytes in memory.
     pub(crate) fn kept_bytes(&self) -> usize {
         self.kept.len()
     }
@@ -149,7 +149,7 @@ impl Begun {
         }
     }
 
-    /// The line, of which there is no more.
+    /// The complete line.
     pub(crate) fn end(&mut self) -> Result<Vec<u8>, GivenUp> {
         let Self { kept, bytes, no_memory, .. } = std::mem::replace(self, Self::new(self.most_bytes));
         if no_memory || bytes > self.most_bytes { Err(GivenUp { bytes, no_memory }) } else { Ok(kept) }
@@ -157,12 +157,12 @@ impl Begun {
 }
 
 impl Lines {
-    /// Starts to read `input`, of which `terminator` ends each line.
+    /// Starts to read `input`, in which `terminator` ends each line.
     pub(crate) fn read(input: impl Read + Send + 'static, terminator: u8) -> Self {
         Self::read_up_to(LARGEST_PACKET_BYTES.into(), input, terminator)
     }
 
-    /// Gives up lines with more bytes.
+    /// Skips longer lines.
     fn read_up_to(most_bytes: u64, input: impl Read + Send + 'static, terminator: u8) -> Self {
         Self::read_by(most_bytes, terminator, move |sender, _| {
             if let Err(Some(error)) = read_blocks(input, sender) {
@@ -171,7 +171,7 @@ impl Lines {
         })
     }
 
-    /// Lets a thread of its own read.
+    /// Starts the reading thread.
     fn read_by(
         most_bytes: u64,
         terminator: u8,
@@ -196,10 +196,10 @@ impl Lines {
         }
     }
 
-    /// Starts to read records from standard input, compressed or not, so many times.
+    /// Starts to read records from standard input, compressed or not, `rounds` times.
     ///
     /// # Errors
-    /// What is to be read more than once is no file.
+    /// Several rounds of an input that is not a file.
     pub(in crate::command) fn read_records(
         stdin: &Stdin,
         terminator: u8,
@@ -227,37 +227,37 @@ impl Lines {
         Ok(Self { total_bytes, ..lines })
     }
 
-    /// How many bytes all lines have, if that is known.
+    /// The total number of bytes of all lines, if known.
     pub(in crate::command) fn total_bytes(&self) -> Option<u64> {
         self.total_bytes
     }
 
-    /// How many bytes the lines so far have.
+    /// The number of bytes in the lines returned.
     pub(in crate::command) fn position(&self) -> u64 {
         self.position
     }
 
-    /// How often the input began again.
+    /// How often the input was restarted.
     pub(in crate::command) fn rounds(&self) -> u64 {
         self.rounds
     }
 
-    /// Whether compressed input was cut off.
+    /// Whether compressed input was truncated.
     pub(in crate::command) fn is_torn(&self) -> bool {
         self.is_torn.load(Ordering::Relaxed)
     }
 
-    /// Whether the line last returned was ended by the end of the input: it may be the beginning of one.
+    /// Whether the last line returned ended with the input: it may be incomplete.
     pub(in crate::command) fn is_cut(&self) -> bool {
         self.is_cut
     }
 
-    /// Why nothing more could be read. What was read before it has been returned.
+    /// Why reading failed. Everything read before was returned.
     pub(in crate::command) fn take_failure(&mut self) -> Option<Error> {
         self.failure.take()
     }
 
-    /// Reads nothing more.
+    /// Stops reading.
     pub(in crate::command) fn stop(&mut self) {
         self.blocks.close();
         self.block = Bytes::new();
@@ -265,8 +265,7 @@ impl Lines {
         self.ended = true;
     }
 
-    /// The next line. A last line that only the input ends counts, an empty rest
-    /// does not.
+    /// The next line. A last line without terminator counts, an empty rest does not.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<NextInput> {
         loop {
             if let Some(end) = memchr::memchr(self.terminator, &self.block) {
@@ -301,7 +300,7 @@ impl Lines {
                 Some(Ok(block)) => self.block = block,
                 Some(Err(error)) => {
                     self.failure = Some(Error::file("standard input", error));
-                    // Its end is missing.
+                    // The end of the line is missing.
                     self.begun.forget();
                     self.ended = true;
                 }
@@ -311,13 +310,13 @@ impl Lines {
     }
 }
 
-/// The last whole line of a file on standard input, which is not read past for it. `None` where there is none, where it
-/// is very long, and of compressed files.
+/// The last complete line of a file on standard input, whose position is not changed. `None` if there is
+/// none, if it is very long, and for compressed files.
 pub(in crate::command) fn last_line(stdin: &Stdin, terminator: u8) -> Option<Vec<u8>> {
     last_line_of(&File::from(stdin.as_fd().try_clone_to_owned().ok()?), terminator)
 }
 
-/// Where the file is read meanwhile does not matter.
+/// The file's read position does not matter.
 fn last_line_of(file: &File, terminator: u8) -> Option<Vec<u8>> {
     let metadata = file.metadata().ok().filter(Metadata::is_file)?;
     let mut first = [0; 4];
@@ -337,7 +336,7 @@ fn last_line_of(file: &File, terminator: u8) -> Option<Vec<u8>> {
     (!line.is_empty()).then_some(line)
 }
 
-/// Refuses to read more than once what is no file.
+/// Refuses several rounds of an input that is not a file.
 pub(in crate::command) fn check_rounds(metadata: &Metadata, rounds: u64) -> Result<(), Error> {
     if rounds > 1 && !metadata.is_file() {
         return Err(Error::usage("--loop reads standard input again, and it is no file")
@@ -346,10 +345,10 @@ pub(in crate::command) fn check_rounds(metadata: &Metadata, rounds: u64) -> Resu
     Ok(())
 }
 
-/// Reads a file to its end so many times.
+/// Reads a file to its end, `rounds` times.
 ///
 /// # Errors
-/// Why there is no more: an error, or nobody wants more.
+/// Why reading ended: an error, or the receiver is gone.
 fn read_rounds(
     file: &mut File,
     start: u64,
@@ -376,10 +375,10 @@ fn read_rounds(
     Ok(())
 }
 
-/// Reads to the end; returns how many bytes that were.
+/// Reads to the end; returns the number of bytes.
 ///
 /// # Errors
-/// As of [`read_rounds`].
+/// Like [`read_rounds`].
 fn read_blocks(
     mut input: impl Read,
     sender: &mpsc::Sender<io::Result<Bytes>>,
@@ -387,7 +386,7 @@ fn read_blocks(
     let mut total = 0;
     let mut buffer = BytesMut::new();
     loop {
-        // Lines in use hold their block, so a block is never written again, only used up.
+        // Returned lines share their block, so a block is only filled once.
         if buffer.len() < BLOCK_BYTES / 8 {
             buffer = BytesMut::zeroed(BLOCK_BYTES);
         }
@@ -403,10 +402,11 @@ fn read_blocks(
     }
 }
 
-/// The content of compressed input as a pipe, for a reader that waits for a descriptor. `failed` is told what goes wrong.
+/// The decompressed input as a pipe, for a reader that waits for a descriptor. `failed` is called with
+/// errors.
 ///
 /// # Errors
-/// There can be no pipe.
+/// The pipe cannot be created.
 pub(in crate::command) fn decompressed_pipe(
     input: impl Read + Send + 'static,
     failed: impl FnOnce(&io::Error) + Send + 'static,
@@ -414,7 +414,7 @@ pub(in crate::command) fn decompressed_pipe(
     let (reader, mut writer) = io::pipe()?;
     std::thread::spawn(move || {
         let copied = io::copy(&mut Decompressed::new(input), &mut writer);
-        // A reader that has gone needs no more.
+        // The reader has gone and needs no more.
         if let Err(error) = copied
             && error.kind() != io::ErrorKind::BrokenPipe
         {
@@ -431,7 +431,7 @@ mod tests {
     use std::future::poll_fn;
     use std::io::Write as _;
 
-    /// A reader that hands out what it holds in pieces of given sizes.
+    /// A reader that returns its content in pieces of given sizes.
     struct Pieces(Vec<Vec<u8>>);
 
     impl Read for Pieces {
@@ -482,7 +482,7 @@ mod tests {
         assert_eq!(ended_by_nul, [Ok(b"a\nb".to_vec()), Ok(Vec::new()), Ok(b"c".to_vec())]);
     }
 
-    /// Whatever was read of the file.
+    /// The result does not depend on the read position.
     #[test]
     fn last_whole_line_of_a_file_is_found() {
         let long = "x".repeat(BLOCK_BYTES);
@@ -504,7 +504,7 @@ mod tests {
         assert_eq!(last_line_of(&compressed, b'\n'), None);
     }
 
-    /// It is not kept, and the next line is read as if nothing had been.
+    /// The line is not kept, and the next line is read normally.
     #[test]
     fn a_line_that_is_too_long() {
         let long = |bytes| vec![b'x'; bytes];
@@ -521,7 +521,7 @@ mod tests {
         }
     }
 
-    /// There is not always as much memory as a message may need.
+    /// There may be less memory than a message needs.
     #[test]
     fn a_line_without_memory() {
         let mut begun = Begun { no_memory: true, ..Begun::new(10) };

@@ -1,15 +1,15 @@
-//! What commands read: payloads, lines of standard input, and records of messages.
+//! The input of commands: payloads, lines of standard input, and records of messages.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `source` | where a payload comes from, and how it is read |
+//! | `source` | the sources of payloads, and how to read them |
 //! | `lines` | standard input as lines, read ahead by a thread |
 //! | `decompress` | compressed input |
 //! | `record` | the JSON record of a message |
-//! | `records` | lines that name their topic, in a record or in front of the payload, as messages |
+//! | `records` | messages from lines with a topic, in a record or before the payload |
 //! | `rewrite` | a change of topics |
 //! | `selection`, `moment` | which records are published |
-//! | `generated` | payloads that are made up |
+//! | `generated` | generated payloads |
 //! | `template` | texts with fields that are filled in for each message |
 
 mod decompress;

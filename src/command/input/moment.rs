@@ -1,4 +1,4 @@
-//! A moment of a recording, as `--from` and `--to` name it.
+//! A moment of a recording, as given by `--from` and `--to`.
 
 use std::time::SystemTime;
 
@@ -8,13 +8,13 @@ use jiff::tz::TimeZone;
 
 use crate::clock;
 
-/// How the end of a day is written (ISO 8601).
+/// The notation of the end of a day (ISO 8601).
 const END_OF_DAY: [&str; 2] = ["24:00", "24:00:00"];
 
-/// A time of each day, or one of a certain day.
+/// A time of each day, or one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// Of each day, in the local time zone.
+    /// A time of each day, in the local time zone.
     OfDay(Time),
     /// The end of each day, 24:00.
     EndOfDay,
@@ -23,11 +23,11 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// Reads `10:00`, `10:00:30.5`, `2026-11-20`, `2026-11-20T10:00`, all in the local time zone, or a time with a
-    /// zone, as `2026-11-20T10:00:00Z`. `24:00` is the end of the day.
+    /// Reads `10:00`, `10:00:30.5`, `2026-11-20`, `2026-11-20T10:00`, all in the local time zone, or a time
+    /// with a zone, such as `2026-11-20T10:00:00Z`. `24:00` is the end of the day.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Why the text is invalid.
     pub fn parse(text: &str) -> Result<Self, String> {
         Self::parse_in(text, &clock::local_zone())
     }
@@ -37,7 +37,7 @@ impl Moment {
         if let Ok(moment) = text.parse::<Timestamp>() {
             return Ok(Self::Once(moment.into()));
         }
-        // A date alone would be read as a time, its beginning.
+        // A date alone would also parse as a time: the start of the day.
         if !text.contains('-')
             && let Ok(time) = text.parse::<Time>()
         {
@@ -59,7 +59,7 @@ impl Moment {
     }
 }
 
-/// The part of a recording between two moments: the first belongs to it, the last does not.
+/// The part of a recording from one moment, included, to another, excluded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeRange {
     from: Option<Moment>,
@@ -68,32 +68,32 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
-    /// In the local time zone. Where both are times of day and the first is the later one, it is the part around
-    /// midnight.
+    /// A range in the local time zone. If both ends are times of day and the first is the later one, the
+    /// range spans midnight.
     #[must_use]
     pub fn new(from: Option<Moment>, to: Option<Moment>) -> Self {
         Self { from, to, zone: clock::local_zone() }
     }
 
-    /// Whether no time can be in it.
+    /// Whether the range is always empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match (self.from, self.to) {
             (Some(Moment::Once(from)), Some(Moment::Once(to))) => to <= from,
-            // With `to` the earlier one it goes over midnight.
+            // If `to` is earlier, the range spans midnight.
             (Some(Moment::OfDay(from)), Some(Moment::OfDay(to))) => to == from,
             (Some(Moment::EndOfDay), _) => true,
             _ => false,
         }
     }
 
-    /// The options that say it.
+    /// The options that define the range.
     pub(super) fn options(&self) -> impl Iterator<Item = &'static str> {
         let (from, to) = (self.from.map(|_| "--from"), self.to.map(|_| "--to"));
         from.into_iter().chain(to)
     }
 
-    /// Whether it leaves nothing out.
+    /// Whether it selects everything.
     pub(super) fn is_all(&self) -> bool {
         self.from.is_none() && self.to.is_none()
     }

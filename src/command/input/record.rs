@@ -1,7 +1,7 @@
 //! Reads the JSON record of a message, to publish a saved message.
 //!
-//! The members of a record are found in one pass and copied only where they have escapes: `pub --json` reads a
-//! million records a second.
+//! The members of a record are found in one pass and copied only if they contain escapes: `pub --json` reads
+//! a million records a second.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,33 +18,32 @@ use crate::protocol::topic;
 use crate::protocol::wire::PacketType;
 use crate::quotation::cut;
 
-/// A message as it is to be published again.
+/// A message to be published again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record<'a> {
-    /// A checked topic name; `None` if the record does not say.
+    /// A checked topic name; `None` if the record has none.
     pub(crate) topic: Option<Cow<'a, str>>,
-    /// `None` if the record does not say.
+    /// `None` if the record has none.
     pub(crate) qos: Option<QoS>,
-    /// `None` if the record does not say; mosquitto 2.0 says 0 or 1.
+    /// `None` if the record has none; mosquitto 2.0 writes 0 or 1.
     pub(crate) retain: Option<bool>,
-    /// When the message was received, as the record has it (`tst`); `None` for one that was written to be
-    /// published.
+    /// The time of receipt in the record (`tst`); `None` for a record written for publishing.
     pub(crate) received: Option<Cow<'a, str>>,
-    /// `None` if the record does not say.
+    /// `None` if the record has none.
     pub(crate) payload: Option<Cow<'a, [u8]>>,
-    /// The payload was written as text: not encoded, and not JSON.
+    /// Whether the payload is plain text: not encoded, and not JSON.
     pub(crate) is_text: bool,
-    /// Checked; without those that are the connection's and not the message's.
+    /// The checked properties, without those that belong to the connection.
     pub(crate) properties: PropertyBlock,
 }
 
-/// A line that is no record.
+/// A line that is not a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub(crate) struct NoRecord {
-    /// What is wrong with it, in one line.
+    /// The error, in one line.
     pub(crate) why: String,
-    /// It ends before the record does.
+    /// Whether the line ends before the record does.
     pub(crate) is_cut: bool,
 }
 
@@ -53,7 +52,7 @@ impl NoRecord {
         Self { why: why.into(), is_cut: false }
     }
 
-    /// What is said where the input ends within it: a program that was killed while it wrote leaves it so.
+    /// The error if the input ends within the record, as after a writer that was killed.
     pub(crate) fn cut_short(&self) -> String {
         format!("the input ends within the record, which is left out: {}", self.why)
     }
@@ -65,7 +64,7 @@ impl From<String> for NoRecord {
     }
 }
 
-/// The members of a record that say something about the message to be published, as they stand there.
+/// The members of a record that concern the message, as raw JSON.
 #[derive(Deserialize)]
 struct Members<'a> {
     #[serde(borrow)]
@@ -84,7 +83,7 @@ struct Members<'a> {
     properties: Option<&'a RawValue>,
 }
 
-/// Tells `null` from a member that is not there.
+/// Distinguishes `null` from an absent member.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
@@ -93,15 +92,15 @@ impl<'a> Record<'a> {
     /// Reads one line.
     ///
     /// # Errors
-    /// What is wrong with it, in one line.
+    /// The error, in one line.
     pub(crate) fn parse(line: &'a [u8]) -> Result<Self, NoRecord> {
         let line = line.trim_ascii();
-        // A list of the members' values would be taken for a record.
+        // serde would accept an array of the members' values as a record.
         if line.first().is_some_and(|first| *first != b'{') {
             serde_json::from_slice::<serde::de::IgnoredAny>(line).map_err(|error| broken(&error))?;
             return Err(NoRecord::new("not a JSON object"));
         }
-        // Text is looked at once for what is not UTF-8, and bytes at each member.
+        // Text is checked for UTF-8 once, bytes at each member.
         let members = match std::str::from_utf8(line) {
             Ok(text) => serde_json::from_str(text),
             Err(_) => serde_json::from_slice(line),
@@ -131,7 +130,7 @@ impl<'a> Record<'a> {
         let payload = match members.payload {
             None => None,
             Some(json) if json.get() == "null" => Some(Cow::default()),
-            // mosquitto writes a payload that is JSON as it is.
+            // mosquitto writes a JSON payload unchanged.
             Some(json) if !json.get().starts_with('"') => Some(Cow::Borrowed(json.get().as_bytes())),
             Some(json) => Some(bytes("payload", text("payload", json)?, encoding.as_deref())?),
         };
@@ -148,7 +147,7 @@ fn broken(error: &serde_json::Error) -> NoRecord {
     NoRecord { why: not_json(error), is_cut: error.is_eof() }
 }
 
-/// What is wrong with a line. The number of the line is that of the file, which the caller knows.
+/// The error of a line. The caller knows the number of the line.
 fn not_json(error: &serde_json::Error) -> String {
     let (text, column) = (error.to_string(), error.column());
     let place = format!(" at line {} column {column}", error.line());
@@ -166,7 +165,7 @@ fn text<'a>(name: &str, json: &'a RawValue) -> Result<Cow<'a, str>, String> {
     serde_json::from_str(quoted).map(Cow::Owned).map_err(|error| format!("{name}: {}", not_json(&error)))
 }
 
-/// The bytes of a member: its text, or what that encodes if `NAME-encoding` says so.
+/// The bytes of a member: its text, or the decoded text if `NAME-encoding` names an encoding.
 fn bytes<'a>(name: &str, text: Cow<'a, str>, encoding: Option<&str>) -> Result<Cow<'a, [u8]>, String> {
     match encoding {
         None => Ok(match text {
@@ -198,7 +197,7 @@ fn block(json: &RawValue) -> Result<PropertyBlock, String> {
         let Some(id) = PropertyId::ALL.iter().copied().find(|id| id.name() == name) else {
             return Err(format!("unknown property '{}'", cut(name)));
         };
-        // What came with the message because of a subscription, or of the connection it came over.
+        // Properties of the subscription, or of the connection.
         if matches!(id, PropertyId::SubscriptionIdentifier | PropertyId::TopicAlias) {
             continue;
         }
@@ -241,10 +240,10 @@ fn block(json: &RawValue) -> Result<PropertyBlock, String> {
     Ok(block)
 }
 
-/// More than there are properties.
+/// More than MQTT defines.
 const MOST_PROPERTIES: usize = 64;
 
-/// The properties of a record as they stand there. As values they would take fifty times their length.
+/// The properties of a record as raw JSON. As values they would take fifty times their length.
 struct PropertyMembers<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for PropertyMembers<'de> {
@@ -271,14 +270,14 @@ impl<'de> Visitor<'de> for PropertyMembers<'de> {
     }
 }
 
-/// A text that is copied only where it has escapes.
+/// A text that is copied only if it contains escapes.
 #[derive(Deserialize)]
 struct MemberText<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// User properties, which go into the block one by one; and why one of them cannot.
+/// User properties, which are added to the block one by one; and the error of one of them.
 struct UserProperties<'b>(&'b mut PropertyBlock, &'b mut Option<&'static str>);
 
-/// One of them, or several.
+/// One user property, or several.
 struct UserProperty<'b>(&'b mut PropertyBlock, &'b mut Option<&'static str>);
 
 impl<'de> DeserializeSeed<'de> for UserProperties<'_> {
@@ -338,7 +337,7 @@ fn put_user_properties(block: &mut PropertyBlock, json: &RawValue) -> Result<(),
     })
 }
 
-/// Refuses a text that MQTT cannot carry ([MQTT-1.5.4]).
+/// Refuses a text that MQTT does not allow ([MQTT-1.5.4]).
 fn check_string(text: &str) -> Result<(), &'static str> {
     if text.len() > usize::from(u16::MAX) {
         Err("it is longer than 65,535 bytes")
@@ -420,7 +419,7 @@ mod tests {
     }
 
     proptest! {
-        /// Payload, QoS and properties come back exactly, user properties in their order.
+        /// Payload, QoS and properties are unchanged, and user properties keep their order.
         #[test]
         fn a_round_trip_changes_nothing(
             qos in 0..3_u8,

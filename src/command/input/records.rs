@@ -1,6 +1,6 @@
-//! Lines of standard input that say where their message goes: the record of a message, as `mqtt sub --json`
-//! writes it (`pub --json`), or a topic in front of the payload (`pub -l --topic-from-line`). What a line leaves
-//! out comes from the command line.
+//! Lines of standard input that name the topic of their message: a record as written by `mqtt sub --json`
+//! (`pub --json`), or a topic before the payload (`pub -l --topic-from-line`). Missing values come from the
+//! command line.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -27,34 +27,34 @@ use crate::storage::spool::Envelope;
 /// How records become messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordOptions {
-    /// RETAIN of received messages is kept (`--keep-retain`).
+    /// Whether RETAIN of received messages is kept (`--keep-retain`).
     pub keep_retain: bool,
-    /// What becomes of each topic, in this order (`--rewrite-topic`).
+    /// The changes of each topic, in order (`--rewrite-topic`).
     pub rewrites: Vec<Rewrite>,
-    /// The first line that is no record ends the run (`--on-error stop`).
+    /// Whether the first invalid line ends the run (`--on-error stop`).
     pub stops_at_error: bool,
-    /// The payload of a record that has none (`-m`, `-n`).
+    /// The payload of records without one (`-m`, `-n`).
     pub payload: Option<Vec<u8>>,
     /// Which records are published.
     pub selection: RecordSelection,
-    /// Messages are sent as if the time were that of the recording (`--timing recorded`): each record needs its
-    /// time, and the Message Expiry Interval is that of the record.
+    /// Messages are sent with the timing of the recording (`--timing recorded`): each record needs its time,
+    /// and the Message Expiry Interval is that of the record.
     pub is_replay: bool,
     /// How often standard input is read (`--loop`).
     pub rounds: u64,
 }
 
-/// How lines become messages that begin with a topic.
+/// How lines that begin with a topic become messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicLines {
-    /// What is between topic and payload; not empty.
+    /// The separator between topic and payload; not empty.
     pub separator: Vec<u8>,
-    /// The first line without a topic ends the run (`--on-error stop`).
+    /// Whether the first line without a topic ends the run (`--on-error stop`).
     pub stops_at_error: bool,
 }
 
 impl TopicLines {
-    /// The line as a record that says nothing but topic and payload.
+    /// The line as a record with only topic and payload.
     fn record<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, NoRecord> {
         let separator = &self.separator;
         let end = memchr::memmem::find(line, separator).ok_or_else(|| {
@@ -75,32 +75,32 @@ impl TopicLines {
     }
 }
 
-/// A tab, which is mostly what separates, in the form in which it is typed.
+/// The separator as it is typed; a tab is the most common one.
 fn shown_separator(separator: &[u8]) -> String {
     String::from_utf8_lossy(separator).replace('\t', "\\t")
 }
 
-/// What a line is.
+/// The form of a line.
 #[derive(Debug, Clone)]
 pub(crate) enum LineForm {
     Record(RecordOptions),
     Topic(TopicLines),
 }
 
-/// A message, and what it shares with others.
+/// A message, and the parts it shares with others.
 #[derive(Debug)]
 pub(crate) struct Message<'a> {
     pub(crate) template: Arc<PublishTemplate>,
     pub(crate) payload: Cow<'a, [u8]>,
 }
 
-/// A message as it goes into a spool.
+/// A message for a spool.
 pub(crate) type Enveloped<'a> = (Envelope, Cow<'a, [u8]>);
 
-/// What is not done as a record says, with the number of such messages.
+/// A deviation from the records, with the number of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Departure {
-    /// The Message Expiry Interval is over ([MQTT-3.3.2-5]).
+    /// The Message Expiry Interval has passed ([MQTT-3.3.2-5]).
     Expired(u64),
     /// The message was received with RETAIN and is sent without.
     Retain(u64),
@@ -115,7 +115,7 @@ impl Departure {
         }
     }
 
-    /// What is said at the end.
+    /// The summary at the end.
     pub(crate) fn in_all(self) -> String {
         format!("in all {self}")
     }
@@ -143,32 +143,33 @@ impl fmt::Display for Departure {
     }
 }
 
-/// Topics that are remembered. What is more begins anew: a template is made in a microsecond.
+/// Maximum number of cached topics. When the cache is full it is cleared, as a template is made in a
+/// microsecond.
 const MOST_TOPICS: usize = 4096;
 
-/// Makes messages of lines.
+/// Makes messages from lines.
 #[derive(Debug)]
 pub(crate) struct RecordReader {
     form: LineForm,
-    /// What a record leaves out; the topic is empty if there is none.
+    /// The defaults for records; the topic is empty if there is none.
     defaults: Envelope,
     topic_alias: TopicAlias,
     protocol: Protocol,
     is_first: bool,
-    /// Whether a record was chosen.
+    /// Whether a record was selected.
     is_chosen: bool,
-    /// Whether a record asked for QoS 0.
+    /// Whether a record requested QoS 0.
     has_qos_0: bool,
-    /// Whether a record had a time, which those after it then have too, but for exceptions.
+    /// Whether the first record had a time; the others usually do the same.
     has_times: Option<bool>,
-    /// How often the input began again, and how many messages this time has brought.
+    /// How often the input was restarted, and the number of messages since.
     round: (u64, u64),
-    /// The places of topics that came before, by that of the record.
+    /// The cache index of each topic, by the topic in the record.
     places: HashMap<Box<str>, usize>,
     known: Vec<Known>,
-    /// Each kind that came, with its number.
+    /// Each kind of deviation that occurred, with its number.
     departures: Vec<Departure>,
-    /// One that came for the first time and was not said.
+    /// A deviation that occurred for the first time and was not reported yet.
     unsaid: Option<Departure>,
     filling: Option<RecordFilling>,
 }
@@ -177,9 +178,9 @@ pub(crate) struct RecordReader {
 #[derive(Debug)]
 struct RecordFilling {
     values: FieldValues,
-    /// The topic of lines that name none.
+    /// The topic of lines without one.
     topic: Option<TextTemplate>,
-    /// Lines so far.
+    /// The number of lines so far.
     number: u64,
     buffer: BytesMut,
 }
@@ -212,21 +213,21 @@ impl RecordFilling {
     }
 }
 
-/// A topic that came before.
+/// A cached topic.
 #[derive(Debug)]
 struct Known {
     /// The topic to publish to.
     topic: Box<str>,
-    /// Without properties of their own, by QoS and RETAIN.
+    /// Templates without properties, by QoS and RETAIN.
     templates: [Option<Arc<PublishTemplate>>; 6],
 }
 
-/// A record that is to be sent.
+/// A record to be sent.
 struct Item<'k, 'a> {
     known: &'k mut Known,
     qos: QoS,
     retain: bool,
-    /// The record's own.
+    /// The record's own properties.
     properties: PropertyBlock,
     payload: Cow<'a, [u8]>,
 }
@@ -251,13 +252,13 @@ impl RecordReader {
         }
     }
 
-    /// Fills in topics and payloads; `topic` is that of lines that name none.
+    /// Fills in topics and payloads; `topic` is for lines without one.
     pub(crate) fn filling(self, values: FieldValues, topic: Option<TextTemplate>) -> Self {
         let filling = RecordFilling { values, topic, number: 0, buffer: BytesMut::new() };
         Self { filling: Some(filling), ..self }
     }
 
-    /// A new link may speak another version.
+    /// Sets the version of a new link.
     pub(crate) fn speak(&mut self, protocol: Protocol) {
         if std::mem::replace(&mut self.protocol, protocol) != protocol {
             self.forget_topics();
@@ -269,25 +270,25 @@ impl RecordReader {
         self.known.clear();
     }
 
-    /// Whether to go on in this round: the last one has brought messages.
+    /// Whether to continue in this round: the last one had messages.
     pub(crate) fn goes_on(&mut self, round: u64) -> bool {
         self.round.0 == round || std::mem::replace(&mut self.round, (round, 0)).1 > 0
     }
 
-    /// Whether a record asked for QoS 0, which -q does not change.
+    /// Whether a record requested QoS 0, which -q does not change.
     pub(crate) fn has_qos_0(&self) -> bool {
         self.has_qos_0
     }
 
-    /// Whether options chose records, and none so far.
+    /// Whether options select records, and none was selected so far.
     pub(crate) fn selects_nothing(&self) -> bool {
         matches!(&self.form, LineForm::Record(options) if !options.selection.is_all()) && !self.is_chosen
     }
 
-    /// At the end of the input.
+    /// Checks the selection at the end of the input.
     ///
     /// # Errors
-    /// Options chose records, and there was none.
+    /// Options select records, and none was selected.
     pub(crate) fn check_selection(&self) -> Result<(), Error> {
         match &self.form {
             LineForm::Record(options) if self.selects_nothing() => {
@@ -297,12 +298,12 @@ impl RecordReader {
         }
     }
 
-    /// Whether compressed input is read as what it is.
+    /// Whether compressed input is decompressed.
     pub(crate) fn reads_compressed(&self) -> bool {
         matches!(self.form, LineForm::Record(_))
     }
 
-    /// A line that is no message ends the run: any, or that which shows that there are no times where these are needed.
+    /// Whether an invalid line ends the run: any, or the first one without the time that replaying needs.
     pub(crate) fn stops_at_error(&self) -> bool {
         self.has_times == Some(false)
             || match &self.form {
@@ -311,12 +312,12 @@ impl RecordReader {
             }
     }
 
-    /// What was not done as a record says, when it is the first of its kind.
+    /// A deviation that occurred for the first time.
     pub(crate) fn departure(&mut self) -> Option<Departure> {
         self.unsaid.take()
     }
 
-    /// What was not done more than once, with all that were.
+    /// The deviations that occurred more than once, with their totals.
     pub(crate) fn departures(&self) -> impl Iterator<Item = Departure> {
         let more_than_once = |departure: &Departure| *departure.clone().count_mut() > 1;
         self.departures.iter().copied().filter(more_than_once)
@@ -333,11 +334,11 @@ impl RecordReader {
         }
     }
 
-    /// The message of a line, for the version of [`RecordReader::speak`]; `None` for a blank line and for a message
-    /// that has expired.
+    /// The message of a line, for the version of [`RecordReader::speak`]; `None` for a blank line and for an
+    /// expired message.
     ///
     /// # Errors
-    /// What is wrong with the line.
+    /// The error in the line.
     pub(crate) fn message<'a>(&mut self, line: &'a [u8]) -> Result<Option<Message<'a>>, NoRecord> {
         let protocol = self.protocol;
         let Some(record) = self.record(line)? else { return Ok(None) };
@@ -362,10 +363,10 @@ impl RecordReader {
         Ok(Some(Message { template, payload }))
     }
 
-    /// The same as it goes into a spool.
+    /// The message of a line, for a spool.
     ///
     /// # Errors
-    /// What is wrong with the line.
+    /// The error in the line.
     pub(crate) fn envelope<'a>(&mut self, line: &'a [u8]) -> Result<Option<Enveloped<'a>>, NoRecord> {
         let Some(record) = self.record(line)? else { return Ok(None) };
         let (item, defaults) = self.item(record)?;
@@ -429,7 +430,7 @@ impl RecordReader {
         Ok(Some(record))
     }
 
-    /// The record of a line, if there is one that is published, with its time where that is needed.
+    /// The record of a line, if it is selected, with its time if that is needed.
     fn selected<'a>(&self, line: &'a [u8]) -> Result<Option<(Record<'a>, Option<SystemTime>)>, NoRecord> {
         let LineForm::Record(options) = &self.form else { return Ok(None) };
         let mark = if self.is_first { mark(line) } else { Ok(0) };
@@ -451,7 +452,7 @@ impl RecordReader {
         matches!(&self.form, LineForm::Record(options) if options.is_replay)
     }
 
-    /// When the message of a line that comes next was received, if it will be published.
+    /// When the message of the next line was received, if it will be published.
     pub(crate) fn time(&self, line: &[u8]) -> Option<SystemTime> {
         self.selected(line).ok().flatten().and_then(|(_, time)| time)
     }
@@ -495,8 +496,8 @@ impl RecordReader {
         }
     }
 
-    /// RETAIN of the message. In the record of a received message it says that the broker had stored it, and
-    /// not that it is to be stored again; in another it is what the writer asks for.
+    /// RETAIN of the message. In the record of a received message the flag means that the broker had stored
+    /// it, and not that it should be stored again; in other records it is what the writer requests.
     fn retain(&mut self, record: &Record<'_>) -> bool {
         let keeps = matches!(&self.form, LineForm::Record(options) if options.keep_retain);
         let is_kept = keeps || record.received.is_none();
@@ -511,7 +512,7 @@ impl RecordReader {
     }
 }
 
-/// The topic of a message whose record says `name`.
+/// The topic of a message whose record has `name`.
 fn rewritten(rewrites: &[Rewrite], name: &str) -> Result<Box<str>, NoRecord> {
     if name.is_empty() {
         return Err(NoRecord::new("it has no topic, and -t gives none"));
@@ -532,7 +533,8 @@ fn rewritten(rewrites: &[Rewrite], name: &str) -> Result<Box<str>, NoRecord> {
     }
 }
 
-/// A broker that ends the connection at a text would do so again at each try, and what follows would never be sent.
+/// A broker that closes the connection because of a text would do so at each attempt, and the following
+/// messages would never be sent.
 fn check_properties(properties: &PropertyBlock) -> Result<(), NoRecord> {
     let Some((id, why)) = properties.unwelcome() else { return Ok(()) };
     let name = match id {
@@ -542,10 +544,10 @@ fn check_properties(properties: &PropertyBlock) -> Result<(), NoRecord> {
     Err(NoRecord::new(format!("{name}: {why}")))
 }
 
-/// What is left of a Message Expiry Interval in seconds, which goes on counting while a message is on its way
-/// ([MQTT-3.3.2-6]); `None` if nothing is.
+/// The rest of a Message Expiry Interval in seconds, which keeps counting down while a message is stored
+/// ([MQTT-3.3.2-6]); `None` if it has passed.
 fn remaining(seconds: u32, received: SystemTime) -> Option<u32> {
-    // The clock of the machine that received the message may be ahead of ours.
+    // The clock of the receiving machine may be ahead of ours.
     let passed = SystemTime::now().duration_since(received).unwrap_or_default().as_secs();
     let passed = u32::try_from(passed).unwrap_or(u32::MAX);
     seconds.checked_sub(passed).filter(|left| *left > 0)

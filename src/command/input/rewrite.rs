@@ -1,4 +1,4 @@
-//! A change of topics, as `sed` writes it: `s#PATTERN#REPLACEMENT#FLAGS`.
+//! A change of topics in the notation of `sed`: `s#PATTERN#REPLACEMENT#FLAGS`.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use regex::{Regex, RegexBuilder};
 
 use crate::notation::expression;
 
-/// Replaces what a regular expression matches.
+/// Replaces the matches of a regular expression.
 #[derive(Debug, Clone)]
 pub struct Rewrite {
-    /// As it was given.
+    /// The text as typed.
     text: String,
     pattern: Regex,
     replacement: String,
-    /// Every match and not only the first (`g`).
+    /// Whether every match is replaced and not only the first (`g`).
     all: bool,
 }
 
@@ -26,12 +26,12 @@ impl PartialEq for Rewrite {
 impl Eq for Rewrite {}
 
 impl Rewrite {
-    /// Reads `s#PATTERN#REPLACEMENT#FLAGS`: any character in place of `#`, which `\#` then stands for; the flags
-    /// are `g` (every match) and `i` (upper and lower case are the same). The syntax of pattern and replacement
-    /// (`$1`, `${name}`) is that of the crate `regex`.
+    /// Reads `s#PATTERN#REPLACEMENT#FLAGS`: any character may be used instead of `#`, and `\#` then stands
+    /// for the character. The flags are `g` (every match) and `i` (ignore case). Pattern and replacement
+    /// (`$1`, `${name}`) have the syntax of the crate `regex`.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Why the text is invalid.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = || "it must have the form s#PATTERN#REPLACEMENT#".to_owned();
         let mut characters = text.strip_prefix('s').ok_or_else(wrong)?.chars();
@@ -64,14 +64,14 @@ impl Rewrite {
         Ok(Self { text: text.to_owned(), pattern, replacement, all })
     }
 
-    /// The topic as it becomes.
+    /// The changed topic.
     #[must_use]
     pub fn apply<'a>(&self, topic: &'a str) -> Cow<'a, str> {
         self.pattern.replacen(topic, usize::from(!self.all), self.replacement.as_str())
     }
 }
 
-/// Refuses a group that the expression does not have: the crate puts nothing in its place, without a word.
+/// Refuses a group that the expression does not have: the crate would silently replace it by nothing.
 fn check_groups(pattern: &Regex, replacement: &str) -> Result<(), String> {
     let is_group = |name: &str| match name.parse::<usize>() {
         Ok(number) => number < pattern.captures_len(),
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(Rewrite::parse(text).unwrap().apply(topic), expected);
     }
 
-    /// The crate would put nothing in their places.
+    /// The crate would silently replace them by nothing.
     #[rstest]
     #[case("s#^home/(.*)#site/$1_raw#", "no group '1_raw'; group '1' and then '_raw' is ${1}_raw")]
     #[case("s#(?<last>.)#$1/$lastx#", "group 'last' and then 'x' is ${last}x")]

@@ -1,4 +1,4 @@
-//! Which records of an input become messages.
+//! Selects the records of an input that become messages.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -12,9 +12,9 @@ use crate::quotation::cut;
 /// Which records are published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordSelection {
-    /// By the time when they were received (`--from`, `--to`).
+    /// By the time of receipt (`--from`, `--to`).
     pub window: TimeRange,
-    /// By their topic, one of these checked filters at least (`--topic-filter`); none is all.
+    /// By topic: at least one of these checked filters has to match (`--topic-filter`); empty for all.
     pub filters: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ impl Default for RecordSelection {
 }
 
 impl RecordSelection {
-    /// Whether it leaves nothing out.
+    /// Whether it selects everything.
     pub(super) fn is_all(&self) -> bool {
         self.filters.is_empty() && self.window.is_all()
     }
@@ -35,7 +35,7 @@ impl RecordSelection {
         !self.window.is_all()
     }
 
-    /// Whether a record is published; `topic` is that of records without one.
+    /// Whether a record is published; `topic` is for records without one.
     pub(super) fn takes(&self, record: &Record<'_>, topic: &str, time: Option<SystemTime>) -> bool {
         let name = record.topic.as_deref().unwrap_or(topic);
         let is_of_topic = self.filters.is_empty()
@@ -44,7 +44,7 @@ impl RecordSelection {
     }
 }
 
-/// The options that choose records.
+/// Shows the options that select records.
 impl fmt::Display for RecordSelection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let topics = (!self.filters.is_empty()).then_some("--topic-filter");
@@ -53,7 +53,7 @@ impl fmt::Display for RecordSelection {
     }
 }
 
-/// When the message of a record was received; `None` if the record does not say.
+/// When the message of a record was received; `None` if the record has no time.
 pub(super) fn time(record: &Record<'_>) -> Result<Option<SystemTime>, NoRecord> {
     let Some(received) = &record.received else { return Ok(None) };
     let time = clock::parse(received);

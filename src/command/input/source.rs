@@ -1,4 +1,4 @@
-//! Where payloads come from: the command line, a file or standard input.
+//! Sources of payloads: the command line, a file or standard input.
 
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal as _, Stdin};
@@ -15,7 +15,7 @@ use crate::output::Diagnostics;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
 
-/// Where the payloads come from.
+/// A source of payloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// One message with this payload (`-m`).
@@ -28,15 +28,15 @@ pub enum Source {
     Generated(GeneratedPayloads),
     /// One message with all of standard input (`-s`).
     Stdin,
-    /// One message a line of standard input (`-l`).
+    /// One message per line of standard input (`-l`).
     StdinLines,
-    /// One message a line of standard input, to the topic that the line begins with (`--topic-from-line`).
+    /// One message per line of standard input, to the topic at the start of the line (`--topic-from-line`).
     TopicLines(TopicLines),
-    /// One message a line of standard input, each the record of a message (`--json`).
+    /// One message per line of standard input, each the record of a message (`--json`).
     Records(RecordOptions),
-    /// One message without payload (`-n`).
+    /// One message without a payload (`-n`).
     Null,
-    /// Nothing new: what the spool has kept (`--spool` alone).
+    /// No new messages, only those in the spool (`--spool` alone).
     Spool,
 }
 
@@ -47,7 +47,7 @@ impl Source {
         matches!(self, Self::StdinLines | Self::TopicLines(_) | Self::Records(_))
     }
 
-    /// Says how to end what is typed: on a terminal nothing else shows that the program waits for it.
+    /// Tells the user how to end typed input: on a terminal nothing else shows that the program waits for it.
     pub(in crate::command) fn announce(&self, diagnostics: &Diagnostics) {
         let text = match self {
             Self::Stdin => "reading the message from the terminal; Ctrl-D on an empty line ends it",
@@ -66,10 +66,10 @@ impl Source {
         }
     }
 
-    /// Looks for files that will be read later.
+    /// Checks files that will be read later.
     ///
     /// # Errors
-    /// One cannot be read.
+    /// A file that cannot be read.
     pub(in crate::command) fn check(&self) -> Result<(), Error> {
         let Self::Files(files) = self else { return Ok(()) };
         for file in files {
@@ -81,7 +81,7 @@ impl Source {
         Ok(())
     }
 
-    /// The payload of the message it is; nothing for what is any number of them.
+    /// The payload, if the source is a single message.
     ///
     /// # Errors
     /// A file or standard input that cannot be read.
@@ -100,10 +100,10 @@ impl Source {
         })
     }
 
-    /// The same, but not longer than there is time: a file may be a pipe.
+    /// Like [`Source::payload`], until a signal or the timeout: a file may be a pipe.
     ///
     /// # Errors
-    /// Also a signal or the time limit.
+    /// Also a signal or the timeout.
     pub(in crate::command) async fn payload_in_time(
         &self,
         attention: &mut Attention,
@@ -142,7 +142,7 @@ fn cannot_read(path: &Path, error: std::io::Error) -> Error {
     if is_dash { error.with_hint("-s reads the payload from standard input") } else { error }
 }
 
-/// What goes into no packet, however long it is in the end.
+/// The error for a source larger than any packet.
 fn too_long(source: &str) -> Error {
     Error::Refused {
         what: "publish not sent".into(),
@@ -155,9 +155,9 @@ fn too_long(source: &str) -> Error {
     }
 }
 
-/// Standard input, if the program was given one. Where it was closed, the standard library has put
-/// the null device in its place, for reading and writing; who means the null device opens it for
-/// reading. What was not there must not become an empty message.
+/// Standard input, if the program was given one. If it was closed, the standard library has opened the null
+/// device in its place, for reading and writing; a user who wants the null device opens it for reading only.
+/// A closed input must not become an empty message.
 pub(in crate::command) fn stdin() -> Result<Stdin, Error> {
     let stdin = std::io::stdin();
     let failed = |error: rustix::io::Errno| Error::file("standard input", error.into());

@@ -1,4 +1,4 @@
-//! Texts with fields that are filled in for each message (`--template`): its number, the time, random values.
+//! Texts with fields that are filled in for each message (`--template`): number, time, random values.
 
 use std::ffi::OsString;
 use std::fmt::{self, Write as _};
@@ -14,36 +14,36 @@ use crate::notation::braces::{Piece, pieces};
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
 use crate::quotation::cut;
 
-/// What fields there are.
+/// The available fields.
 const FIELDS: &str = "{seq}, {now}, {now:FORMAT}, {unix}, {unix_ms}, {uuid}, {rand:0..100}, {rand:18.0..24.0:1}, {hex:16} and {env:NAME}";
 
-/// The most digits of `{hex:DIGITS}`.
+/// Maximum number of digits of `{hex:DIGITS}`.
 const MOST_HEX_DIGITS: usize = 65_536;
 
-/// The most decimals of `{rand:…}`.
+/// Maximum number of decimals of `{rand:…}`.
 const MOST_DECIMALS: usize = 9;
 
-/// How a variable of the environment is looked up. Texts from standard input have none: who writes them need not
-/// be who may read the environment.
+/// Looks up an environment variable. Texts from standard input get no variables: their author may not be
+/// allowed to read the environment.
 pub type LookUp = fn(&str) -> Option<OsString>;
 
-/// How a column of a load's CSV file is looked up: its place in a row.
+/// Looks up a column of a load's CSV file: its index in a row.
 pub type ColumnLookUp<'a> = &'a dyn Fn(&str) -> Option<usize>;
 
-/// What fields a text may have beside those that every text has.
+/// The fields that a text may have besides the common ones.
 #[derive(Clone, Copy, Default)]
 pub struct MoreFields<'a> {
     /// `{env:NAME}`.
     pub environment: Option<LookUp>,
-    /// `{name}`, of the file that the message is made of.
+    /// `{name}`, the name of the file that the message is made of.
     pub file_name: Option<&'a [u8]>,
     /// `{client}` and `{csv:NAME}`, of a load.
     pub columns: Option<ColumnLookUp<'a>>,
-    /// `{stamp}`, where this number of bytes is left free, at most 64.
+    /// `{stamp}`, which reserves this number of bytes, at most 64.
     pub stamp_bytes: Option<usize>,
 }
 
-/// A text with fields, read once.
+/// A parsed text with fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextTemplate {
     parts: Vec<Part>,
@@ -59,7 +59,7 @@ enum Part {
 enum Blank {
     Sequence,
     Now,
-    /// In this format, in the local time zone.
+    /// The time in this format, in the local time zone.
     NowIn(String),
     Unix,
     UnixMillis,
@@ -72,25 +72,25 @@ enum Blank {
     },
     Hex(usize),
     Client,
-    /// Of the client's row, the value at this place.
+    /// The value with this index in the client's row.
     Column(usize),
     /// This number of bytes, which the caller writes.
     Stamp(usize),
 }
 
 impl TextTemplate {
-    /// Reads a text.
+    /// Parses a text.
     ///
     /// # Errors
-    /// What is wrong with it, in one line.
+    /// The error, in one line.
     pub fn parse(text: &[u8], environment: Option<LookUp>) -> Result<Self, String> {
         Self::parse_with(text, MoreFields { environment, ..MoreFields::default() })
     }
 
-    /// Reads a text that may have more fields.
+    /// Parses a text that may have more fields.
     ///
     /// # Errors
-    /// As of [`TextTemplate::parse`].
+    /// Like [`TextTemplate::parse`].
     pub fn parse_with(text: &[u8], more: MoreFields<'_>) -> Result<Self, String> {
         let mut parts = Vec::new();
         for piece in pieces(text) {
@@ -134,7 +134,7 @@ impl TextTemplate {
     /// Writes the text for the message of `values`.
     ///
     /// # Errors
-    /// No packet is that large.
+    /// It would be larger than any packet.
     pub(crate) fn fill(&self, values: &mut FieldValues, out: &mut BytesMut) -> Result<(), String> {
         let mut out = values.limited(out);
         for part in &self.parts {
@@ -159,7 +159,7 @@ fn add_text(parts: &mut Vec<Part>, text: &[u8]) {
 fn variable(name: Option<&str>, environment: Option<LookUp>) -> Result<Vec<u8>, String> {
     let name = name.filter(|name| !name.is_empty()).ok_or("{env:NAME} needs the name of a variable")?;
     let look_up = environment.ok_or("{env:NAME} is not filled in in this text")?;
-    // What `var_os` panics at.
+    // `var_os` panics at such names.
     let is_name = !name.contains(['=', '\0']);
     let value = is_name.then(|| look_up(name)).flatten();
     value
@@ -240,29 +240,29 @@ fn scaled(number: &str, decimals: usize) -> Option<i64> {
     Some(sign * digits.parse::<i64>().ok()?)
 }
 
-/// What the fields of one message are.
+/// The values of the fields of one message.
 #[derive(Debug, Clone)]
 pub(crate) struct FieldValues {
     /// The number of the message's input, from 1.
     sequence: u64,
-    /// One time for the whole message, looked up when it is first needed.
+    /// The time of the message, read when it is first needed.
     now: Option<Timestamp>,
     zone: Option<TimeZone>,
     random: fastrand::Rng,
     /// The number of the client of a load.
     client: u32,
-    /// What a CSV file has for it.
+    /// The client's row of a CSV file.
     row: ClientRow,
-    /// Where the text has its stamp.
+    /// The offset of the stamp in the text.
     stamp_at: Option<usize>,
-    /// No text becomes longer: a short one with many fields would need any amount of memory.
+    /// Maximum length of a text: a short template with many fields would need unlimited memory.
     most_bytes: usize,
 }
 
 /// The values of a client, in the order of the columns.
 pub(crate) type ClientRow = Option<Arc<[Box<str>]>>;
 
-/// Memory that takes so many bytes.
+/// A buffer with a limit.
 struct BoundedText<'a> {
     out: &'a mut BytesMut,
     most_bytes: usize,
@@ -270,7 +270,7 @@ struct BoundedText<'a> {
 }
 
 impl BoundedText<'_> {
-    /// Whether there is room for so many more.
+    /// Whether this number of bytes fits.
     fn takes(&mut self, bytes: usize) -> bool {
         self.is_full |= self.most_bytes.saturating_sub(self.out.len()) < bytes;
         !self.is_full
@@ -282,8 +282,10 @@ impl BoundedText<'_> {
         }
     }
 
+    /// Checks that everything fitted; otherwise the memory is released.
+    ///
     /// # Errors
-    /// Not everything was taken. The memory is given back.
+    /// A part did not fit.
     fn check(&mut self) -> Result<(), String> {
         if !self.is_full {
             return Ok(());
@@ -300,7 +302,7 @@ impl fmt::Write for BoundedText<'_> {
     }
 }
 
-/// Takes what only shows whether it can be written.
+/// Discards text that is only formatted as a test.
 struct Nowhere;
 
 impl fmt::Write for Nowhere {
@@ -310,7 +312,7 @@ impl fmt::Write for Nowhere {
 }
 
 impl FieldValues {
-    /// `seed`: random values are the same in each run.
+    /// With a `seed`, random values are the same in each run.
     pub(crate) fn new(seed: Option<u64>) -> Self {
         let random = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         Self {
@@ -325,7 +327,7 @@ impl FieldValues {
         }
     }
 
-    /// Where the text that was filled in last has its stamp, if it has one.
+    /// The offset of the stamp in the last text, if it has one.
     pub(crate) fn stamp_at(&self) -> Option<usize> {
         self.stamp_at
     }
@@ -334,23 +336,23 @@ impl FieldValues {
         BoundedText { out, most_bytes: self.most_bytes, is_full: false }
     }
 
-    /// The next message is that of this input.
+    /// Starts the message of this input.
     pub(crate) fn start(&mut self, sequence: u64) {
         self.sequence = sequence;
         self.now = None;
     }
 
-    /// The next message is that of this client, with this number and these random values.
+    /// Starts a message of this client, with this number and these random values.
     pub(crate) fn start_of_client(&mut self, client: u32, row: ClientRow, sequence: u64, seed: u64) {
         self.start(sequence);
         (self.client, self.row) = (client, row);
         self.random.seed(seed);
     }
 
-    /// Fills in a text that was not read before, as each line is.
+    /// Parses and fills in a text in one step, as for lines.
     ///
     /// # Errors
-    /// What is wrong with it, in one line.
+    /// The error, in one line.
     pub(crate) fn fill_in(&mut self, text: &[u8], out: &mut BytesMut) -> Result<(), String> {
         let mut out = self.limited(out);
         for piece in pieces(text) {
@@ -365,7 +367,7 @@ impl FieldValues {
     }
 
     fn put(&mut self, field: &Blank, out: &mut BoundedText<'_>) {
-        // What was not taken is seen afterwards.
+        // A text that did not fit is detected afterwards.
         let _ = match field {
             Blank::Sequence => {
                 out.put(itoa::Buffer::new().format(self.sequence).as_bytes());
@@ -396,7 +398,7 @@ impl FieldValues {
             Blank::Unix => write!(out, "{}", self.now().as_second()),
             Blank::UnixMillis => write!(out, "{}", self.now().as_millisecond()),
             Blank::Uuid => {
-                // Of version 4, variant 1 (RFC 9562).
+                // Version 4, variant 1 (RFC 9562).
                 let bits = self.random.u128(..) & !(0xf << 76) & !(0b11 << 62) | 4 << 76 | 0b10 << 62;
                 let digits = [bits >> 96, bits >> 80 & 0xffff, bits >> 64 & 0xffff, bits >> 48 & 0xffff];
                 let [first, second, third, fourth] = digits;
@@ -507,7 +509,8 @@ mod tests {
         assert!(out.is_empty());
     }
 
-    /// Both ways of filling stop at the largest packet, whatever it is that grows, and the next text is filled in.
+    /// Both ways of filling stop at the largest packet, whichever field grows, and the next text is filled
+    /// in.
     #[test]
     fn filling_ends_at_the_largest_packet() {
         assert_eq!(FieldValues::new(None).most_bytes, LARGEST_PACKET_BYTES as usize);
@@ -542,7 +545,7 @@ mod tests {
             prop_assert!((least * unit..=(least + span) * unit).contains(&digits), "{text}: {shown}");
         }
 
-        /// A text is the same whether it is read before or as it comes; and no text causes a panic.
+        /// Parsing first and filling in one step give the same text; and no text causes a panic.
         #[test]
         fn both_ways_of_filling_agree(text in "(\\{|\\}|:|seq|now|rand|hex|[0-9.%a-z-]){0,8}") {
             let mut values = FieldValues::new(Some(3));

@@ -1,5 +1,5 @@
-//! `mqtt ping`: checks the connection to a broker step by step, reports the time and the facts of each
-//! step, and measures round trips.
+//! `mqtt ping`: checks the connection to a broker step by step, reports the time and the facts of each step,
+//! and measures round trips.
 
 mod properties;
 mod report;
@@ -33,19 +33,19 @@ use crate::quantity::duration;
 pub struct Config {
     /// The connection.
     pub client: ClientOptions,
-    /// How many round trips.
+    /// The number of round trips.
     pub count: u64,
-    /// The pause between two.
+    /// The interval between two round trips.
     pub interval: Duration,
-    /// The limit for all of it.
+    /// The timeout of the whole run.
     pub timeout: Option<Duration>,
-    /// A checked topic name to send a message through, and back.
+    /// A checked topic name; each round trip is a message to it and back.
     pub publish: Option<String>,
-    /// Warn of certificates that expire within this time.
+    /// Warn about certificates that expire within this time.
     pub warn_expiry: Option<Duration>,
-    /// One JSON object in place of text.
+    /// Whether to print one JSON object instead of text.
     pub json: bool,
-    /// What is said on standard error; where it is nothing, standard output is silent as well.
+    /// The verbosity on standard error; with [`Verbosity::Quiet`] standard output is silent as well.
     pub verbosity: Verbosity,
 }
 
@@ -59,10 +59,10 @@ impl Invocation for Config {
     }
 }
 
-/// Connects, measures, leaves, and tells how it was.
+/// Connects, measures, disconnects, and reports.
 ///
 /// # Errors
-/// The step that failed, the broker's refusal, or the time limit.
+/// The failed step, the broker's refusal, or the timeout.
 async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let mut attention = Attention::start(config.timeout)?;
     let is_silent = !config.json && config.verbosity == Verbosity::Quiet;
@@ -107,10 +107,10 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     Ok(if expiring.is_empty() { Exit::Success } else { Exit::Negative })
 }
 
-/// What comes next.
+/// The next stage of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PingStage {
-    /// To the topic that a message goes through, if there is one.
+    /// Subscribe to the topic of the messages, if there is one.
     Subscribe,
     Subscribing,
     Ping,
@@ -132,23 +132,23 @@ struct Pinger<'a> {
     stdout: Stdout,
     report: PingReport,
     layout: Layout,
-    /// When the last step was done.
+    /// When the last step was complete.
     since: Instant,
-    /// The version that the attempt before has asked for and since when, while the broker may still answer.
+    /// The version of the previous attempt and its start, while the broker may still respond to it.
     unanswered: Option<(Protocol, Instant)>,
     stage: PingStage,
     /// When the last PINGREQ or PUBLISH was put into the output.
     sent: Instant,
-    /// Of the message under way.
+    /// The payload of the message in flight.
     payload: Bytes,
     template: Option<Arc<PublishTemplate>>,
     pause: Option<Pin<Box<Sleep>>>,
-    /// When the answer that is awaited comes too late.
+    /// The timeout of the awaited response.
     answer_limit: Option<Pin<Box<Sleep>>>,
 }
 
 impl Pinger<'_> {
-    /// Writes the text report, unless it is switched off.
+    /// Writes the text report, unless it is disabled.
     fn show(&mut self, lines: impl FnOnce() -> String) {
         if !self.config.json && self.config.verbosity > Verbosity::Quiet {
             let lines = lines();
@@ -157,7 +157,7 @@ impl Pinger<'_> {
     }
 
     fn take(&mut self, step: Taken) {
-        // To go the same way once more, with another version of the protocol for example, is no news.
+        // A step that is repeated, for another protocol version for example, is not shown again.
         if !self.report.was_taken(&step) {
             let layout = self.layout;
             self.show(|| step.text(layout));
@@ -193,14 +193,14 @@ impl Pinger<'_> {
         }
     }
 
-    /// The broker was asked something, and has to respond within the connect timeout: the
-    /// keep-alive alone would let a ping last for minutes, or for ever.
+    /// Starts the wait for a response, which is limited by the connect timeout: with keep-alive alone a ping
+    /// could last minutes, or forever.
     fn asked(&mut self, stage: PingStage) {
         self.stage = stage;
         self.answer_limit = Some(Box::pin(tokio::time::sleep(self.config.client.connect_timeout)));
     }
 
-    /// The error of an answer that does not come.
+    /// The error of a missing response.
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         let Some(limit) = &mut self.answer_limit else { return Poll::Pending };
         ready!(limit.as_mut().poll(cx));
@@ -233,7 +233,7 @@ impl Pinger<'_> {
 impl Handler for Pinger<'_> {
     fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
         let keep_alive = connected.keep_alive(self.config.client.keep_alive);
-        self.template = None; // another link may speak another version
+        self.template = None; // another link may use another version
         let mut asked = self.since;
         if let Some((protocol, since)) = self.unanswered.take().filter(|(one, _)| *one == connected.protocol)
         {
@@ -280,7 +280,7 @@ impl Handler for Pinger<'_> {
                         let qos = QoS::AtMostOnce;
                         Arc::new(PublishTemplate::new(protocol, topic.as_bytes(), qos, false, &none))
                     });
-                    // Others may use the topic too, so the message has to be known again.
+                    // The topic may be shared, so the message must be recognisable.
                     self.payload = format!("mqtt ping {:016x}", fastrand::u64(..)).into();
                     self.sent = Instant::now();
                     session.publish(out, template, &self.payload, || None, PUBLISH_TOKEN)?;
@@ -327,16 +327,16 @@ impl Handler for Pinger<'_> {
     }
 
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        // What is known is shown while the next step is still under way.
+        // Results are shown while the next step is in progress.
         if let Poll::Ready(Err(error)) = self.stdout.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
         match self.supervisor.attention.poll(cx) {
-            // As ping(8): what was measured is shown, and that is that.
+            // Like ping(8): the measured round trips are shown, and the run succeeds.
             Poll::Ready(Stop::Signal(_)) if !self.report.pings.is_empty() => Poll::Ready(Ok(())),
             Poll::Ready(Stop::Limit(limit)) => Poll::Ready(Err(self.timed_out(limit))),
             Poll::Ready(stop) => Poll::Ready(Err(stop.error())),
-            // A broker that reads nothing either leaves no room to be filled.
+            // If the broker does not read either, the output stays full and `poll_fill` is not called.
             Poll::Pending => self.poll_late(cx).map(Err),
         }
     }
@@ -361,7 +361,7 @@ impl Handler for Pinger<'_> {
             _ => false,
         };
         if begins && !self.report.steps.is_empty() {
-            // Another broker, or the same once more.
+            // Another broker, or the same one again.
             self.report.end_attempt(AttemptEnd::default());
         }
         self.take(Taken::of(step));

@@ -11,8 +11,8 @@ use crate::protocol::property::{Property, PropertyBlock, PropertyId, Value};
 use crate::quantity::{counted, duration};
 use crate::quotation::cut;
 
-/// The properties as a JSON object, user properties as in the record of a message. It is written as it is
-/// read: there may be as many as a packet has room for.
+/// The properties as a JSON object, with user properties as in the record of a message. It is written while
+/// reading: there may be as many as fit into a packet.
 pub(super) fn serialize_properties<S: Serializer>(
     block: &PropertyBlock,
     serializer: S,
@@ -24,7 +24,7 @@ pub(super) fn serialize_properties<S: Serializer>(
         match property.value {
             Value::Number(number) => object.serialize_entry(name, &number)?,
             Value::Text(text) => object.serialize_entry(name, &masked(text))?,
-            // Only the client's code needs it, and it may be a secret.
+            // Authentication data is only for the client's code, and may be secret.
             Value::Binary(bytes) => object.serialize_entry(name, &counted(bytes.len() as u64, "byte"))?,
             Value::Pair(..) if std::mem::replace(&mut has_pairs, true) => {}
             Value::Pair(..) => object.serialize_entry("user-properties", &Pairs(block))?,
@@ -33,7 +33,7 @@ pub(super) fn serialize_properties<S: Serializer>(
     object.end()
 }
 
-/// The user properties, an object each.
+/// The user properties, one object each.
 struct Pairs<'a>(&'a PropertyBlock);
 
 impl Serialize for Pairs<'_> {
@@ -53,7 +53,7 @@ impl Serialize for Pair<'_> {
     }
 }
 
-/// A property with what it limits.
+/// A property with its meaning as a limit.
 pub(super) fn note(property: &Property<'_>) -> String {
     use PropertyId as Id;
     let mut text = match property.value {

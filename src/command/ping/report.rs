@@ -15,10 +15,10 @@ use crate::protocol::property::PropertyBlock;
 use crate::quantity::counted;
 use crate::quotation::MOST_PROPERTIES;
 
-/// Of the form that `version` stands for.
+/// The version of the report's format.
 const VERSION: u32 = 1;
 
-/// A step that was taken.
+/// A completed step.
 #[derive(Debug, Serialize)]
 #[serde(tag = "step", rename_all = "lowercase")]
 pub(super) enum TakenStep {
@@ -74,7 +74,7 @@ pub(super) struct Certificate {
     not_after: String,
     not_before_unix_s: i64,
     not_after_unix_s: i64,
-    /// Whole days until its end, negative after it.
+    /// Whole days until its expiry, negative after it.
     days_left: i64,
     #[serde(skip)]
     ends: SystemTime,
@@ -103,20 +103,20 @@ pub(super) struct EarlierAttempt {
     /// The version of its CONNECT, if that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<String>,
-    /// From CONNECT to its end.
+    /// The time from CONNECT to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     took_us: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// How many have ended like this in a row.
+    /// The number of consecutive attempts that ended in this way.
     times: u64,
     steps: Vec<TakenStep>,
 }
 
-/// How an attempt has ended.
+/// The end of an attempt.
 #[derive(Debug, Default)]
 pub(super) struct AttemptEnd {
-    /// The version that was asked for, and how long.
+    /// The version of its CONNECT, and how long the attempt took.
     pub(super) asked: Option<(Protocol, Duration)>,
     pub(super) error: Option<String>,
 }
@@ -131,7 +131,7 @@ impl EarlierAttempt {
     }
 }
 
-/// Round trips in numbers.
+/// Statistics of round trips.
 #[derive(Debug, Serialize)]
 struct RoundTrips {
     count: usize,
@@ -142,14 +142,14 @@ struct RoundTrips {
     times_us: Vec<u64>,
 }
 
-/// The report, as far as it is complete.
+/// The report as far as it is complete.
 #[derive(Debug, Default)]
 pub(super) struct PingReport {
     pub(super) steps: Vec<TakenStep>,
     earlier: Vec<EarlierAttempt>,
     pub(super) pings: Vec<Duration>,
     pub(super) messages: Vec<Duration>,
-    /// Those of the client itself, which it shows where the broker asks for them.
+    /// The client's own certificates, which it presents on request.
     client_certificates: Vec<Certificate>,
     failure: Option<FailureReport>,
     expiring: Vec<String>,
@@ -176,7 +176,7 @@ struct PingRecord<'a> {
 }
 
 impl PingReport {
-    /// The steps taken since the last attempt are those of one that is over.
+    /// Ends an attempt: the steps since the last one belong to it.
     pub(super) fn end_attempt(&mut self, AttemptEnd { asked, error }: AttemptEnd) {
         let attempt = EarlierAttempt {
             protocol: asked.map(|(protocol, _)| protocol.to_string()),
@@ -191,7 +191,7 @@ impl PingReport {
         }
     }
 
-    /// The earlier attempt has succeeded after all, while this one was in progress.
+    /// The earlier attempt has succeeded while this one was in progress.
     pub(super) fn return_to_earlier(&mut self, other: AttemptEnd) {
         if let Some(earlier) = self.earlier.pop() {
             self.end_attempt(other);
@@ -199,12 +199,12 @@ impl PingReport {
         }
     }
 
-    /// Whether such a step was taken in an earlier attempt.
+    /// Whether the same step was completed in an earlier attempt.
     pub(super) fn was_taken(&self, step: &TakenStep) -> bool {
         self.earlier.iter().flat_map(|attempt| &attempt.steps).any(|earlier| earlier.is_like(step))
     }
 
-    /// The certificates that are no longer valid at that time, as text.
+    /// The certificates that will have expired at this time, as text.
     pub(super) fn expiring(&self, at: SystemTime) -> Vec<String> {
         let tls = self.steps.iter().filter_map(|step| match step {
             TakenStep::Tls { facts, .. } => Some(&facts.certificates),
@@ -229,7 +229,7 @@ impl PingReport {
         });
     }
 
-    /// One line, with its line feed.
+    /// Appends one line with a line feed.
     pub(super) fn put_json(&self, out: &mut Vec<u8>) {
         let record = PingRecord {
             r#type: "ping",
@@ -246,7 +246,7 @@ impl PingReport {
         put_json_line(out, &record);
     }
 
-    /// The statistics, as ping(8) ends with them.
+    /// Appends the statistics in the form of ping(8).
     pub(super) fn put_summary(&self, out: &mut Vec<u8>) {
         for (name, times) in [("pings", &self.pings), ("messages", &self.messages)] {
             let Some(all) = RoundTrips::of(times).filter(|all| all.count > 1) else { continue };
@@ -286,13 +286,13 @@ pub(super) struct Layout {
     pub(super) width: Option<usize>,
 }
 
-/// Where the text of a step begins.
+/// The column where the text of a step begins.
 const INDENT: usize = 26;
-/// Fewer columns for the text than this are not worth a line.
+/// With fewer columns for the text, lines are not wrapped.
 const LEAST_COLUMNS: usize = 20;
 
 impl Layout {
-    /// `name      1.234 ms  text`
+    /// For example `name      1.234 ms  text`.
     pub(super) fn line(self, name: &str, took: Duration, text: &str) -> String {
         let mut parts = self.parts(text).into_iter();
         let first = parts.next().unwrap_or_default();
@@ -351,7 +351,7 @@ impl TakenStep {
         }
     }
 
-    /// Its lines in the text report.
+    /// The step's lines in the text report.
     pub(super) fn text(&self, layout: Layout) -> String {
         let show = |name, took_us: &u64, text: &str| layout.line(name, Duration::from_micros(*took_us), text);
         let ends = |certificates: &[Certificate]| -> String {
@@ -435,7 +435,7 @@ impl Certificate {
         }
     }
 
-    /// Which it is, and how long it is still good.
+    /// The certificate's name, and how long it is valid.
     fn end(&self) -> String {
         let when = expiry(self.ends, SystemTime::now());
         format!("certificate {} by {} {when} ({})", self.subject, self.issuer, self.not_after)
@@ -450,7 +450,7 @@ fn unix_seconds(moment: SystemTime) -> i64 {
     }
 }
 
-/// `expires in 12 days`, `expired 3 days ago`; in hours or minutes where a day is too long a unit.
+/// `expires in 12 days`, `expired 3 days ago`; in hours or minutes for less than a day.
 fn expiry(ends: SystemTime, now: SystemTime) -> String {
     let rough = |time: Duration| match time.as_secs() {
         seconds @ 86_400.. => counted(seconds / 86_400, "day"),
@@ -515,7 +515,7 @@ mod tests {
         let lines = Layout { width: Some(60) }.line("tls", Duration::from_millis(1), text);
         assert!(lines.lines().count() > 1 && lines.lines().all(|line| line.len() <= 60), "{lines}");
         assert!(lines.lines().skip(1).all(|line| line.starts_with(&" ".repeat(INDENT))), "{lines}");
-        // Too narrow, or no terminal: a line is a line.
+        // A narrow terminal, or none: lines are not wrapped.
         for width in [Some(30), None] {
             assert_eq!(Layout { width }.line("tls", Duration::from_millis(1), text).lines().count(), 1);
         }

@@ -1,5 +1,5 @@
-//! What an earlier run has left in a spool, and messages that are taken out of it without being sent: records in a file
-//! beside it, one a line, which `mqtt pub --json --keep-retain` publishes.
+//! Reports the messages left in a spool, and stores messages that are removed from it without being sent: one
+//! record per line in a file next to the spool, which `mqtt pub --json --keep-retain` publishes.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::quantity::counted;
 use crate::quotation::shown;
 use crate::storage::spool::{Envelope, Left, Spool, SpooledMessage};
 
-/// The file for the messages of one spool.
+/// The file for the removed messages of one spool.
 #[derive(Debug)]
 pub(super) struct AsideFile(PathBuf);
 
@@ -30,7 +30,7 @@ impl AsideFile {
         &self.0
     }
 
-    /// Adds a message. It is on the disk then, and may be done in the spool.
+    /// Adds a message. It is then on the disk, and may be marked as done in the spool.
     pub(super) fn add(&self, message: &SpooledMessage) -> Result<(), Error> {
         let Envelope { qos, retain, topic, properties } = &*message.envelope;
         let publish = Publish {
@@ -48,7 +48,7 @@ impl AsideFile {
         self.append(&line).map_err(|error| Error::file(format!("cannot write {}", self.0.display()), error))
     }
 
-    /// What to do about messages that were in flight when the broker ended the connection.
+    /// The advice about messages that were in flight when the broker ended the connection.
     pub(super) fn advice(&self, first: &SpooledMessage, last: &SpooledMessage, count: usize) -> String {
         let (path, number) = (self.0.display(), first.place);
         if count == 1 {
@@ -75,18 +75,18 @@ impl AsideFile {
         let mut file = options.open(&self.0)?;
         let before = file.metadata()?.len();
         if let Err(error) = file.write_all(line).and_then(|()| file.sync_all()) {
-            // Half a line would spoil the next.
+            // An incomplete line would damage the next one.
             let _ = file.set_len(before);
             return Err(error);
         }
         let folder = self.0.parent().filter(|folder| !folder.as_os_str().is_empty());
-        // A file system may not synchronise folders: the file is there all the same.
+        // A file system may not be able to synchronise folders; the file exists all the same.
         let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
         Ok(())
     }
 }
 
-/// Takes the messages out that the user names. All of them are looked up before the first is.
+/// Removes the messages that the user names. All of them are looked up before the first is removed.
 pub(super) fn set_aside(
     spool: &mut Spool,
     left: &mut Left,
@@ -116,7 +116,7 @@ pub(super) fn set_aside(
     Ok(())
 }
 
-/// A message by its number and topic.
+/// Shows a message by its number and topic.
 pub(super) struct NamedMessage<'a>(pub(super) &'a SpooledMessage);
 
 impl fmt::Display for NamedMessage<'_> {
@@ -125,7 +125,7 @@ impl fmt::Display for NamedMessage<'_> {
     }
 }
 
-/// What an earlier run has left.
+/// Reports the messages that an earlier run left.
 pub(super) fn report_left(diagnostics: &Diagnostics, options: &SpoolOptions, left: &Left) {
     let path = options.path.display();
     if left.damaged_bytes > 0 {

@@ -1,4 +1,4 @@
-//! What `mqtt pub` is to do, and what its messages share.
+//! The configuration of `mqtt pub`, and the properties its messages share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,46 +24,46 @@ pub const FOREVER: u64 = u64::MAX;
 pub struct Config {
     /// The connection.
     pub client: ClientOptions,
-    /// Checked topic names: each message goes to each of them, or with [`Source::Files`] to those of its file, which
-    /// are as many for each file and stand in the order of the files. At least one, unless the source is
-    /// [`Source::Spool`] or its lines name their topics.
+    /// Checked topic names. Each message is sent to all of them; with [`Source::Files`] each file has the
+    /// same number of topics, in the order of the files. At least one, unless the source is [`Source::Spool`]
+    /// or the lines name their topics.
     pub topics: Vec<String>,
-    /// Of every message that does not say it itself.
+    /// The QoS of messages that do not set it.
     pub qos: QoS,
-    /// RETAIN of every message that does not say it itself.
+    /// RETAIN of messages that do not set it.
     pub retain: bool,
-    /// Where the payloads come from.
+    /// The source of the payloads.
     pub source: Source,
     /// The byte that ends a line.
     pub terminator: u8,
-    /// Topics and payloads are filled in for each message (`--template`).
+    /// Topics and payloads that are filled in for each message (`--template`).
     pub filling: Option<Filling>,
-    /// The format that payloads are encoded in (`--encode`).
+    /// The format in which payloads are encoded (`--encode`).
     pub encode: Option<Encoding>,
-    /// How often the message is sent, at least once; 1 where each line is one, [`FOREVER`] without end.
+    /// How often the message is sent, at least once; 1 for lines, [`FOREVER`] without end.
     pub repeat: u64,
-    /// The time from one repeat to the next, on an absolute schedule.
+    /// The interval between repeats, on an absolute schedule.
     pub interval: Option<Duration>,
-    /// Records are sent at the times of the recording, so many times as fast (`--timing recorded`, `--speed`); `None`:
-    /// as fast as they are taken.
+    /// The speed factor for records sent with the timing of the recording (`--timing recorded`, `--speed`);
+    /// `None` for sending as fast as possible.
     pub speed: Option<f64>,
     /// The time between the acknowledgement of one repeat and the next.
     pub repeat_delay: Duration,
     /// PUBLISH properties (MQTT 5), checked, without a topic alias.
     pub properties: PropertyBlock,
-    /// Whether the topic gets an alias (MQTT 5).
+    /// The topic alias of the messages (MQTT 5).
     pub topic_alias: TopicAlias,
-    /// The file through which messages go, at QoS 1 and 2.
+    /// The file through which messages of QoS 1 and 2 pass.
     pub spool: Option<SpoolOptions>,
-    /// Give up after that long, whatever is acknowledged (`-W`).
+    /// The timeout of the whole run (`-W`).
     pub timeout: Option<Duration>,
-    /// What is said on standard error.
+    /// The verbosity on standard error.
     pub verbosity: Verbosity,
 }
 
 impl Config {
-    /// How long the broker may take to acknowledge, unless the user has set a limit for all of it, or the
-    /// messages come from a source that may have no end.
+    /// Timeout for the broker's acknowledgement, unless the user has set one for the whole run, or the
+    /// messages come from a possibly endless source.
     pub(super) fn answer_limit(&self) -> Option<Duration> {
         let unlimited = self.timeout.is_some() || self.source.is_lines();
         (!unlimited).then_some(self.client.connect_timeout)
@@ -71,7 +71,7 @@ impl Config {
 }
 
 impl Config {
-    /// What makes messages of lines that name their topic.
+    /// The reader that makes messages from lines with a topic.
     pub(super) fn reader(&self) -> Option<RecordReader> {
         let form = match &self.source {
             Source::Records(options) => LineForm::Record(options.clone()),
@@ -86,7 +86,7 @@ impl Config {
         })
     }
 
-    /// What fills in topics and payloads, where lines do not name their topic.
+    /// The filler of topics and payloads, unless lines name their topic.
     pub(super) fn filler(&self, payload: Option<&[u8]>) -> Result<Option<Filler>, Error> {
         let Some(filling) = &self.filling else { return Ok(None) };
         if let Source::Records(_) | Source::TopicLines(_) = self.source {
@@ -105,14 +105,14 @@ impl Config {
         Ok(Some(Filler::new(filling, payload)))
     }
 
-    /// What messages to `topic` share, on a connection of that version.
+    /// The shared part of messages to `topic`, on a connection of this version.
     pub(super) fn template(&self, protocol: Protocol, topic: &str) -> Arc<PublishTemplate> {
         let template =
             PublishTemplate::new(protocol, topic.as_bytes(), self.qos, self.retain, &self.properties);
         Arc::new(template.with_topic_alias(self.topic_alias))
     }
 
-    /// What messages to `topic` share that do not say it themselves.
+    /// The shared part of messages to `topic`, as defaults.
     pub(super) fn envelope(&self, topic: &str) -> Envelope {
         Envelope {
             qos: self.qos,
@@ -122,13 +122,14 @@ impl Config {
         }
     }
 
-    /// How many messages an input becomes.
+    /// The number of messages made from each input.
     pub(super) fn copies(&self) -> usize {
         let files = if let Source::Files(files) = &self.source { files.len() } else { 1 };
         (self.topics.len() / files.max(1)).max(1)
     }
 
-    /// What sends records at the times of the recording. `is_shown`: a person sees how much of it has passed.
+    /// The clock that sends records with the timing of the recording. `is_shown`: the user sees how much of
+    /// it has passed.
     pub(super) fn replay(
         &self,
         reader: Option<&RecordReader>,

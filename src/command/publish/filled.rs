@@ -14,17 +14,17 @@ use crate::protocol::wire::PublishTemplate;
 use crate::quotation::shown;
 use crate::storage::spool::{Envelope, Intake};
 
-/// Topics that are remembered. What is more begins anew.
+/// Maximum number of cached topics. When the cache is full it is cleared.
 const MOST_TOPICS: usize = 4096;
 
 /// Texts that are filled in.
 #[derive(Debug, Clone)]
 pub struct Filling {
-    /// In the order of the topics, whose names they are.
+    /// The templates of the topics, in order.
     pub topics: Vec<TextTemplate>,
-    /// Looks up a variable of the environment.
+    /// Looks up an environment variable.
     pub environment: LookUp,
-    /// Of random values.
+    /// The seed of random values.
     pub seed: Option<u64>,
 }
 
@@ -33,20 +33,20 @@ pub(super) struct Filler {
     values: FieldValues,
     topics: Vec<TextTemplate>,
     payload: PayloadFilling,
-    /// Filled in and handed on; its memory is used again once nobody holds a part of it.
+    /// Filled in and handed on; its memory is reused once no payload refers to it.
     buffer: BytesMut,
     name: BytesMut,
-    /// By the topic as it was filled in.
+    /// The cache, by the filled-in topic.
     known: HashMap<Box<str>, Arc<PublishTemplate>>,
 }
 
-/// How payloads are filled in.
+/// The filling of payloads.
 pub(super) enum PayloadFilling {
-    /// All from this text.
+    /// All payloads are made from this text.
     Known(TextTemplate),
-    /// Each input is a text of its own, and variables of the environment are looked up so, if they are.
+    /// Each input is a template of its own, with this look-up of environment variables, if any.
     Input(Option<LookUp>),
-    /// Not at all.
+    /// Payloads are not filled in.
     Plain,
 }
 
@@ -62,7 +62,7 @@ impl Filler {
         }
     }
 
-    /// The payload of the input with this number, from 1; its topics follow.
+    /// The payload of the input with this number, from 1; its topics are filled in afterwards.
     pub(super) fn payload(&mut self, number: u64, input: &[u8]) -> Result<Bytes, Error> {
         self.values.start(number);
         self.buffer.clear();
@@ -85,7 +85,7 @@ impl Filler {
         Ok(self.buffer.split().freeze())
     }
 
-    /// The topic at this place for that input.
+    /// The topic at this index for the current input.
     fn topic(&mut self, place: usize) -> Result<&str, Error> {
         self.name.clear();
         if let Some(topic) = self.topics.get(place) {
@@ -102,14 +102,14 @@ impl Filler {
         }
     }
 
-    /// What messages to that topic share.
+    /// The shared part of messages to this topic.
     pub(super) fn template(
         &mut self,
         place: usize,
         make: impl FnOnce(&str) -> Arc<PublishTemplate>,
     ) -> Result<Arc<PublishTemplate>, Error> {
         self.topic(place)?;
-        // It was checked.
+        // The name was checked.
         let name = std::str::from_utf8(&self.name).unwrap_or_default();
         if let Some(template) = self.known.get(name) {
             return Ok(Arc::clone(template));
@@ -122,12 +122,12 @@ impl Filler {
         Ok(template)
     }
 
-    /// A new link may speak another version.
+    /// Clears the cache: a new link may use another version.
     pub(super) fn forget(&mut self) {
         self.known.clear();
     }
 
-    /// Adds a message to each topic to a spool, of which the first is at this place. `false`: no packet is that large.
+    /// Adds a message for each topic, from this index on, to a spool. `false`: a packet would be too large.
     pub(super) fn add_to_each(
         &mut self,
         intake: &mut Intake,

@@ -1,14 +1,14 @@
 //! Input that stays in its pipe until it is released.
 //!
-//! `tee(2)` copies what is in a pipe and leaves it there. A program at the other end that looks whether the pipe is
-//! empty, as `mqtt sub` does before it acknowledges, then learns when its output is stored and not when it was read.
+//! `tee(2)` copies the content of a pipe and leaves it there. A writer that checks whether the pipe is empty,
+//! as `mqtt sub` does before it acknowledges, then learns when its output is stored and not when it was read.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::{Errno, pread, read};
 
-/// An input, and the pipe that it is copied into if it is one.
+/// An input and, if it is a pipe, the pipe it is copied into.
 pub(super) struct HeldInput<F> {
     input: F,
     #[cfg(target_os = "linux")]
@@ -26,16 +26,16 @@ impl<F: AsFd> HeldInput<F> {
         self.copy.is_some()
     }
 
-    /// Reads what is there, or waits for it; 0 at the end.
+    /// Reads the available input, or waits for it; 0 at the end.
     pub(super) fn look(&self, block: &mut [u8]) -> Result<usize, Errno> {
         match &self.copy {
             Some(copy) => copy.look(self.input.as_fd(), block),
-            // Past the standard library's buffer, which would read on.
+            // Bypasses the standard library's buffer, which would read ahead.
             None => read(&self.input, block),
         }
     }
 
-    /// Takes out of the pipe what was read last, which is written into `block` again.
+    /// Removes the last input from the pipe; it is written into `block` again.
     pub(super) fn release(&self, block: &mut [u8]) -> Result<(), Errno> {
         if self.copy.is_some() { linux::read_all(&self.input, block) } else { Ok(()) }
     }
@@ -64,11 +64,11 @@ impl<F: AsFd> HeldInput<F> {
 }
 
 impl<F: AsFd> HeldInput<F> {
-    /// The first bytes of what is there, as many as fit. They are not read.
+    /// The first bytes of the input, as many as fit, without reading them.
     pub(super) fn first_bytes<'a>(&self, block: &'a mut [u8]) -> Result<&'a [u8], Errno> {
         let count = match seek(&self.input, SeekFrom::Current(0)) {
             Ok(position) => pread(&self.input, &mut *block, position)?,
-            // Of anything but a file and a pipe they would be read.
+            // Any other input than a file or a pipe would lose them.
             Err(_) if self.is_held() => self.look(block)?,
             Err(_) => 0,
         };
@@ -89,14 +89,14 @@ mod linux {
     use rustix::io::{Errno, read};
     use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, tee};
 
-    /// A pipe that is empty between two looks.
+    /// A pipe for the copies; it is empty between two calls.
     pub(super) struct Copy {
         reader: OwnedFd,
         writer: OwnedFd,
     }
 
     impl Copy {
-        /// `None` if the input is no pipe.
+        /// `None` if the input is not a pipe.
         pub(super) fn of(input: BorrowedFd<'_>) -> Result<Option<Self>, Errno> {
             if FileType::from_raw_mode(fstat(input)?.st_mode) != FileType::Fifo {
                 return Ok(None);
@@ -112,12 +112,12 @@ mod linux {
         }
     }
 
-    /// Reads what is known to be there.
+    /// Reads bytes that are known to be available.
     pub(super) fn read_all(pipe: impl AsFd, block: &mut [u8]) -> Result<(), Errno> {
         let mut count = 0;
         while count < block.len() {
             match read(&pipe, &mut block[count..]) {
-                // Another program reads the same pipe.
+                // Another program reads from the same pipe.
                 Ok(0) => return Err(Errno::PIPE),
                 Ok(more) => count += more,
                 Err(Errno::INTR) => {}

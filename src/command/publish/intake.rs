@@ -1,4 +1,4 @@
-//! Standard input on its way into the spool.
+//! The intake of standard input into the spool.
 
 use std::fs::File;
 use std::io::{ErrorKind, Seek as _, SeekFrom, Stdin};
@@ -21,23 +21,23 @@ use crate::protocol::QoS;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
 use crate::storage::spool::{Envelope, Intake};
 
-/// What is read of standard input at once.
+/// Maximum number of bytes per read of standard input.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// What is said of a file that is not read once more.
+/// The message about a file that is not read again.
 pub(super) const NOT_AGAIN: &str = "no record of standard input was sent, and it is not read again";
 
-/// What is said of compressed input that is cut off.
+/// The message about truncated compressed input.
 pub(super) const TORN: &str = "standard input ends within compressed data; the rest of it is missing";
 
-/// Waits for input, or for the end of the run. Whether there is input: what is there is taken in.
+/// Waits for input, or for the end of the run. Returns whether there is input; available input is taken in.
 fn has_input(input: impl AsFd, over: &OwnedFd) -> std::io::Result<bool> {
     let mut both = [PollFd::new(&input, PollFlags::IN), PollFd::new(over, PollFlags::IN)];
     poll(&mut both, None)?;
     Ok(!both[0].revents().is_empty())
 }
 
-/// Waits until then, or for the end of the run. Whether the time has come.
+/// Waits until `due`, or for the end of the run. Returns whether the time has come.
 fn is_due(due: u64, over: &OwnedFd) -> std::io::Result<bool> {
     loop {
         let left = due.saturating_sub(now());
@@ -56,31 +56,31 @@ fn is_due(due: u64, over: &OwnedFd) -> std::io::Result<bool> {
 /// Takes in the lines of standard input.
 pub(super) struct LineIntake<'a> {
     pub(super) intake: Intake,
-    /// Of the messages that a line becomes, one to each topic.
+    /// The envelopes of the messages made from a line, one per topic.
     pub(super) envelopes: Vec<Envelope>,
-    /// Fills in topics and payloads, where lines do not name their topic.
+    /// Fills in topics and payloads, unless lines name their topic.
     pub(super) filler: Option<Filler>,
-    /// Where each line names its topic.
+    /// Reads lines that name their topic.
     pub(super) reader: Option<RecordReader>,
-    /// The format that payloads are encoded in.
+    /// The format in which payloads are encoded.
     pub(super) encode: Option<Encoding>,
-    /// When each record is taken in.
+    /// The schedule of the records.
     pub(super) replay: Option<ReplaySchedule>,
     /// How often standard input is read.
     pub(super) rounds: u64,
-    /// How often it was read to its end.
+    /// How often its end was reached.
     pub(super) round: u64,
-    /// Of records that ask for QoS 0, at which nothing would be acknowledged.
+    /// The QoS of records that request QoS 0, in which nothing would be acknowledged.
     pub(super) qos: QoS,
     /// The byte that ends a line.
     pub(super) terminator: u8,
     pub(super) notes: &'a mpsc::Sender<IntakeNote>,
-    /// Lines so far.
+    /// The number of lines so far.
     pub(super) number: u64,
 }
 
 impl LineIntake<'_> {
-    /// Takes in standard input, as often as that is asked for.
+    /// Takes in standard input, as often as requested.
     pub(super) fn take_in_rounds(&mut self, stdin: &Stdin, over: &OwnedFd) -> Result<(), Error> {
         let failed = |error: std::io::Error| Error::file("standard input", error);
         let mut file = File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?);
@@ -102,13 +102,13 @@ impl LineIntake<'_> {
         Ok(())
     }
 
-    /// Takes in standard input as [`Self::take_in_all`], compressed or not.
+    /// Takes in standard input like [`Self::take_in_all`], compressed or not.
     fn take_in_stdin(&mut self, stdin: &Stdin, over: &OwnedFd) -> Result<bool, Error> {
         let failed = |error: std::io::Error| Error::file("standard input", error);
         let may_be_compressed = self.reader.as_ref().is_some_and(RecordReader::reads_compressed);
         let is_file =
             || rustix::fs::fstat(stdin).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
-        // A pipe keeps what is read of it: only one that begins with compressed data is read as such.
+        // A pipe must keep its content, so it is decompressed only if it begins with compressed data.
         let is_compressed = may_be_compressed
             && (is_file()
                 || has_input(stdin, over).map_err(failed)?
@@ -140,19 +140,19 @@ impl LineIntake<'_> {
         self.take_in_all(pipe.map_err(failed)?, over)
     }
 
-    /// Takes in lines as they come: what one read brings is in the file before the next, and nothing is read
-    /// that there is no room for. The beginning of a line whose end has not come is no message yet. Ends with
-    /// the input, or when `over` is closed at the other end and there is none. Whether it was the end of the input.
+    /// Takes in lines as they arrive: the input of one read is in the file before the next, and no more is
+    /// read than fits. An incomplete line is not a message yet. Ends with the input, or, when no input is
+    /// available, once `over` is closed at the other end. Returns whether the input ended.
     ///
-    /// A pipe keeps what was read of it until the messages are in the file: then nothing is lost with this program that
-    /// the program at the other end can know of.
+    /// A pipe keeps its content until the messages are in the file: then killing this program loses nothing
+    /// that the writer believes to be stored.
     fn take_in_all(&mut self, input: impl AsFd, over: &OwnedFd) -> Result<bool, Error> {
         let failed = |error: Errno| Error::file("standard input", error.into());
         let input = HeldInput::new(input).map_err(failed)?;
         let mut block = vec![0; BLOCK_BYTES];
         let mut begun = Begun::new(LARGEST_PACKET_BYTES.into());
         loop {
-            // A short file that is to be cut is cut before more comes.
+            // A short file that is to be truncated is truncated before more arrives.
             self.intake.take_in()?;
             match has_input(input.descriptor(), over) {
                 Ok(true) => {}
@@ -161,7 +161,7 @@ impl LineIntake<'_> {
                 Err(error) => return Err(Error::file("standard input", error)),
             }
             let room = self.intake.wait_for_room(begun.kept_bytes());
-            // Without room one byte tells whether there is a line that is not taken, or only the end.
+            // Without room, one byte tells a further line from the end of the input.
             let most = (room.unwrap_or(1) / self.copies()).clamp(1, BLOCK_BYTES);
             let count = match input.look(&mut block[..most]) {
                 Ok(count) => count,
@@ -196,25 +196,24 @@ impl LineIntake<'_> {
             if count == 0 {
                 return Ok(true);
             }
-            // The beginning of a line too: its end stays in the pipe until the message is in the file.
+            // Includes the beginning of a line: its end stays in the pipe until the message is in the file.
             input.release(&mut block[..count]).map_err(failed)?;
         }
     }
 
-    /// Adds a line longer than what is read at once, or the last.
+    /// Adds a line longer than one read, or the last line.
     fn add_begun(&mut self, begun: &mut Begun, is_cut: bool, over: &OwnedFd) -> Result<bool, Error> {
         let line = begun.end();
         let line = line.as_ref().map(Vec::as_slice).map_err(GivenUp::error);
         self.add(line, is_cut, over)
     }
 
-    /// How many messages a line becomes.
+    /// The number of messages made from a line.
     fn copies(&self) -> usize {
         self.envelopes.len().max(1)
     }
 
-    /// Adds a line, if it can be a message. `is_cut`: the end of the input ends it. `false` if nothing more is to
-    /// be taken in.
+    /// Adds a line, if it is a valid message. `is_cut`: it ends with the input. `false` if intake is to stop.
     fn add(&mut self, line: Result<&[u8], Error>, is_cut: bool, over: &OwnedFd) -> Result<bool, Error> {
         if let Ok(line) = &line
             && !self.wait_until_due(line, over)?
@@ -229,7 +228,7 @@ impl LineIntake<'_> {
             Err(error) => (false, Some(IntakeNote::GivenUp(self.number + 1, error))),
         };
         if !is_added {
-            // What waits is counted back from the latest line.
+            // Waiting messages are counted back from the latest line.
             self.take_in_waiting()?;
         }
         self.number += 1;
@@ -240,13 +239,13 @@ impl LineIntake<'_> {
         Ok(!(is_no_record && self.reader.as_ref().is_some_and(RecordReader::stops_at_error)))
     }
 
-    /// Waits until a record is due. `false`: the run is over before.
+    /// Waits until a record is due. `false`: the run ended before.
     fn wait_until_due(&mut self, line: &[u8], over: &OwnedFd) -> Result<bool, Error> {
         let (Some(replay), Some(reader)) = (&mut self.replay, &self.reader) else { return Ok(true) };
         let Some(time) = reader.time(line) else { return Ok(true) };
         let due = replay.due(time, self.round);
         if due > now() {
-            // What was due before is sent meanwhile.
+            // Earlier messages are sent meanwhile.
             self.take_in_waiting()?;
             if !is_due(due, over).map_err(|error| Error::file("standard input", error))? {
                 return Ok(false);
@@ -258,7 +257,7 @@ impl LineIntake<'_> {
         Ok(true)
     }
 
-    /// Adds the message of a line, if it has one to send; whether it did, and what is to be said of it.
+    /// Adds the message of a line, if it has one to send; returns whether it did, and a warning.
     fn read(&mut self, line: &[u8], is_cut: bool) -> Result<(bool, Option<String>), Error> {
         let too_long = || GivenUp::too_long(line.len() as u64).error();
         let Some(reader) = &mut self.reader else {
@@ -291,21 +290,21 @@ impl LineIntake<'_> {
         }
     }
 
-    /// Takes in what was added, the last of which is the latest line.
+    /// Takes in the added messages, up to the latest line.
     fn take_in_waiting(&mut self) -> Result<(), Error> {
         while self.intake.waiting() > 0 {
             if let Err(error) = self.intake.take_in() {
                 let first = self.number + 1 - self.intake.waiting().div_ceil(self.copies()) as u64;
                 return Err(not_taken(error, &format!("line {first} and those after it were")));
             }
-            // At most one note waits: its receiver looks for all new input.
+            // One waiting note is enough: its receiver looks for all new input.
             let _ = self.notes.try_send(IntakeNote::More);
         }
         Ok(())
     }
 }
 
-/// Adds a message to each topic, if all of them are possible.
+/// Adds a message for each topic, if all of them are possible.
 fn add_to_each(intake: &mut Intake, envelopes: &[Envelope], payload: &[u8]) -> bool {
     if !intake.is_possible(payload.len()) {
         return false;
@@ -321,7 +320,7 @@ fn add_to_each(intake: &mut Intake, envelopes: &[Envelope], payload: &[u8]) -> b
     true
 }
 
-/// The error for what did not get into the file, which says what that is.
+/// The error for messages that were not stored; it names them.
 pub(super) fn not_taken(error: Error, which: &str) -> Error {
     match error {
         Error::File { what, source, .. } => Error::file(format!("{which} not taken: {what}"), source),
@@ -329,14 +328,14 @@ pub(super) fn not_taken(error: Error, which: &str) -> Error {
     }
 }
 
-/// What the intake has to say.
+/// A note from the intake.
 pub(super) enum IntakeNote {
-    /// More was taken in.
+    /// More messages were taken in.
     More,
-    /// The line of this number is no message.
+    /// The line with this number is not a valid message.
     GivenUp(u64, Error),
-    /// What is to be said.
+    /// A warning.
     Warning(String),
-    /// Nothing more is taken in.
+    /// Intake has stopped.
     Failed(Error),
 }

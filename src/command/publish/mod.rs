@@ -44,14 +44,14 @@ pub use encoding::Encoding;
 pub use filled::Filling;
 pub use spool::SpoolOptions;
 
-/// How many QoS 0 messages may be on their way before the broker is asked how far it has read.
+/// Maximum number of unconfirmed QoS 0 messages before a PINGREQ asks how far the broker has read.
 const MESSAGES_PER_BARRIER: u64 = 10_000;
 
-/// How long a run that a signal ends waits to hear how far the broker has read. With the time that closing the
-/// connection may take, it is below the limit after which the process is ended by force.
+/// How long a run that was ended by a signal waits for the answer to that PINGREQ. Together with the time for
+/// closing the connection it stays below the limit after which the process is ended by force.
 const LAST_ANSWER_LIMIT: Duration = Duration::from_secs(3);
 
-/// A payload that takes long enough to show how far it is.
+/// The size of a payload that takes long enough to show progress.
 const LONG_PAYLOAD_BYTES: usize = 1024 * 1024;
 
 impl Invocation for Config {
@@ -64,10 +64,10 @@ impl Invocation for Config {
     }
 }
 
-/// Publishes everything and leaves when all of it is acknowledged.
+/// Publishes everything and disconnects when all of it is acknowledged.
 ///
 /// # Errors
-/// What could not be read, a link that could not be made or kept, or a refused publish.
+/// Input that could not be read, a link that could not be made or kept, or a refused publish.
 async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     if let Some(spool) = &config.spool {
         return spool::run(&config, spool, diagnostics).await;
@@ -80,7 +80,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     };
     let filler = config.filler(payload.as_deref())?;
     let work = PublishWork::new(&config, payload)?;
-    // One message is over before anyone can interrupt it; catching signals would only cost.
+    // One message is sent before a user can interrupt it; catching signals would only cost time.
     let one_shot = config.copies() == 1 && work.is_one_short_message();
     let mut attention = match limited {
         Some(attention) => attention,
@@ -119,7 +119,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let unread = publisher.work.take_failure();
     match (result, unread, publisher.refusal) {
         (Ok(()), Some(unread), _) => Err(unread),
-        // Each refusal was reported when it came.
+        // Each refusal was reported when it arrived.
         (Ok(()), None, Some(refusal)) => Ok(refusal),
         (Ok(()), None, None) => {
             let selected = publisher.reader.as_ref().map_or(Ok(()), RecordReader::check_selection);
@@ -135,18 +135,18 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     }
 }
 
-/// Messages at QoS 0: nothing says that they have arrived, but the answer to a later PINGREQ.
+/// Messages at QoS 0: only the answer to a later PINGREQ confirms that they have arrived.
 #[derive(Debug, Default)]
 struct Unacknowledged {
     written: u64,
-    /// Those that the broker is known to have read.
+    /// The number of messages that the broker has confirmed.
     confirmed: u64,
-    /// A PINGREQ is under way behind that many messages.
+    /// The number of messages before the PINGREQ in flight.
     asked: Option<u64>,
 }
 
 impl Unacknowledged {
-    /// How many may not have arrived.
+    /// The number of messages that may not have arrived.
     fn open(&self) -> u64 {
         self.written - self.confirmed
     }
@@ -160,7 +160,7 @@ impl Unacknowledged {
 struct Stopping {
     why: Error,
     limit: Pin<Box<Sleep>>,
-    /// The broker was asked how far it has read.
+    /// Whether a PINGREQ was sent to ask how far the broker has read.
     asked: bool,
 }
 
@@ -170,31 +170,31 @@ struct Publisher<'a> {
     supervisor: Supervisor<'a>,
     progress: Option<Progress>,
     work: PublishWork,
-    /// Where each line names its topic.
+    /// Reads lines that name their topic.
     reader: Option<RecordReader>,
-    /// Fills in topics and payloads, where lines do not name their topic.
+    /// Fills in topics and payloads, unless lines name their topic.
     filler: Option<Filler>,
-    /// Of the messages to each topic, where lines do not name it; made when the version of the protocol is known.
+    /// The templates of the topics, unless lines name theirs; made when the protocol version is known.
     templates: Vec<Arc<PublishTemplate>>,
-    /// An input that is not due yet, or goes to more topics, from this one on.
+    /// An input that is not due yet, or has to be sent to more topics, from this index on.
     begun: Option<(Bytes, usize)>,
-    /// Messages handed to the session; a message's token is its number, from 1.
+    /// The number of messages handed to the session; a message's token is its number, from 1.
     sent: u64,
-    /// Messages acknowledged or refused; at QoS 0, written.
+    /// The number of messages acknowledged or refused; at QoS 0, written.
     ended: u64,
     unacknowledged: Unacknowledged,
-    /// When each repeat is due, where they do not follow each other at once.
+    /// The schedule of the repeats, unless they follow each other immediately.
     timing: Option<RepeatTiming>,
-    /// When each record is due.
+    /// The schedule of the records.
     replay: Option<ReplayClock>,
-    /// The progress is that of the recorded time.
+    /// Whether the progress shows the recorded time.
     shows_time: bool,
     /// The exit status of the first refused message.
     refusal: Option<Exit>,
-    /// A signal ends the run, once it is known which messages at QoS 0 the broker has.
+    /// Set when a signal ends the run, until the broker has confirmed its QoS 0 messages.
     stopping: Option<Stopping>,
     answer: AnswerLimit,
-    /// QoS 2 messages that the broker has received, and not yet completed.
+    /// The number of QoS 2 messages that the broker has received and not yet completed.
     received: u64,
 }
 
@@ -209,19 +209,19 @@ impl Publisher<'_> {
         unanswered("PUBLISH", missing, limit)
     }
 
-    /// Ready when the next repeat is due, or when there is none any more.
+    /// Ready when the next repeat is due, or when there is none left.
     fn poll_timing(&mut self, cx: &mut Context<'_>, session: &Session) -> Poll<()> {
         match &mut self.timing {
             None => Poll::Ready(()),
             Some(_) if self.work.is_over() => Poll::Ready(()),
             Some(RepeatTiming::Schedule(schedule)) => schedule.poll(cx),
             Some(RepeatTiming::Pause(_)) if self.sent == 0 => Poll::Ready(()),
-            Some(RepeatTiming::Pause(_)) if !session.is_idle() => Poll::Pending, // the acknowledgement wakes us
+            Some(RepeatTiming::Pause(_)) if !session.is_idle() => Poll::Pending, // woken by PUBACK
             Some(RepeatTiming::Pause(pause)) => pause.poll(cx),
         }
     }
 
-    /// A message will not be delivered: said at once, and the run goes on with the next.
+    /// Reports that a message will not be delivered; the run continues with the next.
     fn refuse(&mut self, number: u64, error: &Error) {
         let copies = self.config.copies() as u64;
         let line = number.div_ceil(copies);
@@ -249,8 +249,8 @@ impl Publisher<'_> {
         }
     }
 
-    /// At QoS 0 nothing is acknowledged, so now and then a PINGREQ asks how far the broker has read:
-    /// if the link is lost, the number of messages that may be lost with it is known and small.
+    /// At QoS 0 nothing is acknowledged, so a PINGREQ asks now and then how far the broker has read: if the
+    /// link is lost, the number of messages that may be lost with it is known and small.
     fn ask_how_far(&mut self, session: &mut Session, out: &mut BytesMut) {
         let Unacknowledged { written, confirmed, asked } = &mut self.unacknowledged;
         if asked.is_none() && *written - *confirmed >= MESSAGES_PER_BARRIER {
@@ -259,7 +259,7 @@ impl Publisher<'_> {
         }
     }
 
-    /// The end of a run that waits for nothing any more.
+    /// The end of a stopped run that waits for nothing further.
     fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         let Some(stopping) = &mut self.stopping else { return Poll::Pending };
         if self.unacknowledged.is_open() {
@@ -271,7 +271,7 @@ impl Publisher<'_> {
 
 impl Handler for Publisher<'_> {
     fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
-        // Another link may speak another version.
+        // Another link may use another version.
         if let Some(filler) = &mut self.filler {
             filler.forget();
         }
@@ -308,7 +308,7 @@ impl Handler for Publisher<'_> {
     }
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
-        // Not the answer to an earlier PINGREQ of the keep-alive, which says less.
+        // The answer to an earlier keep-alive PINGREQ would not confirm the latest messages.
         if let Event::Pong { last: true } = event
             && let Some(asked) = self.unacknowledged.asked.take()
         {
@@ -391,7 +391,7 @@ impl Publisher<'_> {
         session: &mut Session,
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
-        // A record may ask for any QoS.
+        // A record may request any QoS.
         let qos = match (&self.reader, self.templates.first()) {
             (Some(_), _) => QoS::ExactlyOnce,
             (None, Some(template)) => template.qos(),
@@ -447,7 +447,7 @@ impl Publisher<'_> {
         Poll::Pending
     }
 
-    /// The next input, once its time has come.
+    /// The next input, once it is due.
     fn poll_input(&mut self, cx: &mut Context<'_>, session: &Session) -> Poll<NextInput> {
         ready!(self.poll_timing(cx, session));
         let input = self.work.poll_next(cx);
@@ -492,13 +492,13 @@ impl Publisher<'_> {
         due
     }
 
-    /// The place of a message's topic, by its number from 1.
+    /// The topic index of a message, by the message's number from 1.
     fn place(&self, number: u64) -> usize {
         let topics = self.config.topics.len().max(1) as u64;
         usize::try_from(number.saturating_sub(1) % topics).unwrap_or_default()
     }
 
-    /// An input does not become a message, to no topic.
+    /// Reports that an input cannot become a message, for any topic.
     fn give_up(&mut self, error: &Error) {
         self.sent += self.config.copies() as u64;
         self.ended += self.config.copies() as u64;
@@ -507,7 +507,7 @@ impl Publisher<'_> {
         self.refusal.get_or_insert(error.exit());
     }
 
-    /// Sends the message of one input to the topic whose turn it is, if it is one to send; with what QoS.
+    /// Sends the message of one input to the next topic, if it is to be sent; returns its QoS.
     fn publish(
         &mut self,
         session: &mut Session,
@@ -549,7 +549,7 @@ impl Publisher<'_> {
         Ok(Some(template.qos()))
     }
 
-    /// Deals with a line that is no message.
+    /// Processes a line that is not a valid message.
     fn not_a_record(&mut self, error: NoRecord) -> Result<Option<QoS>, Error> {
         if let PublishWork::Lines(lines) = &mut self.work {
             if error.is_cut && lines.is_cut() {
@@ -564,7 +564,8 @@ impl Publisher<'_> {
     }
 }
 
-/// Refuses a long payload for whose packet there is no memory: the process would be ended.
+/// Refuses a long payload if there is no memory for its packet; otherwise the allocation would end the
+/// process.
 fn check_memory(payload_bytes: usize) -> Result<(), Error> {
     if payload_bytes <= LONG_PAYLOAD_BYTES {
         return Ok(());
@@ -573,7 +574,7 @@ fn check_memory(payload_bytes: usize) -> Result<(), Error> {
     probe.map_err(|_| Error::file(format!("its {payload_bytes} bytes"), ErrorKind::OutOfMemory.into()))
 }
 
-/// The payload as it is kept until it is acknowledged: as a part of its line, if it stands there.
+/// The payload as it is kept until it is acknowledged: a slice of its line, if it is part of it.
 fn kept(line: &Bytes, payload: &[u8]) -> Bytes {
     let is_part = line.as_ptr_range().contains(&payload.as_ptr());
     if is_part { line.slice_ref(payload) } else { Bytes::copy_from_slice(payload) }

@@ -7,15 +7,15 @@ use crate::alarm::{Alarm, now};
 use crate::error::Error;
 use crate::quantity::{agree, counted, duration};
 
-/// Times that go back by less are those of messages that were recorded out of order; by more, of another recording, or
-/// of a clock that was set.
+/// A step back in time of less than this is a message recorded out of order; a larger one means another
+/// recording, or a clock that was set.
 const OUT_OF_ORDER: Duration = Duration::from_secs(1);
 
-/// How late a message may be without being counted.
+/// A message that is less late than this is not counted as late.
 const TOLERANCE_NANOS: u64 = 100_000_000;
 
-/// When each message is due. The first one is due at once, and every other as long after it as it was received, at
-/// this speed. Sending that takes long does not move what follows.
+/// The schedule of the messages. The first one is due immediately, and the others keep their distance from it
+/// as recorded, divided by the speed. Slow sending does not move later messages.
 pub(super) struct ReplaySchedule {
     speed: f64,
     recorded: RecordedSchedule,
@@ -25,15 +25,15 @@ pub(super) struct ReplaySchedule {
     latest_nanos: u64,
 }
 
-/// The same, for a task that waits.
+/// The schedule for a waiting task.
 pub(super) struct ReplayClock {
     schedule: ReplaySchedule,
     alarm: Alarm,
-    /// When the message in hand is due.
+    /// When the current message is due.
     due: Option<u64>,
-    /// When the last message was received, until the first one is there.
+    /// When the last message was received; taken when the first one is known.
     end: Option<SystemTime>,
-    /// The time from the first to the last message, until it is asked for.
+    /// The time from the first to the last message, returned once.
     whole: Option<Duration>,
 }
 
@@ -47,7 +47,7 @@ struct RecordedSchedule {
 }
 
 impl RecordedSchedule {
-    /// How long after the first message of its recording this one comes; `None` for the first.
+    /// The time since the first message of this recording; `None` for the first.
     fn place(&mut self, time: SystemTime, round: u64) -> Option<Duration> {
         let goes_on = std::mem::replace(&mut self.round, round) == round;
         match self.latest.filter(|_| goes_on).map(|latest| time.duration_since(latest)) {
@@ -80,7 +80,7 @@ impl ReplaySchedule {
         self.start.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
     }
 
-    /// A message is sent now that was due then.
+    /// Records that a message is sent now that was due at `due`.
     pub(super) fn sent(&mut self, due: u64) {
         let late = now().saturating_sub(due);
         if late > TOLERANCE_NANOS {
@@ -89,7 +89,7 @@ impl ReplaySchedule {
         }
     }
 
-    /// What is to be said at the end.
+    /// The report about late messages, for the end of the run.
     pub(super) fn lateness(&self) -> Option<String> {
         (self.late > 0).then(|| {
             format!(
@@ -109,23 +109,23 @@ impl ReplayClock {
         Ok(Self { schedule: ReplaySchedule::new(speed), alarm, due: None, end: None, whole: None })
     }
 
-    /// The last message was received then.
+    /// Sets when the last message was received.
     pub(super) fn ends_at(&mut self, end: SystemTime) {
         self.end = Some(end);
     }
 
-    /// How long the recording is; once, when that is known.
+    /// The length of the recording; returned once, when it is known.
     pub(super) fn take_whole(&mut self) -> Option<Duration> {
         self.whole.take()
     }
 
-    /// How much of it has passed.
+    /// The part of the recording that has passed.
     pub(super) fn passed(&self) -> Duration {
         self.schedule.recorded.passed
     }
 
-    /// Ready when the message in hand is due. `time` gives the time when it was received, and the round; `None` for a line
-    /// that will not be sent.
+    /// Ready when the current message is due. `time` returns when it was received, and the round; `None` for
+    /// a line that will not be sent.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -145,7 +145,7 @@ impl ReplayClock {
         Poll::Ready(())
     }
 
-    /// What is to be said at the end.
+    /// The report about late messages, for the end of the run.
     pub(super) fn lateness(&self) -> Option<String> {
         self.schedule.lateness()
     }

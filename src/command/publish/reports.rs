@@ -1,4 +1,4 @@
-//! What a run of `mqtt pub` says of its messages at the end, and when the link is lost.
+//! The reports of `mqtt pub` about its messages at the end, and when the link is lost.
 
 use super::Publisher;
 use super::intake::TORN;
@@ -29,7 +29,8 @@ impl Publisher<'_> {
         }
     }
 
-    /// What becomes of the rest is not known. Of a single message the error says enough.
+    /// Reports that the outcome of the remaining messages is unknown. For a single message the error is
+    /// enough.
     pub(super) fn report_unfinished(&mut self) {
         if self.sent <= 1 && !matches!(self.work, PublishWork::Lines(_)) {
             return;

@@ -1,4 +1,4 @@
-//! `mqtt pub --spool`: publish through a file, so that no accepted message is lost when the program is
+//! `mqtt pub --spool`: publishes through a file, so that no accepted message is lost when the program is
 //! killed.
 //!
 //! A thread reads standard input with or without a connection; the connection sends from the front of the
@@ -36,7 +36,7 @@ use crate::quantity::{agree, counted};
 use crate::quotation::cut;
 use crate::storage::spool::{Envelope, Intake, Left, Spool, SpooledMessage, UnderWay};
 
-/// What a broker will not change its mind about: it is about the message alone, or the user's rights.
+/// The refusals that a retry cannot change: they concern the message itself, or the user's rights.
 const FINAL: [ReasonCode; 3] =
     [ReasonCode::NOT_AUTHORIZED, ReasonCode::TOPIC_NAME_INVALID, ReasonCode::PAYLOAD_FORMAT_INVALID];
 
@@ -45,17 +45,17 @@ const FINAL: [ReasonCode; 3] =
 pub struct SpoolOptions {
     /// The file.
     pub path: PathBuf,
-    /// How long it may become before intake waits.
+    /// Maximum size of the file before intake waits.
     pub most_bytes: u64,
-    /// The numbers of messages to be taken out of it and kept beside it.
+    /// The numbers of messages to be removed from it and stored next to it.
     pub set_aside: Vec<u64>,
 }
 
-/// Publishes what the spool holds and what comes in, and leaves when all of it is acknowledged.
+/// Publishes the messages of the spool and the input, and disconnects when all of them are acknowledged.
 ///
 /// # Errors
-/// A file that cannot be used, a link that could not be made or kept, or a signal. What was taken in
-/// stays in the spool.
+/// A file that cannot be used, a link that could not be made or kept, or a signal. Messages that were taken
+/// in stay in the spool.
 pub(super) async fn run(
     config: &Config,
     options: &SpoolOptions,
@@ -64,21 +64,21 @@ pub(super) async fn run(
     let mut attention = Attention::start(config.timeout)?;
     config.source.announce(diagnostics);
     let (path, identifier) = (options.path.clone(), config.client.client_identifier.clone());
-    // A file that is not there is a mistyped name sooner than a spool with nothing in it.
+    // A missing file is more likely a mistyped name than an empty spool.
     let open = if matches!(config.source, Source::Spool) { Spool::open_existing } else { Spool::open };
-    // A long file takes its time to be read.
+    // Reading a long file takes time.
     let (mut spool, mut left) = attention.blocking(move || open(&path, &identifier)).await?;
     let aside = AsideFile::of(&options.path);
     set_aside(&mut spool, &mut left, options, &aside, diagnostics)?;
     report_left(diagnostics, options, &left);
-    // The longest of them: what it has room for, the others have too.
+    // The longest topic: if its messages fit, the others fit too.
     let longest = config.topics.iter().max_by_key(|topic| topic.len());
     let longest = config.envelope(longest.map(String::as_str).unwrap_or_default());
     let mut intake = spool.intake(&longest, options.most_bytes);
     let envelopes: Vec<Envelope> = config.topics.iter().map(|topic| config.envelope(topic)).collect();
     let mut failure = None;
     let mut input = None;
-    // Said before anything is sent.
+    // Errors in the input are reported before anything is sent.
     config.source.check()?;
     let payload = if config.source.is_lines() { None } else { config.source.payload()? };
     let mut filler = config.filler(payload.as_deref())?;
@@ -86,7 +86,7 @@ pub(super) async fn run(
     if config.source.is_lines() {
         input = Some(start_intake(config, intake, envelopes, filler)?);
     } else {
-        // What is in the spool goes out all the same, and makes room for the next.
+        // The messages in the spool are sent all the same, and make room.
         let copies = config.copies();
         for (number, payload) in payloads(&config.source, payload).enumerate() {
             let topics = number * copies..(number + 1) * copies;
@@ -148,7 +148,7 @@ pub(super) async fn run(
     Ok(failed.unwrap_or(Exit::Success))
 }
 
-/// Takes in standard input on a thread of its own.
+/// Starts the thread that takes in standard input.
 fn start_intake(
     config: &Config,
     intake: Intake,
@@ -193,7 +193,7 @@ fn start_intake(
     Ok(Input { notes: receiver, running })
 }
 
-/// The payloads of a source that does not read lines; `payload` is that of a source that is one message.
+/// The payloads of a source other than lines; `payload` is that of a single message.
 fn payloads(
     source: &Source,
     payload: Option<Vec<u8>>,
@@ -205,13 +205,13 @@ fn payloads(
     }
 }
 
-/// What a payload goes through.
+/// The processing of a payload.
 struct Fill<'a> {
     filler: Option<&'a mut Filler>,
     encode: Option<&'a Encoding>,
 }
 
-/// Takes in the messages of one payload, to these of the topics.
+/// Takes in the messages of one payload, for these topics.
 fn take_in_one(
     intake: &mut Intake,
     envelopes: &[Envelope],
@@ -254,7 +254,7 @@ fn take_in_one(
 struct Input {
     /// Closed at the end of the input.
     notes: mpsc::Receiver<IntakeNote>,
-    /// Closed when the run is over.
+    /// Closed when the run ends.
     running: OwnedFd,
 }
 
@@ -266,18 +266,18 @@ struct SpoolPublisher<'a> {
     spool: Spool,
     aside: AsideFile,
     left: Left,
-    /// The first, the last and the number of the messages at which the latest link has ended.
+    /// The first, the last and the number of the messages in flight when the latest link ended.
     in_flight: Option<(u64, u64, usize)>,
     input: Option<Input>,
-    /// For the latest envelope, and this version of the protocol.
+    /// The template of the latest envelope, for this protocol version.
     template: Option<(Protocol, Arc<Envelope>, Arc<PublishTemplate>)>,
-    /// That MQTT 3.x has no room for the properties of messages was said.
+    /// Whether the loss of properties in MQTT 3.x was reported.
     properties_lost: bool,
     connected_before: bool,
-    /// Messages were sent before and are sent again with new packet identifiers, by the session.
+    /// Whether messages that were sent before are sent again by the session, with new packet identifiers.
     renewed: bool,
     ended: u64,
-    /// The exit status of the first failure the run has survived.
+    /// The exit status of the first failure that did not end the run.
     failed: Option<Exit>,
     answer: AnswerLimit,
 }
@@ -298,7 +298,7 @@ impl SpoolPublisher<'_> {
         }
     }
 
-    /// Hears what the intake has to say, if it says anything.
+    /// Receives the intake's notes.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(input) = &mut self.input else { return Poll::Pending };
         match ready!(input.notes.poll_recv(cx)) {
@@ -308,7 +308,7 @@ impl SpoolPublisher<'_> {
         Poll::Ready(())
     }
 
-    /// What is wrong is said at once; what was taken in before is sent all the same.
+    /// Errors are reported immediately; messages taken in before are sent all the same.
     fn note(&mut self, note: IntakeNote) {
         let error = match note {
             IntakeNote::More => return,
@@ -325,7 +325,7 @@ impl SpoolPublisher<'_> {
         self.failed.get_or_insert(error.exit());
     }
 
-    /// The broker is gone or has sent us away. What waits in the input need not be lost with that.
+    /// Takes in the available input after the broker is lost or has disconnected us, so that it is not lost.
     async fn take_in_what_is_there(&mut self) -> Result<(), Error> {
         let Some(Input { mut notes, running }) = self.input.take() else { return Ok(()) };
         drop(running);
@@ -336,8 +336,8 @@ impl SpoolPublisher<'_> {
         Ok(())
     }
 
-    /// A message was not taken. It is dropped only if the broker will never take it: another time, or
-    /// another server, may have other limits.
+    /// A message was refused. It is dropped only if the refusal is final: later, or at another broker, the
+    /// limits may differ.
     fn refuse(&mut self, place: u64, topic: &str, error: &Error) -> Result<(), Error> {
         let is_final = matches!(error, Error::Refused { reason, .. } if FINAL.contains(reason));
         if is_final {
@@ -355,7 +355,7 @@ impl SpoolPublisher<'_> {
         }
     }
 
-    /// A message that must not be sent leaves the spool, and is kept beside it.
+    /// Removes a message that must not be sent from the spool, and stores it next to it.
     fn set_aside(&mut self, message: &SpooledMessage, fault: &str) -> Result<(), Error> {
         let (path, named) = (self.aside.path().display(), NamedMessage(message));
         let added = self.aside.add(message);
@@ -378,7 +378,7 @@ impl SpoolPublisher<'_> {
         }
     }
 
-    /// What to do about a message at which the broker ends the connection.
+    /// Reports the messages that may have made the broker end the connection.
     fn report_in_flight(&mut self) {
         let Some((first, last, count)) = self.in_flight else { return };
         if let (Ok(first), Ok(last)) = (self.spool.read(first), self.spool.read(last)) {
@@ -411,7 +411,7 @@ impl SpoolPublisher<'_> {
         template
     }
 
-    /// Goes on with the QoS 2 messages an earlier run has sent, if the broker still knows them.
+    /// Continues the QoS 2 messages that an earlier run has sent, if the broker still knows them.
     fn take_up(&mut self, session: &mut Session, connected: &Connected) -> Result<(), Error> {
         let under_way = std::mem::take(&mut self.left.under_way);
         if !connected.session_present || self.left.of_another_client {
@@ -429,7 +429,7 @@ impl SpoolPublisher<'_> {
         }
         for UnderWay { place, packet_identifier, received } in under_way {
             let message = self.spool.take_up(place)?;
-            // What the broker has already is only released.
+            // A message that the broker has received only needs its release.
             if let Some(fault) = message.fault.as_ref().filter(|_| !received) {
                 self.set_aside(&message, fault)?;
                 continue;
@@ -441,7 +441,7 @@ impl SpoolPublisher<'_> {
         Ok(())
     }
 
-    /// Fills the output; `Ready` when there is nothing left to do.
+    /// Fills the output; `Ready` when nothing is left to do.
     fn poll_publish(
         &mut self,
         cx: &mut Context<'_>,
@@ -475,7 +475,7 @@ impl SpoolPublisher<'_> {
         Poll::Pending
     }
 
-    /// One more is over.
+    /// Counts a finished message.
     fn count(&mut self) {
         self.ended += 1;
         if let Some(progress) = &self.progress {
@@ -513,7 +513,7 @@ impl Handler for SpoolPublisher<'_> {
         {
             result = Poll::Ready(Err(unanswered_publish(limit)));
         }
-        // Before anything of it goes out.
+        // Stages are written before the packets are sent.
         if let Err(error) = self.spool.write() {
             out.clear();
             return Poll::Ready(Err(error));
@@ -548,8 +548,8 @@ impl Handler for SpoolPublisher<'_> {
     }
 
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        // What could not be taken in is said at once, link or no link. That something was taken in shows
-        // in the spool, which is looked into before the next write.
+        // Intake errors are reported immediately, with or without a link. New messages are found in the
+        // spool, which is checked before the next write.
         while self.poll_input(cx).is_ready() {}
         if let Poll::Ready(limit) = self.answer.poll(cx) {
             return Poll::Ready(Err(unanswered_publish(limit)));

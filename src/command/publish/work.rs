@@ -1,4 +1,4 @@
-//! What is still to be published.
+//! The messages still to be published.
 
 use std::path::PathBuf;
 use std::task::{Context, Poll, ready};
@@ -12,7 +12,7 @@ use crate::command::input::{GeneratedPayloads, Lines, NextInput, Source, read_fi
 use crate::error::Error;
 use crate::output::{Diagnostics, Progress};
 
-/// What messages are made of, one input after the other.
+/// The source of messages, one input after the other.
 pub(super) enum PublishWork {
     Repeat { payload: Bytes, left: u64 },
     Generated { payloads: GeneratedPayloads, left: u64 },
@@ -21,7 +21,7 @@ pub(super) enum PublishWork {
 }
 
 impl PublishWork {
-    /// `payload` is that of a source that is one message.
+    /// `payload` is that of a single message.
     pub(super) fn new(config: &Config, payload: Option<Vec<u8>>) -> Result<Self, Error> {
         config.source.check()?;
         let left = config.repeat;
@@ -60,12 +60,12 @@ impl PublishWork {
         })
     }
 
-    /// Why the input could not be read to its end.
+    /// The error that ended the input.
     pub(super) fn take_failure(&mut self) -> Option<Error> {
         if let Self::Lines(lines) = self { lines.take_failure() } else { None }
     }
 
-    /// Whether it is known that there is no more.
+    /// Whether the end of the input is known.
     pub(super) fn is_over(&self) -> bool {
         match self {
             Self::Repeat { left, .. } | Self::Generated { left, .. } => *left == 0,
@@ -74,12 +74,12 @@ impl PublishWork {
         }
     }
 
-    /// What is over before anyone can interrupt it.
+    /// Whether it is one short message, which is sent before a user can interrupt it.
     pub(super) fn is_one_short_message(&self) -> bool {
         matches!(self, Self::Repeat { left: 1, payload } if payload.len() <= LONG_PAYLOAD_BYTES)
     }
 
-    /// How far it is, for the user, where it may take long.
+    /// The progress display, if the work may take long.
     pub(super) fn progress(&self, config: &Config, diagnostics: &Diagnostics) -> Option<Progress> {
         match self {
             Self::Lines(lines) => Some(match lines.total_bytes() {
@@ -93,7 +93,7 @@ impl PublishWork {
         }
     }
 
-    /// Shows that so many messages are over.
+    /// Shows the number of finished messages.
     pub(super) fn show(&self, progress: &Progress, ended: u64) {
         if let Self::Lines(lines) = self {
             progress.set(if lines.total_bytes().is_some() { lines.position() } else { ended });
@@ -101,7 +101,7 @@ impl PublishWork {
     }
 }
 
-/// Reads files on a thread of its own, one ahead: a file may be a pipe. `repeat`: how often all of them.
+/// Reads files in a thread, one ahead, as a file may be a pipe. `repeat`: how often to read all of them.
 fn read_files(files: Vec<PathBuf>, repeat: u64) -> mpsc::Receiver<Result<Bytes, Error>> {
     let (sender, payloads) = mpsc::channel(1);
     std::thread::spawn(move || {

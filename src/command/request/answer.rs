@@ -1,4 +1,4 @@
-//! A request as this broker can carry it, and which messages respond to it.
+//! A request in the form this connection supports, and which messages respond to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use crate::protocol::wire::{Publish, PublishTemplate};
 use crate::protocol::{Protocol, topic};
 use crate::quantity::counted;
 
-/// What depends on the broker and on the version of the protocol.
+/// The parts that depend on the broker and on the protocol version.
 pub(super) struct PreparedRequest {
     protocol: Protocol,
     pub(super) response_topic: String,
-    /// What the response is known by (MQTT 5).
+    /// The correlation data of the response (MQTT 5).
     pub(super) correlation_data: Option<Vec<u8>>,
-    /// The correlation data is ours, and not the user's.
+    /// Whether the correlation data was generated, and not given by the user.
     is_made_up: bool,
     pub(super) request: Arc<PublishTemplate>,
 }
 
-/// The request, with this correlation data beside what the user has given.
+/// The request, with this correlation data in addition to the user's properties.
 fn template(
     config: &Config,
     protocol: Protocol,
@@ -42,9 +42,9 @@ fn template(
     Arc::new(template.with_topic_alias(config.topic_alias))
 }
 
-/// What response topics begin with where the broker has nothing to say about it.
+/// The prefix of response topics if the broker sends no Response Information.
 const PREFIX: &str = "mqtt-rr";
-/// Characters of what is made up: as many as make two of the same most unlikely.
+/// Number of random characters: enough to make duplicates very unlikely.
 const RANDOM_CHARACTERS: usize = 16;
 
 fn random() -> String {
@@ -74,7 +74,7 @@ impl PreparedRequest {
         Ok(Self { protocol, response_topic, correlation_data, is_made_up, request })
     }
 
-    /// Another request to the same topic, with correlation data of its own.
+    /// Prepares another request to the same topic, with new correlation data.
     pub(super) fn renew(&mut self, config: &Config) {
         if self.is_made_up {
             let made_up = random().into_bytes();
@@ -83,7 +83,7 @@ impl PreparedRequest {
         }
     }
 
-    /// What a message says of the request that it responds to.
+    /// Which request a message responds to, by its correlation data.
     pub(super) fn answers(&self, publish: &Publish<'_>) -> Answers {
         match (&self.correlation_data, publish.properties.binary(PropertyId::CorrelationData)) {
             (Some(asked), Some(answers)) if asked == answers => Answers::This,
@@ -98,17 +98,16 @@ impl PreparedRequest {
 pub(super) enum Answers {
     This,
     Another,
-    /// Many responders do not say; in MQTT 3.1.1 none can.
+    /// No correlation data: many responders send none, and MQTT 3.1.1 has none.
     Unsaid,
 }
 
-/// What to do where a responder does not look at the response topic.
+/// The advice for a responder that ignores the response topic.
 pub(super) const FIXED_TOPIC: &str = "where the responder always responds on the same topic: -e TOPIC";
-/// What to do where there is no response topic.
+/// The advice if there is no response topic.
 pub const NAME_ONE: &str = "name the topic that the responder responds on: -e TOPIC";
 
-/// A response topic of this client only, below the broker's Response Information
-/// ([MQTT-4.10.1]).
+/// A response topic of this client only, below the broker's Response Information ([MQTT-4.10.1]).
 fn own_topic(response_information: Option<&str>) -> Result<String, Error> {
     let base = response_information.filter(|base| !base.is_empty()).unwrap_or(PREFIX);
     let slash = if base.ends_with('/') { "" } else { "/" };
@@ -122,7 +121,7 @@ fn own_topic(response_information: Option<&str>) -> Result<String, Error> {
     Err(Error::fatal(Layer::Mqtt, cause).with_hint(NAME_ONE))
 }
 
-/// Messages on the response topic, by why they are not the response.
+/// Messages on the response topic that are not the response, by reason.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Others {
     pub(super) retained: u64,
@@ -146,24 +145,24 @@ impl std::fmt::Display for Others {
     }
 }
 
-/// Microseconds, to the nanosecond and no further.
+/// Microseconds, rounded to nanoseconds.
 pub(super) fn micros(took: Duration) -> f64 {
     (took.as_secs_f64() * 1e9).round() / 1e3
 }
 
-/// As `mosquitto_rr` writes it, or as an object behind that of the message.
+/// Appends the latency in the form of `mosquitto_rr`, or as an object after that of the message.
 pub(super) fn put_latency(out: &mut Vec<u8>, took: Duration, config: &Config) {
     let micros = micros(took);
     if matches!(config.format, MessageFormat::Json { .. }) {
         let report = serde_json::json!({ "type": "latency", "version": 1, "latency_us": micros });
         return put_json_line(out, &report);
     }
-    // A line of its own, also if that of the message has no end (-N).
+    // On its own line, even if the message does not end with one (-N).
     if !out.is_empty() && !out.ends_with(b"\n") {
         out.push(b'\n');
     }
     let text = match micros {
-        // Mosquitto's client leaves out this unit, and no other.
+        // mosquitto's client omits this unit only.
         1e6.. if config.any_response => format!("Latency: {:.9}\n", took.as_secs_f64()),
         1e6.. => format!("Latency: {:.9}s\n", took.as_secs_f64()),
         1e3.. => format!("Latency: {:.6}ms\n", micros / 1e3),

@@ -1,4 +1,4 @@
-//! What the broker has said to the subscription to the response topic, on all links.
+//! The broker's responses to the subscription to the response topic, on all links.
 
 use std::task::{Context, Poll};
 
@@ -7,7 +7,7 @@ use crate::command::resubscribing::{Resubscribing, tell_refused};
 use crate::error::Error;
 use crate::output::Diagnostics;
 
-/// What was granted before is asked for again where a refusal may pass.
+/// A subscription that was granted before is retried after a refusal that may pass.
 #[derive(Debug)]
 pub(super) struct Grant {
     answer: GrantAnswer,
@@ -18,7 +18,7 @@ pub(super) struct Grant {
 enum GrantAnswer {
     Never,
     Granted,
-    /// Refused after it was granted, and that was said.
+    /// Refused after it was granted; the refusal was reported.
     Refused,
 }
 
@@ -34,8 +34,10 @@ impl Grant {
         }
     }
 
+    /// Processes a refusal.
+    ///
     /// # Errors
-    /// The refusal is the last word.
+    /// The refusal is final.
     pub(super) fn refused(&mut self, error: Error, diagnostics: &Diagnostics) -> Result<(), Error> {
         if self.answer == GrantAnswer::Never || !self.resubscribing.may_pass(&error) {
             return Err(error);
@@ -47,12 +49,12 @@ impl Grant {
         Ok(())
     }
 
-    /// It is asked for now, for another reason.
+    /// Stops the wait: the subscription is sent now for another reason.
     pub(super) fn stop(&mut self) {
         self.resubscribing.stop();
     }
 
-    /// Ready when it is time to ask again, once.
+    /// Ready, once, when it is time to retry.
     pub(super) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.resubscribing.poll_due(cx)
     }

@@ -1,4 +1,4 @@
-//! `mqtt rr`: publish a request, and write out the response ([MQTT-4.10]).
+//! `mqtt rr`: publishes a request, and writes out the response ([MQTT-4.10]).
 
 mod answer;
 mod grant;
@@ -40,11 +40,11 @@ use crate::quotation::cut;
 pub struct Config {
     /// The connection.
     pub client: ClientOptions,
-    /// Where the request goes: a checked topic name.
+    /// The topic of the request: a checked topic name.
     pub topic: String,
-    /// Where the response is expected: a checked topic name. `None`: a topic of this run's own.
+    /// The topic of the response: a checked topic name. `None`: a topic of this run only.
     pub response_topic: Option<String>,
-    /// Of the request, and the highest of the response.
+    /// The QoS of the request, and the maximum QoS of the response.
     pub qos: QoS,
     /// The payload of the request.
     pub source: Source,
@@ -56,29 +56,29 @@ pub struct Config {
     pub subscribe_properties: PropertyBlock,
     /// MQTT 5: show the response with the RETAIN flag it was published with.
     pub retain_as_published: bool,
-    /// When the broker sends what is retained on the response topic: always, for a new subscription, never
+    /// When the broker sends retained messages on the response topic: always, for a new subscription, never
     /// (MQTT 5).
     pub retain_handling: u8,
-    /// The first message on the response topic is the response, whatever it says, and the request has nothing
-    /// that it could be known by.
+    /// Whether the first message on the response topic is the response; the request then carries no
+    /// correlation data of its own.
     pub any_response: bool,
     /// Which responses are decoded, and from which format (`--decode`).
     pub decode: Vec<Rule>,
     /// How the response is written.
     pub format: MessageFormat,
-    /// Say how long the response took (`--latency`).
+    /// Report how long the response took (`--latency`).
     pub latency: bool,
-    /// Give up after that long (`-W`).
+    /// The timeout of the whole run (`-W`).
     pub timeout: Option<Duration>,
-    /// How many responses a request is to have; `None`: all that come in time.
+    /// The number of responses per request; `None`: all that arrive in time.
     pub responses: Option<u64>,
-    /// No more responses are awaited after that long without one (`--idle`).
+    /// End the wait for responses after this time without one (`--idle`).
     pub idle: Option<Duration>,
-    /// How many requests are sent, one after the other (`--repeat`).
+    /// The number of requests, one after the other (`--repeat`).
     pub requests: u64,
-    /// Between two of them, at least (`--interval`).
+    /// The minimum interval between two of them (`--interval`).
     pub interval: Option<Duration>,
-    /// What is said on standard error.
+    /// The verbosity on standard error.
     pub verbosity: Verbosity,
 }
 
@@ -92,11 +92,11 @@ impl Invocation for Config {
     }
 }
 
-/// Sends the request, and leaves when the response is written out.
+/// Sends the request, and disconnects when the response is written out.
 ///
 /// # Errors
-/// A payload that cannot be read, a link that could not be made or kept, a refused subscription or
-/// request, the time limit reached, or an output that cannot be written.
+/// A payload that cannot be read, a link that could not be made or kept, a refused subscription or request,
+/// the timeout, or an output that cannot be written.
 async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let mut attention = Attention::start(config.timeout)?.for_reader();
     config.source.announce(diagnostics);
@@ -136,7 +136,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
             Err(requester.timed_out(&when))
         }
         _ if requester.stage != RequestStage::Complete => result,
-        // The response is there; whatever it was that failed is only the farewell.
+        // The response has arrived; only closing the connection failed.
         Ok(())
         | Err(
             Error::Link { .. }
@@ -150,41 +150,41 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let result = requester.conclude(result).await;
     requester.decoding.conclude();
     match with_failures(result, [requester.decoding.summary()], diagnostics) {
-        // A reader that has gone has seen all it wanted.
+        // A reader that has left needs no more output.
         Ok(()) | Err(Error::OutputClosed) => Ok(Exit::Success),
         Err(error) => Err(error),
     }
 }
 
-/// How far it has come on this link.
+/// The stage of a request on this link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RequestStage {
     Subscribe,
     Subscribing,
     /// The subscription was refused for now, after it was granted on an earlier link.
     Refused,
-    /// What waited in a kept session comes first, at most until then.
+    /// Messages waiting in a kept session are received first, until this time at most.
     Drain(Instant),
     /// The next request waits for its time.
     Due,
     Request,
     Waiting,
-    /// The response is there.
+    /// The response has arrived.
     Complete,
 }
 
-/// A response that comes sooner needs no explanation of the wait.
+/// If the response arrives earlier, no message about the wait is shown.
 const NEWS_AFTER: Duration = Duration::from_secs(1);
 
-/// How long what waited in a kept session may come. A response topic that others use too may never be
+/// Maximum time for receiving the messages waiting in a kept session. A shared response topic may never be
 /// quiet.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// How far the broker has taken the request over (QoS 1 and 2).
+/// How far the broker has acknowledged the request (QoS 1 and 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Handover {
     Sent,
-    /// PUBREC has come, and PUBCOMP has not.
+    /// PUBREC was received, but not PUBCOMP.
     Received,
     Acknowledged,
 }
@@ -197,30 +197,31 @@ struct Requester<'a> {
     stdout: Stdout,
     decoding: Decoding<'a>,
     payload: Vec<u8>,
-    /// Made when the broker and its version are known.
+    /// Made when the broker's limits and version are known.
     exchange: Option<PreparedRequest>,
-    /// Why there can be none with this server.
+    /// Why the request is not possible with this broker. Returned later, so that DISCONNECT is sent and the
+    /// broker does not publish the will.
     misfit: Option<Error>,
     stage: RequestStage,
-    /// What waited there may come behind the SUBACK.
+    /// Whether messages waiting in a kept session may follow the SUBACK.
     kept_session: bool,
-    /// Finds its end.
+    /// Detects the end of these messages.
     waited: EndOfStored,
-    /// When the request was sent last that waits for responses.
+    /// When the latest request that waits for responses was sent.
     sent: Option<Instant>,
-    /// How much of the output was not written when the request was put into it, and is not yet.
+    /// The part of the output before the request, in bytes, that is not written yet.
     unwritten_bytes: usize,
     handover: Handover,
-    /// The link broke in the farewell: there is nothing to come back for.
+    /// Whether the link broke while closing, so that no reconnect is needed.
     over: bool,
-    /// Messages on the response topic that were no response to this request.
+    /// Messages on the response topic that are not responses to this request.
     others: Others,
     grant: Grant,
-    /// Of what comes before the response, which may take any time.
+    /// The timeout for packets before the response; the response itself may take any time.
     answer: AnswerLimit,
-    /// With `--idle`: the next response is what is waited for.
+    /// With `--idle`: the timeout for the next response.
     idle: AnswerLimit,
-    /// At a terminal and without a time limit: the user is told what is waited for.
+    /// On a terminal and without a timeout: when to tell the user what the run waits for.
     news: AnswerLimit,
     rounds: Rounds,
 }
@@ -240,12 +241,12 @@ impl Requester<'_> {
             if self.kept_session { RequestStage::Drain(Instant::now() + DRAIN_LIMIT) } else { self.ready() };
     }
 
-    /// What comes once the subscription stands: a request that was sent before is sent again at once.
+    /// The stage once the subscription is granted: a request that was sent before is sent again immediately.
     fn ready(&self) -> RequestStage {
         if self.sent.is_some() { RequestStage::Request } else { RequestStage::Due }
     }
 
-    /// Nothing more is awaited for the latest request. Whether it was the last one.
+    /// Ends the wait for the latest request. Returns whether it was the last one.
     fn round_is_over(&mut self) -> bool {
         self.sent = None;
         let is_last = self.rounds.is_last();
@@ -253,7 +254,7 @@ impl Requester<'_> {
         is_last
     }
 
-    /// Whether all responses are wanted that come in time, and some have come for the last request.
+    /// Whether all responses that arrive in time are requested, and some have arrived for the last request.
     fn has_all_there_are(&self) -> bool {
         self.stage == RequestStage::Waiting
             && self.config.responses.is_none()
@@ -261,10 +262,10 @@ impl Requester<'_> {
             && self.rounds.of_this > 0
     }
 
-    /// No response came for that long: goes on to the next request, or ends.
+    /// Ends the wait after this time without a response: continues with the next request, or ends the run.
     fn is_idle(&mut self, cx: &mut Context<'_>, limit: Duration) -> Poll<Result<(), Error>> {
         if self.rounds.of_this == 0 && !self.rounds.repeats() {
-            // What was waited for is added at the end of the run.
+            // The error is completed at the end of the run with what was waited for.
             return Poll::Ready(Err(Error::timed_out(format!("after {}", duration(limit)))));
         }
         if self.round_is_over() {
@@ -274,7 +275,7 @@ impl Requester<'_> {
         Poll::Pending
     }
 
-    /// With several requests: what came of them, and whether each was answered.
+    /// With several requests: reports their results, and whether each was answered.
     async fn conclude(&mut self, result: Result<(), Error>) -> Result<(), Error> {
         if !self.rounds.repeats() || self.rounds.sent == 0 {
             return result;
@@ -296,7 +297,7 @@ impl Requester<'_> {
         result
     }
 
-    /// Waits for the reader of standard output, as long as it may.
+    /// Waits for the reader of standard output, as long as allowed.
     async fn written_out(&mut self) -> Result<(), Error> {
         poll_fn(|cx| match self.stdout.poll_flush(cx) {
             Poll::Pending => self.supervisor.attention.poll(cx).map(|stop| match stop.error() {
@@ -310,17 +311,17 @@ impl Requester<'_> {
 
     fn message(&mut self, publish: &Publish<'_>) -> Result<Flow, Error> {
         let Some(exchange) = &self.exchange else { return Ok(Flow::Continue) };
-        // A session that the broker kept may have other subscriptions.
+        // A kept session may have other subscriptions.
         if publish.topic != exchange.response_topic.as_bytes() {
             return Ok(Flow::Continue);
         }
         self.waited.came();
         let others = &mut self.others;
-        // There is no response to a request that was not sent.
+        // Before the request is sent there cannot be a response to it.
         let is_asked = self.stage == RequestStage::Waiting && self.unwritten_bytes == 0;
         let other = match (self.sent, exchange.answers(publish)) {
             _ if publish.retain && !self.config.retain_as_published => &mut others.retained,
-            // Also behind a lost link, where it may have waited in a kept session.
+            // Also after a lost link, when the response may have waited in a kept session.
             (Some(sent), Answers::This) => return self.response(publish, sent),
             (Some(sent), Answers::Unsaid) if is_asked => return self.response(publish, sent),
             (_, Answers::Another) => &mut others.foreign,
@@ -370,12 +371,12 @@ fn subscribe(config: &Config, exchange: &PreparedRequest, session: &mut Session,
 
 impl Handler for Requester<'_> {
     fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
-        // Another link may speak another version.
+        // Another link may use another version.
         let fits = self.exchange.as_ref().is_some_and(|exchange| exchange.request.is_for(connected.protocol));
         if !fits {
             match PreparedRequest::new(self.config, connected) {
                 Ok(exchange) => self.exchange = Some(exchange),
-                Err(error) => self.misfit = Some(error), // said with DISCONNECT, or the will would go out
+                Err(error) => self.misfit = Some(error), // returned later, with DISCONNECT
             }
         }
         self.kept_session = connected.session_present;
@@ -430,7 +431,8 @@ impl Handler for Requester<'_> {
                     self.rounds.request_sent();
                 }
                 session.publish(out, &exchange.request, &self.payload, || None, self.rounds.sent)?;
-                // The response says that the request was read; without one there is nothing to be sure of.
+                // A response proves that the request was read; without a response there is nothing to
+                // confirm.
                 session.confirmed();
                 (self.sent, self.handover) = (Some(Instant::now()), Handover::Sent);
                 self.unwritten_bytes = out.len();
@@ -443,7 +445,7 @@ impl Handler for Requester<'_> {
         }
         let waits = match self.stage {
             RequestStage::Subscribing => true,
-            // For the response there is no limit of its own, for the acknowledgement of the request there is.
+            // The response has no timeout of its own, but the acknowledgement of the request has.
             RequestStage::Waiting => {
                 self.config.qos != QoS::AtMostOnce && self.handover != Handover::Acknowledged
             }
@@ -460,7 +462,7 @@ impl Handler for Requester<'_> {
         self.is_idle(cx, limit)
     }
 
-    /// The response is all that was wanted.
+    /// Nothing but the response was expected.
     fn awaits_close(&self) -> bool {
         self.stage != RequestStage::Complete
     }

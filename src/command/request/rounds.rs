@@ -1,4 +1,4 @@
-//! `rr --repeat`: one request after the other, and how long their responses took.
+//! `rr --repeat`: consecutive requests, and the latency of their responses.
 
 use std::fmt::Write as _;
 use std::task::{Context, Poll};
@@ -16,17 +16,17 @@ const LONGEST: Duration = Duration::from_secs(3600);
 /// The percentiles of a summary.
 const PERCENTILES: [u8; 3] = [50, 90, 99];
 
-/// How many requests were sent, and what came of them.
+/// The number of requests, and their outcomes.
 pub(super) struct Rounds {
     most: u64,
     schedule: Option<RepeatSchedule>,
     pub(super) sent: u64,
-    /// Requests with at least one response.
+    /// The number of requests with at least one response.
     pub(super) answered: u64,
     responses: u64,
-    /// Of the latest request.
+    /// The number of responses to the latest request.
     pub(super) of_this: u64,
-    /// Nanoseconds to the first response of each request, where there is more than one.
+    /// The latency of the first response to each request in nanoseconds, for several requests.
     times: Option<Histogram<u64>>,
 }
 
@@ -66,7 +66,7 @@ impl Rounds {
         }
     }
 
-    /// Whether there is no request to send after the latest.
+    /// Whether the latest request is the last one.
     pub(super) fn is_last(&self) -> bool {
         self.sent >= self.most
     }
@@ -75,8 +75,8 @@ impl Rounds {
         self.most > 1
     }
 
-    /// In one sentence.
-    // Into memory: no write can fail.
+    /// The summary in one sentence.
+    // Writing to memory cannot fail.
     pub(super) fn text(&self) -> String {
         let mut text = format!(
             "{}, {} answered, {}",

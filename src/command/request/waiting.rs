@@ -1,4 +1,4 @@
-//! What a requester waits for, in words.
+//! Texts about what a requester waits for.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl Requester<'_> {
         Error::timed_out(format!("{when}: {what}"))
     }
 
-    /// Nothing else tells the user why the run does not end.
+    /// Tells the user why the run has not ended.
     pub(super) fn say_what_is_waited_for(&self) {
         let whose = match &self.config.response_topic {
             Some(topic) => format!("the response on '{}'", cut(topic)),
@@ -57,7 +57,7 @@ impl Requester<'_> {
         self.diagnostics.state(format_args!("waiting for {whose}, without a time limit (-W sets one)"));
     }
 
-    /// The packet that the broker does not answer.
+    /// The error for the packet that the broker does not answer.
     pub(super) fn unanswered(&self, limit: Duration) -> Error {
         match (self.stage, self.config.qos) {
             (RequestStage::Waiting, QoS::ExactlyOnce) if self.handover == Handover::Received => {

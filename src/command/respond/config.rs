@@ -1,4 +1,4 @@
-//! What `mqtt respond` is asked to do.
+//! The configuration of `mqtt respond`.
 
 use std::time::Duration;
 
@@ -11,29 +11,30 @@ use crate::output::Verbosity;
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 
-/// What the response says.
+/// The payload of the response.
 #[derive(Debug, Clone)]
 pub enum ResponsePayload {
     /// The payload of the request.
     Echo,
-    /// The same for all requests; read once.
+    /// The same payload for all requests; read once.
     Fixed(Source),
-    /// A text with fields, which are filled in for each response; read once. Variables are looked up so.
+    /// A template that is filled in for each response; read once. The function looks up environment
+    /// variables.
     Filled(Source, LookUp),
-    /// The results of a program, which gets the request as a record.
+    /// The results of a program whose input is the request as a record.
     Program(Program),
-    /// What a command writes, which gets the payload of the request.
+    /// The output of a command whose input is the payload of the request.
     Command(ResponseCommand),
 }
 
 /// A command that is run for each request.
 #[derive(Debug, Clone)]
 pub struct ResponseCommand {
-    /// What to run.
+    /// The command to run.
     pub command: ExecCommand,
     /// How it is run.
     pub options: CommandOptions,
-    /// One that fails ends the run; otherwise its request gets no response.
+    /// Whether a failed command ends the run; otherwise its request gets no response.
     pub stops_at_failure: bool,
 }
 
@@ -42,13 +43,13 @@ pub struct ResponseCommand {
 pub struct Config {
     /// The connection.
     pub client: ClientOptions,
-    /// Where requests come: checked topic filters, one at least.
+    /// The topic filters of requests: checked, at least one.
     pub filters: Vec<String>,
-    /// Where the response goes to if the request does not say: a checked topic name that no filter matches.
+    /// The response topic for requests without one: a checked topic name that no filter matches.
     pub response_topic: Option<String>,
-    /// Filters for the response topics that requests may name; empty: all that are not the broker's own.
+    /// Filters for the response topics that requests may name; empty: all but those of the broker.
     pub allowed: Vec<String>,
-    /// Of the response, and the highest of the request.
+    /// The QoS of the response, and the maximum QoS of the request.
     pub qos: QoS,
     /// The payload of the response.
     pub answer: ResponsePayload,
@@ -58,13 +59,13 @@ pub struct Config {
     pub properties: PropertyBlock,
     /// Properties of SUBSCRIBE (MQTT 5), checked.
     pub subscribe_properties: PropertyBlock,
-    /// Leave after that many responses (`-C`).
+    /// End after this number of responses (`-C`).
     pub count: Option<u64>,
-    /// Leave after that long (`-W`).
+    /// End after this time (`-W`).
     pub timeout: Option<Duration>,
-    /// Write each request to standard output, its topic before it.
+    /// Write each request to standard output, after its topic.
     pub shows_requests: bool,
-    /// What is said on standard error.
+    /// The verbosity on standard error.
     pub verbosity: Verbosity,
 }
 

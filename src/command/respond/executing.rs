@@ -20,27 +20,27 @@ use crate::protocol::property::Properties;
 use crate::protocol::wire::Publish;
 use crate::quantity::counted;
 
-/// What a command may write.
+/// Maximum size of a command's output.
 pub const MOST_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
 
-/// A request on its way through the command.
+/// A request that is being processed by the command.
 pub(super) struct CommandRequest {
-    /// Without the payload of the response.
+    /// The request, whose response has no payload yet.
     pub(super) request: AcceptedRequest,
     pub(super) topic: Arc<[u8]>,
     payload: Arc<[u8]>,
     variables: Variables,
-    /// The broker sends the request again.
+    /// Whether the broker sends the request again.
     pub(super) comes_again: bool,
 }
 
-/// Requests that wait for their commands, and those whose commands run.
+/// Requests that wait for their commands, and those whose commands are running.
 pub(super) struct ResponseCommands<'a> {
     response: &'a ResponseCommand,
     commands: Commands<'a>,
     waiting: VecDeque<CommandRequest>,
     waiting_bytes: usize,
-    /// By their numbers.
+    /// By number.
     running: HashMap<u64, CommandRequest>,
 }
 
@@ -60,7 +60,7 @@ impl<'a> ResponseCommands<'a> {
         self.response.stops_at_failure
     }
 
-    /// Takes a request, whose payload is as the command gets it.
+    /// Adds a request with the payload for the command.
     pub(super) fn take(&mut self, request: AcceptedRequest, publish: &Publish<'_>) {
         self.waiting_bytes += publish.payload.len();
         self.waiting.push_back(CommandRequest {
@@ -80,7 +80,7 @@ impl<'a> ResponseCommands<'a> {
         self.commands.count() > 0
     }
 
-    /// Starts the next command, if there is a request and another may run: its request.
+    /// Starts the next command, if there is a request and the limit allows it; returns its request.
     fn start_next(&mut self) -> Option<&CommandRequest> {
         if self.commands.are_enough() {
             return None;
@@ -107,7 +107,8 @@ impl<'a> ResponseCommands<'a> {
         }
     }
 
-    /// The link is another one, in the same session: requests of QoS 1 come again. How many of them had a command.
+    /// A new link continues the session, and requests of QoS 1 come again: removes them and returns how many
+    /// had a command.
     pub(super) fn forget_those_that_come_again(&mut self) -> u64 {
         let is_kept = |request: &CommandRequest| request.request.qos != QoS::AtLeastOnce;
         self.waiting.retain(is_kept);
@@ -120,7 +121,7 @@ impl<'a> ResponseCommands<'a> {
         count
     }
 
-    /// Starts nothing more. What waits stays unacknowledged.
+    /// Starts no further command. Waiting requests stay unacknowledged.
     pub(super) fn hurry(&mut self, diagnostics: &Diagnostics) {
         let count = self.waiting.len() as u64;
         if count > 0 {
@@ -139,7 +140,7 @@ impl<'a> ResponseCommands<'a> {
         self.commands.kill();
     }
 
-    /// At the end of the run: waits for the commands that run; a signal ends them.
+    /// At the end of the run: waits for the running commands; a signal ends them.
     pub(super) async fn conclude(&mut self, attention: &mut Attention) {
         poll_fn(|cx| {
             if let Poll::Ready(Stop::Signal(_)) = attention.poll(cx) {
@@ -153,7 +154,7 @@ impl<'a> ResponseCommands<'a> {
 }
 
 impl Answerer<'_> {
-    /// Starts as many commands as may run and as responses are wanted.
+    /// Starts as many commands as the limit and the requested number of responses allow.
     pub(super) fn start_commands(&mut self) {
         while !self.is_enough()
             && let Some(next) = self.commands.as_mut().and_then(ResponseCommands::start_next)
@@ -173,7 +174,7 @@ impl Answerer<'_> {
         }
     }
 
-    /// Deals with the commands that have ended, and starts others.
+    /// Processes the commands that have ended, and starts others.
     pub(super) fn poll_commands(&mut self, cx: &mut Context<'_>) {
         while let Some(commands) = &mut self.commands
             && let Poll::Ready((done, end)) = commands.poll_ended(cx)
@@ -201,7 +202,7 @@ impl Answerer<'_> {
         self.start_commands();
     }
 
-    /// Ends the run in this way once the commands that run have ended, and their responses are out.
+    /// Ends the run with this outcome once the running commands have ended, and their responses are sent.
     pub(super) fn end_with(&mut self, outcome: Result<(), Error>) {
         if let Some(commands) = &mut self.commands {
             commands.hurry(self.diagnostics);
@@ -216,16 +217,16 @@ impl Answerer<'_> {
         }
     }
 
-    /// The run is to end, and commands run; another signal ends them.
+    /// While the run waits for running commands before its end, a further signal ends them.
     pub(super) fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        // A time limit that is over is so at each look.
+        // An expired timeout would be reported at each poll, so only signals count.
         if let Poll::Ready(stop @ Stop::Signal(_)) = self.supervisor.attention.poll(cx) {
             if let Some(commands) = &self.commands {
                 commands.kill();
             }
             return Poll::Ready(Err(stop.error()));
         }
-        // With a link the responses go out before.
+        // With a link the responses are sent first.
         if !self.is_linked && !self.are_running() {
             return Poll::Ready(self.ending.take().unwrap_or(Ok(())));
         }

@@ -1,7 +1,7 @@
-//! `mqtt respond`: answer requests ([MQTT-4.10]).
+//! `mqtt respond`: answers requests ([MQTT-4.10]).
 //!
-//! A request is acknowledged only after its response: acknowledged at QoS 1 and 2, written at QoS 0. Requests are
-//! numbered over the whole run; the number is the token of the response.
+//! A request is acknowledged only after its response: acknowledged at QoS 1 and 2, written at QoS 0. Requests
+//! are numbered over the whole run; the number is the token of the response.
 
 mod config;
 mod executing;
@@ -55,11 +55,11 @@ impl Invocation for Config {
     }
 }
 
-/// Answers requests until the configuration or the user says that it is enough.
+/// Answers requests until the configuration or the user ends the run.
 ///
 /// # Errors
-/// A payload that cannot be read, a link that could not be made, refused subscriptions, the time limit, or an output
-/// that cannot be written.
+/// A payload that cannot be read, a link that could not be made, refused subscriptions, the timeout, or an
+/// output that cannot be written.
 async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let attention = attention(&config)?;
     let mut attention = if config.shows_requests { attention.for_reader() } else { attention };
@@ -111,7 +111,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     }
 }
 
-/// What the run is to attend to.
+/// The signals and the timeout of the run.
 fn attention(config: &Config) -> Result<Attention, Error> {
     if config.command().is_none() {
         return Attention::start(config.timeout);
@@ -120,11 +120,11 @@ fn attention(config: &Config) -> Result<Attention, Error> {
     if hang_up_is_ignored() { Ok(attention) } else { attention.for_hang_ups() }
 }
 
-/// Requests of QoS 0 that wait for their response, and their bytes: what comes beyond that gets none. Those of QoS 1
-/// and 2 are not acknowledged while they wait, which bounds them.
+/// Maximum number of QoS 0 requests waiting for their response; further ones get none. Requests of QoS 1 and
+/// 2 are not acknowledged while they wait, which bounds them.
 const MOST_WAITING: usize = 10_000;
 const MOST_WAITING_BYTES: usize = 16 * 1024 * 1024;
-/// Bytes of all requests that wait: their number alone does not bound them.
+/// Maximum number of bytes of all waiting requests, since their number alone does not bound memory.
 const MOST_BYTES: usize = 256 * 1024 * 1024;
 
 /// A request whose response has not been sent.
@@ -149,31 +149,31 @@ struct Answerer<'a> {
     supervisor: Supervisor<'a>,
     writer: MessageWriter,
     stdout: Stdout,
-    /// What responses say.
+    /// Makes the payloads of responses.
     payloads: ResponsePayloads<'a>,
-    /// The commands that compute it otherwise.
+    /// The commands that compute responses, if configured.
     commands: Option<ResponseCommands<'a>>,
     decoder: Decoder<'a>,
     omissions: Omissions<'a>,
-    /// SUBSCRIBE was sent on this link, or is not needed there.
+    /// Whether SUBSCRIBE was sent on this link, or is not needed there.
     has_asked: bool,
     subscribed: Subscribed,
     resubscribing: Resubscribing,
     waiting: VecDeque<AcceptedRequest>,
     waiting_bytes: usize,
     open: DeferredRequests,
-    /// Requests that get a response, or whose command runs.
+    /// The number of requests that get a response, or whose command is running.
     accepted: u64,
-    /// Responses of QoS 1 and 2 that are not acknowledged.
+    /// The number of unacknowledged responses of QoS 1 and 2.
     in_flight: u64,
-    /// Responses that the broker refused.
+    /// The number of responses that the broker refused.
     failed: u64,
     skipped: Skips,
-    /// All is done, and the link broke while it was closed.
+    /// Whether all work is done and the link broke while it was closed.
     is_over: bool,
-    /// There is a link.
+    /// Whether there is a link.
     is_linked: bool,
-    /// How the run ends, once the commands that run have ended.
+    /// The outcome of the run, once the running commands have ended.
     ending: Option<Result<(), Error>>,
     answer: AnswerLimit,
     awaited: Awaited,
@@ -188,12 +188,12 @@ impl Answerer<'_> {
         self.is_enough() && self.has_responded()
     }
 
-    /// Whether every request that gets a response has it.
+    /// Whether all responses are sent.
     fn has_responded(&self) -> bool {
         !self.are_running() && self.waiting.is_empty() && self.in_flight == 0
     }
 
-    /// Whether the run would end by itself if the broker acknowledged its responses.
+    /// Whether only acknowledgements of responses are missing for the run to end by itself.
     fn awaits_acknowledgement(&self) -> bool {
         let is_limited = self.config.count.is_some() && self.config.timeout.is_none();
         is_limited && self.in_flight > 0 && !self.are_running()
@@ -205,7 +205,7 @@ impl Answerer<'_> {
         }
     }
 
-    /// The error of a broker that has not answered for so long.
+    /// The error for a broker that has not answered within the limit.
     fn unanswered(&self, limit: Duration) -> Error {
         match self.awaited {
             Awaited::Suback => unanswered("SUBSCRIBE", "SUBACK", limit),
@@ -217,7 +217,7 @@ impl Answerer<'_> {
         self.commands.as_ref().is_some_and(ResponseCommands::are_running)
     }
 
-    /// Where the response to this request goes to.
+    /// The response topic for this request.
     fn response_topic<'p>(&'p self, publish: &Publish<'p>) -> Result<&'p str, Skip> {
         if publish.retain {
             return Err(Skip::Retained);
@@ -233,7 +233,7 @@ impl Answerer<'_> {
             return Err(Skip::Loop);
         }
         let is_allowed = match &self.config.allowed[..] {
-            // What is published there may be a command to the broker, in the name of the responder.
+            // A message to such a topic may be a command to the broker, with the rights of the responder.
             [] => !named.starts_with('$'),
             allowed => allowed.iter().any(matches),
         };
@@ -248,7 +248,7 @@ impl Answerer<'_> {
         }
     }
 
-    /// Takes a request that is to get a response; why it gets none.
+    /// Accepts a request that is to get a response; otherwise returns why it gets none.
     fn accept(&mut self, number: u64, publish: &Publish<'_>) -> Result<(), (Skip, String)> {
         let is_full = publish.qos == QoS::AtMostOnce
             && (self.waiting.len() >= MOST_WAITING || self.waiting_bytes >= MOST_WAITING_BYTES);
@@ -262,7 +262,7 @@ impl Answerer<'_> {
         let (payload, payload_error) = match &decoded {
             None => (publish.payload, None),
             Some(Decoded { payload: Ok(payload), .. }) => (&payload[..], None),
-            // A program sees why, and decides.
+            // A program sees the error, and decides.
             Some(Decoded { payload: Err(why), .. }) if self.payloads.are_computed() => {
                 (publish.payload, Some(why.as_str()))
             }
@@ -295,7 +295,7 @@ impl Answerer<'_> {
 
     fn show(&mut self, request: &Publish<'_>) {
         if self.config.shows_requests {
-            // Text fits every payload.
+            // Text is possible for every payload.
             let _ = self.writer.write(self.stdout.buffer(), request, SystemTime::now());
         }
     }
@@ -328,7 +328,7 @@ impl Answerer<'_> {
         }
     }
 
-    /// It would be refused again, so the request is not to come again.
+    /// A refused response would be refused again, so the request must not come again.
     fn refused(&mut self, number: u64, error: &Error) {
         self.failed += 1;
         self.diagnostics.error(error);
@@ -362,11 +362,11 @@ enum Subscribed {
     Now,
     /// It had them, and was lost.
     Lost,
-    /// After that the broker has refused one for now.
+    /// The broker then refused one for now.
     Refused,
 }
 
-/// The filters that requests come by, for people.
+/// Shows the filters of requests.
 struct Filters<'a>(&'a [String]);
 
 impl fmt::Display for Filters<'_> {
@@ -382,7 +382,7 @@ impl Handler for Answerer<'_> {
     fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
         self.open.forget();
         if connected.session_present {
-            // Requests of QoS 1 come again; those of QoS 2 the session has delivered once and for all.
+            // Requests of QoS 1 come again; those of QoS 2 are delivered only once.
             self.accepted -=
                 self.waiting.iter().filter(|request| request.qos == QoS::AtLeastOnce).count() as u64;
             self.waiting.retain(|request| request.qos != QoS::AtLeastOnce);
@@ -410,7 +410,7 @@ impl Handler for Answerer<'_> {
             self.subscribe(session, out);
         }
         self.respond(session, out);
-        // Acknowledgements of requests are put into the output before this is asked.
+        // Acknowledgements of requests are put into the output before this is polled.
         if !self.open.has_done() {
             if self.is_complete() {
                 self.answer.stop();
@@ -443,7 +443,7 @@ impl Handler for Answerer<'_> {
                     if reason.is_failure() {
                         let what = format!("subscription to '{filter}' refused");
                         let error = Error::refused(what, reason, &properties).of(Denial::Suback);
-                        // Requests that never come are worse than an end that is seen.
+                        // Staying without receiving requests would be worse than a visible end.
                         if self.subscribed == Subscribed::Never || !self.resubscribing.may_pass(&error) {
                             return Err(error);
                         }
@@ -488,7 +488,7 @@ impl Handler for Answerer<'_> {
     }
 
     fn declines_messages(&self) -> bool {
-        // Where a command fails, another request takes its place.
+        // If a command fails, another request takes its place.
         self.is_enough() && !self.are_running() || self.ending.is_some()
     }
 
@@ -509,7 +509,7 @@ impl Handler for Answerer<'_> {
     }
 
     fn on_written(&mut self, _bytes: usize) {
-        self.renew(); // a large response takes its time
+        self.renew(); // a large response takes time
     }
 
     fn on_part(&mut self, collected_bytes: usize) {

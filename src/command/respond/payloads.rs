@@ -1,4 +1,4 @@
-//! What responses say.
+//! The payloads of responses.
 
 use bytes::{Bytes, BytesMut};
 
@@ -12,21 +12,23 @@ use crate::output::Diagnostics;
 use crate::protocol::wire::Publish;
 use crate::quotation::cut;
 
-/// Makes the payloads of responses, but for those that commands make.
+/// Makes the payloads of responses, except those computed by commands.
 pub(super) enum ResponsePayloads<'a> {
-    /// They are those of the requests.
+    /// The payload of the request.
     Requests,
-    /// All have this one.
+    /// One payload for all.
     Fixed(Bytes),
-    /// A text is filled in for each.
+    /// A template filled in for each.
     Filled(Box<ResponseFiller>),
     /// A program computes each.
     Computed(Box<Computer<'a>>),
 }
 
 impl<'a> ResponsePayloads<'a> {
+    /// Prepares the payloads.
+    ///
     /// # Errors
-    /// A payload that cannot be read, or is no template; a signal or the time limit came before.
+    /// A payload that cannot be read, or is not a valid template; a signal or the timeout.
     pub(super) async fn new(
         answer: &ResponsePayload,
         attention: &mut Attention,
@@ -45,14 +47,15 @@ impl<'a> ResponsePayloads<'a> {
         Ok(match environment {
             None => Self::Fixed(payload.into()),
             Some(environment) => {
-                // Who writes standard input need not be who may read the environment.
+                // The author of standard input may not be allowed to read the environment.
                 let environment = Some(environment).filter(|_| !matches!(source, Source::Stdin));
                 Self::Filled(Box::new(ResponseFiller::new(&payload, environment)?))
             }
         })
     }
 
-    /// The payload of the response to this request, whose own was not decoded for this reason; why there is none.
+    /// The payload of the response to this request, or why there is none. `payload_error` tells why the
+    /// request's payload was not decoded.
     pub(super) fn payload(
         &mut self,
         request: &Publish<'_>,
@@ -69,17 +72,17 @@ impl<'a> ResponsePayloads<'a> {
         }
     }
 
-    /// Whether a program makes them, which sees requests that cannot be decoded.
+    /// Whether a program makes them, which also sees requests that cannot be decoded.
     pub(super) fn are_computed(&self) -> bool {
         matches!(self, Self::Computed(_))
     }
 
-    /// Whether programs have run for so long that other things have to be looked at.
+    /// Whether programs have run so long that signals and timeouts have to be checked.
     pub(super) fn is_turn_over(&self) -> bool {
         matches!(self, Self::Computed(computer) if computer.is_turn_over())
     }
 
-    /// The other things were looked at.
+    /// Starts a new turn after these checks.
     pub(super) fn begin_turn(&mut self) {
         if let Self::Computed(computer) = self {
             computer.begin_turn();
@@ -91,9 +94,9 @@ impl<'a> ResponsePayloads<'a> {
 pub(super) struct ResponseFiller {
     template: TextTemplate,
     values: FieldValues,
-    /// Responses so far.
+    /// The number of responses so far.
     count: u64,
-    /// Its memory is used again once no response holds a part of it.
+    /// Its memory is reused once no response refers to it.
     buffer: BytesMut,
 }
 
@@ -104,8 +107,10 @@ impl ResponseFiller {
         Ok(Self { template, values: FieldValues::new(None), count: 0, buffer: BytesMut::new() })
     }
 
+    /// The next payload.
+    ///
     /// # Errors
-    /// No packet is that large.
+    /// It would be larger than any packet.
     fn next_payload(&mut self) -> Result<Bytes, String> {
         self.count += 1;
         self.values.start(self.count);

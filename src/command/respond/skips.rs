@@ -11,29 +11,29 @@ use crate::quotation::cut;
 pub(super) enum Skip {
     /// It names no response topic, and there is no `-e`.
     NoTopic,
-    /// `--allow-response-topic` excludes it, or it is one of the broker's.
+    /// `--allow-response-topic` excludes its response topic, or the topic is one of the broker's.
     NotAllowed,
     /// The response would be a request to this responder.
     Loop,
-    /// It is not a topic name.
+    /// Its response topic is not a valid topic name.
     Invalid,
-    /// It may be old, and comes again with each subscription.
+    /// It is retained: it may be old, and comes again with each subscription.
     Retained,
-    /// More came at QoS 0 than responses went out.
+    /// QoS 0 requests arrived faster than responses were sent.
     TooMany,
-    /// Its payload is not of the format of `--decode`.
+    /// Its payload does not have the format of `--decode`.
     Undecodable,
     /// The program has no result for it.
     NoResult,
-    /// The program fails on it.
+    /// The program failed on it.
     Failed,
     /// The response of `--template` would be too large.
     Unfilled,
-    /// The command fails on it.
+    /// The command failed on it.
     Command,
 }
 
-/// The same, and the words of the summary, `request` before them.
+/// Each reason with its text in the summary, after `request`.
 const SKIPPED: [(Skip, &str); 11] = [
     (Skip::NoTopic, "without a response topic"),
     (Skip::NotAllowed, "with a response topic that is not allowed"),
@@ -48,12 +48,12 @@ const SKIPPED: [(Skip, &str); 11] = [
     (Skip::Command, "on which --exec failed"),
 ];
 
-/// How many there were of each kind.
+/// The number of requests by reason.
 #[derive(Debug, Default)]
 pub(super) struct Skips([u64; SKIPPED.len()]);
 
 impl Skips {
-    /// Counts one.
+    /// Counts one; returns the new number.
     pub(super) fn add(&mut self, why: Skip) -> u64 {
         let place = SKIPPED.iter().position(|(skip, _)| *skip == why);
         let Some(count) = place.and_then(|place| self.0.get_mut(place)) else { return 0 };
@@ -61,7 +61,7 @@ impl Skips {
         *count
     }
 
-    /// Counts one, and says it if it is the first of its kind.
+    /// Counts one, and reports it if it is the first for this reason.
     pub(super) fn tell(&mut self, why: Skip, reason: &str, publish: &Publish<'_>, diagnostics: &Diagnostics) {
         if self.add(why) > 1 {
             return;
@@ -77,13 +77,13 @@ impl Skips {
         ));
     }
 
-    /// Whether requests have failed that should have had a response.
+    /// Whether requests failed that should have had a response.
     pub(super) fn have_failures(&self) -> bool {
         let fails = |skip| matches!(skip, Skip::Failed | Skip::Unfilled | Skip::Command | Skip::Undecodable);
         self.0.iter().zip(SKIPPED).any(|(count, (skip, _))| *count > 0 && fails(skip))
     }
 
-    /// Says how many there were.
+    /// Reports the numbers.
     pub(super) fn report(&self, diagnostics: &Diagnostics) {
         let counts = self.0.iter().zip(SKIPPED).filter(|(count, _)| **count > 0);
         let parts: Vec<String> =

@@ -1,4 +1,4 @@
-//! The backup: JSON records, one a line, on the disk before the first deletion.
+//! The backup: JSON records, one per line, on the disk before the first deletion.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, Cursor, ErrorKind, Read, Seek, SeekFrom, Write as _};
@@ -13,18 +13,18 @@ use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::wire::Publish;
 
-/// A backup being written. Until it is [`needed`](Self::needed) it goes away again with this value:
-/// a half of one, or one of what was not cleared, would only be in the way of the next run.
+/// A backup being written. Until it is [`needed`](Self::needed) it is deleted when this value is dropped: an
+/// incomplete backup, or one of messages that were not cleared, would only block the next run.
 #[derive(Debug)]
 pub(super) struct Backup {
     path: PathBuf,
     file: BufWriter<OutputFile>,
     is_needed: bool,
     is_stdout: bool,
-    /// An ordinary file of its own, which can be started again and must reach the disk; a pipe or device is
-    /// not, nor is standard output, which may hold something else.
+    /// Whether it is a regular file of its own, which can be restarted and must reach the disk; a pipe, a
+    /// device or standard output, which may hold other data, is not.
     is_file: bool,
-    /// Where the scan under way began to write.
+    /// The offset where the current scan began to write.
     begin: u64,
     writer: MessageWriter,
     line: Vec<u8>,
@@ -34,11 +34,11 @@ const NO_OVERWRITING: &str =
     "an existing backup is not overwritten: it may hold the only copy of cleared messages; name another file";
 
 impl Backup {
-    /// A new file. One that is there already is never overwritten: it may be the only copy of what
-    /// an earlier run has cleared.
+    /// Creates a new file. An existing file is never overwritten: it may be the only copy of what an earlier
+    /// run has cleared.
     ///
     /// # Errors
-    /// It exists, or cannot be made.
+    /// The file exists, or cannot be created.
     pub(super) fn create(path: &Path) -> Result<Self, Error> {
         let is_stdout = names_stdout(path);
         let special =
@@ -80,13 +80,13 @@ impl Backup {
     pub(super) fn write(&mut self, publish: &Publish<'_>) -> Result<(), Error> {
         self.line.clear();
         self.writer.check_memory(publish)?;
-        // A misfit is a matter of `-F` formats only.
+        // A misfit only concerns formats of `-F`.
         let _ = self.writer.write(&mut self.line, publish, SystemTime::now());
         self.file.write_all(&self.line).map_err(|error| self.failed(error))
     }
 
-    /// Forgets what was written: the scan starts again. Output to a pipe cannot be taken back, and
-    /// messages may stand there twice, which does a restore no harm.
+    /// Discards what was written: the scan starts again. Output to a pipe cannot be discarded, so messages
+    /// may be in it twice, which is harmless for a restore.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -101,8 +101,8 @@ impl Backup {
             .map_err(|error| self.failed(error))
     }
 
-    /// Brings everything to the disk, the name of the file too: only then may anything be cleared.
-    /// What a later scan adds stands behind it.
+    /// Synchronises everything to the disk, including the file's name; only then may anything be cleared. A
+    /// later scan appends to it.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -120,7 +120,7 @@ impl Backup {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let synced = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
         match synced {
-            // A folder that may be written but not read, or a file system that syncs no folders.
+            // A folder that is writable but not readable, or a file system that cannot synchronise folders.
             Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidInput) => {
                 Ok(())
             }
@@ -128,7 +128,7 @@ impl Backup {
         }
     }
 
-    /// From now on it stays, whatever becomes of the run.
+    /// From now on the file is kept, however the run ends.
     pub(super) fn needed(&mut self) {
         self.is_needed = true;
     }
@@ -137,27 +137,27 @@ impl Backup {
 impl Drop for Backup {
     fn drop(&mut self) {
         if self.is_file && !self.is_needed {
-            // The run ends with an error of its own, or nothing was cleared: no more to say.
+            // Errors are ignored: the run fails with an error of its own, or nothing was cleared.
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// How much a pipe may bring: it is kept in memory, as it cannot be read twice.
+/// Maximum size of a backup from a pipe: it is kept in memory, as a pipe cannot be read twice.
 const MOST_PIPE_BYTES: usize = 256 * 1024 * 1024;
-/// The largest packet in base64 fits in.
+/// Enough for the largest packet in base64.
 const LONGEST_LINE_BYTES: u64 = 512 * 1024 * 1024;
 
 const STDIN: &str = "standard input";
 
-/// What can be read twice.
+/// An input that can be read twice.
 trait Rereadable: BufRead + Seek + Send {}
 
 impl<T: BufRead + Seek + Send> Rereadable for T {}
 
-/// A backup being read: one record after the other, however many there are.
+/// A backup being read, record by record.
 pub(super) struct BackupRecords {
-    /// Of the file, as the user knows it.
+    /// The name of the file, for messages.
     name: String,
     lines: Box<dyn Rereadable>,
     number: u64,
@@ -168,7 +168,7 @@ impl BackupRecords {
     /// Opens a backup; `-` is standard input. A pipe is read into memory, as it cannot be read twice.
     ///
     /// # Errors
-    /// The file cannot be opened, or the pipe not be read.
+    /// The file cannot be opened, or the pipe cannot be read.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let (path, name) = match path {
             path if path == Path::new("-") => (Path::new("/dev/stdin"), STDIN.to_owned()),
@@ -188,13 +188,13 @@ impl BackupRecords {
             })?;
             Ok(Box::new(Cursor::new(content)))
         };
-        // Standard input is no pipe that an option names.
+        // Standard input is not a named pipe, so opening it does not block.
         let lines = if is_stdin { lines(path) } else { patiently(path, lines) };
         let lines = lines.map_err(|error| Error::file(format!("cannot read the backup {name}"), error))?;
         Ok(Self { name, lines, number: 0, line: Vec::new() })
     }
 
-    /// Starts again.
+    /// Restarts at the beginning.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -210,7 +210,7 @@ impl BackupRecords {
     /// The next record; `None` at the end.
     ///
     /// # Errors
-    /// The file cannot be read, or a line of it is no record.
+    /// The file cannot be read, or a line is not a record.
     pub(super) fn next(&mut self) -> Result<Option<RetainedRecord>, Error> {
         loop {
             self.line.clear();
@@ -240,10 +240,10 @@ impl BackupRecords {
     }
 }
 
-/// Reads up to the end of a line, or as much as the longest one may have.
+/// Reads up to the end of a line, or up to the maximum length.
 ///
 /// # Errors
-/// Those of the input, and that there is no memory for it.
+/// Those of the input, and out of memory.
 fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
     let mut input = Read::take(input, LONGEST_LINE_BYTES);
     loop {
@@ -259,15 +259,15 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<us
     }
 }
 
-/// What is in a backup.
+/// The hint about the content of a backup.
 const NO_RECORD: &str = "nothing was sent; a backup has the records of --backup, --export, or \
     `mqtt sub --json --retained-only`";
-/// What to do with a recording of other messages.
+/// The hint for a recording of other messages.
 const RECORDING: &str = "nothing was sent; of a recording of `mqtt sub --json`, \
     `jq -c 'select(.retain == true)' FILE | mqtt retain-clear --restore -` publishes what was retained, and \
     `jq -r .payload FILE | mqtt pub -l -t TOPIC` publishes text payloads as new messages";
 
-/// A retained message as a backup has it.
+/// A retained message from a backup.
 #[derive(Debug)]
 pub(super) struct RetainedRecord {
     /// A checked topic name.
@@ -277,8 +277,8 @@ pub(super) struct RetainedRecord {
     pub(super) properties: PropertyBlock,
 }
 
-/// A record as it can have come from a retained message: to publish another would delete what is
-/// retained there, or make something retained that never was.
+/// Accepts a record only if it can be of a retained message: publishing another one would delete a retained
+/// message, or retain one that never was.
 fn retained(record: Record<'_>) -> Result<RetainedRecord, (String, &'static str)> {
     let Some(topic) = record.topic else { return Err(("it has no topic".into(), NO_RECORD)) };
     let payload = record.payload.unwrap_or_default();

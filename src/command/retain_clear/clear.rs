@@ -1,4 +1,4 @@
-//! Clearing: list, ask, back up, publish empty retained messages, and look again.
+//! Clearing: list, ask, back up, publish empty retained messages, and verify.
 
 use std::time::Duration;
 
@@ -25,10 +25,10 @@ use crate::protocol::{QoS, topic};
 use crate::quantity::counted;
 use crate::quotation::cut;
 
-/// How often what is still there, unchanged, is cleared before it is left.
+/// How often a message that is still there unchanged is cleared.
 const PASSES: u32 = 2;
 
-/// How much of the list is written at once.
+/// Size of the parts in which the list is written, in bytes.
 const LIST_BYTES: usize = 64 * 1024;
 
 pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostics) -> Result<Exit, Error> {
@@ -40,7 +40,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         .with_hint("--yes clears without asking, --dry-run only shows what it would clear"));
     }
     let attention = Attention::start(config.timeout)?;
-    // A list is for its reader; a clearing is not.
+    // A list depends on its reader; a clearing does not.
     let mut attention = if clear.dry_run { attention.for_reader() } else { attention };
     let mode = if clear.dry_run { "dry-run" } else { "clear" };
     let created = match clear.backup.clone() {
@@ -132,8 +132,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     Ok(if something { Exit::Negative } else { Exit::Success })
 }
 
-/// The report of a run that failed because of a file, for the reader of standard output; and why,
-/// to end with.
+/// Writes the report of a run that failed because of a file; returns the error to end with.
 pub(super) async fn report_unmade(
     config: &Config,
     mode: &'static str,
@@ -147,14 +146,14 @@ pub(super) async fn report_unmade(
         let mut shown = Listing::default();
         let parts = Parts { mode, filters, error: Some(&why), ..Parts::default() };
         ClearReport::new(&parts, &[]).put(shown.stdout.buffer());
-        // The error to end with is the first.
+        // The first error is the one to end with.
         let _ = shown.flush(attention, diagnostics).await;
     }
     error
 }
 
-/// What is written to standard output. That its reader has gone ends nothing: what is asked for is
-/// the clearing, and its exit status.
+/// Writes to standard output. A reader that leaves does not end the run, whose purpose is the clearing and
+/// its exit status.
 #[derive(Default)]
 pub(super) struct Listing {
     pub(super) stdout: Stdout,
@@ -178,7 +177,7 @@ impl Listing {
         }
     }
 
-    /// Waits until everything is written; once a signal has come, not for long.
+    /// Waits until everything is written; only briefly once a signal was received.
     pub(super) async fn flush(
         &mut self,
         attention: &mut Attention,
@@ -190,33 +189,33 @@ impl Listing {
                 result => return result,
             }
         }
-        self.stdout = Stdout::new(); // with what nobody reads
+        self.stdout = Stdout::new(); // discards unread output
         Ok(())
     }
 }
 
 struct ClearRun<'a> {
     config: &'a Config,
-    /// The broker of every step.
+    /// The broker of all steps.
     client: &'a ClientOptions,
     clear: &'a Clear,
     diagnostics: &'a Diagnostics,
     attention: Attention,
     backup: Option<Backup>,
-    /// By topic.
+    /// Sorted by topic.
     entries: Vec<RetainedTopic>,
-    /// Messages that the first scan has found beside these.
+    /// The number of further messages that the first scan has found.
     unselected: u64,
-    /// The last one.
+    /// The last verification.
     verification: Option<ScanReport>,
     passes: u32,
-    /// What the scans have found out about the broker.
+    /// What the scans have found out about the broker's order.
     in_order: bool,
-    /// The answer was no.
+    /// Whether the user declined.
     declined: bool,
-    /// Something may be left that was never seen.
+    /// Whether messages may be left that were never seen.
     incomplete: bool,
-    /// Filters that the last verification was refused.
+    /// Filters that were refused in the last verification.
     unverified: Vec<String>,
 }
 
@@ -255,7 +254,8 @@ impl ClearRun<'_> {
     }
 
     async fn confirmed(&mut self) -> Result<bool, Error> {
-        // A user must see the list to confirm it: it is not on the terminal if it goes to a file or a later report.
+        // The user must see the list before confirming it, and the terminal does not show it if it goes to a
+        // file or a later report.
         if self.config.json || !self.diagnostics.terminal().stdout.is_terminal {
             for entry in &self.entries {
                 self.diagnostics.plain(&entry.line());
@@ -266,7 +266,7 @@ impl ClearRun<'_> {
         self.attention.within(confirm(self.diagnostics, &question)).await
     }
 
-    /// Looks again, with a fresh subscription on a fresh connection.
+    /// Verifies with a new subscription on a new connection.
     async fn verify(&mut self) -> Result<(), Error> {
         // New values are cleared only with --until-clear, and then they belong into the backup too.
         let backup = self.backup.as_mut().filter(|_| self.clear.until_clear.is_some());
@@ -297,7 +297,7 @@ impl ClearRun<'_> {
         Ok(())
     }
 
-    /// Marks what is to be cleared once more; whether there is anything.
+    /// Selects the messages to be cleared again; returns whether there are any.
     fn choose_again(&mut self, new_ones_too: bool) -> bool {
         let mut any = false;
         for entry in &mut self.entries {
@@ -352,7 +352,7 @@ impl ClearRun<'_> {
         }
     }
 
-    /// What the verification could not look at, behind what it has seen.
+    /// The text about filters that could not be verified, for the end of the summary.
     fn unknown(&self) -> String {
         match &self.unverified[..] {
             [] => String::new(),
@@ -365,8 +365,8 @@ impl ClearRun<'_> {
     }
 }
 
-/// Compares what is there now with what was to be cleared. `is_seen`: whether the message of this topic would
-/// not have been missed.
+/// Compares the messages found now with those to be cleared. `is_seen` tells whether a message of this topic
+/// would have been received.
 fn judge(entries: &mut Vec<RetainedTopic>, seen: Vec<RetainedTopic>, is_seen: impl Fn(&str) -> bool) {
     let mut still = vec![false; entries.len()];
     let mut appeared = Vec::new();
@@ -381,7 +381,7 @@ fn judge(entries: &mut Vec<RetainedTopic>, seen: Vec<RetainedTopic>, is_seen: im
         if matches!(entry.fate, Fate::Refused(_) | Fate::NotInBackup) {
             continue;
         }
-        // Once an appeared one, always one, unless its turn to be cleared has come.
+        // A topic stays marked as appeared until it is cleared itself.
         let same = entry.fingerprint == now.fingerprint;
         entry.fate = match entry.fate {
             Fate::Appeared => Fate::Appeared,
@@ -399,7 +399,7 @@ fn judge(entries: &mut Vec<RetainedTopic>, seen: Vec<RetainedTopic>, is_seen: im
     entries.sort_by(|one, other| one.topic.cmp(&other.topic));
 }
 
-/// The topics to clear, by their place in the list.
+/// The topics to clear, by index in the list.
 struct Clearing<'a> {
     entries: &'a mut [RetainedTopic],
     next: usize,
@@ -412,7 +412,7 @@ impl send::SendWork for Clearing<'_> {
         self.next = index + 1;
         let entry = &mut self.entries[index];
         entry.fate = Fate::Unconfirmed;
-        // [MQTT-3.3.1-6]: an empty payload removes what is retained.
+        // [MQTT-3.3.1-6]: an empty payload removes the retained message.
         let qos = QoS::AtLeastOnce.min(session.limits().maximum_qos);
         let template = PublishTemplate::new(
             session.protocol(),
@@ -435,7 +435,7 @@ impl send::SendWork for Clearing<'_> {
     }
 }
 
-/// How long `--until-clear` goes on if it does not say.
+/// The default duration of `--until-clear`.
 pub const DEFAULT_UNTIL_CLEAR: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

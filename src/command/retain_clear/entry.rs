@@ -9,37 +9,37 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::Publish;
 use crate::quantity::counted;
 
-/// What became of a topic.
+/// The fate of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// Seen, and left alone.
+    /// Received, and not cleared.
     Kept,
-    /// Seen, but the scan ended before it could be written to the backup.
+    /// Received, but the scan ended before it was written to the backup.
     NotInBackup,
     /// Selected, but the run ended before anything was sent.
     NotSent,
-    /// Sent, and not acknowledged before the run ended.
+    /// Sent, but not acknowledged before the run ended.
     Unconfirmed,
-    /// The broker has acknowledged it.
+    /// Acknowledged by the broker.
     Acknowledged,
-    /// The broker, or its limits, refused it.
+    /// Refused by the broker, or excluded by its limits.
     Refused(ReasonCode),
     /// Acknowledged, and no longer there.
     Cleared,
     /// Acknowledged, but the same message is still there.
     StillThere,
-    /// Somebody has published another message there meanwhile.
+    /// Another message was published to the topic meanwhile.
     Republished,
-    /// It was not on the list: it is new, or the broker did not send it before.
+    /// Not on the list: it is new, or the broker did not send it before.
     Appeared,
-    /// The backup's message is there again.
+    /// The backup's message is retained again.
     Restored,
-    /// The message has properties, which only MQTT 5 carries.
+    /// The message has properties, which need MQTT 5.
     NeedsV5,
 }
 
 impl Fate {
-    /// The word for it in the JSON report.
+    /// Its name in the JSON report.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Kept => "kept",
@@ -57,7 +57,7 @@ impl Fate {
         }
     }
 
-    /// Why the topic is not as it was asked for, for a person; `None` if it is.
+    /// The reason shown for a topic that was not processed as requested; `None` if it was.
     pub(super) fn why_left(self) -> Option<String> {
         Some(match self {
             Self::Kept | Self::Cleared | Self::Restored => return None,
@@ -78,12 +78,12 @@ impl Fate {
     }
 }
 
-/// A topic. The payload is not kept: a hundred thousand of them may be of any size.
+/// A topic. The payload is not kept: there may be a hundred thousand of any size.
 #[derive(Debug, Clone)]
 pub(super) struct RetainedTopic {
     pub(super) topic: Box<str>,
     pub(super) payload_bytes: u64,
-    /// Tells another payload from the same.
+    /// A hash that distinguishes payloads.
     pub(super) fingerprint: u64,
     pub(super) qos: QoS,
     pub(super) fate: Fate,
@@ -91,12 +91,12 @@ pub(super) struct RetainedTopic {
     pub(super) preview: Box<str>,
 }
 
-/// How much of a payload is shown, in bytes.
+/// Maximum number of payload bytes shown.
 const PREVIEW_BYTES: usize = 40;
-/// How much of the properties is shown, in characters.
+/// Maximum number of characters shown of the properties.
 const PREVIEW_PROPERTY_CHARS: usize = 60;
 
-/// What a map and the allocator take for an entry.
+/// Approximate overhead of an entry in a map, with its allocations.
 const OVERHEAD_BYTES: usize = 100;
 
 impl RetainedTopic {
@@ -111,7 +111,7 @@ impl RetainedTopic {
         }
     }
 
-    /// About how much memory it takes, with its place among others.
+    /// The approximate memory of the entry, with its place in a map.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>() + self.topic.len() + self.preview.len() + OVERHEAD_BYTES
     }
@@ -134,11 +134,11 @@ fn preview(message: &Publish<'_>) -> Box<str> {
     let shown = &payload[..payload.len().min(PREVIEW_BYTES)];
     let shown = match std::str::from_utf8(shown) {
         Ok(_) => shown,
-        // Cut in the middle of a character, and fine before it.
+        // Cut in the middle of a character, but valid before it.
         Err(error) if error.error_len().is_none() && shown.len() < payload.len() => {
             &shown[..error.valid_up_to()]
         }
-        // What is not text is longer when it is shown.
+        // Bytes that are not text take more space when shown.
         Err(_) => &shown[..shown.len().min(PREVIEW_BYTES / 2)],
     };
     let mut text = format!(": {}", printable(shown));

@@ -1,4 +1,4 @@
-//! `mqtt retain-clear`: list, back up and clear retained messages, and verify that they are gone.
+//! `mqtt retain-clear`: lists, backs up and clears retained messages, and verifies that they are gone.
 //!
 //! | file | holds |
 //! |---|---|
@@ -12,9 +12,9 @@
 //! | `restore` | `--restore` and `--export` |
 //! | `report` | the JSON report |
 //!
-//! Each step has a connection of its own: no connection is open while the user decides, and the
-//! verification is independent of the clearing. MQTT has no conditional clear, so a value that is published
-//! between list and deletion is cleared too; a value published later is recognised and kept.
+//! Each step has a connection of its own: no connection is open while the user decides, and the verification
+//! is independent of the clearing. MQTT has no conditional clear, so a value that is published between list
+//! and deletion is cleared too; a value published later is detected and kept.
 
 mod backup;
 mod clear;
@@ -42,26 +42,26 @@ pub use selection::{Selection, TimeSource};
 /// A checked command line of `mqtt retain-clear`.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The connection; each step makes one of its own.
+    /// The connection options; each step connects separately.
     pub client: ClientOptions,
-    /// What to do.
+    /// The task.
     pub work: ClearWork,
-    /// At most so many messages a second; more than 0.
+    /// Maximum number of messages per second; more than 0.
     pub rate: Option<f64>,
-    /// The limit of the whole run.
+    /// The timeout of the whole run.
     pub timeout: Option<Duration>,
-    /// One JSON object in place of text.
+    /// Whether to print one JSON object instead of text.
     pub json: bool,
-    /// What is said on standard error.
+    /// The verbosity on standard error.
     pub verbosity: Verbosity,
 }
 
-/// What to do.
+/// The task.
 #[derive(Debug, Clone)]
 pub enum ClearWork {
-    /// Clear what a scan brings.
+    /// Clear the messages that a scan finds.
     Clear(Clear),
-    /// Write what a scan brings to a new file, and clear nothing (`--export`).
+    /// Write the messages that a scan finds to a new file, and clear nothing (`--export`).
     Export {
         /// What to scan.
         scan: ScanOptions,
@@ -75,18 +75,18 @@ pub enum ClearWork {
     },
 }
 
-/// How to clear.
+/// The options of clearing.
 #[derive(Debug, Clone)]
 pub struct Clear {
     /// What to scan.
     pub scan: ScanOptions,
-    /// Only list.
+    /// List only.
     pub dry_run: bool,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     pub yes: bool,
-    /// A new file for what is to be cleared.
+    /// A new file for the messages to be cleared.
     pub backup: Option<PathBuf>,
-    /// Clear new values too, again and again, for at most so long.
+    /// Clear new values repeatedly, for at most this time.
     pub until_clear: Option<Duration>,
 }
 
@@ -106,10 +106,10 @@ impl Invocation for Config {
     }
 }
 
-/// Does what the configuration says.
+/// Performs the configured task.
 ///
 /// # Errors
-/// A connection that failed, a file that cannot be used, a signal, or no terminal for the question.
+/// A connection that failed, a file that cannot be used, a signal, or no terminal for the confirmation.
 async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     match &config.work {
         ClearWork::Clear(clear) => clear::run(&config, clear, diagnostics).await,

@@ -6,17 +6,17 @@ use crate::output::Diagnostics;
 use crate::protocol::QoS;
 use crate::quantity::duration;
 
-/// How much memory the topics that were found may take.
+/// Maximum memory for the topics found, in bytes.
 pub(super) const MOST_FOUND_BYTES: usize = 256 * 1024 * 1024;
 
-/// What ended a scan.
+/// The reason why a scan ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ScanEndedBy {
-    /// Everything has come.
+    /// Everything was received.
     Stored(stored::CompleteBy),
-    /// The time was over.
+    /// The timeout expired.
     Timeout,
-    /// More was there than is remembered.
+    /// The memory limit was reached.
     Full,
     /// An error.
     Error,
@@ -33,12 +33,12 @@ impl ScanEndedBy {
         }
     }
 
-    /// Everything that is there was seen.
+    /// Whether all retained messages were received.
     pub(super) fn is_complete(self) -> bool {
         matches!(self, Self::Stored(_))
     }
 
-    /// Says why there may be more.
+    /// Warns that there may be more, with the reason.
     pub(super) fn warn(self, options: &ScanOptions, diagnostics: &Diagnostics) {
         match self {
             Self::Timeout => diagnostics.warning(format_args!(
@@ -56,12 +56,12 @@ impl ScanEndedBy {
     }
 }
 
-/// What a pass is for.
+/// The purpose of a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PassPurpose {
-    /// Everything about every message.
+    /// To receive every message with all its data.
     Ask,
-    /// Whether there are topics not seen yet.
+    /// To check for topics that were not received yet.
     Check,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Pass {
     pub(super) qos: QoS,
     pub(super) purpose: PassPurpose,
     pub(super) state: PassState,
-    /// Topics asked for by name that have not come yet; when all have, there is nothing to wait for.
+    /// The number of topics requested by name and not received yet; at 0 the pass ends.
     pub(super) awaited: Option<usize>,
 }
 
@@ -87,7 +87,7 @@ impl Pass {
         Self { filters, qos, purpose, state: PassState::ToSubscribe, awaited: None }
     }
 
-    /// For topics asked for by name.
+    /// A pass for topics requested by name.
     pub(super) fn by_name(names: Vec<String>) -> Self {
         let awaited = Some(names.len());
         Self { awaited, ..Self::new(names, QoS::ExactlyOnce, PassPurpose::Ask) }

@@ -8,10 +8,10 @@ use super::entry::{Fate, RetainedTopic};
 use super::scan::Scanned;
 use crate::output::put_json_line;
 
-/// Of the form that `version` stands for.
+/// The version of the report's format.
 const VERSION: u32 = 1;
 
-/// How a scan went.
+/// The report of a scan.
 #[derive(Debug, Serialize)]
 pub(super) struct ScanReport {
     ended_by: &'static str,
@@ -49,7 +49,7 @@ struct TopicRecord<'a> {
     reason_code: Option<u8>,
 }
 
-/// Everything about a run.
+/// The report of a run.
 #[derive(Serialize)]
 pub(super) struct ClearReport<'a> {
     r#type: &'static str,
@@ -71,7 +71,7 @@ pub(super) struct ClearReport<'a> {
     topics: Vec<TopicRecord<'a>>,
 }
 
-/// What a report is made of.
+/// The parts of a report.
 #[derive(Debug, Default)]
 pub(super) struct Parts<'a> {
     pub(super) mode: &'static str,
@@ -79,7 +79,7 @@ pub(super) struct Parts<'a> {
     pub(super) scan: Option<&'a ScanReport>,
     pub(super) verification: Option<&'a ScanReport>,
     pub(super) passes: u32,
-    /// Why it did not come to its end.
+    /// Why the run ended early.
     pub(super) error: Option<&'a str>,
 }
 
@@ -112,13 +112,13 @@ impl<'a> ClearReport<'a> {
         }
     }
 
-    /// One line, with its line feed.
+    /// Appends one line with a line feed.
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         put_json_line(out, self);
     }
 }
 
-/// How many are not as they were asked for.
+/// The number of topics that were not processed as requested.
 pub(super) fn left(entries: &[RetainedTopic]) -> usize {
     entries.iter().filter(|entry| entry.fate.why_left().is_some()).count()
 }

@@ -1,4 +1,4 @@
-//! `--restore` and `--export`: between a file and the broker, without clearing.
+//! `--restore` and `--export`: copies between a file and the broker, without clearing.
 
 use std::path::Path;
 
@@ -89,10 +89,10 @@ pub(super) async fn export(
     Ok(if complete { Exit::Success } else { Exit::Negative })
 }
 
-/// How many topics of a warning are named.
+/// Maximum number of topics named in a warning.
 const MOST_NAMED: usize = 5;
 
-/// The warning about messages that were found, and are not in the file.
+/// The warning about messages that were found but not written to the file.
 fn not_written(missing: &[&RetainedTopic]) -> String {
     let names: Vec<String> =
         missing.iter().take(MOST_NAMED).map(|entry| format!("'{}'", cut(&entry.topic))).collect();
@@ -148,8 +148,8 @@ pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics)
     Ok(if restored as u64 == total { Exit::Success } else { Exit::Negative })
 }
 
-/// Reads the whole file once, before any connection is made: half a restore would be worse than an
-/// error. Returns the number of records.
+/// Reads the whole file once before any connection is made: half a restore would be worse than an error.
+/// Returns the number of records.
 fn check(records: &mut BackupRecords) -> Result<u64, Error> {
     let mut count = 0;
     while records.next()?.is_some() {
@@ -161,9 +161,9 @@ fn check(records: &mut BackupRecords) -> Result<u64, Error> {
 
 struct Restoring {
     records: BackupRecords,
-    /// One for each record taken so far, in their order; its place is its token.
+    /// One entry for each record taken so far, in order; its index is its token.
     entries: Vec<RetainedTopic>,
-    /// Messages whose refusal the broker cannot report.
+    /// The number of messages whose refusal the broker cannot report.
     unanswerable: u64,
 }
 

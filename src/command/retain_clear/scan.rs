@@ -2,14 +2,14 @@
 //!
 //! Each pass over the filters is: SUBSCRIBE, SUBACK, then the wait of `stored`.
 //!
-//! A broker may not send everything it has: one that queues at most 1,000 messages for a client
-//! (mosquitto's default) drops the rest of a large set, at QoS 1 and 2 before it ever looks at our
-//! acknowledgements. So a second pass subscribes at QoS 0, where nothing is queued, and subscribes by name
-//! to the topics that only this pass has found, a few at a time, at the QoS that shows their own. What a
-//! broker withholds even then, or what the time limit leaves to be asked for, counts as it was seen. Messages
-//! that no pass has seen are found by the scan that verifies, after the others were cleared.
+//! A broker may not send everything it has: one that queues at most 1,000 messages for a client (mosquitto's
+//! default) drops the rest of a large set, at QoS 1 and 2 even before it processes acknowledgements. So a
+//! second pass subscribes at QoS 0, where nothing is queued, and then subscribes by name to the topics that
+//! only this pass has found, a few at a time, at the QoS of their messages. Messages that the broker
+//! withholds even then, or for which no time is left, are taken as they were received. Messages that no pass
+//! has received are found by the scan that verifies, after the others were cleared.
 //!
-//! A broker may also never stop sending, so the memory for it is limited.
+//! A broker may also send without end, so the memory for messages is limited.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
@@ -37,52 +37,53 @@ use crate::protocol::{QoS, topic};
 use crate::quantity::{counted, duration};
 use crate::quotation::cut;
 
-/// Topics asked for by name at once: well below what servers queue for a client.
+/// Number of topics requested by name in one pass: well below the number of messages that brokers queue for a
+/// client.
 const NAMES_PER_PASS: usize = 400;
 
-/// How long a scan may take where the user has set no limit.
+/// The timeout of a scan if the user has set none.
 pub const SCAN_LIMIT: Duration = Duration::from_secs(30);
 
-/// What to scan, and for how long.
+/// The filters, the selection and the timeout of a scan.
 #[derive(Debug, Clone)]
 pub struct ScanOptions {
-    /// Checked topic filters, at least one, none of them shared.
+    /// Checked topic filters, at least one; no shared subscriptions.
     pub filters: Vec<String>,
-    /// What is selected of what is there.
+    /// Which of the received messages are selected.
     pub selection: Selection,
-    /// The limit of one scan, which does not go on beyond that of the run either.
+    /// The timeout of one scan, which the timeout of the run limits as well.
     pub timeout: Duration,
 }
 
-/// What a scan has brought.
+/// The result of a scan.
 #[derive(Debug)]
 pub(super) struct Scanned {
-    /// By topic.
+    /// Sorted by topic.
     pub(super) entries: Vec<RetainedTopic>,
-    /// Of the pass that looked whether anything was missed.
+    /// How the checking pass ended.
     pub(super) ended_by: ScanEndedBy,
     pub(super) took: Duration,
-    /// Filters the broker refused, with their reasons.
+    /// Filters that the broker refused, with their Reason Codes.
     pub(super) refused: Vec<(String, ReasonCode)>,
-    /// Messages that are there and not selected.
+    /// The number of messages that are not selected.
     pub(super) unselected: u64,
-    /// The broker sends what is retained before what is published later.
+    /// Whether the broker sends retained messages before later published ones.
     pub(super) in_order: bool,
-    /// Why it ended early.
+    /// Why the scan ended early.
     pub(super) error: Option<Error>,
 }
 
-/// Which messages a scan looks for.
+/// The messages that a scan looks for.
 #[derive(Clone, Copy)]
 pub(super) enum Looking<'a> {
-    /// For those selected; everything about them is wanted.
+    /// The selected messages, with all their data.
     Selected { with_preview: bool },
-    /// For what has become of these (by topic), and for selected ones beside them.
+    /// The current state of these topics (sorted), and further selected messages.
     Again(&'a [RetainedTopic]),
 }
 
 impl Scanned {
-    /// Nothing, for this reason.
+    /// An empty result with this reason.
     fn failed(error: Error) -> Self {
         Self {
             entries: Vec::new(),
@@ -96,7 +97,7 @@ impl Scanned {
     }
 }
 
-/// Finds the broker, which every later step goes to as well, and scans it.
+/// Chooses the broker, which all later steps use as well, and scans it.
 pub(super) async fn first_scan(
     client: &mut client::options::ClientOptions,
     options: &ScanOptions,
@@ -111,10 +112,10 @@ pub(super) async fn first_scan(
     }
 }
 
-/// Connects and scans. Also a scan that fails says what it has found.
+/// Connects and scans. A scan that fails also returns what it has found.
 ///
-/// `in_order` is what another scan of this broker has found out about it. Errors are a link that could
-/// not be made or kept, all filters refused, a backup that cannot be written, a signal.
+/// `in_order` is what another scan of this broker has found out about it. Errors are a link that could not be
+/// made or kept, all filters refused, a backup that cannot be written, a signal.
 pub(super) async fn scan(
     client: &client::options::ClientOptions,
     options: &ScanOptions,
@@ -170,23 +171,23 @@ pub(super) async fn scan(
     }
 }
 
-/// How the link is doing.
+/// The state of the link.
 #[derive(Debug)]
 enum LinkState {
     NotYet,
     Up,
-    /// And why.
+    /// Lost for this reason.
     Lost(String),
-    /// Everything was seen, and the link may go.
+    /// Everything was received, and the link may be closed.
     Done,
-    /// It went.
+    /// Closed.
     Gone,
 }
 
-/// A message that only a checking pass has brought, at QoS 0.
+/// A message that only a checking pass has received, at QoS 0.
 struct Missed {
     entry: RetainedTopic,
-    /// Its topic was asked for by name.
+    /// Whether its topic was requested by name.
     is_asked: bool,
 }
 
@@ -196,35 +197,36 @@ struct Scanner<'a> {
     backup: Option<&'a mut Backup>,
     supervisor: Supervisor<'a>,
     diagnostics: &'a Diagnostics,
-    /// One reading for the whole scan: ages are compared with it.
+    /// One clock reading for the whole scan, with which ages are compared.
     now: SystemTime,
-    /// Ends the scan, whatever the link is doing.
+    /// Ends the scan in any state of the link.
     limit: Pin<Box<Sleep>>,
     link: LinkState,
     passes: VecDeque<Pass>,
     pass: Option<Pass>,
-    /// Of the pass.
+    /// Detects the end of the pass.
     end: EndOfStored,
     found: BTreeMap<Box<str>, RetainedTopic>,
-    /// What these take, and the topics that were missed.
+    /// The memory of the entries found, and of the missed topics.
     found_bytes: usize,
     progress: Progress,
-    /// What only a checking pass has brought.
+    /// Messages that only a checking pass has received.
     missed: BTreeMap<Box<str>, Missed>,
-    /// Topics of these that are to be asked for by name.
+    /// Topics of these that are still to be requested by name.
     to_ask: Vec<String>,
     check_again: bool,
-    /// The connection is the second one, for topics asked for by name.
+    /// Whether this is the second connection, for topics requested by name.
     by_name: bool,
-    /// Messages that no filter asked for.
+    /// The number of messages that match no filter.
     foreign: u64,
-    /// Messages that are not selected.
+    /// The number of messages that are not selected.
     unselected: u64,
     refused: Vec<(String, ReasonCode)>,
     ended_by: ScanEndedBy,
-    /// Topics asked for by name that came, whose subscriptions end behind the next SUBSCRIBE. Before it,
-    /// a broker with Nagle's algorithm would hold back the SUBACK until our kernel acknowledges the
-    /// UNSUBACK, which it does after 40 ms; the SUBACK itself is answered at once, by the marker.
+    /// Topics that were requested by name and received, and whose subscriptions end after the next SUBSCRIBE.
+    /// If UNSUBSCRIBE came first, a broker with Nagle's algorithm would hold back the SUBACK until our kernel
+    /// acknowledges the UNSUBACK, which it delays by 40 ms; the SUBACK itself is acknowledged immediately,
+    /// with the marker.
     leaving: Vec<String>,
 }
 
@@ -232,8 +234,8 @@ impl Scanner<'_> {
     async fn run(&mut self, client: &client::options::ClientOptions) -> Result<(), Error> {
         self.connect(client).await?;
         if !self.to_ask.is_empty() && self.ended_by.is_complete() {
-            // On a connection of its own: what mosquitto has dropped of the first pass it still counts as
-            // in flight, and sends nothing more at QoS 1 and 2.
+            // On a separate connection: mosquitto still counts the messages dropped in the first pass as in
+            // flight, and sends nothing more at QoS 1 and 2.
             self.by_name = true;
             self.connect(client).await?;
         }
@@ -243,7 +245,7 @@ impl Scanner<'_> {
     async fn connect(&mut self, client: &client::options::ClientOptions) -> Result<(), Error> {
         self.link = LinkState::NotYet;
         match client::run(client, self).await {
-            // That it broke at the end changes nothing about what was seen.
+            // A failure at the end does not change what was received.
             Err(Error::Link { .. } | Error::Refused { .. } | Error::Protocol(_))
                 if matches!(self.link, LinkState::Done | LinkState::Gone) =>
             {
@@ -266,8 +268,8 @@ impl Scanner<'_> {
             return Ok(());
         }
         let Some(purpose) = self.pass.as_ref().map(|pass| pass.purpose) else { return Ok(()) };
-        // Live traffic is none of our business ([MQTT-3.3.1-9]: it comes without the flag), and an
-        // empty payload is no retained message ([MQTT-3.3.1-6]).
+        // Live messages are ignored ([MQTT-3.3.1-9]: they have no RETAIN flag), and an empty payload is not a
+        // retained message ([MQTT-3.3.1-6]).
         if !publish.retain || publish.payload.is_empty() {
             return Ok(());
         }
@@ -327,7 +329,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// What is still missed at the end counts as it was seen, if the end was early. Otherwise it has gone: it
+    /// Keeps messages that are still missed if the scan ended early. Otherwise they have been removed: they
     /// came neither by name nor in the last checking pass.
     fn keep_missed(&mut self) {
         let missed = std::mem::take(&mut self.missed);
@@ -336,7 +338,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// The answer to the subscription; the last reason is the marker's, if it was asked for.
+    /// Processes the response to the subscription; the last Reason Code is the marker's, if it was subscribed
+    /// to.
     fn subscribed(&mut self, reasons: &[u8], properties: &Properties<'_>) -> Result<(), Error> {
         let Some(pass) = &mut self.pass else { return Ok(()) };
         pass.state = PassState::Subscribed;
@@ -390,7 +393,7 @@ impl Scanner<'_> {
             (self.foreign, self.unselected) = (0, 0);
         }
         pass.state = PassState::Subscribing;
-        // A checking pass follows each that asks.
+        // A checking pass follows each requesting one.
         self.end.begin(if pass.purpose == PassPurpose::Check { Care::Last } else { Care::AskedAgain });
         self.unsubscribe(session, out);
     }
@@ -408,9 +411,9 @@ impl Scanner<'_> {
         self.end.poll(cx, session, out).map(ScanEndedBy::Stored)
     }
 
-    /// Ends the pass and takes the next; whether there is one on this connection. If not, closing it
-    /// ends the subscriptions: a broker may take its time for hundreds in one UNSUBSCRIBE, or refuse
-    /// them.
+    /// Ends the pass and starts the next; returns whether there is one on this connection. Otherwise closing
+    /// the connection ends the subscriptions: a broker may be slow with hundreds in one UNSUBSCRIBE, or
+    /// refuse them.
     fn advance(&mut self, session: &mut Session, out: &mut BytesMut) -> bool {
         if let Some(done) = self.pass.take() {
             self.leaving.extend(done.filters);
@@ -431,7 +434,7 @@ impl Scanner<'_> {
     }
 
     fn next_pass(&mut self) -> bool {
-        // As long as checking brings something new, it may bring more.
+        // As long as a checking pass finds new topics, there may be more.
         if self.by_name && self.to_ask.is_empty() && std::mem::take(&mut self.check_again) {
             let filters = self.options.filters.clone();
             self.passes.push_back(Pass::new(filters, QoS::AtMostOnce, PassPurpose::Check));
@@ -450,7 +453,7 @@ impl Scanner<'_> {
         self.pass.is_some()
     }
 
-    /// What a lost link has cut off while topics were asked for by name is done once more.
+    /// Repeats the passes by name that a lost link has interrupted.
     fn go_on_by_name(&mut self) {
         self.passes.clear();
         if let Some(pass) = self.pass.take() {
@@ -468,7 +471,7 @@ impl Scanner<'_> {
 }
 
 impl Handler for Scanner<'_> {
-    /// On a new connection the scan starts again: the messages that the lost one had not delivered are unknown.
+    /// On a new connection the scan starts again: which messages the lost link had not delivered is unknown.
     fn on_connected(&mut self, _session: &mut Session, _connected: &Connected) -> Result<(), Error> {
         self.link = LinkState::Up;
         self.leaving.clear();
@@ -509,8 +512,8 @@ impl Handler for Scanner<'_> {
                 Some(_) => {}
             }
             let ended_by = std::task::ready!(self.poll_complete(cx, session, out));
-            // The checking pass decides: what comes before it is looked at by it once more, and what
-            // comes behind it is known by name.
+            // The end of the checking pass decides: it covers the passes before it, and the passes after it
+            // are by name.
             if self.pass.as_ref().is_some_and(|pass| pass.purpose == PassPurpose::Check) {
                 self.ended_by = ended_by;
             }
@@ -537,11 +540,11 @@ impl Handler for Scanner<'_> {
         Ok(Flow::Continue)
     }
 
-    /// The deadline ends the scan whatever the broker does: sends without end, answers nothing that
-    /// stands between us and leaving, or is gone. Where it is that of the run, what came still counts, so
-    /// that it is looked at first.
+    /// The deadline ends the scan whatever the broker does: if it sends without end, does not answer the last
+    /// packets, or is gone. If it is the deadline of the run, received messages still count, so this is
+    /// checked first.
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        // The limits of connecting are others.
+        // Connecting has timeouts of its own.
         if matches!(self.link, LinkState::NotYet | LinkState::Gone)
             || self.limit.as_mut().poll(cx).is_pending()
         {

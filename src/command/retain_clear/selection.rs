@@ -10,7 +10,7 @@ use crate::protocol::property::{PropertyId, Value};
 use crate::protocol::topic;
 use crate::protocol::wire::Publish;
 
-/// Where a message says when it was made: MQTT itself does not tell.
+/// Where a message states its time: MQTT itself does not transmit it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TimeSource {
     /// The whole payload is the time.
@@ -21,25 +21,24 @@ pub enum TimeSource {
     Property(String),
 }
 
-/// What is selected of all that is retained under the filters.
+/// The conditions that select retained messages under the filters.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Not what matches one of these filters (`-T`).
+    /// Topics must match none of these filters (`-T`).
     pub exclude: Vec<String>,
-    /// Only topics in which each of these is found.
+    /// Topics must match each of these expressions.
     pub topic_match: Vec<Regex>,
-    /// Only payloads in which each of these is found; payloads are bytes.
+    /// Payloads, as bytes, must match each of these expressions.
     pub payload_match: Vec<regex::bytes::Regex>,
-    /// Only payloads of more bytes.
+    /// Payloads must have more than this number of bytes.
     pub larger_than: Option<u64>,
-    /// Only messages made before that time ago, by what this part of them says. A message that does
-    /// not say it is not selected.
+    /// Messages must be older than this by their own time. A message without a time is not selected.
     pub older_than: Option<(Duration, TimeSource)>,
 }
 
 impl Selection {
-    /// Whether the topic is selected, whatever is retained there. What the broker says of itself
-    /// (`$SYS`) is never: it cannot be cleared, and comes back at once.
+    /// Whether the topic is selected, whatever its message. The broker's own topics (`$SYS`) never are: they
+    /// cannot be cleared, and come back immediately.
     pub(super) fn admits_topic(&self, name: &str) -> bool {
         let is_excluded =
             || self.exclude.iter().any(|filter| topic::matches(filter.as_bytes(), name.as_bytes()));
@@ -48,7 +47,7 @@ impl Selection {
             && self.topic_match.iter().all(|regex| regex.is_match(name))
     }
 
-    /// Whether the message is selected, its topic being so already.
+    /// Whether the message is selected, if its topic is.
     pub(super) fn admits_message(&self, message: &Publish<'_>, now: SystemTime) -> bool {
         let size = message.payload.len() as u64;
         self.larger_than.is_none_or(|bytes| size > bytes)
@@ -78,12 +77,12 @@ fn made_at(message: &Publish<'_>, source: &TimeSource) -> Option<SystemTime> {
     }
 }
 
-/// Seconds of the year 5138. Who counts since 1970 in milliseconds, microseconds or nanoseconds
-/// is past it since early 1973, and who counts in seconds will not be for long.
+/// Seconds up to the year 5138. Since early 1973 every time in milliseconds, microseconds or nanoseconds
+/// since 1970 exceeds this number, and no time in seconds will for long.
 const MOST_SECONDS: f64 = 1e11;
 
-/// A point in time: RFC 3339, or a number since 1970 in seconds, milliseconds, microseconds or
-/// nanoseconds, told apart by its size.
+/// A point in time: RFC 3339, or a number since 1970 in seconds, milliseconds, microseconds or nanoseconds,
+/// distinguished by its magnitude.
 fn time(text: &str) -> Option<SystemTime> {
     let text = text.trim();
     if let Ok(mut number) = text.parse::<f64>() {

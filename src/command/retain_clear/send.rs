@@ -1,5 +1,5 @@
-//! Publishing many messages of different topics: pipelined within the broker's Receive Maximum, each
-//! with its own outcome, at a rate if one was asked for.
+//! Publishes many messages to different topics: pipelined within the broker's Receive Maximum, each with its
+//! own outcome, optionally at a limited rate.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,20 +25,20 @@ use crate::quantity::{counted, duration};
 pub(super) struct OutgoingMessage {
     pub(super) template: PublishTemplate,
     pub(super) payload: Bytes,
-    /// Comes back with the outcome.
+    /// Returned with the outcome.
     pub(super) token: u64,
 }
 
-/// Where the messages come from, and who wants to know what became of them.
+/// Supplies messages, and receives their outcomes.
 pub(super) trait SendWork {
-    /// The next message, for the version and limits of the link; `None` when there is none any more.
+    /// The next message, for the version and limits of the link; `None` at the end.
     fn next(&mut self, session: &Session) -> Result<Option<OutgoingMessage>, Error>;
 
-    /// The broker has taken the message over, or refused it. At QoS 0: it was written.
+    /// The broker has accepted or refused the message. At QoS 0: it was written.
     fn ended(&mut self, token: u64, outcome: Result<(), ReasonCode>);
 }
 
-/// Sends everything and waits for every answer. On an error, `work` knows how far it came.
+/// Sends all messages and waits for every response. On an error, `work` knows the progress.
 ///
 /// # Errors
 /// A link that could not be made or kept, a signal, the work's own.
@@ -65,16 +65,16 @@ pub(super) async fn send(
     client::run(client, &mut sender).await
 }
 
-/// How fast, and how long without an answer.
+/// The rate, and the timeout of responses.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SendLimits {
-    /// Messages a second.
+    /// Messages per second.
     pub(super) rate: Option<f64>,
-    /// From one answer to the next, while one is due.
+    /// The maximum time between two responses, while one is due.
     pub(super) answer: Duration,
 }
 
-/// Waits for a broker that has gone on answering PINGREQ, and nothing else.
+/// The timeout for a broker that answers only PINGREQ.
 struct AnswerPatience {
     limit: Duration,
     since: Instant,
@@ -87,12 +87,12 @@ impl AnswerPatience {
         Self { limit, since, timer: Box::pin(tokio::time::sleep_until(since + limit)) }
     }
 
-    /// Something has gone on.
+    /// Restarts the timeout after progress.
     fn renew(&mut self) {
         self.since = Instant::now();
     }
 
-    /// `Ready` when nothing has for as long as the limit. The timer is not moved with every message.
+    /// `Ready` when there was no progress within the limit. The timer is not moved with every message.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.timer.as_mut().poll(cx).is_ready() {
             let due = self.since + self.limit;
@@ -105,14 +105,14 @@ impl AnswerPatience {
     }
 }
 
-/// At most so many a second, evenly.
+/// A limit on the rate, evenly spread.
 struct Pace {
     interval: Duration,
     next: Instant,
     timer: Pin<Box<Sleep>>,
 }
 
-/// What a pace may catch up after a pause: a longer one is not made good by a burst.
+/// The time that may be made up for after a pause, so that a longer pause does not end in a burst.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
 impl Pace {
@@ -125,7 +125,7 @@ impl Pace {
         }
     }
 
-    /// `Ready` when one more may be sent; it then counts as sent.
+    /// `Ready` when one more message may be sent; it then counts as sent.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = Instant::now();
         if self.next > now {
@@ -144,12 +144,12 @@ struct Sender<'a, W> {
     progress: Progress,
     pace: Option<Pace>,
     patience: AnswerPatience,
-    /// Sent at QoS 1 or 2, and without an answer.
+    /// The number of messages sent at QoS 1 or 2 without a response.
     outstanding: u64,
-    /// Taken from the work, not yet sent.
+    /// A message taken from the work and not sent yet.
     held: Option<OutgoingMessage>,
     exhausted: bool,
-    /// Messages sent at QoS 0 on this link.
+    /// The number of messages sent at QoS 0 on this link.
     unconfirmed: u64,
 }
 

@@ -20,35 +20,35 @@ use crate::protocol::{QoS, topic};
 use crate::quantity::counted;
 use crate::quotation::cut;
 
-/// How much memory the topics may take that wait to be cleared. A broker that sends what is retained
-/// faster than it answers is not held up: its answers come on the same connection.
+/// Maximum memory for topics waiting to be cleared, in bytes. A broker that sends retained messages faster
+/// than it responds is not slowed down: its responses use the same connection.
 const MOST_WAITING_BYTES: usize = 64 * 1024 * 1024;
-/// Of that, what each takes beside its text.
+/// The overhead of each topic in that limit.
 const BYTES_EACH: usize = size_of::<Box<str>>();
-/// How long a run may go on, all in all, that was told to end.
+/// The time a run has to complete its clears after it was told to end.
 const HURRY_LIMIT: Duration = Duration::from_secs(5);
 
-/// What is to be cleared, and what became of it.
+/// The topics to clear, and their outcomes.
 ///
-/// When the link is lost, nothing is sent on the next one: who knows how long that takes, and whether
-/// what is retained by then is still what was shown.
+/// When the link is lost, none of them is cleared on the next one: that may take any time, and other messages
+/// may be retained by then.
 pub(super) struct Clears {
     is_asked_for: bool,
     /// Shown, and not yet written out.
     unwritten: Vec<Box<str>>,
     /// Written out.
     due: VecDeque<Box<str>>,
-    /// What these two take.
+    /// The memory of these two lists.
     waiting_bytes: usize,
-    /// Sent, by their tokens, and not yet answered.
+    /// Sent and not yet answered, by token.
     sent: HashMap<u64, Box<str>>,
     next_token: u64,
-    /// Shown before the link was lost, and perhaps not cleared.
+    /// The number shown before the link was lost, and possibly not cleared.
     abandoned: u64,
-    /// Shown, and perhaps not cleared.
+    /// The number shown, and possibly not cleared.
     doubtful: u64,
     was_refused: bool,
-    /// How long the broker may take from one answer to the next, at the end.
+    /// The maximum time between two responses of the broker, at the end.
     patience: Duration,
     waiting_since: Instant,
     hurry_until: Option<Instant>,
@@ -74,8 +74,7 @@ impl Clears {
         }
     }
 
-    /// A message is being written out. What the broker says of itself cannot be cleared, and comes back
-    /// at once.
+    /// A message is being written out. The broker's own topics cannot be cleared, and come back immediately.
     pub(super) fn shown(&mut self, publish: &Publish<'_>) {
         if !self.is_asked_for
             || !publish.retain
@@ -89,34 +88,34 @@ impl Clears {
                 self.waiting_bytes += name.len() + BYTES_EACH;
                 self.unwritten.push(name.into());
             }
-            // The latter is no name that anybody may publish to.
+            // An invalid topic name cannot be published to.
             Ok(_) | Err(_) => self.doubtful += 1,
         }
     }
 
-    /// Whether the message is one of ours that comes back, because we have subscribed to its topic.
+    /// Whether the message is one of our clears, received through our own subscription.
     pub(super) fn is_echo(&self, publish: &Publish<'_>) -> bool {
         publish.payload.is_empty() && self.sent.values().any(|topic| topic.as_bytes() == publish.topic)
     }
 
-    /// What was shown so far is written out.
+    /// All messages shown so far are written out.
     pub(super) fn written(&mut self) {
         self.due.extend(self.unwritten.drain(..));
     }
 
-    /// Whether nothing waits to be cleared, written out or not.
+    /// Whether no topic waits to be cleared, written out or not.
     pub(super) fn is_empty(&self) -> bool {
         self.unwritten.is_empty() && self.due.is_empty() && self.sent.is_empty()
     }
 
-    /// Sends what is due, as far as the window and the output allow.
+    /// Sends the clears that are due, as far as the window and the output allow.
     pub(super) fn fill(&mut self, session: &mut Session, out: &mut BytesMut, diagnostics: &Diagnostics) {
         while out.len() < OUTPUT_BYTES
             && session.can_publish(QoS::AtLeastOnce)
             && let Some(topic) = self.due.pop_front()
         {
             self.waiting_bytes -= topic.len() + BYTES_EACH;
-            // [MQTT-3.3.1-6]: an empty payload removes what is retained.
+            // [MQTT-3.3.1-6]: an empty payload removes the retained message.
             let template = PublishTemplate::new(
                 session.protocol(),
                 topic.as_bytes(),
@@ -137,7 +136,7 @@ impl Clears {
         }
     }
 
-    /// The broker has answered.
+    /// The broker has responded.
     pub(super) fn answered(
         &mut self,
         token: u64,
@@ -160,7 +159,7 @@ impl Clears {
         diagnostics.error(&why);
     }
 
-    /// What was to be cleared on a link that is lost is left alone.
+    /// The link is lost: its remaining topics are not cleared.
     pub(super) fn link_is_lost(&mut self) {
         self.abandoned += (self.unwritten.len() + self.due.len() + self.sent.len()) as u64;
         self.unwritten.clear();
@@ -169,7 +168,7 @@ impl Clears {
         self.waiting_bytes = 0;
     }
 
-    /// There is a new link. `comes_again`: what is retained is sent, and then shown, once more.
+    /// There is a new link. `comes_again`: retained messages are sent, and shown, again.
     pub(super) fn link_is_new(&mut self, comes_again: bool) {
         self.link_is_lost();
         let abandoned = std::mem::take(&mut self.abandoned);
@@ -183,8 +182,8 @@ impl Clears {
         self.hurry_until.get_or_insert_with(|| Instant::now() + HURRY_LIMIT);
     }
 
-    /// At the end: ready when nothing that was written out waits to be cleared, or when it is not to be
-    /// waited for any longer.
+    /// At the end: ready when no topic that was written out waits to be cleared, or when the time for that
+    /// has passed.
     pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.due.is_empty() && self.sent.is_empty() {
             return Poll::Ready(());
@@ -198,7 +197,7 @@ impl Clears {
         timer.as_mut().poll(cx)
     }
 
-    /// Says what was shown and may still be there. Whether everything that was shown is cleared.
+    /// Reports messages that were shown and may still be there. Returns whether everything shown is cleared.
     pub(super) fn conclude(&self, diagnostics: &Diagnostics) -> bool {
         let doubtful = self.doubtful + self.abandoned + (self.due.len() + self.sent.len()) as u64;
         if doubtful > 0 {

@@ -1,4 +1,4 @@
-//! What `mqtt sub` is asked to do.
+//! The configuration of `mqtt sub`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::protocol::wire::Subscription;
 pub struct Config {
     /// The connection.
     pub client: ClientOptions,
-    /// What to subscribe to; may be empty if `unsubscribe` is not.
+    /// The filters to subscribe to; may be empty if `unsubscribe` is not.
     pub filters: Vec<FilterOptions>,
     /// Properties of SUBSCRIBE (MQTT 5), checked, without a subscription identifier.
     pub subscribe_properties: PropertyBlock,
@@ -33,46 +33,46 @@ pub struct Config {
     pub decode: Vec<Rule>,
     /// What is computed from them (`--where`, `--jq`, `--until`).
     pub programs: Programs,
-    /// What follows when that fails; each has a default of its own.
+    /// The reaction when that fails; decoding and programs have different defaults.
     pub on_error: Option<FailurePolicy>,
-    /// Leave after that many messages shown (`-C`).
+    /// End after this number of messages shown (`-C`).
     pub count: Option<u64>,
-    /// Leave after that long, whatever came (`-W`).
+    /// End after this time (`-W`).
     pub timeout: Option<Duration>,
-    /// Leave when no message was shown for that long (`--idle`).
+    /// End when no message was shown for this time (`--idle`).
     pub idle: Option<Duration>,
-    /// Leave once the subscriptions are acknowledged (`-E`).
+    /// End once the subscriptions are acknowledged (`-E`).
     pub exit_after_subscribing: bool,
-    /// As `mosquitto_sub`: stay for the messages of a kept session where there is nothing to subscribe to, draw -w as
-    /// lines, and leave SIGHUP to the system, which ends the process.
+    /// Like `mosquitto_sub`: stay for the messages of a kept session without any subscription, print lines
+    /// for -w, and let SIGHUP end the process.
     pub as_mosquitto: bool,
-    /// Clear on the broker what is retained and was shown (`--remove-retained`).
+    /// Clear retained messages on the broker once they are shown (`--remove-retained`).
     pub remove_retained: bool,
-    /// Where to keep the packet identifiers of QoS 2 messages that are not released.
+    /// The file for the packet identifiers of unreleased QoS 2 messages.
     pub session_file: Option<PathBuf>,
-    /// What is shown of them.
+    /// The form in which messages are shown.
     pub display: Display,
-    /// A command for each message, which is not shown then (`--exec`).
+    /// A command for each message, which is then not shown (`--exec`).
     pub exec: Option<Exec>,
-    /// A file in place of standard output (`--output`).
+    /// A file instead of standard output (`--output`).
     pub output: Option<PathBuf>,
-    /// How that file is kept.
+    /// The options of that file.
     pub output_options: FileOptions,
-    /// What is said on standard error.
+    /// The verbosity on standard error.
     pub verbosity: Verbosity,
 }
 
 impl Config {
-    /// How long the broker may take for its next answer where the run ends by itself, unless the user has
-    /// set a limit for all of it.
+    /// The timeout for the broker's next response in a run that ends by itself, unless the user has set one
+    /// for the whole run.
     pub(super) fn answer_limit(&self) -> Option<Duration> {
-        // The time of --idle begins with the answer to SUBSCRIBE.
+        // The time of --idle begins with the response to SUBSCRIBE.
         let ends_by_itself = self.ends_with_answers()
             || self.selection.kind == MessageKind::Retained
             || self.idle.is_some()
             || self.count.is_some()
             || self.programs.until.is_some()
-            // Nothing can be called silent before it.
+            // Nothing can be reported as silent before it.
             || matches!(self.display, Display::Silence(_));
         (ends_by_itself && self.timeout.is_none()).then_some(self.client.connect_timeout)
     }
@@ -86,7 +86,7 @@ impl Config {
             || self.selection.kind == MessageKind::Retained
     }
 
-    /// Whether all is done once everything that was asked is answered.
+    /// Whether the run ends once all requests are answered.
     pub(super) fn ends_with_answers(&self) -> bool {
         self.exit_after_subscribing || self.filters.is_empty() && !self.as_mosquitto
     }
@@ -95,22 +95,22 @@ impl Config {
 /// Programs that are run on messages.
 #[derive(Debug, Clone, Default)]
 pub struct Programs {
-    /// Only messages for which it is true are shown.
+    /// A message is shown only if this is true.
     pub keep: Option<Condition>,
-    /// Its results are shown in place of the message.
+    /// The results are shown instead of the message.
     pub show: Option<Program>,
-    /// The run ends at a message for which it is true.
+    /// The run ends at the first message for which this is true.
     pub until: Option<Condition>,
 }
 
 impl Programs {
-    /// Whether there is one.
+    /// Whether there is any program.
     #[must_use]
     pub fn are_given(&self) -> bool {
         self.keep.is_some() || self.show.is_some() || self.until.is_some()
     }
 
-    /// Whether there is one that cannot be decided from the header of a message.
+    /// Whether any of them cannot be decided from the header of a message.
     #[must_use]
     pub fn are_run(&self) -> bool {
         let is_program = |condition: &Option<Condition>| matches!(condition, Some(Condition::Program(_)));
@@ -121,34 +121,34 @@ impl Programs {
 /// A command that is run for each message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exec {
-    /// What to run: the first whose filter matches.
+    /// The commands; the first one whose filter matches is run.
     pub rules: Vec<ExecRule>,
-    /// How it is run.
+    /// How commands are run.
     pub options: CommandOptions,
-    /// What follows when one fails.
+    /// The reaction when a command fails.
     pub failure: ExecFailure,
 }
 
-/// Which messages a command is for.
+/// The messages for a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecRule {
-    /// A checked topic filter; without one it is for all.
+    /// A checked topic filter; `None` for all messages.
     pub filter: Option<String>,
-    /// What to run.
+    /// The command.
     pub command: ExecCommand,
 }
 
-/// What follows when a command fails.
+/// The reaction when a command fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExecFailure {
-    /// It is run again, after a pause, and the message is acknowledged when that has failed as well.
+    /// Run it again after a pause; acknowledge the message when all retries have failed.
     Retry {
-        /// So often; without a number, for as long as it takes.
+        /// The number of retries; `None` for no limit.
         most: Option<u64>,
     },
-    /// The message is acknowledged all the same.
+    /// Acknowledge the message all the same.
     Skip,
-    /// The run ends.
+    /// End the run.
     Stop,
 }
 
@@ -163,9 +163,9 @@ pub struct FilterOptions {
     pub no_local: bool,
     /// MQTT 5: keep the RETAIN flag of live messages.
     pub retain_as_published: bool,
-    /// MQTT 5: 0 always, 1 only if the subscription is new, 2 never.
+    /// MQTT 5: 0 always, 1 only for a new subscription, 2 never.
     pub retain_handling: u8,
-    /// MQTT 5: the subscription identifier, which comes with its messages.
+    /// MQTT 5: the subscription identifier, which the broker adds to the messages.
     pub identifier: Option<u32>,
 }
 
@@ -181,61 +181,61 @@ impl FilterOptions {
     }
 }
 
-/// What standard output shows of the messages.
+/// The form in which standard output shows messages.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Display {
-    /// Each, as it comes.
+    /// Each message as it arrives.
     Messages(MessageFormat),
-    /// How many there are, second by second (`--message-rate`).
+    /// The number of messages per second (`--message-rate`).
     Rate {
-        /// As an object a line.
+        /// Whether each line is a JSON object.
         json: bool,
     },
-    /// The latest of each topic, in place, on a terminal (`--watch`).
+    /// The latest message of each topic, updated in place, on a terminal (`--watch`).
     Watch(MessageFormat),
-    /// Which topics had no live message for a while (`--silence`).
+    /// The topics without a live message for some time (`--silence`).
     Silence(SilenceOptions),
-    /// How many of them each topic had (`--stats`).
+    /// The number of messages per topic (`--stats`).
     Stats(StatsOptions),
-    /// Files, and standard output shows nothing (`--output-dir`).
+    /// Files; standard output shows nothing (`--output-dir`).
     Files(FilesOptions),
 }
 
-/// When topics are silent.
+/// When topics count as silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SilenceOptions {
     /// After this time without a live message.
     pub limit: Duration,
-    /// As an object a line.
+    /// Whether each line is a JSON object.
     pub json: bool,
-    /// The first one ends the run (`--fail`).
+    /// Whether the first silent topic ends the run (`--fail`).
     pub fails: bool,
 }
 
 /// What is counted, and when it is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatsOptions {
-    /// As an object a line.
+    /// Whether each report is a JSON object.
     pub json: bool,
-    /// How many levels of topics, at least one.
+    /// The number of topic levels that are counted separately, at least one.
     pub levels: usize,
-    /// Between regular reports.
+    /// The interval of regular reports.
     pub every: Option<Duration>,
 }
 
-/// What is written to files.
+/// The files written for messages.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FilesOptions {
-    /// Where they are.
+    /// The folder.
     pub folder: PathBuf,
-    /// A file for each message, and not the latest of each topic.
+    /// Whether each message has its own file, instead of the latest one of each topic.
     pub per_message: bool,
-    /// How messages are written, if not as their payloads alone.
+    /// The format of messages; `None` for their payloads alone.
     pub format: Option<MessageFormat>,
 }
 
 impl Display {
-    /// The same as mosquitto's clients write it.
+    /// The same in the style of mosquitto's clients.
     #[must_use]
     pub fn in_style_of_mosquitto(self) -> Self {
         match self {

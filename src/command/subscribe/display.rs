@@ -21,13 +21,13 @@ use crate::output::{
 use crate::output::{TopicView, view_is_possible};
 use crate::protocol::wire::Publish;
 
-/// How often to look whether the terminal has another size.
+/// The interval of checks for a new size of the terminal.
 const RESIZE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What is known of a payload beside its bytes.
+/// Facts about a payload besides its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PayloadNote<'a> {
-    /// It was decoded to JSON.
+    /// Whether it was decoded to JSON.
     pub(super) is_value: bool,
     /// Why it was not decoded.
     pub(super) error: Option<&'a str>,
@@ -37,11 +37,11 @@ impl PayloadNote<'_> {
     pub(super) const PLAIN: Self = Self { is_value: false, error: None };
 }
 
-/// A [`Display`] at work.
+/// A [`Display`] in operation.
 pub(super) enum Shower {
     Messages(MessageWriter),
     Rate(RateCounter),
-    /// With a clock, once there was a connection.
+    /// The interval is set once there was a connection.
     Watch(Box<Watch>, Option<Interval>),
     #[cfg(feature = "tui")]
     View(Box<TopicView>),
@@ -51,15 +51,17 @@ pub(super) enum Shower {
 }
 
 impl Shower {
+    /// Prepares the display.
+    ///
     /// # Errors
-    /// What is to be shown needs a terminal, and there is none; or a folder, which cannot be made.
+    /// A display that needs a terminal without one; or a folder that cannot be created.
     pub(super) fn new(config: &Config, diagnostics: &Diagnostics) -> Result<Self, Error> {
         let stream =
             if config.output.is_none() { diagnostics.terminal().stdout } else { StandardStream::default() };
         Ok(match &config.display {
             Display::Messages(format) => Self::Messages(MessageWriter::for_stream(format.clone(), stream)),
             Display::Rate { json } => Self::Rate(RateCounter::new(*json)),
-            // There is no place that a line could stand in.
+            // Without a terminal no line can be updated in place.
             Display::Watch(format) if !stream.is_terminal || Environment::read().dumb => {
                 let format = match format {
                     MessageFormat::Text { .. } => MessageFormat::Text { verbose: true, newline: true },
@@ -109,10 +111,10 @@ impl Shower {
         Ok(())
     }
 
-    /// Whether there is memory to show a message.
+    /// Checks that there is memory to show a message.
     ///
     /// # Errors
-    /// There is none.
+    /// Out of memory.
     pub(super) fn check_memory(&self, publish: &Publish<'_>) -> Result<(), Error> {
         match self {
             Self::Messages(writer) => writer.check_memory(publish),
@@ -123,7 +125,7 @@ impl Shower {
     /// Shows one message.
     ///
     /// # Errors
-    /// As [`MessageWriter::write`].
+    /// Like [`MessageWriter::write`].
     pub(super) fn message(
         &mut self,
         stdout: &mut Stdout,
@@ -177,7 +179,7 @@ impl Shower {
         }
     }
 
-    /// The subscriptions stand: asks the broker what is to be known of it.
+    /// The subscriptions are granted: asks the broker for the answers that the display needs.
     pub(super) fn fill(
         &mut self,
         cx: &mut Context<'_>,
@@ -189,7 +191,7 @@ impl Shower {
             let before = stdout.buffer().len();
             silence.fill(cx, session, packets, stdout.buffer());
             if stdout.buffer().len() > before {
-                // It is written by the next look at the clock.
+                // The next poll of the timer writes it.
                 cx.waker().wake_by_ref();
             }
         }
@@ -198,7 +200,7 @@ impl Shower {
     /// The broker has answered a PINGREQ.
     ///
     /// # Errors
-    /// What is known now is to end the run.
+    /// A reason to end the run is now known.
     pub(super) fn answered(&mut self, stdout: &mut Stdout) -> Result<(), Error> {
         match self {
             Self::Silence(silence) => silence.answered(stdout.buffer()),
@@ -206,7 +208,7 @@ impl Shower {
         }
     }
 
-    /// What came together is over. What there is to say of it in a warning.
+    /// Ends a batch of messages. Returns a warning, if there is one.
     ///
     /// # Errors
     /// A message could not be written, and must not be acknowledged.
@@ -226,12 +228,12 @@ impl Shower {
         }
     }
 
-    /// Whether results that are strings are shown as the text they are.
+    /// Whether string results are shown as plain text.
     pub(super) fn shows_raw_results(&self) -> bool {
         !matches!(self, Self::Messages(writer) if !writer.shows_raw_results())
     }
 
-    /// Shows what was computed from a message in its place.
+    /// Shows results that were computed from a message, instead of the message.
     pub(super) fn results(&self, stdout: &mut Stdout, publish: &Publish<'_>, results: &ProgramResults) {
         if let Self::Messages(writer) = self {
             for (text, is_json) in results.iter() {
@@ -240,7 +242,7 @@ impl Shower {
         }
     }
 
-    /// Whether it has the terminal for itself.
+    /// Whether it occupies the whole terminal.
     pub(super) fn draws(&self) -> bool {
         match self {
             Self::Watch(..) => true,
@@ -250,26 +252,26 @@ impl Shower {
         }
     }
 
-    /// The run is about to end, which may take a while: gives back a terminal that it has for itself.
+    /// The run is about to end, which may take a while: restores a terminal that it occupies.
     pub(super) fn interrupted(&mut self, cx: &mut Context<'_>, stdout: &mut Stdout) {
         #[cfg(feature = "tui")]
         if let Self::View(view) = self {
             view.leave(stdout.buffer());
-            // What is left is written at the end.
+            // The rest is written at the end.
             let _ = stdout.poll_flush(cx);
         }
         #[cfg(not(feature = "tui"))]
         let _ = (self, cx, stdout);
     }
 
-    /// Brings a drawing up to date, for the next flush.
+    /// Updates a drawing for the next flush.
     pub(super) fn draw(&mut self, stdout: &mut Stdout) {
         if let Self::Watch(watch, Some(_)) = self {
             watch.draw(stdout.buffer());
         }
     }
 
-    /// Shows what the clock brings. Ready only when that fails.
+    /// Shows what depends on the time. Ready only on failure.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, stdout: &mut Stdout) -> Poll<Error> {
         match self {
             Self::Messages(_) | Self::Watch(_, None) | Self::Files(_) => Poll::Pending,
@@ -286,7 +288,7 @@ impl Shower {
         }
     }
 
-    /// The run is over: leaves the terminal to others, and reports what was counted.
+    /// Ends the display: restores the terminal, and writes the final report.
     pub(super) fn finish(&mut self, stdout: &mut Stdout) {
         match self {
             Self::Watch(watch, _) => watch.finish(stdout.buffer()),

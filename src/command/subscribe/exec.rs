@@ -1,5 +1,5 @@
-//! `--exec`: a command for each message, which is acknowledged only when its command has succeeded. A message whose
-//! command failed goes back to the front of those that wait, and no other of its topic overtakes it.
+//! `--exec`: a command for each message, which is acknowledged only when its command has succeeded. A message
+//! whose command failed goes back to the front of the queue, and no other message of its topic overtakes it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::poll_fn;
@@ -23,20 +23,20 @@ use crate::protocol::wire::Publish;
 use crate::quantity::{counted, duration};
 use crate::quotation::shown;
 
-/// The pause after the first failure of a message; it doubles with every other.
+/// The pause after the first failure of a message; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// A message on its way through the command.
+/// A message that waits for its command, or whose command is running.
 struct Task<'a> {
-    /// Of all messages of the run.
+    /// The number of the message in the run.
     number: u64,
     command: &'a ExecCommand,
     topic: Arc<[u8]>,
     payload: Arc<[u8]>,
     variables: Variables,
     failures: u64,
-    /// After a failure.
+    /// The end of the pause after a failure.
     not_before: Option<Instant>,
 }
 
@@ -45,19 +45,19 @@ pub(super) struct Executor<'a> {
     diagnostics: &'a Diagnostics,
     waiting: VecDeque<Task<'a>>,
     waiting_bytes: usize,
-    /// By their numbers.
+    /// By number.
     running: HashMap<u64, Task<'a>>,
     next_number: u64,
-    /// Which messages of this link are settled, from this number on.
+    /// Whether each message of this link, from `first_unsettled` on, is settled.
     settled: VecDeque<bool>,
     first_unsettled: u64,
     commands: Commands<'a>,
     pause: Option<Pin<Box<Sleep>>>,
-    /// Nothing more is started.
+    /// Whether no further command is started.
     is_ending: bool,
-    /// Messages that were acknowledged although their command failed.
+    /// The number of messages that were acknowledged although their command failed.
     count_failed: u64,
-    /// What ends the run.
+    /// The error that ends the run.
     error: Option<Error>,
 }
 
@@ -80,8 +80,8 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// Takes a message for the first command whose filter matches. Whether there is one.
-    /// `payload_error` is why its payload was not decoded.
+    /// Adds a message for the first command whose filter matches; returns whether there is one.
+    /// `payload_error` tells why its payload was not decoded.
     pub(super) fn take(&mut self, publish: &Publish<'_>, payload_error: Option<&str>) -> bool {
         let exec = self.exec;
         let matches = |filter: &String| topic::matches(filter.as_bytes(), publish.topic);
@@ -103,7 +103,7 @@ impl<'a> Executor<'a> {
         true
     }
 
-    /// A message that is not for the command.
+    /// Counts a message without a command.
     pub(super) fn pass(&mut self) {
         self.count(true);
     }
@@ -114,7 +114,7 @@ impl<'a> Executor<'a> {
         self.next_number - 1
     }
 
-    /// Messages of another link can be acknowledged on this one no more.
+    /// Messages of an earlier link can no longer be acknowledged.
     pub(super) fn link_is_new(&mut self) {
         self.settled.clear();
         self.first_unsettled = self.next_number;
@@ -127,7 +127,7 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// How many more messages of this link are to be acknowledged, in the order they came ([MQTT-4.6.0-2]).
+    /// How many more messages of this link to acknowledge, in the order of receipt ([MQTT-4.6.0-2]).
     pub(super) fn settled(&mut self) -> usize {
         let count = self.settled.iter().take_while(|is_settled| **is_settled).count();
         self.settled.drain(..count);
@@ -139,12 +139,12 @@ impl<'a> Executor<'a> {
         self.waiting.len() >= MOST_WAITING || self.waiting_bytes >= MOST_WAITING_BYTES
     }
 
-    /// Whether no message waits, and no command runs.
+    /// Whether no message waits, and no command is running.
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.running.is_empty()
     }
 
-    /// Starts nothing more. What waits stays unacknowledged.
+    /// Starts no further command. Waiting messages stay unacknowledged.
     pub(super) fn hurry(&mut self) {
         self.is_ending = true;
         let count = self.waiting.len() as u64;
@@ -156,18 +156,18 @@ impl<'a> Executor<'a> {
         self.waiting_bytes = 0;
     }
 
-    /// Tells somebody who wants the end what it waits for.
+    /// Tells the user, who requested the end, which commands are still running.
     pub(super) fn report_running(&self) {
         self.commands.report_running(self.diagnostics);
     }
 
-    /// Ends the commands that run, and everything in their process groups.
+    /// Ends the running commands, and everything in their process groups.
     pub(super) fn kill(&self) {
         self.commands.kill();
     }
 
-    /// Deals with the commands that have ended, and starts others. Whether one of them ends the run, with the error
-    /// of [`Self::conclude`].
+    /// Processes the commands that have ended, and starts others. Returns whether one of them ends the run,
+    /// with the error of [`Self::conclude`].
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         while let Poll::Ready((number, end)) = self.commands.poll_ended(cx) {
             if let Some(error) = self.ended(number, end) {
@@ -179,7 +179,7 @@ impl<'a> Executor<'a> {
         self.error.is_some()
     }
 
-    /// At the end of the run: waits for the commands that run; a signal ends them.
+    /// At the end of the run: waits for the running commands; a signal ends them.
     ///
     /// # Errors
     /// Their output cannot be written, or with `--exec-failure stop` one has failed.
@@ -196,7 +196,7 @@ impl<'a> Executor<'a> {
         self.error.take().map_or(Ok(()), Err)
     }
 
-    /// What is to be said at the end, if messages were acknowledged although their command had failed.
+    /// The warning at the end, if messages were acknowledged although their command had failed.
     pub(super) fn summary(&self) -> Option<String> {
         let commands = counted(self.count_failed, "command");
         (self.count_failed > 0)
@@ -211,7 +211,7 @@ impl<'a> Executor<'a> {
                 return None;
             }
             CommandEnd::Killed => return None,
-            // The next run would find no reader, or no room, either.
+            // A retry would not find a reader, or space, either.
             CommandEnd::Unwritten(error) => return Some(stdout_error(error)),
             CommandEnd::Failed(cause) => cause,
         };
@@ -250,7 +250,7 @@ impl<'a> Executor<'a> {
         None
     }
 
-    /// Starts as many commands as may run.
+    /// Starts as many commands as allowed.
     pub(super) fn start(&mut self, cx: &mut Context<'_>) {
         if self.is_ending || self.waiting.is_empty() || self.commands.are_enough() {
             return;

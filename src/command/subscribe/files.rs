@@ -1,12 +1,12 @@
 //! `--output-dir`: a file for each topic, with its latest message, or for each message.
 //!
-//! The name of a file is the topic with everything but small letters, digits, `-`, `_` and `.` as `%` and two hexadecimal
-//! digits; a dot at either end is encoded as well. So no name leads out of the folder or is hidden, and no two topics share
-//! one, also where the file system does not tell capital letters apart or changes the form of others. A name that would
-//! be too long ends in `~` and a hash.
+//! The name of a file is the topic with everything but small letters, digits, `-`, `_` and `.` written as `%`
+//! and two hexadecimal digits; a dot at either end is encoded as well. So no name leads out of the folder or
+//! is hidden, and no two topics share a name, even if the file system ignores case or normalises names. A
+//! name that would be too long ends in `~` and a hash.
 //!
-//! A file is written under another name and renamed: a reader finds the old content or the new, and never a part. What a
-//! killed run has left under that name is removed by the next one: nobody has locked it.
+//! A file is written under another name and renamed: a reader finds the old content or the new, never a part.
+//! A temporary file left by a killed run is removed by the next one, as no process holds its lock.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -25,14 +25,15 @@ use crate::output::{MessageWriter, Misfit};
 use crate::protocol::wire::Publish;
 use crate::signal::outlive_file_limit;
 
-/// What a name of a topic may take: with what stands before it, the 255 bytes that a name may have.
+/// Maximum length of a topic in a file name: with its prefix it stays within the 255 bytes of a name.
 const MOST_NAME_BYTES: usize = 180;
-/// Of a name that is cut.
+/// Length of the hash in a shortened name.
 const HASH_BYTES: usize = 16;
-/// A buffer that one huge message made larger than this is not kept.
+/// A buffer that one large message made larger than this is not kept.
 const KEPT_BYTES: usize = 1 << 20;
 
-/// The name of a file that is not whole, before and after a number. No topic has such a name: none begins with a dot.
+/// The prefix of the name of an incomplete file, before the run's number. No topic has such a name, as none
+/// begins with a dot.
 const TEMPORARY: &str = ".mqtt-";
 const TEMPORARY_END: &str = ".tmp";
 
@@ -40,21 +41,23 @@ const TEMPORARY_END: &str = ".tmp";
 pub(super) struct MessageFiles {
     folder: PathBuf,
     per_message: bool,
-    /// Without one a file holds the payload alone.
+    /// `None`: a file contains only the payload.
     writer: Option<MessageWriter>,
     text: Vec<u8>,
     name: String,
     temporary: PathBuf,
-    /// Keeps the names of two runs apart.
+    /// Distinguishes the names of two runs.
     run: u32,
     count: u64,
-    /// Why the last message could not be written.
+    /// Why a message could not be written.
     failed: Option<Error>,
 }
 
 impl MessageFiles {
+    /// Prepares the folder.
+    ///
     /// # Errors
-    /// The folder does not exist and cannot be made.
+    /// The folder does not exist and cannot be created.
     pub(super) fn new(options: &FilesOptions) -> Result<Self, Error> {
         let FilesOptions { folder, per_message, format } = options;
         fs::create_dir_all(folder)
@@ -75,10 +78,11 @@ impl MessageFiles {
         })
     }
 
-    /// Writes one message. That it failed is known by [`MessageFiles::take_error`]; nothing is written from then on.
+    /// Writes one message. A failure is returned by [`MessageFiles::take_error`]; nothing is written after
+    /// it.
     ///
     /// # Errors
-    /// As [`MessageWriter::write`].
+    /// Like [`MessageWriter::write`].
     pub(super) fn message(
         &mut self,
         publish: &Publish<'_>,
@@ -100,34 +104,35 @@ impl MessageFiles {
         self.count += 1;
         if self.per_message {
             let time = clock::rfc3339_micros(received).replace(':', "").to_lowercase();
-            let _ = write!(self.name, "{time}-{:08x}-{:09}-", self.run, self.count); // into memory: cannot fail
+            let _ = write!(self.name, "{time}-{:08x}-{:09}-", self.run, self.count); // cannot fail
         }
         put_name(&mut self.name, publish.topic);
         let path = self.folder.join(&self.name);
         if let Err(error) = replace(&path, &self.temporary, content) {
-            let _ = fs::remove_file(&self.temporary); // of what could not be written
+            let _ = fs::remove_file(&self.temporary); // the incomplete file
             self.failed = Some(Error::file(format!("cannot write {}", path.display()), error));
         }
         self.text.shrink_to(KEPT_BYTES);
         fits
     }
 
-    /// Why a message was not written, once.
+    /// Why a message was not written; returned once.
     pub(super) fn take_error(&mut self) -> Option<Error> {
         self.failed.take()
     }
 }
 
-/// Puts a file with this content in the place of what is there.
+/// Replaces a file by one with this content.
 fn replace(path: &Path, temporary: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = File::options().write(true).create_new(true).open(temporary)?;
-    // Some file systems have no locks: what is left over there stays.
+    // Some file systems have no locks: leftover files stay there.
     let _ = lock(&file, FileLock::Alone);
     file.write_all(content)?;
     fs::rename(temporary, path)
 }
 
-/// Removes what killed runs have left. A file that has something in it and no lock is not written any more.
+/// Removes the files left by killed runs. A file that is not empty and has no lock is no longer being
+/// written.
 fn remove_left_over(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
@@ -142,13 +147,13 @@ fn remove_left_over(folder: &Path) {
             && is_file
             && File::open(entry.path()).and_then(|file| lock(&file, FileLock::Alone)).is_ok()
         {
-            // Where it cannot be removed, it does no harm.
+            // A file that cannot be removed is harmless.
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// Appends the name of a file for this topic.
+/// Appends the file name for this topic.
 fn put_name(name: &mut String, topic: &[u8]) {
     let start = name.len();
     for (place, byte) in topic.iter().enumerate() {
@@ -157,7 +162,7 @@ fn put_name(name: &mut String, topic: &[u8]) {
         if is_plain {
             name.push(char::from(*byte));
         } else {
-            let _ = write!(name, "%{byte:02x}"); // into memory: cannot fail
+            let _ = write!(name, "%{byte:02x}"); // writing to memory cannot fail
         }
         if name.len() - start > MOST_NAME_BYTES {
             name.truncate(start + MOST_NAME_BYTES - 2 * HASH_BYTES - 1);

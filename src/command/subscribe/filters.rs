@@ -1,4 +1,4 @@
-//! What is subscribed to, and how it is put into SUBSCRIBE packets.
+//! The filters to subscribe to, and their SUBSCRIBE packets.
 
 use std::fmt;
 
@@ -10,27 +10,27 @@ use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::topic;
 use crate::protocol::wire::{Publish, Subscription};
 
-/// Filters that share a SUBSCRIBE, because they share its subscription identifier or have none.
+/// Filters in one SUBSCRIBE, because they share its subscription identifier or have none.
 pub(super) struct FilterGroup<'a> {
     pub(super) filters: Vec<GroupFilter<'a>>,
-    /// Places of those that were asked for in the latest SUBSCRIBE.
+    /// Indices of the filters in the latest SUBSCRIBE.
     pub(super) asked: Vec<usize>,
     properties: PropertyBlock,
-    /// A subscription identifier that the user has not given: it tells the copies of a message from each other.
+    /// A subscription identifier of our own, which distinguishes the copies of a message.
     own_identifier: Option<u32>,
 }
 
-/// One of them, and what the broker has said of it.
+/// One filter, and the broker's responses to it.
 pub(super) struct GroupFilter<'a> {
     pub(super) options: &'a FilterOptions,
-    /// In this run, perhaps on an earlier link.
+    /// Whether it was granted in this run, possibly on an earlier link.
     pub(super) was_granted: bool,
-    /// After that it was refused, and is asked for again.
+    /// Whether it was then refused, and is retried.
     pub(super) is_refused_for_now: bool,
 }
 
 impl<'a> FilterGroup<'a> {
-    /// A group for each of the filters.
+    /// One group per filter.
     fn into_single(self) -> impl Iterator<Item = Self> {
         let Self { filters, properties, .. } = self;
         filters.into_iter().map(move |filter| Self {
@@ -41,7 +41,7 @@ impl<'a> FilterGroup<'a> {
         })
     }
 
-    /// Appends a SUBSCRIBE for those of the filters that `wanted` says, if there are any; whether there are.
+    /// Appends a SUBSCRIBE for the filters that `wanted` selects; returns whether there are any.
     pub(super) fn ask(
         &mut self,
         session: &mut Session,
@@ -64,8 +64,8 @@ impl<'a> FilterGroup<'a> {
     }
 }
 
-/// Whether commands may get a message once for each filter it matches: some brokers deliver it as often (MQTT 5, section
-/// 3.3.4).
+/// Whether commands may get a message once for each filter it matches: some brokers deliver one copy per
+/// filter (MQTT 5, section 3.3.4).
 fn may_come_twice(config: &Config) -> bool {
     let filters: Vec<&str> = config.filters.iter().map(|options| &*options.filter).collect();
     let overlaps = |(index, one): (usize, &&str)| {
@@ -79,8 +79,8 @@ fn may_come_twice(config: &Config) -> bool {
         && filters.iter().enumerate().any(overlaps)
 }
 
-/// Gives each filter an identifier of its own where the broker takes them and copies have to be told apart. A shared
-/// subscription brings no copies.
+/// Gives each filter an identifier of its own if the broker supports them and copies have to be
+/// distinguished. A shared subscription does not cause copies.
 pub(super) fn identify(groups: &mut Vec<FilterGroup<'_>>, config: &Config, broker_takes_them: bool) {
     if !may_come_twice(config) {
         return;
@@ -92,7 +92,8 @@ pub(super) fn identify(groups: &mut Vec<FilterGroup<'_>>, config: &Config, broke
     }
 }
 
-/// Whether a message came because of another filter than the first that it matches, for which it comes too.
+/// Whether a message was sent for another filter than the first that it matches, for which another copy is
+/// sent.
 pub(super) fn is_copy(groups: &[FilterGroup<'_>], publish: &Publish<'_>) -> bool {
     let identified = groups.iter().filter_map(|group| Some((group.own_identifier?, group.filters.first()?)));
     let mut wanted = identified.filter(|(_, filter)| {
@@ -112,7 +113,7 @@ pub(super) fn is_copy(groups: &[FilterGroup<'_>], publish: &Publish<'_>) -> bool
     }
 }
 
-/// One group for each subscription identifier, in the order in which they come.
+/// One group per subscription identifier, in the order of appearance.
 pub(super) fn groups(config: &Config) -> Vec<FilterGroup<'_>> {
     let mut groups: Vec<FilterGroup<'_>> = Vec::new();
     for options in &config.filters {
@@ -138,10 +139,10 @@ pub(super) fn groups(config: &Config) -> Vec<FilterGroup<'_>> {
     groups
 }
 
-/// What was granted, for whoever looks at a terminal: the first filters, and the number of all.
+/// The granted filters, for a message on a terminal: the first ones, and the number of all.
 #[derive(Debug, Default)]
 pub(super) struct Granted {
-    /// SUBSCRIBE packets that are not answered.
+    /// The number of unanswered SUBSCRIBE packets.
     awaited: usize,
     first: Vec<String>,
     count: usize,
@@ -150,18 +151,18 @@ pub(super) struct Granted {
 impl Granted {
     const MOST: usize = 5;
 
-    /// So many SUBSCRIBE packets are sent, perhaps again on another link.
+    /// This number of SUBSCRIBE packets is sent, possibly again on another link.
     pub(super) fn begin(&mut self, packets: usize) {
         *self = Self { awaited: packets, ..Self::default() };
     }
 
-    /// One of them is answered. Whether it was the last.
+    /// One of them is answered. Returns whether it was the last.
     pub(super) fn is_last(&mut self) -> bool {
         self.awaited = self.awaited.saturating_sub(1);
         self.awaited == 0
     }
 
-    /// A filter, with the QoS where it is lower than asked for.
+    /// Adds a filter, with its QoS if that is lower than requested.
     pub(super) fn add(&mut self, filter: &str, lower: Option<u8>) {
         self.count += 1;
         if self.first.len() < Self::MOST {

@@ -1,4 +1,4 @@
-//! What becomes of a message.
+//! The processing of a message.
 
 use std::mem::discriminant;
 use std::time::SystemTime;
@@ -17,14 +17,14 @@ use crate::protocol::wire::Publish;
 use crate::quotation::cut;
 
 impl Subscriber<'_> {
-    /// Whether it is one that a user may want to see, and not the marker of `--retained-only`.
+    /// Whether the message may be shown, and is not the marker of `--retained-only`.
     fn is_for_user(&mut self, publish: &Publish<'_>) -> bool {
         if let Some(end) = &mut self.end_of_retained {
             if end.takes(publish) {
                 return false;
             }
             if publish.retain {
-                // They may come before PINGRESP and take their time, but do not stand for SUBACK.
+                // Messages may arrive before PINGRESP and take time, but do not replace SUBACK.
                 if self.requests == Requests::Answered {
                     self.answer.renew();
                 }
@@ -57,14 +57,14 @@ impl Subscriber<'_> {
         }
     }
 
-    /// It is left out.
+    /// Records a message that is not shown.
     fn pass(&mut self) {
         if let Some(executor) = &mut self.executor {
             executor.pass();
         }
     }
 
-    /// Deals with a message whose payload is as it is shown.
+    /// Processes a message with its decoded payload.
     fn judge(
         &mut self,
         publish: &Publish<'_>,
@@ -90,14 +90,14 @@ impl Subscriber<'_> {
         }
         if is_last || is_shown && self.config.count.is_some_and(|count| self.shown >= count) {
             self.work = SubscribeWork::Complete;
-            // With something to clear or to run the link goes on, and brings no more messages.
+            // While topics are cleared or commands run, the link stays up, and further messages are declined.
             let is_over = self.clears.is_empty() && self.executor.is_none();
             return Ok(if is_over { Flow::Stop } else { Flow::Continue });
         }
         Ok(Flow::Continue)
     }
 
-    /// One clock reading a batch: what is read together was received together.
+    /// One clock reading per batch: messages of one read were received together.
     fn received(&mut self) -> SystemTime {
         *self.received.get_or_insert_with(SystemTime::now)
     }
@@ -117,7 +117,7 @@ impl Subscriber<'_> {
         Ok(())
     }
 
-    /// Says it once for the whole run: what does not fit one message mostly fits none.
+    /// Warns once per run: if the format does not fit one message, it usually fits none.
     fn warn_of(&mut self, misfit: Misfit, publish: &Publish<'_>) {
         let kind = discriminant(&misfit);
         if !self.misfits.contains(&kind) {

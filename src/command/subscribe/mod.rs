@@ -1,4 +1,4 @@
-//! `mqtt sub`: receive messages and write them out.
+//! `mqtt sub`: receives messages and writes them out.
 
 use std::mem::Discriminant;
 use std::task::{Context, Poll, ready};
@@ -68,11 +68,11 @@ impl Invocation for Config {
     }
 }
 
-/// Subscribes, writes out what comes, and leaves when the configuration says so.
+/// Subscribes, writes out messages, and ends when the configuration says so.
 ///
 /// # Errors
-/// A link that could not be made or kept, all subscriptions refused, the time limit reached, or an
-/// output that cannot be written.
+/// A link that could not be made or kept, all subscriptions refused, the timeout, or an output that cannot be
+/// written.
 async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let stdout = output::open(&config)?;
     let identifier = &config.client.client_identifier;
@@ -113,7 +113,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         work: SubscribeWork::Unfinished,
         outcome: None,
         end_of_retained: (config.selection.kind == MessageKind::Retained).then(|| {
-            // In a session that is kept, the subscription to the marker would be left behind.
+            // In a kept session the subscription to the marker would be left behind.
             let keeps_session = !config.client.clean_start
                 || config.client.session_expiry_interval.is_some_and(|seconds| seconds > 0);
             EndOfStored::new(!keeps_session, false)
@@ -140,11 +140,11 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     subscriber.shower.draw(&mut subscriber.stdout);
     subscriber.shower.finish(&mut subscriber.stdout);
     diagnostics.put_held_packets(subscriber.stdout.buffer(), true);
-    // What was received before the end is written, whatever the end was.
+    // Messages received before the end are written, however the run ended.
     let flushed = match subscriber.stdout.finish(diagnostics).await {
         Ok(true) => {
             subscriber.clears.written();
-            // It was not acknowledged, but a session file knows of it.
+            // The message was not acknowledged, but is recorded in the session file.
             subscriber.unreleased.as_mut().map_or(Ok(()), SessionFile::write)
         }
         Ok(false) => Ok(()),
@@ -173,25 +173,25 @@ struct Subscriber<'a> {
     executor: Option<Executor<'a>>,
     stdout: Stdout,
     unreleased: Option<SessionFile>,
-    /// What an earlier run has left in `unreleased` was taken up or given up.
+    /// Whether the identifiers in `unreleased` of an earlier run were restored or discarded.
     restored: bool,
-    /// When the messages of the batch in hand were received.
+    /// When the messages of the current batch were received.
     received: Option<SystemTime>,
     was_connected: bool,
     requests: Requests,
-    /// SUBSCRIBEs not answered on this link.
+    /// The number of unanswered SUBSCRIBEs on this link.
     count_subscribing: usize,
-    /// Messages written out.
+    /// The number of messages written out.
     shown: u64,
-    /// What goes into one SUBSCRIBE each.
+    /// The filters, grouped by SUBSCRIBE.
     groups: Vec<FilterGroup<'a>>,
-    /// What was granted, until a person at a terminal is told once.
+    /// The granted filters, until they are shown once on a terminal.
     granted: Option<Granted>,
-    /// Filters refused on this link.
+    /// The number of filters refused on this link.
     count_refused: usize,
-    /// Those that are refused for now.
+    /// Retries the filters that are refused for now.
     resubscribing: Resubscribing,
-    /// The latest refusal, not yet said.
+    /// The latest refusal, not yet reported.
     refused: Option<Error>,
     some_refused: bool,
     all_refused: Option<Error>,
@@ -200,22 +200,23 @@ struct Subscriber<'a> {
     evaluator: Evaluator<'a>,
     clears: Clears,
     work: SubscribeWork,
-    /// How to end, once what was shown is cleared.
+    /// The outcome of the run, once the shown messages are cleared.
     outcome: Option<Result<(), Error>>,
     /// With `--retained-only`.
     end_of_retained: Option<EndOfStored>,
-    /// What has been warned of.
+    /// The kinds of misfit that were reported.
     misfits: Vec<Discriminant<Misfit>>,
-    /// Where the run ends by itself: how long the next step to its end may take.
+    /// The timeout of the next step in a run that ends by itself.
     answer: AnswerLimit,
-    /// With `--idle`: the next message is what is waited for.
+    /// With `--idle`: the timeout for the next message.
     idle: AnswerLimit,
-    /// What `shown` was when the time of `idle` began.
+    /// The value of `shown` when the time of `idle` began.
     shown_when_idle: u64,
 }
 
 impl Subscriber<'_> {
-    /// Takes up what an earlier run has delivered, if the broker still knows of it.
+    /// Restores the identifiers of messages that an earlier run has delivered, if the broker still knows
+    /// them.
     fn restore(&mut self, session: &mut Session, session_present: bool) -> Result<(), Error> {
         let Some(unreleased) = &mut self.unreleased else { return Ok(()) };
         if !session_present {
@@ -227,7 +228,7 @@ impl Subscriber<'_> {
         Ok(())
     }
 
-    /// The error of a run that would end by itself if the broker answered.
+    /// The error of a run that would end by itself if the broker responded.
     fn unanswered(&self, limit: Duration) -> Error {
         match self.requests {
             Requests::Answered => unanswered("PINGREQ", "PINGRESP", limit),
@@ -236,7 +237,7 @@ impl Subscriber<'_> {
         }
     }
 
-    /// Ends in this way: at once, or when what was shown is cleared.
+    /// Ends with this outcome: immediately, or when the shown messages are cleared.
     fn leave(&mut self, cx: &mut Context<'_>, outcome: Result<(), Error>) -> Poll<Result<(), Error>> {
         self.work = SubscribeWork::Complete;
         self.outcome = Some(outcome);
@@ -247,7 +248,8 @@ impl Subscriber<'_> {
         self.poll_cleared(cx)
     }
 
-    /// Ready, with how to end, when no command runs and nothing waits to be cleared, or it is not to be waited for.
+    /// Ready, with the outcome, when no command runs and nothing waits to be cleared, or the time for that
+    /// has passed.
     fn poll_cleared(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if self.executor.as_ref().is_some_and(|executor| !executor.is_idle()) {
             return Poll::Pending;
@@ -256,8 +258,8 @@ impl Subscriber<'_> {
         Poll::Ready(self.outcome.take().unwrap_or(Ok(())))
     }
 
-    /// With `--idle`: ready when no message was shown for that long. A command that runs, and a reader that
-    /// stalls, are not the devices' silence: nothing is read meanwhile.
+    /// With `--idle`: ready when no message was shown for this time. A running command and a stalled reader
+    /// do not count as idle: nothing is read meanwhile.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
         if std::mem::replace(&mut self.shown_when_idle, self.shown) != self.shown {
             self.idle.renew();
@@ -267,7 +269,7 @@ impl Subscriber<'_> {
         self.idle.poll_waiting(cx, waits)
     }
 
-    /// Whether there is nothing more to wait for.
+    /// Whether nothing more is awaited.
     fn is_done(&mut self, cx: &mut Context<'_>, session: &mut Session, out: &mut BytesMut) -> bool {
         if self.requests != Requests::Answered {
             return false;
@@ -287,8 +289,8 @@ impl Handler for Subscriber<'_> {
         self.was_connected = true;
         self.restore(session, connected.session_present)?;
         self.shower.connected(&mut self.stdout)?;
-        // A session the broker kept has its subscriptions; to make them again would bring the
-        // retained messages again. At the first connection they may be others than asked for now.
+        // A kept session has its subscriptions, and subscribing again would make the broker send the retained
+        // messages again. At the first connection the subscriptions may differ from the requested ones.
         let again = self.requests == Requests::Answered;
         let takes_identifiers =
             connected.protocol == Protocol::V5 && connected.limits().subscription_identifiers;
@@ -340,7 +342,7 @@ impl Handler for Subscriber<'_> {
         }
         self.clears.fill(session, out, self.diagnostics);
         if self.work == SubscribeWork::Unfinished {
-            // Behind the last answer it is only a quiet time that is waited for.
+            // After the last response only a quiet time is awaited.
             let waits = self.requests != Requests::Answered
                 || self.end_of_retained.as_ref().is_some_and(EndOfStored::is_unanswered);
             return self.answer.poll_waiting(cx, waits).map(|limit| Err(self.unanswered(limit)));
@@ -422,7 +424,7 @@ impl Handler for Subscriber<'_> {
         self.diagnostics.put_held_packets(self.stdout.buffer(), true);
         ready!(self.stdout.poll_flush(cx))?;
         self.clears.written();
-        // Behind the write-out and before the acknowledgements.
+        // After the write-out and before the acknowledgements.
         Poll::Ready(self.unreleased.as_mut().map_or(Ok(()), SessionFile::write))
     }
 
@@ -464,7 +466,7 @@ impl Handler for Subscriber<'_> {
             Stop::Signal(_) => {
                 self.shower.interrupted(cx, &mut self.stdout);
                 if self.shower.draws() {
-                    // Its end clears the line.
+                    // Restoring the terminal clears the line.
                     let _ = signal::take_interrupt();
                 } else {
                     self.diagnostics.end_interrupted_line();
@@ -478,7 +480,7 @@ impl Handler for Subscriber<'_> {
         }
     }
 
-    /// Once everything is there, messages are for the next run.
+    /// Once the run is complete, further messages are left for the next run.
     fn declines_messages(&self) -> bool {
         self.work != SubscribeWork::Unfinished
     }

@@ -1,12 +1,13 @@
-//! The destination of the messages, and what happens when its reader leaves or at SIGHUP.
+//! The destination of the messages, and the reaction to a reader that leaves and to SIGHUP.
 //!
-//! | SIGHUP, and the messages go to | |
+//! | destination of the messages | reaction to SIGHUP |
 //! |---|---|
-//! | the file of `--output` | the file is opened again by its name, as `logrotate` asks for it; if that fails, the old one is kept, with a warning |
-//! | a file that the shell has opened | nothing, with a warning: its name is not known here |
-//! | anything else, or the terminal was closed | the run ends, as by SIGTERM |
+//! | the file of `--output` | the file is opened again by its name, as `logrotate` requires; if that fails, the old one stays open, with a warning |
+//! | a file that the shell has opened | none, with a warning: its name is unknown |
+//! | anything else, or the terminal was closed | the run ends, as with SIGTERM |
 //!
-//! A run that was started with SIGHUP ignored (`nohup`) is not ended by it. As `mosquitto_sub` the process is ended by it.
+//! A run that was started with SIGHUP ignored (`nohup`) does not end. In the manner of `mosquitto_sub` SIGHUP
+//! ends the process.
 
 use super::super::attention::Attention;
 use super::config::{Config, Display};
@@ -18,16 +19,16 @@ pub(super) fn open(config: &Config) -> Result<Stdout, Error> {
     if let Some(path) = &config.output {
         return Stdout::file(path, config.output_options);
     }
-    // Where the broker keeps what is not acknowledged, messages wait there until the reader has them. In another
-    // session they would be lost all the same. A program that reads only when this one has ended must find a run that
-    // ends by itself ended.
+    // If the broker keeps unacknowledged messages, they wait there until the reader has taken them. In other
+    // sessions they would be lost all the same. A run that ends by itself must not wait for a reader that
+    // reads only after its end.
     let waits = !config.client.clean_start
         && !config.ends_by_itself()
         && matches!(config.display, Display::Messages(_));
     Ok(if waits { Stdout::new().waiting_for_reader() } else { Stdout::new() })
 }
 
-/// What the run is to attend to.
+/// The signals, the timeout and the reader of the run.
 pub(super) fn attention(config: &Config) -> Result<Attention, Error> {
     if config.exec.is_some() {
         let attention = Attention::over_commands(config.timeout)?;
@@ -39,12 +40,12 @@ pub(super) fn attention(config: &Config) -> Result<Attention, Error> {
     }
     let is_left = config.as_mosquitto || hang_up_is_ignored();
     let attention = if is_left { attention } else { attention.for_hang_ups()? };
-    // Without messages to show, what is wanted is not what standard output gets.
+    // A run that shows no messages does not depend on its reader.
     let shows_messages = !config.ends_with_answers() && !matches!(config.display, Display::Files(_));
     Ok(if shows_messages { attention.for_reader() } else { attention })
 }
 
-/// Deals with SIGHUP; whether it ends the run.
+/// Processes SIGHUP; returns whether it ends the run.
 pub(super) fn ends(hang_up: HangUp, stdout: &mut Stdout, diagnostics: &Diagnostics) -> bool {
     if hang_up == HangUp::TerminalClosed {
         return true;

@@ -11,36 +11,36 @@ use crate::protocol::wire::Publish;
 use crate::quantity::counted;
 use crate::quotation::cut;
 
-/// How long programs may run before signals and time limits are looked at again.
+/// How long programs may run before signals and timeouts are checked again.
 const LONGEST_TURN: Duration = Duration::from_millis(50);
 
-/// What the programs say of a message.
+/// The decision of the programs on a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ProgramVerdict {
-    /// It is to be shown.
+    /// Whether it is shown.
     pub(super) is_shown: bool,
-    /// It is the last one.
+    /// Whether it is the last one.
     pub(super) is_last: bool,
 }
 
-/// Runs the programs on one message after the other.
+/// Runs the programs on messages, one after the other.
 pub(super) struct Evaluator<'a> {
     programs: &'a Programs,
     on_error: FailurePolicy,
     diagnostics: &'a Diagnostics,
     large: LargePayloads<'a>,
-    /// Strings among the results are shown as text.
+    /// Whether string results are shown as plain text.
     raw: bool,
     head: RecordHead,
     guard: Option<Guard>,
     results: ProgramResults,
-    /// The results are shown in place of the message in hand.
+    /// Whether results are shown instead of the current message.
     has_results: bool,
-    /// Messages on which a program has failed.
+    /// The number of messages on which a program has failed.
     failed: u64,
-    /// Those of them whose payload is not JSON, or too large to be taken as such.
+    /// The number of those whose payload is not JSON, or too large to be parsed.
     failed_without_json: u64,
-    /// When the first program of this turn began.
+    /// When the first program of this turn started.
     turn: Option<Instant>,
     is_turn_over: bool,
 }
@@ -71,11 +71,11 @@ impl<'a> Evaluator<'a> {
         })
     }
 
-    /// What the programs say of a message that the other conditions let through, or do not. `payload_error` is why its
-    /// payload was not decoded.
+    /// The decision of the programs on a message; `passes` tells whether it meets the other conditions.
+    /// `payload_error` tells why its payload was not decoded.
     ///
     /// # Errors
-    /// A program fails, and that is to end the run.
+    /// A program failed, and the policy is to end the run.
     pub(super) fn judge(
         &mut self,
         publish: &Publish<'_>,
@@ -94,7 +94,7 @@ impl<'a> Evaluator<'a> {
         verdict
     }
 
-    /// Where no program has to be run: the fast path.
+    /// The fast path: no program has to be run.
     fn judge_by_header(&self, publish: &Publish<'_>, passes: bool) -> ProgramVerdict {
         let holds = |condition: &Option<Condition>| match condition {
             Some(Condition::Header(test)) => Some(test.holds(publish)),
@@ -161,7 +161,7 @@ impl<'a> Evaluator<'a> {
         Ok(ProgramVerdict { is_shown, is_last })
     }
 
-    /// Says it once, and counts it, or ends the run.
+    /// Processes a failure: reports the first one and counts it, or ends the run.
     fn failed(
         &mut self,
         option: &str,
@@ -188,28 +188,28 @@ impl<'a> Evaluator<'a> {
         Ok(())
     }
 
-    /// The results that are shown in place of the message that was judged last.
+    /// The results shown instead of the latest message.
     pub(super) fn results(&self) -> Option<&ProgramResults> {
         self.has_results.then_some(&self.results)
     }
 
-    /// Whether messages that are left out are looked at all the same.
+    /// Whether messages that are not shown are evaluated as well.
     pub(super) fn looks_at_all(&self) -> bool {
         self.programs.until.is_some()
     }
 
-    /// Whether programs have run for so long that other things have to be looked at.
+    /// Whether programs have run so long that signals and timeouts have to be checked.
     pub(super) fn is_turn_over(&self) -> bool {
         self.is_turn_over
     }
 
-    /// The other things were looked at.
+    /// Starts a new turn after these checks.
     pub(super) fn begin_turn(&mut self) {
         self.turn = None;
         self.is_turn_over = false;
     }
 
-    /// What is to be said at the end, if a program has failed.
+    /// The warning at the end, if a program has failed.
     pub(super) fn summary(&self) -> Option<String> {
         if self.failed == 0 || self.on_error == FailurePolicy::Stop {
             return None;
@@ -227,7 +227,7 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// Whether a condition is true for a message, which is made a value if that is needed.
+/// Whether a condition is true for a message, which is converted to a value if needed.
 fn holds(
     condition: &Condition,
     publish: &Publish<'_>,

@@ -9,15 +9,15 @@ use tokio::time::{Instant, Interval, interval_at};
 use crate::error::Error;
 use crate::output::{Stdout, put_json_line};
 
-/// How often there is a line.
+/// The interval of the lines.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Counts, and writes a line each second.
+/// Counts messages, and writes a line each second.
 pub(super) struct RateCounter {
     json: bool,
-    /// Of the second under way.
+    /// The number of messages in the current second.
     messages: u64,
-    /// Ends of seconds, from the first connection on.
+    /// The ends of seconds, counted from the first connection.
     seconds: Option<Interval>,
 }
 
@@ -26,7 +26,7 @@ impl RateCounter {
         Self { json, messages: 0, seconds: None }
     }
 
-    /// The first second begins, unless it has begun.
+    /// Starts the first second, unless it has started.
     pub(super) fn start(&mut self) {
         self.seconds.get_or_insert_with(|| interval_at(Instant::now() + SECOND, SECOND));
     }
@@ -35,8 +35,8 @@ impl RateCounter {
         self.messages += 1;
     }
 
-    /// Writes a line for each second that is over. While the reader stands still none is made, so that
-    /// they do not pile up; they follow when it goes on. Ready only when standard output fails.
+    /// Writes a line for each second that has passed. While the reader stalls none is made, so that they do
+    /// not accumulate; they follow later. Ready only when standard output fails.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, stdout: &mut Stdout) -> Poll<Error> {
         let Some(seconds) = &mut self.seconds else { return Poll::Pending };
         loop {
@@ -50,13 +50,13 @@ impl RateCounter {
     }
 }
 
-/// As `mosquitto_sub` writes it, or as an object.
+/// Appends a line in the form of `mosquitto_sub`, or as an object.
 fn put_line(out: &mut Vec<u8>, messages: u64, json: bool) {
     if json {
         let report = serde_json::json!({ "type": "message-rate", "version": 1, "messages_per_s": messages });
         return put_json_line(out, &report);
     }
-    let _ = writeln!(out, "{messages} msgs/s"); // into memory: cannot fail
+    let _ = writeln!(out, "{messages} msgs/s"); // writing to memory cannot fail
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is asked of the broker, and what it answers: SUBSCRIBE and UNSUBSCRIBE.
+//! Requests to the broker and its responses: SUBSCRIBE and UNSUBSCRIBE.
 
 use bytes::BytesMut;
 
@@ -48,7 +48,7 @@ impl Subscriber<'_> {
         self.requests = Requests::Sent;
     }
 
-    /// Asks again for what was refused for now.
+    /// Retries the filters that were refused for now.
     pub(super) fn ask_again(&mut self, session: &mut Session, out: &mut BytesMut) {
         for (token, group) in self.groups.iter_mut().enumerate() {
             if group.ask(session, out, token as u64, |filter| filter.is_refused_for_now) {
@@ -58,13 +58,13 @@ impl Subscriber<'_> {
         }
     }
 
-    /// Whether what was granted before is asked for again where it was refused for now: not in a run that ends with
-    /// the answers, which would end without.
+    /// Whether filters that were granted before are retried after a refusal that may pass: not in a run that
+    /// ends with the responses, as it would end before the retry.
     fn asks_again(&self) -> bool {
         !self.config.ends_with_answers() && self.end_of_retained.is_none()
     }
 
-    /// Says which filters were refused; there is nothing to stay for if all of them were.
+    /// Reports the refused filters; if all of them were refused, the run ends.
     pub(super) fn subscribed(&mut self, token: u64, reasons: &[u8], properties: &Properties<'_>) -> Flow {
         let asks_again = self.asks_again();
         let Some(group) = usize::try_from(token).ok().and_then(|index| self.groups.get_mut(index)) else {
@@ -88,7 +88,7 @@ impl Subscriber<'_> {
                 }
                 self.selector.is_refused(filter);
                 self.shower.is_refused(filter);
-                // The last one is said when it is known whether it is the reason to leave.
+                // The last refusal is reported when it is known whether it ends the run.
                 if let Some(earlier) = self.refused.replace(error) {
                     self.diagnostics.error(&earlier);
                 }
@@ -132,7 +132,7 @@ impl Subscriber<'_> {
         Flow::Continue
     }
 
-    /// Says what there is to wait for. A drawing on the terminal is left alone.
+    /// Tells the user what the run waits for, unless a drawing occupies the terminal.
     fn say_subscribed(&mut self) {
         if self.granted.as_mut().is_some_and(Granted::is_last)
             && let Some(granted) = self.granted.take()
@@ -142,8 +142,8 @@ impl Subscriber<'_> {
         }
     }
 
-    /// Says which filters stay subscribed to; if all of them do and that was all there was to do, it
-    /// failed.
+    /// Reports the filters that are still subscribed to; if that applies to all and unsubscribing was the
+    /// only task, the run failed.
     pub(super) fn unsubscribed(&mut self, reasons: &[u8], properties: &Properties<'_>) {
         let filters = self.config.unsubscribe.iter();
         let mut refused: Vec<Error> = filters

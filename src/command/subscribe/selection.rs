@@ -1,4 +1,4 @@
-//! Which of the messages that arrive are shown.
+//! Selects the messages to be shown.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -10,44 +10,44 @@ use super::config::FilterOptions;
 use crate::protocol::topic;
 use crate::protocol::wire::Publish;
 
-/// Which messages are shown, by whether they are retained.
+/// Which messages are shown, by their RETAIN flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageKind {
     /// All.
     Any,
-    /// Those that are not (`-R`).
+    /// Live messages (`-R`).
     Live,
-    /// Those that are, and then the run is over (`--retained-only`).
+    /// Retained messages; the run ends after them (`--retained-only`).
     Retained,
 }
 
-/// The conditions that a message must meet to be shown: all of them.
+/// The conditions for a message to be shown; all of them must be met.
 #[derive(Debug, Clone)]
 pub struct Conditions {
-    /// Whether it is retained.
+    /// By its RETAIN flag.
     pub kind: MessageKind,
-    /// Its topic matches none of these (`-T`).
+    /// Its topic matches none of these filters (`-T`).
     pub filter_out: Vec<String>,
-    /// Chance, in percent (`--sample`).
+    /// The probability, in percent (`--sample`).
     pub chance_percent: Option<f64>,
-    /// Each of these is found in its payload (`--grep`).
+    /// Its payload matches each of these expressions (`--grep`).
     pub grep: Vec<Regex>,
-    /// Its payload is not that of the last message shown of its topic (`--on-change`).
+    /// Its payload differs from that of the last message shown of its topic (`--on-change`).
     pub on_change: bool,
-    /// The last message shown of its topic is at least that old (`--max-rate`).
+    /// The last message shown of its topic is at least this old (`--max-rate`).
     pub least_interval: Option<Duration>,
-    /// Fewer than so many messages of its topic were shown (`--count-per-topic`).
+    /// Fewer than this number of messages of its topic were shown (`--count-per-topic`).
     pub count_per_topic: Option<u32>,
 }
 
-/// Decides for one message after the other.
+/// Decides on messages, one after the other.
 pub(super) struct Selector<'a> {
     selection: &'a Conditions,
-    /// Where a condition is about the last message of a topic.
+    /// Set if a condition depends on earlier messages of a topic.
     topics: Option<Topics>,
-    /// When the messages of the batch in hand were received.
+    /// When the messages of the current batch were received.
     now: Option<Instant>,
-    /// The topics that have not had their number of messages, where it is known which ones there can be.
+    /// The topics that have not reached their number of messages, if all possible topics are known.
     unfinished: Option<Vec<&'a str>>,
 }
 
@@ -80,18 +80,18 @@ impl<'a> Selector<'a> {
         }
     }
 
-    /// Whether each topic that there can be has had its number of messages.
+    /// Whether each possible topic has reached its number of messages.
     pub(super) fn is_complete(&self) -> bool {
         self.unfinished.as_ref().is_some_and(Vec::is_empty)
     }
 
-    /// Whether the message is to be shown. It counts as shown if it is.
+    /// Whether the message is to be shown; it then counts as shown.
     #[cfg(test)]
     pub(super) fn takes(&mut self, publish: &Publish<'_>) -> bool {
         self.admits(publish) && self.finds(publish) && self.is_due(publish)
     }
 
-    /// Whether the message meets the conditions that do not look at its payload.
+    /// Whether the message meets the conditions that do not depend on its payload.
     pub(super) fn admits(&self, publish: &Publish<'_>) -> bool {
         let Conditions { kind, filter_out, chance_percent, .. } = self.selection;
         let unwanted = if publish.retain { MessageKind::Live } else { MessageKind::Retained };
@@ -100,16 +100,16 @@ impl<'a> Selector<'a> {
             && chance_percent.is_none_or(|percent| fastrand::f64() * 100.0 < percent)
     }
 
-    /// Whether the payload meets the conditions about it.
+    /// Whether the payload meets its conditions.
     pub(super) fn finds(&self, publish: &Publish<'_>) -> bool {
         self.selection.grep.iter().all(|regex| regex.is_match(publish.payload))
     }
 
-    /// Whether the message meets the conditions that look at the last messages of the topic, which come last. It
-    /// counts as shown if it does.
+    /// Whether the message meets the conditions that depend on earlier messages of its topic, which are
+    /// checked last. It then counts as shown.
     pub(super) fn is_due(&mut self, publish: &Publish<'_>) -> bool {
         let Some(topics) = &mut self.topics else { return true };
-        // One clock reading a batch: what is read together was received together.
+        // One clock reading per batch: messages of one read were received together.
         let now = *self.now.get_or_insert_with(Instant::now);
         let Some(count) = topics.takes(self.selection, publish, now) else { return false };
         if self.selection.count_per_topic == Some(count) {
@@ -118,25 +118,25 @@ impl<'a> Selector<'a> {
         true
     }
 
-    /// What comes next is received later.
+    /// Ends a batch: later messages get a new time.
     pub(super) fn batch_is_over(&mut self) {
         self.now = None;
     }
 }
 
-/// What was shown last of each topic, by hashes with random keys, so that nobody can choose topics or payloads
-/// that are taken for others.
+/// The last message shown of each topic, as hashes with random keys, so that an attacker cannot choose
+/// colliding topics or payloads.
 ///
-/// There are two generations, so that the topics that are still in use need not be searched for when the table
-/// is full: a topic that has a message becomes young, and when the young are too many, the old are forgotten
-/// and the young become the old.
+/// There are two generations, so that a full table need not be searched for topics still in use: a topic with
+/// a message becomes young, and when there are too many young ones, the old are dropped and the young become
+/// the old.
 pub(super) struct Topics {
-    /// How many may be young.
+    /// The maximum number of young topics.
     most: usize,
     hashes: RandomState,
     young: HashMap<u64, LastShown>,
     old: HashMap<u64, LastShown>,
-    /// What the times of messages count from.
+    /// The origin of the messages' times.
     start: Instant,
 }
 
@@ -144,15 +144,15 @@ pub(super) struct Topics {
 #[derive(Clone, Copy)]
 struct LastShown {
     payload: u64,
-    /// Nanoseconds from the start on, which take half the space of an instant.
+    /// Nanoseconds since the origin, in half the space of an instant.
     at: u64,
-    /// Of the messages shown.
+    /// The number of messages shown.
     count: u32,
 }
 
 impl Topics {
-    /// It fits a hash table of 2^19 places, which is at most 7/8 full. With 33 bytes a place, two tables take 35 MB,
-    /// and while one of them grows, 44 MB.
+    /// This fits a hash table of 2^19 slots, which is at most 7/8 full. With 33 bytes per slot, two tables
+    /// take 35 MB, and while one of them grows, 44 MB.
     const MOST: usize = 400_000;
 
     pub(super) fn new(most: usize) -> Self {
@@ -165,7 +165,7 @@ impl Topics {
         }
     }
 
-    /// Whether the message is shown: the number of those shown of its topic then, with this one.
+    /// Whether the message is shown; if so, the number of messages shown of its topic, this one included.
     pub(super) fn takes(
         &mut self,
         selection: &Conditions,
@@ -175,7 +175,7 @@ impl Topics {
         // 584 years fit.
         let at = u64::try_from(now.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX);
         let topic = self.hashes.hash_one(publish.topic);
-        // Who does not compare payloads need not read them.
+        // Payloads are hashed only if they are compared.
         let payload = if selection.on_change { self.hashes.hash_one(publish.payload) } else { 0 };
         let last = self.young.get(&topic).copied().or_else(|| self.old.remove(&topic));
         let takes = last.is_none_or(|last| {

@@ -30,7 +30,7 @@ fn message<'a>(topic: &'a str, payload: &'a [u8]) -> Publish<'a> {
     }
 }
 
-/// Which of the messages are shown, as `topic payload`, all received at once.
+/// The messages that are shown, as `topic payload`, all received at once.
 fn shown(selection: &Conditions, messages: &[&str]) -> Vec<String> {
     let mut selector = Selector::new(selection, &[]);
     let is_shown = |text: &&&str| {
@@ -63,7 +63,7 @@ fn a_change_is_one_of_its_topic() {
     assert_eq!(shown(&selection, &all), ["a 1", "b 1", "a 2", "a 1", "a ", "a 1"]);
 }
 
-/// What another condition leaves out was not shown: a payload that is left out can still be a change.
+/// A message excluded by another condition was not shown: an excluded payload can still count as a change.
 #[test]
 fn conditions_are_combined() {
     let grep = vec![Regex::new("[0-9]").unwrap()];
@@ -95,11 +95,11 @@ fn rates_are_those_of_a_topic() {
     let taken: Vec<u64> = (0..=20).map(|step| step * 100).filter(|millis| at(*millis, "a")).collect();
     assert_eq!(taken, [0, 500, 1000, 1500, 2000]);
     assert!(at(2100, "b") && !at(2100, "b") && !at(2100, "a"));
-    // Nothing is saved up in a quiet time.
+    // A quiet time does not allow a burst afterwards.
     assert!(at(60_000, "a") && !at(60_001, "a") && at(60_500, "a"));
 }
 
-/// The bound: those that had no message for the longest time are forgotten, the others are not.
+/// Above the maximum, the topics without a message for the longest time are dropped first.
 #[test]
 fn topics_beyond_the_bound() {
     let selection = Conditions { on_change: true, ..ALL };
@@ -127,8 +127,8 @@ fn filters(filters: &[&str]) -> Vec<FilterOptions> {
     filters.iter().map(options).collect()
 }
 
-/// With names of topics for filters it is known when each has had its number, also where the subscription is
-/// shared, or refused.
+/// If the filters are topic names, it is known when each has reached its number, also for shared or refused
+/// subscriptions.
 #[test]
 fn number_of_each_topic() {
     let selection = Conditions { count_per_topic: Some(2), filter_out: vec!["b".into()], ..ALL };
@@ -152,14 +152,14 @@ fn number_of_each_topic() {
     }
 }
 
-/// What the other conditions leave out is not counted.
+/// Messages excluded by other conditions are not counted.
 #[test]
 fn number_of_each_topic_is_of_those_shown() {
     let selection = Conditions { count_per_topic: Some(2), on_change: true, ..ALL };
     assert_eq!(shown(&selection, &["a 1", "a 1", "a 2", "a 3", "b 1"]), ["a 1", "a 2", "b 1"]);
 }
 
-/// Once its topics are known, a message costs no allocation.
+/// For a known topic, a message costs no allocation.
 #[test]
 fn selecting_costs_no_allocation() {
     let every = Conditions {

@@ -1,11 +1,11 @@
-//! `--silence`: which topics had no live message for a while.
+//! `--silence`: topics without a live message for some time.
 //!
-//! Each topic that is not silent has a place in a list, ordered by its last live message: a message costs one
-//! look-up and moves one entry to the end, and one timer, for the head of the list, is enough for all.
+//! Each topic that is not silent has an entry in a list, ordered by its last live message: a message costs
+//! one look-up and moves one entry to the end, and one timer, for the head of the list, is enough for all.
 //!
-//! Before a topic is called silent the broker has to answer a PINGREQ: a link that is dead without anybody having
-//! noticed brings no messages either, and messages may wait in the socket of a program that was stopped.
-//! Without a link nothing is known, and times start again when the subscriptions stand again.
+//! Before a topic is reported as silent the broker has to answer a PINGREQ: an unnoticed dead link delivers
+//! no messages either, and messages may wait in the socket of a program that was stopped. Without a link
+//! nothing is known, and times restart when the subscriptions are granted again.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -27,19 +27,20 @@ use crate::protocol::topic;
 use crate::protocol::wire::Publish;
 use crate::quantity::duration;
 
-/// With 150 bytes a topic beside its name, and these bytes of names, it is 60 MB at most.
+/// With 150 bytes per topic besides its name, and this size of names, it is 60 MB at most.
 const MOST_TOPICS: usize = 200_000;
 const MOST_NAME_BYTES: usize = 24 * 1024 * 1024;
 
-/// In place of an entry: there is none.
+/// Stands for no entry.
 const NONE: u32 = u32::MAX;
 
 /// A topic that had a message.
 struct WatchedTopic {
     topic: Arc<[u8]>,
-    /// Its last live message, or when it became known by a retained one. Of a silent topic: when its silence began.
+    /// The last live message, or when the topic became known by a retained one. For a silent topic: when its
+    /// silence began.
     last: Instant,
-    /// Its neighbours in the list.
+    /// The neighbours in the list.
     before: u32,
     after: u32,
     is_silent: bool,
@@ -52,32 +53,32 @@ struct Unmatched {
     since: Instant,
 }
 
-/// What a line is about.
+/// The subject of a line.
 #[derive(Clone, Copy)]
 enum Subject<'a> {
     Topic(&'a [u8]),
     Filter(&'a str),
 }
 
-/// Which topics are silent.
+/// Detects silent topics.
 pub(super) struct Silence {
     options: SilenceOptions,
     places: HashMap<Arc<[u8]>, u32>,
     known: Vec<WatchedTopic>,
     name_bytes: usize,
     most_topics: usize,
-    /// There are topics that are not watched, and nothing was said of it yet.
+    /// Whether there are unwatched topics that were not reported yet.
     has_others: bool,
     head: u32,
     tail: u32,
     filters: Vec<Unmatched>,
-    /// Since when the subscriptions stand. Times count from here on.
+    /// When the subscriptions were granted; times count from here.
     since: Option<Instant>,
     was_lost: bool,
-    /// When a PINGREQ was sent, to know whether what is due by then is silent.
+    /// When the PINGREQ was sent that decides on the topics due by then.
     asked: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
-    /// When the messages of the batch in hand were received.
+    /// When the messages of the current batch were received.
     now: Option<Instant>,
 }
 
@@ -107,7 +108,7 @@ impl Silence {
         self.filters.retain(|unmatched| unmatched.filter != refused);
     }
 
-    /// A message came. A retained one is no life, but its topic is known from now on.
+    /// A message was received. A retained one is not a sign of life, but makes its topic known.
     pub(super) fn message(&mut self, out: &mut Vec<u8>, publish: &Publish<'_>) {
         let now = *self.now.get_or_insert_with(Instant::now);
         match self.places.get(publish.topic) {
@@ -117,7 +118,7 @@ impl Silence {
         }
     }
 
-    /// What comes next is received later.
+    /// Ends a batch: later messages get a new time.
     pub(super) fn batch_is_over(&mut self) {
         self.now = None;
     }
@@ -136,7 +137,7 @@ impl Silence {
         self.append(place, now);
     }
 
-    /// The first message of a topic.
+    /// Processes the first message of a topic.
     fn learn(&mut self, out: &mut Vec<u8>, publish: &Publish<'_>, now: Instant) {
         let mut silent_since = None;
         let json = self.options.json;
@@ -146,7 +147,7 @@ impl Silence {
                 return true;
             }
             if unmatched.is_silent && publish.retain {
-                // The silence goes on, now that of the topic.
+                // The silence continues, now as that of the topic.
                 silent_since = Some(unmatched.since);
             } else if unmatched.is_silent {
                 put(out, json, "back", Some(Subject::Filter(&unmatched.filter)), Some(now - unmatched.since));
@@ -192,7 +193,7 @@ impl Silence {
         }
     }
 
-    /// The link is lost: whether devices are silent is not known.
+    /// The link is lost: whether devices are silent is unknown.
     pub(super) fn lost(&mut self, out: &mut Vec<u8>) {
         self.asked = None;
         if self.since.take().is_some() {
@@ -201,7 +202,7 @@ impl Silence {
         }
     }
 
-    /// The subscriptions stand. Sends a PINGREQ when something is due.
+    /// The subscriptions are granted. Sends a PINGREQ when a topic is due.
     pub(super) fn fill(
         &mut self,
         cx: &mut Context<'_>,
@@ -220,8 +221,8 @@ impl Silence {
         }
         let limit = self.options.limit;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(since + limit)));
-        // It is not moved with every message: it fires at an earlier time, and is set to that of now. Where nothing
-        // is due, what becomes known later is due later than `limit` from now.
+        // The timer is not moved with every message: it may fire at an earlier time, and is then set to the
+        // current one. If nothing is due, a topic that becomes known later is due more than `limit` from now.
         while timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             let next = next_due(&self.known, self.head, &self.filters, since).map(|start| start + limit);
@@ -234,10 +235,11 @@ impl Silence {
         }
     }
 
-    /// The broker has answered, behind what it had to say. Reports what was due when it was asked.
+    /// The broker has answered, after all earlier messages. Reports the topics that were due when PINGREQ was
+    /// sent.
     ///
     /// # Errors
-    /// Something is silent, and that is to end the run.
+    /// A topic is silent, and that ends the run.
     pub(super) fn answered(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {
         let (Some(asked), Some(since)) = (self.asked.take(), self.since) else { return Ok(()) };
         let mut count = 0_u64;
@@ -275,12 +277,12 @@ impl Silence {
         Ok(())
     }
 
-    /// What is to be said once, if there are more topics than are watched.
+    /// A warning, returned once, if there are more topics than are watched.
     pub(super) fn warning(&mut self) -> Option<String> {
         if !std::mem::take(&mut self.has_others) {
             return None;
         }
-        // Those are not looked for again.
+        // Further topics are not looked up again.
         let count = self.known.len();
         (self.most_topics > 0).then(|| {
             self.most_topics = 0;
@@ -289,14 +291,14 @@ impl Silence {
     }
 }
 
-/// From when on that has no message which is to be silent next.
+/// The last sign of life of the topic or filter that will be silent next.
 fn next_due(known: &[WatchedTopic], head: u32, filters: &[Unmatched], since: Instant) -> Option<Instant> {
     let topic = known.get(head as usize).map(|known| known.last.max(since));
     let filter = filters.iter().any(|unmatched| !unmatched.is_silent).then_some(since);
     [topic, filter].into_iter().flatten().min()
 }
 
-/// Appends a line: a state and what it is of, or an object.
+/// Appends a line: a state and its subject, or an object.
 fn put(out: &mut Vec<u8>, json: bool, state: &str, of: Option<Subject<'_>>, time: Option<Duration>) {
     if !json {
         out.extend_from_slice(state.as_bytes());
@@ -318,7 +320,7 @@ fn put(out: &mut Vec<u8>, json: bool, state: &str, of: Option<Subject<'_>>, time
         None => {}
     }
     if let Some(time) = time {
-        // In milliseconds, or nobody could compare it.
+        // In milliseconds, so that the number stays readable.
         let millis = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         object["silent_s"] = (f64::from(millis) / 1000.0).into();
     }
@@ -345,7 +347,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(60);
 
-    /// A run over seconds: messages by their topics (`!` in front: retained), and what is due being asked for.
+    /// A simulated run: messages by topic (`!` for retained) at given seconds, and PINGREQs for due topics.
     struct Run {
         silence: Silence,
         begin: Instant,
@@ -368,7 +370,7 @@ mod tests {
             self.silence.message(&mut self.out, &message(name, name != topic));
         }
 
-        /// What was said since, up to this second.
+        /// The output since the last call, up to this second.
         fn said(&mut self, second: u64) -> String {
             self.silence.asked = Some(self.begin + Duration::from_secs(second));
             self.silence.answered(&mut self.out).unwrap();
@@ -400,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn retained_messages_make_topics_known_and_are_no_life() {
+    fn retained_messages_make_topics_known_but_are_not_signs_of_life() {
         let mut run = Run::new(&["a/#"]);
         run.message(10, "!a/1");
         run.message(50, "!a/1");
@@ -423,7 +425,7 @@ mod tests {
         run.message(63, "c/2");
         assert_eq!(run.said(64), "back c/2");
         run.message(64, "c/3");
-        // Nothing but d/# is left, which was reported.
+        // Only d/# is left, and it was reported.
         assert_eq!(run.said(900), "silent a/1, silent b, silent c/2, silent c/3");
     }
 
@@ -449,7 +451,7 @@ mod tests {
         assert_eq!(run.said(60), "silent b");
     }
 
-    /// The list holds what a naive look at all topics finds.
+    /// The list agrees with a plain search of all topics.
     #[test]
     fn order_is_that_of_the_last_messages() {
         let mut run = Run::new(&["#"]);
@@ -472,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn more_topics_than_are_watched_are_said_once() {
+    fn more_topics_than_are_watched_are_reported_once() {
         let mut run = Run::new(&["#"]);
         run.silence.most_topics = 2;
         for topic in ["a", "b", "c", "d"] {

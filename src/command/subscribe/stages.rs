@@ -1,24 +1,24 @@
-//! How far a run of `mqtt sub` has come.
+//! The stages of a run of `mqtt sub`.
 
-/// How far SUBSCRIBE and UNSUBSCRIBE have come on this link.
+/// The stage of SUBSCRIBE and UNSUBSCRIBE on this link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Requests {
     ToSend,
-    /// Answers are awaited.
+    /// Responses are awaited.
     Sent,
     Answered,
 }
 
-/// How far what was asked for is done.
+/// The stage of the run's work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SubscribeWork {
     Unfinished,
-    /// Everything is there, and only clearing it and the farewell are left.
+    /// Everything was received; only clearing and closing are left.
     Complete,
-    /// The link broke in the farewell: to come back would only bring more than was asked for.
+    /// The link broke while closing: a reconnect would only deliver more messages than requested.
     Over,
 }
 
-/// A SUBSCRIBE's token is the place of its group.
+/// The token of a SUBSCRIBE is the index of its group.
 pub(super) const UNSUBSCRIBE_TOKEN: u64 = u64::MAX;
 pub(super) const MARKER_TOKEN: u64 = UNSUBSCRIBE_TOKEN - 1;

@@ -1,7 +1,7 @@
-//! `--stats`: how many messages and bytes each topic has had.
+//! `--stats`: the number of messages and bytes per topic.
 //!
-//! Each topic is counted down to its first levels; what is below them is counted with them. The sums of the levels
-//! above are made for a report only.
+//! Each topic is counted down to its first levels, including everything below them. The sums of higher levels
+//! are computed for a report only.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -20,24 +20,24 @@ use crate::protocol::wire::Publish;
 use crate::quantity::{counted, duration};
 use crate::signal::ReportRequests;
 
-/// How many topics are counted each on its own, and how many bytes their names may take. The others are counted
+/// Maximum number of topics counted separately, and of the bytes of their names. Further topics are counted
 /// together.
 const MOST_TOPICS: usize = 100_000;
 const MOST_NAME_BYTES: usize = 16 * 1024 * 1024;
-/// The rows of a table.
+/// Maximum number of rows of a table.
 const MOST_ROWS: usize = 40;
 
-/// What was counted.
+/// The counts of a topic.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct TopicCounts {
     messages: u64,
-    /// Of payload.
+    /// The bytes of payloads.
     bytes: u64,
-    /// Of the messages.
+    /// The number of retained messages.
     retained: u64,
-    /// Messages that are not retained, since the last regular report.
+    /// The number of live messages since the last regular report.
     recent: u64,
-    /// There are topics below this one, which are counted with it.
+    /// Whether topics below this one are counted with it.
     is_cut: bool,
 }
 
@@ -57,7 +57,7 @@ impl TopicCounts {
         self.recent += recent;
     }
 
-    /// Live messages a second.
+    /// Live messages per second.
     fn rate(&self, window: RateWindow) -> f64 {
         let messages = if window.is_recent { self.recent } else { self.messages - self.retained };
         #[allow(clippy::cast_precision_loss, reason = "a rate is no exact number")]
@@ -70,15 +70,15 @@ impl TopicCounts {
     }
 }
 
-/// The time that rates are of.
+/// The period of the rates.
 #[derive(Debug, Clone, Copy)]
 struct RateWindow {
     time: Duration,
-    /// Since the last regular report, and not since the beginning.
+    /// Whether it began with the last regular report, and not with the run.
     is_recent: bool,
 }
 
-/// A topic, or all below one.
+/// A topic, or a level with all topics below it.
 struct StatsRow<'a> {
     name: &'a [u8],
     level: usize,
@@ -92,7 +92,7 @@ impl StatsRow<'_> {
     }
 }
 
-/// Counts, and reports.
+/// Counts messages, and reports.
 pub(super) struct Stats {
     json: bool,
     levels: usize,
@@ -101,7 +101,7 @@ pub(super) struct Stats {
     name_bytes: usize,
     all: TopicCounts,
     others: TopicCounts,
-    /// The first connection.
+    /// The time of the first connection.
     start: Option<Instant>,
     last_report: Instant,
     ends: Option<Interval>,
@@ -110,6 +110,8 @@ pub(super) struct Stats {
 }
 
 impl Stats {
+    /// Starts to catch SIGUSR1, which requests a report.
+    ///
     /// # Errors
     /// The system refuses to catch SIGUSR1.
     pub(super) fn new(options: StatsOptions) -> Result<Self, Error> {
@@ -130,7 +132,7 @@ impl Stats {
         })
     }
 
-    /// Time counts from the first connection on.
+    /// Starts the time at the first connection.
     pub(super) fn start(&mut self) {
         if self.start.is_none() {
             let now = Instant::now();
@@ -156,8 +158,8 @@ impl Stats {
         }
     }
 
-    /// Writes the reports that are due or asked for. While the reader stalls none is made. Ready only when standard
-    /// output fails.
+    /// Writes the reports that are due or requested. While the reader stalls none is made. Ready only when
+    /// standard output fails.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, stdout: &mut Stdout) -> Poll<Error> {
         loop {
             if let Err(error) = ready!(stdout.poll_flush(cx)) {
@@ -179,7 +181,7 @@ impl Stats {
         }
     }
 
-    /// A report of all that there was.
+    /// Appends a report of the whole run.
     pub(super) fn report_all(&mut self, out: &mut Vec<u8>) {
         let now = Instant::now();
         let window =
@@ -200,7 +202,7 @@ impl Stats {
         out.extend_from_slice(text.as_bytes());
     }
 
-    /// Every topic and every level above, the noisiest first; of the same noise, what is above.
+    /// All topics and levels, those with the most messages first; of equal ones, the higher level first.
     fn rows(&self) -> Vec<StatsRow<'_>> {
         let mut sums: HashMap<&[u8], (usize, TopicCounts)> = HashMap::with_capacity(self.topics.len());
         for (name, counts) in &self.topics {
@@ -224,8 +226,8 @@ impl Stats {
         rows
     }
 
-    /// The noisiest rows, each below the one that it is a part of. A level has no fewer messages than what is below
-    /// it, so it is among them if that is.
+    /// The rows with the most messages, each below the level it belongs to. A level has at least as many
+    /// messages as the rows below it, so it is included if one of them is.
     fn table(&self, mut rows: Vec<StatsRow<'_>>, elapsed: Duration, window: RateWindow) -> String {
         let hidden = rows.len().saturating_sub(MOST_ROWS);
         rows.truncate(MOST_ROWS);
@@ -242,7 +244,7 @@ impl Stats {
             return text;
         }
         text.push_str("  messages     msg/s        bytes  retained  topic\n");
-        // What is to be shown next is last.
+        // A stack: the next row is last.
         let mut ahead: Vec<&StatsRow<'_>> = rows.iter().filter(|row| row.level == 1).rev().collect();
         while let Some(row) = ahead.pop() {
             put_row(&mut text, &row.counts, window, &"  ".repeat(row.level - 1), &printable(&row.label()));
@@ -279,7 +281,7 @@ impl Stats {
     }
 }
 
-/// A report as JSON. It is written row by row: all rows as values would take a kilobyte each.
+/// A report as JSON, written row by row: all rows as values would take a kilobyte each.
 #[derive(Serialize)]
 struct StatsObject<'a> {
     r#type: &'static str,
@@ -330,7 +332,7 @@ impl Serialize for TopicObjects<'_> {
     }
 }
 
-/// In milliseconds.
+/// Seconds, rounded to milliseconds.
 fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
@@ -392,7 +394,7 @@ mod tests {
          1       0.1            1       0 %    /x\\x1b
 ";
         assert_eq!(stats.table(stats.rows(), Duration::from_secs(10), TEN_SECONDS), expected);
-        // With one level there is no row for what is below.
+        // With one level there are no rows below it.
         let mut stats = super::tests::stats(1, false);
         take(&mut stats, "a", b"", false);
         take(&mut stats, "a/b", b"", false);

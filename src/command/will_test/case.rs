@@ -6,16 +6,16 @@ use crate::protocol::property::{PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, QoS};
 
-/// How a publisher ends.
+/// How a publisher's connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Death {
     /// TCP close (FIN) without DISCONNECT.
     Close,
     /// TCP reset (RST).
     Reset,
-    /// The socket stays open, and nothing is sent any more.
+    /// The socket stays open, and nothing more is sent.
     Silence,
-    /// As silence, and nothing that the broker sends is acknowledged by TCP.
+    /// Like silence, and TCP acknowledges nothing that the broker sends.
     BlackHole,
     /// Another connection with the same client identifier.
     TakeOver,
@@ -23,12 +23,12 @@ pub(super) enum Death {
     Disconnect(ReasonCode),
     /// A second CONNECT.
     SecondConnect,
-    /// A packet that is none.
+    /// An invalid packet.
     Malformed,
 }
 
 impl Death {
-    /// What the client does, for `-d`.
+    /// The client's action, for `-d`.
     pub(super) fn deed(self) -> &'static str {
         match self {
             Self::Close => "closes the connection without DISCONNECT (FIN)",
@@ -43,29 +43,29 @@ impl Death {
     }
 }
 
-/// Whether the will must come.
+/// Whether the will must be published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expected {
-    /// Once, this long after the death.
+    /// Once, this long after the connection ended.
     After(Duration),
-    /// The same, but the broker must find out by itself that the client is gone. Servers look for
-    /// silent clients only now and then, and the standard does not say how often.
+    /// Once, this long after the connection ended, and the broker has to detect by itself that the client is
+    /// gone. Brokers check for silent clients only now and then, and the standard does not define how often.
     Noticed(Duration),
-    /// Not at all, watched for this long and the tolerance.
+    /// Never; watched for this time and the tolerance.
     Never(Duration),
 }
 
-/// The publisher comes back.
+/// A reconnect of the publisher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Return {
     pub(super) after: Duration,
     pub(super) clean_start: bool,
 }
 
-/// What a subscriber finds that comes later.
+/// What a later subscriber receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Later {
-    /// Not looked at.
+    /// Not checked.
     Any,
     /// The will, retained.
     Kept,
@@ -73,11 +73,11 @@ pub(super) enum Later {
     Nothing(Duration),
 }
 
-/// What a will carries.
+/// The payload of a will.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WillPayload {
     Text(&'static str),
-    /// So many bytes, none like its neighbours.
+    /// This number of bytes, each different from its neighbours.
     Bytes(usize),
 }
 
@@ -95,11 +95,11 @@ impl WillPayload {
 pub(super) struct Case {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
-    /// Where the standards say so: MQTT 3.1.1, and MQTT 5.
+    /// The sections of the standards: MQTT 3.1.1, and MQTT 5.
     sections: [&'static str; 2],
     pub(super) v5_only: bool,
-    /// A corner in which servers that many people use depart from the standard (mosquitto 2.0 in
-    /// each of them): run only when asked for.
+    /// Whether it is a corner case in which widely used brokers deviate from the standard (mosquitto 2.0 in
+    /// each of them): run only on request.
     pub(super) strict: bool,
     pub(super) qos: QoS,
     pub(super) retain: bool,
@@ -107,9 +107,9 @@ pub(super) struct Case {
     /// The end of the topic name.
     pub(super) topic: &'static str,
     pub(super) properties: &'static [(PropertyId, Value<'static>)],
-    /// Seconds; kept sessions are ended afterwards.
+    /// Session expiry in seconds; kept sessions are ended afterwards.
     pub(super) session_expiry: Option<u32>,
-    /// Seconds.
+    /// Keep Alive in seconds.
     pub(super) keep_alive: u16,
     pub(super) death: Death,
     pub(super) returns: Option<Return>,
@@ -118,7 +118,7 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// Where the standard says so; that of MQTT 5, where there is no other.
+    /// The section of the standard; that of MQTT 5 if there is no other.
     pub(super) fn section(&self, protocol: Protocol) -> &'static str {
         self.sections[usize::from(protocol == Protocol::V5 || self.v5_only)]
     }
@@ -134,12 +134,12 @@ const fn seconds(seconds: u64) -> Duration {
 
 const AT_ONCE: Expected = Expected::After(Duration::ZERO);
 
-/// Keep Alive of the silent cases in seconds, and when a broker must have noticed: after one and a
-/// half times that ([MQTT-3.1.2-22] in MQTT 5, [MQTT-3.1.2-24] in 3.1.1).
+/// Keep Alive of the silent cases in seconds, and when a broker must have detected the silence: after one and
+/// a half times that ([MQTT-3.1.2-22] in MQTT 5, [MQTT-3.1.2-24] in 3.1.1).
 const KEEP_ALIVE: u16 = 2;
 const SILENCE_NOTICED: Expected = Expected::Noticed(seconds(3));
 
-/// A will like most, whose publisher closes its connection without a word.
+/// A typical will, whose publisher closes its connection without DISCONNECT.
 const USUAL: Case = Case {
     name: "",
     about: "",
@@ -161,7 +161,7 @@ const USUAL: Case = Case {
 
 const V5: Case = Case { v5_only: true, ..USUAL };
 
-/// Every case, in the order they are run and reported.
+/// Every case, in the order of running and reporting.
 pub(super) const CASES: &[Case] = &[
     Case { name: "close", about: "the connection is closed (FIN) without DISCONNECT", ..USUAL },
     Case { name: "reset", about: "the connection is reset (RST)", death: Death::Reset, ..USUAL },
@@ -395,7 +395,7 @@ mod tests {
             let mut block = PropertyBlock::default();
             case.properties.iter().for_each(|(id, value)| block.push(*id, *value));
             assert!(block.check(Place::Will).is_ok(), "{name}");
-            // MQTT 3.1.1 has neither properties nor sessions that expire.
+            // MQTT 3.1.1 has neither properties nor session expiry.
             assert!(case.v5_only || (case.properties.is_empty() && case.session_expiry.is_none()), "{name}");
         }
     }

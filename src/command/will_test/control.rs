@@ -1,5 +1,5 @@
-//! An ordinary message before the cases: if the watcher does not receive it, it cannot receive a will
-//! either, and the verdict would blame the wrong part.
+//! An ordinary message before the cases: if the watcher does not receive it, it cannot receive a will either,
+//! and the verdict would blame the wrong part.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::duration;
 
-/// How long the broker may take, for its answer to SUBSCRIBE and then for the message.
+/// Timeout for the broker's response to SUBSCRIBE, and then for the message.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Sends a message below the prefix, from who publishes to who watches.
+/// Sends a message below the prefix from the publisher's user to the watcher's.
 ///
 /// # Errors
-/// It does not get through, or one of the two may not take part.
+/// It does not arrive, or one of the users may not connect, publish or subscribe.
 pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagnostics) -> Result<(), Error> {
     let show = |role: &str| trace(diagnostics, &format!("control/{protocol}/{role}"));
     let options = without_will(&identified(&config.client));
@@ -79,7 +79,7 @@ pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagn
     publisher.disconnect(ReasonCode::SUCCESS).await
 }
 
-/// The refusal with the user that it is about, where there are two.
+/// Adds the refused user to an error, if there are two.
 fn named(mut error: Error, user: Option<&str>) -> Error {
     if let Error::Refused { what, .. } = &mut error {
         *what = user.map_or_else(|| "no user name".into(), |name| format!("user '{name}'")) + ": " + what;
@@ -87,7 +87,7 @@ fn named(mut error: Error, user: Option<&str>) -> Error {
     error
 }
 
-/// It took CONNECT, and then said no more.
+/// The error for a broker that accepted CONNECT and then stayed silent.
 fn unanswered(packet: &str) -> Error {
     let limit = duration(LIMIT);
     Error::link(Layer::Mqtt, format!("the broker did not answer {packet} within {limit}"))

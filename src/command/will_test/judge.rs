@@ -13,14 +13,14 @@ use crate::protocol::QoS;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::quantity::{counted, duration};
 
-/// How a case came out.
+/// The verdict on a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Pass,
     Fail,
-    /// The broker lacks what the case needs, and says so.
+    /// The broker lacks a feature that the case needs, and reports that.
     Skipped,
-    /// Inconclusive: the watcher lost its connection, or the case could not be set up.
+    /// The watcher lost its connection, or the case could not be set up.
     Inconclusive,
 }
 
@@ -43,22 +43,23 @@ impl Verdict {
     }
 }
 
-/// When a will is in time, counted from the death. Servers count whole seconds, so one that is due
-/// later than at once may come up to a second before.
+/// The time in which a will may arrive, counted from the end of the connection. Brokers count whole seconds,
+/// so a delayed will may arrive up to a second early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WillWindow {
     pub(super) from: Duration,
     pub(super) to: Duration,
 }
 
-/// What counting in whole seconds can make of a time.
+/// The error of counting in whole seconds.
 const WHOLE_SECONDS: Duration = Duration::from_secs(1);
 
-/// How often a broker looks for silent clients: mosquitto every 5 seconds, and it counts whole ones.
+/// The interval in which a broker checks for silent clients: mosquitto every 5 seconds, counted in whole
+/// seconds.
 const ROUND: Duration = Duration::from_secs(6);
 
 impl WillWindow {
-    /// `None`: never.
+    /// The window of an expectation; `None` for never.
     pub(super) fn of(expected: Expected, tolerance: Duration) -> Option<Self> {
         match expected {
             Expected::After(due) => {
@@ -76,7 +77,7 @@ impl WillWindow {
 /// broker may send any number.
 #[derive(Debug, Default)]
 pub(super) struct WillArrivals {
-    /// And when it came.
+    /// The first message, with its time.
     first: Option<(Instant, ReceivedMessage)>,
     count: u64,
 }
@@ -92,21 +93,21 @@ impl WillArrivals {
     }
 }
 
-/// What a case expects of its arrivals.
+/// The expectation of a case.
 pub(super) struct Expectation<'a> {
     pub(super) will: &'a Will,
     pub(super) window: Option<WillWindow>,
-    /// The QoS the watcher's subscription was granted.
+    /// The QoS granted to the watcher's subscription.
     pub(super) granted: QoS,
     pub(super) death: Instant,
-    /// What came before the death.
+    /// The number of messages before the end of the connection.
     pub(super) early: usize,
-    /// How long this program stood still between the death and the first arrival.
+    /// How long this program was stopped between the end of the connection and the first arrival.
     pub(super) stood_still: Duration,
 }
 
 impl Expectation<'_> {
-    /// The verdict, with what is wrong if it is no pass, and the delay of the first arrival.
+    /// The verdict, the fault unless the case passed, and the delay of the first arrival.
     pub(super) fn judge(&self, arrivals: &WillArrivals) -> (Verdict, String, Option<Duration>) {
         let delay = arrivals.first.as_ref().map(|(at, _)| at.saturating_duration_since(self.death));
         if let Some(detail) = self.own_fault(delay) {
@@ -119,7 +120,7 @@ impl Expectation<'_> {
         (verdict, detail, delay)
     }
 
-    /// That it came too late, where it may have come in time and been read late.
+    /// The text for a will that was late only because this program was stopped.
     fn own_fault(&self, delay: Option<Duration>) -> Option<String> {
         let (delay, WillWindow { to, .. }) = (delay?, self.window?);
         let stood_still = self.stood_still;
@@ -152,7 +153,7 @@ impl Expectation<'_> {
     }
 }
 
-/// In what the message that came is not the will.
+/// The difference between the received message and the will, if there is one.
 fn differs(will: &Will, message: &ReceivedMessage, granted: QoS, delay: Duration) -> Option<String> {
     if message.payload != will.payload {
         let (got, sent) = (counted(message.payload.len() as u64, "byte"), will.payload.len());
@@ -176,11 +177,13 @@ fn properties_differ(sent: &PropertyBlock, got: &PropertyBlock, delay: Duration)
         let name = id.name();
         let same = || got.iter().find(|other| other.id == id).map(|other| other.value);
         match (id, property.value, same()) {
-            // Of the will, and not of the message ([MQTT-3.1.3.2.2]); the pairs are compared below.
+            // A property of the will, not of the message ([MQTT-3.1.3.2.2]); the user properties are compared
+            // below.
             (PropertyId::WillDelayInterval | PropertyId::UserProperty, ..) => {}
             (_, _, None) => return Some(format!("property {name} was dropped")),
             (PropertyId::MessageExpiryInterval, Value::Number(sent), Some(Value::Number(got))) => {
-                // The rest of the interval, in whole seconds, rounded in a way that the standard does not define.
+                // The remaining interval, in whole seconds, rounded in a way that the standard does not
+                // define.
                 let waited = u32::try_from(delay.as_secs()).unwrap_or(u32::MAX).saturating_add(2);
                 if got > sent || got < sent.saturating_sub(waited) {
                     return Some(format!("property {name} is {got} instead of {sent}"));
@@ -268,7 +271,7 @@ mod tests {
         assert_eq!(judged(due, 0, &[(3000, good.clone())]), pass);
         assert_eq!(judged(due, 0, &[(2001, good.clone())]), pass);
         assert_eq!(judged(never, 0, &[]), pass);
-        // The program itself stood still for half a second.
+        // The program itself was stopped for half a second.
         let (verdict, detail) = judged(due, 0, &[(5400, good.clone())]);
         assert!(verdict == Verdict::Inconclusive && detail.contains("was stopped for 500ms"), "{detail}");
         for (expected, early, arrivals, words) in [

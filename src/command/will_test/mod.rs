@@ -7,10 +7,10 @@
 //! | `run` | one case from beginning to end |
 //! | `judge` | the verdict from what was received |
 //! | `pulse` | for how long this program itself was stopped |
-//! | `report` | text, JSON, and the form of `JUnit` |
+//! | `report` | text, JSON, and the `JUnit` format |
 //!
-//! Each case has a topic, a client identifier and a watcher of its own, so that cases can run in parallel
-//! and none receives another's will.
+//! Each case has a topic, a client identifier and a watcher of its own, so that cases can run in parallel and
+//! none receives another's will.
 
 mod case;
 mod control;
@@ -53,29 +53,29 @@ use run::{CasePlan, TestSetting, trace, without_will};
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Config {
-    /// The connection; the will in it is the user's own, if there is one.
+    /// The connection; its will is the user's own, if there is one.
     pub client: ClientOptions,
-    /// Who watches, where it is not who publishes.
+    /// The watcher's user, if it differs from the publisher's.
     pub watch_as: Option<(String, Option<Secret>)>,
-    /// Names of cases, each one of [`names`]; empty for all. Without meaning for an own will.
+    /// Names of cases, each one of [`names`]; empty for all. Ignored with a will of the user's own.
     pub cases: Vec<String>,
-    /// Also the cases in which common servers depart from the standard.
+    /// Include the cases in which common brokers deviate from the standard.
     pub strict: bool,
-    /// Only say which cases there are.
+    /// Only list the cases.
     pub list: bool,
-    /// Every case with MQTT 3.1.1 and 5.
+    /// Run every case with MQTT 3.1.1 and 5.
     pub version_matrix: bool,
-    /// All cases at once.
+    /// Run all cases at once.
     pub parallel: bool,
     /// How late a will may be.
     pub tolerance: Duration,
-    /// What all topics begin with; a checked topic name.
+    /// The prefix of all topics; a checked topic name.
     pub prefix: String,
-    /// One JSON object in place of text.
+    /// Whether to print one JSON object instead of text.
     pub json: bool,
-    /// A file for a report in the form of `JUnit`.
+    /// A file for a report in the `JUnit` format.
     pub junit: Option<PathBuf>,
-    /// What is said on standard error.
+    /// The verbosity on standard error.
     pub verbosity: Verbosity,
 }
 
@@ -103,7 +103,7 @@ impl Invocation for Config {
 /// Runs the cases and reports.
 ///
 /// # Errors
-/// The broker cannot be reached, the file for `JUnit` cannot be written, a signal.
+/// The broker cannot be reached, the `JUnit` file cannot be written, a signal.
 async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let mut stdout = Stdout::new();
     if config.list {
@@ -116,7 +116,7 @@ async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         stdout.flush().await?;
         return Ok(Exit::Success);
     }
-    // Found out before a minute of waiting, not after.
+    // The file is checked before the run, which may take a minute.
     let begin = |path: &Path| -> std::io::Result<OutputFile> {
         let mut file = patiently(path, output_file)?;
         file.begin_with(report::junit(&[], Some("the run was killed, or has not ended")).as_bytes())?;
@@ -127,7 +127,7 @@ async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         Err(error) => Err(cannot_write(&path, error)),
     });
     let attention = Attention::start(None)?;
-    // A report that goes into a file as well is not for the reader of standard output alone.
+    // A report that also goes into a file does not depend on the reader of standard output.
     let mut attention = if junit.is_none() { attention.for_reader() } else { attention };
     let (junit, prepared) = match junit.transpose() {
         Ok(junit) => (junit, prepare(&mut config, &mut attention, diagnostics).await),
@@ -141,7 +141,7 @@ async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         Err(error) => (Vec::new(), 0, Some(error)),
     };
     let cut_off = total - results.len();
-    // Also of a run that could not be made: a report of an earlier one must not be taken for it.
+    // Also for a run that could not start: an earlier report must not be taken for it.
     let end = end.filter(|end| cut_off > 0 || total == 0 || !matches!(end, Error::OutputClosed));
     let why = end.as_ref().map(ToString::to_string);
     if config.json {
@@ -164,10 +164,10 @@ async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         )),
         Some(error) => {
             if matches!(error, Error::Signal(_)) {
-                // Only what its reader takes at once: the end does not wait.
+                // Only what the reader accepts immediately: the end does not wait.
                 let _ = poll_fn(|context| Poll::Ready(stdout.poll_flush(context))).await;
             } else {
-                // The error to end with is the first.
+                // The first error is the one to end with.
                 let _ = attention.during(stdout.flush()).await;
             }
             if total > 0 && matches!(error, Error::Signal(_)) {
@@ -197,7 +197,7 @@ async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     })
 }
 
-/// What is to be run, once it is known that it can be.
+/// Checks that the cases can be run, and returns them.
 async fn prepare(
     config: &mut Config,
     attention: &mut Attention,
@@ -212,7 +212,7 @@ async fn prepare(
         Ok::<_, Error>(spoken)
     };
     let spoken = attention.during(prepared).await??;
-    // A version that the broker does not speak is a line of the matrix too.
+    // A version that the broker does not support is a line of the matrix too.
     let protocols = if config.version_matrix { &MATRIX[..] } else { &[spoken] };
     Ok(plans(config, protocols, spoken))
 }
@@ -228,14 +228,14 @@ fn summary(results: &[report::Result], diagnostics: &Diagnostics) {
     ));
 }
 
-/// The JSON object of a run that could not be made, as its configuration could not.
+/// The JSON object of a run that could not start because of its configuration.
 pub(super) fn json_of_failure(error: &Error) -> Vec<u8> {
     let mut line = Vec::new();
     report::json(None, &[], Some(&error.to_string()), &mut line);
     line
 }
 
-/// Its file for `JUnit`.
+/// The `JUnit` report of such a run.
 pub(super) fn junit_of_failure(error: &Error) -> String {
     report::junit(&[], Some(&error.to_string()))
 }
@@ -244,7 +244,7 @@ fn cannot_write(path: &Path, error: std::io::Error) -> Error {
     Error::file(format!("cannot write {}", path.display()), error)
 }
 
-/// Opens a file for a report, whose content stays until there is another.
+/// Opens a report file, whose old content stays until it is replaced.
 pub(super) fn output_file(path: &Path) -> std::io::Result<OutputFile> {
     OutputFile::new(OpenOptions::new().write(true).create(true).truncate(false).open(path)?, path)
 }
@@ -252,8 +252,8 @@ pub(super) fn output_file(path: &Path) -> std::io::Result<OutputFile> {
 /// The versions of `--version-matrix`.
 const MATRIX: [Protocol; 2] = [Protocol::V3_1_1, Protocol::V5];
 
-/// A version that the broker speaks. One connection first: what keeps every case from its work is
-/// said once, as an error.
+/// A version that the broker supports. One connection is made first: a problem that affects every case is
+/// reported once, as an error.
 async fn spoken(config: &Config, diagnostics: &Diagnostics) -> Result<Protocol, Error> {
     let options = without_will(&identified(&config.client));
     let on_change = |change: Change<'_>| report_change(diagnostics, change);
@@ -262,13 +262,13 @@ async fn spoken(config: &Config, diagnostics: &Diagnostics) -> Result<Protocol, 
     link.disconnect(ReasonCode::SUCCESS).await.map(|()| spoken)
 }
 
-/// Why a case is not run.
+/// Why a case is skipped.
 const NEEDS_V5: &str = "needs MQTT 5";
 const LACKS_V5: &str = "needs MQTT 5, which the broker does not support";
 
-/// What is to be run.
+/// The cases to run.
 fn plans(config: &Config, protocols: &[Protocol], spoken: Protocol) -> Vec<CasePlan> {
-    // It was asked for MQTT 5, and does not speak it.
+    // MQTT 5 was requested, and the broker does not support it.
     let lacks_v5 = config.client.version == Version::Auto && spoken != Protocol::V5;
     let missing = |protocol| if lacks_v5 && protocol == Protocol::V5 { Some(LACKS_V5) } else { None };
     let protocols = protocols.iter().copied();
@@ -280,7 +280,8 @@ fn plans(config: &Config, protocols: &[Protocol], spoken: Protocol) -> Vec<CaseP
         [] => config.strict || !case.strict,
         names => names.iter().any(|name| name == case.name),
     };
-    // What was asked for by name is not left out without a word, nor is what another broker would show.
+    // A case that was named, or that another broker would run, is reported as skipped and not silently
+    // omitted.
     let is_asked = !config.cases.is_empty() || (lacks_v5 && !config.version_matrix);
     let cases = |protocol| {
         let fitting = CASES.iter().filter(chosen).filter(move |case| is_asked || case.applies_to(protocol));
@@ -293,11 +294,12 @@ fn plans(config: &Config, protocols: &[Protocol], spoken: Protocol) -> Vec<CaseP
     protocols.flat_map(cases).collect()
 }
 
-/// Random letters of a client identifier: two runs at once must not take each other's sessions over.
+/// Number of random letters in a client identifier: two runs at once must not take over each other's
+/// sessions.
 const ID_LETTERS: usize = 12;
 
-/// The options with a client identifier of their own, at most 23 bytes long if the user's part is
-/// short: all that a broker must take ([MQTT-3.1.3-5]).
+/// The options with a client identifier of their own, at most 23 bytes long if the user's part is short:
+/// brokers need not accept more ([MQTT-3.1.3-5]).
 fn identified(options: &ClientOptions) -> ClientOptions {
     let base = if options.client_identifier.is_empty() { "will-test-" } else { &options.client_identifier };
     let random = std::iter::repeat_with(fastrand::alphanumeric).take(ID_LETTERS);
@@ -351,7 +353,7 @@ fn plan(config: &Config, case: &Case, protocol: Protocol) -> CasePlan {
     }
 }
 
-/// The user's will, with the user's client identifier if there is one: it may decide about rights.
+/// The user's will, with the user's client identifier if there is one: rights may depend on it.
 fn own(config: &Config, will: &Will, protocol: Protocol) -> CasePlan {
     let publisher = ClientOptions { clean_start: true, ..config.client.clone() };
     let publisher = if publisher.client_identifier.is_empty() { identified(&publisher) } else { publisher };
@@ -379,7 +381,7 @@ fn own(config: &Config, will: &Will, protocol: Protocol) -> CasePlan {
     }
 }
 
-/// What may have kept an own will from coming, of which no server says a word.
+/// Possible reasons why the user's own will was not received, which no broker reports.
 fn rights(config: &Config, will: &Will) -> String {
     if will.topic.starts_with('$') {
         return "; topics that begin with $ are the broker's own (4.7.2)".into();
@@ -398,13 +400,13 @@ fn rights(config: &Config, will: &Will) -> String {
     }
 }
 
-/// Writes what waits, with the display of the progress out of its way.
+/// Writes pending output while the progress display is hidden.
 async fn flush_beside(progress: &Progress, stdout: &mut Stdout) -> Result<(), Error> {
     poll_fn(|context| progress.suspend(|| stdout.poll_flush(context))).await
 }
 
-/// Runs the plans, one after the other or all at once, and shows each as it ends. Interrupted, or
-/// without a reader, it ends the other cases, lets them clean up, and reports why.
+/// Runs the plans, one after the other or all at once, and shows each as it ends. After a signal, or without
+/// a reader, it ends the other cases, lets them clean up, and returns the reason.
 async fn run_all(
     config: &Config,
     plans: &[CasePlan],
@@ -440,7 +442,7 @@ async fn run_all(
                 setting.pulse.beat();
                 continue;
             }
-            // Beside the cases: a reader that takes its time must not make a will late.
+            // In parallel to the cases: a slow reader must not make a will look late.
             shown = flush_beside(&progress, stdout), if end.is_none() && stdout.waiting_bytes() > 0 => {
                 end = shown.err();
                 stop.send_replace(end.is_some());

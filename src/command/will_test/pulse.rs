@@ -1,17 +1,17 @@
-//! For how long this program itself was stopped: on a busy machine a will may arrive in time and be read
-//! late, which is not the broker's fault.
+//! Measures for how long this program itself was stopped: on a busy machine a will may arrive in time and be
+//! read late, which is not the broker's fault.
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often it beats.
+/// The interval of the beats.
 pub(super) const PERIOD: Duration = Duration::from_millis(25);
-/// A longer pause than this is a standstill; a shorter one is what timers and other cases take.
+/// A longer interval counts as a stop; timers and other cases cause shorter ones.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Beats as long as the program runs.
+/// Beats while the program runs.
 #[derive(Debug)]
 pub(super) struct Pulse {
     last: Cell<Instant>,
@@ -31,7 +31,7 @@ impl Pulse {
         }
     }
 
-    /// All standstills up to now.
+    /// The total time stopped.
     pub(super) fn stood_still(&self) -> Duration {
         self.beat();
         self.stood_still.get()

@@ -1,4 +1,4 @@
-//! The results: a line a case, one JSON object, or a `JUnit` file.
+//! The results: a line per case, one JSON object, or a `JUnit` file.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use crate::notation::printable;
 use crate::output::{self, TestCase, TestOutcome, put_json_line, wrapped};
 use crate::quantity::duration;
 
-/// Of the form that `version` stands for.
+/// The version of the report's format.
 const VERSION: u32 = 1;
 
-/// A case and what came of it.
+/// A case and its outcome.
 pub(super) struct Result {
     pub(super) plan: CasePlan,
     pub(super) outcome: CaseOutcome,
 }
 
 impl Result {
-    /// One line, with its line feed; more than one where a screen of this width does not hold it.
+    /// One line with a line feed; several if the width requires it.
     pub(super) fn text(&self, width: Option<usize>) -> String {
         let Self { plan, outcome } = self;
         let measured = outcome.delay.map_or_else(|| "-".into(), duration);
@@ -43,7 +43,7 @@ impl Result {
     }
 }
 
-/// Section and detail, behind the columns or, where the width does not allow that, below them.
+/// Appends section and detail, after the columns or, if the width does not allow that, below them.
 fn put_words(text: &mut String, section: &str, detail: &str, width: Option<usize>) {
     let columns = text.chars().count();
     let colon = if detail.is_empty() { "" } else { ": " };
@@ -60,10 +60,10 @@ fn put_words(text: &mut String, section: &str, detail: &str, width: Option<usize
     }
 }
 
-/// Where the second line of a case begins: below the version.
+/// The column of a case's second line: below the version.
 const DETAIL_COLUMN: usize = 14;
 
-/// The text from this column on, and all its lines below each other.
+/// Appends the text from this column on, with all its lines aligned.
 fn put_wrapped(out: &mut String, text: &str, column: usize, width: usize) {
     out.push_str(&wrapped(text, width.saturating_sub(column)).join(&format!("\n{:column$}", "")));
     out.push('\n');
@@ -83,7 +83,7 @@ struct CaseReport<'a> {
     verdict: &'static str,
     section: &'a str,
     delay_us: Option<u64>,
-    /// `null`: the will must not come.
+    /// `null`: the will must not arrive.
     window_us: Option<WindowReport>,
     duration_us: u64,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -111,7 +111,7 @@ impl<'a> CaseReport<'a> {
 struct WillTestReport<'a> {
     r#type: &'static str,
     version: u32,
-    /// Not known before there is a configuration.
+    /// `null` before there is a configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     server: Option<String>,
     passed: usize,
@@ -119,17 +119,17 @@ struct WillTestReport<'a> {
     skipped: usize,
     inconclusive: usize,
     cases: Vec<CaseReport<'a>>,
-    /// Why it could not be made, or not to its end.
+    /// Why the run could not start, or ended early.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
 }
 
-/// How many results have this verdict.
+/// The number of results with this verdict.
 pub(super) fn count(results: &[Result], verdict: Verdict) -> usize {
     results.iter().filter(|result| result.outcome.verdict == verdict).count()
 }
 
-/// One JSON object on a line.
+/// Appends one JSON object on a line.
 pub(super) fn json(server: Option<String>, results: &[Result], ended_early: Option<&str>, out: &mut Vec<u8>) {
     let report = WillTestReport {
         r#type: "will-test",
@@ -149,8 +149,8 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// The form that build servers read: a test suite, inconclusive cases as errors. A run that could not be
-/// made, or not to its end, has one case more, which is an error.
+/// The `JUnit` format, which build servers read: a test suite, with inconclusive cases as errors. A run that
+/// could not start, or that ended early, has an additional case with an error.
 pub(super) fn junit(results: &[Result], ended_early: Option<&str>) -> String {
     let total = results.iter().map(|result| result.outcome.took).sum::<Duration>().as_secs_f64();
     let run = ended_early.map(|why| TestCase {
@@ -180,7 +180,7 @@ pub(super) fn junit(results: &[Result], ended_early: Option<&str>) -> String {
 mod tests {
     use super::*;
 
-    /// A screen of 80 columns shows every case without a break in the middle of a word.
+    /// At 80 columns no word of a case is broken.
     #[test]
     fn long_details_continue_on_the_next_line() {
         let columns = "inconclusive  3.1.1  disconnect-with-will    7.2s  2s to 11s  ";
@@ -206,7 +206,7 @@ mod tests {
             };
             assert_eq!(put(Some(80)), expected);
             assert!(expected.lines().all(|line| line.len() <= 80), "{expected}");
-            // A file or pipe gets a line a case, for grep.
+            // A file or pipe gets one line per case, for grep.
             assert_eq!(put(None).lines().count(), 1);
         }
     }

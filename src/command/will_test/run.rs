@@ -1,5 +1,5 @@
-//! One case from beginning to end: a watcher, a publisher whose connection ends, and what the watcher
-//! received.
+//! One case from beginning to end: a watcher, a publisher whose connection ends, and the messages that the
+//! watcher received.
 
 use std::time::Duration;
 
@@ -19,13 +19,13 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::duration;
 
-/// A case, ready to be run.
+/// A case ready to run.
 #[derive(Debug, Clone)]
 pub(super) struct CasePlan {
     pub(super) name: String,
     pub(super) section: String,
     pub(super) protocol: Protocol,
-    /// With the will.
+    /// The publisher's options, with the will.
     pub(super) publisher: ClientOptions,
     pub(super) watcher: ClientOptions,
     pub(super) will: Will,
@@ -33,35 +33,35 @@ pub(super) struct CasePlan {
     pub(super) returns: Option<Return>,
     pub(super) expected: Expected,
     pub(super) later: Later,
-    /// Why it is not run, if it is not.
+    /// Why it is skipped, if it is.
     pub(super) skipped: Option<&'static str>,
-    /// The topic is the user's: what was retained there before is put back.
+    /// Whether the topic is the user's: a message that was retained there before is restored.
     pub(super) is_own: bool,
-    /// Something to know if it fails.
+    /// A note for a failed case.
     pub(super) note: &'static str,
-    /// Something to look into if it does not come.
+    /// A note for a will that was not received.
     pub(super) if_none_came: String,
 }
 
-/// What every case of a run works with.
+/// The common parameters of all cases of a run.
 pub(super) struct TestSetting<'a> {
     /// How late a will may be.
     pub(super) tolerance: Duration,
-    /// Becomes true when the run is to end: what a case has under way is broken off and tidied up.
+    /// Becomes true when the run is to end: running cases are cancelled and cleaned up.
     pub(super) stop: watch::Receiver<bool>,
     pub(super) pulse: Pulse,
     pub(super) diagnostics: &'a Diagnostics,
 }
 
-/// What came of a case.
+/// The outcome of a case.
 #[derive(Debug, Clone)]
 pub(super) struct CaseOutcome {
     pub(super) verdict: Verdict,
-    /// Why, if it is no pass.
+    /// The reason, unless it passed.
     pub(super) detail: String,
-    /// From the death to the first arrival.
+    /// From the end of the connection to the first arrival.
     pub(super) delay: Option<Duration>,
-    /// How late the will might be, with the time that one of its size takes on this link.
+    /// How late the will was allowed to be, including the time that its size needs on this link.
     pub(super) tolerance: Duration,
     pub(super) took: Duration,
 }
@@ -69,26 +69,26 @@ pub(super) struct CaseOutcome {
 /// A case that ends before it can be judged.
 struct CaseStop(Verdict, String);
 
-/// How long the broker may take to answer a packet.
+/// Timeout for the broker's response to a packet.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
-/// How long tidying up may take when the run was interrupted.
+/// Time limit for cleaning up after the run was interrupted.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// How long a second will is waited for, once the first has come.
+/// How long to wait for a second will after the first one.
 const SECOND_ONE: Duration = Duration::from_millis(300);
-/// How long a message that has begun to come may stand still on its way.
+/// How long a partly received message may stall.
 const STANDSTILL: Duration = Duration::from_secs(1);
-/// How long messages that came before a deadline are read behind it, when this program was late.
+/// How long messages from before a deadline are read after it, if this program was late.
 const BACKLOG: Duration = Duration::from_millis(500);
-/// A larger will than this may take a time that shows.
+/// A larger will may take a noticeable time.
 const LARGE_BYTES: usize = 1024;
-/// How long the watcher stays after PINGRESP for what came before the death: a broker may answer
-/// PINGREQ before it sends what it has.
+/// How long the watcher waits after PINGRESP for messages from before the end of the connection: a broker may
+/// answer PINGREQ before it sends pending messages.
 const BEFORE_DEATH: Duration = Duration::from_millis(50);
-/// The watcher's link is kept up by a PINGREQ this often, well below its Keep Alive.
+/// The interval of the watcher's PINGREQs, well below its Keep Alive.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
-/// Reads on behind a deadline, for what came before it, and ends that: a broker that sends without end
-/// always has something that could be read.
+/// Reading after a deadline of messages from before it, with an end: a broker that sends continuously always
+/// has something to read.
 #[derive(Default)]
 struct Backlog {
     ends_at: Option<Instant>,
@@ -110,7 +110,7 @@ impl CasePlan {
         WillWindow::of(self.expected, tolerance)
     }
 
-    /// Runs the case; `None` if it was broken off.
+    /// Runs the case; `None` if it was cancelled.
     pub(super) async fn run(&self, setting: &TestSetting<'_>) -> Option<CaseOutcome> {
         let started = Instant::now();
         let mut tidying = Tidying::default();
@@ -120,12 +120,12 @@ impl CasePlan {
             // An error: the sender is gone.
             _ = stop.wait_for(|stop| *stop) => None,
         };
-        // Whatever still hangs on to the session goes first, so that tidying up is the last word.
+        // The other connections of the session are closed first, so that cleaning up has the last effect.
         let Tidying { started: to_be_tidied, before, publishers } = tidying;
         drop(publishers);
         let tidy = async { if to_be_tidied { self.tidy(setting, before.as_ref()).await } else { Ok(()) } };
         let Some(result) = result else {
-            // The DISCONNECT has no receiver if the broker has gone as well.
+            // If the broker has gone as well, cleaning up fails.
             let _ = timeout(LAST_WORDS, tidy).await;
             return None;
         };
@@ -149,7 +149,7 @@ impl CasePlan {
         Some(outcome)
     }
 
-    /// Opens one of the case's links, which is called by its `role`.
+    /// Opens one of the case's links, named by its `role`.
     async fn open<'a>(
         &self,
         setting: &TestSetting<'a>,
@@ -178,7 +178,7 @@ impl CasePlan {
         let began = Instant::now();
         let publisher = self.open(setting, "publisher", &self.publisher).await;
         let mut publisher = publisher.map_err(|error| refused(&error))?;
-        // Its CONNECT carries the will; the watcher's carried none.
+        // The publisher's CONNECT contains the will; the watcher's did not.
         let is_large = self.will.payload.len() > LARGE_BYTES;
         let transfer = began.elapsed().saturating_sub(watch.opened_in);
         let tolerance = setting.tolerance + if is_large { transfer } else { Duration::ZERO };
@@ -206,7 +206,7 @@ impl CasePlan {
         Ok(CaseOutcome { verdict, detail, delay, tolerance, took: Duration::ZERO })
     }
 
-    /// Skips what the broker says it does not have.
+    /// Skips the case if the broker reports that a feature is missing.
     fn check_features(&self, link: &RawLink<'_>) -> Result<(), CaseStop> {
         let limits = link.connected().limits();
         let skip = |why: String| Err(CaseStop(Verdict::Skipped, why));
@@ -216,7 +216,7 @@ impl CasePlan {
         if self.will.retain && !limits.retain_available {
             return skip("the broker does not support retained messages".into()); // [MQTT-3.2.2-13]
         }
-        // CONNECT is the largest packet; what is around the will is below that.
+        // CONNECT is the largest packet; the rest of it is smaller than this.
         let bytes = self.will.payload.len() + self.will.properties.bytes().len() + 1024;
         if bytes > limits.maximum_packet_bytes as usize && self.will.payload.len() > 1024 {
             return skip(format!("the broker's Maximum Packet Size is {}", limits.maximum_packet_bytes));
@@ -224,7 +224,7 @@ impl CasePlan {
         Ok(())
     }
 
-    /// Skips what the broker does not let this client have.
+    /// Skips the case if the broker grants this client other values than requested.
     fn check_terms(&self, link: &RawLink<'_>) -> Result<(), CaseStop> {
         let skip = |why: String| Err(CaseStop(Verdict::Skipped, why));
         let asked = self.publisher.keep_alive;
@@ -274,8 +274,8 @@ impl CasePlan {
         Ok(())
     }
 
-    /// Watches until the case is decided. Returns how long this program stood still before the first
-    /// arrival, too.
+    /// Watches until the case is decided. Also returns how long this program was stopped before the first
+    /// arrival.
     async fn watch<'a>(
         &self,
         setting: &TestSetting<'a>,
@@ -288,7 +288,7 @@ impl CasePlan {
         let (stood_still, mut meanwhile) = (setting.pulse.stood_still(), Duration::ZERO);
         let mut returns = self.returns;
         let mut until = match (self.window(tolerance), self.expected) {
-            // Longer than it may take: what comes too late is another fault than what never comes.
+            // Longer than the window: a will that arrives too late is another fault than a missing one.
             (Some(window), _) => death + window.to.max(self.longest_delay()) + tolerance,
             (None, Expected::Never(watched) | Expected::After(watched) | Expected::Noticed(watched)) => {
                 death + watched + tolerance
@@ -316,7 +316,7 @@ impl CasePlan {
                     watch.link.ping();
                     ping_at += PING_EVERY;
                 }
-                // What has come counts, however late this task is woken.
+                // Arrived messages count, however late this task is woken.
                 incoming = watch.next() => {
                     if let Incoming::Message(message) = incoming.map_err(|error| lost(&error))? {
                         if arrivals.is_empty() {
@@ -327,7 +327,7 @@ impl CasePlan {
                     }
                 }
                 () = sleep_until(until) => {
-                    // What is coming may come to its end, as long as it goes on.
+                    // A message that is being received may complete, as long as it progresses.
                     let there = watch.link.unfinished_bytes();
                     if there <= unfinished {
                         return Ok((arrivals, meanwhile));
@@ -339,13 +339,13 @@ impl CasePlan {
         }
     }
 
-    /// How long a will of the user's may take with a broker that counts its delay, right or wrong.
+    /// How long the user's will may take with a broker that counts its delay, correctly or not.
     fn longest_delay(&self) -> Duration {
         let delay = self.will.properties.view().number(PropertyId::WillDelayInterval);
         Duration::from_secs(delay.filter(|_| self.is_own).unwrap_or(0).into())
     }
 
-    /// What a subscriber finds that comes when all is over.
+    /// Checks what a later subscriber receives.
     async fn look_later(&self, setting: &TestSetting<'_>) -> Result<(), CaseStop> {
         let fail = |text: String| Err(CaseStop(Verdict::Fail, text));
         match self.later {
@@ -353,7 +353,7 @@ impl CasePlan {
             Later::Kept => {
                 let mut later = WillSubscriber::open(self, setting, "later watcher").await?;
                 if later.before.is_none() {
-                    // A broker may be slow to send what it has kept.
+                    // A broker may be slow to send its retained message.
                     let _ = timeout(setting.tolerance, later.first_retained()).await;
                 }
                 match later.before {
@@ -376,9 +376,9 @@ impl CasePlan {
         }
     }
 
-    /// Leaves nothing behind: no session, and nothing retained that was not there before.
+    /// Cleans up: no session is left, and the retained message is the one from before.
     async fn tidy(&self, setting: &TestSetting<'_>, before: Option<&ReceivedMessage>) -> Result<(), Error> {
-        // A broker may keep a session for no other reason than the will that it delays.
+        // A broker may keep a session only because of a delayed will.
         let is_delayed = self.will.properties.view().number(PropertyId::WillDelayInterval).is_some();
         if !self.will.retain && !is_delayed && self.publisher.session_expiry_interval.is_none() {
             return Ok(());
@@ -393,7 +393,7 @@ impl CasePlan {
             };
             link.publish(&self.will.topic, qos, true, payload, properties)?;
             link.ping();
-            // Behind its answer the broker has read the message.
+            // After its answer the broker has read the message.
             let answered = async {
                 while link.next().await? != Incoming::Pong {}
                 Ok::<(), Error>(())
@@ -404,13 +404,13 @@ impl CasePlan {
     }
 }
 
-/// What is to be put in order after a case.
+/// The items to clean up after a case.
 #[derive(Default)]
 struct Tidying<'a> {
     started: bool,
-    /// What was retained on the topic before.
+    /// The message that was retained on the topic before.
     before: Option<ReceivedMessage>,
-    /// Connections that must stay open while the case goes on.
+    /// Connections that must stay open during the case.
     publishers: Vec<RawLink<'a>>,
 }
 
@@ -432,10 +432,10 @@ pub(super) fn without_will(options: &ClientOptions) -> ClientOptions {
 struct WillSubscriber<'a> {
     topic: Vec<u8>,
     link: RawLink<'a>,
-    /// How long it took to open the link.
+    /// The time it took to open the link.
     opened_in: Duration,
     granted: QoS,
-    /// What was retained there.
+    /// The message that was retained there.
     before: Option<ReceivedMessage>,
 }
 
@@ -481,12 +481,12 @@ impl<'a> WillSubscriber<'a> {
         if plan.is_own {
             watch.take_retained().await?;
         } else {
-            watch.catch_up(Duration::ZERO).await?; // nothing is retained on a topic that is new
+            watch.catch_up(Duration::ZERO).await?; // nothing is retained on a new topic
         }
         Ok(watch)
     }
 
-    /// The next packet. A message on another topic is not the will, whatever made the broker send it.
+    /// The next packet. A message on another topic is not the will and is ignored.
     async fn next(&mut self) -> Result<Incoming, Error> {
         Ok(match self.link.next().await? {
             Incoming::Message(message) if message.topic != self.topic => Incoming::Other,
@@ -494,8 +494,8 @@ impl<'a> WillSubscriber<'a> {
         })
     }
 
-    /// Takes what has come up to now and within this time, which is retained or came too early; returns
-    /// how much the latter is.
+    /// Receives the messages up to now and within this time, which are retained or too early; returns the
+    /// number of early ones.
     async fn catch_up(&mut self, linger: Duration) -> Result<usize, CaseStop> {
         self.link.ping();
         let mut live = 0;
@@ -517,7 +517,7 @@ impl<'a> WillSubscriber<'a> {
         timeout(ANSWER_LIMIT, answered).await.map_err(|_| unanswered("watcher", "PINGREQ"))?
     }
 
-    /// Takes what is retained, or finds that nothing is. By the pace of the broker alone: the watcher
+    /// Receives the retained message, or finds that there is none, by the broker's pace alone: the watcher
     /// may have no right to publish.
     async fn take_retained(&mut self) -> Result<(), CaseStop> {
         let mut stored = Stored::new(Instant::now(), Care::Last);
@@ -581,7 +581,7 @@ fn lost(error: &Error) -> CaseStop {
     CaseStop(Verdict::Inconclusive, format!("the watcher lost its connection: {error}"))
 }
 
-/// The publisher's CONNECT was refused: for what the broker does not have, or for another reason.
+/// The outcome for a refused CONNECT of the publisher: a missing feature, or another reason.
 fn refused(error: &Error) -> CaseStop {
     let lacks = [
         ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
@@ -593,7 +593,7 @@ fn refused(error: &Error) -> CaseStop {
         Error::Refused { reason, .. } if lacks.contains(reason) => {
             CaseStop(Verdict::Skipped, error.to_string())
         }
-        // The watcher was let in, so it is about this will.
+        // The watcher was accepted, so the refusal concerns this will.
         Error::Refused { .. } => CaseStop(Verdict::Fail, format!("the broker refused this will: {error}")),
         _ => CaseStop(Verdict::Inconclusive, format!("the publisher: {error}")),
     }
