@@ -158,7 +158,7 @@ impl std::error::Error for GaveUp {}
 /// connection.
 ///
 /// # Errors
-/// Those of `work`; [`GaveUp`], if it takes longer than the run.
+/// The errors of `work`; [`GaveUp`] if it takes longer than the run.
 pub fn patiently<T: Send + 'static>(
     path: &Path,
     work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
@@ -186,7 +186,7 @@ pub fn patiently<T: Send + 'static>(
 /// The content of a file of at most `most_bytes`.
 ///
 /// # Errors
-/// Those of the file, and a length over the limit.
+/// The file cannot be read, or is longer than the limit.
 pub fn read_at_most(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
     patiently(path, move |path| content(File::open(path)?, most_bytes))
 }
@@ -200,7 +200,7 @@ fn content(file: File, most_bytes: u64) -> io::Result<Vec<u8>> {
 /// Memory grows with the bytes read, and not beyond the limit.
 ///
 /// # Errors
-/// Those of the input, and out of memory.
+/// The input cannot be read, or the memory is exhausted.
 pub fn read_all(mut input: impl Read, most_bytes: usize, expected: usize) -> io::Result<Option<Vec<u8>>> {
     let limit = most_bytes.saturating_add(1);
     let mut content = Vec::new();
@@ -222,7 +222,7 @@ pub fn read_all(mut input: impl Read, most_bytes: usize, expected: usize) -> io:
 /// it exceeds `most_bytes`.
 ///
 /// # Errors
-/// Those of the file, and UTF-16.
+/// The file cannot be read, or is in UTF-16.
 pub fn open_written(path: &Path, most_bytes: u64) -> io::Result<impl BufRead> {
     let mut file = Limited { file: File::open(path)?, left: most_bytes, most_bytes };
     let mut first = Vec::with_capacity(MARK.len());
@@ -262,7 +262,7 @@ impl Written {
     /// Reads a file that the user names.
     ///
     /// # Errors
-    /// Those of the file, a length over the limit, and UTF-16.
+    /// The file cannot be read, is longer than the limit, or is in UTF-16.
     pub fn read(path: &Path, most_bytes: u64) -> io::Result<Self> {
         patiently(path, move |path| Self::from(File::open(path)?, most_bytes))
     }

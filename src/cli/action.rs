@@ -1,4 +1,4 @@
-//! What `sub` does with each message in place of showing it.
+//! The options of `sub` that run a command for each message instead of showing it.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -24,9 +24,9 @@ pub(super) struct ActionArgs {
 
     /// Run CMD with sh for each message whose topic matches FILTER; may be repeated
     ///
-    /// A message is for the first --exec-for whose FILTER matches its topic, else for --exec or --exec-argv; where there
-    /// is none of these, it is acknowledged and -C does not count it. Without -t and other filters, the FILTERs
-    /// are subscribed to, but for those that another one covers. Everything else is as with --exec.
+    /// The first --exec-for whose FILTER matches the topic gets the message, otherwise --exec or --exec-argv.
+    /// A message without a command is acknowledged, and -C does not count it. Without -t and other filters,
+    /// the FILTERs are subscribed to, except those that another one covers. The rest is as with --exec.
     #[arg(long, num_args = 2, value_names = ["FILTER", "CMD"], action = ArgAction::Append)]
     exec_for: Vec<OsString>,
 
@@ -35,10 +35,10 @@ pub(super) struct ActionArgs {
 
     /// What to do when a command fails [default: retry]
     ///
-    /// retry runs it again after 1 second, then 2, 4 and so on up to 30, and after --exec-retries of these does as skip;
-    /// messages of other topics go on meanwhile, as far as the broker sends more before it has the acknowledgement
-    /// (-M). skip acknowledges the message, and the exit status is 3 at the end (27 with -W). stop ends with exit status 1,
-    /// and the message stays unacknowledged.
+    /// retry runs it again after 1 second, then 2, 4 and so on up to 30, and acts as skip after
+    /// --exec-retries attempts; messages of other topics continue meanwhile, as far as the broker sends more
+    /// messages before it gets the acknowledgement (-M). skip acknowledges the message, and the exit status
+    /// is 3 at the end (27 with -W). stop ends with exit status 1, and the message stays unacknowledged.
     #[arg(long, value_name = "WHAT")]
     exec_failure: Option<FailureAction>,
 
@@ -48,10 +48,10 @@ pub(super) struct ActionArgs {
     exec_retries: Option<Retries>,
 }
 
-/// With the pauses between them, three minutes.
+/// With the pauses between them, these take three minutes.
 const DEFAULT_RETRIES: u64 = 10;
 
-/// How often a command is run again; `None`: for as long as it takes.
+/// The number of retries; `None` for no limit.
 #[derive(Debug, Clone, Copy)]
 struct Retries(Option<u64>);
 
@@ -95,18 +95,18 @@ enum FailureAction {
 }
 
 impl ActionArgs {
-    /// Whether a command is to be run.
+    /// Whether a command is configured.
     pub(super) fn is_given(&self) -> bool {
         self.exec.is_some() || self.command.has_words() || !self.exec_for.is_empty()
     }
 
-    /// The words after `--`, if they are topic filters.
+    /// The words after `--`, if they are topic filters and not a command.
     pub(super) fn take_filters(&mut self) -> Vec<OsString> {
         self.command.take_filters()
     }
 
-    /// The filters of the commands, each once, without those that another covers: some brokers deliver a message once
-    /// for each subscription it matches, and its command would run as often.
+    /// The filters of the commands, each once, without those that another covers: some brokers deliver a
+    /// message once per matching subscription, and its command would run as often.
     pub(super) fn filters(&self) -> Vec<OsString> {
         let mut filters: Vec<OsString> = self.exec_for.iter().step_by(2).cloned().collect();
         let mut seen = HashSet::new();
@@ -140,7 +140,7 @@ impl ActionArgs {
             if pair[1].is_empty() {
                 return Err(Error::usage("the command of --exec-for is empty"));
             }
-            // What a shared subscription brings has the topics of its filter.
+            // Messages of a shared subscription have topics that match the filter in it.
             let filter = topic::shared(&filter).map_or(filter.clone(), |(_, filter)| filter.to_owned());
             rules.push(ExecRule { filter: Some(filter), command: ExecCommand::Shell(pair[1].clone()) });
         }

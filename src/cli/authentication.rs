@@ -1,4 +1,4 @@
-//! Enhanced authentication (MQTT 5): SCRAM with user name and password, or the data of another method,
+//! Enhanced authentication (MQTT 5): SCRAM with user name and password, or the data of another method, sent
 //! unchanged.
 
 use std::time::Duration;
@@ -23,23 +23,23 @@ pub(super) struct AuthenticationArgs {
     #[arg(long, env = "MQTT_AUTH_METHOD", value_name = "METHOD")]
     auth_method: Option<String>,
 
-    /// Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each
-    /// further one answers one question of the broker
+    /// Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated: each further one
+    /// answers one AUTH of the broker
     #[arg(long, env = "MQTT_AUTH_DATA", value_name = "DATA", value_parser = value::secret())]
     auth_data: Vec<Secret>,
 
-    /// Authenticate again whenever this time has passed, on the same connection (MQTT 5)
+    /// Re-authenticate at this interval, on the same connection (MQTT 5)
     #[arg(long, env = "MQTT_REAUTHENTICATE", value_name = "DURATION", value_parser = value::positive_duration)]
     reauthenticate: Option<Duration>,
 }
 
 impl AuthenticationArgs {
-    /// The first option that asks for MQTT 5. The others mean nothing without a method.
+    /// The first option that needs MQTT 5. The other options need a method.
     pub(super) fn needs_v5(&self) -> Option<&'static str> {
         self.auth_method.as_ref().map(|_| "--auth-method")
     }
 
-    /// Leaves out the options that count less than this: a version of MQTT without them was asked for.
+    /// Removes options of lower rank than this: a version of MQTT that does not support them was requested.
     pub(super) fn leave_out_below(&mut self, rank: Rank, origin: &Origin) -> Vec<&'static str> {
         let ids = ["auth_method", "auth_data", "reauthenticate"];
         let below: Vec<_> = ids.into_iter().filter(|id| origin.rank(id) < rank).collect();
@@ -49,14 +49,14 @@ impl AuthenticationArgs {
         below
     }
 
-    /// The options that mean nothing here, where `-D connect` gives no method either.
+    /// The options without effect if `-D connect` gives no method either.
     pub(super) fn unused(origin: &Origin, in_property: bool) -> Vec<&'static str> {
         let has_method = in_property || origin.rank("auth_method") > Rank::Default;
         if has_method { Vec::new() } else { vec!["auth_data", "reauthenticate"] }
     }
 
-    /// Which authentication there is to be. `property` is method and data of `-D connect`. SCRAM gets
-    /// its password by [`with_password`].
+    /// The authentication of the connection. `property` has the method and the data of `-D connect`. SCRAM
+    /// gets its password by [`with_password`].
     pub(super) fn resolve(
         self,
         origin: &Origin,
@@ -122,7 +122,7 @@ fn scram(mechanism: ScramMechanism, user_name: Option<&str>, has_password: bool)
     Ok(Method::Scram { mechanism, user_name, password: Secret(Vec::new()) })
 }
 
-/// Hands the password to SCRAM, which does not send it, or back.
+/// Passes the password to SCRAM, which does not send it; otherwise returns it.
 pub(super) fn with_password(
     authentication: &mut Option<Authentication>,
     given: Option<Secret>,

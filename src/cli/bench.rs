@@ -1,5 +1,5 @@
-//! `mqtt bench` and its modes. Each mode is a subcommand with the options that it takes; without one,
-//! `bench` is `bench e2e`.
+//! `mqtt bench` and its modes. Each mode is a subcommand with its own options; without a mode, `bench` is
+//! `bench e2e`.
 
 use std::fmt::Debug;
 use std::path::PathBuf;
@@ -33,11 +33,11 @@ use crate::quotation::cut;
 
 /// Generate load and measure latency, throughput and loss
 ///
-/// Latency counts from the time each message was to be sent, so a broker that stalls cannot hide;
-/// losses, duplicates and reorderings are counted; and a run that shows the generator's limits and
-/// not the broker's says so and ends with status 3. When the reader of standard output leaves, the run
-/// ends with status 0, or with --fail-if as after Ctrl-C; with --csv, --html, --markdown or --junit it goes on.
-/// Without a mode, it is e2e.
+/// Latency counts from the time each message was to be sent, so that a stalled broker shows in it; losses,
+/// duplicates and reorderings are counted; and a run limited by the generator instead of the broker is
+/// reported as not valid and ends with status 3. When the reader of standard output leaves, the run ends with
+/// status 0, or with --fail-if as after Ctrl-C; with --csv, --html, --markdown or --junit it goes on. Without
+/// a mode, it is e2e.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = figures(), args_conflicts_with_subcommands = true)]
 #[command(subcommand_value_name = "MODE", subcommand_help_heading = "Modes")]
@@ -107,10 +107,10 @@ pub(super) struct BenchPublishArgs {
     common: CommonArgs,
 }
 
-/// What `sub` subscribes to without `--topic`: the topics of all loads.
+/// The default filter of `sub`: the topics of all loads.
 const FILTER: &str = "bench/#";
 
-/// Subscribe, to what other programs publish
+/// Subscribe to messages of other programs
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = figures())]
 #[command(mut_arg("count", |arg| arg.help("Measure this many messages, instead of a time")))]
@@ -207,7 +207,7 @@ pub(super) struct BenchRequestArgs {
     common: CommonArgs,
 }
 
-/// Set reports side by side
+/// Compare reports
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct CompareArgs {
     /// Reports of earlier runs, written with --json; with 'vs' between, several runs on each side
@@ -228,8 +228,8 @@ pub(super) struct CompareArgs {
 
     /// End with status 3 if a figure changes by more than this: 'p99 +10%', 'rate -5%'; may be repeated
     ///
-    /// The median of each further side is compared with that of the first. With three runs or more a side, what
-    /// is within noise is no change. The figures are those of --fail-if of the loads.
+    /// The median of each further side is compared with that of the first. With three runs or more per side,
+    /// a change within noise does not count. The figures are those of --fail-if of the loads.
     #[arg(long, value_name = "CHANGE", allow_hyphen_values = true)]
     fail_if: Vec<ChangeLimit>,
 
@@ -243,7 +243,7 @@ pub(super) struct CompareArgs {
 
 /// Measure what this machine can generate
 ///
-/// The load goes to a sink of this program, which throws everything away.
+/// The load goes to a sink of this program, which discards everything.
 #[derive(Debug, Clone, clap::Args)]
 #[command(mut_args(|arg| if is_of_broker(&arg) { arg.hide(true) } else { arg }))]
 pub(super) struct CalibrateArgs {
@@ -266,19 +266,19 @@ pub(super) struct CalibrateArgs {
     quiet: QuietArgs,
 }
 
-/// The sink of `calibrate` is no broker that could be chosen, and asks for nothing; what says how to speak to
-/// it counts.
+/// Whether an option chooses a broker or needs one to respond. The sink of `calibrate` is fixed and responds
+/// to nothing; options about the protocol apply.
 fn is_of_broker(arg: &Arg) -> bool {
     let kept = ["protocol_version", "keepalive", "connect_timeout", "max_packet_size"];
     is_of_connection(arg) && !kept.contains(&arg.get_id().as_str())
 }
 
-/// The figures in the help of a load.
+/// The figures, for the help of a load.
 pub(super) fn figures() -> String {
     figures_of("--fail-if")
 }
 
-/// The figures in the help of a load, as those of conditions of this option.
+/// The figures as conditions of this option, for the help of a load.
 pub(super) fn figures_of(option: &str) -> String {
     format!("Figures of {option}:\n{}", figures_help(MAX_HELP_WIDTH).trim_end())
 }
@@ -317,20 +317,20 @@ impl TryFrom<BenchArgs> for Config {
 pub(super) trait LoadArgs {
     const MANUAL: &'static Manual;
     const MODE: Mode;
-    /// What `find-limit` does with it.
+    /// The description of `find-limit` for this load.
     const FIND_LIMIT: &'static str;
 
-    /// What all of them have.
+    /// The options of every load.
     fn common(&self) -> &CommonArgs;
 
     fn common_mut(&mut self) -> &mut CommonArgs;
 
-    /// Of a load with messages of its own.
+    /// The options of a load that sends messages.
     fn send(&self) -> Option<&SendArgs> {
         None
     }
 
-    /// Of a load with messages.
+    /// The options of a load with messages.
     fn course(&self) -> Option<&CourseArgs> {
         None
     }
@@ -425,7 +425,7 @@ impl TryFrom<BenchPublishArgs> for Config {
 impl LoadArgs for BenchSubscribeArgs {
     const MANUAL: &'static Manual = &bench_manual::SUBSCRIBE;
     const MODE: Mode = Mode::Subscribe;
-    const FIND_LIMIT: &'static str = ""; // The load is that of others.
+    const FIND_LIMIT: &'static str = ""; // The load is that of other programs.
 
     fn common(&self) -> &CommonArgs {
         &self.common

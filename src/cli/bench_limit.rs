@@ -1,4 +1,4 @@
-//! `mqtt bench find-limit`: the options of the search, around those of the load.
+//! `mqtt bench find-limit`: the options of the search, added to those of the load.
 
 use std::time::Duration;
 
@@ -14,10 +14,11 @@ use crate::command::bench::config::{Load, Mode, Payload, Rate, StopAfter};
 use crate::command::bench::{Axis, BenchTask, Bounds, Config, FindLimit, MOST_PUBLISHERS, Objective};
 use crate::error::Error;
 
-/// How long a value is measured, and the load before, without `--step-duration` and `--warmup`.
+/// How long each value is measured, without `--step-duration`; the time of the load before it, without
+/// `--warmup`.
 const STEP: Duration = Duration::from_secs(5);
 const WARM_UP: Duration = Duration::from_secs(1);
-/// New connections a second where the search begins without `--from` and `--ramp`.
+/// New connections per second at the start of the search, without `--from` and `--ramp`.
 const RAMP: f64 = 100.0;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -45,7 +46,7 @@ was the limit. The exit status is 3 if even the lowest value fails. Without a lo
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Search")]
 struct SearchArgs {
-    /// What has to hold: 'p99 < 50ms'; may be repeated
+    /// Condition that has to hold: 'p99 < 50ms'; may be repeated
     ///
     /// The figures are listed below.
     #[arg(long, value_name = "CONDITION", required = true)]
@@ -67,7 +68,7 @@ struct SearchArgs {
     #[arg(long, value_name = "VALUE")]
     to: Option<String>,
 
-    /// How near the answer is to a value that fails [default: 2%]
+    /// Largest distance of the result from a value that fails [default: 2%]
     #[arg(long, value_name = "PERCENT", value_parser = value::percent)]
     precision: Option<f64>,
 
@@ -76,7 +77,7 @@ struct SearchArgs {
     max_steps: Option<u32>,
 }
 
-/// What changes.
+/// The quantity that changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum AxisName {
     /// Messages or connections a second
@@ -93,7 +94,7 @@ Size of each payload, such as 16k [default: 64]
 16k is 16,000 bytes, 16Ki is 16,384. The stamp that identifies the message is part of it: 32 bytes, or 16 where the \
 size is less than 32. Messages of less than 16 bytes are only counted.";
 
-/// Options of a load, as a step of the search has them.
+/// The options of a load as they apply to a step of the search.
 fn as_of_a_step(arg: Arg) -> Arg {
     match arg.get_id().as_str() {
         "duration" if !arg.is_hide_set() => {
@@ -103,7 +104,7 @@ fn as_of_a_step(arg: Arg) -> Arg {
         // Several values are refused.
         "qos" => arg.help("QoS of messages and subscriptions [default: 0]").long_help(None::<&str>),
         "size" => arg.help("Size of each payload, such as 16k [default: 64]").long_help(SIZE_HELP),
-        // What is refused.
+        // Options that are refused.
         "count" | "repeat" | "fail_if" | "abort_on_fail" | "calibration" | "stages" => arg.hide(true),
         _ => arg,
     }
@@ -231,7 +232,7 @@ impl SearchArgs {
     }
 }
 
-/// A value of what changes.
+/// Parses a value of the axis.
 fn parsed(axis: Axis, text: &str) -> Result<f64, String> {
     match axis {
         Axis::Rate => value::per_second(text),

@@ -1,4 +1,4 @@
-//! What the modes of `mqtt bench` have in common: their groups of options, and the load that these describe.
+//! The options common to the modes of `mqtt bench`, and the load that these describe.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::counted;
 
-/// Who gets whose messages.
+/// The distribution of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum PatternName {
     /// Each message to one subscriber
@@ -39,7 +39,7 @@ pub(super) enum PatternName {
     FanOut,
 }
 
-/// Which TLS handshakes are made.
+/// The kind of TLS handshakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum TlsResumption {
     /// Full ones
@@ -48,7 +48,7 @@ enum TlsResumption {
     Resume,
 }
 
-/// The options of what is sent.
+/// The options of the messages.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Load")]
 pub(super) struct SendArgs {
@@ -129,7 +129,7 @@ pub(super) struct SendArgs {
     repeat: Option<u32>,
 }
 
-/// The options of how long.
+/// The options of the duration.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Course")]
 pub(super) struct CourseArgs {
@@ -146,10 +146,10 @@ pub(super) struct CourseArgs {
     pub(super) warmup: Option<Duration>,
 }
 
-/// The option of the loads that `calibrate` has measured.
+/// The option for the result of `calibrate`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct CeilingArgs {
-    /// Report of an earlier calibrate --json; shows what share of it the load is
+    /// Report of an earlier calibrate --json; the report then shows the load as a share of it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Results")]
     calibration: Option<PathBuf>,
 }
@@ -157,7 +157,7 @@ pub(super) struct CeilingArgs {
 /// The options of every load.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Course")]
-// What every load refuses.
+// Options that every load refuses.
 #[command(mut_arg("disable_clean_session", |arg| arg.hide(true)))]
 #[command(mut_arg("wait_for_server", |arg| arg.hide(true)))]
 pub(super) struct CommonArgs {
@@ -182,29 +182,32 @@ pub(super) struct CommonArgs {
 
     /// Start the broker of this program, and test it
     ///
-    /// It runs in a process of its own.
+    /// It runs in a separate process.
     #[arg(long)]
     embedded: bool,
 
-    /// TLS handshakes: full, or resume, with the tickets that earlier connections of the run were given [default: full]
+    /// TLS handshakes: full, or resume, with tickets from earlier connections of the run [default: full]
     ///
-    /// With resume all clients share the tickets, each of which serves once. The report has the share of resumed handshakes.
+    /// With resume all clients share the tickets, each of which is used once. The report has the share of
+    /// resumed handshakes.
     #[arg(long, value_name = "HOW", value_enum, hide_possible_values = true)]
     tls_resumption: Option<TlsResumption>,
 
-    /// Disturb the measurement at a time: '30s: CMD', '30s: drop 20%', '30s: flap 5% for 60s'; may be repeated
+    /// Disturb the measurement at a time: '30s: CMD', '30s: drop 20%', '30s: flap 5% for 60s'; may be
+    /// repeated
     ///
-    /// CMD is for the shell, such as 'docker restart broker'. Its output goes to standard error, and the variables MQTT_...
-    /// of this program's options are not in its environment. A command that fails makes the run not valid; one that has not
-    /// ended when the drain is over is ended. drop closes the connections of this share of the clients at once and without
-    /// DISCONNECT; flap closes them again whenever they are back, for that time; 'away 100% for 30s' closes them, and they stay away
-    /// so long while the broker queues what is for them. All need --reconnect, and take 'of GROUP' after the
-    /// share, such as 'drop 50% of subscribers'; --seed draws the clients. A command with one of these names needs its path. The report shows what became of connections, sessions
-    /// and messages from each disturbance to the next.
+    /// CMD is for the shell, such as 'docker restart broker'. Its output goes to standard error, and its
+    /// environment does not contain the variables MQTT_... of this program's options. A command that fails
+    /// makes the run not valid; a command still running when the drain is over is ended. drop closes the
+    /// connections of this share of the clients at once and without DISCONNECT; flap closes them again
+    /// whenever they are back, for that time; 'away 100% for 30s' closes them, and they stay away for that
+    /// time while the broker queues their messages. All need --reconnect, and take 'of GROUP' after the
+    /// share, such as 'drop 50% of subscribers'; --seed draws the clients. A command with one of these names
+    /// needs its path. The report shows connections, sessions and messages from each disturbance to the next.
     #[arg(long, value_name = "DISTURBANCE", value_parser = disturbance::disturbance)]
     disturb: Vec<Disturbance>,
 
-    /// Seed of everything random, for the same load again [default: 1]
+    /// Seed of everything random, to repeat the same load [default: 1]
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
 
@@ -218,7 +221,7 @@ pub(super) struct CommonArgs {
     quiet: QuietArgs,
 }
 
-/// How many clients there are, and who shares messages.
+/// The number of clients, and the distribution of messages.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clients {
     pub(super) publishers: u32,
@@ -253,7 +256,7 @@ impl SendArgs {
         self.publishers.unwrap_or(10)
     }
 
-    /// The one publisher of a pattern.
+    /// The single publisher of a pattern.
     pub(super) fn one_publisher(&self, pattern: &str) -> Result<u32, Error> {
         one(self.publishers, pattern, "publisher")
     }
@@ -276,14 +279,14 @@ impl SendArgs {
         Ok(rate)
     }
 
-    /// The size and the QoS of each load that is asked for.
+    /// The size and the QoS of each requested load.
     fn combinations(&self) -> Vec<(usize, QoS)> {
         let sizes = if self.size.is_empty() { &[64][..] } else { &self.size };
         let qos = if self.qos.is_empty() { &[QoS::AtMostOnce][..] } else { &self.qos };
         sizes.iter().flat_map(|size| qos.iter().map(|qos| (*size, *qos))).collect()
     }
 
-    /// What is sent, and how.
+    /// Applies the options of the messages to a load.
     fn apply(self, (size, qos): (usize, QoS), load: &mut Load) -> Result<(), Error> {
         load.rate = self.rate(load.publishers)?;
         load.qos = qos;
@@ -300,7 +303,7 @@ impl SendArgs {
     }
 }
 
-/// The one client of a pattern.
+/// The single client of a pattern.
 pub(super) fn one(given: Option<u32>, pattern: &str, what: &str) -> Result<u32, Error> {
     match given {
         None | Some(1) => Ok(1),
@@ -319,12 +322,12 @@ impl CourseArgs {
 }
 
 impl CommonArgs {
-    /// The topic that was typed in the broker's URL.
+    /// The topic in a typed URL of the broker.
     pub(super) fn typed_topic(&self) -> Result<Option<&str>, Error> {
         Ok(self.connection.url_topic()?.filter(|_| self.connection.url_is_typed()))
     }
 
-    /// The topic of `--topic` or, as `pub` and `sub` have it, of the broker's URL.
+    /// The topic of `--topic` or, as with `pub` and `sub`, of the broker's URL.
     pub(super) fn topic(&self, given: Option<&str>, default: &str) -> Result<String, Error> {
         match (given, self.typed_topic()?) {
             (Some(given), Some(typed)) if given != typed => {
@@ -334,7 +337,7 @@ impl CommonArgs {
         }
     }
 
-    /// A load with messages of its own.
+    /// A load that sends messages.
     pub(super) fn sending(
         self,
         mode: Mode,
@@ -391,7 +394,7 @@ impl CommonArgs {
         Ok(config)
     }
 
-    /// A text in place of a load.
+    /// A text instead of a load.
     pub(super) fn printing(self, text: String) -> Result<Config, Error> {
         let results = self.results.resolve(None)?;
         Ok(Config { task: BenchTask::Print(text), results, verbosity: self.quiet.resolve() })
@@ -402,17 +405,17 @@ impl CommonArgs {
         self.connection.origin.rank(id) == Rank::Flag
     }
 
-    /// Whether a limit that is broken ends the run.
+    /// Whether exceeding a limit ends the run.
     pub(super) fn aborts(&self) -> bool {
         self.results.abort_on_fail.is_some()
     }
 
-    /// A report that goes into a file as well is not for the reader of standard output alone.
+    /// Whether the run depends on the reader of standard output: not if the report also goes into a file.
     pub(super) fn is_for_reader(&self) -> bool {
         self.results.files().next().is_none()
     }
 
-    /// The load, with what the mode makes of it.
+    /// The configuration of the load, after the mode's own changes.
     pub(super) fn config(
         self,
         mode: Mode,
@@ -497,7 +500,8 @@ impl CommonArgs {
     }
 }
 
-/// MQTT 3.1 allows 23 characters of client identifier. Those of groups in a file may be longer.
+/// Checks the length of client identifiers, which MQTT 3.1 limits to 23 characters. Names of groups in a file
+/// may be longer.
 fn check_identifiers(load: &Load) -> Result<(), Error> {
     const MOST: usize = 23;
     const OWN: usize = "bench-00000000".len();
@@ -516,8 +520,8 @@ fn check_identifiers(load: &Load) -> Result<(), Error> {
     Ok(())
 }
 
-/// Where a broker is brought along, or none is needed, no other can be named on the command line. Variables and
-/// profiles may name one: clap's own conflicts would not let them.
+/// Refuses a typed broker if the run starts its own, or needs none. Variables and profiles may name one;
+/// clap's conflicts would refuse those too.
 pub(super) fn refuse_broker(origin: &Origin, what: &str) -> Result<(), Error> {
     let options = [("host", "-h"), ("port", "-p"), ("url", "-L"), ("unix", "--unix"), ("srv", "-S")];
     match options.iter().find(|(id, _)| origin.rank(id) == Rank::Flag) {
@@ -526,7 +530,7 @@ pub(super) fn refuse_broker(origin: &Origin, what: &str) -> Result<(), Error> {
     }
 }
 
-/// The brokers of this program are reached over plain TCP.
+/// The brokers that this program starts are reached over plain TCP.
 pub(super) fn check_plain(client: &ClientOptions, what: &str) -> Result<(), Error> {
     if client.transport_name() == "tcp" && client.endpoint.proxy.is_none() {
         return Ok(());

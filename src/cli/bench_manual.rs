@@ -2,7 +2,7 @@
 
 use super::manual::Manual;
 
-/// Limits of every load.
+/// The limits of every load.
 macro_rules! of_every_load {
     ($($own:literal),* $(,)?) => {
         &[
@@ -17,7 +17,7 @@ macro_rules! of_every_load {
     };
 }
 
-/// `mqtt bench` alone does the same as `mqtt bench e2e`, and its help lists the modes as well.
+/// `mqtt bench` alone is the same as `mqtt bench e2e`, and its help also lists the modes.
 pub(super) static WITHOUT_MODE: Manual =
     Manual { common: &["publishers", "rate", "duration", "embedded", "fail_if"], ..END_TO_END };
 
@@ -169,7 +169,7 @@ pub(super) static REQUEST: Manual = Manual {
     ],
 };
 
-/// Of every load whose limit is searched.
+/// For every load whose limit is searched.
 pub(super) static FIND_LIMIT: Manual = Manual {
     common: &["slo", "over", "from", "to", "duration", "embedded", "json"],
     examples: &[

@@ -1,4 +1,4 @@
-//! What the messages of a load carry.
+//! The payload of a load's messages.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,12 +11,12 @@ use crate::command::bench::config::Payload;
 use crate::command::input::{MoreFields, TextTemplate};
 use crate::error::Error;
 
-/// The options of the payload, but for its size.
+/// The options of the payload, except its size.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Load")]
 #[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct LoadPayloadArgs {
-    /// Text behind the stamp; {client} and {sequence} are filled in
+    /// Text after the stamp; {client} and {sequence} are filled in
     ///
     /// With --template it is a text with fields.
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["payload_file", "payload_lines"])]
@@ -25,34 +25,35 @@ pub(super) struct LoadPayloadArgs {
     /// Fill in the fields of --payload for each message, as mqtt pub --template does
     ///
     /// There are {client}, {csv:NAME}, {seq}, {now}, {now:FORMAT}, {unix}, {unix_ms}, {uuid}, {rand:0..100},
-    /// {rand:18.0..24.0:1} and {hex:16}; {{ and }} stand for braces. {client} is the number of the
-    /// publisher, from 0, and {seq} that of its message, from 1. Random values are the same in each run with the same
-    /// --seed. {stamp} is a place for the stamp, as a text of 54 characters in place of the 32 bytes at the beginning: a payload
-    /// of JSON stays valid. Each message is made by itself, which takes the generator more processor time.
+    /// {rand:18.0..24.0:1} and {hex:16}; {{ and }} are braces. {client} is the number of the publisher,
+    /// from 0, and {seq} that of its message, from 1. Random values are the same in each run with the same
+    /// --seed. {stamp} is a place for the stamp, as a text of 54 characters instead of the 32 bytes at the
+    /// beginning: a payload of JSON stays valid. Each message is made separately, which takes the generator
+    /// more processor time.
     #[arg(long, requires = "payload")]
     template: bool,
 
     /// CSV file with a heading and a line for each publisher, for {csv:NAME} in --payload
     ///
-    /// With fewer lines than publishers they are taken in turn. The file has at most 64 columns and 256 MiB; only
-    /// the lines of publishers are kept in memory.
+    /// With fewer lines than publishers, the lines are reused in turn. The file has at most 64 columns and
+    /// 256 MiB; only the lines of publishers are kept in memory.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "template")]
     client_values: Option<PathBuf>,
 
-    /// Content of this file behind the stamp
+    /// Content of this file after the stamp
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "payload_lines")]
     payload_file: Option<PathBuf>,
 
-    /// A line of this file behind the stamp, drawn for each message by --seed; at most 64 MiB
+    /// A line of this file after the stamp, drawn for each message by --seed; at most 64 MiB
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     payload_lines: Option<PathBuf>,
 }
 
 impl LoadPayloadArgs {
-    /// What was asked for, in place of so many bytes.
+    /// The requested payload, instead of this number of bytes.
     ///
     /// # Errors
-    /// A text with a field that there is not.
+    /// A text with an unknown field.
     pub(super) fn payload(self, size: usize) -> Result<Payload, Error> {
         Ok(match (self.payload, self.payload_file, self.payload_lines) {
             (Some(text), _, _) if self.template => {
@@ -68,7 +69,7 @@ impl LoadPayloadArgs {
     }
 }
 
-/// Whether a text has only fields that there are. Which columns a file has is seen when it is read.
+/// Checks that a text has only known fields. The columns of a file are checked when it is read.
 pub(super) fn check_fields(text: &[u8], has_csv: bool) -> Result<(), Error> {
     let any_column = |_: &str| has_csv.then_some(0);
     let stamp_bytes = Some(TEXT_STAMP_BYTES);

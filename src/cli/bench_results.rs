@@ -1,4 +1,4 @@
-//! The options of what comes out of a load.
+//! The options of the results of a load.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::command::bench::{Form, Results, RunLimits, Threshold};
 use crate::error::Error;
 use crate::file::names_stdout;
 
-/// The options of what comes out.
+/// The options of the results.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Results")]
 pub(super) struct ResultArgs {
@@ -45,9 +45,10 @@ pub(super) struct ResultArgs {
 
     /// End the run when one holds, after this time
     ///
-    /// The time is that of the measurement, or of a stage. The conditions of --fail-if are looked at every second. Messages that
-    /// may still arrive within --drain do not count as lost, and one that waits for its answer counts with the time it has
-    /// waited. The exit status is 3, and the report says what ended the run and when.
+    /// The time is that of the measurement, or of a stage. The conditions of --fail-if are checked every
+    /// second. Messages that may still arrive within --drain do not count as lost, and one without an answer
+    /// yet counts with the time it has waited. The exit status is 3, and the report names the condition and
+    /// the time.
     #[arg(long, value_name = "GRACE", value_parser = value::duration, help_heading = "Course")]
     pub(super) abort_on_fail: Option<Duration>,
 
@@ -57,7 +58,7 @@ pub(super) struct ResultArgs {
 
     /// Write these options as a scenario file; do not run
     ///
-    /// mqtt bench scenario run takes the file. Nothing is connected to.
+    /// mqtt bench scenario run accepts the file. No connection is made.
     #[arg(long)]
     pub(super) show_scenario: bool,
 
@@ -66,7 +67,7 @@ pub(super) struct ResultArgs {
 }
 
 impl ResultArgs {
-    /// The files that were asked for, with their options.
+    /// The requested files, with their options.
     pub(super) fn files(&self) -> impl Iterator<Item = (&'static str, Form, &PathBuf)> {
         let all = [
             ("--csv", Form::Csv, &self.csv),
@@ -77,7 +78,7 @@ impl ResultArgs {
         all.into_iter().filter_map(|(name, form, path)| Some((name, form, path.as_ref()?)))
     }
 
-    /// The table or the JSON object is there already.
+    /// Checks that the files do not exist.
     fn check_files(&self) -> Result<(), Error> {
         let mut seen: Vec<(&str, &PathBuf)> = Vec::new();
         for (name, _, path) in self.files() {

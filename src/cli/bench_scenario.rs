@@ -25,9 +25,9 @@ const LONGEST_FILE: u64 = 1 << 20;
 
 /// Run a load of several groups of clients, from a file
 ///
-/// list names those that are built in. show writes one as a file, to be changed; --show-scenario of the other modes
-/// does the same for a load with options. run runs one. A file describes groups of clients and what each of them
-/// publishes and subscribes to.
+/// list names the built-in scenarios. show writes one as a file, to be changed; --show-scenario of the other
+/// modes does the same for a load with options. run runs one. A file describes groups of clients and what
+/// each of them publishes and subscribes to.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = figures())]
 pub(super) struct ScenarioArgs {
@@ -35,11 +35,11 @@ pub(super) struct ScenarioArgs {
     #[arg(value_name = "ACTION", value_enum, hide_possible_values = true)]
     action: ScenarioAction,
 
-    /// One that is built in, or a file: anything with a / or a dot in it
+    /// A built-in scenario, or a file: any name with a / or a dot in it
     #[arg(value_name = "NAME|FILE")]
     name: Option<String>,
 
-    /// Have this part of the clients, such as 1%, each of which does what it did
+    /// Run this share of the clients, such as 1%, each with unchanged behaviour
     #[arg(long, value_name = "PERCENT", value_parser = value::percent, help_heading = "Load")]
     scale: Option<f64>,
 
@@ -53,7 +53,7 @@ pub(super) struct ScenarioArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ScenarioAction {
-    /// Name those that are built in
+    /// List the built-in scenarios
     List,
     /// Write one as a file
     Show,
@@ -129,7 +129,7 @@ fn run(scenario: Description, common: CommonArgs) -> Result<Config, Error> {
     Ok(config)
 }
 
-/// A scenario by its name, or from a file.
+/// Finds a scenario by its name, or reads it from a file.
 fn find(name: &str) -> Result<Description, Error> {
     if let Some(built_in) = BuiltIn::named(name) {
         return read(FileText { name: built_in.name, text: built_in.text });
@@ -152,7 +152,7 @@ fn find(name: &str) -> Result<Description, Error> {
     Ok(scenario)
 }
 
-/// The scenarios that are built in, one a line.
+/// The built-in scenarios, one per line.
 fn list() -> Result<String, Error> {
     let mut out = String::new();
     for built_in in BUILT_IN {

@@ -3,15 +3,15 @@
 use super::value;
 use crate::command::bench::config::{Arrivals, Rate};
 
-/// Messages a second that no machine can do: what is due and not sent takes memory.
+/// A rate that no machine reaches, in messages per second: messages that are due and not sent need memory.
 pub(super) const MOST_RATE: f64 = 2e7;
 
-/// Messages a second, or as many as the broker takes.
+/// Parses a rate in messages per second, or `max`.
 pub(super) fn rate(text: &str) -> Result<Rate, String> {
     if text == "max" { Ok(Rate::Max) } else { value::per_second(text).map(Rate::PerSecond) }
 }
 
-/// How messages are spread over time.
+/// Parses the distribution of messages over time.
 pub(super) fn arrivals(text: &str) -> Result<Arrivals, String> {
     match text.split_once(':') {
         None if text == "uniform" => Ok(Arrivals::Uniform),
@@ -21,10 +21,10 @@ pub(super) fn arrivals(text: &str) -> Result<Arrivals, String> {
     }
 }
 
-/// The largest payload: what a packet can hold.
+/// The largest payload that fits into a packet.
 pub(super) const MOST_BYTES: u64 = 256 << 20;
 
-/// A payload's size.
+/// Parses the size of a payload.
 pub(super) fn bytes(text: &str) -> Result<usize, String> {
     let size = value::size(text)?;
     usize::try_from(size).ok().filter(|_| size <= MOST_BYTES).ok_or_else(|| "it must be at most 256Mi".into())

@@ -1,4 +1,4 @@
-//! The options of `mqtt bench` that watch the broker beside the load.
+//! The options of `mqtt bench` that watch the broker during the load.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -6,7 +6,7 @@ use crate::command::bench::WatchOptions;
 use crate::error::Error;
 use crate::net::page::PageAddress;
 
-/// What is watched beside the load.
+/// The sources to watch during the load.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Watching")]
 #[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
@@ -19,33 +19,34 @@ pub(super) struct WatchArgs {
 
     /// The broker's page of metrics for Prometheus, to read its numbers each second
     ///
-    /// Over plain HTTP, such as http://broker.example:15692/metrics. The page may have 1 MiB and take 0.8 seconds; if
-    /// it cannot be read, the run goes on and the report says so.
+    /// Over plain HTTP, such as http://broker.example:15692/metrics. The page may have 1 MiB and take 0.8
+    /// seconds; if it cannot be read, the run continues and the report notes it.
     #[arg(long, value_name = "URL")]
     broker_metrics: Option<PageAddress>,
 
-    /// Keep only this metric of the page, with or without its labels; may be repeated [default: the first 256]
+    /// Keep only this metric of the page, with or without its labels; may be repeated [default: the first
+    /// 256]
     ///
-    /// The report shows those that are named, and --html draws them.
+    /// The report shows the named ones, and --html draws them.
     #[arg(long, value_name = "NAME", requires = "broker_metrics")]
     broker_metric: Vec<String>,
 
     /// Subscribe to $SYS/#, and keep the numbers that the broker publishes there
     ///
-    /// With one more client, with the user and password of the command line.
+    /// This uses one more client, with the user and password of the command line.
     #[arg(long)]
     broker_sys: bool,
 
-    /// Show the run's own metrics to Prometheus at this address, such as 9188 or 127.0.0.1:9188
+    /// Offer the run's own metrics to Prometheus at this address, such as 9188 or 127.0.0.1:9188
     ///
-    /// A page /metrics over plain HTTP, as long as the run lasts. A port alone is for this machine; other machines can read the
-    /// page where an address of this one is given, such as 0.0.0.0:9188. Port 0 takes a free one; standard error names it.
-    /// dashboards/mqtt-bench.json shows the metrics in Grafana.
+    /// A page /metrics over plain HTTP, as long as the run lasts. A port alone is for this machine only; an
+    /// address of this machine, such as 0.0.0.0:9188, lets other machines read the page. Port 0 takes a free
+    /// one; standard error names it. dashboards/mqtt-bench.json shows the metrics in Grafana.
     #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = page_address)]
     prometheus: Option<SocketAddr>,
 }
 
-/// A port of this machine, or an address with one.
+/// Parses a port of this machine, or an address with one.
 fn page_address(text: &str) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse() {
         return Ok(address);

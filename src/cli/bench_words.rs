@@ -7,13 +7,12 @@ use clap::{Arg, Args as _};
 use super::bench::{BenchArgs, MODES};
 use super::subcommand::Entry;
 
-/// The arguments with the mode directly behind `bench`: `mqtt bench -h broker pub` is
-/// `mqtt bench pub -h broker`.
+/// Moves the mode directly after `bench`: `mqtt bench -h broker pub` becomes `mqtt bench pub -h broker`.
 pub(super) fn mode_first(mut arguments: Vec<OsString>) -> Vec<OsString> {
     const FIRST: usize = 2;
     let rest = arguments.get(FIRST..).unwrap_or_default();
     let is_mode = |word: &OsString| MODES.iter().any(|mode| word == mode.name);
-    // Nearly always nothing is to be moved, and the definitions are not needed to see that.
+    // Usually nothing has to be moved, and the definitions are not needed to find that out.
     if arguments.get(1).is_none_or(|name| name != "bench")
         || rest.first().is_none_or(is_mode)
         || !rest.iter().any(is_mode)
@@ -31,7 +30,7 @@ pub(super) fn mode_first(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-/// The place of the first word that is neither an option of any mode nor the value of one.
+/// The index of the first word that is neither an option of any mode nor the value of one.
 fn first_word(words: &[OsString], definitions: &[clap::Command]) -> Option<usize> {
     let takes_value = |is_it: &dyn Fn(&Arg) -> bool| {
         let mut found = definitions.iter().flat_map(clap::Command::get_arguments).filter(|arg| is_it(arg));

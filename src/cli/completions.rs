@@ -1,5 +1,5 @@
-//! `mqtt completions`: the scripts that complete command lines in shells. They are short, and ask the program (see
-//! `complete`).
+//! `mqtt completions`: the scripts that complete command lines in shells. They are short, and call the
+//! program (see `complete`).
 
 use clap::ValueEnum;
 
@@ -10,9 +10,10 @@ use crate::error::Error;
 
 /// Print the script that completes command lines in a shell
 ///
-/// The script asks mqtt itself what can follow: options, their values, profiles of the configuration file, and
-/// topics. Topics are those of the retained messages of the broker that the line names, one level at a time, as
-/// far as they come within a second; no password is asked for and no --password-command is run for it.
+/// The script asks mqtt itself what can follow: options, their values, profiles of the configuration file,
+/// and topics. Topics are those of the retained messages of the broker that the line names, one level at a
+/// time, as far as they arrive within a second; no password is asked for and no --password-command is run for
+/// it.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = WITHOUT_PACKAGE)]
 pub(super) struct CompletionsArgs {
@@ -21,7 +22,7 @@ pub(super) struct CompletionsArgs {
     shell: Shell,
 }
 
-/// What `mqtt completions --help` says first of all examples.
+/// The text before the examples in the help of `mqtt completions`.
 const WITHOUT_PACKAGE: &str = "\
 Without the package bash-completion, put this line into ~/.bashrc:
   source <(mqtt completions bash)";

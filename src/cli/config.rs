@@ -1,4 +1,4 @@
-//! `mqtt config`: the settings in effect, the profiles, and what is wrong with the configuration file.
+//! `mqtt config`: the settings in effect, the profiles, and errors in the configuration file.
 
 use std::ffi::OsString;
 use std::mem::discriminant;
@@ -53,7 +53,7 @@ impl Called for ConfigArgs {
     }
 }
 
-/// The options of what reads the configuration file alone.
+/// The options of modes that only read the configuration file.
 #[derive(Debug, Clone, clap::Args)]
 struct ConfigFileArgs {
     /// Configuration file [default: ~/.config/mqtt/config.toml]
@@ -61,15 +61,14 @@ struct ConfigFileArgs {
           help_heading = PROFILES)]
     config: Option<PathBuf>,
 
-    /// Write one JSON object, in place of text
+    /// Write one JSON object instead of text
     #[arg(long)]
     json: bool,
 }
 
 /// List the profiles and their brokers
 ///
-/// Shows where the configuration file is, each profile with the broker that it names, and which one is the
-/// default.
+/// Shows the path of the configuration file, each profile with its broker, and the default profile.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ListArgs {
     #[command(flatten)]
@@ -110,7 +109,7 @@ static CHECK: Manual = Manual {
     ],
 };
 
-/// The file, and its name for the user. A file that nobody has named may be missing.
+/// The file, and its name for messages. A file at the default place may be missing.
 fn open(named: Option<&Path>) -> Result<(Option<File>, String), Error> {
     let file = profile::file(named)?;
     let name = match &file {
@@ -120,7 +119,7 @@ fn open(named: Option<&Path>) -> Result<(Option<File>, String), Error> {
     Ok((file, printable(&name)))
 }
 
-/// The beginning of a report.
+/// The first keys of a report.
 fn report(kind: &str, file: &str, exists: bool) -> Map<String, Value> {
     let report = json!({ "type": kind, "version": 1, "file": file, "exists": exists });
     report.as_object().cloned().unwrap_or_default()
@@ -188,7 +187,7 @@ impl Called for ListArgs {
     }
 }
 
-/// The broker that a profile names.
+/// The broker of a profile.
 fn broker(keys: Vec<Key>) -> Option<String> {
     let mut named: [Option<String>; 4] = Default::default();
     for key in keys {
@@ -212,10 +211,10 @@ fn show_definition() -> Command {
     without_environment(MODES[0].definition())
 }
 
-/// Something about the configuration file that a user should know.
+/// A mistake or a warning about the configuration file.
 struct Finding {
     is_error: bool,
-    /// Where there is one.
+    /// The line, if there is one.
     line: Option<usize>,
     profile: Option<String>,
     key: Option<String>,
@@ -306,7 +305,7 @@ impl Called for CheckArgs {
     }
 }
 
-/// The names of the profiles, and everything that there is to say about the file.
+/// The names of the profiles, and all findings about the file.
 fn check(file: &File) -> (Vec<String>, Vec<Finding>) {
     let document = match file.document_or_problems() {
         Ok(document) => document,
@@ -375,8 +374,8 @@ fn check_profile(file: &File, definition: &Command, profile: &Profile<'_, '_>, f
     if !each_is_a_value {
         return; // Each key first.
     }
-    // Each mistake with its keys. Then the rest without one of them, as long as what is wrong there has a key that is
-    // not named yet.
+    // Each mistake is reported with its keys. The check is then repeated without one of them, as long as a
+    // mistake involves a key that was not reported yet.
     loop {
         let given: Vec<Given> = all.iter().map(|(one, _)| one.clone()).collect();
         let error = match whole(file, definition, &given) {
@@ -404,8 +403,8 @@ fn check_profile(file: &File, definition: &Command, profile: &Profile<'_, '_>, f
     }
 }
 
-/// A mistake of a profile and the places of its keys. If the error does not say them, they are those that are left
-/// when each key is taken out without which there is still an error of the same kind: the error is that of the rest.
+/// A mistake of a profile, with the indices of its keys. If the error does not name them, keys are removed
+/// one by one as long as an error of the same kind remains; the remaining keys are those of the mistake.
 fn involved(file: &File, definition: &Command, given: &[Given], mut error: Error) -> (Error, Vec<usize>) {
     let mut places: Vec<usize> = (0..given.len()).collect();
     if !error.options().is_empty() {
@@ -421,13 +420,13 @@ fn involved(file: &File, definition: &Command, given: &[Given], mut error: Error
             (error, places) = (other, others);
         }
     }
-    // What only turns on the use of a file is not what is wrong with it.
+    // A key that only enables the use of a file is not the cause of an error in that file.
     let files: Vec<usize> =
         places.iter().copied().filter(|at| names_a_file(definition, &given[*at])).collect();
     (error, if files.is_empty() { places } else { files })
 }
 
-/// What there is to warn of in a profile as a whole.
+/// The warnings about a profile as a whole.
 fn whole(file: &File, definition: &Command, given: &[Given]) -> Result<Vec<(String, Option<String>)>, Error> {
     let words: Vec<OsString> = given.iter().flat_map(|one| one.words.clone()).collect();
     let matches = read(definition, &words)?;
@@ -447,7 +446,7 @@ fn whole(file: &File, definition: &Command, given: &[Given]) -> Result<Vec<(Stri
     Ok(of_files.chain(later).collect())
 }
 
-/// The values of these words.
+/// Parses these words.
 fn read(definition: &Command, words: &[OsString]) -> Result<ArgMatches, Error> {
     let line: Vec<OsString> = [OsString::from("show")].iter().chain(words).cloned().collect();
     definition.clone().try_get_matches_from(&line).map_err(|error| {
@@ -455,7 +454,7 @@ fn read(definition: &Command, words: &[OsString]) -> Result<ArgMatches, Error> {
         let program = Command::new("mqtt").subcommand(config);
         match usage::from_clap(error, &program, &["mqtt", "config", "show"].map(OsString::from)) {
             Err(error) => error,
-            // Help is not among the words.
+            // The words do not request help.
             Ok(text) => Error::usage(text),
         }
     })
@@ -463,7 +462,7 @@ fn read(definition: &Command, words: &[OsString]) -> Result<ArgMatches, Error> {
 
 /// Whether an option names a file that is read.
 fn names_a_file(definition: &Command, given: &Given) -> bool {
-    // These are made, or are there when a broker is.
+    // These are created, or exist only while a broker runs.
     const NOT_READ: [&str; 2] = ["tls_keylog", "unix"];
     let arg = definition.get_arguments().find(|arg| arg.get_id() == given.id.as_str());
     arg.is_some_and(|arg| {
@@ -472,7 +471,7 @@ fn names_a_file(definition: &Command, given: &Given) -> bool {
     })
 }
 
-/// Whether a file is there that an option is to read.
+/// Checks that the file of an option exists.
 fn look_up(definition: &Command, given: &Given) -> Result<(), String> {
     let is_file = names_a_file(definition, given);
     for word in given.words.iter().filter(|_| is_file) {
@@ -486,7 +485,7 @@ fn look_up(definition: &Command, given: &Given) -> Result<(), String> {
     Ok(())
 }
 
-/// The path that a shell would make of one below `~`; in words where the user has no home directory.
+/// The path of a file below `~`, as a shell would expand it; unchanged if the user has no home directory.
 fn below_home(rest: &str) -> String {
     std::env::var("HOME").map_or_else(|_| "the whole path".to_owned(), |home| format!("{home}/{rest}"))
 }
@@ -496,7 +495,7 @@ fn key_of(definition: &Command, given: &Given) -> String {
     arg.and_then(clap::Arg::get_long).unwrap_or(&given.id).to_owned()
 }
 
-/// Message and hint, with keys in place of options.
+/// Message and hint, with keys instead of options.
 fn parts(definition: &Command, error: &Error) -> (String, Option<String>) {
     let in_keys = |text: &str| sources::in_keys(text, definition);
     (in_keys(&error.to_string()), error.hint().map(in_keys))

@@ -1,5 +1,5 @@
 //! The options of the connection, one group for every subcommand that connects to a broker; each option has
-//! an environment variable of its long name.
+//! an environment variable named after its long name.
 
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ use crate::protocol::property::{PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, wire};
 
-/// How times are written.
+/// The notation of durations.
 pub(super) const DURATIONS: &str = "\
 Durations:
   A DURATION is in seconds or has units: 90, 0.5, 250ms, 30s, 1h30m, 7d.";
 
-/// What the help of every subcommand with this group says at its end; before it, [`DURATIONS`].
+/// The end of the help of every subcommand with this group, after [`DURATIONS`].
 pub(super) const NOTES: &str = "\
 Environment:
   Each option from Connection to TLS has a variable, MQTT_ and its long name,
@@ -51,7 +51,7 @@ pub(super) struct ConnectionArgs {
     #[command(flatten)]
     target: TargetArgs,
 
-    /// Send small packets at once; always on, and taken for mosquitto's sake
+    /// Send small packets at once; always on, and accepted for compatibility with mosquitto
     #[arg(long, env = "MQTT_NODELAY", value_parser = BoolishValueParser::new())]
     #[allow(dead_code, reason = "it says what is done anyway")]
     nodelay: bool,
@@ -78,12 +78,12 @@ pub(super) struct ConnectionArgs {
           help_heading = SESSION, value_name = "VERSION", default_value = "auto")]
     protocol_version: ProtocolVersion,
 
-    /// Keep Alive: test the link after this silence, in whole seconds; 0 turns it off
+    /// Keep Alive interval, in whole seconds (0: off)
     #[arg(short = 'k', long, env = "MQTT_KEEPALIVE",
           help_heading = SESSION, value_name = "DURATION", default_value = "60", value_parser = value::keep_alive)]
     keepalive: u16,
 
-    /// Go on with the session of an earlier connection and keep it; needs -i
+    /// Continue the session of an earlier connection and keep it; needs -i
     ///
     /// The connection is made without Clean Start.
     #[arg(short = 'c', long, env = "MQTT_DISABLE_CLEAN_SESSION",
@@ -107,19 +107,19 @@ pub(super) struct ConnectionArgs {
           help_heading = SESSION, value_name = "SIZE", default_value = "268435460", value_parser = value::packet_bytes)]
     max_packet_size: u32,
 
-    /// Limit for connecting, and again for the answer to CONNECT. Without -W also for each further answer:
-    /// to a PUBLISH, to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message. pub -l and pub --json
-    /// wait without limit for answers to a PUBLISH, and so does sub for that to SUBSCRIBE where it does not
-    /// end by itself (--silence has the limit). If it is given, also for each pipe that an option names in place of a file, except
-    /// the payload's (-f)
+    /// Limit for connecting, and again for the answer to CONNECT. Without -W also for each further answer: to
+    /// a PUBLISH, to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message. pub -l and pub --json wait
+    /// without limit for answers to a PUBLISH, and so does sub for that to SUBSCRIBE if it does not end by
+    /// itself (--silence has the limit). If it is given, also for each pipe that an option names instead of a
+    /// file, except the payload's (-f)
     #[arg(long, env = "MQTT_CONNECT_TIMEOUT",
           help_heading = RECONNECTING, value_name = "DURATION", default_value = "30",
           value_parser = value::positive_duration)]
     connect_timeout: Duration,
 
-    /// When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials,
-    /// an untrusted certificate and three hang-ups on the same packet end the run all the same
-    /// [default: always for sub and pub -l, 10 for retain-clear, else never]
+    /// When the connection is lost: never, always, or how many attempts in a row may fail. Refused
+    /// credentials, an untrusted certificate, or a broker that disconnects three times on the same packet
+    /// always end the run [default: always for sub and pub -l, 10 for retain-clear, else never]
     #[arg(long, env = "MQTT_RECONNECT",
           help_heading = RECONNECTING, value_name = "WHEN")]
     reconnect: Option<ReconnectAttempts>,
@@ -148,7 +148,7 @@ pub(super) struct ConnectionArgs {
     tls: TlsArgs,
 }
 
-/// What a subcommand adds to the connection.
+/// The parameters that a subcommand adds to the connection.
 pub(super) struct Purpose {
     /// The Will Message.
     pub(super) will: Option<Will>,
@@ -156,16 +156,16 @@ pub(super) struct Purpose {
     pub(super) properties: PropertyBlock,
     /// The properties of `-D disconnect`.
     pub(super) disconnect_properties: PropertyBlock,
-    /// The first thing asked for that only MQTT 5 can do.
+    /// The first requested feature that needs MQTT 5.
     pub(super) needs_v5: Option<&'static str>,
-    /// What to do when the link is lost and no option says.
+    /// The default reaction to a lost connection.
     pub(super) reconnect: Reconnect,
-    /// A session that outlives the run makes no sense; `-c` is only an error if it was typed.
+    /// A session that outlives the run is useless; `-c` is an error only if it was typed.
     pub(super) keeps_no_session: bool,
 }
 
 impl Default for Purpose {
-    /// It adds nothing, and a lost link is the end.
+    /// No additions, and a lost connection ends the run.
     fn default() -> Self {
         Self {
             will: None,
@@ -178,18 +178,18 @@ impl Default for Purpose {
     }
 }
 
-/// Which of several options that speak of the same thing holds.
+/// Which of several options for the same setting apply.
 pub(super) struct Standing {
-    /// Those that do not.
+    /// The options that do not apply.
     pub(super) overruled: Vec<&'static str>,
-    /// The user name, where it is the URL's.
+    /// The user name, if it comes from the URL.
     pub(super) url_user_name: Option<String>,
-    /// Whether the password is the URL's.
+    /// Whether the password comes from the URL.
     pub(super) url_password: bool,
 }
 
 impl ConnectionArgs {
-    /// Takes the host from an operand, which is as good as `-h`.
+    /// Sets the host from an operand, which counts like `-h`.
     pub(super) fn name_host(&mut self, host: Brokers) -> Result<(), Error> {
         if self.origin.rank("host") == Rank::Flag {
             return Err(Error::usage("HOST and -h are both given; give one"));
@@ -199,7 +199,7 @@ impl ConnectionArgs {
         Ok(())
     }
 
-    /// What holds, for those who want to know why.
+    /// The options that apply, for `config show`.
     pub(super) fn standing(&self) -> Standing {
         let origin = &self.origin;
         let url = self.target.counting_url(origin);
@@ -209,7 +209,7 @@ impl ConnectionArgs {
         let has_password = url.is_some_and(|url| url.password.is_some());
         let mut credentials = self.credentials.overruled(origin, (url_user_name.is_some(), has_password));
         let url_password = has_password && !credentials.contains(&"url");
-        // The rest of the URL holds.
+        // The rest of the URL applies.
         credentials.retain(|id| *id != "url");
         let mut overruled = self.target.overruled(origin);
         overruled.extend(credentials);
@@ -218,20 +218,20 @@ impl ConnectionArgs {
         Standing { overruled, url_user_name, url_password }
     }
 
-    /// The topic in the URL, if it has one and the URL counts.
+    /// The topic in the URL, if it has one and the URL applies.
     pub(super) fn url_topic(&self) -> Result<Option<&str>, Error> {
         let overruled = self.target.overruled(&self.origin);
         self.origin.refuse_broken(|id| id == "url" && !overruled.contains(&id))?;
         Ok(self.target.counting_url(&self.origin).and_then(|url| url.topic.as_deref()))
     }
 
-    /// What may be wrong with the URL where its host cannot be reached.
+    /// The probable mistake in a URL whose host cannot be reached.
     pub(super) fn cut_url(&self) -> Option<String> {
         let end = self.target.counting_url(&self.origin)?.early_end?;
         Some(format!("the URL has an '@' after its first '{end}': {}", url::encoded_in_credentials(end)))
     }
 
-    /// Whether passwords are to be asked for.
+    /// Whether to ask for a password.
     pub(super) fn asks_for_password(&self) -> bool {
         let overruled = self.standing().overruled;
         self.credentials.asks() && !overruled.contains(&"password_prompt")
@@ -247,7 +247,7 @@ impl ConnectionArgs {
         self.tls.any_name = true;
     }
 
-    /// Everything a connection is made with.
+    /// All options of a connection.
     pub(super) fn resolve(self, purpose: Purpose) -> Result<ClientOptions, Error> {
         let origin = self.origin.clone();
         let (mut options, credentials) = self.check(purpose)?;
@@ -256,8 +256,8 @@ impl ConnectionArgs {
         Ok(options)
     }
 
-    /// As [`Self::resolve`], for who must not ask the user, run a command or wait for a file. None if that is what
-    /// it takes, or if anything is wrong.
+    /// Like [`Self::resolve`], for callers that must not ask the user, run a command or wait for a file.
+    /// `None` if that would be needed, or if there is an error.
     pub(super) fn resolve_silently(self, purpose: Purpose) -> Option<ClientOptions> {
         let origin = self.origin.clone();
         let (mut options, credentials) = self.check(purpose).ok()?;
@@ -269,7 +269,7 @@ impl ConnectionArgs {
         Some(options)
     }
 
-    /// As [`Self::resolve`], with the password still where it is.
+    /// Like [`Self::resolve`], without fetching the password.
     pub(super) fn check(mut self, purpose: Purpose) -> Result<(ClientOptions, Credentials), Error> {
         let ConnectProperties {
             session_expiry_interval,
@@ -304,7 +304,7 @@ impl ConnectionArgs {
         if attempts == Some(0) && self.wait_for_server.is_zero() {
             overruled.push("reconnect_max_delay");
         }
-        // It changes nothing, whatever its value.
+        // It has no effect, whatever its value.
         overruled.push("nodelay");
         self.origin.refuse_broken(|id| {
             ![&overruled, &unused_tls, &unused_authentication].iter().any(|unused| unused.contains(&id))
@@ -361,7 +361,7 @@ impl ConnectionArgs {
         matches!(Version::from(self.protocol_version), Version::Only(protocol) if protocol != Protocol::V5)
     }
 
-    /// The Session Expiry Interval, of an option or of `-D connect`.
+    /// The Session Expiry Interval of an option or of `-D connect`.
     fn session_expiry(&self, property: Option<u32>) -> Result<Option<u32>, Error> {
         match (self.session_expiry, property) {
             (Some(_), Some(_)) if self.origin.rank("session_expiry") == Rank::Flag => {
@@ -373,7 +373,7 @@ impl ConnectionArgs {
         }
     }
 
-    /// The Maximum Packet Size, of an option or of `-D connect`.
+    /// The Maximum Packet Size of an option or of `-D connect`.
     fn max_packet_bytes(&self, property: Option<u32>) -> Result<u32, Error> {
         match property {
             Some(_) if self.origin.rank("max_packet_size") == Rank::Flag => {
@@ -384,8 +384,8 @@ impl ConnectionArgs {
         }
     }
 
-    /// `auto` must not fall back to a version that cannot do what was asked for: MQTT 5 then, and the
-    /// option that needs it.
+    /// The protocol version. `auto` must not fall back to a version that lacks a requested feature; it is
+    /// then MQTT 5, and the option that needs it is returned.
     fn version(
         &self,
         credentials: &Credentials,
@@ -434,7 +434,7 @@ impl ConnectionArgs {
         }
     }
 
-    /// A session that outlives the program is found again by its client identifier only.
+    /// A session that outlives the program can be resumed only by its client identifier.
     fn refuse_unnamed_session(&self, session_expiry_interval: Option<u32>) -> Result<(), Error> {
         let what = if self.disable_clean_session {
             "-c"
@@ -448,12 +448,12 @@ impl ConnectionArgs {
     }
 }
 
-/// An option and a `-D` for one property.
+/// The error for an option and a `-D` for the same property.
 pub(super) fn given_twice(option: &str, name: &str) -> Error {
     Error::usage(format!("{option} and -D connect {name} both give the same property"))
 }
 
-/// A session that needs a Session Expiry Interval above 0 cannot be kept after all ([MQTT-3.14.2.2.2]).
+/// A Session Expiry Interval of 0 in CONNECT cannot be raised in DISCONNECT ([MQTT-3.14.2.2.2]).
 fn refuse_late_expiry(at_connect: Option<u32>, disconnect_properties: &PropertyBlock) -> Result<(), Error> {
     let at_the_end = disconnect_properties.view().number(PropertyId::SessionExpiryInterval).unwrap_or(0);
     if at_the_end == 0 || at_connect.unwrap_or(0) > 0 {

@@ -1,4 +1,4 @@
-//! User name and password, and the sources of a password besides the command line, where other users can
+//! User name and password, and the sources of a password other than the command line, where other users can
 //! read it.
 
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use crate::masking;
 use crate::output;
 use crate::quotation::cut;
 
-/// The options of user name and password.
+/// The options for user name and password.
 #[derive(Debug, Clone, clap::Args)]
 #[group(id = "host::credentials")]
 #[command(next_help_heading = CREDENTIALS)]
@@ -45,9 +45,9 @@ pub(super) struct CredentialArgs {
     #[arg(long, env = "MQTT_PASSWORD_FILE", value_name = "FILE", value_hint = ValueHint::FilePath)]
     password_file: Option<PathBuf>,
 
-    /// Command that writes the password to its standard output, run by the shell; it may take as long
-    /// as --connect-timeout says, but no longer than the run may, and is ended then with all that it has
-    /// started. In a file that another user owns or can write it is refused
+    /// Command that writes the password to its standard output, run by the shell; it may take as long as
+    /// --connect-timeout says, but no longer than the run may; then it is ended with all its child processes.
+    /// In a file that another user owns or can write it is refused
     #[arg(long, env = "MQTT_PASSWORD_COMMAND", value_name = "COMMAND",
           value_hint = ValueHint::CommandString, value_parser = value::shell_command())]
     password_command: Option<ShellCommand>,
@@ -57,11 +57,11 @@ pub(super) struct CredentialArgs {
     password_prompt: bool,
 }
 
-/// User name and where the password is; nothing has been read or asked yet.
+/// The user name and the source of the password; nothing has been read or asked yet.
 #[derive(Debug)]
 pub(super) struct Credentials {
     pub(super) user_name: Option<String>,
-    /// With the option that gives it.
+    /// The source, with the option that names it.
     password: Option<(PasswordSource, &'static str)>,
 }
 
@@ -74,8 +74,8 @@ enum PasswordSource {
 }
 
 impl CredentialArgs {
-    /// The options that do not hold where they are given, `url` for the password of the URL: another
-    /// of them counts more.
+    /// The given options that do not apply, `url` for the password of the URL: another option has a higher
+    /// rank.
     pub(super) fn overruled(
         &self,
         origin: &Origin,
@@ -96,12 +96,12 @@ impl CredentialArgs {
         beaten.chain(user_name.then_some("username")).collect()
     }
 
-    /// Whether the password is to be asked for, unless another source of it counts more.
+    /// Whether to ask for the password, unless another source has a higher rank.
     pub(super) fn asks(&self) -> bool {
         self.password_prompt
     }
 
-    /// Decides between the sources.
+    /// Chooses between the sources.
     pub(super) fn resolve(
         self,
         origin: &Origin,
@@ -161,7 +161,7 @@ impl Credentials {
         self.password.is_some()
     }
 
-    /// Whether the password is there without a question to the user, a command, or a pipe.
+    /// Whether the password is available without asking the user, running a command, or reading a pipe.
     pub(super) fn are_at_hand(&self) -> bool {
         match self.password.as_ref().map(|(source, _)| source) {
             None | Some(PasswordSource::Given(_)) => true,
@@ -170,9 +170,8 @@ impl Credentials {
         }
     }
 
-    /// Gets the password from where it is. To be called when nothing else can be wrong any more:
-    /// nobody likes to type a password for nothing.
-    /// A command may take as long as `limit`.
+    /// Fetches the password from its source. Called after all other checks, so that no user types a password
+    /// in vain. A command may take up to `limit`.
     pub(super) fn fetch(self, origin: &Origin, limit: Duration) -> Result<Option<Secret>, Error> {
         let Some((source, option)) = self.password else { return Ok(None) };
         let Secret(bytes) = match source {

@@ -1,4 +1,4 @@
-//! Formats of payloads in options.
+//! Options with formats of payloads.
 
 #[cfg(feature = "decoders")]
 use std::path::PathBuf;
@@ -68,7 +68,7 @@ impl SchemaArgs {
     }
 }
 
-/// Formats may have used the schema that was given.
+/// Refuses a schema that no format uses.
 #[cfg(feature = "decoders")]
 fn check_used(schemas: &Schemas, option: &str) -> Result<(), Error> {
     match schemas.unused() {
@@ -87,7 +87,7 @@ fn check_used(_: &Schemas, _: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Formats that payloads are decoded from.
+/// The formats from which payloads are decoded.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct DecodeArgs {
     #[arg(long, value_name = "FILTER=FORMAT", help_heading = "Decoding",
@@ -140,16 +140,17 @@ impl DecodeArgs {
     }
 }
 
-/// The format that payloads are encoded in.
+/// The format in which payloads are encoded.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct EncodeArgs {
     /// Encode each payload in this format, or in several: gzip+cbor
     ///
-    /// The formats, and their order, are those of --decode of mqtt sub: sub --decode 'FILTER=FORMAT' gives the payload
-    /// back. cbor, msgpack, sparkplug and protobuf are made from JSON. In sparkplug, a value without a data type becomes
-    /// Boolean, Int64 (UInt64 above its range), Double or String, and a payload without a timestamp has that of now. A
-    /// payload that cannot be encoded is not published: it is named on standard error and gives exit status 1. With
-    /// --template the filled-in payload is encoded. An empty payload stays empty.
+    /// The formats, and their order, are those of --decode of mqtt sub: sub --decode 'FILTER=FORMAT' gives
+    /// the payload back. cbor, msgpack, sparkplug and protobuf are made from JSON. In sparkplug, a value
+    /// without a data type becomes Boolean, Int64 (UInt64 above its range), Double or String, and a payload
+    /// without a timestamp gets the current time. A payload that cannot be encoded is not published: it is
+    /// named on standard error and gives exit status 1. With --template the filled-in payload is encoded. An
+    /// empty payload stays empty.
     #[arg(long, value_name = "FORMAT", help_heading = "Payload (one of)")]
     encode: Option<String>,
 
@@ -158,7 +159,7 @@ pub(super) struct EncodeArgs {
 }
 
 impl EncodeArgs {
-    /// What helps where the payload is given twice: here `--message` is `-m`.
+    /// The hint for a payload given twice: `--message` is `-m` here.
     pub(super) fn hint_for_message(&self) -> Option<String> {
         let is_open = self.encode.iter().flat_map(|names| names.split('+')).any(|name| name == "protobuf");
         is_open.then(|| "in mqtt pub --message is -m; --message-type names the message of protobuf".into())
@@ -173,7 +174,7 @@ impl EncodeArgs {
     }
 }
 
-/// A topic filter may have `=` in it, the name of a format has none.
+/// Parses `FILTER=FORMAT`. A topic filter may contain `=`, the name of a format does not.
 fn rule(given: &str, schemas: &mut Schemas) -> Result<Rule, Error> {
     let Some((filter, format)) = given.rsplit_once('=') else {
         let given = cut(given).into_owned();
@@ -183,7 +184,7 @@ fn rule(given: &str, schemas: &mut Schemas) -> Result<Rule, Error> {
     Ok(Rule { filter, chain: chain("--decode", format, schemas)? })
 }
 
-/// The formats that an option names.
+/// Parses the formats of an option.
 fn chain(option: &str, names: &str, schemas: &mut Schemas) -> Result<FormatChain, Error> {
     FormatChain::parse(names, schemas).map_err(|why| match why {
         #[cfg(feature = "decoders")]

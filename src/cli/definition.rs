@@ -1,4 +1,4 @@
-//! What the definitions of all subcommands have in common.
+//! The common part of the definitions of all subcommands.
 
 use clap::{Arg, ArgAction};
 
@@ -10,8 +10,8 @@ use super::manual::Manual;
 /// The widest line of help.
 pub(super) const MAX_HELP_WIDTH: usize = 100;
 
-/// What parsing needs: mosquitto has `-h` and `-V` for other things than help and version, the last of a
-/// repeated option counts, and what follows an option that takes a value is the value, whatever it begins
+/// The settings for parsing: mosquitto uses `-h` and `-V` for other options than help and version, the last
+/// of a repeated option counts, and the word after an option with a value is the value, whatever it begins
 /// with.
 pub(super) fn begin(command: clap::Command) -> clap::Command {
     let takes_the_next_word =
@@ -23,12 +23,12 @@ pub(super) fn begin(command: clap::Command) -> clap::Command {
         .mut_args(|arg| if takes_the_next_word(&arg) { arg.allow_hyphen_values(true) } else { arg })
 }
 
-/// The same without variables: the environment has no say.
+/// The same definition without environment variables.
 pub(super) fn without_environment(command: clap::Command) -> clap::Command {
     command.mut_args(|arg| if arg.get_env().is_some() { arg.env(None::<&str>) } else { arg })
 }
 
-/// What holds for the program and for each subcommand.
+/// The common settings of the program and of each subcommand.
 pub(super) fn finish(command: clap::Command, manual: Option<&Manual>) -> clap::Command {
     let help = Arg::new("help")
         .long("help")

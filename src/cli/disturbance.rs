@@ -1,4 +1,4 @@
-//! What `bench --disturb` takes: a time of the measurement, and what happens then.
+//! The values of `bench --disturb`: a time of the measurement, and the disturbance.
 
 use super::broker::connection_variables;
 use super::value;
@@ -49,14 +49,14 @@ fn share(text: &str, group: Option<&str>) -> Result<ClientShare, String> {
     }
 }
 
-/// All of a load, in order.
+/// All disturbances of a load, in order.
 pub(super) fn disturbances(mut all: Vec<Disturbance>) -> Disturbances {
     all.sort_by_key(|disturbance| disturbance.at);
     let foreign_variables = if all.is_empty() { Vec::new() } else { connection_variables() };
     Disturbances { all, foreign_variables }
 }
 
-/// Whether a load can have its disturbances.
+/// Checks that a load supports its disturbances.
 pub(super) fn check(load: &Load) -> Result<(), Error> {
     for Disturbance { at, what } in &load.disturbances.all {
         if !matches!(what, Disturbing::Command(_)) && !load.reconnects() {

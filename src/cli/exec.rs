@@ -1,4 +1,4 @@
-//! Commands that are run for messages, in options of `sub` and `respond`.
+//! Options of `sub` and `respond` for commands that are run for messages.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -16,25 +16,25 @@ use crate::command::exec::{CommandOptions, ExecCommand};
 use crate::error::Error;
 
 const DEFAULT_LIMIT: Duration = Duration::from_secs(30);
-/// Each has a thread.
+/// Each command has a thread.
 const MOST_JOBS: u64 = 256;
 
-/// What a command learns of its message.
+/// The information that a command gets about its message.
 pub(super) const ENVIRONMENT: &str = "The payload is its standard input. In its environment are MQTT_TOPIC, MQTT_QOS, \
     MQTT_RETAIN (0 or 1) and, if the message has them, MQTT_RESPONSE_TOPIC, MQTT_CORRELATION_DATA, MQTT_CONTENT_TYPE \
     and the user properties: that called trace-id is MQTT_USER_TRACE_ID. A value that is not text is in \
     MQTT_..._BASE64. No other variable MQTT_... of this program is there. Nothing of the message becomes part of CMD: \
     write \"$MQTT_TOPIC\", with the quotes.";
 
-/// How commands are run, whatever for.
+/// The options common to all such commands.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Commands")]
 #[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct CommandArgs {
     /// As --exec, without a shell: the words after -- are the program and its arguments
     ///
-    /// {topic} in an argument stands for the topic. It may begin with a dash; where the program takes it for an option then,
-    /// put an argument -- in front of it, or use MQTT_TOPIC.
+    /// {topic} in an argument is replaced by the topic. A topic may begin with a dash: if the program would
+    /// read it as an option, put an argument -- before it, or use MQTT_TOPIC.
     #[arg(long, conflicts_with = "exec")]
     exec_argv: bool,
 
@@ -46,8 +46,8 @@ pub(super) struct CommandArgs {
 
     /// How long a command may take [default: 30]
     ///
-    /// Then it has failed, and is ended with everything in its process group: with SIGTERM, and half a second later
-    /// with SIGKILL.
+    /// Then it counts as failed, and is ended with everything in its process group: with SIGTERM, and half a
+    /// second later with SIGKILL.
     #[arg(long, value_name = "DURATION", value_parser = value::positive_duration)]
     exec_timeout: Option<Duration>,
 
@@ -57,7 +57,7 @@ pub(super) struct CommandArgs {
 }
 
 impl CommandArgs {
-    /// Whether the command is what follows `--`.
+    /// Whether the command is given after `--`.
     pub(super) fn has_words(&self) -> bool {
         self.exec_argv
     }
@@ -67,12 +67,13 @@ impl CommandArgs {
         self.exec_jobs.is_some() || self.exec_timeout.is_some()
     }
 
-    /// The words after `--`, if they are topic filters.
+    /// The words after `--`, if they are topic filters and not a command.
     pub(super) fn take_filters(&mut self) -> Vec<OsString> {
         if self.exec_argv { Vec::new() } else { std::mem::take(&mut self.words) }
     }
 
-    /// How commands are run, and the one of `--exec` or `--exec-argv`, if there is one; `example` shows the latter.
+    /// The options of commands, and the command of `--exec` or `--exec-argv`, if there is one; `example`
+    /// shows the latter.
     pub(super) fn resolve(
         self,
         exec: Option<OsString>,
@@ -104,10 +105,10 @@ impl CommandArgs {
     }
 }
 
-/// Looks for a program as the system does when it is started: in the folders of PATH, unless its name has a `/`.
+/// Looks for a program as the system does: in the folders of PATH, unless its name contains a `/`.
 ///
 /// # Errors
-/// The system's; the last folder's, if it is in none.
+/// The system's error; that of the last folder, if the program is in none.
 fn find_program(name: &OsStr) -> io::Result<()> {
     let is_there = |path: &Path| access(path, Access::EXEC_OK).map_err(io::Error::from);
     if name.as_bytes().contains(&b'/') {

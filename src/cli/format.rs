@@ -1,4 +1,4 @@
-//! How received messages are written: the options that `sub` and `rr` share.
+//! The forms in which received messages are written: the options that `sub` and `rr` share.
 
 use std::ffi::OsString;
 
@@ -47,12 +47,12 @@ fn rows(title: &str, sign: char) -> String {
     format!("{title}:\n{}\n", rows.concat())
 }
 
-/// What a format may hold of a message.
+/// The specifiers for parts of a message.
 pub(super) fn parts() -> String {
     rows("Formats of -F: parts of the message", '%').trim_end().to_owned()
 }
 
-/// Everything that a format may hold, for `--help-all`.
+/// All specifiers, for `--help-all`.
 pub(super) fn reference() -> String {
     let indented = |text: &str| format!("  {}\n", text.replace('\n', "\n  "));
     [

@@ -1,5 +1,5 @@
-//! One group of options on one screen: two lines for each, as far as its text has a place to end. `--help-all` and the
-//! manual page have the rest.
+//! One group of options on one screen: two lines per option, as far as its text can be shortened.
+//! `--help-all` and the manual page have the full texts.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -15,14 +15,14 @@ use crate::command::bench::figures_help;
 use crate::error::Error;
 use crate::output::{stdout_columns, wrapped};
 
-/// Where the texts begin at the latest; an option that is longer has a line of its own.
+/// The maximum column of the texts; a longer option has a line of its own.
 const MOST_COLUMNS: usize = 34;
-/// Between an option and its text.
+/// The gap between an option and its text.
 const GAP: usize = 2;
-/// So many lines a text has if it can be cut.
+/// The number of lines of a text, if it can be shortened.
 const LINES: usize = 2;
 
-/// The options of one group, for a screen of so many columns.
+/// The options of one group, for a screen of this number of columns.
 ///
 /// # Errors
 /// There is no such group.
@@ -81,12 +81,12 @@ fn unknown(name: &str, group: &OsString, known: &[String]) -> Error {
     })
 }
 
-/// How wide help is: as clap's, the terminal, and no more than is easy to read.
+/// The width of help: as in clap, that of the terminal, up to a readable maximum.
 pub(super) fn screen_columns() -> usize {
     stdout_columns().map_or(MAX_HELP_WIDTH, |columns| usize::from(columns).min(MAX_HELP_WIDTH))
 }
 
-/// An option as it is typed, behind its letter.
+/// An option as it is typed, after its letter.
 fn written(arg: &Arg) -> String {
     match (arg.get_short(), arg.get_long()) {
         (Some(letter), Some(_)) => format!("  -{letter}, {arg}"),
@@ -95,7 +95,7 @@ fn written(arg: &Arg) -> String {
     }
 }
 
-/// The text of an option in lines of this width, and whether it is more in full.
+/// The text of an option in lines of this width, and whether it was shortened.
 fn text(arg: &Arg, width: usize) -> (Vec<String>, bool) {
     let whole = arg.get_help().map(ToString::to_string).unwrap_or_default();
     let (mut text, default) = match whole.rfind(" [default: ") {
@@ -105,7 +105,7 @@ fn text(arg: &Arg, width: usize) -> (Vec<String>, bool) {
     let mut is_cut = false;
     loop {
         let lines = wrapped(&format!("{text}{default}"), width);
-        // What follows a sentence is detail; parts of it go where there is no room.
+        // Sentences after the first are details; after it, parts are dropped if the text is still too long.
         let end = text.find(". ").or_else(|| text.rfind("; ").filter(|_| lines.len() > LINES));
         let Some(end) = end else { return (lines, is_cut) };
         text = &text[..end];
@@ -113,7 +113,7 @@ fn text(arg: &Arg, width: usize) -> (Vec<String>, bool) {
     }
 }
 
-/// What the definition says of the values.
+/// The values as the definition describes them.
 fn values(arg: &Arg) -> String {
     let is_flag = !arg.get_action().takes_values();
     let shown = |label: &str, values: Vec<String>| match &values[..] {

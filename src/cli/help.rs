@@ -1,4 +1,4 @@
-//! The help that is asked for: one screen with what people use, one group of options, or all of it.
+//! The requested help: one screen with common options, one group of options, or everything.
 
 use std::ffi::OsString;
 
@@ -11,19 +11,19 @@ use super::{manual, reference, usage, words};
 use crate::error::Error;
 use crate::output::wrapped;
 
-/// How much of a subcommand's help is asked for.
+/// The requested part of a subcommand's help.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Asked {
-    /// What people use.
+    /// The common options.
     Brief,
     /// The options of one group.
     Group(OsString),
-    /// All options, with every detail.
+    /// All options with all details.
     All,
 }
 
 impl Asked {
-    /// What a word after `--help` asks for.
+    /// The part requested by a word after `--help`.
     fn of(word: &OsString) -> Self {
         match word.to_str() {
             Some("all") => Self::All,
@@ -33,8 +33,8 @@ impl Asked {
     }
 }
 
-/// The help that a line asks for, of the subcommand that its first words name. It does not matter what is
-/// wrong with the rest of the line.
+/// The help that a line requests, for the subcommand that its first words name. Errors in the rest of the
+/// line are ignored.
 ///
 /// # Errors
 /// A group that the subcommand does not have.
@@ -59,7 +59,7 @@ pub(super) fn asked_for(names: usize, line: &[OsString]) -> Option<Result<String
     Some(text(&called, &asked, None))
 }
 
-/// The help that the words after `mqtt help` ask for: of the program, of a subcommand, or of one group of its
+/// The help that the words after `mqtt help` request: of the program, of a subcommand, or of one group of its
 /// options.
 ///
 /// # Errors
@@ -68,7 +68,7 @@ pub(super) fn of_words(words: &[OsString]) -> Result<String, Error> {
     of_words_in(words, None)
 }
 
-/// What `mqtt help` prints behind these words, in so many columns.
+/// The output of `mqtt help` with these words, in this number of columns.
 ///
 /// # Errors
 /// A word that names neither a subcommand nor a group.
@@ -90,7 +90,7 @@ fn of_words_in(words: &[OsString], columns: Option<usize>) -> Result<String, Err
         None if is_json => return Ok(reference::json(&called)),
         None if is_all => Asked::All,
         None => Asked::Brief,
-        // Words that stand in place of a subcommand.
+        // Words in the place of a subcommand.
         Some(word) if called.is_empty() && (word == "help" || word == "version") => Asked::Brief,
         Some(word) => Asked::of(word),
     };
@@ -139,7 +139,7 @@ fn text(called: &[&str], asked: &Asked, columns: Option<usize>) -> Result<String
     }
 }
 
-/// The options that people use, in one list.
+/// The common options in one list.
 fn brief(definition: Command, name: &str) -> Command {
     let manual = manual(&format!("mqtt {name}"));
     let examples = manual.examples_in_help();
@@ -189,7 +189,7 @@ mod tests {
         }
     }
 
-    /// Whatever is asked for, it fits a screen.
+    /// Each group fits a screen.
     #[test]
     fn every_group_fits_a_screen() {
         const LINES: usize = 40;
@@ -237,7 +237,7 @@ mod tests {
             ("mqtt pub --help profiles", "default-profile"),
             ("mqtt bench pub --help results", "p99"),
             ("mqtt pub --help nosuch", "unknown group of options 'nosuch'"),
-            // A value, and what belongs to another command.
+            // A value, and an option of another command.
             ("mqtt pub -t --help", "none"),
             ("mqtt broker -- cmd --help", "none"),
             ("mqtt pub -t a", "none"),

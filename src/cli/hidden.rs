@@ -1,9 +1,8 @@
 //! Secrets on the command line, hidden from other users.
 //!
 //! All users of a machine can read the arguments of every process; only its owner can read its environment.
-//! To overwrite the arguments in place needs `unsafe`, so the program starts itself again instead, in the
-//! same process: with the secrets blotted out of the arguments, and the words that held them in variables
-//! of the environment.
+//! Overwriting the arguments in place needs `unsafe`, so the program starts itself again in the same process:
+//! with the secrets removed from the arguments, and their words in environment variables.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -14,26 +13,26 @@ use super::compat;
 use super::secret::{self, SecretKind};
 use super::words::{self, OptionValue};
 
-/// What the variables are called that hold the words, followed by the number of a word and of its part.
+/// The prefix of these variables, followed by the number of a word and of its part.
 const VARIABLES: &str = "MQTT_HIDDEN_ARGUMENT_";
 
-/// The longest part of a word in a variable: with its name it must stay below what the system takes, which
-/// on Linux is 128 KiB.
+/// Maximum length of a part of a word in a variable: with the variable's name it must stay below the system's
+/// limit, which is 128 KiB on Linux.
 const LONGEST_PART_BYTES: usize = 64 << 10;
 
-/// What stands in place of a secret.
+/// The text shown instead of a secret.
 const BLOT: &str = "(hidden)";
 
-/// A command line to start again with.
+/// A command line for starting again.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hidden {
-    /// Without the secrets; the program's name first.
+    /// The arguments without secrets; the program's name first.
     pub arguments: Vec<OsString>,
-    /// Names and values of the environment variables that hold them.
+    /// Names and values of the environment variables with the secrets.
     pub variables: Vec<(String, OsString)>,
 }
 
-/// The variables of this process that hold secrets. No other program is to have them.
+/// The variables of this process that hold secrets. They must not be passed to other programs.
 pub(super) fn variables() -> impl Iterator<Item = OsString> {
     let names = std::env::vars_os().map(|(name, _)| name);
     names.filter(|name| name.as_encoded_bytes().starts_with(VARIABLES.as_bytes()))
@@ -49,7 +48,7 @@ pub(super) fn typed(arguments: &[OsString]) -> Option<Vec<OsString>> {
             word.push(part);
             word
         })?;
-        // A stray variable must not replace what was really typed.
+        // A stray variable must not replace typed words.
         word.to_string_lossy().starts_with(kept).then_some((number, word))
     };
     let words: Vec<_> = arguments.iter().enumerate().filter_map(hidden).collect();
@@ -63,7 +62,7 @@ pub(super) fn typed(arguments: &[OsString]) -> Option<Vec<OsString>> {
     Some(typed)
 }
 
-/// The command line to start again with, if this one holds secrets.
+/// The command line for starting again, if this one contains secrets.
 pub(super) fn hide(
     definition: &Command,
     names: usize,
@@ -73,17 +72,18 @@ pub(super) fn hide(
     hide_from(places(definition, names, arguments, called).into_iter(), arguments)
 }
 
-/// The definition of the subcommand that a line calls, and how many words name it.
+/// The definition of the subcommand that a line calls, and the number of words that name it.
 type Called = dyn Fn(&[OsString]) -> Option<(Command, usize)>;
 
-/// The words that hold secrets, and where in them these begin.
+/// The words with secrets, and the offset of the secret in each.
 fn places(definition: &Command, names: usize, line: &[OsString], called: &Called) -> Vec<(usize, usize)> {
     let own = secrets(definition, names, line).into_iter().map(|value| (value.word, value.from));
     own.chain(places_in_command(definition, names, line, called)).collect()
 }
 
-/// Those of the command that the line runs, if that calls this program or one of mosquitto's clients: directly, or
-/// by way of another program such as env or timeout. What options of other programs hold is not known.
+/// The secrets in the command that the line runs, if that command is this program or one of mosquitto's
+/// clients: directly, or through another program such as env or timeout. Options of other programs are
+/// unknown.
 fn places_in_command(
     definition: &Command,
     names: usize,
@@ -100,7 +100,7 @@ fn places_in_command(
     })
 }
 
-/// Those of a line, if it calls this program or one of mosquitto's clients.
+/// The secrets of a line that calls this program or one of mosquitto's clients.
 fn places_of_call(line: &[OsString], called: &Called) -> Option<Vec<(usize, usize)>> {
     if let Some((program, names)) = compat::called(line) {
         return Some(compat::secrets(program, names, line).into_iter().map(|word| (word, 0)).collect());
@@ -112,12 +112,12 @@ fn places_of_call(line: &[OsString], called: &Called) -> Option<Vec<(usize, usiz
     Some(places(&definition, names, line, called))
 }
 
-/// The same, of these words.
+/// The command line for starting again with these words hidden.
 pub(super) fn hide_words(words: &[usize], arguments: &[OsString]) -> Option<Hidden> {
     hide_from(words.iter().map(|word| (*word, 0)), arguments)
 }
 
-/// The same, of these words from these bytes on.
+/// The command line for starting again with these words hidden from these offsets on.
 fn hide_from(values: impl Iterator<Item = (usize, usize)>, arguments: &[OsString]) -> Option<Hidden> {
     let mut hidden = Hidden { arguments: arguments.to_vec(), variables: Vec::new() };
     for (place, from) in values {
@@ -132,7 +132,7 @@ fn hide_from(values: impl Iterator<Item = (usize, usize)>, arguments: &[OsString
     (!hidden.variables.is_empty()).then_some(hidden)
 }
 
-/// The values that hold secrets.
+/// The values with secrets.
 fn secrets<'d>(definition: &'d Command, names: usize, arguments: &[OsString]) -> Vec<OptionValue<'d>> {
     let values = words::values(definition, names, arguments);
     let text = |value: &OptionValue<'_>| {
@@ -152,20 +152,20 @@ fn secrets<'d>(definition: &'d Command, names: usize, arguments: &[OsString]) ->
     values.iter().enumerate().filter_map(is_secret).collect()
 }
 
-/// A word in parts that are short enough for a variable each.
+/// A word in parts that fit into a variable each.
 #[cfg(unix)]
 fn parts(word: &OsStr) -> Vec<OsString> {
     use std::os::unix::ffi::OsStrExt as _;
     word.as_bytes().chunks(LONGEST_PART_BYTES).map(|part| OsStr::from_bytes(part).to_owned()).collect()
 }
 
-/// A process cannot be replaced here, so that nothing is hidden.
+/// A process cannot be replaced on this system, so nothing is hidden.
 #[cfg(not(unix))]
 fn parts(_: &OsStr) -> Vec<OsString> {
     Vec::new()
 }
 
-/// What to say where the secrets stay in sight.
+/// The warning if the secrets stay visible.
 #[must_use]
 pub(super) fn in_sight(why: &std::io::Error) -> String {
     format!(
@@ -199,7 +199,7 @@ mod tests {
             ("mqtt pub -P s3 -t a", "mqtt pub -P (hidden) -t a"),
             ("mqtt pub -Ps3 -t a", "mqtt pub -P(hidden) -t a"),
             ("mqtt pub --pw=s3 -dPs3", "mqtt pub --pw=(hidden) -dP(hidden)"),
-            // What only looks like it stays, and so does the subcommand.
+            // Similar words stay, and so does the subcommand.
             ("mqtt pub -P pub -t pub -m -P", "mqtt pub -P (hidden) -t pub -m -P"),
             ("mqtt will-test --watch-password s3", "mqtt will-test --watch-password (hidden)"),
             (
@@ -210,7 +210,7 @@ mod tests {
                 "mqtt sub --psk 00ff --password-command x",
                 "mqtt sub --psk (hidden) --password-command (hidden)",
             ),
-            // In a command that is run, too.
+            // Also in a command that is run.
             ("mqtt broker -- mqtt sub -P s3 -t a", "mqtt broker -- mqtt sub -P (hidden) -t a"),
             (
                 "mqtt broker -p 0 -- timeout 5 /usr/bin/mqtt bench conn -u me --pw=s3",
@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(hidden(&words("mqtt pub -t a -m -P -u P")), None);
     }
 
-    /// What stands beside a secret does not matter, nor how long it is.
+    /// Secrets and the words around them may be any bytes of any length.
     #[cfg(unix)]
     #[test]
     fn secrets_and_their_neighbours_may_be_any_bytes() {

@@ -1,18 +1,18 @@
-//! What a subcommand's manual page holds besides its options: examples and known limits. The commands of the
-//! examples are also the end of its `--help`.
+//! The parts of a subcommand's manual page besides its options: examples and known limits. The commands of
+//! the examples are also the end of its `--help`.
 
-/// The identifiers of the options of the connection that most people need, after those of each subcommand.
+/// The identifiers of the connection's common options, after those of each subcommand.
 const COMMON: &[&str] = &["host", "port", "url", "username", "password"];
 
 /// Examples and known limits of a subcommand.
 #[derive(Debug)]
 pub struct Manual {
-    /// The identifiers of the subcommand's own options that most people need. They and those of [`COMMON`] that the
-    /// subcommand has are what `--help` shows. None: all options.
+    /// The identifiers of the subcommand's own common options. `--help` shows them and those of [`COMMON`]
+    /// that the subcommand has. Empty: all options.
     pub common: &'static [&'static str],
-    /// What each example does, and its command.
+    /// The description and the command of each example.
     pub examples: &'static [(&'static str, &'static str)],
-    /// Known limits, a paragraph each.
+    /// Known limits, one paragraph each.
     pub bugs: &'static [&'static str],
 }
 
@@ -23,7 +23,7 @@ impl Manual {
         self.common.is_empty() || self.common.contains(&id) || COMMON.contains(&id)
     }
 
-    /// The end of `--help`: some commands alone, so that the help stays short.
+    /// The end of `--help`: only some commands, so that the help stays short.
     #[must_use]
     pub fn examples_in_help(&self) -> String {
         const MOST: usize = 3;
@@ -39,7 +39,7 @@ impl Manual {
     }
 }
 
-/// The program's own page. Its limits hold for every subcommand that connects.
+/// The program's own page. Its limits apply to every subcommand that connects.
 pub(super) static PROGRAM: Manual = Manual {
     common: &[],
     examples: &[

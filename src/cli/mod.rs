@@ -1,9 +1,9 @@
-//! The command line: the only room that uses `clap`. It reads arguments and environment, resolves and
-//! checks them, and hands on an [`Invocation`] in which every value is final. It opens no connection, but
+//! The command line: the only module that uses `clap`. It reads arguments and environment, resolves and
+//! checks them, and passes on an [`Invocation`] in which every value is final. It opens no connection, but
 //! reads the files that options name, and gets passwords from their sources.
 //!
-//! Two stages. Stage one, `clap` with the parsers of `value`, `url` and `text`, reads each value.
-//! Stage two, `TryFrom<…Args> for Config` in each subcommand's file, holds every rule between them.
+//! Two stages. Stage one, `clap` with the parsers of `value`, `url` and `text`, reads each value. Stage two,
+//! `TryFrom<…Args> for Config` in each subcommand's file, holds every rule between them.
 //!
 //! | file | holds |
 //! |---|---|
@@ -11,30 +11,30 @@
 //! | `config` | `mqtt config`: its modes, the list of profiles and the check of the configuration file |
 //! | `show` | `mqtt config show` |
 //! | `compat` | the command lines of mosquitto's clients |
-//! | `completions`, `complete` | the scripts for shells, and what they ask for |
+//! | `completions`, `complete` | the scripts for shells, and the answers to them |
 //! | `table` | the table of subcommands |
 //! | `subcommand` | the trait of a subcommand, and the entries of the table |
-//! | `definition` | what the definitions of all subcommands have in common |
-//! | `parsed` | what a command line asks for |
+//! | `definition` | the common part of the definitions of all subcommands |
+//! | `parsed` | the result of reading a command line |
 //! | `action`, `connection`, `target`, `credentials`, `authentication`, `tls`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `verbosity` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
 //! | `sources` | the origin of each value: command line, environment, or a file with options |
 //! | `read` | stage one |
 //! | `needs` | which settings a run needs |
-//! | `words` | the place of each value in a command line |
+//! | `words` | the position of each value in a command line |
 //! | `secret`, `hidden` | which options hold secrets, and how those on the command line are hidden from other users |
 //! | `password_file`, `password_command` | passwords from files, and from commands |
-//! | `foreign` | what other tools call subcommands and options |
-//! | `ready` | the line that was meant, ready to be typed |
-//! | `reports` | the reports of a run that cannot be made |
-//! | `repeated` | what errors repeat of a line, without its secrets |
-//! | `slips` | lines that are read otherwise than they were meant |
-//! | `help` | the help that is asked for |
+//! | `foreign` | the names of subcommands and options in other tools |
+//! | `ready` | the corrected command line, ready to be typed |
+//! | `reports` | the reports of a run that cannot start |
+//! | `repeated` | the parts of a line that errors repeat, without its secrets |
+//! | `slips` | command lines that are probably mistaken |
+//! | `help` | the requested help |
 //! | `reference` | all commands, options, exit statuses and schemas as JSON |
-//! | `bench_load`, `bench_results`, `bench_watch`, `bench_values`, `bench_words` | what the modes of `bench` have in common, values, and the place of the mode |
+//! | `bench_load`, `bench_results`, `bench_watch`, `bench_values`, `bench_words` | the common options of the modes of `bench`, values, and the position of the mode |
 //! | `bench_limit`, `bench_scenario`, `scenario` | the search for a limit; named loads and their files |
 //! | `manual`, `bench_manual` | examples and known limits, for help and manual pages |
-//! | `usage` | clap's errors in this program's shape |
+//! | `usage` | clap's errors in this program's form |
 
 mod action;
 mod authentication;
@@ -132,12 +132,12 @@ use crate::error::Error;
 use crate::manner::Manner;
 use crate::output::{ColorChoice, FurtherHints, PinnedLine};
 
-/// Reads a command line, program name first, the environment and the configuration file. If secrets
-/// were typed, `start_anew` may replace this process with one that hides them; should it return, with the
-/// reason, all goes on with the secrets in sight.
+/// Reads a command line, program name first, the environment and the configuration file. If secrets were
+/// typed, `start_anew` may replace this process with one that hides them; if it returns, with an error, the
+/// run continues with the secrets visible.
 ///
 /// # Errors
-/// [`Error::Usage`] for everything that is wrong with it; the errors of reading TLS files.
+/// [`Error::Usage`] for every error in the command line; the errors of reading TLS files.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     start_anew: impl FnOnce(&Hidden) -> Option<std::io::Error>,
@@ -148,7 +148,7 @@ pub fn parse(
         if typed.is_none()
             && let Some(hidden) = hidden::hide_words(&compat::secrets(program, names, &arguments), &arguments)
         {
-            // If it returns, all goes on with the secrets in sight: mosquitto's clients never hide them.
+            // If it returns, the run continues with the secrets visible: mosquitto's clients never hide them.
             let _ = start_anew(&hidden);
         }
         let line = typed.unwrap_or(arguments);
@@ -187,13 +187,13 @@ pub fn parse(
     Ok(parsed)
 }
 
-/// What of a line is not to be repeated.
+/// The parts of a line that must not be repeated.
 fn repeated(line: &[OsString]) -> Repeated {
     let called = Entry::called(table::SUBCOMMANDS, line);
     Repeated::of_line(called.map(|(entry, names)| (entry.definition(), names)), line)
 }
 
-/// What a line that cannot be run does instead: it writes the reports that it asks for, or is the error itself.
+/// The result for a line that cannot be run: it writes the requested reports, or is the error itself.
 fn unmade(line: &[OsString], from_files: &[OsString], error: Error) -> Result<Parsed, Error> {
     let wanted = Entry::called(table::SUBCOMMANDS, line).and_then(|(entry, names)| {
         reports::wanted(entry.reporter?, &entry.definition(), &line[names..], from_files)
@@ -203,7 +203,7 @@ fn unmade(line: &[OsString], from_files: &[OsString], error: Error) -> Result<Pa
     wanted.of_failure(error).map(run)
 }
 
-/// The same of the words that were typed. `from_files`: the words of the options in files, once these are read.
+/// Reads the words that were typed. `from_files`: the words of the options in files, once these are read.
 fn parse_typed(
     arguments: &[OsString],
     is_hidden: bool,
@@ -279,7 +279,7 @@ fn parse_typed(
     let tls = client.and_then(|client| client.endpoint.tls.as_ref());
     let mut pinned: Option<PinnedLine> = None;
     if let Some(tls) = tls {
-        // The definition is made only if a certificate is refused.
+        // The definition is only made if a certificate is refused.
         let line = arguments.to_vec();
         pinned = Some(PinnedLine::new(move |pin| ready::pinned(&command(), &line, pin)));
         if tls.is_insecure() {
@@ -298,7 +298,7 @@ fn parse_typed(
     Ok(Parsed::Run { invocation, warnings, details, hints, pinned, color, log_time, manner: Manner::Own })
 }
 
-/// The error of stage two, with a slip that explains it: a topic or a value that was forgotten.
+/// Adds to an error of stage two the probable mistake: a forgotten topic or value.
 fn with_slip(error: Error, definition: &clap::Command, names: usize, line: &[OsString]) -> Error {
     if error.options() == [payload::NO_TOPIC]
         && let Some(hint) = slips::with_topic(definition, names, line)
@@ -312,8 +312,8 @@ fn with_slip(error: Error, definition: &clap::Command, names: usize, line: &[OsS
     }
 }
 
-/// Says what of the profile is not used, where the profile was asked for or everything is said. What is not said is
-/// left for an error about the credentials.
+/// Warns about unused options of the profile if the profile was requested by name or output is verbose.
+/// Otherwise they are kept for an error about the credentials.
 fn about_profile(
     text: String,
     matches: &clap::ArgMatches,
@@ -328,7 +328,7 @@ fn about_profile(
     (!is_asked && !is_verbose && !is_debug).then_some(text)
 }
 
-/// `mqtt --help WORD` and `mqtt --help=WORD` as `mqtt help WORD`.
+/// Converts `mqtt --help WORD` and `mqtt --help=WORD` to `mqtt help WORD`.
 fn with_help_as_word(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let help = arguments.get(1).and_then(|word| word.to_str()?.strip_prefix("--help")).map(str::to_owned);
     match help.as_deref() {
@@ -341,8 +341,8 @@ fn with_help_as_word(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-/// `mqtt version`, and the letters that ask many programs for their version and their help. Behind a subcommand
-/// they take a value here, so they ask only where they are all that there is.
+/// Converts `mqtt version`, and the letters that many programs use for version and help. After a subcommand
+/// these letters take a value here, so they are converted only if they stand alone.
 fn with_version_as_option(mut arguments: Vec<OsString>) -> Vec<OsString> {
     if arguments.get(1).is_some_and(|word| word == "version") {
         arguments.truncate(1);

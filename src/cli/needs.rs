@@ -1,4 +1,4 @@
-//! Which settings of the connection a run needs. Other settings in the environment and in files are not
+//! The settings of the connection that a run needs. Other settings in the environment and in files are not
 //! checked.
 
 use clap::{Arg, Command};
@@ -6,54 +6,54 @@ use clap::{Arg, Command};
 use super::headings::is_of_connection;
 use super::sources::{NAMES_FILES, belongs_to_host};
 
-/// What a run does with the options of the connection.
+/// How a run uses the options of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Needs {
-    /// Which broker it connects to.
+    /// The broker of the run.
     broker: BrokerChoice,
-    /// The options that say nothing about it.
+    /// The groups of options without effect.
     without: &'static [&'static [&'static str]],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BrokerChoice {
-    /// None.
+    /// The run connects to no broker.
     None,
-    /// The one that it brings along.
+    /// A broker that the run starts itself.
     Own,
-    /// The one that the options name.
+    /// The broker that the options name.
     Named,
 }
 
-/// Whether it goes on with a session that it finds.
+/// Whether it resumes a session.
 const CLEAN: &[&str] = &["disable_clean_session"];
-/// How the sessions begin and end.
+/// How sessions begin and end.
 const SESSION: &[&str] = &["disable_clean_session", "session_expiry"];
-/// How often a connection is made.
+/// How connections are retried.
 const LINK: &[&str] = &["reconnect", "wait_for_server", "reconnect_max_delay", "follow_redirect"];
-/// How many messages it sends at once.
+/// How many messages are in flight.
 const WINDOW: &[&str] = &["max_inflight"];
 
 impl Needs {
-    /// It connects with all of them.
+    /// A run that uses all options.
     pub(super) const EVERYTHING: Self = Self { broker: BrokerChoice::Named, without: &[] };
-    /// It makes no connection.
+    /// A run without a connection.
     pub(super) const NOTHING: Self = Self { broker: BrokerChoice::None, without: &[] };
-    /// It brings the broker along.
+    /// A run that starts its own broker.
     pub(super) const OWN_BROKER: Self = Self { broker: BrokerChoice::Own, without: &[CLEAN, LINK] };
-    /// It begins and ends the sessions itself.
+    /// A run that begins and ends the sessions itself.
     pub(super) const OWN_SESSIONS: Self = Self { broker: BrokerChoice::Named, without: &[SESSION] };
-    /// It makes each connection once, and sends one message on it.
+    /// A run that makes each connection once, and sends one message on it.
     pub(super) const OWN_LINKS: Self = Self { broker: BrokerChoice::Named, without: &[LINK, WINDOW] };
-    /// Both.
+    /// Both of these.
     pub(super) const OWN_SESSIONS_AND_LINKS: Self =
         Self { broker: BrokerChoice::Named, without: &[SESSION, LINK, WINDOW] };
-    /// A session of its own, of a length that options may give, on a connection that is made once.
+    /// A new session, whose expiry options may set, on a connection that is made once.
     pub(super) const LOAD: Self = Self { broker: BrokerChoice::Named, without: &[CLEAN, LINK] };
-    /// It sends no messages.
+    /// A run that sends no messages.
     pub(super) const RECEIVING: Self = Self { broker: BrokerChoice::Named, without: &[WINDOW] };
 
-    /// Whether an option says something about the run.
+    /// Whether the run uses an option.
     pub(super) fn has(self, definition: &Command, arg: &Arg) -> bool {
         if !is_of_connection(arg) {
             return true;

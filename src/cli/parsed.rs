@@ -1,45 +1,45 @@
-//! What a command line asks for.
+//! The result of parsing a command line.
 
 use crate::command::Invocation;
 use crate::error::Error;
 use crate::manner::Manner;
 use crate::output::{ColorChoice, FurtherHints, PinnedLine};
 
-/// What a command line asks for.
+/// The result of parsing a command line.
 #[derive(Debug)]
 pub enum Parsed {
-    /// A text on standard output: help, the version, or what a connection would be made with.
+    /// A text on standard output: help, the version, or the settings of a connection.
     Print {
         /// The text.
         text: String,
-        /// What is wrong with it all the same.
+        /// An error to report after the text.
         problem: Option<Error>,
-        /// What to warn of before.
+        /// Warnings to write first.
         warnings: Vec<String>,
     },
-    /// Help on standard error, for a command line without a word.
+    /// Help on standard error, for a command line without arguments.
     Alone(String),
     /// A run of a subcommand.
     Run {
-        /// What to run.
+        /// The subcommand to run, with its options.
         invocation: Box<dyn Invocation>,
-        /// What to warn of before.
+        /// Warnings to write first.
         warnings: Vec<String>,
-        /// For `--debug`.
+        /// Lines for `--debug`.
         details: Vec<String>,
-        /// What the hints of some errors say as well.
+        /// Additions to the hints of some errors.
         hints: FurtherHints,
-        /// The line as it was typed, with a pin for the key of its broker.
+        /// The command line as typed, to print it with a pin for the broker's key.
         pinned: Option<PinnedLine>,
         /// Whether to use colour.
         color: ColorChoice,
         /// Whether lines on standard error begin with the time.
         log_time: bool,
-        /// In whose manner it speaks.
+        /// The error and status conventions: this program's or mosquitto's.
         manner: Manner,
     },
-    /// A command line of mosquitto's clients that is not run. As theirs it ends with status 1, also if it
-    /// asks for help.
+    /// A command line for mosquitto's clients that is refused. As with mosquitto, the exit status is 1, even
+    /// for a request for help.
     Misuse {
         /// The text on standard output.
         stdout: String,
@@ -49,7 +49,7 @@ pub enum Parsed {
 }
 
 impl Parsed {
-    /// A run of which nothing else is to be said.
+    /// A run without warnings, details or hints.
     pub(super) fn run(invocation: Box<dyn Invocation>, color: ColorChoice, manner: Manner) -> Self {
         Self::Run {
             invocation,

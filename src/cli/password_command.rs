@@ -1,6 +1,6 @@
-//! The command of `--password-command`. It may ask on the terminal and start other programs, but none of
-//! them outlives its time limit, that of the run, or an interrupted run: the command has a process group of
-//! its own, which is ended as a whole.
+//! Runs the command of `--password-command`. The command may ask on the terminal and start other programs. It
+//! has a process group of its own. The whole group is killed at the command's time limit, at the time limit
+//! of the run, and when the run is interrupted.
 
 use std::ffi::OsStr;
 use std::io;
@@ -13,7 +13,7 @@ use crate::client::options::Secret;
 use crate::error::Error;
 use crate::file::{GaveUp, Patience};
 
-/// What the command writes. The command itself may hold a secret, so errors do not show it.
+/// The output of the command. It may hold a secret, so errors do not show the command.
 pub(super) fn password(command: &OsStr, limit: Duration) -> Result<Secret, Error> {
     let failed = |error| Error::file("--password-command failed", error);
     let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
@@ -40,18 +40,19 @@ pub(super) fn password(command: &OsStr, limit: Duration) -> Result<Secret, Error
     }
 }
 
-/// How it went.
+/// The outcome of the command.
 enum CommandOutcome {
-    /// How the command ended, and what it wrote.
+    /// The exit status of the command and its output.
     Ended(ExitStatus, Vec<u8>),
-    /// It took longer than it or the run may, or the run has no reader any more, and it was ended.
+    /// The command was killed: it exceeded its time limit or that of the run, or the reader of the run is
+    /// gone.
     GivenUp(GaveUp),
-    /// This signal came, and the command was ended.
+    /// This signal came, and the command was killed.
     #[cfg_attr(not(unix), allow(dead_code, reason = "signals are Unix's"))]
     Interrupted(i32),
 }
 
-/// Whether a command was waited for long enough.
+/// `Some` if the wait for the command is over.
 fn is_over(patience: Patience) -> Option<CommandOutcome> {
     patience.is_over(|| "--password-command".to_owned()).map(CommandOutcome::GivenUp)
 }
@@ -81,13 +82,14 @@ mod unix {
     use crate::process::end_group;
     use crate::signal::Interruption;
 
-    /// Between two looks at a command that has closed its output and goes on.
+    /// The time between two checks of a command that has closed its output and still runs.
     const PAUSE: Duration = Duration::from_millis(5);
-    /// Between two looks at a command that may have ended while others keep its output open, or at whether
-    /// the wait is over.
+    /// The longest time without a check of whether the command has ended (other processes may keep its output
+    /// open) and whether the wait is over.
     const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
-    /// Runs the command in a group of its own, and leaves nothing of it behind unless it ends by itself.
+    /// Runs the command in a process group of its own. Kills the whole group unless the command ends by
+    /// itself.
     pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<CommandOutcome> {
         let patience = Patience::held().at_most(limit);
         let interruption = Interruption::catch()?;
@@ -95,7 +97,7 @@ mod unix {
         let group = Pid::from_child(&child);
         let foreground = Foreground::give_to(group);
         let outcome = watch(&mut child, patience, &interruption).map(|outcome| match outcome {
-            // Ctrl-C on the terminal, which was the command's.
+            // A signal from the terminal, such as Ctrl-C: the command's group was in the foreground.
             CommandOutcome::Ended(status, text) if foreground.is_some() => {
                 status.signal().map_or(CommandOutcome::Ended(status, text), CommandOutcome::Interrupted)
             }
@@ -147,7 +149,7 @@ mod unix {
         }
     }
 
-    /// Waits a while until the command has written, or has closed its output, or a signal comes.
+    /// Waits for output, the end of output, or a signal, at most [`LOOK`].
     fn is_readable(pipe: &ChildStdout, interruption: &Interruption) -> io::Result<bool> {
         let mut watched =
             [PollFd::new(pipe, PollFlags::IN), PollFd::new(interruption.stream(), PollFlags::IN)];
@@ -158,19 +160,20 @@ mod unix {
         }
     }
 
-    /// The terminal, which a group has to own to be able to ask there. It comes back when this is dropped.
+    /// Gives the terminal to a process group so that it can prompt there. Takes it back when dropped.
     struct Foreground {
         terminal: File,
         ours: Pid,
     }
 
     impl Foreground {
-        /// Only who owns it can give it away.
+        /// `None` if this program's group is not in the foreground: only the foreground group can give the
+        /// terminal away.
         fn give_to(group: Pid) -> Option<Self> {
             let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
             let ours = tcgetpgrp(&terminal).ok().filter(|owner| *owner == getpgrp())?;
             tcsetpgrp(&terminal, group).ok()?;
-            // It may have asked before, and have been stopped for that.
+            // The command may have been stopped because it read from the terminal too early.
             let _ = kill_process_group(group, Signal::CONT);
             Some(Self { terminal, ours })
         }
@@ -178,7 +181,7 @@ mod unix {
 
     impl Drop for Foreground {
         fn drop(&mut self) {
-            // In the background this would stop the program.
+            // In a background process, SIGTTOU would stop the program.
             let mut stop = SigSet::empty();
             stop.add(Blocked::SIGTTOU);
             let is_blocked = stop.thread_block().is_ok();
@@ -190,7 +193,7 @@ mod unix {
     }
 }
 
-/// Runs the command. The time limit ends the command alone.
+/// Runs the command. The time limit kills only the command itself, not the processes it started.
 #[cfg(not(unix))]
 fn run(mut command: Command, limit: Duration) -> io::Result<CommandOutcome> {
     use std::io::Read as _;
@@ -252,7 +255,7 @@ mod tests {
         }
     }
 
-    /// Whatever the command has started ends with it, also what does not want to.
+    /// All processes that the command started are killed with it, also those that ignore SIGTERM.
     #[test]
     fn nothing_of_a_command_outlives_its_time_limit() {
         let folder = tempfile::tempdir().unwrap();
@@ -266,7 +269,7 @@ mod tests {
             assert!(error.to_string().starts_with("timed out"), "{error}");
             let process = std::fs::read_to_string(&path).unwrap().trim().parse().unwrap();
             let process = rustix::process::Pid::from_raw(process).unwrap();
-            // What was killed takes a moment to die, and then waits for who started it to notice.
+            // A killed process stays visible until its parent has reaped it.
             let state = || std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
             let deadline = std::time::Instant::now() + Duration::from_secs(60);
             while state().is_ok_and(|state| !state.contains(") Z ")) {

@@ -1,4 +1,4 @@
-//! Passwords as files and commands give them.
+//! Reads passwords from files and from the output of commands.
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ use crate::client::options::Secret;
 use crate::error::Error;
 use crate::file::{mark, read_at_most};
 
-/// The most that is read for a password: more than MQTT takes.
+/// The most bytes that are read for a password: more than MQTT allows.
 pub(super) const LONGEST_PASSWORD_BYTES: u64 = 64 << 10;
 
-/// The content of a file that holds one secret. Any bytes may be a password, but no password begins with a
-/// byte-order mark: an editor wrote that.
+/// The content of a file that holds one secret. A password may have any bytes, but a byte-order mark at the
+/// beginning comes from an editor and is removed.
 pub(super) fn from_file(path: &Path, origin: &Origin) -> Result<Secret, Error> {
     let content = read_at_most(path, LONGEST_PASSWORD_BYTES)
         .map_err(|error| Error::file(format!("cannot read the password in {}", path.display()), error))?;

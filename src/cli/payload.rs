@@ -1,4 +1,4 @@
-//! The sources of a message's payload: the sources that `pub` and `rr` share.
+//! The payload sources that `pub` and `rr` share.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -11,13 +11,13 @@ use super::value;
 use crate::command::input::{LookUp, MoreFields, Source, TextTemplate};
 use crate::error::Error;
 
-/// The operand that is the payload.
+/// The name of the payload operand.
 const MESSAGE: &str = "MESSAGE";
 
-/// What an error is about that misses the topic.
+/// The subject of the error for a missing topic.
 pub(super) const NO_TOPIC: &str = "topic_operand";
 
-/// Topic and payload of a message as operands.
+/// Topic and payload as operands.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct OperandArgs {
     /// Topic to publish to, as -t
@@ -30,18 +30,18 @@ pub(super) struct OperandArgs {
 }
 
 impl OperandArgs {
-    /// The topic, with what `-t` gives.
+    /// The topics from the operand or from `-t`.
     pub(super) fn topics(&mut self, given: &[OsString]) -> Result<Vec<OsString>, Error> {
         given_once(self.topic_operand.take().into_iter().collect(), given, "TOPIC")
     }
 
-    /// The payload, under the operand's name.
+    /// The payload operand, if given, with its name.
     pub(super) fn given(&mut self) -> Option<(&'static str, Source)> {
         self.message_operand.take().map(|text| (MESSAGE, Source::Message(value::bytes(text))))
     }
 }
 
-/// What operands say or `-t` says. Both are not for the same thing.
+/// The value from the operand or from `-t`; an error if both are given.
 pub(super) fn given_once(
     operands: Vec<OsString>,
     options: &[OsString],
@@ -59,13 +59,13 @@ pub(super) fn given_once(
     }
 }
 
-/// The error for an operand that is the URL of a broker.
+/// The error for an operand that is a broker's URL.
 pub(super) fn operand_is_url(name: &str, url: &OsStr) -> Error {
     let url = without_secrets(&url.to_string_lossy());
     Error::usage(format!("{name} '{}' is a URL", shown(url.as_ref())))
 }
 
-/// The error for what an operand and `-t` both give.
+/// The error for a value given both as an operand and with `-t`.
 pub(super) fn both_given(name: &str, operand: &OsStr, option: &OsStr) -> Error {
     let text = format!("{name} '{}' and -t '{}' are both given; give one", shown(operand), shown(option));
     let hint = if option.as_encoded_bytes().starts_with(b"-") {
@@ -84,7 +84,7 @@ pub(super) fn no_message() -> Error {
     )
 }
 
-/// The sources of one message.
+/// The options that give the payload.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Payload (one of)")]
 pub(super) struct PayloadArgs {
@@ -110,7 +110,7 @@ pub(super) struct PayloadArgs {
 }
 
 impl PayloadArgs {
-    /// Every source that was given, under its flag's name; right is exactly one.
+    /// All sources that were given, each with the name of its flag. Exactly one is valid.
     pub(super) fn given(self) -> Vec<(&'static str, Source)> {
         let messages = self.message.into_iter().map(|text| ("-m", Source::Message(value::bytes(text))));
         let files = self.file.into_iter().map(|path| ("-f", Source::File(path)));
@@ -120,10 +120,10 @@ impl PayloadArgs {
     }
 }
 
-/// How templates look up variables.
+/// The variable look-up of templates.
 pub(super) const ENVIRONMENT: LookUp = |name| std::env::var_os(name);
 
-/// A text of `--template`, whose fields are known; `what` names it in errors.
+/// A text of `--template` with its fields parsed; errors name it as `what`.
 pub(super) fn text_template(
     what: &str,
     text: &[u8],
@@ -136,7 +136,7 @@ pub(super) fn text_template(
     })
 }
 
-/// The one source that was given, if any was.
+/// The one source that was given, if any.
 pub(super) fn one(mut given: Vec<(&'static str, Source)>) -> Result<Option<Source>, Error> {
     match (given.pop(), given.pop()) {
         (Some((one, _)), Some((other, _))) => {

@@ -16,11 +16,11 @@ use super::verbosity::VerbosityArgs;
 use crate::command::ping::Config;
 use crate::error::Error;
 
-/// Go the way to a broker step by step, and measure round trips
+/// Check the connection to a broker step by step, and measure round trips
 ///
-/// Shows each layer with the time it took: look-up, connection, proxy, TLS with its certificates,
-/// WebSocket, and the broker's answer with what it limits; then how long the broker takes to answer
-/// a PINGREQ. With --quiet it says nothing at all, as a container's health check wants it.
+/// Shows each layer with the time it took: look-up, connection, proxy, TLS with its certificates, WebSocket,
+/// and the broker's answer with its limits; then how long the broker takes to answer a PINGREQ. With --quiet
+/// it writes nothing at all, which suits the health check of a container.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Ping")]
 pub(super) struct PingArgs {
@@ -30,7 +30,7 @@ pub(super) struct PingArgs {
 
     /// Round trips to measure
     ///
-    /// For each the broker may take as long as --connect-timeout says.
+    /// Each of them may take as long as --connect-timeout.
     #[arg(short = 'C', long, value_name = "COUNT", default_value = "1", value_parser = value::count)]
     count: u64,
 
@@ -38,7 +38,7 @@ pub(super) struct PingArgs {
     #[arg(long, value_name = "DURATION", default_value = "1", value_parser = value::duration)]
     interval: Duration,
 
-    /// Give up after this time, whatever was reached; exit status 27
+    /// Give up after this time, even before the broker is reached; exit status 27
     #[arg(short = 'W', long, value_name = "DURATION", value_parser = value::positive_duration)]
     timeout: Option<Duration>,
 
@@ -52,7 +52,7 @@ pub(super) struct PingArgs {
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     warn_expiry: Option<Duration>,
 
-    /// Write a report as one JSON object, in place of text
+    /// Write a report as one JSON object instead of text
     #[arg(long, help_heading = "Output")]
     json: bool,
 

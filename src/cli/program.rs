@@ -1,4 +1,4 @@
-//! Programs of the jq language in options.
+//! The options that take jq programs.
 
 use std::fmt::Display;
 
@@ -10,7 +10,7 @@ use crate::jq::{
 };
 use crate::output::MessageFormat;
 
-/// The programs of `sub`.
+/// The jq options of `sub`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Programs")]
 pub(super) struct ProgramArgs {
@@ -18,11 +18,11 @@ pub(super) struct ProgramArgs {
           be repeated: each must be true", long_help = about_where())]
     condition: Vec<String>,
 
-    /// Write the results of this jq program in place of each message
+    /// Write the results of this jq program instead of each message
     ///
     /// Strings are written as text, everything else as JSON, each result on a line; with --json strings are
-    /// JSON too, and with -v the topic stands before each. A message without a result is left out: it is acknowledged,
-    /// and -C does not count it. The input is that of --where.
+    /// JSON too, and with -v the topic is written before each result. A message without a result is left out:
+    /// it is acknowledged, and -C does not count it. The input is that of --where.
     #[arg(long, value_name = "EXPR")]
     jq: Vec<String>,
 
@@ -32,12 +32,13 @@ pub(super) struct ProgramArgs {
     #[arg(long, value_name = "EXPR")]
     until: Vec<String>,
 
-    /// What a message does on which a program fails, or whose payload --decode cannot decode: skip leaves it out,
-    /// show shows it as it is, stop ends the run with exit status 1 [default: skip; with --decode show]
+    /// What to do with a message on which a program fails, or whose payload --decode cannot decode: skip
+    /// leaves it out, show shows it as it is, stop ends the run with exit status 1 [default: skip; with
+    /// --decode show]
     ///
-    /// Standard error has a warning at the first one, and their number at the end, when the exit status is 3. --until
-    /// is not true for them. They are acknowledged. With show, payload-error in the record says why a payload was not
-    /// decoded.
+    /// The first such message is reported on standard error, and their number at the end; the exit status is
+    /// then 3. --until does not match them. They are acknowledged. With show, payload-error in the record
+    /// says why a payload was not decoded.
     #[arg(long, value_name = "skip|show|stop", value_parser = value::on_program_error(), hide_possible_values = true)]
     on_error: Option<FailurePolicy>,
 }
@@ -58,7 +59,7 @@ fn about_where() -> String {
 }
 
 impl ProgramArgs {
-    /// The programs, and what follows when they or the decoding of payloads fail.
+    /// The compiled programs, and the policy for messages on which a program or the decoding fails.
     pub(super) fn resolve(self, decodes: bool) -> Result<(Programs, Option<FailurePolicy>), Error> {
         let programs = Programs {
             keep: all_of(&self.condition)?,
@@ -72,11 +73,11 @@ impl ProgramArgs {
     }
 }
 
-/// The condition that all of these programs are true.
+/// A condition that is true if all of these programs are true.
 fn all_of(programs: &[String]) -> Result<Option<Condition>, Error> {
     let compile = |text: &str| compiled("--where", Some(text), Condition::new);
     let [first, others @ ..] = programs else { return Ok(None) };
-    // An error is one of its own program.
+    // Compiled alone first, so that an error names its own program.
     let only = compile(first)?;
     if others.is_empty() {
         return Ok(only);
@@ -84,12 +85,12 @@ fn all_of(programs: &[String]) -> Result<Option<Condition>, Error> {
     for other in others {
         compile(other)?;
     }
-    // A comment ends with its line.
+    // Each on a line of its own: a comment in a program ends with its line.
     let joined: Vec<String> = programs.iter().map(|program| format!("({program}\n)")).collect();
     compile(&joined.join(" and "))
 }
 
-/// The program of an option that may be given once, and how two of them are one.
+/// The program of an option that may be given only once; the error shows how to join two (`joined`).
 fn one<'a>(option: &str, programs: &'a [String], joined: &str) -> Result<Option<&'a str>, Error> {
     match programs {
         [] => Ok(None),
@@ -99,7 +100,7 @@ fn one<'a>(option: &str, programs: &'a [String], joined: &str) -> Result<Option<
     }
 }
 
-/// Refuses `--jq` where its results cannot be written: beside `other`, or in a format of messages.
+/// Refuses `--jq` where its results cannot be written: together with `other`, or with a message format.
 pub(super) fn check_results(
     programs: &Programs,
     format: &MessageFormat,
@@ -117,7 +118,7 @@ pub(super) fn check_results(
     }
 }
 
-/// The program of an option, if it is given.
+/// The compiled program of an option, if given.
 pub(super) fn compiled<T>(
     option: impl Display,
     text: Option<&str>,

@@ -1,5 +1,5 @@
-//! MQTT 5 properties, in mosquitto's words (`-D COMMAND NAME VALUE`) and as options of their own
-//! (`property_flags`), checked against the standard before anything is sent.
+//! MQTT 5 properties: as in mosquitto (`-D COMMAND NAME VALUE`) and as separate options (`property_flags`).
+//! They are checked against the standard before anything is sent.
 
 use std::ffi::{OsStr, OsString};
 use std::marker::PhantomData;
@@ -14,21 +14,21 @@ use crate::protocol::property::{Place, PropertyBlock, PropertyId, PropertyKind, 
 use crate::protocol::topic;
 use crate::protocol::wire::PacketType;
 
-/// The identifier of `-D`.
+/// The clap identifier of `-D`.
 pub(super) const ID: &str = "property";
 
-/// How many of these words belong to the `-D` before them: COMMAND, NAME and VALUE, and of a user property
-/// a KEY and a VALUE. Counted, because any of them may begin with a hyphen.
+/// The number of words after `-D` that belong to it: COMMAND, NAME and VALUE, and for a user property KEY and
+/// VALUE. They are counted because any of them may begin with a hyphen.
 pub(super) fn words(following: &[OsString]) -> usize {
     let is_pair =
         following.get(1).is_some_and(|name| name.eq_ignore_ascii_case(PropertyId::UserProperty.name()));
     if is_pair { 4 } else { 3 }
 }
 
-/// Ends the words of one `-D` for clap, which could not tell where they end.
+/// Marks the end of the words of one `-D` for clap, which cannot find it by itself.
 const TERMINATOR: &str = "\u{1f}end of -D\u{1f}";
 
-/// The line with an end to the words of each `-D` that may have one more.
+/// The line with a [`TERMINATOR`] after each `-D` that could take one more word.
 pub(super) fn terminated(definition: &Command, names: usize, line: &[OsString]) -> Vec<OsString> {
     let mut terminated = Vec::with_capacity(line.len());
     let mut taken = 0;
@@ -51,7 +51,7 @@ fn may_be_property(word: &OsString) -> bool {
     word == b"--property" || word.starts_with(b"-") && word.ends_with(b"D")
 }
 
-/// The packets that `-D` speaks of, by mosquitto's names.
+/// The packets for `-D`, with mosquitto's names.
 const COMMANDS: [(&str, Place); 6] = [
     ("connect", Place::Packet(PacketType::Connect)),
     ("publish", Place::Packet(PacketType::Publish)),
@@ -61,7 +61,7 @@ const COMMANDS: [(&str, Place); 6] = [
     ("disconnect", Place::Packet(PacketType::Disconnect)),
 ];
 
-/// Which packets with properties a subcommand sends.
+/// The packets with properties that a subcommand sends.
 pub(super) trait Packets {
     const SENT: &'static [Place];
 }
@@ -81,14 +81,14 @@ macro_rules! packets {
 }
 
 packets! {
-    /// `pub`
+    /// Packets of `pub`.
     Publishing = [
         Place::Packet(PacketType::Connect),
         Place::Packet(PacketType::Publish),
         Place::Will,
         Place::Packet(PacketType::Disconnect)
     ];
-    /// `sub`
+    /// Packets of `sub`.
     Subscribing = [
         Place::Packet(PacketType::Connect),
         Place::Packet(PacketType::Subscribe),
@@ -96,7 +96,7 @@ packets! {
         Place::Will,
         Place::Packet(PacketType::Disconnect)
     ];
-    /// `rr`
+    /// Packets of `rr`.
     Requesting = [
         Place::Packet(PacketType::Connect),
         Place::Packet(PacketType::Subscribe),
@@ -104,20 +104,21 @@ packets! {
         Place::Will,
         Place::Packet(PacketType::Disconnect)
     ];
-    /// `will-test`
+    /// Packets of `will-test`.
     WithWill = [Place::Packet(PacketType::Connect), Place::Will, Place::Packet(PacketType::Disconnect)];
-    /// What only connects, or sends messages that are not the user's.
+    /// Packets of subcommands that only connect, or that send no messages of the user.
     Connecting = [Place::Packet(PacketType::Connect), Place::Packet(PacketType::Disconnect)];
 }
 
-/// The properties as they were typed.
+/// The properties as typed.
 ///
-/// Not derived: clap's derive cannot keep apart the words of two occurrences, and has no tables.
+/// `Args` is not derived: clap's derive cannot separate the words of two `-D`, and cannot read options from a
+/// table.
 #[derive(Debug, Clone)]
 pub(super) struct PropertyArgs<P> {
-    /// `-D`: three or four words each.
+    /// The words of each `-D`: three or four.
     given: Vec<Vec<OsString>>,
-    /// An option and its value, in the order of the table.
+    /// Each option with its value, in the order of [`FLAGS`].
     flags: Vec<(&'static str, OsString)>,
     packets: PhantomData<P>,
 }
@@ -173,21 +174,21 @@ impl<P: Packets> Args for PropertyArgs<P> {
     }
 }
 
-/// The packets of a subcommand by mosquitto's names, as far as its options tell.
+/// The packets of a subcommand, with mosquitto's names, as listed in its definition.
 pub(super) fn packets(definition: &Command) -> Vec<&'static str> {
     let has = |flag: &Flag| definition.get_arguments().any(|arg| arg.get_id() == flag.name());
     let is_sent = |place: Place| FLAGS.iter().any(|flag| flag.place == place && has(flag));
     COMMANDS.iter().filter(|(_, place)| is_sent(*place)).map(|(name, _)| *name).collect()
 }
 
-/// The properties that a packet can have, by the standard's names.
+/// The names (as in the standard) of the properties that a packet can have.
 pub(super) fn properties_of(command: &str) -> Vec<&'static str> {
     let place = COMMANDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(command)).map(|(_, place)| *place);
     let is_allowed = |id: &&PropertyId| place.is_some_and(|place| id.allowed_in(place));
     PropertyId::ALL.iter().filter(is_allowed).map(|id| id.name()).collect()
 }
 
-/// The packets of a subcommand by mosquitto's names.
+/// The packets of a subcommand, with mosquitto's names.
 fn names<P: Packets>() -> Vec<&'static str> {
     COMMANDS.iter().filter(|(_, place)| P::SENT.contains(place)).map(|(name, _)| *name).collect()
 }
@@ -201,7 +202,7 @@ pub(super) struct PropertiesByPacket {
     pub(super) subscribe: PropertyBlock,
     pub(super) unsubscribe: PropertyBlock,
     pub(super) disconnect: PropertyBlock,
-    /// The option that gives the will its first property.
+    /// The option that set the first property of the will.
     pub(super) will_asked_by: &'static str,
 }
 
@@ -220,19 +221,19 @@ impl PropertiesByPacket {
 }
 
 impl<P: Packets> PropertyArgs<P> {
-    /// What asks for MQTT 5, if anything does.
+    /// The first option that requires MQTT 5, if any.
     pub(super) fn needs_v5(&self) -> Option<&'static str> {
         if self.given.is_empty() { self.flags.first().map(|(option, _)| *option) } else { Some("-D") }
     }
 
-    /// The properties of each packet.
+    /// Checks the properties and sorts them by packet.
     pub(super) fn resolve(&self) -> Result<PropertiesByPacket, Error> {
         let mut properties = PropertiesByPacket { will_asked_by: "-D will", ..PropertiesByPacket::default() };
         for words in &self.given {
             let [command, name, value @ ..] = words.as_slice() else { continue };
             let (command, place) = place(command, &names::<P>())?;
             let id = property(name)?;
-            // A client must not send one, although a PUBLISH may hold it ([MQTT-3.3.4-6]).
+            // Valid in a PUBLISH, but a client must not send it ([MQTT-3.3.4-6]).
             let servers_own = command == "publish" && id == PropertyId::SubscriptionIdentifier;
             if !id.allowed_in(place) || servers_own {
                 return Err(Error::usage(format!(
@@ -347,7 +348,7 @@ fn utf8(what: &str, word: &OsStr) -> Result<String, Error> {
     }
 }
 
-/// CONNECT properties, those taken out that have options of their own.
+/// The properties of CONNECT; those that other options also set are in fields of their own.
 pub(super) struct ConnectProperties {
     pub(super) session_expiry_interval: Option<u32>,
     pub(super) maximum_packet_size: Option<u32>,
@@ -356,7 +357,7 @@ pub(super) struct ConnectProperties {
     pub(super) rest: PropertyBlock,
 }
 
-/// Takes CONNECT properties apart.
+/// Splits the properties of CONNECT.
 pub(super) fn take_apart(block: &PropertyBlock) -> ConnectProperties {
     ConnectProperties {
         session_expiry_interval: block.view().number(PropertyId::SessionExpiryInterval),

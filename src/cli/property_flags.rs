@@ -1,6 +1,6 @@
-//! Properties as plain long options, such as `--content-type`: the same as `-D COMMAND NAME VALUE` for
-//! those who do not know the standard's packets by heart, with units where they help. One table says
-//! which there are; `property` puts them into the packets.
+//! Properties as plain long options, such as `--content-type`, for users who do not know the packets of the
+//! standard. They are equivalent to `-D COMMAND NAME VALUE`, and some take units. One table lists them;
+//! `property` puts them into the packets.
 
 use std::ffi::OsString;
 
@@ -18,7 +18,7 @@ use crate::protocol::wire::PacketType;
 
 /// An option for one property of one packet.
 pub(super) struct Flag {
-    /// As it is typed, dashes and all.
+    /// The option as typed, with its dashes.
     pub(super) option: &'static str,
     pub(super) place: Place,
     pub(super) id: PropertyId,
@@ -44,7 +44,7 @@ const DISCONNECT: Place = Place::Packet(PacketType::Disconnect);
 
 use PropertyId as Id;
 
-/// Every such option. What a property of the same name may hold is the table's in `protocol`.
+/// All such options. The values a property may have are defined in `protocol`.
 pub(super) const FLAGS: &[Flag] = &[
     flag(
         "--content-type",
@@ -194,12 +194,12 @@ pub(super) const FLAGS: &[Flag] = &[
 ];
 
 impl Flag {
-    /// Whether it belongs to a subcommand that sends these packets.
+    /// Whether a subcommand that sends these packets has the option.
     pub(super) fn belongs_to<P: Packets>(&self) -> bool {
         P::SENT.contains(&self.place)
     }
 
-    /// Its long name.
+    /// The long name of the option, without dashes.
     pub(super) fn name(&self) -> &'static str {
         self.option.trim_start_matches('-')
     }
@@ -257,7 +257,8 @@ impl Flag {
     }
 }
 
-/// Bytes as they are typed, or behind `hex:` or `base64:`; behind `text:` whatever it looks like.
+/// The bytes of a value: after `hex:` or `base64:` decoded, after `text:` the rest as typed, otherwise the
+/// whole value as typed.
 pub(super) fn binary(raw: &[u8]) -> Result<Vec<u8>, String> {
     let bytes = if let Some(digits) = raw.strip_prefix(b"hex:") {
         hex::decode(digits).ok_or("hex: takes pairs of hexadecimal digits")?

@@ -46,15 +46,15 @@ pub(super) struct PublishArgs {
     #[arg(short = 'r', long)]
     retain: bool,
 
-    /// Send the message this many times, or until the program is ended [default: 1]
+    /// Send the message this many times, or forever [default: 1]
     #[arg(long, value_name = "COUNT|forever", value_parser = repeat)]
     repeat: Option<u64>,
 
     /// Send repeats at this interval, on a schedule that begins with the first one
     ///
-    /// Message n, from 0, is due n intervals after the first one, however long sending takes. Times that pass while
-    /// nothing can be sent, as on a lost connection, are left out and counted in a warning at the end: late
-    /// messages do not come in a bunch. At least 1ms.
+    /// Message n, from 0, is due n intervals after the first one, however long sending takes. Times that pass
+    /// while nothing can be sent, as on a lost connection, are skipped and counted in a warning at the end:
+    /// late messages are not sent in a burst. At least 1ms.
     #[arg(long, value_name = "DURATION", requires = "repeat", conflicts_with = "repeat_delay", value_parser = interval)]
     interval: Option<Duration>,
 
@@ -74,15 +74,16 @@ pub(super) struct PublishArgs {
     #[command(flatten)]
     payload: PayloadArgs,
 
-    /// Publish each line of standard input as a message of its own
+    /// Publish each line of standard input as a separate message
     ///
-    /// The line feed at its end is no part of it.
+    /// The line feed at its end is not part of the message.
     #[arg(short = 'l', long, help_heading = "Payload (one of)")]
     stdin_line: bool,
 
     /// Publish this many random bytes in each message
     ///
-    /// Each message has other bytes; --seed makes them the same in each run. At most 268435460 bytes, the largest packet.
+    /// Each message has different bytes; --seed makes them the same in each run. At most 268435460 bytes, the
+    /// largest packet.
     #[arg(long, value_name = "SIZE", help_heading = "Payload (one of)", value_parser = generated_size)]
     size: Option<usize>,
 
@@ -101,7 +102,7 @@ pub(super) struct PublishArgs {
     #[command(flatten)]
     encode: EncodeArgs,
 
-    /// {name} in topics is plain text, as for mosquitto's clients.
+    /// `true` for mosquitto's clients: `{name}` in topics is plain text.
     #[arg(skip)]
     pub(super) plain_topics: bool,
 
@@ -111,17 +112,17 @@ pub(super) struct PublishArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Spool")]
     spool: Option<PathBuf>,
 
-    /// How long the spool may become before -l waits with its input and other messages are refused
+    /// How large the spool may become before -l stops reading its input and other messages are refused
     #[arg(long, value_name = "SIZE", default_value = "1GiB", requires = "spool",
           value_parser = value::size, help_heading = "Spool")]
     spool_max_size: u64,
 
     /// Move the message with this number out of the spool, to the file FILE.aside; may be repeated
     ///
-    /// A run names the number of a message that it keeps, and of one at which the broker ends the connection: the
-    /// messages behind it are never sent otherwise. FILE.aside has a record for each message that was moved, which
-    /// mqtt pub --json --keep-retain publishes. A message with text that is not valid in MQTT is moved there without
-    /// being asked for.
+    /// A run prints the number of a message that it keeps, and of one at which the broker ends the
+    /// connection: the messages behind it cannot be sent otherwise. FILE.aside has a record for each message
+    /// that was moved, which mqtt pub --json --keep-retain publishes. A message with text that is not valid
+    /// in MQTT is moved there automatically.
     #[arg(long, value_name = "NUMBER", requires = "spool", help_heading = "Spool")]
     set_aside: Vec<u64>,
 
@@ -138,14 +139,14 @@ pub(super) struct PublishArgs {
     report: VerbosityArgs,
 }
 
-/// What lines of standard input are.
+/// The options for the format of lines of standard input.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Lines")]
 struct LineArgs {
     /// With -l: each line has its topic, SEPARATOR and the payload
     ///
-    /// The topic ends at the first SEPARATOR; \t stands for a tab. A line without it, or with a topic that cannot
-    /// be published to, is named on standard error and gives exit status 1.
+    /// The topic ends at the first SEPARATOR; \t means a tab. A line without it, or with a topic that cannot
+    /// be published to, is reported on standard error and gives exit status 1.
     #[arg(long, value_name = "SEPARATOR", requires = "stdin_line")]
     topic_from_line: Option<OsString>,
 
@@ -153,10 +154,10 @@ struct LineArgs {
     #[arg(short = '0', long)]
     null_data: bool,
 
-    /// What a line does that is no record, or has no topic: skip goes on with the next, stop ends the run
-    /// once everything before it is acknowledged [default: skip]
+    /// What to do at a line that is not a record, or has no topic: skip goes on with the next, stop ends the
+    /// run once everything before it is acknowledged [default: skip]
     ///
-    /// Both give exit status 1. It needs --json or --topic-from-line.
+    /// Both give exit status 1. Needs --json or --topic-from-line.
     #[arg(long, value_name = "skip|stop", hide_possible_values = true)]
     on_error: Option<OnError>,
 }
@@ -170,7 +171,7 @@ impl LineArgs {
         self.on_error == Some(OnError::Stop)
     }
 
-    /// What lines without a record are.
+    /// The payload source for lines that are not records.
     fn source(&self) -> Result<Source, Error> {
         let Some(separator) = &self.topic_from_line else { return Ok(Source::StdinLines) };
         let separator = if separator == "\\t" { b"\t".to_vec() } else { value::bytes(separator.clone()) };
@@ -184,7 +185,7 @@ impl LineArgs {
         Ok(Source::TopicLines(TopicLines { separator, stops_at_error: self.stops_at_error() }))
     }
 
-    /// Refuses options that say something about lines that are not there.
+    /// Refuses options for lines if the source has no lines.
     fn check(&self, source: &Source) -> Result<(), Error> {
         if self.null_data && !source.is_lines() {
             return Err(Error::usage("-0 needs -l or --json"));
@@ -196,46 +197,48 @@ impl LineArgs {
     }
 }
 
-/// Messages as records.
+/// The options for messages as records.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Records")]
 struct RecordArgs {
-    /// Each line of standard input, as the record of a message: a JSON object such as mqtt sub --json writes
+    /// Each line of standard input is the record of a message: a JSON object such as mqtt sub --json writes
     ///
-    /// Topic, QoS, RETAIN, payload and properties are taken from the record, and what it leaves out from the
-    /// options (the payload from -m or -n). A payload that is not a string is published as the JSON it is. The
-    /// time that a message spends on the way is taken off its message-expiry-interval, and what has expired is
-    /// not sent. Lines without anything in them are passed over.
+    /// Topic, QoS, RETAIN, payload and properties are taken from the record; what it lacks is taken from the
+    /// options (the payload from -m or -n). A payload that is not a string is published as JSON. The time
+    /// since the message was received is subtracted from its message-expiry-interval, and an expired message
+    /// is not sent. Empty lines are skipped.
     #[arg(long, help_heading = "Payload (one of)")]
     json: bool,
 
     /// Retain the messages that were received with RETAIN
     ///
     /// In the record of a received message (one with tst) "retain": true says that the broker had stored it.
-    /// Without this option such a message is published without RETAIN. In other records it is what they ask for.
+    /// Without this option such a message is published without RETAIN. Other records are published with the
+    /// RETAIN that they have.
     #[arg(long, requires = "json")]
     keep_retain: bool,
 
     /// Change topics: replace what the regular expression matches; may be repeated
     ///
-    /// Any character may stand in place of #; at the end, g replaces every match and i ignores case. The syntax
-    /// is that of the Rust crate regex, with $1 and ${name} for groups.
+    /// Any character may be used instead of #; at the end, g replaces every match and i ignores case. The
+    /// syntax is that of the Rust crate regex, with $1 and ${name} for groups.
     #[arg(long, value_name = "s#REGEX#TEXT#", requires = "json", value_parser = rewrite)]
     rewrite_topic: Vec<Rewrite>,
 }
 
-/// Texts that are filled in.
+/// The options for templates.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Template")]
 struct TemplateArgs {
     /// Fill in fields such as {seq} in topics and payloads, for each message
     ///
-    /// {seq} is the number of the line or repeat, from 1; {now} the time in UTC (RFC 3339), {now:FORMAT} the local time as
-    /// strftime(3) writes it, {unix} and {unix_ms} the seconds and milliseconds since 1970; {uuid} a random UUID;
-    /// {rand:0..100} and {rand:18.0..24.0:1} a random number, both ends included, with as many decimals as are
-    /// given; {hex:16} so many random hexadecimal digits; {env:NAME} a variable of the environment, not in texts
-    /// from standard input; {name}, in topics, the name of the file of -f. {{ and }} stand for braces. With --json strings are filled in, not payloads that are
-    /// JSON or encoded. A line that cannot be filled in, and a topic that cannot be published to, is an error of that
+    /// {seq} is the number of the line or repeat, from 1; {now} the time in UTC (RFC 3339), {now:FORMAT} the
+    /// local time as strftime(3) writes it, {unix} and {unix_ms} the seconds and milliseconds since 1970;
+    /// {uuid} a random UUID; {rand:0..100} and {rand:18.0..24.0:1} a random number, both ends included, with
+    /// as many decimals as are given; {hex:16} that many random hexadecimal digits; {env:NAME} an environment
+    /// variable, not in texts from standard input; {name}, in topics, the name of the file of -f. {{ and }}
+    /// are braces. With --json fields are filled in in strings, not in payloads that are JSON or
+    /// encoded. A line that cannot be filled in, and a topic that cannot be published to, is an error of that
     /// message and gives exit status 1.
     #[allow(clippy::doc_markdown, reason = "it is the text of the help")]
     #[arg(long)]
@@ -247,13 +250,13 @@ struct TemplateArgs {
 }
 
 impl TemplateArgs {
-    /// Reads the texts that are known. Topics without fields become what they stand for.
+    /// Parses the texts that are known. Topics without fields are replaced by their final text.
     fn resolve(&self, topics: &mut [String], source: &Source) -> Result<Option<Filling>, Error> {
         if !self.template {
             return Ok(None);
         }
         let files = files(source);
-        // As many topics for each file.
+        // Each file has the same number of topics.
         let of_each = topics.len().checked_div(files.len()).unwrap_or_default().max(1);
         let mut templates = Vec::new();
         for (place, topic) in topics.iter_mut().enumerate() {
@@ -271,7 +274,7 @@ impl TemplateArgs {
     }
 }
 
-/// What a line that is no message does.
+/// What to do at a line that is not a valid message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum OnError {
     Skip,
@@ -284,7 +287,7 @@ fn generated_size(text: &str) -> Result<usize, String> {
     if bytes > most { Err(format!("the largest packet of MQTT has {most} bytes")) } else { Ok(bytes) }
 }
 
-/// The files that messages are made of.
+/// The files whose contents are the payloads.
 fn files(source: &Source) -> &[PathBuf] {
     match source {
         Source::File(file) => std::slice::from_ref(file),
@@ -293,12 +296,13 @@ fn files(source: &Source) -> &[PathBuf] {
     }
 }
 
-/// The last part of a path.
+/// The last component of a path.
 fn file_name(path: &Path) -> &[u8] {
     path.file_name().unwrap_or_default().as_encoded_bytes()
 }
 
-/// The topics of each file, in which `{name}` stands for its name, unless it is plain text or a template fills it in.
+/// The topics of each file. `{name}` is replaced by the file's name, unless it is plain text or a template
+/// replaces it.
 fn of_each_file(topics: Vec<String>, source: &Source, is_plain: bool) -> Result<Vec<String>, Error> {
     const FIELD: &str = "{name}";
     let files = files(source);
@@ -321,7 +325,7 @@ fn of_each_file(topics: Vec<String>, source: &Source, is_plain: bool) -> Result<
     files.iter().flat_map(|file| topics.iter().map(move |topic| named(file, topic))).collect()
 }
 
-/// Several files are one source.
+/// Joins several files into one source.
 fn join_files(given: &mut Vec<(&'static str, Source)>) {
     let is_file = |source: &Source| matches!(source, Source::File(_));
     if given.iter().filter(|(_, source)| is_file(source)).count() < 2 {
@@ -350,7 +354,7 @@ fn rewrite(text: &str) -> Result<Rewrite, String> {
 }
 
 impl RecordArgs {
-    /// `given` loses what is the payload of records that have none.
+    /// The source of the messages. Removes from `given` the payload for records that have none.
     fn source(
         self,
         given: &mut Vec<(&'static str, Source)>,
@@ -513,7 +517,7 @@ fn all_topics(given: &[OsString], connection: &ConnectionArgs) -> Result<Vec<Str
     given.iter().map(|one| topic(std::slice::from_ref(one), connection)).collect()
 }
 
-/// The topic, if there is one.
+/// The topic, if one is given.
 fn named_topic(given: &[OsString], connection: &ConnectionArgs) -> Result<Option<String>, Error> {
     if given.len() > 1 {
         let count = given.len();
@@ -531,7 +535,7 @@ fn named_topic(given: &[OsString], connection: &ConnectionArgs) -> Result<Option
     text::topic_name("topic", &topic).map(Some)
 }
 
-/// The topic of records that have none.
+/// The topic for records that have none.
 fn topic_of_records(given: &[OsString], connection: &ConnectionArgs) -> Result<Option<String>, Error> {
     let has_wildcard = |topic: &OsString| topic.to_str().is_some_and(topic::has_wildcard);
     named_topic(given, connection).map_err(|error| match given.iter().find(|topic| has_wildcard(topic)) {

@@ -1,4 +1,4 @@
-//! Stage one: reads command line, environment and files by the definition of the options.
+//! Stage one: reads command line, environment and files according to the definition of the options.
 
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
@@ -19,23 +19,22 @@ use crate::notation::shell;
 use crate::output::has_no_reader;
 use crate::signal;
 
-/// A command line after stage one.
+/// The result of stage one.
 pub(super) struct Read {
     /// The definition of the subcommand.
     pub(super) definition: clap::Command,
     /// The values of its options.
     pub(super) matches: clap::ArgMatches,
-    /// What came from files.
+    /// The settings from files.
     pub(super) found: Found,
     pub(super) subcommand: Box<dyn Called>,
 }
 
-/// Stage one: a subcommand with its values, or a text that was asked for. The definition is handed to
-/// `hide` before any file is read: it may be a pipe, which nobody could read again.
+/// Stage one: a subcommand with its values, or a text that was asked for. `hide` gets the definition before
+/// any file is read: the file may be a pipe, which can be read only once.
 ///
-/// What is typed is read first, then what is set in the environment, as far as what is typed leaves it
-/// anything to say, then what stands in files. A setting that is no value is set aside: whether it matters
-/// is known when everything else is.
+/// The command line is read first, then the environment as far as the command line leaves options open, then
+/// files. An invalid setting is stored and reported only if its option turns out to be needed.
 pub(super) fn read(
     arguments: &[OsString],
     define: fn(&Entry) -> clap::Command,
@@ -49,7 +48,7 @@ pub(super) fn read(
     let terminated = property::terminated(&defined, names, arguments);
     let (path, line) = (&arguments[..names], &terminated[names - 1..]);
     let is_there = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some();
-    // Nearly always none is, and nothing has to be copied.
+    // Usually no variable is set, and nothing has to be copied.
     let (mut definition, with_variables) = if defined.get_arguments().any(is_there) {
         (without_environment(defined.clone()), Some(defined))
     } else {
@@ -91,7 +90,7 @@ pub(super) fn read(
         signal::outlast_hang_ups()?;
     }
     let names_files = ["options_file", "config"].iter().any(|id| is_given(&matches, id));
-    // No other file with options may keep a run waiting.
+    // Only a file named on the command line may be a pipe that the run has to wait for.
     let typed = if names_files { (entry.read)(&matches).ok() } else { None };
     wait_for_files(&matches, typed.is_some_and(|typed| typed.is_for_reader()));
     let mut found = sources::found(&definition, &matches, needs)
@@ -105,7 +104,7 @@ pub(super) fn read(
                 None => kept.push(one),
             }
         }
-        // What is set in the environment counts more, also where it is not valid.
+        // The environment overrides files, even if its value is invalid.
         kept.retain(|one| !broken.iter().any(|set| set.id == one.id && set.rank == Rank::Environment));
         found.given = kept;
         sources::refuse_commands(&found.given)?;
@@ -139,8 +138,8 @@ pub(super) fn read(
     Ok(Ok(Read { definition, matches, found, subcommand }))
 }
 
-/// An option whose value is optional takes it only after `=`. What follows after a blank is an operand, most
-/// likely against the user's will if the option would take it.
+/// Refuses a detached word after an option whose optional value needs `=`, if the word would be a valid
+/// value. It would be read as an operand, most likely not as the user meant it.
 fn refuse_detached(definition: &clap::Command, names: usize, arguments: &[OsString]) -> Result<(), Error> {
     let Some(at) = words::detached(definition, names, arguments) else { return Ok(()) };
     let [option, value] = [at, at + 1].map(|at| shown(&arguments[at]));
@@ -162,8 +161,8 @@ fn is_given(matches: &clap::ArgMatches, id: &str) -> bool {
     matches.try_contains_id(id).is_ok_and(|given| given)
 }
 
-/// Files are waited for as long as the run may take (`-W`), each as long as a connection where the user has said
-/// how long that is, and while there is a reader for whose sake the run is.
+/// Sets how long files are waited for: until the run's time limit (`-W`), each at most the connection timeout
+/// if the user has set one, and, if the run is for a reader, only while the reader exists.
 fn wait_for_files(matches: &clap::ArgMatches, is_for_reader: bool) {
     let limit = matches.try_get_one::<Duration>("timeout").ok().flatten().copied();
     let has_no_reader: Option<fn() -> bool> = if is_for_reader { Some(has_no_reader) } else { None };
@@ -173,8 +172,7 @@ fn wait_for_files(matches: &clap::ArgMatches, is_for_reader: bool) {
     Patience::new(limit, has_no_reader).for_each(each, signal::caught).hold();
 }
 
-/// The words behind the name of a subcommand, read by its definition alone: neither the environment nor a
-/// file has a say.
+/// Parses the words after the name of a subcommand, without the environment and files.
 pub(super) fn read_words<A: Subcommand>(entry: &Entry, words: Vec<OsString>) -> Result<A, Error> {
     let line: Vec<OsString> = ["mqtt", entry.name].into_iter().map(OsString::from).chain(words).collect();
     let mut definition = without_environment(entry.definition());
@@ -187,13 +185,13 @@ pub(super) fn read_words<A: Subcommand>(entry: &Entry, words: Vec<OsString>) -> 
     });
     read.map_err(|error| match usage::from_clap(error, &command(), &line) {
         Err(error) => error,
-        // Help is not among the words.
+        // Help cannot be requested by these words.
         Ok(text) => Error::usage(text),
     })
 }
 
-/// What clap says to a line that is not to be run, by the definition of all that there is: the text that was
-/// asked for, or what is wrong. `error` is what it says by that of the subcommand alone.
+/// What clap says about a line that is not to be run, parsed by the complete definition: the requested text,
+/// or the error. `error` is clap's error by the definition of the subcommand alone.
 fn asked_or_wrong(arguments: &[OsString], error: Option<clap::Error>) -> Result<String, Error> {
     let mut all = everywhere(command(), without_environment);
     let terminated = match Entry::called(SUBCOMMANDS, arguments) {
@@ -206,12 +204,13 @@ fn asked_or_wrong(arguments: &[OsString], error: Option<clap::Error>) -> Result<
     }
 }
 
-/// Changes the subcommands and theirs.
+/// Applies a change to all subcommands, recursively.
 fn everywhere(command: clap::Command, change: fn(clap::Command) -> clap::Command) -> clap::Command {
     command.mut_subcommands(|subcommand| everywhere(change(subcommand), change))
 }
 
-/// The command line with the variables that matter: its definition, the values, and what is no value of its option.
+/// Parses the command line with the variables that matter: the definition, the values, and the invalid
+/// settings.
 fn with_set(
     defined: clap::Command,
     line: &[OsString],
@@ -220,7 +219,7 @@ fn with_set(
 ) -> Result<(clap::Command, clap::ArgMatches, Vec<BrokenSetting>), clap::Error> {
     let mut built = with_environment(defined, matters);
     let before = built.clone();
-    // Nearly always all are valid, and nothing is read twice.
+    // Usually all are valid, and one parse is enough.
     if let Ok(matches) = built.try_get_matches_from_mut(line) {
         return Ok((built, matches, Vec::new()));
     }
@@ -231,27 +230,27 @@ fn with_set(
     Ok((whole, matches, broken))
 }
 
-/// The definition of a subcommand in which only some options have variables.
+/// The definition of a subcommand in which only the options with `has` have variables.
 fn with_environment(subcommand: clap::Command, has: &dyn Fn(&Arg) -> bool) -> clap::Command {
     subcommand.mut_args(|arg| if arg.get_env().is_none() || has(&arg) { arg } else { arg.env(None::<&str>) })
 }
 
-/// Whether an option's variable is set. One that is set to nothing is not, as in most programs and
-/// container files, nor is one that is not meant for this program.
+/// Whether an option's variable is set. An empty one counts as not set, as in most programs and container
+/// files; so does one that Kubernetes or Docker set.
 fn is_set(arg: &Arg) -> bool {
     let value = arg.get_env().and_then(std::env::var_os).filter(|value| !value.is_empty());
     value.is_some_and(|value| !is_service_link(arg, &value))
 }
 
-/// Whether this is what Kubernetes and Docker set in each container for a service by the name of the variable's
-/// beginning: `MQTT_PORT=tcp://10.0.0.1:1883` for one named mqtt.
+/// Whether the variable was set by Kubernetes or Docker for a service whose name begins the name of the
+/// variable: `MQTT_PORT=tcp://10.0.0.1:1883` for a service named mqtt.
 fn is_service_link(arg: &Arg, value: &OsStr) -> bool {
     let is_port = arg.get_env().is_some_and(|name| name.as_encoded_bytes().ends_with(b"_PORT"));
     let scheme = value.to_str().and_then(|value| value.split_once("://")).map(|(scheme, _)| scheme);
     is_port && scheme.is_some_and(|scheme| ["tcp", "udp", "sctp"].contains(&scheme))
 }
 
-/// The warning for a variable that is not meant for this program.
+/// The warning for a variable that Kubernetes or Docker set.
 fn about_service_link(arg: &Arg) -> Option<String> {
     let name = arg.get_env()?;
     let value = std::env::var_os(name).filter(|value| is_service_link(arg, value))?;
@@ -262,8 +261,7 @@ fn about_service_link(arg: &Arg) -> Option<String> {
     ))
 }
 
-/// The variables that are no values of their options. Each is tried by itself, so that its error can name
-/// it.
+/// The variables with invalid values. Each is parsed separately, so that its error can name it.
 fn broken_environment(definition: &clap::Command, path: &[OsString]) -> Vec<BrokenSetting> {
     let mut broken = Vec::new();
     for arg in definition.get_arguments().filter(|arg| is_set(arg)) {
@@ -280,7 +278,8 @@ fn broken_environment(definition: &clap::Command, path: &[OsString]) -> Vec<Brok
     broken
 }
 
-/// The variable to set in place of one with a URL that its option does not take.
+/// The `MQTT_URL` setting to use instead, if this option's variable holds a URL that the option does not
+/// take.
 fn as_url(arg: &Arg) -> Option<String> {
     let value = arg.get_env().and_then(std::env::var_os)?;
     let is_one = matches!(arg.get_id().as_str(), "host" | "url");
@@ -288,10 +287,10 @@ fn as_url(arg: &Arg) -> Option<String> {
     Some(format!("MQTT_URL={}", shell::quoted(&url::without_secrets(&url))))
 }
 
-/// Checks one option of a file by itself, so that an error can say where it stands. What matters without
-/// fail is refused at once.
+/// Parses one option of a file separately, so that an error can name its place. An error of an option that
+/// always matters is returned at once.
 fn check(bare: &clap::Command, path: &[OsString], given: &Given) -> Result<Option<BrokenSetting>, Error> {
-    // What else the subcommand needs is not the file's business.
+    // Required arguments come from elsewhere.
     let mut definition = bare.clone().mut_args(|arg| arg.required(false));
     let line = path[path.len() - 1..].iter().chain(&given.words);
     let Err(error) = definition.try_get_matches_from_mut(line) else { return Ok(None) };

@@ -1,6 +1,6 @@
-//! The line that was meant, ready to be typed: words of this program in place of those of other tools, of misspelt
-//! ones, and of values that another option takes. What is printed as a command is accepted by the definition of the
-//! command line, and keeps every value that was typed.
+//! The corrected command line, ready to be typed. Words of other tools, misspelt words, and values that
+//! belong to another option are replaced. A line that is printed as a command is accepted by the definition
+//! of the command line, and keeps every value that was typed.
 
 use std::ffi::OsString;
 
@@ -15,7 +15,7 @@ use super::{foreign, property, url, words};
 use crate::nearest::nearest;
 use crate::notation::shell;
 
-/// The subcommand that a line calls, and how many words name it.
+/// The subcommand that a line calls, and the number of words before its arguments.
 pub(super) fn called_by<'p>(program: &'p Command, line: &[OsString]) -> (&'p Command, usize) {
     let mut called = (program, 1);
     while let Some(below) = line.get(called.1).and_then(|name| called.0.find_subcommand(name)) {
@@ -29,7 +29,7 @@ pub(super) fn called_names(names: usize, line: &[OsString]) -> String {
     line[1..names].iter().filter_map(|name| name.to_str()).collect::<Vec<_>>().join(" ")
 }
 
-/// Where to read about the subcommand of a line.
+/// The hint to read the help of the line's subcommand.
 pub(super) fn see_help(names: usize, line: &[OsString]) -> String {
     match called_names(names, line) {
         called if called.is_empty() => "see mqtt --help".into(),
@@ -37,14 +37,14 @@ pub(super) fn see_help(names: usize, line: &[OsString]) -> String {
     }
 }
 
-/// Why there is no such line.
+/// Why no corrected line exists.
 #[derive(Debug, Default)]
 pub(super) struct Unready {
-    /// The first word that looks like an option and means nothing.
+    /// The first word that looks like an option and is unknown.
     pub(super) unknown: Option<String>,
 }
 
-/// A change of one thing in a line, if there is such a thing in it.
+/// A correction of one thing in a line; `None` if it does not apply.
 type Step = fn(&Command, usize, &[OsString]) -> Option<Vec<OsString>>;
 
 const STEPS: [Step; 8] = [
@@ -58,27 +58,27 @@ const STEPS: [Step; 8] = [
     with_response,
 ];
 
-/// The heading of the sources of a message.
+/// The help heading of the payload options.
 pub(super) const PAYLOAD: &str = "Payload (one of)";
 
-/// The whole line as it was meant, with its secrets left out.
+/// The whole corrected line, with its secrets masked.
 ///
 /// # Errors
-/// It holds something that is not known or not accepted, or is too long to be read.
+/// A word of the line is unknown or not accepted, or the line is too long to be read.
 pub(super) fn translated(program: &Command, line: &[OsString]) -> Result<String, Unready> {
     let (definition, names) = called_by(program, line);
     let line = corrected(definition, names, line)?;
     within_a_line(&without_secrets(definition, names, &line)).ok_or_else(Unready::default)
 }
 
-/// The same, if anything had to be changed.
+/// The corrected line, or `None` if nothing had to be corrected.
 pub(super) fn repaired(program: &Command, line: &[OsString]) -> Option<String> {
     let (definition, names) = called_by(program, line);
     let meant = corrected(definition, names, line).ok().filter(|meant| meant[1..] != line[1..])?;
     within_a_line(&without_secrets(definition, names, &meant))
 }
 
-/// The same line, if the definition accepts it.
+/// The line for a shell, if the definition accepts it.
 pub(super) fn accepted(definition: &Command, names: usize, line: &[OsString]) -> Option<String> {
     let mut line = line.to_vec();
     line[0] = "mqtt".into();
@@ -86,13 +86,13 @@ pub(super) fn accepted(definition: &Command, names: usize, line: &[OsString]) ->
     within_a_line(&without_secrets(definition, names, &line)).filter(|_| is_accepted)
 }
 
-/// The line with a pin for the key of its broker, in place of what refuses its certificate.
+/// The line with a pin for the broker's key, without the options that would refuse its certificate.
 pub(super) fn pinned(program: &Command, line: &[OsString], pin: &str) -> Option<String> {
     let (definition, names) = called_by(program, line);
     let values = words::values(definition, names, line);
     let mut meant = [&[OsString::from("mqtt")], &line[1..names]].concat();
     meant.extend(["--insecure", "--tls-pin", pin].map(OsString::from));
-    // Other pins, and lists that nothing is held against.
+    // Remove other pins, and revocation lists, which a pinned key is not checked against.
     let goes = |at: usize| {
         let is_one =
             |value: &words::OptionValue<'_>| ["tls_pin", "crl"].contains(&value.arg.get_id().as_str());
@@ -120,11 +120,11 @@ fn corrected(definition: &Command, names: usize, line: &[OsString]) -> Result<Ve
     Err(Unready::default())
 }
 
-/// Whether a line is read without an error. The environment and files have no say.
+/// Whether clap accepts a line, without the environment and files.
 fn is_accepted(definition: &Command, names: usize, line: &[OsString]) -> bool {
     let line = property::terminated(definition, names, line);
     match without_environment(definition.clone()).try_get_matches_from(&line[names - 1..]) {
-        // Operands and -t give the same thing, and one of them is refused; lines are not repeated.
+        // Refused later: an operand together with -t, because both give the topic, and --repeat with -l.
         Ok(matches) => {
             let has = |id: &str| {
                 matches.try_contains_id(id).is_ok_and(|is_there| is_there)
@@ -143,14 +143,14 @@ pub(super) fn option_in(word: &OsString) -> Option<String> {
     word.get(..end).map(str::to_owned)
 }
 
-/// An unknown option, whose letters are those of one of ours.
+/// Corrects the letter case and separators of an unknown option.
 fn in_own_spelling(definition: &Command, names: usize, line: &[OsString]) -> Option<Vec<OsString>> {
     let at = words::unknown(definition, names, line)?;
     let typed = option_in(&line[at])?;
     renamed(line, at, &typed, &foreign::spelt_alike(definition, &typed)?)
 }
 
-/// An unknown option, near to one of ours.
+/// Corrects an unknown option to one with a similar name.
 fn misspelt(definition: &Command, names: usize, line: &[OsString]) -> Option<Vec<OsString>> {
     let at = words::unknown(definition, names, line)?;
     let typed = option_in(&line[at])?;
@@ -166,7 +166,7 @@ fn renamed(line: &[OsString], at: usize, typed: &str, name: &str) -> Option<Vec<
     Some(line)
 }
 
-/// The long options that a misspelt one may stand for, dashes and all.
+/// The long options with names similar to a misspelt one, with their dashes.
 pub(super) fn near_options(definition: &Command, typed: &str) -> Vec<String> {
     let Some(name) = typed.strip_prefix("--") else { return Vec::new() };
     let visible = definition.get_arguments().filter(|arg| !arg.is_hide_set());
@@ -175,7 +175,7 @@ pub(super) fn near_options(definition: &Command, typed: &str) -> Vec<String> {
     nearest(name, known).into_iter().filter(|near| *near != name).map(|near| format!("--{near}")).collect()
 }
 
-/// The line of `respond` whose last operand is its response, and not a filter: nothing else gives one.
+/// A line of `respond` whose last operand is meant as the response instead of a filter: no option gives one.
 pub(super) fn with_response(definition: &Command, names: usize, line: &[OsString]) -> Option<Vec<OsString>> {
     let is_respond = definition.get_arguments().any(|arg| arg.get_id() == "echo");
     if !is_respond || gives_a_payload(definition, names, line) {
@@ -187,13 +187,13 @@ pub(super) fn with_response(definition: &Command, names: usize, line: &[OsString
     Some(meant)
 }
 
-/// Whether a source of the payload is given as an option.
+/// Whether an option gives the payload.
 pub(super) fn gives_a_payload(definition: &Command, names: usize, line: &[OsString]) -> bool {
     let values = words::values(definition, names, line);
     let is_value = |at: usize| values.iter().any(|value| value.from == 0 && value.word == at);
     let is_source = |word: &str| {
         let mut args = definition.get_arguments();
-        // What a command writes is one, too.
+        // The output of a command is a payload too.
         let is_source =
             |arg: &clap::Arg| arg.get_help_heading() == Some(PAYLOAD) || arg.get_id() == "exec_argv";
         args.any(|arg| is_source(arg) && words::is_called(arg, word))
@@ -203,8 +203,8 @@ pub(super) fn gives_a_payload(definition: &Command, names: usize, line: &[OsStri
         .any(|at| line[at].to_str().is_some_and(|word| is_source(word.split('=').next().unwrap_or(word))))
 }
 
-/// A value in the form of another tool: a URL as the host, a host or another scheme as the URL, another name of a
-/// version.
+/// Corrects a value in the format of another tool: a URL as the host, a host or another scheme as the URL,
+/// another name of a version.
 fn value(definition: &Command, names: usize, line: &[OsString]) -> Option<Vec<OsString>> {
     words::values(definition, names, line).into_iter().find_map(|one| {
         let typed = line[one.word].to_str()?.get(one.from..)?;
@@ -214,7 +214,7 @@ fn value(definition: &Command, names: usize, line: &[OsString]) -> Option<Vec<Os
             "protocol_version" => ("-V", version(typed)?.to_owned()),
             _ => return None,
         };
-        // Other letters in the same word stay.
+        // Other letters in the same word are kept.
         let first = if one.from == 0 { one.word - 1 } else { one.word };
         let word = line[first].to_str()?;
         let letters = word.strip_prefix('-').filter(|letters| !letters.starts_with('-'));
@@ -225,7 +225,7 @@ fn value(definition: &Command, names: usize, line: &[OsString]) -> Option<Vec<Os
     })
 }
 
-/// A URL as the operand that is a host.
+/// Corrects a URL given as the host operand.
 fn host(definition: &Command, names: usize, line: &[OsString]) -> Option<Vec<OsString>> {
     definition.get_arguments().find(|arg| arg.get_id() == "host_operand")?;
     let at = words::operands(definition, names, line).into_iter().next()?;
@@ -233,7 +233,7 @@ fn host(definition: &Command, names: usize, line: &[OsString]) -> Option<Vec<OsS
     Some([&line[..at], &["-L".into(), url.into()], &line[at + 1..]].concat())
 }
 
-/// What other tools call the versions of MQTT.
+/// The version of MQTT that other tools call by this name.
 fn version(typed: &str) -> Option<&'static str> {
     let number = typed.to_ascii_lowercase();
     let number = number.trim_start_matches("mqtt").trim_start_matches(['v', '-', '_']);
@@ -250,7 +250,8 @@ fn version(typed: &str) -> Option<&'static str> {
     }
 }
 
-/// Words for a shell, unless they are too long to be read, or hold what cannot be shown.
+/// The words quoted for a shell; `None` if they are too long to be read, or hold characters that cannot be
+/// shown.
 pub(super) fn within_a_line(line: &[OsString]) -> Option<String> {
     const MOST_CHARS: usize = 240;
     let ready = shown_words(line);
@@ -258,7 +259,7 @@ pub(super) fn within_a_line(line: &[OsString]) -> Option<String> {
     (is_whole && ready.chars().count() <= MOST_CHARS).then_some(ready)
 }
 
-/// The line with `…` for each secret.
+/// The line with each secret replaced by `…`.
 pub(super) fn without_secrets(definition: &Command, names: usize, line: &[OsString]) -> Vec<OsString> {
     let mut shown = line.to_owned();
     for value in words::values(definition, names, line) {
@@ -279,7 +280,7 @@ pub(super) fn without_secrets(definition: &Command, names: usize, line: &[OsStri
     shown
 }
 
-/// Words for a shell.
+/// The words quoted for a shell.
 pub(super) fn shown_words(line: &[OsString]) -> String {
     let quoted = line.iter().map(|word| shell::quoted(&shown(word)));
     quoted.collect::<Vec<_>>().join(" ")

@@ -6,15 +6,16 @@ use super::value;
 use crate::error::Error;
 use crate::output::{FileOptions, Rotation, Synchronisation};
 
-/// How a file of messages is kept.
+/// The options for files of messages.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct RecordingArgs {
     /// Begin a new file when FILE would become larger, or at multiples of this time in UTC (1d: at midnight)
     ///
-    /// The old one is renamed: the time, as in FILE.20261121T000000.000000Z, follows its name, so that names sort by time. A
-    /// new one begins with a message, and so an empty file is not rotated. What one read from the broker brings, 64 KiB
-    /// or a longer message, stays together, also if it is larger than SIZE.
+    /// The old one is renamed: the time, as in FILE.20261121T000000.000000Z, follows its name, so that names
+    /// sort by time. A new file begins with a message, and so an empty file is not rotated. Messages that
+    /// arrive in one read from the broker (64 KiB or one longer message) stay together, even if the file
+    /// becomes larger than SIZE.
     #[arg(long, value_name = "SIZE|DURATION", requires = "output", value_parser = rotation)]
     rotate: Option<Rotation>,
 
@@ -24,16 +25,17 @@ pub(super) struct RecordingArgs {
 
     /// Compress rotated files with zstd: FILE.20261121T000000.000000Z.zst
     ///
-    /// mqtt pub --json reads them as they are. FILE itself is never compressed: a program that is killed leaves no more
-    /// than a torn line in it.
+    /// mqtt pub --json reads them as they are. FILE itself is never compressed: if mqtt is killed, FILE has
+    /// at most one incomplete line at its end.
     #[arg(long, requires = "rotate")]
     compress: bool,
 
-    /// Synchronise FILE to the disk never, when it is rotated and at the end (rotate), also this long after a message, or
-    /// before messages are acknowledged (always) [default: never]
+    /// Synchronise FILE to the disk never, when it is rotated and at the end (rotate), also this long after a
+    /// message, or before messages are acknowledged (always) [default: never]
     ///
-    /// Without it the system writes to the disk when it likes: nothing is lost when mqtt is killed, but what is
-    /// acknowledged may be lost with the power. always costs one synchronisation for each read from the broker.
+    /// Without this option the system decides when to write to the disk: nothing is lost when mqtt is killed,
+    /// but acknowledged messages may be lost if the power fails. always costs one synchronisation for each
+    /// read from the broker.
     #[arg(long, value_name = "never|rotate|DURATION|always", requires = "output", value_parser = synchronisation)]
     fsync: Option<Synchronisation>,
 }
@@ -80,7 +82,7 @@ impl RecordingArgs {
         }
     }
 
-    /// Refuses what standard output does not do.
+    /// Refuses options that standard output does not support.
     pub(super) fn check_stdout(&self) -> Result<(), Error> {
         let option = match (self.rotate, self.fsync) {
             (Some(_), _) => "--rotate",

@@ -9,7 +9,7 @@ use super::headings::HELP;
 use super::manual;
 use super::table::{EXIT_STATUSES, command};
 
-/// The schemas of what is written and read as JSON, and the options that write it.
+/// The JSON schemas of input and output, each with the options that use it.
 static SCHEMAS: &[(&str, &[&str], &str)] = &[
     (
         "message",
@@ -67,10 +67,10 @@ struct ExitStatus {
     meaning: &'static str,
 }
 
-/// A subcommand, and those below it.
+/// A subcommand and its subcommands.
 #[derive(Serialize)]
 struct CommandReference {
-    /// As it is typed: `mqtt bench pub`.
+    /// The name as typed, such as `mqtt bench pub`.
     name: String,
     about: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,22 +83,22 @@ struct CommandReference {
     commands: Vec<CommandReference>,
 }
 
-/// An option, or an argument without a name.
+/// An option or a positional argument.
 #[derive(Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of the JSON")]
 struct OptionReference {
-    /// `--topic`, or the name of the argument's value.
+    /// `--topic`, or the value name of the positional argument.
     name: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     aliases: Vec<String>,
     /// The group that `--help GROUP` shows.
     group: String,
-    /// Whether it is one of those that `--help` shows.
+    /// Whether `--help` shows it.
     is_common: bool,
     is_positional: bool,
     is_required: bool,
     is_repeatable: bool,
-    /// The name of the value; null where the option takes none.
+    /// The name of the value; null if the option takes none.
     value: Option<String>,
     is_value_optional: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -119,12 +119,12 @@ struct Example {
 #[derive(Serialize)]
 struct NamedSchema {
     name: &'static str,
-    /// The options that write or read it.
+    /// The options that write or read this format.
     of: &'static [&'static str],
     schema: Box<RawValue>,
 }
 
-/// The reference of the program, or of the subcommand that these words name, with a line end.
+/// The reference of the program, or of the subcommand with these names, with a line end.
 pub(super) fn json(called: &[&str]) -> String {
     let mut program = command();
     program.build();
@@ -149,7 +149,7 @@ pub(super) fn json(called: &[&str]) -> String {
     serde_json::to_string_pretty(&reference).map(|text| text + "\n").unwrap_or_default()
 }
 
-/// None only if the file is not JSON, which a test excludes.
+/// `None` only if the file is not JSON, which a test excludes.
 fn schema((name, of, text): &(&'static str, &'static [&'static str], &str)) -> Option<NamedSchema> {
     let schema = serde_json::from_str(text).ok()?;
     Some(NamedSchema { name, of, schema })
@@ -224,13 +224,13 @@ fn option_reference(arg: &Arg) -> OptionReference {
     }
 }
 
-/// What a long text says beyond its first paragraph.
+/// The paragraphs of a long text after the first one.
 fn details(long: &str, first: &str) -> Option<String> {
     let rest = long.strip_prefix(first).map_or(long, str::trim_start);
     (!rest.is_empty()).then(|| rest.to_owned())
 }
 
-/// A text without the default at its end, which stands in brackets where it is no value of its own for `clap`.
+/// Splits off the default at the end of a text, in brackets, which texts have where clap knows no default.
 fn without_default(text: &str) -> (String, Option<String>) {
     match text.strip_suffix(']').and_then(|text| text.rsplit_once(" [default: ")) {
         Some((text, default)) => (text.to_owned(), Some(default.to_owned())),

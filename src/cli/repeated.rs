@@ -1,7 +1,7 @@
-//! What errors and warnings repeat of a command line, without its secrets. Where a secret stands at its own
-//! place, the definition of its option tells. Here are those that stand anywhere else: as the value of `-P` where
-//! the option before it has taken `-P`, as the rest of a password with blanks, behind a name that sounds like a
-//! password's, or in a URL that was given as a host or topic.
+//! Removes secrets from command-line text that errors and warnings repeat. The definition of an option tells
+//! whether its value is a secret. This module finds secrets at other places: as the value of `-P` where the
+//! option before it has taken `-P`, as the rest of a password with blanks, after a name that sounds like a
+//! password's, or in a URL given as a host or topic.
 
 use std::ffi::{OsStr, OsString};
 use std::net::Ipv6Addr;
@@ -14,17 +14,17 @@ use super::{property, url, words};
 use crate::error::Error;
 use crate::masking::Confidential;
 
-/// Parts of words that are not to be repeated.
+/// Parts of words that must not be repeated.
 #[derive(Default)]
 pub(super) struct Repeated {
-    /// Parts of what looks like a URL, and what is shown instead.
+    /// Parts of texts that look like a URL, each with its replacement.
     of_urls: Vec<(String, &'static str)>,
     values: Confidential,
 }
 
 impl Repeated {
-    /// Those of a command line, whose secrets may stand at any place, with the definition of the subcommand that it
-    /// calls and how many words name it.
+    /// The secrets of a command line, at any place. `called` is the definition of the subcommand and the
+    /// number of words before its arguments.
     pub(super) fn of_line(called: Option<(Command, usize)>, line: &[OsString]) -> Self {
         let mut repeated = Self::default();
         for word in line.iter().skip(1) {
@@ -38,11 +38,11 @@ impl Repeated {
         repeated
     }
 
-    /// Those of a command line of mosquitto's clients, whose words at these places are secrets.
+    /// The secrets of a command line for mosquitto's clients; the words at the places `secrets` are secrets.
     pub(super) fn of_words(line: &[OsString], secrets: &[usize]) -> Self {
         let mut repeated = Self::of_line(None, line);
         for word in secrets.iter().map(|at| &line[*at]) {
-            // Of a URL not all is a secret.
+            // Only parts of a URL are secret.
             if !word.to_string_lossy().contains("://") {
                 repeated.add_value(word, 0);
             }
@@ -50,14 +50,14 @@ impl Repeated {
         repeated
     }
 
-    /// Those of one value; `is_url` where its option takes a URL or a host.
+    /// The secrets in one value; `is_url` if its option takes a URL or a host.
     pub(super) fn of_value(value: &str, is_url: bool) -> Self {
         let mut repeated = Self::default();
         repeated.add_url(value, is_url);
         repeated
     }
 
-    /// What stands behind an option for a secret, and was read as something else.
+    /// Adds the words after an option for a secret that were read as something else.
     fn add_values(&mut self, definition: &Command, names: usize, line: &[OsString]) {
         let values = words::values(definition, names, line);
         let is_its_value = |word: usize, id: &clap::Id| {
@@ -84,7 +84,7 @@ impl Repeated {
             let word = at + usize::from(from.is_none());
             let Some(text) = line.get(word).filter(|_| !is_its_value(word, arg.get_id())) else { continue };
             if from.is_none() && is_option(text) {
-                continue; // Its own value is missing.
+                continue; // The option has no value of its own.
             }
             let from = from.unwrap_or(0);
             if whole {
@@ -95,8 +95,8 @@ impl Repeated {
         }
     }
 
-    /// The words behind the value of an option for a secret, where the subcommand has no use for them, or where the
-    /// value is made of letters that are options: `-P my secret`, `-Pi secret`.
+    /// Adds the words after the value of an option for a secret, if the subcommand has no operands for them,
+    /// or if the value consists of letters of options: `-P my secret`, `-Pi secret`.
     fn add_rests(&mut self, definition: &Command, names: usize, line: &[OsString]) {
         let values = words::values(definition, names, line);
         let operands = words::operands(definition, names, line);
@@ -125,7 +125,7 @@ impl Repeated {
         }
     }
 
-    /// What stands behind a name that sounds like that of a secret, and is none of the options: `--passwort x`,
+    /// Adds the word after a name that sounds like that of a secret but is not an option: `--passwort x`,
     /// `PASSWORD=x`.
     fn add_named(&mut self, definition: &Command, names: usize, line: &[OsString]) {
         let values = words::values(definition, names, line);
@@ -153,7 +153,7 @@ impl Repeated {
         }
     }
 
-    /// The user name, password and query of what is a URL, or looks like one.
+    /// Adds the user name, password and query of a URL, or of a text that looks like one.
     fn add_url(&mut self, text: &str, is_url: bool) {
         let (rest, has_scheme) = match text.split_once("://") {
             Some((_, rest)) => (rest, true),
@@ -161,20 +161,20 @@ impl Repeated {
         };
         let credentials = match rest.rsplit_once('@') {
             Some((credentials, _)) => Some(credentials).filter(|text| {
-                // In a payload both signs may stand for anything.
+                // In a payload, both characters may mean anything.
                 has_scheme || is_url || (text.contains(':') && !text.contains(is_of_payloads))
             }),
             None if has_scheme || is_url => without_host(rest),
             None => None,
         };
-        // Of `--host=u:x@h` only what stands behind the name.
+        // Of `--host=u:x@h` only the part after the name.
         let credentials = credentials.map(|text| match text.split_once('=') {
             Some((name, value)) if name.starts_with("--") => value,
             _ => text,
         });
         if let Some(credentials) = credentials.filter(|text| !text.is_empty()) {
             self.add_part(&format!("{credentials}@"), "…@");
-            // An error may be about this part alone.
+            // An error may quote this part alone.
             if credentials.contains(':') {
                 self.add_part(credentials, "…");
             }
@@ -192,13 +192,13 @@ impl Repeated {
         self.of_urls.push((part.to_owned(), instead));
     }
 
-    /// A text that may repeat them.
+    /// The text with its secrets masked.
     pub(super) fn masked(&self, text: &str) -> String {
         let without = |text: String, (part, instead): &(String, &str)| text.replace(part.as_str(), instead);
         self.values.masked(&self.of_urls.iter().fold(text.to_owned(), without))
     }
 
-    /// The same error without them.
+    /// The error with its secrets masked.
     pub(super) fn left_out_of(&self, mut error: Error) -> Error {
         let (text, hint) = match &mut error {
             Error::Usage { message, hint, .. } => (message, hint),
@@ -213,12 +213,12 @@ impl Repeated {
     }
 }
 
-/// Signs of a payload, which no host has before it.
+/// Whether the character is typical of a payload and cannot precede a host.
 fn is_of_payloads(c: char) -> bool {
     c.is_whitespace() || ['{', '[', '"', '\''].contains(&c)
 }
 
-/// The user name and password where the host behind them was forgotten: what stands behind the colon is no port.
+/// The user name and password of a URL without a host: the text after the colon is not a port.
 fn without_host(rest: &str) -> Option<&str> {
     let authority = rest.split(['/', '?']).next()?;
     let (host, port) = authority.split_once(':')?;

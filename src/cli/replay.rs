@@ -1,4 +1,4 @@
-//! The options of `pub --json` that publish a recording.
+//! The options of `pub --json` for replaying a recording.
 
 use clap::ValueEnum;
 
@@ -7,17 +7,17 @@ use crate::command::input::{Moment, RecordSelection, TimeRange};
 use crate::command::publish::FOREVER;
 use crate::error::Error;
 
-/// Which records are published, and when.
+/// The options that select records and their times.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Recording")]
 pub(super) struct ReplayArgs {
     /// Send records at the times of the recording, which are those of tst
     ///
-    /// The first message is sent at once, and each other one as long after it as it was received, on an absolute schedule:
-    /// what holds one message up does not move the next. Messages that were recorded out of order are sent in the order of
-    /// the lines; where times go back by more than a second, another recording begins. The
-    /// message-expiry-interval is sent as it was recorded. Messages sent more than 100ms too late are counted in a
-    /// warning at the end.
+    /// The first message is sent at once, and each other one as long after it as it was received, on an
+    /// absolute schedule: a delay of one message does not move the next. Messages that were recorded out of
+    /// order are sent in the order of the lines; where times go back by more than a second, another recording
+    /// begins. The message-expiry-interval is sent as it was recorded. Messages sent more than 100ms too late
+    /// are counted in a warning at the end.
     #[arg(long, value_enum, value_name = "recorded", requires = "json", hide_possible_values = true)]
     timing: Option<Timing>,
 
@@ -27,13 +27,13 @@ pub(super) struct ReplayArgs {
 
     /// Only records from this time on: 10:00 of each day, 2026-11-20T10:00 or 2026-11-20T10:00:00Z
     ///
-    /// Times without a zone are in that of this machine. Where --from, --to and --topic-filter leave no record, the exit
+    /// Times without a zone are local times. If --from, --to and --topic-filter match no record, the exit
     /// status is 3.
     #[arg(long, value_name = "TIME", requires = "json", value_parser = moment)]
     from: Option<Moment>,
 
-    /// Only records before this time, in the same form; 24:00 is the end of the day. With a --from of later in the day,
-    /// over midnight
+    /// Only records before this time, in the same form; 24:00 is the end of the day. If --from is later in
+    /// the day, the range crosses midnight
     #[arg(long, value_name = "TIME", requires = "json", value_parser = moment)]
     to: Option<Moment>,
 
@@ -41,7 +41,7 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "FILTER", requires = "json")]
     topic_filter: Vec<std::ffi::OsString>,
 
-    /// Publish the file on standard input this many times, or until the program is ended [default: 1]
+    /// Publish the file on standard input this many times, or forever [default: 1]
     #[arg(long = "loop", value_name = "COUNT|forever", requires = "json", value_parser = rounds)]
     rounds: Option<u64>,
 }
@@ -96,7 +96,7 @@ impl ReplayArgs {
         self.rounds.unwrap_or(1)
     }
 
-    /// How many times as fast as recorded; `None`: without times.
+    /// The speed factor; `None`: without the recorded times.
     pub(super) fn speed(&self) -> Option<f64> {
         let Timing::Recorded = self.timing?;
         match self.speed.unwrap_or(Speed::Times(1.0)) {

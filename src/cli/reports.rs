@@ -1,5 +1,5 @@
-//! The reports that a line asks for which cannot be run. clap tells nothing of a line with an error in it, so they
-//! are found by the places of the words.
+//! Finds the reports that an invalid line asks for. clap returns no values for a line with an error, so they
+//! are found by the positions of the words.
 
 use std::ffi::OsString;
 
@@ -9,8 +9,8 @@ use super::value::os_string;
 use super::words;
 use crate::command::unmade::{Reporter, WantedReports};
 
-/// The reports among these words of a subcommand, or of the files with options; what is typed counts more. None where
-/// only a list is asked for.
+/// The reports requested by the words of a subcommand, or by the files with options; the words override the
+/// files. None if only a list is asked for.
 pub(super) fn wanted(
     reporter: Reporter,
     definition: &Command,

@@ -36,9 +36,10 @@ pub(super) struct RequestArgs {
     #[arg(short = 't', long, value_name = "TOPIC")]
     topic: Vec<OsString>,
 
-    /// Topic to expect the response on [default: one of its own (MQTT 5)]
+    /// Topic to expect the response on [default: a new topic for each run (MQTT 5)]
     ///
-    /// The one of its own is below mqtt-rr, or below what the broker says, and the request names it.
+    /// The new topic begins with mqtt-rr, or with the response information of the broker, and the request
+    /// names it.
     #[arg(short = 'e', value_name = "TOPIC")]
     respond_on: Vec<OsString>,
 
@@ -61,26 +62,27 @@ pub(super) struct RequestArgs {
     #[arg(long, conflicts_with = "responses")]
     all: bool,
 
-    /// Wait no longer when no response came for this time; without -C and --repeat, write all until then
+    /// Stop waiting when no response came for this time; without -C and --repeat, write all until then
     ///
-    /// The time begins with the request, and again with each response. The exit status is 0 if there was a response, and
-    /// 27 if there was none. With --repeat it is the time limit of each request: then the next one is sent, and
-    /// at the end the exit status is 27.
+    /// The time begins with the request, and again with each response. The exit status is 0 if there was a
+    /// response, and 27 if there was none. With --repeat it is the time limit of each request: then the next
+    /// one is sent, and at the end the exit status is 27.
     #[arg(long = "idle", value_name = "DURATION", value_parser = value::positive_duration)]
     idle_time: Option<Duration>,
 
-    /// Send the request this many times over one connection, each when the one before has its response
+    /// Send the request this many times over one connection, each after the response to the one before
     ///
-    /// Each has correlation data of its own, unless -D gives it, so that a late response is not taken for that of the
-    /// next. Without --idle, a request without a response is waited for. At the end a line on standard error has
-    /// the least, the greatest and percentiles of the time from a request to its first response; with
-    /// --json it is an object on standard output (type "round-trips"). --repeat forever ends at -W or a signal.
+    /// Each has its own correlation data, unless -D sets it, so that a late response is not taken for that of
+    /// the next. Without --idle, the response to a request is waited for without limit. At the end a line on
+    /// standard error has the least, the greatest and percentiles of the time from a request to its first
+    /// response; with --json it is an object on standard output (type "round-trips"). --repeat forever ends
+    /// at -W or a signal.
     #[arg(long = "repeat", value_name = "COUNT|forever", value_parser = repeat)]
     requests: Option<u64>,
 
     /// With --repeat: send request n at least n intervals after the first one
     ///
-    /// Times that pass while a response is awaited are left out, and their number is printed at the end.
+    /// Times that pass while a response is awaited are skipped, and their number is printed at the end.
     #[arg(long = "interval", value_name = "DURATION", requires = "requests", value_parser = interval)]
     request_interval: Option<Duration>,
 
@@ -97,8 +99,8 @@ pub(super) struct RequestArgs {
     #[arg(long)]
     retain_as_published: bool,
 
-    /// Take the first message on the response topic, whatever it responds to, and add nothing to the request
-    /// that it could be known by. Not an option: under the name of mosquitto's client it is so.
+    /// Take the first message on the response topic, whatever it responds to, and add no correlation data to
+    /// the request. Not an option: set for mosquitto's client, which does the same.
     #[arg(skip)]
     pub(super) any_response: bool,
 
@@ -191,7 +193,7 @@ impl TryFrom<RequestArgs> for Config {
                 .properties
                 .needs_v5()
                 .or(args.retain_as_published.then_some("--retain-as-published")),
-            // A subscription to a new topic every time is not to be kept.
+            // The response topic is new in each run: a subscription to it must not be kept.
             keeps_no_session: response_topic.is_none(),
             ..Purpose::default()
         })?;
@@ -229,7 +231,7 @@ impl TryFrom<RequestArgs> for Config {
             properties: properties.publish.without(&[PropertyId::ResponseTopic, PropertyId::TopicAlias]),
             subscribe_properties: properties.subscribe,
             retain_as_published: args.retain_as_published,
-            // What is retained there already responds to nothing.
+            // A message already retained there is not a response.
             retain_handling: 2,
             any_response: args.any_response,
             decode: args.decode.resolve()?,
@@ -254,7 +256,7 @@ fn response_topic(typed: &[OsString], properties: &PropertyBlock) -> Result<Opti
     }
 }
 
-/// Unless the user has said whether to ask.
+/// Asks for response information, unless the user has set it.
 fn ask_for_response_information(connect: &mut PropertyBlock) {
     if connect.view().number(PropertyId::RequestResponseInformation).is_none() {
         connect.push(PropertyId::RequestResponseInformation, Value::Number(1));

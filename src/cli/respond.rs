@@ -26,15 +26,15 @@ use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::{Protocol, QoS, topic};
 use crate::quotation::cut;
 
-/// Requests of QoS 1 and 2 that a broker of MQTT 5 may send before their responses are there, unless the user says:
-/// their payloads are kept in memory.
+/// The default Receive Maximum: QoS 1 and 2 requests that an MQTT 5 broker may send before earlier ones are
+/// answered. Their payloads are kept in memory.
 const RECEIVE_MAXIMUM: u32 = 1000;
 
 /// Answer the requests that come on topics
 ///
-/// Publishes a response to each request, on the response topic that the request names (MQTT 5) or on that of -e, with
-/// the request's correlation data. Acknowledges a request only when the broker has acknowledged its response (QoS 1
-/// and 2). Reconnects and subscribes again when the link is lost.
+/// Publishes a response to each request, on the response topic that the request names (MQTT 5) or on that of
+/// -e, with the request's correlation data. Acknowledges a request only when the broker has acknowledged its
+/// response (QoS 1 and 2). Reconnects and subscribes again when the connection is lost.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RespondArgs {
     /// Topic filters to answer requests on, as -t
@@ -45,14 +45,15 @@ pub(super) struct RespondArgs {
     #[arg(short = 't', long, value_name = "FILTER")]
     topic: Vec<OsString>,
 
-    /// Topic to respond on where the request names none (MQTT 3.x)
+    /// Topic to respond on if the request names none (MQTT 3.x)
     #[arg(short = 'e', value_name = "TOPIC")]
     respond_on: Option<OsString>,
 
-    /// Respond only on topics that match this filter; may be repeated [default: all but those that begin with $]
+    /// Respond only on topics that match this filter; may be repeated [default: all but those that begin with
+    /// $]
     ///
-    /// It is about the topics that requests name, which their publishers choose freely: the responder publishes there
-    /// with its own rights.
+    /// Requests name the topics for their responses, and any publisher can choose them freely: the responder
+    /// publishes there with its own rights.
     #[arg(long, value_name = "FILTER")]
     allow_response_topic: Vec<OsString>,
 
@@ -79,9 +80,9 @@ pub(super) struct RespondArgs {
 
     /// The results of this jq program, a line each: strings as text, everything else as JSON
     ///
-    /// The input is the record that mqtt sub --json writes of the request, with .payload parsed where it is JSON. A
-    /// request for which the program has no result, or fails, gets no response and is acknowledged; a failure gives exit
-    /// status 3. mqtt sub --where says more about programs, and about their limits.
+    /// The input is the record that mqtt sub --json writes of the request, with .payload parsed if it is
+    /// JSON. A request for which the program has no result, or fails, gets no response and is acknowledged; a
+    /// failure gives exit status 3. mqtt sub --where says more about programs, and about their limits.
     #[arg(long, value_name = "EXPR", help_heading = "Payload (one of)")]
     jq: Option<String>,
 
@@ -92,11 +93,12 @@ pub(super) struct RespondArgs {
     #[command(flatten)]
     payload: PayloadArgs,
 
-    /// Fill in the fields of the payload for each response: {seq}, {now}, {now:FORMAT}, {unix}, {unix_ms}, {uuid},
-    /// {rand:0..100}, {hex:16} and {env:NAME}; {{ and }} are braces
+    /// Fill in the fields of the payload for each response: {seq}, {now}, {now:FORMAT}, {unix}, {unix_ms},
+    /// {uuid}, {rand:0..100}, {hex:16} and {env:NAME}; {{ and }} are braces
     ///
-    /// {seq} is the number of the response. The fields are those of mqtt pub --template, whose page says more. A variable
-    /// of the environment is filled in in the text of -m and -f, and not in that of standard input.
+    /// {seq} is the number of the response. The fields are those of mqtt pub --template, whose page says
+    /// more. An environment variable is filled in in the text of -m and -f, and not in that of standard
+    /// input.
     #[allow(clippy::doc_markdown, reason = "it is the text of the help")]
     #[arg(long, help_heading = "Payload (one of)")]
     template: bool,
@@ -144,7 +146,7 @@ fn about_exec() -> String {
 enum CommandFailure {
     /// Send no response
     Skip,
-    /// End
+    /// End the run
     Stop,
 }
 
@@ -289,7 +291,7 @@ impl TryFrom<RespondArgs> for Config {
 }
 
 impl RespondArgs {
-    /// The command that computes responses, if there is one.
+    /// The command that computes responses, if given.
     fn response_command(&mut self) -> Result<Option<ResponseCommand>, Error> {
         if self.exec.is_none() && !self.command.has_words() {
             if self.command.has_options() || self.exec_failure.is_some() {
@@ -305,7 +307,7 @@ impl RespondArgs {
     }
 }
 
-/// From operands and `-t`, or from the URL.
+/// The filters from operands and `-t`, or from the URL.
 fn filters(args: &RespondArgs) -> Result<Vec<String>, Error> {
     let typed = given_once(args.filters.clone(), &args.topic, "FILTER")?;
     let in_url = args.connection.url_topic()?.filter(|_| typed.is_empty() || args.connection.url_is_typed());

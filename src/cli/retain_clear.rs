@@ -26,16 +26,15 @@ use crate::quotation::cut;
 
 /// Clear retained messages, and verify that they are gone
 ///
-/// Lists what is retained under the filters, asks on a terminal, clears it, and looks again with a
-/// fresh subscription. The exit status is 0 if nothing is left, 3 if something is. $SYS is never
-/// touched. If the reader of the list leaves, --dry-run and --export - end with status 0; a clearing
-/// goes on to its end.
+/// Lists the messages that are retained under the filters, asks on a terminal, clears them, and checks with a
+/// new subscription. The exit status is 0 if no message is left, 3 if one is. $SYS is never touched. If the
+/// reader of the list goes away, --dry-run and --export - end with status 0; a clearing goes on to its end.
 ///
 /// MQTT does not say which retained message is the last. A scan sends a message to itself, on the topic
-/// mqtt-marker/ID (ID: 16 random characters), and waits until it came back and nothing more came for
-/// 0.1 to 3 seconds, depending on how the broker sends. If the user may not publish or subscribe there,
-/// the pace of the broker alone decides: nothing for 3 to 5 seconds. A scan remembers at most 256 MiB of
-/// topics; if there is more, it ends, and another run goes on.
+/// mqtt-marker/ID (ID: 16 random characters), and waits until it came back and nothing more came for 0.1 to 3
+/// seconds, depending on how the broker sends. If the user may not publish or subscribe there, the scan ends
+/// when nothing came for 3 to 5 seconds. A scan remembers at most 256 MiB of topics; if there is more, it
+/// ends, and the next run clears the rest.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Selection")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -79,8 +78,7 @@ pub(super) struct RetainClearArgs {
     #[arg(long, help_heading = "Clearing")]
     yes: bool,
 
-    /// Clear values too that are published meanwhile, again and again, for at most this time
-    /// [default: 60]
+    /// Also clear values that are published meanwhile, again and again, for at most this time [default: 60]
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
           value_parser = value::positive_duration, help_heading = "Clearing")]
     until_clear: Option<Option<Duration>>,
@@ -109,7 +107,7 @@ pub(super) struct RetainClearArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Backup")]
     restore: Option<PathBuf>,
 
-    /// Write a report with the fate of every topic, as one JSON object, in place of text
+    /// Write a report with the result for every topic, as one JSON object instead of text
     #[arg(long, help_heading = "Output")]
     json: bool,
 
@@ -123,13 +121,13 @@ pub(super) struct RetainClearArgs {
     report: VerbosityArgs,
 }
 
-/// Unacknowledged messages where neither -M nor the broker says how many.
+/// The most unacknowledged messages if neither -M nor the broker sets a limit.
 const MOST_IN_FLIGHT: u16 = 1000;
 
 impl RetainClearArgs {
     fn filters(&self) -> Result<Vec<String>, Error> {
         let in_url = self.connection.url_topic()?.filter(|_| {
-            // What is typed beats the topic of MQTT_URL; with a typed -L all are scanned.
+            // A typed topic overrides that of MQTT_URL; with a typed -L all are scanned.
             self.filter.is_empty() || self.connection.url_is_typed()
         });
         let typed = self.filter.iter().cloned().chain(in_url.map(OsString::from));
@@ -176,7 +174,7 @@ impl RetainClearArgs {
         })
     }
 
-    /// The first option that has no meaning beside `--restore`, or beside `--export`.
+    /// The first option that must not be combined with `--restore`, or with `--export`.
     fn stray(&self, export: bool) -> Option<&'static str> {
         let clearing = [
             (self.dry_run, "--dry-run"),

@@ -1,5 +1,5 @@
-//! Which options hold secrets. Decided by the type of their values, in the definition of the command
-//! line: an option whose value is a [`Secret`] is one wherever options are hidden, shown, or quoted.
+//! Tells which options hold secrets. The type of the value in the definition of the command line decides: an
+//! option whose value is a [`Secret`] is a secret wherever options are hidden, shown, or quoted.
 
 use std::any::TypeId;
 
@@ -12,13 +12,13 @@ use crate::client::options::Secret;
 use crate::masking;
 use crate::notation::percent;
 
-/// What stands for a secret.
+/// The replacement for a secret.
 pub(super) const MASK: &str = "********";
 
-/// What of an option's value is a secret.
+/// The part of an option's value that is secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SecretKind {
-    /// All of it.
+    /// The whole value.
     Whole,
     /// All but the name of a header.
     Header,
@@ -28,7 +28,7 @@ pub(super) enum SecretKind {
     Property,
 }
 
-/// What of this option's value is a secret, if anything is.
+/// The part of this option's value that is secret, if any.
 pub(super) fn kind(arg: &Arg) -> Option<SecretKind> {
     let value = arg.get_value_parser().type_id();
     let is_any = |types: &[TypeId]| types.iter().any(|one| value == *one);
@@ -46,12 +46,12 @@ pub(super) fn kind(arg: &Arg) -> Option<SecretKind> {
 }
 
 impl SecretKind {
-    /// Whether this value holds a secret at all. In `mqtt://` a question mark is part of the topic.
+    /// Whether this value holds a secret. In `mqtt://`, a question mark is part of the topic.
     pub(super) fn is_in(self, value: &str) -> bool {
         match self {
             Self::Whole | Self::Header => !value.is_empty(),
             Self::Url => without_secrets(value) != value,
-            Self::Property => false, // One word alone does not tell.
+            Self::Property => false, // One word alone is not enough to tell.
         }
     }
 
@@ -62,7 +62,7 @@ impl SecretKind {
             Self::Whole => vec![value.to_owned()],
             Self::Header => {
                 let value = value.split_once(':').map_or("", |(_, value)| value.trim());
-                // What stands behind the scheme in an Authorization.
+                // The token after the scheme in an Authorization header.
                 let token = value.split_once(' ').map(|(_, token)| token.to_owned());
                 token.into_iter().chain([value.to_owned()]).collect()
             }
@@ -73,7 +73,7 @@ impl SecretKind {
                 let has_query = self.is_in(value) && value.contains('?');
                 let query = value.split_once('?').filter(|_| has_query).map_or("", |(_, query)| query);
                 let values = query.split('&').filter_map(|part| part.split_once('=').map(|(_, value)| value));
-                // A short value of a query is found in any text.
+                // A short query value would be found in unrelated text.
                 let values = values.filter(|value| value.len() >= 4);
                 values
                     .chain([password])
@@ -83,7 +83,7 @@ impl SecretKind {
         }
     }
 
-    /// The value without its secret.
+    /// The value with its secret masked.
     pub(super) fn masked(self, value: &str) -> String {
         match self {
             Self::Whole | Self::Property => MASK.into(),
@@ -93,7 +93,7 @@ impl SecretKind {
     }
 }
 
-/// What the names of secrets have in them.
+/// Parts of words that names of secrets contain.
 const SOUNDS: [&str; 12] = [
     "passw",
     "passphrase",
@@ -109,13 +109,13 @@ const SOUNDS: [&str; 12] = [
     "proxy",
 ];
 
-/// Whether this could be the name of a secret. For names that are not defined.
+/// Whether this could be the name of a secret. For names that are not defined as options.
 pub(super) fn sounds_like_one(name: &str) -> bool {
     let name = name.to_lowercase();
     SOUNDS.iter().any(|word| name.contains(word))
 }
 
-/// From now on the secrets in these values are left out of what brokers and proxies say.
+/// Registers the secrets in these values, so that they are removed from texts of brokers and proxies.
 pub(super) fn keep(definition: &Command, matches: &ArgMatches) {
     for arg in definition.get_arguments() {
         let Some(kind) = kind(arg) else { continue };
@@ -136,7 +136,7 @@ pub(super) fn keep(definition: &Command, matches: &ArgMatches) {
     }
 }
 
-/// The property whose value proves who a client is.
+/// The property that authenticates a client.
 pub(super) const AUTHENTICATION_DATA: &str = "authentication-data";
 
 /// Whether an option with this value holds a secret.
@@ -148,10 +148,10 @@ pub(super) fn is_in(arg: &Arg, value: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// The definition held against the names: what sounds like a secret is one.
+    /// Checks the definition against the names: options that sound like secrets must be secrets.
     #[test]
     fn options_that_sound_like_secrets_are_secrets() {
-        // These hold a place or a name, and no secret.
+        // These hold a path or a name, not a secret.
         const PUBLIC: [&str; 4] = ["password-file", "key-password-file", "psk-identity", "password-prompt"];
         let mut found = 0;
         let command = super::super::command();

@@ -1,4 +1,4 @@
-//! Which of the messages that arrive `sub` shows.
+//! The options that select which received messages `sub` shows.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::{text, value};
 use crate::command::subscribe::{Conditions, MessageKind};
 use crate::error::Error;
 
-/// The options that leave out messages. What is left out is acknowledged like what is shown.
+/// The options that leave out messages. Messages left out are acknowledged like those shown.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Selection")]
 pub(super) struct SelectionArgs {
@@ -20,10 +20,9 @@ pub(super) struct SelectionArgs {
     /// Show retained messages only, then leave
     ///
     /// MQTT does not say which retained message is the last. sub sends a message to itself, on the topic
-    /// mqtt-marker/ID (ID: 16 random characters), and waits until it came back and nothing more came for
-    /// 0.1 to 3 seconds, depending on how the broker sends. If the user may not publish or subscribe
-    /// there, and with a kept session (-c, -x), the pace of the broker alone decides: nothing for 3 to 5
-    /// seconds.
+    /// mqtt-marker/ID (ID: 16 random characters), and waits until it came back and nothing more came for 0.1
+    /// to 3 seconds, depending on how the broker sends. If the user may not publish or subscribe there, and
+    /// with a kept session (-c, -x), the run ends when nothing came for 3 to 5 seconds.
     #[arg(long)]
     retained_only: bool,
 
@@ -33,39 +32,39 @@ pub(super) struct SelectionArgs {
 
     /// Show only payloads in which this regular expression is found; may be repeated: each must be found
     ///
-    /// A|B finds either. The syntax is that of the Rust crate regex: (?i) in front ignores case, (?-u) matches bytes.
-    /// A message is shown if all options of this group let it through. The others are acknowledged,
-    /// and -C does not count them.
+    /// A|B finds either. The syntax is that of the Rust crate regex: (?i) in front ignores case, (?-u)
+    /// matches bytes. A message is shown if all options of this group match. The others are acknowledged, and
+    /// -C does not count them.
     #[arg(long, value_name = "REGEX", value_parser = value::bytes_expression)]
     grep: Vec<Regex>,
 
     /// Show a message only if its payload differs from the last one shown of its topic
     ///
-    /// The first message of each topic is shown. After the other options: what they leave out is not
-    /// the last one shown.
+    /// The first message of each topic is shown. The other options apply first: messages that they leave out
+    /// are not compared.
     #[arg(long)]
     on_change: bool,
 
-    /// Show each message with this chance only: 0.1 to 100, such as 10%
+    /// Show each message with this probability only: 0.1 to 100, such as 10%
     ///
-    /// Chance decides for each message on its own: of 1000 messages, 10% shows about 100.
-    /// --random-filter is another name of this option.
+    /// Each message is decided on separately: of 1000 messages, 10% shows about 100. --random-filter is
+    /// another name of this option.
     #[arg(long, visible_alias = "random-filter", value_name = "PERCENT", value_parser = value::percent)]
     sample: Option<f64>,
 
-    /// Show at most so many messages of each topic, such as 1/s, 10/min or 4/h
+    /// Show at most this many messages of each topic, such as 1/s, 10/min or 4/h
     ///
-    /// The messages shown of a topic are at least 1/RATE apart: with 2/s, half a second. What comes
-    /// in between is left out, also if it is the last one.
+    /// The messages shown of a topic are at least 1/RATE apart: with 2/s, half a second. Messages in between
+    /// are left out, even the last one.
     #[arg(long, value_name = "RATE", value_parser = value::interval_of_rate)]
     max_rate: Option<Duration>,
 
     /// Show at most this many messages of each topic
     ///
-    /// After the other options of this group: what they leave out is not counted. Where every filter is
-    /// the name of a topic, the run ends with status 0 once each has had its number. With wildcards it
-    /// goes on, as a new topic may come at any time: -C, -W and --idle end it. In a kept session (-c),
-    /// subscriptions of earlier runs may bring more topics; they are counted too, and not waited for.
+    /// The other options of this group apply first: messages that they leave out are not counted. If every
+    /// filter is the name of a topic, the run ends with status 0 once each topic has reached its number. With
+    /// wildcards it goes on, as a new topic may come at any time: -C, -W and --idle end it. In a kept session
+    /// (-c), subscriptions of earlier runs may bring more topics; they are counted too, and not waited for.
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
     count_per_topic: Option<u32>,
 }

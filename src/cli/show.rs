@@ -1,4 +1,4 @@
-//! `mqtt config show`: what a connection would be made with, and where each value came from.
+//! `mqtt config show`: the settings of a connection, and where each value came from.
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches};
@@ -16,14 +16,14 @@ use crate::net::{Address, Endpoint, Transport};
 use crate::notation::printable;
 use crate::output::stdout_columns;
 
-/// Show what a connection would be made with
+/// Show the settings that a connection would use
 ///
-/// Takes the connection options of every other command, and shows each value that is not the
-/// default, and where it came from: a flag, the environment, the options file or a profile. What of a profile
-/// is not used, because it belongs to another host, is named. Passwords and other secrets are not shown.
+/// Takes the connection options of every other command, and shows each value that is not the default, and
+/// where it came from: a flag, the environment, the options file or a profile. Settings of a profile that are
+/// not used, because they belong to another host, are listed. Passwords and other secrets are not shown.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ShowArgs {
-    /// Write one JSON object, in place of text
+    /// Write one JSON object instead of text
     #[arg(long, help_heading = "Output")]
     json: bool,
 
@@ -45,12 +45,12 @@ pub(super) static MANUAL: Manual = Manual {
     ],
 };
 
-/// A value, and where it is from.
+/// A value and its origin.
 struct ShownValue {
     name: String,
     value: String,
     source: ValueOrigin,
-    /// It is a part of the URL.
+    /// Whether the value is part of the URL.
     in_url: bool,
 }
 
@@ -107,7 +107,7 @@ impl Called for ShowArgs {
         let checked = self.connection.check(Purpose::default());
         let (client, problem) = match checked {
             Ok((client, _)) => (Some(client), None),
-            // Nothing holds.
+            // The options contradict each other, so no value can be shown.
             Err(error @ Error::Usage { .. }) => return Err(line.with_places(error)),
             Err(error) => (None, Some(line.with_places(error))),
         };
@@ -118,7 +118,7 @@ impl Called for ShowArgs {
         for arg in definition.get_arguments() {
             let id = arg.get_id().as_str();
             let holds = if arg.get_help_heading() == Some(TLS) {
-                // The options of TLS, or the one that turns it off.
+                // Either the options of TLS, or the one that turns it off.
                 client.as_ref().is_none_or(|client| (id == "no_tls") == client.endpoint.tls.is_none())
             } else {
                 is_of_connection(arg) && !standing.overruled.contains(&id)
@@ -152,7 +152,8 @@ impl Called for ShowArgs {
     }
 }
 
-/// A table whose rows fit 80 columns where their words do. On a terminal the source goes below where they do not.
+/// A table whose rows fit 80 columns if possible. On a terminal, the origin is put on the next line if a row
+/// is too long.
 fn text(
     brokers: &[String],
     rows: &[ShownValue],
@@ -215,7 +216,7 @@ fn json_text(
     report.to_string() + "\n"
 }
 
-/// The broker as a URL that -L takes, without secrets. A Unix socket has no URL.
+/// The broker as a URL for -L, without secrets. A Unix socket has no URL.
 fn resolved(endpoint: &Endpoint) -> String {
     let (scheme, path) = match &endpoint.transport {
         Transport::Plain => ("mqtt", ""),
@@ -230,7 +231,7 @@ fn resolved(endpoint: &Endpoint) -> String {
     }
 }
 
-/// Name, value and source of an option that has a value.
+/// Name, value and origin of an option that has a value.
 fn row(arg: &Arg, matches: &ArgMatches, given: &[Given]) -> Option<ShownValue> {
     let id = arg.get_id().as_str();
     let source = source(arg, matches, given)?;

@@ -1,4 +1,5 @@
-//! Lines that are read otherwise than they were meant: what is wrong is found by the places of the words.
+//! Finds mistakes in lines that clap accepts or refuses for another reason: the positions of the words show
+//! what was meant.
 
 use std::ffi::{OsStr, OsString};
 
@@ -13,17 +14,17 @@ use crate::error::Error;
 use crate::nearest::in_words;
 use crate::notation::shell;
 
-/// What programs that set texts make of a hyphen, or of two: en dash, em dash, minus sign.
+/// Characters that typesetting programs put in place of one or two hyphens: en dash, em dash, minus sign.
 const DASHES: [char; 3] = ['–', '—', '−'];
 
-/// Quotation marks of texts, as documents and web pages have them in place of those of a shell.
+/// Typographic quotation marks, as documents and web pages have them instead of those of a shell.
 const OPENING: [char; 7] = ['“', '”', '„', '‘', '’', '‚', '«'];
 const CLOSING: [char; 5] = ['”', '“', '’', '‘', '»'];
 
-/// An option after the wrong dash. One dash before a name, as some programs write it: `-host` is a letter with a value
-/// here, and hardly ever meant as that. Or a dash of texts, as documents have it: `–q`.
+/// An option after the wrong dash. Either one dash before a name, as in some programs: here `-host` is a
+/// letter with a value, which is hardly ever meant. Or a typographic dash from a document: `–q`.
 ///
-/// Of a line that is refused for something, two letters are looked at as well.
+/// For a refused line, options of two letters are checked too.
 pub(super) fn wrong_dash(
     program: fn() -> Command,
     names: usize,
@@ -31,7 +32,7 @@ pub(super) fn wrong_dash(
     is_refused: bool,
 ) -> Option<Error> {
     let fewest = if is_refused { 3 } else { 4 };
-    // Nearly always there is none, and the definition is not needed to see that.
+    // Usually there is none, and the definition is not needed to see that.
     let may_be = |word: &OsString| {
         let bytes = word.as_encoded_bytes();
         let is_one = bytes.len() >= fewest && bytes[0] == b'-' && bytes[1] != b'-';
@@ -78,12 +79,12 @@ pub(super) fn wrong_dash(
     Some(Error::usage(format!("{typed} has {wrong}: did you mean {option}?")).with_hint(ready))
 }
 
-/// The name in front of a value, in this program's spelling.
+/// The name before a value, in this program's spelling.
 fn name_of(word: &str) -> String {
     in_words(word.split('=').next().unwrap_or_default())
 }
 
-/// Operands that contradict options, or that are missing as an option has taken them.
+/// Checks for operands that contradict options, or that are missing because an option has taken them.
 pub(super) fn in_operands(
     definition: &Command,
     names: usize,
@@ -108,7 +109,7 @@ pub(super) fn in_operands(
     }
     if let (Some(value), Some(option)) = (first(operand), first("topic")) {
         if value.to_string_lossy().contains("://") {
-            return Ok(()); // It is refused as a URL.
+            return Ok(()); // Refused later as a URL.
         }
         return match both_given(name, value, option) {
             error if option.as_encoded_bytes().starts_with(b"-") => Err(error),
@@ -121,7 +122,7 @@ pub(super) fn in_operands(
             },
         };
     }
-    // What rr needs is named otherwise.
+    // The operands of rr have other names.
     let is_publish = has(definition, "spool");
     if is_publish
         && first(operand).is_some()
@@ -133,7 +134,7 @@ pub(super) fn in_operands(
     Ok(())
 }
 
-/// More words than the operands that there are: what is wrong and a hint.
+/// More operands than the subcommand takes: the error and a hint.
 pub(super) fn superfluous(
     definition: &Command,
     names: usize,
@@ -175,7 +176,7 @@ pub(super) fn superfluous(
     Some((text, slips.as_payload(&operands[1..], false)))
 }
 
-/// A number below zero, or other text that begins with a dash, in the place of the message.
+/// A negative number, or other text that begins with a dash, given as the message.
 pub(super) fn dashed_message(
     definition: &Command,
     names: usize,
@@ -187,7 +188,7 @@ pub(super) fn dashed_message(
         return None;
     }
     let is_value = slips.is_value();
-    // Letters before the unknown one may be options: `-0` is one.
+    // Letters before the unknown one may be options, such as `-0`.
     let is_it = |at: &usize| !is_value(*at) && foreign::is_called(&line[*at], typed);
     let at = (names..line.len()).find(is_it)?;
     let word = line[at].to_str()?;
@@ -200,7 +201,7 @@ pub(super) fn dashed_message(
     is_message.then(|| slips.message_after_m(at))
 }
 
-/// An option that has taken the name of another one as its value.
+/// The hint for an option that has taken the name of another option as its value.
 pub(super) fn taken(definition: &Command, names: usize, line: &[OsString], value: &str) -> Option<String> {
     let values = words::values(definition, names, line);
     let one = values.iter().find(|one| one.from == 0 && one.number == 0 && line[one.word] == *value)?;
@@ -231,7 +232,7 @@ fn taken_by(option: &OsStr, value: &OsStr) -> String {
     format!("{option} has taken '{value}' as its value: is the value of {option} missing?")
 }
 
-/// The line with a place for the topic that it lacks.
+/// The line with a placeholder for its missing topic.
 pub(super) fn with_topic(definition: &Command, names: usize, line: &[OsString]) -> Option<String> {
     let mut meant = line.to_vec();
     meant.insert(names, "TOPIC".into());
@@ -239,7 +240,7 @@ pub(super) fn with_topic(definition: &Command, names: usize, line: &[OsString]) 
     Some(format!("the topic is the first operand, or goes after -t: {hint}"))
 }
 
-/// What is legal, and hardly meant.
+/// Warnings about values that are valid, but probably not meant.
 pub(super) fn warnings(
     definition: &Command,
     names: usize,
@@ -282,7 +283,7 @@ pub(super) fn warnings(
     if payloads().any(|value| value == "-") {
         warnings.push("the payload is '-'; standard input is published with -s".into());
     }
-    // With a blank in it, it was quoted for the shell, and is what it was meant to be.
+    // A text with a blank was quoted for the shell, and so is meant as it is.
     let is_quoted = |text: &&OsStr| {
         text.to_str().is_some_and(|text| {
             text.chars().count() > 2
@@ -307,7 +308,8 @@ fn typed<'m>(matches: &'m ArgMatches, id: &str) -> impl Iterator<Item = &'m OsSt
     values.filter(is_typed).into_iter().flatten()
 }
 
-/// What a topic or filter holds that other systems take for a wildcard, or that a shell has left of one.
+/// The warning for a topic or filter with characters that other systems use as wildcards, or that a shell has
+/// left of a wildcard.
 fn in_topic(topic: &str, is_filter: bool) -> Option<String> {
     let name = if is_filter { "topic filter" } else { "topic" };
     let foreign = topic.split('/').find(|level| ["*", "**", ">"].contains(level));
@@ -328,7 +330,7 @@ fn in_topic(topic: &str, is_filter: bool) -> Option<String> {
             shown(topic.as_ref())
         ));
     }
-    // `$SYS/#` without quotes: the shell has put the variable SYS in its place, which is empty.
+    // `$SYS/#` without quotes: the shell has replaced the variable SYS, which is empty.
     let is_left_of_sys = topic == "/#" || topic.starts_with("/broker/");
     (is_filter && is_left_of_sys).then(|| {
         format!(
@@ -349,7 +351,7 @@ fn is_option(definition: &Command, word: &str) -> bool {
         && definition.get_arguments().any(|arg| !arg.is_hide_set() && words::is_called(arg, word))
 }
 
-/// A line, for the slips in its words.
+/// A line whose words are checked for mistakes.
 struct LineSlips<'a> {
     definition: &'a Command,
     names: usize,
@@ -364,7 +366,7 @@ impl LineSlips<'_> {
         move |at| places.contains(&at)
     }
 
-    /// What an operand was meant as, by what stands in front of it; `is_wrong` where it cannot be meant as an operand.
+    /// The hint for an operand, by the word before it; `is_wrong` if it cannot be valid as an operand.
     fn of_operand(&self, operand: &OsStr, is_wrong: bool) -> Option<String> {
         let operands = words::operands(self.definition, self.names, self.line);
         let count = operands.len();
@@ -401,7 +403,7 @@ impl LineSlips<'_> {
         None
     }
 
-    /// Several words between quotation marks of texts, which no shell knows: what is wrong, and a hint.
+    /// Several words between typographic quotation marks, which shells do not know: the error and a hint.
     fn quoted_as_texts_are(&self) -> Option<(String, String)> {
         let text = |at: usize| self.line[at].to_str().unwrap_or_default();
         let has_end = |at: usize, mark: &[char]| text(at).ends_with(mark) && text(at).chars().count() > 1;
@@ -437,7 +439,7 @@ impl LineSlips<'_> {
         Some((&self.line[at], ready::accepted(self.definition, self.names, &line)?))
     }
 
-    /// An operand where there is none, and the one option that it can belong to.
+    /// The hint for an operand of a subcommand without operands: the one option that it can belong to.
     fn operand_of_an_option(&self) -> Option<String> {
         const OF_OPTIONS: [(&str, &str); 3] = [("show", "profile"), ("install", "dir"), ("uninstall", "dir")];
         let called = self.line.get(self.names.checked_sub(1)?)?;
@@ -448,7 +450,7 @@ impl LineSlips<'_> {
         ready::accepted(self.definition, self.names, &meant)
     }
 
-    /// The line with `--` in front of the program to run, if the subcommand runs one.
+    /// The line with `--` before the program to run, if the subcommand runs one.
     fn command_after_dashes(&self) -> Option<String> {
         let runs = self.definition.get_positionals().any(|arg| arg.is_last_set() && !arg.is_hide_set());
         let at =
@@ -458,7 +460,7 @@ impl LineSlips<'_> {
         Some(self.ready("a program to run goes after --", &meant))
     }
 
-    /// What is meant by operands beside `-t`.
+    /// The hint for an operand together with `-t`.
     fn beside_topic(&self, operand: &str) -> Option<String> {
         if operand == "filters" {
             return Some("give each filter with -t, or all of them without".into());
@@ -491,7 +493,7 @@ impl LineSlips<'_> {
         self.ready(what, &meant)
     }
 
-    /// The line as it was meant, if it can be typed so, and why.
+    /// The corrected line as a hint, with its reason, if it can be typed.
     fn ready(&self, what: &str, meant: &[OsString]) -> String {
         match ready::accepted(self.definition, self.names, meant) {
             Some(line) => format!("{what}: {line}"),
@@ -499,14 +501,14 @@ impl LineSlips<'_> {
         }
     }
 
-    /// Whether anything says what to publish.
+    /// Whether the payload is given by anything.
     fn has_message(&self, matches: &ArgMatches) -> bool {
         let sources = self.definition.get_arguments().filter(|arg| arg.get_help_heading() == Some(PAYLOAD));
         let mut ids = sources.map(|arg| arg.get_id().as_str()).chain(["message_operand", "spool"]);
         ids.any(|id| typed(matches, id).next().is_some())
     }
 
-    /// The last word, where it was read as a letter with its value.
+    /// The last word, if it was read as a letter with its value.
     fn taken_message(&self) -> Option<String> {
         let at = self.line.len().checked_sub(1)?;
         let word = self.line[at].to_str()?;
@@ -518,7 +520,7 @@ impl LineSlips<'_> {
         Some(format!("'{}' was read as option {letter}; {}", shown(word.as_ref()), self.message_after_m(at)))
     }
 
-    /// The call with this word as the payload.
+    /// The line with this word as the payload.
     fn message_after_m(&self, at: usize) -> String {
         let mut meant = self.line.to_vec();
         meant.insert(at, "-m".into());

@@ -1,4 +1,4 @@
-//! What `bench --stages` and a scenario's `stage` take: how the rate of a load changes.
+//! Parses `bench --stages` and the `stage` of a scenario: how the rate of a load changes.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 
 const FORM: &str = "use ramp to RATE in TIME, ramp from RATE to RATE in TIME, hold TIME or spike RATE TIME";
 
-/// Stages that a load may have.
+/// The most stages that a load may have.
 pub(super) const MOST_STAGES: usize = 1000;
 
 /// The value of `--stages`.
@@ -48,7 +48,7 @@ pub(super) fn stage(text: &str) -> Result<RateStage, String> {
     }
 }
 
-/// Messages a second; a stage may also have none.
+/// Messages per second; a stage may also have none.
 fn rate(text: &str) -> Result<f64, String> {
     if matches!(text, "0" | "0/s") {
         return Ok(0.0);
@@ -64,10 +64,10 @@ fn time(text: &str) -> Result<Duration, String> {
     value::positive_duration(text).map_err(|why| format!("the time '{text}': {why}"))
 }
 
-/// Gives a load its stages, which say how long it takes.
+/// Sets the stages of a load, which determine its duration.
 ///
 /// # Errors
-/// A load that has no schedule, or a warm-up in which nothing would be sent.
+/// The load has no rate, or nothing would be sent during the warm-up.
 pub(super) fn apply(stages: Vec<RateStage>, load: &mut Load) -> Result<(), Error> {
     if stages.is_empty() {
         return Ok(());

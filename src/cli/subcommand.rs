@@ -1,4 +1,4 @@
-//! What the command line needs of each subcommand, and an entry of the table of subcommands.
+//! The trait of the subcommands, and an entry of the table of subcommands.
 
 use std::ffi::OsString;
 use std::fmt::Debug;
@@ -16,32 +16,32 @@ use crate::error::Error;
 
 /// The options of a subcommand that is run.
 pub(super) trait Subcommand: clap::Args + Debug + 'static {
-    /// What stage two makes of them.
+    /// The configuration that stage two makes from them.
     type Config: Invocation + TryFrom<Self, Error = Error>;
 
     /// Its examples and known limits.
     const MANUAL: &'static Manual;
 
-    /// Whose reports say so if there can be no run.
+    /// The reports that the subcommand also writes if it cannot run.
     const REPORTER: Option<Reporter> = None;
 
-    /// The options of its connection, if it makes one.
+    /// The options of its connection, if it has one.
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         None
     }
 
-    /// What a run needs of the connection, for what was typed.
+    /// The parts of the connection that a run with these typed options needs.
     fn needs(_typed: &ArgMatches) -> Needs {
         Needs::EVERYTHING
     }
 
-    /// Whether the run ends when the reader of standard output leaves, also before it is connected.
+    /// Whether the run ends when the reader of standard output goes away, even before it is connected.
     fn is_for_reader(&self) -> bool {
         false
     }
 
-    /// Whether SIGHUP does not end a run with these options, as its messages go to a file: nor does it while the run
-    /// starts.
+    /// Whether a run with these options survives SIGHUP, because its messages go to a file. This then also
+    /// holds while the run starts.
     fn outlasts_hang_ups(_typed: &ArgMatches) -> bool {
         false
     }
@@ -49,46 +49,46 @@ pub(super) trait Subcommand: clap::Args + Debug + 'static {
 
 /// A subcommand that was called: its options after stage one.
 pub(super) trait Called: Debug {
-    /// The options of its connection, if it makes one.
+    /// The options of its connection, if it has one.
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs>;
 
-    /// Whether the run ends when the reader of standard output leaves.
+    /// Whether the run ends when the reader of standard output goes away.
     fn is_for_reader(&self) -> bool {
         false
     }
 
-    /// Stage two.
+    /// Resolves the options (stage two).
     fn resolve(self: Box<Self>, line: &CommandLine<'_>) -> Result<Resolved, Error>;
 }
 
-/// What a subcommand was called with.
+/// The command line of a subcommand.
 pub(super) struct CommandLine<'a> {
     /// The definition of its options.
     pub(super) definition: &'a Command,
     /// Their values.
     pub(super) matches: &'a ArgMatches,
-    /// Which of them stand in files.
+    /// The settings from files.
     pub(super) given: &'a [Given],
-    /// What of the profile is not used, as it belongs to another host.
+    /// The settings of the profile that are not used, because they belong to another host.
     pub(super) left_out: Option<&'a LeftOut>,
 }
 
 impl CommandLine<'_> {
-    /// The same error, with the places of the options that it is about.
+    /// The error with the places of the options that it is about.
     pub(super) fn with_places(&self, error: Error) -> Error {
         sources::with_places(error, self.definition, self.matches, self.given)
     }
 }
 
-/// What is to be done.
+/// The result of stage two.
 #[derive(Debug)]
 pub(super) enum Resolved {
-    /// This is run.
+    /// A run.
     Run(Box<dyn Invocation>),
-    /// This is printed.
+    /// A text to print.
     Print {
         text: String,
-        /// What is wrong with it all the same.
+        /// An error to report after the text.
         problem: Option<Error>,
     },
 }
@@ -108,25 +108,25 @@ impl<S: Subcommand> Called for S {
     }
 }
 
-/// A line of the table.
+/// An entry of the table.
 pub(super) struct Entry {
-    /// What it is called on the command line.
+    /// The name on the command line.
     pub(super) name: &'static str,
     pub(super) manual: &'static Manual,
-    /// The subcommands below it.
+    /// Its subcommands.
     modes: &'static [Entry],
     define: fn(Command) -> Command,
     pub(super) read: fn(&ArgMatches) -> Result<Box<dyn Called>, clap::Error>,
-    /// What a run needs of the connection, for what was typed.
+    /// The parts of the connection that a run with these typed options needs.
     pub(super) needs: fn(&ArgMatches) -> Needs,
-    /// Whether SIGHUP does not end the run.
+    /// Whether the run survives SIGHUP.
     pub(super) outlasts_hang_ups: fn(&ArgMatches) -> bool,
-    /// Whose reports say so if there can be no run.
+    /// The reports that the subcommand also writes if it cannot run.
     pub(super) reporter: Option<Reporter>,
 }
 
 impl Entry {
-    /// A subcommand that is run.
+    /// An entry for a subcommand that is run.
     pub(super) const fn run<S: Subcommand>(name: &'static str) -> Self {
         Self {
             needs: S::needs,
@@ -136,7 +136,7 @@ impl Entry {
         }
     }
 
-    /// One that does no more than print a text.
+    /// An entry for a subcommand that only prints a text.
     pub(super) const fn print<A: clap::Args + Called + 'static>(
         name: &'static str,
         manual: &'static Manual,
@@ -156,25 +156,25 @@ impl Entry {
         }
     }
 
-    /// With subcommands of its own.
+    /// Adds subcommands.
     pub(super) const fn with(self, modes: &'static [Entry]) -> Self {
         Self { modes, ..self }
     }
 
-    /// The definition of its options without those below it, and without what only help needs: a one-shot
-    /// `pub` takes a fifth less time than with all that there is.
+    /// The definition of its options, without its subcommands and without what only the help needs: this
+    /// makes a `pub` of one message a fifth faster than the complete definition.
     pub(super) fn definition(&self) -> Command {
         begin((self.define)(Command::new(self.name)))
     }
 
-    /// All of its definition.
+    /// The complete definition.
     pub(super) fn whole(&self) -> Command {
         let definition = (self.define)(Command::new(self.name));
         let whole = definition.subcommands(self.modes.iter().map(Self::whole));
         finish(whole, Some(self.manual))
     }
 
-    /// The subcommand that a line calls, and how many words name it.
+    /// The subcommand that a line calls, and the number of words before its arguments.
     pub(super) fn called(table: &'static [Self], line: &[OsString]) -> Option<(&'static Self, usize)> {
         let (mut table, mut called) = (table, None);
         for (word, names) in line.iter().skip(1).zip(2..) {

@@ -32,12 +32,13 @@ use crate::protocol::topic;
 
 /// Subscribe to topics and write out the messages that arrive
 ///
-/// Writes each message to standard output, and acknowledges it only then. Ends after -C messages,
-/// after -W seconds, after --idle seconds without a message, when it is interrupted, or when the reader of standard output leaves (not with -E,
-/// -U without -t, or --output; with --exec when a command writes); reconnects and subscribes again when the link is lost.
+/// Writes each message to standard output, and acknowledges it only then. Ends after -C messages, after -W
+/// seconds, after --idle seconds without a message, when it is interrupted, or when the reader of standard
+/// output goes away (not with -E, -U without -t, or --output; with --exec when a command writes); reconnects
+/// and subscribes again when the connection is lost.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Selection")]
-// Here -m is no message.
+// `-m` does not give a message here.
 #[cfg_attr(feature = "decoders", command(mut_arg("message_type", |arg| arg.visible_alias("message"))))]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct SubscribeArgs {
@@ -54,10 +55,9 @@ pub(super) struct SubscribeArgs {
 
     /// Leave when no message was shown for this time
     ///
-    /// The exit status is 0 if there were messages, and 27 if none came. The time counts while the
-    /// subscriptions stand: from the acknowledgement of the broker on, after each message again, and again
-    /// after a lost connection. Messages that options of Selection leave out do not count. With --exec it
-    /// counts while no command runs.
+    /// The exit status is 0 if there were messages, and 27 if none came. The time begins when the broker has
+    /// acknowledged the subscriptions, again after each message, and again after a reconnection. Messages
+    /// that options of Selection leave out do not count. With --exec it counts only while no command runs.
     #[arg(long, value_name = "DURATION", value_parser = value::positive_duration)]
     idle: Option<Duration>,
 
@@ -84,10 +84,10 @@ pub(super) struct SubscribeArgs {
     #[command(flatten)]
     format: FormatArgs,
 
-    /// Append the messages to FILE instead of writing them to standard output (-). SIGHUP makes it open
-    /// FILE again, for programs that rename log files; a standard output that the shell has opened
-    /// (> FILE) cannot be opened again, and SIGHUP changes nothing there. When its terminal is closed,
-    /// mqtt sub ends, unless it was started with nohup
+    /// Append the messages to FILE instead of writing them to standard output (-). On SIGHUP it opens FILE
+    /// again, for programs that rename log files; a standard output that the shell has opened (> FILE) cannot
+    /// be opened again, and SIGHUP changes nothing there. When its terminal is closed, mqtt sub ends, unless
+    /// it was started with nohup
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     output: Option<PathBuf>,
 
@@ -174,7 +174,7 @@ impl Subcommand for SubscribeArgs {
     };
 
     fn needs(typed: &ArgMatches) -> Needs {
-        // What is removed is sent.
+        // To remove a message, an empty one is sent.
         if typed.get_flag("remove_retained") { Needs::EVERYTHING } else { Needs::RECEIVING }
     }
 
@@ -238,7 +238,7 @@ impl TryFrom<SubscribeArgs> for Config {
             MessageFormat::Text { newline: true, .. } | MessageFormat::Json { pretty: false }
         );
         let in_url = args.connection.url_topic()?.filter(|_| {
-            // What is typed beats the topic of MQTT_URL; with a typed -L all are subscribed to.
+            // A typed topic overrides that of MQTT_URL; with a typed -L all are subscribed to.
             args.subscriptions.is_empty() || args.connection.url_is_typed()
         });
         if args.subscriptions.is_empty() && in_url.is_none() {
@@ -250,15 +250,15 @@ impl TryFrom<SubscribeArgs> for Config {
         let needs_v5 = args.subscriptions.needs_v5(&filters);
         args.view.check_selection(selection.kind, &filters)?;
         if hides_retained {
-            // What is not shown need not be sent, where the version has a word for it; mosquitto does
-            // the same.
+            // Messages that are not shown need not be sent, if the MQTT version can express that; mosquitto
+            // does the same.
             for filter in filters.iter_mut().filter(|filter| filter.retain_handling == 0) {
                 filter.retain_handling = RetainHandling::Never.number();
             }
         }
         if args.remove_retained {
-            // Nothing else is published, and what clears need not come back, where the version has a word
-            // for that. With a shared subscription it is forbidden ([MQTT-3.8.3-4]).
+            // Only clearing messages are published, and they need not come back, if the MQTT version can
+            // express that. Forbidden with a shared subscription ([MQTT-3.8.3-4]).
             for filter in filters.iter_mut().filter(|filter| topic::shared(&filter.filter).is_none()) {
                 filter.no_local = true;
             }
@@ -307,7 +307,7 @@ impl TryFrom<SubscribeArgs> for Config {
     }
 }
 
-/// Refuses options of output, and those that go by it, beside `--exec`.
+/// Refuses options of output, and those that depend on it, together with `--exec`.
 fn check_exec(format: &MessageFormat, has_output: bool, goes_by_output: bool) -> Result<(), Error> {
     if has_output || *format != (MessageFormat::Text { verbose: false, newline: true }) {
         return Err(Error::usage(

@@ -1,8 +1,8 @@
-//! What to subscribe to: filters, and the Subscription Options of each ([MQTT-3.8.3.1]).
+//! The options for subscriptions: filters, each with its Subscription Options ([MQTT-3.8.3.1]).
 //!
-//! `-t FILTER` takes the options given for all. `--subscribe OPTIONS:FILTER` has its own in front: the
-//! first colon ends the options, which never hold one, and everything after it is the filter, which may. A
-//! form with the options at the end could be read as part of a legal filter.
+//! `-t FILTER` takes the options given for all. `--subscribe OPTIONS:FILTER` has its own before the filter:
+//! the first colon ends the options, which never contain one, and everything after it is the filter, which
+//! may. If the options came last, they could be read as part of a valid filter.
 
 use std::ffi::{OsStr, OsString};
 
@@ -31,9 +31,10 @@ pub(super) struct SubscriptionArgs {
     #[arg(short = 't', long, value_name = "FILTER")]
     topic: Vec<OsString>,
 
-    /// Topic filter with options of its own; may be repeated. OPTIONS are qos=0|1|2, no-local,
-    /// retain-as-published, retain-handling=always|new|never and id=NUMBER, the subscription
-    /// identifier, with commas between them; the first colon ends them. Those not named are as given for -t. Example: qos=2,no-local:home/#
+    /// Topic filter with its own options; may be repeated. OPTIONS are qos=0|1|2, no-local,
+    /// retain-as-published, retain-handling=always|new|never and id=NUMBER, the subscription identifier,
+    /// separated by commas; the first colon ends them. Options not named are as given for -t. Example:
+    /// qos=2,no-local:home/#
     #[arg(long, value_name = "OPTIONS:FILTER")]
     subscribe: Vec<OsString>,
 
@@ -65,18 +66,18 @@ impl SubscriptionArgs {
         self.filters.is_empty() && self.topic.is_empty() && self.subscribe.is_empty()
     }
 
-    /// Subscribes to these too.
+    /// Adds filters to subscribe to.
     pub(super) fn add(&mut self, filters: Vec<OsString>) {
         self.filters.extend(filters);
     }
 
-    /// Whether something is to be unsubscribed from.
+    /// Whether there is a filter to unsubscribe from.
     pub(super) fn unsubscribes(&self) -> bool {
         !self.unsubscribe.is_empty()
     }
 
-    /// Every filter to subscribe to, in the order of the flags: `-t` first, `--subscribe` next,
-    /// the URL's last. `identifier` is for those that have none of their own.
+    /// All filters to subscribe to, in the order of the flags: `-t` first, `--subscribe` next, the URL's
+    /// last. `identifier` is for those without an identifier.
     pub(super) fn filters(
         &self,
         in_url: Option<&str>,
@@ -100,12 +101,12 @@ impl SubscriptionArgs {
         for_all.chain(own).collect()
     }
 
-    /// Every filter to unsubscribe from.
+    /// All filters to unsubscribe from.
     pub(super) fn unsubscribe(&self) -> Result<Vec<String>, Error> {
         self.unsubscribe.iter().map(|filter| text::topic_filter("filter of -U", filter)).collect()
     }
 
-    /// The first option that only MQTT 5 knows.
+    /// The first option that requires MQTT 5.
     pub(super) fn needs_v5(&self, filters: &[FilterOptions]) -> Option<&'static str> {
         if self.retain_handling.is_some() || filters.iter().any(|filter| filter.retain_handling != 0) {
             Some("--retain-handling")
@@ -132,7 +133,7 @@ impl SubscriptionArgs {
     }
 }
 
-/// Checks what the standard says of filter and options together.
+/// Checks the rules of the standard for a filter with its options.
 fn checked(subscription: FilterOptions) -> Result<FilterOptions, Error> {
     // [MQTT-3.8.3-4]
     if subscription.no_local && topic::shared(&subscription.filter).is_some() {
@@ -145,8 +146,8 @@ fn checked(subscription: FilterOptions) -> Result<FilterOptions, Error> {
     Ok(subscription)
 }
 
-/// Options and filter of `OPTIONS:FILTER`. The filter's bytes stay as they are, so that one that is
-/// not UTF-8 is reported as such.
+/// Splits `OPTIONS:FILTER`. The bytes of the filter stay unchanged, so that a filter that is not UTF-8 is
+/// reported as such.
 fn split(typed: &OsStr) -> Result<(String, OsString), Error> {
     let error = || Error::usage(format!("--subscribe '{}': there is no colon", shown(typed))).with_hint(FORM);
     let Some(text) = typed.to_str() else {

@@ -15,7 +15,8 @@ use crate::output::wrapped;
 const MORE: &str = "\
 Options: mqtt COMMAND --help. Exit statuses: mqtt --help-all";
 
-/// Each exit status, or range of them, and what it means. `signal` is the end by a signal, 128 and its number in a shell.
+/// Each exit status, or range of them, and its meaning. `signal` is the end by a signal; a shell reports 128
+/// plus the signal's number.
 pub(super) static EXIT_STATUSES: &[(&str, &str)] = &[
     (
         "0",
@@ -34,7 +35,8 @@ pub(super) static EXIT_STATUSES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The same for help: no line is longer than 80 columns, as clap would go on at the first column.
+/// The table for the help. Lines have at most 80 columns, because clap would continue longer ones in the
+/// first column.
 fn exit_status() -> String {
     const BEGIN: usize = 11;
     let mut text = "Exit status:\n".to_owned();
@@ -70,8 +72,8 @@ pub(super) static SUBCOMMANDS: &[Entry] = &[
     Entry::print::<completions::CompletionsArgs>("completions", &completions::MANUAL),
 ];
 
-/// The definition of every option: the source of `--help`, manual pages and completions. It does
-/// not depend on environment or terminal.
+/// The definition of all options: the source of `--help`, manual pages and completions. It does not depend on
+/// environment or terminal.
 #[must_use]
 pub fn command() -> clap::Command {
     let program = clap::Command::new("mqtt")

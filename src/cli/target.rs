@@ -1,4 +1,4 @@
-//! The options that name the broker, transport and proxy, and what they mean together.
+//! The options for the broker, transport and proxy, and how they combine.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -17,10 +17,10 @@ use crate::error::Error;
 use crate::net::{Address, Endpoint, Proxy, Transport, WebSocketOptions, check_upgrade};
 use crate::notation::HostPort;
 
-/// The port without TLS ([IANA] mqtt).
+/// The default port without TLS ([IANA] mqtt).
 const PLAIN_PORT: u16 = 1883;
 
-/// The options that name the broker and the way to it.
+/// The options for the broker and the connection to it.
 #[derive(Debug, Clone, clap::Args)]
 #[group(id = "host::target")]
 #[command(next_help_heading = CONNECTION)]
@@ -28,7 +28,7 @@ const PLAIN_PORT: u16 = 1883;
 pub(super) struct TargetArgs {
     /// Broker: host or IP address
     ///
-    /// Several by commas, each with :PORT if need be, are tried in turn until one answers.
+    /// Several, separated by commas, each with an optional :PORT, are tried in turn until one answers.
     #[arg(short = 'h', long, env = "MQTT_HOST", default_value = "localhost", value_name = "HOST",
           value_hint = ValueHint::Hostname)]
     host: Brokers,
@@ -45,21 +45,21 @@ pub(super) struct TargetArgs {
     #[arg(short = 'L', long, env = "MQTT_URL", value_name = "URL", value_hint = ValueHint::Url)]
     url: Option<BrokerUrl>,
 
-    /// Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp
-    /// or, with TLS, _secure-mqtt._tcp
+    /// Take the host as a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS,
+    /// _secure-mqtt._tcp
     #[arg(short = 'S', long, env = "MQTT_SRV", value_parser = BoolishValueParser::new())]
     srv: bool,
 
-    /// Name server to ask with -S, an IP address with :PORT if need be; may be repeated
-    /// [default: the system's]
+    /// Name server to ask with -S, an IP address with an optional :PORT; may be repeated [default: the
+    /// system's]
     #[arg(long, env = "MQTT_NAME_SERVER", value_name = "ADDRESS", value_parser = value::name_server)]
     name_server: Vec<SocketAddr>,
 
-    /// Unix socket of the broker, in place of host and port
+    /// Unix socket of the broker, instead of host and port
     #[arg(long, env = "MQTT_UNIX", value_name = "PATH", value_hint = ValueHint::FilePath)]
     unix: Option<PathBuf>,
 
-    /// Speak MQTT in a WebSocket, as ws:// and wss:// in -L do
+    /// Send MQTT in a WebSocket, as ws:// and wss:// in -L do
     #[arg(long, env = "MQTT_WS", value_parser = BoolishValueParser::new())]
     ws: bool,
 
@@ -67,7 +67,7 @@ pub(super) struct TargetArgs {
     #[arg(long, env = "MQTT_WS_PATH", value_name = "PATH")]
     ws_path: Option<WsPath>,
 
-    /// Further header of the WebSocket's request, 'NAME: VALUE'; may be repeated
+    /// Additional header of the WebSocket's request, 'NAME: VALUE'; may be repeated
     #[arg(long, env = "MQTT_WS_HEADER", value_name = "HEADER")]
     ws_header: Vec<HttpHeader>,
 
@@ -86,25 +86,25 @@ pub(super) struct TargetArgs {
     bind_address: Option<IpAddr>,
 }
 
-/// Where to, after URL, flags, environment and profile are weighed against each other.
+/// The broker and the way to it, resolved from URL, flags, environment and profile.
 pub(super) struct Target {
     place: BrokerPlace,
-    /// The rank of what names the broker.
+    /// The rank of the setting that names the broker.
     rank: Rank,
-    /// The rank of a port 8883 that was asked for.
+    /// The rank of a requested port 8883.
     tls_port: Option<Rank>,
-    /// The rank of a URL that asks for TLS.
+    /// The rank of a URL with TLS.
     tls_url: Option<Rank>,
-    /// The rank of a URL that asks for none.
+    /// The rank of a URL without TLS.
     plain_url: Option<Rank>,
-    /// The port that the URL's scheme implies.
+    /// The default port of the URL's scheme.
     scheme_port: Option<u16>,
     web_socket: Option<WebSocketOptions>,
     proxy: Option<ProxyChoice>,
     bind: Option<IpAddr>,
     /// Whether the hosts are domains with service records.
     pub(super) service_records: bool,
-    /// Who is asked for them.
+    /// The name servers to ask for them.
     pub(super) name_servers: Vec<SocketAddr>,
     /// User name and password in the URL.
     pub(super) url_user_name: Option<String>,
@@ -132,18 +132,18 @@ pub(super) const IDS: [&str; 11] = [
 ];
 
 impl TargetArgs {
-    /// Takes another host.
+    /// Sets the hosts.
     pub(super) fn name_host(&mut self, host: Brokers) {
         self.host = host;
     }
 
-    /// The URL, unless something of higher rank names another broker: then its port, topic and
-    /// password are none of the other's business.
+    /// The URL, unless a setting of higher rank names another broker: then the port, topic and password of
+    /// the URL must not be used for that broker.
     pub(super) fn counting_url(&self, origin: &Origin) -> Option<&BrokerUrl> {
         self.url.as_ref().filter(|_| url_counts(origin))
     }
 
-    /// The options that do not hold where they are given: what counts more names another broker.
+    /// The options without effect because a setting of higher rank names another broker.
     pub(super) fn overruled(&self, origin: &Origin) -> Vec<&'static str> {
         let url_counts = url_counts(origin);
         let url = self.counting_url(origin);
@@ -161,7 +161,7 @@ impl TargetArgs {
                 let all_have_ports = self.host.0.iter().all(|broker| broker.port.is_some());
                 overruled.extend((all_have_ports && below("port", "host")).then_some("port"));
             }
-            // Service records name the port, unless one that counts more is given.
+            // Service records determine the port, unless a port of higher rank is given.
             let port = self.port_rank(origin, url);
             let may_be_on = self.srv || origin.is_broken("srv");
             if self.srv && origin.rank("srv") > port {
@@ -176,7 +176,7 @@ impl TargetArgs {
         overruled
     }
 
-    /// These, and those that mean nothing on the way to the broker.
+    /// The overruled options, and those without effect for this transport.
     pub(super) fn unused(&self, origin: &Origin) -> Vec<&'static str> {
         let mut unused = self.overruled(origin);
         let url = self.counting_url(origin);
@@ -242,7 +242,7 @@ impl TargetArgs {
         }
     }
 
-    /// The brokers with their ports, and the rank of a port that is TLS's.
+    /// The brokers with their ports, and the rank of a port that implies TLS.
     fn brokers(
         &self,
         origin: &Origin,
@@ -261,7 +261,7 @@ impl TargetArgs {
                 vec![in_url]
             }
         };
-        // A port of lower rank than what names the broker is another broker's.
+        // A port of lower rank than the broker's name was set for another broker.
         let named_by = if url.is_some() { url_rank } else { Rank::Default };
         let option = self.port.filter(|_| port_rank >= named_by);
         let in_url = url.and_then(|url| url.port);
@@ -288,7 +288,7 @@ impl TargetArgs {
         Ok((BrokerPlace::Brokers(brokers), is_tls_port.then_some(rank)))
     }
 
-    /// The WebSocket, if there is to be one.
+    /// The WebSocket, if requested.
     fn web_socket(
         &self,
         origin: &Origin,
@@ -297,7 +297,7 @@ impl TargetArgs {
         max_packet_bytes: u32,
     ) -> Result<Option<WebSocketOptions>, Error> {
         let in_url = url.is_some_and(|url| url.web_socket);
-        // A profile's --ws is not for the broker of a typed mqtt:// URL.
+        // A profile's --ws does not apply to the broker of a typed mqtt:// URL.
         let asked = self.ws && url.is_none_or(|_| origin.rank("ws") >= origin.rank("url"));
         if !(in_url || asked) {
             let idle = [
@@ -323,7 +323,7 @@ impl TargetArgs {
         Ok(Some(WebSocketOptions {
             path: path.unwrap_or(defaults.path),
             headers: self.ws_header.iter().cloned().map(|header| (header.name, header.value)).collect(),
-            // One packet may be one message.
+            // A message of the WebSocket must be able to hold the largest packet.
             max_message_size: defaults.max_message_size.max(most),
         }))
     }
@@ -346,7 +346,7 @@ impl TargetArgs {
 }
 
 impl Target {
-    /// What TLS has to know of it.
+    /// The parts of the target that decide about TLS.
     pub(super) fn tls_context<'a>(&self, origin: &'a Origin) -> tls::Context<'a> {
         let is_unix = matches!(self.place, BrokerPlace::Unix(_));
         tls::Context {
@@ -359,7 +359,7 @@ impl Target {
         }
     }
 
-    /// The brokers' endpoints, at least one, the preferred one first.
+    /// The endpoints of the brokers, at least one, the preferred one first.
     pub(super) fn endpoints(
         self,
         mut tls: Option<Tls>,
@@ -420,7 +420,7 @@ fn proxy_for(choice: Option<&ProxyChoice>, host: &str, port: u16) -> Result<Opti
     }
 }
 
-/// Whether the URL names the broker, as far as ranks tell.
+/// Whether the URL names the broker, according to the ranks.
 fn url_counts(origin: &Origin) -> bool {
     let rank = origin.rank("url");
     rank > Rank::Default && origin.rank("host") <= rank && origin.rank("unix") <= rank

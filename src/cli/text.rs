@@ -1,5 +1,5 @@
-//! Text that goes into packets: topics, filters and strings, checked against the standard, with
-//! errors that quote what was typed in one short printable line.
+//! Checks text for packets (topics, filters and strings) against the standard. Errors quote the typed text on
+//! one short printable line.
 
 use std::ffi::OsStr;
 
@@ -52,7 +52,7 @@ pub(super) fn string(what: &str, text: String) -> Result<String, Error> {
     Ok(text)
 }
 
-/// The same, where it is the value of an option.
+/// The same for the value of an option.
 pub(super) fn string_of(option: &str, what: &str, text: String) -> Result<String, Error> {
     string(what, text).map_err(|error| match error {
         Error::Usage { message, hint, .. } => Error::usage(format!("{option}: {message}")).hinted(hint),
@@ -60,7 +60,7 @@ pub(super) fn string_of(option: &str, what: &str, text: String) -> Result<String
     })
 }
 
-/// A value as an error quotes it: printable, on one line, and not too long.
+/// A value for an error: printable, on one line, and not too long.
 pub(super) fn shown(text: &OsStr) -> String {
     quotation::shown(text.as_encoded_bytes())
 }

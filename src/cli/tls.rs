@@ -1,4 +1,4 @@
-//! TLS: whether it is on, and with which trust and credentials.
+//! The TLS options: whether TLS is on, and its trust and credentials.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,14 +27,15 @@ pub(super) const TURN_ON: &str = "TLS is turned on by mqtts:// or wss:// in -L, 
 pub(super) struct TlsArgs {
     /// Trust the certificate authorities in this PEM file; turns TLS on
     ///
-    /// One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and
-    /// the key usage of a trusted authority do not count.
+    /// Certificates that cannot be used are reported, and the others are trusted. Unlike with OpenSSL, the
+    /// dates and the key usage of a trusted authority are ignored.
     #[arg(long, env = "MQTT_CAFILE", value_name = "FILE", value_hint = ValueHint::FilePath)]
     cafile: Option<PathBuf>,
 
     /// Trust the certificate authorities in the PEM files of this directory; turns TLS on
     ///
-    /// The files may have any names. One that cannot be used is named, and the others are trusted.
+    /// The files may have any names. Certificates that cannot be used are reported, and the others are
+    /// trusted.
     #[arg(long, env = "MQTT_CAPATH", value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
     capath: Option<PathBuf>,
 
@@ -44,7 +45,7 @@ pub(super) struct TlsArgs {
     #[arg(long, env = "MQTT_TLS_USE_OS_CERTS", value_parser = BoolishValueParser::new())]
     tls_use_os_certs: bool,
 
-    /// Client certificate to show, a PEM file with its chain; needs --key; turns TLS on
+    /// Client certificate to send, a PEM file with its chain; needs --key; turns TLS on
     #[arg(long, env = "MQTT_CERT", value_name = "FILE", value_hint = ValueHint::FilePath)]
     cert: Option<PathBuf>,
 
@@ -60,24 +61,24 @@ pub(super) struct TlsArgs {
     #[arg(long, env = "MQTT_INSECURE", value_parser = BoolishValueParser::new())]
     insecure: bool,
 
-    /// Do not look at the names in the broker's certificate. Not an option: under the names of mosquitto's
-    /// clients it is what --insecure does.
+    /// Ignore the names in the broker's certificate. Not an option: it is the meaning of --insecure for
+    /// mosquitto's clients.
     #[arg(skip)]
     pub(super) any_name: bool,
 
-    /// Application protocol to ask for (ALPN); several by commas, preferred first
+    /// Application protocol to ask for (ALPN); several separated by commas, preferred first
     #[arg(long, env = "MQTT_TLS_ALPN", value_name = "PROTOCOL")]
     tls_alpn: Option<String>,
 
-    /// Name to send (SNI) and to find in the broker's certificate, where it is not the host
+    /// Name to send (SNI) and to find in the broker's certificate, if it is not the host
     #[arg(long, env = "MQTT_TLS_SERVER_NAME", value_name = "NAME", value_hint = ValueHint::Hostname)]
     tls_server_name: Option<String>,
 
-    /// Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]
+    /// Use only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]
     #[arg(long, env = "MQTT_TLS_VERSION", value_name = "VERSION")]
     tls_version: Option<TlsVersion>,
 
-    /// Cipher suites to allow, preferred first, by IANA's or OpenSSL's names, with colons between
+    /// Cipher suites to allow, preferred first, by IANA's or OpenSSL's names, separated by colons
     #[arg(long, env = "MQTT_CIPHERS", value_name = "SUITES")]
     ciphers: Option<String>,
 
@@ -91,8 +92,8 @@ pub(super) struct TlsArgs {
     #[arg(long, env = "MQTT_CRL", value_name = "FILE", value_hint = ValueHint::FilePath)]
     crl: Vec<PathBuf>,
 
-    /// Append the session keys to this file, with which a capture of the traffic can be read; env
-    /// takes the name from SSLKEYLOGFILE
+    /// Append the session keys to this file, for decrypting a capture of the traffic; env takes the name from
+    /// SSLKEYLOGFILE
     #[arg(long, env = "MQTT_TLS_KEYLOG", value_name = "FILE", value_hint = ValueHint::FilePath)]
     tls_keylog: Option<PathBuf>,
 
@@ -146,32 +147,32 @@ const IDS: [&str; 20] = [
     "no_tls",
 ];
 
-/// What the rest of the connection says about TLS.
+/// The settings of the rest of the connection that decide about TLS.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) origin: &'a Origin,
-    /// The rank of a URL whose scheme asks for TLS.
+    /// The rank of a URL whose scheme uses TLS.
     pub(super) url: Option<Rank>,
-    /// The rank of a URL whose scheme is one without TLS.
+    /// The rank of a URL whose scheme does not use TLS.
     pub(super) plain_url: Option<Rank>,
-    /// The rank of a port 8883 that was asked for.
+    /// The rank of a requested port 8883.
     pub(super) port: Option<Rank>,
-    /// The rank of what names the broker.
+    /// The rank of the setting that names the broker.
     pub(super) broker: Rank,
-    /// The broker is behind a Unix socket.
+    /// Whether the broker is behind a Unix socket.
     pub(super) is_unix: bool,
 }
 
-/// TLS as it was asked for. Files are read when the first configuration is made.
+/// The requested TLS settings. Files are read when the first configuration is made.
 #[derive(Debug)]
 pub(super) struct Tls {
     options: TlsOptions,
-    /// What was made, by the protocols it offers.
+    /// The configurations made so far, by the protocols they offer.
     made: Vec<(Vec<String>, Arc<TlsConfig>)>,
 }
 
 impl Tls {
-    /// The configuration for one broker: Amazon's wants a protocol named on the Web's port.
+    /// The configuration for one broker. Amazon's broker requires ALPN on the HTTPS port.
     pub(super) fn config(
         &mut self,
         host: &str,
@@ -194,7 +195,7 @@ impl Tls {
 }
 
 impl TlsArgs {
-    /// Whether TLS is on, and how it is set up if so.
+    /// The TLS settings, or `None` if TLS is off.
     pub(super) fn resolve(self, context: Context<'_>) -> Result<Option<Tls>, Error> {
         self.refuse_unavailable(|id| context.origin.rank(id) == Rank::Flag)?;
         let Some(asked) = self.asked_by(context) else {
@@ -228,7 +229,7 @@ impl TlsArgs {
         Ok(Some(Tls { options: self.without(&overruled).options(context.origin)?, made: Vec::new() }))
     }
 
-    /// The options about trust that do not hold, because one that counts more makes them meaningless.
+    /// The trust options without effect, because one of higher rank makes them meaningless.
     fn overruled(&self, origin: &Origin) -> Vec<&'static str> {
         let rank = |id: &str| origin.rank(id);
         let files = [("cafile", self.cafile.is_some()), ("capath", self.capath.is_some())];
@@ -245,7 +246,7 @@ impl TlsArgs {
         overruled
     }
 
-    /// The same without these options.
+    /// The options without these.
     fn without(mut self, overruled: &[&str]) -> Self {
         let is_out = |id: &str| overruled.contains(&id);
         self.cafile = self.cafile.filter(|_| !is_out("cafile"));
@@ -255,7 +256,7 @@ impl TlsArgs {
         self
     }
 
-    /// The options that mean nothing for this connection.
+    /// The options without effect for this connection.
     pub(super) fn unused(&self, context: Context<'_>) -> Vec<&'static str> {
         let refusal = context.origin.rank("no_tls");
         let asked = self.asked_by(context);
@@ -269,7 +270,7 @@ impl TlsArgs {
                 let systems = "tls_use_os_certs";
                 unused.extend((context.origin.rank(systems) < asked).then_some(systems));
             }
-            // Whether TLS is turned on has to be known.
+            // Whether TLS is turned on must be known.
             _ => {
                 let may_turn_on = !is_unix && !self.no_tls;
                 let turns_on = |id: &&str| matches!(*id, "tls_use_os_certs");
@@ -279,7 +280,7 @@ impl TlsArgs {
         unused
     }
 
-    /// Refuses what is not there, among the options that matter.
+    /// Refuses unavailable features, if their options matter.
     fn refuse_unavailable(&self, matters: impl Fn(&str) -> bool) -> Result<(), Error> {
         let engine = self.keyform.as_deref() == Some("engine");
         let asked = [
@@ -300,10 +301,10 @@ impl TlsArgs {
         }
     }
 
-    /// The strongest word that TLS is wanted.
+    /// The highest rank of a setting that turns TLS on.
     fn asked_by(&self, context: Context<'_>) -> Option<Rank> {
-        // As with mosquitto's clients, a pre-shared key as well; that it is not available must not make a plain
-        // connection of it.
+        // As with mosquitto's clients, a pre-shared key too. It is not available, but must not lead to a
+        // connection without TLS.
         let given = [
             self.cafile.is_some(),
             self.capath.is_some(),
@@ -314,11 +315,11 @@ impl TlsArgs {
         let options = TURNS_ON.into_iter().zip(given).filter(|(_, given)| *given);
         let ranks = options.map(|(id, _)| context.origin.rank(id));
         let strongest = [context.url, context.port].into_iter().flatten().chain(ranks).max();
-        // What is set for many runs turns no typed mqtt:// into another scheme.
+        // Settings for many runs do not change the scheme of a typed mqtt:// URL.
         strongest.filter(|asked| context.plain_url.is_none_or(|plain| *asked >= plain))
     }
 
-    /// Says that a typed URL leaves out what is set for many runs: who has set it may expect TLS everywhere.
+    /// Warns if a typed URL overrides TLS settings for many runs: the user may expect TLS everywhere.
     fn warn_of_plain_url(&self, context: Context<'_>) {
         let with_any_url = self.asked_by(Context { plain_url: None, ..context });
         if let Some(rank) = with_any_url.filter(|_| !self.no_tls && !context.is_unix) {
@@ -330,7 +331,7 @@ impl TlsArgs {
         }
     }
 
-    /// An option that only means something with TLS must not be lost on a plain connection.
+    /// An option that has an effect only with TLS must not be ignored silently on a connection without TLS.
     fn refuse_idle_options(&self, context: Context<'_>) -> Result<(), Error> {
         let origin = context.origin;
         if self.no_tls {
@@ -355,7 +356,7 @@ impl TlsArgs {
                 .about([id])
                 .with_hint(TURN_ON));
         }
-        // Set beside the broker, and hardly for nothing.
+        // It was set at the same place as the broker, so most likely it was meant for it.
         let is_beside = |id| {
             origin.rank(id) == context.broker && matches!(context.broker, Rank::Profile | Rank::Environment)
         };
@@ -412,7 +413,7 @@ impl TlsArgs {
     }
 }
 
-/// The authorities that the environment names, as it does for OpenSSL.
+/// The authorities of the variables that OpenSSL reads too.
 fn system_store() -> SystemStore {
     let given = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let directories = given("SSL_CERT_DIR").unwrap_or_default();
@@ -424,7 +425,7 @@ fn system_store() -> SystemStore {
     }
 }
 
-/// The file to log session keys to; the environment's only on request.
+/// The file to log session keys to; the one from the environment only on request.
 fn key_log(path: PathBuf) -> Result<PathBuf, Error> {
     outlive_file_limit();
     if path.as_os_str() != "env" {

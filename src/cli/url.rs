@@ -1,10 +1,9 @@
-//! The URL of `-L`: `mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]`, and
+//! Parses the URL of `-L`: `mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]`, and
 //! `ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH[?QUERY]]`.
 //!
-//! No URL library is used, because in the first form everything after the first `/` is the topic,
-//! unchanged: `#` and `?`, which end a path elsewhere, are ordinary in a topic filter. `%XX` is decoded in
-//! user name, password and topic, so that each can hold any character; the path of a WebSocket is sent
-//! unchanged.
+//! No URL library is used, because in the first form everything after the first `/` is the topic, unchanged:
+//! `#` and `?`, which end a path elsewhere, are ordinary in a topic filter. `%XX` is decoded in user name,
+//! password and topic, so that each can contain any character; the path of a WebSocket is sent unchanged.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,28 +12,28 @@ use super::text::shown;
 use crate::client::options::Secret;
 use crate::notation::{HostPort, percent};
 
-/// A broker's URL, taken apart and decoded.
+/// A broker's URL, split into its decoded parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BrokerUrl {
-    /// Whether the scheme asks for TLS.
+    /// Whether the scheme uses TLS.
     pub(super) tls: bool,
-    /// Whether the scheme asks for a WebSocket.
+    /// Whether the scheme uses a WebSocket.
     pub(super) web_socket: bool,
     pub(super) user_name: Option<String>,
     pub(super) password: Option<Secret>,
     /// IPv6 literals without brackets.
     pub(super) host: String,
     pub(super) port: Option<u16>,
-    /// Checked by whoever publishes or subscribes to it.
+    /// Not checked yet: publishing and subscribing have different rules.
     pub(super) topic: Option<String>,
     /// Path and query of a WebSocket.
     pub(super) path: Option<String>,
-    /// What ends the authority, where there are no user name and password before it but an '@' after it: a topic
-    /// may hold one, and what comes before it may be the rest of a password.
+    /// The character that ends the authority, if no user name and password come before it but an '@' comes
+    /// after it. A topic may contain an '@', but the text before it may also be the rest of a password.
     pub(super) early_end: Option<char>,
 }
 
-/// What other programs call the schemes.
+/// The names of the schemes in other programs.
 const FOREIGN_SCHEMES: [(&str, &str); 6] = [
     ("tcp", "mqtt"),
     ("mqtt+tcp", "mqtt"),
@@ -44,7 +43,7 @@ const FOREIGN_SCHEMES: [(&str, &str); 6] = [
     ("mqtt+tls", "mqtts"),
 ];
 
-/// A URL of another program's scheme, or a host in place of one, as a URL here.
+/// The URL for this program, from a URL with a foreign scheme or from a host.
 pub(super) fn translated(text: &str) -> Option<String> {
     let url = match text.split_once("://") {
         Some((scheme, rest)) => {
@@ -58,7 +57,8 @@ pub(super) fn translated(text: &str) -> Option<String> {
 }
 
 impl BrokerUrl {
-    /// The port where the URL names none: the schemes' own, which for WebSockets are the Web's.
+    /// The port if the URL names none: the default of the scheme, which for WebSockets is that of HTTP or
+    /// HTTPS.
     pub(super) fn default_port(&self) -> Option<u16> {
         match (self.web_socket, self.tls) {
             (true, false) => Some(80),
@@ -121,7 +121,7 @@ impl FromStr for BrokerUrl {
             Some(Err(user)) => (Some(user), None),
             Some(Ok((user, password))) => (Some(user), Some(password)),
         };
-        // An '@' behind the end of the authority: it may have ended too early.
+        // An '@' after the end of the authority: the authority may have ended too early.
         let early_end = behind.chars().next().filter(|_| credentials.is_none() && behind.contains('@'));
         // The '%' before an IPv6 zone is encoded like any other ([RFC 6874]).
         let address = address.replace("%25", "%");
@@ -148,12 +148,12 @@ impl FromStr for BrokerUrl {
     }
 }
 
-/// How a character that ends the authority is written in it.
+/// The percent-encoding of a character that ends the authority.
 pub(super) fn encoded_in_credentials(end: char) -> String {
     format!("a '{end}' in a user name or password is written %{:02X}", u32::from(end))
 }
 
-/// A URL, or an option with one, without its user name and password, if it has any.
+/// A URL, or an option with one, without its user name and password; `None` if it has neither.
 pub(super) fn without_user_info(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let is_web_socket = scheme.to_ascii_lowercase().trim_end_matches('s').ends_with('w');
@@ -163,8 +163,8 @@ pub(super) fn without_user_info(text: &str) -> Option<String> {
     Some(format!("{scheme}://{address}{behind}"))
 }
 
-/// The same without the query of a WebSocket's path, if there is one: tokens stand there. In `mqtt://` a question
-/// mark is part of the topic.
+/// A URL without the query of a WebSocket's path, which may hold a token; `None` if it has no query. In
+/// `mqtt://` a question mark is part of the topic.
 pub(super) fn without_query(text: &str, is_url: bool) -> Option<String> {
     let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
     let is_web_socket = scheme.trim_end_matches('s').ends_with('w');
@@ -178,10 +178,10 @@ pub(super) fn without_secrets(value: &str) -> String {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
         None => (String::new(), value),
     };
-    // Behind mqtt:// comes a topic, which may be anything.
+    // After mqtt:// comes a topic, which may contain anything.
     let has_query = !scheme.to_ascii_lowercase().ends_with("mqtt://")
         && !scheme.to_ascii_lowercase().ends_with("mqtts://");
-    // The last '@', wherever it stands: of a password that is spelt wrong nothing is shown either.
+    // The last '@' anywhere: a password with a spelling mistake must not be shown either.
     let (credentials, behind) = match rest.rsplit_once('@').filter(|_| !scheme.is_empty()) {
         Some((_, behind)) => ("…@", behind),
         None => ("", rest),

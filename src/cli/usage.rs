@@ -1,4 +1,4 @@
-//! clap's errors in this program's shape: one line that says what is wrong, and a hint.
+//! Converts clap's errors to this program's format: one line with the error, and a hint.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -14,10 +14,10 @@ use super::{foreign, manual, ready, slips, words};
 use crate::error::Error;
 use crate::nearest::{did_you_mean, nearest};
 
-/// Letters of `pub` and `sub` for which other subcommands may have the long name alone.
+/// Letters of `pub` and `sub` for which other subcommands may have only the long name.
 const LETTERS: [(&str, &str); 2] = [("-t", "topic"), ("-q", "qos")];
 
-/// What clap has to say: either what was asked for, or what is wrong.
+/// Converts clap's result: the requested text, or an error.
 pub(super) fn from_clap(
     mut error: clap::Error,
     command: &Command,
@@ -35,25 +35,25 @@ pub(super) fn from_clap(
     };
     if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
         let value = match kind {
-            // That none was given is no secret.
+            // A missing value is no secret.
             _ if value.is_empty() => String::new(),
-            // Not even a misspelt header is shown: it may hold a token.
+            // A misspelt header is not shown either: it may hold a token.
             Some(SecretKind::Whole | SecretKind::Header | SecretKind::Property) => "…".to_owned(),
             Some(SecretKind::Url) => shown(without_user_info(&without_secrets(value)).as_ref()),
-            // It may be a URL whose scheme was forgotten.
+            // It may be a URL without its scheme.
             None if is_host => shown(without_user_info(&without_secrets(value)).as_ref()),
             None => shown(OsStr::new(&*stray(value))),
         };
         error.insert(ContextKind::InvalidValue, ContextValue::String(value));
     } else if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) {
-        // A URL where none is expected.
+        // A URL at an unexpected place.
         let argument = stray(argument).into_owned();
         error.insert(ContextKind::InvalidArg, ContextValue::String(argument));
     }
     Err(repeated.left_out_of(explained(&error, command, arguments)))
 }
 
-/// What is wrong, and what to do about it.
+/// The error with a hint.
 fn explained(error: &clap::Error, command: &Command, arguments: &[OsString]) -> Error {
     let path = called(command, arguments);
     let subcommand = path.last().copied();
@@ -102,7 +102,7 @@ fn explained(error: &clap::Error, command: &Command, arguments: &[OsString]) -> 
     Error::usage(message).with_hint(tip.unwrap_or(help)).about(about)
 }
 
-/// The error for a word, at this place of the line, that names no subcommand, and what is meant by it.
+/// The error for the word at this place of the line, which is not a subcommand, with a hint.
 pub(super) fn unknown_command(program: &Command, line: &[OsString], at: usize) -> Error {
     let typed = line.get(at).map_or_else(String::new, |word| shown(word));
     let is_program = at == 1;
@@ -129,7 +129,7 @@ pub(super) fn unknown_command(program: &Command, line: &[OsString], at: usize) -
     Error::usage(format!("unrecognized subcommand '{}'", stray(&typed))).with_hint(hint)
 }
 
-/// The answer to a word of another tool.
+/// The hint for a word of another tool.
 fn foreign(
     error: &clap::Error,
     program: &Command,
@@ -150,13 +150,13 @@ fn foreign(
     foreign::answer_option(program, arguments, typed)
 }
 
-/// An option whose value is refused, as it is the name of another one.
+/// The hint if an option's value is refused because it is the name of another option.
 fn value_taken(error: &clap::Error, command: &Command, names: usize, line: &[OsString]) -> Option<String> {
     let ContextValue::String(value) = error.get(ContextKind::InvalidValue)? else { return None };
     slips::taken(command, names, line, value)
 }
 
-/// A value behind `=` for an option that takes none.
+/// The error for a value after `=` if the option takes none.
 fn takes_no_value(error: &clap::Error) -> Option<(String, String)> {
     let (ContextValue::String(option), ContextValue::String(value)) =
         (error.get(ContextKind::InvalidArg)?, error.get(ContextKind::InvalidValue)?)
@@ -168,7 +168,7 @@ fn takes_no_value(error: &clap::Error) -> Option<(String, String)> {
         .then(|| (refusal(), format!("write {option} alone, or leave it out")))
 }
 
-/// What an option of the line needs beside it, or else an example of a call that lacks nothing.
+/// The error for a missing argument: the option that needs it, or else an example of a complete call.
 fn lacking(
     error: &clap::Error,
     command: &Command,
@@ -205,7 +205,7 @@ fn lacking(
     Some((format!("{missing} is missing"), format!("for example: {example}")))
 }
 
-/// The line with an option that it lacks, where a word says what to give: `--repeat <COUNT|forever>`.
+/// The line with the option that it lacks, with a placeholder as its value: `--repeat <COUNT|forever>`.
 fn completed(command: &Command, names: usize, line: &[OsString], missing: &str) -> Option<String> {
     let (option, value) = missing.split_once(" <")?;
     let is_word = |one: &&str| one.chars().all(|letter| letter.is_ascii_lowercase());
@@ -215,7 +215,8 @@ fn completed(command: &Command, names: usize, line: &[OsString], missing: &str) 
     ready::accepted(command, names, &[called, &added, rest].concat())
 }
 
-/// What is meant by a letter that asks many programs for something, and takes a value here; what a shell has left out.
+/// The hint for an option without its value: a letter that other programs use for help or the version, or a
+/// value that the shell has removed.
 fn without_value(
     error: &clap::Error,
     command: Option<&Command>,
@@ -239,7 +240,7 @@ fn without_value(
         option => {
             let arg = command?.get_arguments().find(|arg| words::is_called(arg, option))?;
             let is_filter = arg.get_value_names()?.iter().any(|name| name == "FILTER");
-            // In a shell a word that begins with # is the beginning of a comment.
+            // In a shell, a word that begins with # starts a comment.
             let option = arg.get_short().map_or_else(|| option.to_owned(), |letter| format!("-{letter}"));
             let whole = [line, &["#".into()]].concat();
             let whole = ready::accepted(command?, names.split_whitespace().count() + 1, &whole);
@@ -249,7 +250,7 @@ fn without_value(
     }
 }
 
-/// Options stand after the subcommand.
+/// The hint that options come after the subcommand.
 fn after_command(
     error: &clap::Error,
     path: &[&Command],
@@ -282,7 +283,7 @@ fn asked_with(question: Option<String>, ready: Option<String>) -> Option<String>
     })
 }
 
-/// The option or value that comes nearest to a misspelt one, if one is near.
+/// The option or value with a name similar to a misspelt one.
 fn similar(error: &clap::Error, command: &Command, program: &Command, line: &[OsString]) -> Option<String> {
     let string = |kind| match error.get(kind)? {
         ContextValue::String(text) => Some(text.as_str()),
@@ -308,16 +309,16 @@ fn similar(error: &clap::Error, command: &Command, program: &Command, line: &[Os
     }
 }
 
-/// The line with the value that is refused in the form it has here, if it has one.
+/// The line with the refused value in the format that this program takes, if there is one.
 fn refused_value(error: &clap::Error, program: &Command, line: &[OsString]) -> Option<String> {
     matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation)
         .then(|| ready::repaired(program, line))?
 }
 
-/// Whether the option whose value is refused names a host, and what of its value is a secret.
+/// Whether the option with the refused value names a host, and which part of the value is secret.
 fn refused(error: &clap::Error, command: &Command) -> (bool, Option<SecretKind>) {
     let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return (false, None) };
-    // Arguments can be shown only once their command is built.
+    // clap can display arguments only after their command is built.
     let mut command = command.clone();
     command.build();
     let arg = command.get_arguments().find(|arg| arg.to_string() == *option);
@@ -328,7 +329,7 @@ fn refused(error: &clap::Error, command: &Command) -> (bool, Option<SecretKind>)
     arg.map_or((false, None), |arg| (is_host(arg), secret::kind(arg)))
 }
 
-/// The long option that is meant by a letter which the subcommand does not have.
+/// The long option for a letter that the subcommand does not have.
 fn long_name(error: &clap::Error, subcommand: Option<&Command>) -> Option<String> {
     let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else { return None };
     let (_, name) = LETTERS.iter().find(|(letter, _)| typed == letter)?;
@@ -336,8 +337,8 @@ fn long_name(error: &clap::Error, subcommand: Option<&Command>) -> Option<String
     (error.kind() == ErrorKind::UnknownArgument && is_there).then(|| format!("use --{name}"))
 }
 
-/// Why a word stands where no option takes it: the option before has taken another, or takes its value
-/// behind `=` only.
+/// Why a word was not read as a value: the option before it has taken another one, or takes its value only
+/// after `=`.
 fn misplaced(error: &clap::Error, path: &[&Command], arguments: &[OsString]) -> Option<String> {
     let ContextValue::String(typed) = error.get(ContextKind::InvalidArg)? else { return None };
     let command = path.last()?;
@@ -359,14 +360,15 @@ fn misplaced(error: &clap::Error, path: &[&Command], arguments: &[OsString]) -> 
     Some(format!("{taker} has taken '{before}' as its value: is the value of {taker} missing?"))
 }
 
-/// The message of clap's text: `error: …` up to an empty line. Its tips are left out: they guess too much.
+/// The message of clap's text: from `error: ` to the first empty line. clap's tips are left out: too many are
+/// wrong.
 fn message(text: &str) -> String {
     let lines = text.lines().take_while(|line| !line.trim().is_empty());
     let message = lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
     message.strip_prefix("error: ").map(str::to_owned).unwrap_or(message)
 }
 
-/// The subcommand that was being read and, of `bench`, its mode.
+/// The subcommand that was being parsed and, for `bench`, its mode.
 fn called<'a>(mut command: &'a Command, arguments: &[OsString]) -> Vec<&'a Command> {
     let is_option = |argument: &&OsString| argument.as_encoded_bytes().starts_with(b"-");
     let mut names = arguments.iter().skip(1).skip_while(is_option);
@@ -392,7 +394,7 @@ fn involved(error: &clap::Error, command: &Command) -> Vec<String> {
     command.get_arguments().filter(is_named).map(|arg| arg.get_id().to_string()).collect()
 }
 
-/// What two options that exclude each other are told.
+/// The error for two options that exclude each other.
 fn conflict(error: &clap::Error) -> Option<String> {
     let name = |kind| match error.get(kind)? {
         ContextValue::String(shown) => Some(shown.clone()),
@@ -406,7 +408,7 @@ fn conflict(error: &clap::Error) -> Option<String> {
         .then(|| format!("{other} and {one} cannot be used together"))
 }
 
-/// An argument that this mode does not take and others do: the refusal, and a hint that names them.
+/// The error and hint for an argument that this mode does not take but others do; the hint names them.
 fn of_another_mode(error: &clap::Error, path: &[&Command]) -> Option<(String, Option<String>)> {
     let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else { return None };
     let modes = path.iter().find(|command| command.has_subcommands())?;
@@ -422,7 +424,7 @@ fn of_another_mode(error: &clap::Error, path: &[&Command]) -> Option<(String, Op
         (None, None) => arg.is_positional(),
     };
     if path.last()?.get_arguments().any(has) {
-        return None; // It stands at the wrong place.
+        return None; // It is at the wrong place.
     }
     let takers = modes.get_subcommands().filter(|mode| mode.get_arguments().any(has));
     let takers: Vec<&str> = takers.map(Command::get_name).collect();
@@ -438,13 +440,13 @@ fn of_another_mode(error: &clap::Error, path: &[&Command]) -> Option<(String, Op
     })
 }
 
-/// What need not be a URL, without the secrets that it holds if it is one.
+/// A value that may be a URL, without the secrets of one.
 fn stray(value: &str) -> Cow<'_, str> {
     if value.contains("://") { without_secrets(value).into() } else { value.into() }
 }
 
-/// What should be a URL, or a host, without what looks like the user name and password of one: they
-/// stand before an '@' where the scheme was forgotten, too.
+/// A value that should be a URL or a host, without its user name and password. They end at an '@', even if
+/// the scheme is missing.
 fn without_user_info(value: &str) -> String {
     match value.rsplit_once('@') {
         Some((before, behind)) if !before.contains("://") => format!("…@{behind}"),

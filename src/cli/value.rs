@@ -1,5 +1,5 @@
-//! Stage one: parsers of single values. A parser sees only its own value; rules between options are in the
-//! code that resolves them.
+//! Stage one: parsers of single values. A parser sees only its own value; the code that resolves the options
+//! checks rules between them.
 
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +16,7 @@ use crate::output::ColorChoice;
 use crate::protocol::wire::{self, TopicAlias};
 use crate::protocol::{Protocol, QoS};
 
-/// Session Expiry Interval of a session that never ends ([MQTT-3.1.2.11.2]).
+/// Session Expiry Interval of a session that never expires ([MQTT-3.1.2.11.2]).
 pub(super) const NEVER_EXPIRES: u32 = u32::MAX;
 
 /// When to use colour.
@@ -28,7 +28,7 @@ pub(super) fn color() -> impl TypedValueParser<Value = ColorChoice> {
     })
 }
 
-/// What follows when a program fails on a message.
+/// What to do when a program fails on a message.
 pub(super) fn on_program_error() -> impl TypedValueParser<Value = FailurePolicy> {
     PossibleValuesParser::new(["skip", "show", "stop"]).map(|text| match text.as_str() {
         "show" => FailurePolicy::Show,
@@ -46,7 +46,7 @@ pub(super) fn qos() -> impl TypedValueParser<Value = QoS> {
     })
 }
 
-/// What `-V` takes: mosquitto's spellings, `auto`, and the versions' own names.
+/// The values of `-V`: mosquitto's spellings, `auto`, and the names of the versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ProtocolVersion {
     /// MQTT 5, and 3.1.1 if the broker refuses the version
@@ -73,7 +73,7 @@ impl From<ProtocolVersion> for Version {
     }
 }
 
-/// What `--retain-handling` takes, with the standard's numbers for it ([MQTT-3.8.3.1]).
+/// The values of `--retain-handling`, with the numbers of the standard ([MQTT-3.8.3.1]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum RetainHandling {
     /// At every subscribe
@@ -98,7 +98,7 @@ impl RetainHandling {
     }
 }
 
-/// What `--reconnect` takes: how many attempts in a row may fail.
+/// The value of `--reconnect`: how many attempts in a row may fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ReconnectAttempts(pub(super) Option<u32>);
 
@@ -117,21 +117,21 @@ impl std::str::FromStr for ReconnectAttempts {
     }
 }
 
-/// A regular expression about text.
+/// A regular expression for text.
 pub(super) fn expression(text: &str) -> Result<regex::Regex, String> {
     regex::Regex::new(text).map_err(|error| expression::wrong(&error))
 }
 
-/// A regular expression about bytes.
+/// A regular expression for bytes.
 pub(super) fn bytes_expression(text: &str) -> Result<regex::bytes::Regex, String> {
     regex::bytes::Regex::new(text).map_err(|error| expression::wrong(&error))
 }
 
-/// A length of time: seconds, with a fraction or without, or with units.
+/// A duration: seconds, with or without a fraction, or with units.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     const FORM: &str = "use seconds or units, for example 90, 0.5, 250ms or 1h30m";
     const TOO_LONG: &str = "it is too long";
-    /// Ten thousand years: what is added to a clock must not run over it.
+    /// Ten thousand years: adding a duration to a clock must not overflow.
     const LONGEST: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 10_000);
     let duration = if let Ok(seconds) = text.parse::<f64>() {
         Duration::try_from_secs_f64(seconds)
@@ -145,7 +145,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if duration > LONGEST { Err(TOO_LONG.into()) } else { Ok(duration) }
 }
 
-/// A length of time that is not zero.
+/// A duration that is not zero.
 pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("it must be longer than 0".into()),
@@ -153,7 +153,7 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Whole seconds that fit the width the standard gives them.
+/// Whole seconds within the limits of the standard.
 fn whole_seconds<T: TryFrom<u64>>(text: &str, most: u32) -> Result<T, String> {
     let duration = duration(text)?;
     if duration.subsec_nanos() != 0 {
@@ -167,8 +167,8 @@ pub(super) fn seconds(text: &str) -> Result<u32, String> {
     whole_seconds(text, u32::MAX)
 }
 
-/// Keep Alive. mosquitto's clients refuse 1 to 4 and cannot turn it off; the standard knows no such
-/// rule ([MQTT-3.1.2.10]).
+/// Keep Alive. mosquitto's clients refuse 1 to 4 and cannot turn it off; the standard has no such rule
+/// ([MQTT-3.1.2.10]).
 pub(super) fn keep_alive(text: &str) -> Result<u16, String> {
     whole_seconds(text, u16::MAX.into())
 }
@@ -194,7 +194,7 @@ fn number<T: TryFrom<u64>>(text: &str, least: u64, most: u64) -> Result<T, Strin
     })
 }
 
-/// What `--topic-alias` takes.
+/// The value of `--topic-alias`.
 pub(super) fn topic_alias(text: &str) -> Result<TopicAlias, String> {
     match text {
         "auto" => Ok(TopicAlias::Auto),
@@ -212,17 +212,17 @@ pub(super) fn local_port(text: &str) -> Result<u16, String> {
     number(text, 0, u16::MAX.into())
 }
 
-/// How many messages, at least one.
+/// A number of messages, at least one.
 pub(super) fn count(text: &str) -> Result<u64, String> {
     number(text, 1, u64::MAX)
 }
 
-/// How many clients, threads, messages of a topic and the like, at least one.
+/// A number of clients, threads, messages of a topic and the like, at least one.
 pub(super) fn clients(text: &str) -> Result<u32, String> {
     number(text, 1, u32::MAX.into())
 }
 
-/// How many messages in flight: what Receive Maximum can express ([MQTT-3.1.2.11.3]).
+/// A number of messages in flight, within the range of Receive Maximum ([MQTT-3.1.2.11.3]).
 pub(super) fn inflight(text: &str) -> Result<u16, String> {
     number(text, 1, u16::MAX.into())
 }
@@ -237,8 +237,8 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     Ok(text.parse::<Size>()?.0)
 }
 
-/// How many a second: a number, perhaps in thousands or millions, perhaps with `/s` behind it; a
-/// fraction is less than one a second.
+/// A rate per second: a number, optionally in thousands or millions, optionally followed by `/s`; a fraction
+/// means less than one per second.
 pub(super) fn per_second(text: &str) -> Result<f64, String> {
     const FORM: &str = "use a number a second, for example 500, 2.5k or 50k/s";
     let bare = text.strip_suffix("/s").unwrap_or(text);
@@ -256,7 +256,7 @@ pub(super) fn per_second(text: &str) -> Result<f64, String> {
     }
 }
 
-/// How far apart things are that come at this rate at most: a number by second, minute, hour or day.
+/// The least interval for a maximum rate: a number per second, minute, hour or day.
 pub(super) fn interval_of_rate(text: &str) -> Result<Duration, String> {
     const FORM: &str = "use a number and a time, for example 1/s, 10/min, 4/h or 1/d";
     let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
@@ -275,14 +275,14 @@ pub(super) fn interval_of_rate(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A part of everything, in percent; the sign may be left out.
+/// A percentage; the percent sign is optional.
 pub(super) fn percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text);
     let percent: Option<f64> = number.parse().ok().filter(|percent| (0.1..=100.0).contains(percent));
     percent.ok_or_else(|| "it must be a number, 0.1 to 100".into())
 }
 
-/// What `-h` takes: a broker, or several by commas.
+/// The value of `-h`: one or more brokers, separated by commas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Brokers(pub(super) Vec<HostPort>);
 
@@ -333,12 +333,12 @@ impl std::str::FromStr for HttpHeader {
     }
 }
 
-/// What `--proxy` takes.
+/// The value of `--proxy`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ProxyChoice {
-    /// The one that `ALL_PROXY` and `NO_PROXY` choose.
+    /// The proxy that `ALL_PROXY` and `NO_PROXY` select.
     Environment,
-    /// This one.
+    /// This proxy.
     Fixed(Proxy),
 }
 
@@ -371,7 +371,7 @@ impl std::str::FromStr for WsPath {
     }
 }
 
-/// A command for the shell, which may well hold a secret. Its `Debug` does not show it.
+/// A command for the shell, which may contain a secret. Its `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct ShellCommand(pub(super) OsString);
 
@@ -381,7 +381,7 @@ impl std::fmt::Debug for ShellCommand {
     }
 }
 
-/// A command as it was typed.
+/// A command as typed.
 pub(super) fn shell_command() -> impl TypedValueParser<Value = ShellCommand> {
     OsStringValueParser::new().map(ShellCommand)
 }
@@ -392,7 +392,7 @@ pub(super) fn ip_address(text: &str) -> Result<IpAddr, String> {
     bare.parse().map_err(|_| "it must be an IP address".into())
 }
 
-/// A name server: an IP address, with a port or DNS's own.
+/// A name server: an IP address, with a port or the default port of DNS.
 pub(super) fn name_server(text: &str) -> Result<SocketAddr, String> {
     /// ([IANA] domain)
     const DNS_PORT: u16 = 53;
@@ -402,20 +402,20 @@ pub(super) fn name_server(text: &str) -> Result<SocketAddr, String> {
         .ok_or_else(|| "it must be an IP address, with or without :PORT".into())
 }
 
-/// Bytes that came from an argument, or a part of one, as an argument.
+/// Converts bytes of an argument back to an argument.
 #[cfg(unix)]
 pub(super) fn os_string(bytes: Vec<u8>) -> OsString {
     use std::os::unix::ffi::OsStringExt as _;
     OsString::from_vec(bytes)
 }
 
-/// Bytes that came from an argument, or a part of one, as an argument.
+/// Converts bytes of an argument back to an argument.
 #[cfg(not(unix))]
 pub(super) fn os_string(bytes: Vec<u8>) -> OsString {
     String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
-/// An argument as the bytes that were typed. On Unix these are any bytes; elsewhere UTF-8.
+/// The bytes of an argument as typed. On Unix these are any bytes; elsewhere UTF-8.
 pub(super) fn bytes(argument: OsString) -> Vec<u8> {
     argument.into_encoded_bytes()
 }

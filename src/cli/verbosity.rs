@@ -4,7 +4,7 @@ use super::value;
 use crate::error::Error;
 use crate::output::{ColorChoice, Verbosity};
 
-/// The options of standard error where packets can be shown.
+/// The options of standard error for subcommands that can show packets.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Diagnostics")]
 pub(super) struct VerbosityArgs {
@@ -27,12 +27,12 @@ pub(super) struct VerbosityArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Diagnostics")]
 pub(super) struct QuietArgs {
-    /// Write nothing but usage errors to standard error; the exit status tells how it went
+    /// Write nothing but usage errors to standard error; the exit status tells the result
     #[arg(long)]
     quiet: bool,
 
-    /// Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has
-    /// it anyway
+    /// Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events always has
+    /// it
     #[arg(long)]
     #[allow(dead_code, reason = "it is heeded beside the subcommand, which does not care")]
     log_time: bool,
@@ -45,7 +45,7 @@ pub(super) struct QuietArgs {
     color: ColorChoice,
 }
 
-/// What `--json-events` shows.
+/// The value of `--json-events`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Events {
     All,

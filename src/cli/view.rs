@@ -1,4 +1,4 @@
-//! What `sub` makes of the messages in place of writing out each.
+//! The options of `sub` that write something else instead of each message.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,38 +15,39 @@ use crate::output::MessageFormat;
 const DEFAULT_LEVELS: u64 = 3;
 const MOST_LEVELS: u64 = 100;
 
-/// The options of which one may be given, and what belongs to them.
+/// The options of which only one may be given, and the options that need one of them.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "View")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ViewArgs {
-    /// Write how many messages came, once a second, and not the messages
+    /// Write the number of messages, once a second, instead of the messages
     #[arg(long)]
     message_rate: bool,
 
     /// Show the latest message of each topic on a line of its own, in place, on a terminal
     ///
-    /// Where standard input is a terminal too, and TERM is not dumb, it is a view with a line for each topic: age of the
-    /// latest message, count, messages a second, size, R for retained, topic and payload. Keys: arrows, Page Up,
-    /// Page Down, Home and End move; Enter shows the message in full, with its properties and up to 5 earlier payloads,
-    /// and Page Up and Page Down scroll it; / filters by a part of the topic (Esc shows all); s sorts by topic, rate, age
-    /// or size; t shows the levels of topics as a tree (left and right close and open one); p or the space bar stops the
-    /// picture, while messages go on being counted; q ends. It keeps 10,000 topics and the first 4096 bytes of each
-    /// payload, and draws ten times a second at most. After -C, -W and the like the last picture stays on the terminal.
-    /// With --json and -F there are plain lines. Where standard output is no terminal, and where TERM is dumb, each
-    /// message is written as it comes, with its topic, as without -w.
+    /// If standard input is a terminal too, and TERM is not dumb, it is a view with a line for each topic:
+    /// age of the latest message, count, messages a second, size, R for retained, topic and payload. Keys:
+    /// arrows, Page Up, Page Down, Home and End move; Enter shows the message in full, with its properties
+    /// and up to 5 earlier payloads, and Page Up and Page Down scroll it; / filters by a part of the topic
+    /// (Esc shows all); s sorts by topic, rate, age or size; t shows the levels of topics as a tree (left and
+    /// right close and open one); p or the space bar freezes the view, while messages go on being counted; q
+    /// ends. It keeps 10,000 topics and the first 4096 bytes of each payload, and draws ten times a second at
+    /// most. After -C, -W and the like the last view stays on the terminal. With --json and -F there are
+    /// plain lines. If standard output is not a terminal, or TERM is dumb, each message is written as it
+    /// comes, with its topic, as without -w.
     #[arg(short = 'w', long)]
     watch: bool,
 
-    /// Write which topics had no live message for this time, and not the messages
+    /// Write which topics had no live message for this time, instead of the messages
     ///
-    /// A line "silent TOPIC" when a topic falls silent, and "back TOPIC" with its next live message; with --json, objects
-    /// (type "silence"). Retained messages are no sign of life; they make a topic known, which is watched from then on.
-    /// A filter that no message has matched is reported like a topic. Live messages that options of Selection
-    /// leave out do not count: with --on-change a topic whose payload stays the same is silent. Before a topic is
-    /// called silent the broker has to answer a PINGREQ. A line "unknown" says that the connection is lost, and
-    /// "watching" that the subscriptions stand again: times start again then. Topics that were silent before stay
-    /// silent until they are back.
+    /// A line "silent TOPIC" when a topic becomes silent, and "back TOPIC" with its next live message; with
+    /// --json, objects (type "silence"). Retained messages do not count as live; they make a topic known,
+    /// which is watched from then on. A filter that no message has matched is reported like a topic. Live
+    /// messages that options of Selection leave out do not count: with --on-change a topic whose payload
+    /// stays the same is silent. Before a topic is reported as silent the broker has to answer a PINGREQ. A
+    /// line "unknown" says that the connection is lost, and "watching" that the topics are subscribed to
+    /// again: times start again then. Topics that were silent before stay silent until they are back.
     #[arg(long, value_name = "DURATION", value_parser = value::positive_duration)]
     silence: Option<Duration>,
 
@@ -56,15 +57,15 @@ pub(super) struct ViewArgs {
     #[arg(long)]
     fail: bool,
 
-    /// Write how many messages and bytes each topic and each level above had, and not the messages
+    /// Write the number of messages and bytes of each topic and each level above, instead of the messages
     ///
-    /// At the end of the run, at SIGUSR1 and every --stats-interval. The columns are messages, live messages a second,
-    /// bytes of payload, the share of retained messages, and the topic: those with the most messages first, 40 rows
-    /// at most. With --json an object with all of them (type "stats").
+    /// At the end of the run, at SIGUSR1 and every --stats-interval. The columns are messages, live messages
+    /// a second, bytes of payload, the share of retained messages, and the topic: those with the most
+    /// messages first, 40 rows at most. With --json an object with all of them (type "stats").
     #[arg(long)]
     stats: bool,
 
-    /// With --stats: report every DURATION; the rates are of this time
+    /// With --stats: report every DURATION; the rates are those of this time
     #[arg(long, value_name = "DURATION", value_parser = value::positive_duration)]
     stats_interval: Option<Duration>,
 
@@ -73,20 +74,22 @@ pub(super) struct ViewArgs {
           long, value_name = "COUNT", value_parser = value::count)]
     stats_levels: Option<u64>,
 
-    /// Write each message to a file in DIR, and not to standard output
+    /// Write each message to a file in DIR instead of standard output
     ///
-    /// The file has the payload and nothing else, or what -v, -N, -F or --json make of the message. It is replaced as a whole
-    /// (written under another name and renamed), and the message is acknowledged then. Its name is the topic,
-    /// with everything but small letters, digits, - _ and . as % and two hexadecimal digits: home/Door is
-    /// home%2f%44oor. Dots at either end are encoded too, and a name of more than 180 characters ends in ~ and a hash of
-    /// the topic. DIR is made if it is not there. There are as many files as topics: -t and -T limit them.
+    /// The file has only the payload, or with -v, -N, -F or --json the message in that format. It is replaced
+    /// as a whole (written under another name and renamed), and the message is acknowledged then. Its name is
+    /// the topic, with everything but small letters, digits, - _ and . as % and two hexadecimal digits:
+    /// home/Door is home%2f%44oor. Dots at either end are encoded too, and a name of more than 180 characters
+    /// ends in ~ and a hash of the topic. DIR is created if it does not exist. There are as many files as
+    /// topics: -t and -T limit them.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
     output_dir: Option<PathBuf>,
 
-    /// With --output-dir: one file for each topic, with its latest message, or one for each message
-    /// [default: topic]
+    /// With --output-dir: one file for each topic, with its latest message, or one for each message [default:
+    /// topic]
     ///
-    /// The names of files for messages begin with the time and a number, in the order in which the messages came.
+    /// The names of files for messages begin with the time and a number, in the order in which the messages
+    /// came.
     #[arg(long, value_name = "WHAT", help_heading = "Output")]
     file_per: Option<FilePer>,
 }
@@ -127,12 +130,12 @@ impl ViewArgs {
         Ok(first)
     }
 
-    /// Whether messages go to files of their own.
+    /// Whether each message goes to a file of its own.
     pub(super) fn writes_files(&self) -> bool {
         self.output_dir.is_some()
     }
 
-    /// With `--output FILE`.
+    /// Checks the options together with `--output FILE`.
     pub(super) fn check_output(&self) -> Result<(), Error> {
         if self.watch {
             return Err(Error::usage("--watch needs a terminal: it cannot be used with --output"));
@@ -143,7 +146,7 @@ impl ViewArgs {
         Ok(())
     }
 
-    /// What `--silence` needs of the messages.
+    /// Checks the requirements of `--silence` for the selection.
     pub(super) fn check_selection(&self, kind: MessageKind, filters: &[FilterOptions]) -> Result<(), Error> {
         if self.silence.is_none() {
             return Ok(());
@@ -161,7 +164,7 @@ impl ViewArgs {
         Ok(())
     }
 
-    /// What is shown, if messages that are shown have this format.
+    /// The display; `format` is that of messages that are shown.
     pub(super) fn resolve(self, format: MessageFormat) -> Result<Display, Error> {
         let Some(option) = self.option()? else { return Ok(Display::Messages(format)) };
         if let Some(folder) = self.output_dir {

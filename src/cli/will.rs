@@ -32,7 +32,7 @@ pub(super) struct WillArgs {
 }
 
 impl WillArgs {
-    /// The will with its properties, which `asked_by` gives the first of, if there is one.
+    /// The will with its properties, if any. `asked_by` is the option that set the first property.
     pub(super) fn resolve(
         self,
         properties: PropertyBlock,

@@ -25,11 +25,11 @@ use crate::quantity::agree;
 
 /// Test that the broker publishes wills when it must, and only then
 ///
-/// Runs cases, each with a client that dies in its own way and another that watches, and gives a
-/// verdict on each. With --will-topic it tests that one will instead, as the user and with the
-/// client identifier given. The exit status is 0 if no case failed, 3 if one did, and 1 if one could
-/// not be decided, or was not run because the reader of standard output left. With --junit the run goes
-/// on without that reader.
+/// Runs cases, each with a client that disconnects in a certain way and another that watches, and gives a
+/// verdict on each. With --will-topic it tests that one will instead, as the user and with the client
+/// identifier given. The exit status is 0 if no case failed, 3 if one did, and 1 if one could not be decided,
+/// or was not run because the reader of standard output went away. With --junit the run goes on without that
+/// reader.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Cases")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -40,7 +40,7 @@ pub(super) struct WillTestArgs {
           hide_possible_values = true)]
     cases: Vec<String>,
 
-    /// Also run the cases that widely used brokers fail, as they depart from the standard
+    /// Also run the cases that widely used brokers fail because they deviate from the standard
     #[arg(long)]
     strict: bool,
 
@@ -60,7 +60,7 @@ pub(super) struct WillTestArgs {
     #[arg(long, value_name = "DURATION", default_value = "2", value_parser = value::positive_duration)]
     tolerance: Duration,
 
-    /// What the topics of all cases begin with
+    /// Prefix of the topics of all cases
     #[arg(long, value_name = "TOPIC", default_value = "mqtt-will-test")]
     prefix: OsString,
 
@@ -74,11 +74,11 @@ pub(super) struct WillTestArgs {
     #[arg(long, value_name = "PASSWORD", value_parser = value::secret())]
     watch_password: Option<Secret>,
 
-    /// Write a report with every verdict, as one JSON object, in place of text
+    /// Write a report with every verdict, as one JSON object instead of text
     #[arg(long, help_heading = "Output")]
     json: bool,
 
-    /// Write a report to this file in the form of JUnit
+    /// Write a report to this file in JUnit format
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     junit: Option<PathBuf>,
 
@@ -95,7 +95,7 @@ pub(super) struct WillTestArgs {
     report: VerbosityArgs,
 }
 
-/// What a topic has besides its prefix: at most so many bytes.
+/// The most bytes of a topic after its prefix.
 const MOST_TOPIC_BYTES_BESIDE_PREFIX: usize = 1000;
 
 impl Subcommand for WillTestArgs {

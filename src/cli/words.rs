@@ -1,5 +1,5 @@
-//! The words of a command line and the options they belong to, as clap reads them. clap does not tell where
-//! in the line a value is, and where the words of one `-D` end.
+//! Assigns the words of a command line to options, as clap does. clap does not report where in the line a
+//! value is, and where the words of one `-D` end.
 
 use std::ffi::OsString;
 
@@ -11,16 +11,16 @@ use super::property;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OptionValue<'d> {
     pub(super) arg: &'d Arg,
-    /// The word that it is, or ends.
+    /// The index of the word that is the value or ends with it.
     pub(super) word: usize,
-    /// Where in that word it begins.
+    /// The offset of the value in that word.
     pub(super) from: usize,
-    /// Its number among the values of this occurrence of the option.
+    /// The index of the value in this occurrence of the option.
     pub(super) number: usize,
 }
 
-/// Every value of every option, in the order of the line, whose first words are so many names of the
-/// program and of the subcommand.
+/// All values of all options, in the order of the line. The first `names` words name the program and the
+/// subcommand.
 pub(super) fn values<'d>(definition: &'d Command, names: usize, line: &[OsString]) -> Vec<OptionValue<'d>> {
     let mut found = Vec::new();
     let mut next = names;
@@ -48,14 +48,14 @@ pub(super) fn values<'d>(definition: &'d Command, names: usize, line: &[OsString
     found
 }
 
-/// The place of the word after the `--` that ends the options, if there is one.
+/// The index of the word after the `--` that ends the options, if any.
 pub(super) fn after_options(definition: &Command, names: usize, line: &[OsString]) -> Option<usize> {
     let values = values(definition, names, line);
     let is_value = |at: usize| values.iter().any(|value| value.word == at && value.from == 0);
     (names..line.len()).find(|at| line[*at] == "--" && !is_value(*at)).map(|end| end + 1)
 }
 
-/// The places of the words that are neither options nor their values.
+/// The indices of the words that are neither options nor their values.
 pub(super) fn operands(definition: &Command, names: usize, line: &[OsString]) -> Vec<usize> {
     let values = values(definition, names, line);
     let is_value = |at: usize| values.iter().any(|value| value.word == at && value.from == 0);
@@ -64,8 +64,8 @@ pub(super) fn operands(definition: &Command, names: usize, line: &[OsString]) ->
     (names..line.len()).filter(|at| !is_value(*at) && !is_option(*at)).collect()
 }
 
-/// The place of an option that takes a value only after `=`, and has none, where the word after it may have been
-/// meant as one.
+/// The index of an option that takes a value only after `=` and has none, if the next word may have been
+/// meant as its value.
 pub(super) fn detached(definition: &Command, names: usize, line: &[OsString]) -> Option<usize> {
     let values = values(definition, names, line);
     let is_value = |at: usize| values.iter().any(|value| value.word == at);
@@ -78,7 +78,7 @@ pub(super) fn detached(definition: &Command, names: usize, line: &[OsString]) ->
     })
 }
 
-/// Whether an option is called by this name, dashes and all.
+/// Whether an option has this name, with its dashes.
 pub(super) fn is_called(arg: &Arg, name: &str) -> bool {
     match name.strip_prefix("--") {
         Some(long) => {
@@ -91,7 +91,7 @@ pub(super) fn is_called(arg: &Arg, name: &str) -> bool {
     }
 }
 
-/// The place of the first word that looks like an option and is none that is defined.
+/// The index of the first word that looks like an option but is not defined.
 pub(super) fn unknown(definition: &Command, names: usize, line: &[OsString]) -> Option<usize> {
     let values = values(definition, names, line);
     let is_value = |at: usize| values.iter().any(|value| value.word == at && value.from == 0);
@@ -110,7 +110,8 @@ pub(super) fn unknown(definition: &Command, names: usize, line: &[OsString]) -> 
     })
 }
 
-/// The option in a word that takes a value, and where in the word its value begins, unless it follows.
+/// The option in a word that takes a value, and the offset of the value in the word, unless the value is the
+/// next word.
 pub(super) fn option<'d>(definition: &'d Command, word: &[u8]) -> Option<(&'d Arg, Option<usize>)> {
     let takes_value = |arg: &&Arg| arg.get_action().takes_values();
     if let Some(long) = word.strip_prefix(b"--") {

@@ -262,7 +262,7 @@ fn inbound_qos_2_is_delivered_once() {
         assert_eq!(peer.sent(), ["pubrec 7 00", "pubrec 7 00", "pubrec 7 00", "pubcomp 7 00"]);
         // After the release the identifier may carry another message.
         assert!(peer.receive(&message(QoS::ExactlyOnce, 7, false)).unwrap().is_some());
-        // An unknown identifier is answered all the same, so that the broker can finish.
+        // An unknown identifier is answered anyway, so that the broker can finish.
         peer.sent();
         peer.receive(&Packet::PubRel(ack(99, 0))).unwrap();
         let reason = if protocol == Protocol::V5 { "92" } else { "00" };

@@ -52,7 +52,7 @@ impl<'a> Decoding<'a> {
     /// The decoded payload; `None` if the payload is shown unchanged.
     ///
     /// # Errors
-    /// It cannot be decoded, and the policy is to end the run.
+    /// The payload cannot be decoded, and the policy is to end the run.
     pub(super) fn decode(&mut self, publish: &Publish<'_>) -> Result<Option<Decoded>, Error> {
         if !self.has_rules {
             return Ok(None);

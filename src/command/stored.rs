@@ -45,16 +45,16 @@ pub(super) enum Care {
 pub(super) enum CompleteBy {
     /// The marker came back last.
     Marker,
-    /// It did not come back last; nothing more arrived for a while.
+    /// The marker did not come back last; nothing more arrived for a while.
     Quiet,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Marker {
     Awaited,
-    /// It came back.
+    /// The marker came back.
     Returned,
-    /// It came back, followed by stored messages.
+    /// The marker came back, followed by stored messages.
     Overtaken,
 }
 

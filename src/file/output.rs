@@ -43,7 +43,7 @@ impl OutputFile {
     /// Replaces the content of the file.
     ///
     /// # Errors
-    /// Those of the file; [`GaveUp`](super::GaveUp).
+    /// The file cannot be written; [`GaveUp`](super::GaveUp).
     pub fn replace(&mut self, content: &[u8]) -> io::Result<()> {
         if self.is_ordinary {
             self.file.set_len(0)?;
@@ -55,7 +55,7 @@ impl OutputFile {
     /// Sets the content that remains if the run is killed before it writes the file. Only for regular files.
     ///
     /// # Errors
-    /// Those of the file.
+    /// The file cannot be written.
     pub fn begin_with(&mut self, content: &[u8]) -> io::Result<()> {
         if self.is_ordinary { self.replace(content) } else { Ok(()) }
     }

@@ -1,4 +1,4 @@
-//! Text with fields in braces, `{name}` or `{name:argument}`; `{{` and `}}` stand for braces. The caller
+//! Text with fields in braces, `{name}` or `{name:argument}`; `{{` and `}}` mean literal braces. The caller
 //! defines the fields.
 
 /// A part of such a text.

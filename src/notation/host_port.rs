@@ -94,7 +94,7 @@ impl<H: AsRef<str>> fmt::Display for HostPort<H> {
 /// Reads a port.
 ///
 /// # Errors
-/// It is not a number from 1 to 65535.
+/// The text is not a number from 1 to 65535.
 pub fn port(text: &str) -> Result<u16, HostPortError> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|port| is_number && *port != 0).ok_or(HostPortError::Port)

@@ -308,7 +308,7 @@ pub fn stdout_is_file() -> bool {
 /// Standard output as a file, whatever its kind.
 ///
 /// # Errors
-/// It is closed, or there are too many open files.
+/// Standard output is closed, or there are too many open files.
 pub fn stdout_as_file() -> std::io::Result<File> {
     rustix::stdio::stdout().try_clone_to_owned().map(File::from)
 }

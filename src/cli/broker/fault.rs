@@ -1,5 +1,5 @@
-//! What `mqtt broker --fault` takes. One table says how each fault is written, what it does and how it is read:
-//! help and manual page are made from it.
+//! The values of `mqtt broker --fault`. One table describes the notation of each fault, its effect and its
+//! parsing; help and manual page are made from it.
 
 use std::fmt::Write as _;
 
@@ -9,13 +9,13 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::topic;
 use crate::protocol::wire::PacketType;
 
-/// Adds a fault with these words behind its name.
+/// Adds a fault with these words after its name.
 type Read = fn(&[&str], &mut Faults) -> Result<(), String>;
 
 /// A fault.
 struct FaultRow {
     name: &'static str,
-    /// What follows the name.
+    /// The notation after the name.
     form: &'static str,
     meaning: &'static str,
     pub(super) example: &'static str,
@@ -96,7 +96,7 @@ const FAULTS: &[FaultRow] = &[
     },
 ];
 
-/// Packets that `no-PACKET` withholds.
+/// The packets that `no-PACKET` withholds.
 const WITHHELD: [(&str, PacketType); 8] = [
     ("no-connack", PacketType::ConnAck),
     ("no-puback", PacketType::PubAck),
@@ -108,7 +108,7 @@ const WITHHELD: [(&str, PacketType); 8] = [
     ("no-pingresp", PacketType::PingResp),
 ];
 
-/// A fault whose form was checked.
+/// A valid fault.
 #[derive(Debug, Clone)]
 pub(super) struct FaultText(String);
 
@@ -121,7 +121,7 @@ impl std::str::FromStr for FaultText {
     }
 }
 
-/// All faults together.
+/// Combines all faults.
 pub(super) fn faults(texts: &[FaultText]) -> Result<Faults, String> {
     let mut faults = Faults::default();
     for FaultText(text) in texts {
@@ -130,7 +130,7 @@ pub(super) fn faults(texts: &[FaultText]) -> Result<Faults, String> {
     Ok(faults)
 }
 
-/// The table, for help.
+/// The table as text for help.
 pub(super) fn help() -> String {
     let mut text = String::from(
         "Misbehave, for tests of clients (repeatable). A share is drawn for each packet, from --seed. The faults \
@@ -138,7 +138,7 @@ pub(super) fn help() -> String {
     );
     for FaultRow { name, form, meaning, example, .. } in FAULTS {
         let form = if form.is_empty() { String::new() } else { format!(" {form}") };
-        // A write to a String does not fail.
+        // Writing to a String cannot fail.
         let _ = write!(text, "\n{name}{form}: {meaning}. Example: --fault {}\n", quoted(example));
     }
     text
@@ -170,12 +170,12 @@ fn unknown(name: &str) -> String {
     format!("{what}; the faults are {}", names.join(", "))
 }
 
-/// The row's form is named.
+/// An error; the caller names the row's notation.
 fn form<T>() -> Result<T, String> {
     Err(String::new())
 }
 
-/// Each fault is given once.
+/// Sets a fault, which may be given once.
 fn set<T>(place: &mut Option<T>, value: T) -> Result<(), String> {
     match place.replace(value) {
         None => Ok(()),
@@ -248,7 +248,7 @@ fn reason_code(words: &[&str], faults: &mut Faults) -> Result<(), String> {
     Ok(())
 }
 
-/// A failing Reason Code.
+/// Parses a failing Reason Code.
 fn code_of(text: &str) -> Result<ReasonCode, String> {
     let code = match text.strip_prefix("0x") {
         Some(digits) => u8::from_str_radix(digits, 16).ok(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::broker::Limits;
 use crate::cli::value;
 
-/// What bounds the broker's memory and its clients.
+/// Limits on the broker's memory and its clients.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub(super) struct LimitArgs {
@@ -29,8 +29,7 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "SIZE", value_parser = value::size)]
     max_queued_bytes: Option<u64>,
 
-    /// The same for all clients together; a client that finds no room is refused with Quota exceeded [default:
-    /// 1Gi]
+    /// The same for all clients together; a client above it is refused with Quota exceeded [default: 1Gi]
     #[arg(long, value_name = "SIZE", value_parser = value::size)]
     max_total_bytes: Option<u64>,
 
@@ -42,16 +41,16 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
     max_subscriptions: Option<u32>,
 
-    /// Longest Keep Alive; a client of MQTT 5 is told, one of MQTT 3.x that wants a longer one is refused
+    /// Longest Keep Alive; MQTT 5 clients are told, MQTT 3.x clients with a longer one are refused
     #[arg(long, value_name = "DURATION", value_parser = value::keep_alive)]
     max_keepalive: Option<u16>,
 
-    /// Messages a second from one client, on average; it is not read from for as long as it has sent more
+    /// Messages a second from one client, on average; the broker stops reading from a client that sends more
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
     max_message_rate: Option<u32>,
 
-    /// How long publishers wait for a connected subscriber that takes nothing, before its messages are dropped
-    /// [default: 5s]
+    /// How long publishers wait for a connected subscriber that reads nothing, before its messages are
+    /// dropped [default: 5s]
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     slow_consumer_wait: Option<Duration>,
 }
@@ -71,7 +70,7 @@ impl LimitArgs {
             receive_maximum: self.max_inflight.unwrap_or(default.receive_maximum),
             queue_messages: count(self.max_queued_messages, default.queue_messages),
             session_bytes: bytes(self.max_queued_bytes, default.session_bytes),
-            // Packets that are not whole and CONNECTs that wait have a share of it.
+            // Incomplete packets and waiting CONNECTs have a share of it.
             partial_bytes: default.partial_bytes.min(all_sessions_bytes),
             all_sessions_bytes,
             retained_bytes: bytes(self.max_retained_bytes, default.retained_bytes),

@@ -1,4 +1,4 @@
-//! What `mqtt broker --listen` takes.
+//! The values of `mqtt broker --listen`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::cli::value;
 const FORM: &str = "use an IP address with or without a port, for example 127.0.0.1:1883 or [::1]:1883, or a URL \
                     with one: mqtt://, mqtts://, ws://, wss://, or unix:PATH";
 
-/// A listener, whose port may be given elsewhere.
+/// A listener whose port may be given separately.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) struct Listen {
     place: Wanted,
@@ -35,7 +35,7 @@ impl Listen {
         Self { place: Wanted::Network { address, port }, tls: false, web_socket: false }
     }
 
-    /// The port, if it is given here.
+    /// The port, if the listener has one.
     pub(super) fn port(&self) -> Option<u16> {
         match self.place {
             Wanted::Network { port, .. } => port,
@@ -47,7 +47,7 @@ impl Listen {
         matches!(self.place, Wanted::Unix(_))
     }
 
-    /// The listener, on `port` if none is given here.
+    /// The listener, on `port` if it has none of its own.
     pub(super) fn resolve(self, port: Option<u16>) -> Listener {
         let (tls, web_socket) = (self.tls, self.web_socket);
         let place = match self.place {

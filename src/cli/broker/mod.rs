@@ -31,16 +31,16 @@ const SYS_INTERVAL: Duration = Duration::from_secs(10);
 /// Speaks MQTT 3.1, 3.1.1 and 5 on each listener and keeps everything in memory only. Without users it
 /// accepts every client that can reach it; by default only this machine can.
 ///
-/// Its memory is bounded by the limits, and by these: 256 MiB of packets not yet received as a whole, of all
-/// connections together (not counting the first 128 KiB of each); 1,000,000 retained messages; 100,000 sessions;
-/// 20,000 topic filters and 100,000 levels of them in a packet; 200 levels of a topic filter. A client over a
-/// limit is refused or disconnected with Quota exceeded (0x97) or Packet too large (0x95).
+/// Its memory is bounded by the limits, and by these: 256 MiB of incomplete packets of all connections
+/// together (not counting the first 128 KiB of each); 1,000,000 retained messages; 100,000 sessions; 20,000
+/// topic filters and 100,000 levels of them in a packet; 200 levels of a topic filter. A client over a limit
+/// is refused or disconnected with Quota exceeded (0x97) or Packet too large (0x95).
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct BrokerArgs {
-    /// What to listen on (repeatable): an IP address with a port or without, a URL with one (mqtt://,
+    /// What to listen on (repeatable): an IP address with an optional port, a URL with one (mqtt://,
     /// mqtts://, ws://, wss://), or unix:PATH; port 0 takes a free one and prints it [default: 127.0.0.1]
     ///
-    /// WebSockets are taken at every path.
+    /// WebSockets are accepted at every path.
     #[arg(long, value_name = "URL")]
     listen: Vec<Listen>,
 
@@ -56,8 +56,8 @@ pub(super) struct BrokerArgs {
     #[arg(long, conflicts_with = "command")]
     until_eof: bool,
 
-    /// Program to run beside the broker, which ends with it; it finds the broker by MQTT_HOST and
-    /// MQTT_PORT, and this program as mqtt. What belongs to the host of a profile is not used for it
+    /// Program to run; the broker ends with it. It finds the broker by MQTT_HOST and MQTT_PORT, and this
+    /// program as mqtt. Options for the host of a profile are not used for it
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
 
@@ -77,7 +77,7 @@ pub(super) struct BrokerArgs {
     quiet: QuietArgs,
 }
 
-/// Who may connect, and what each client may do.
+/// The users who may connect, and the rights of each client.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Access")]
 #[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
@@ -90,11 +90,12 @@ struct AccessArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     password_file: Option<PathBuf>,
 
-    /// What each client may publish and receive, as in an ACL file of mosquitto's
+    /// What each client may publish and receive, as in mosquitto's ACL files
     ///
-    /// Its lines are `user NAME`, `topic [read|write|readwrite|deny] FILTER`, and `pattern` in place of `topic`,
-    /// with %u for the user name and %c for the client identifier. What no line allows is denied: a message that
-    /// may not be published gets Not authorized (0x87), one that may not be read is not delivered.
+    /// Its lines are `user NAME`, `topic [read|write|readwrite|deny] FILTER`, and `pattern` instead of
+    /// `topic`, with %u for the user name and %c for the client identifier. Everything else is denied: a
+    /// message that may not be published gets Not authorized (0x87), one that may not be read is not
+    /// delivered.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     acl_file: Option<PathBuf>,
 
@@ -119,7 +120,7 @@ impl AccessArgs {
     }
 }
 
-/// `NAME:FILE`.
+/// Parses `NAME:FILE`.
 fn named_file(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once(':') {
         Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), file.into())),
@@ -127,7 +128,7 @@ fn named_file(text: &str) -> Result<(String, PathBuf), String> {
     }
 }
 
-/// Misbehaviour, for tests of clients.
+/// Faults, for tests of clients.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Faults")]
 struct FaultArgs {
@@ -135,12 +136,12 @@ struct FaultArgs {
           long_help = fault::help())]
     fault: Vec<FaultText>,
 
-    /// Number that faults with a share are drawn from: the same one draws the same again
+    /// Seed for faults with a share: the same number draws the same again
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
 }
 
-/// What listeners of mqtts:// and wss:// need.
+/// The options of listeners of mqtts:// and wss://.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Encryption")]
 struct EncryptionArgs {
@@ -156,7 +157,7 @@ struct EncryptionArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["cert", "key"])]
     tls_self_signed: Option<PathBuf>,
 
-    /// Authorities, in PEM: every client has to show a certificate of one of them
+    /// Authorities, in PEM: every client has to present a certificate issued by one of them
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     client_ca: Option<PathBuf>,
 }
@@ -274,7 +275,7 @@ impl TryFrom<BrokerArgs> for Config {
     }
 }
 
-/// The listeners, with their ports.
+/// The listeners with their ports.
 fn listeners(given: Vec<Listen>, port: Option<u16>) -> Result<Vec<Listener>, Error> {
     let given = if given.is_empty() { vec![Listen::default()] } else { given };
     match (&given[..], port) {
@@ -299,14 +300,14 @@ fn listeners(given: Vec<Listen>, port: Option<u16>) -> Result<Vec<Listener>, Err
     Ok(listeners)
 }
 
-/// `PATH` with the directory of this program in front, so that the command finds the same `mqtt`.
+/// `PATH` starting with the directory of this program, so that the command finds the same `mqtt`.
 fn own_directory_first() -> Option<OsString> {
     let own = std::env::current_exe().ok()?.parent()?.to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).ok()
 }
 
-/// The variables that say how to connect, with their secrets; a command that is run gets its own.
+/// The variables with options of the connection and their secrets; a command that is run gets others.
 pub(super) fn connection_variables() -> Vec<OsString> {
     let names = std::env::vars_os().map(|(name, _)| name);
     names.filter(|name| name.as_encoded_bytes().starts_with(b"MQTT_")).collect()

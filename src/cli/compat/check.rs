@@ -1,4 +1,4 @@
-//! What options say together: the rules of mosquitto's clients, in the order in which they look at them.
+//! The rules between options of mosquitto's clients, in the order in which they check them.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -14,32 +14,32 @@ use crate::protocol::Protocol;
 use crate::protocol::property::{Place, PropertyId};
 use crate::protocol::wire::PacketType;
 
-/// What is wrong.
+/// An error in a command line.
 #[derive(Debug)]
 pub(super) struct Wrong {
-    /// On standard error, with its line feed.
+    /// The text for standard error, with its line feed.
     pub(super) text: Cow<'static, str>,
-    /// What follows there, or on standard output.
+    /// The text that follows there, or on standard output.
     pub(super) then: Then,
 }
 
-/// What follows the text of what is wrong.
+/// The text after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
-    /// Where to see the usage.
+    /// A reference to the usage.
     Hint,
     /// The usage.
     Usage,
     /// Nothing.
     End,
-    /// Nothing, and `--quiet` leaves out the text too: it is a fault at run time for mosquitto.
+    /// Nothing, and `--quiet` omits the error too: mosquitto detects it only at run time.
     EndUnlessQuiet,
 }
 
 type Rule = fn(&Settings) -> Result<(), Wrong>;
 
-/// The first thing that is wrong on a command line; the message of a file or of standard input otherwise,
-/// which is read before what it is for is looked at.
+/// Checks a command line; returns the message of a file or of standard input, which is read before the
+/// options of the connection are checked.
 pub(super) fn check(settings: &Settings) -> Result<Option<Vec<u8>>, Wrong> {
     let of_line: [Rule; 4] = [with_will, with_tls_files, with_session, with_filters];
     of_line.into_iter().try_for_each(|rule| rule(settings))?;
@@ -53,7 +53,7 @@ fn wrong<T>(text: impl Into<Cow<'static, str>>, then: Then) -> Result<T, Wrong> 
     Err(Wrong { text: text.into(), then })
 }
 
-/// Reads the message of `-f` or `-s`. An empty standard input is wrong: what should have written there has
+/// Reads the message of `-f` or `-s`. An empty standard input is an error: the program writing to it has
 /// failed.
 fn message(settings: &Settings) -> Result<Option<Vec<u8>>, Wrong> {
     let path = settings.get("--file");
@@ -88,7 +88,7 @@ fn message(settings: &Settings) -> Result<Option<Vec<u8>>, Wrong> {
     wrong(text, Then::EndUnlessQuiet)
 }
 
-/// Why a file cannot be read, in the words of C's library.
+/// Why a file cannot be read, in the wording of the C library.
 fn cause(error: &Error) -> String {
     let Error::File { source, .. } = error else { return error.to_string() };
     let text = source.to_string();
@@ -131,7 +131,7 @@ fn with_tls_files(settings: &Settings) -> Result<(), Wrong> {
     wrong(text, Then::Hint)
 }
 
-/// A session that outlives the program is found again by its client identifier only.
+/// A session that outlives the program can be resumed only by its client identifier.
 fn with_session(settings: &Settings) -> Result<(), Wrong> {
     let keeps = settings.has("--disable-clean-session");
     let is_named = settings.has("--client-id");
@@ -210,7 +210,7 @@ fn is_readable(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|file| !file.is_file() || std::fs::File::open(path).is_ok())
 }
 
-/// TLS files are looked at before anything is connected, and engines are not available here.
+/// Checks TLS files before anything is connected; engines are not supported.
 fn with_tls(settings: &Settings) -> Result<(), Wrong> {
     if settings.has("--no-tls") {
         return Ok(());
@@ -236,7 +236,7 @@ fn with_tls(settings: &Settings) -> Result<(), Wrong> {
     wrong(text, Then::EndUnlessQuiet)
 }
 
-/// What cannot be connected to is known only then for mosquitto; the cause is said too.
+/// mosquitto detects an invalid address only when it connects; here the cause is named too.
 fn with_network(settings: &Settings) -> Result<(), Wrong> {
     let lookup = |cause: String| {
         wrong(format!("Unable to connect (Lookup error).\nError: {cause}\n"), Then::EndUnlessQuiet)

@@ -1,16 +1,16 @@
-//! What is deliberately different from mosquitto's clients under their names, and why. The help, the manual
-//! page and docs/mosquitto.md show this table, and the tests that compare the two hold it against them.
+//! Deliberate differences from mosquitto's clients under their names, with the reasons. The help, the manual
+//! page and docs/mosquitto.md show this table, and the tests that compare both programs use it.
 
 /// A deliberate difference.
 #[derive(Debug)]
 pub struct Difference {
-    /// What the tests call it.
+    /// Its name in the tests.
     pub name: &'static str,
-    /// What mosquitto's clients do.
+    /// The behaviour of mosquitto's clients.
     pub mosquitto: &'static str,
-    /// What is done here.
+    /// The behaviour here.
     pub here: &'static str,
-    /// Why.
+    /// The reason.
     pub reason: &'static str,
 }
 
@@ -23,7 +23,7 @@ const fn difference(
     Difference { name, mosquitto, here, reason }
 }
 
-/// Every one of them.
+/// All differences.
 pub const DIFFERENCES: &[Difference] = &[
     difference(
         "barrier",

@@ -1,4 +1,4 @@
-//! `mqtt compat`: the names of mosquitto's clients behind it, and the links by these names.
+//! `mqtt compat`: the clients of mosquitto as its modes, and the links with their names.
 
 use std::path::{Path, PathBuf};
 
@@ -52,17 +52,17 @@ impl Called for CompatArgs {
     }
 }
 
-/// Make links by the names of mosquitto's clients
+/// Make links with the names of mosquitto's clients
 ///
-/// Each is a link to this program, by the name of one of the three clients. Something else
-/// by such a name is replaced with --force only; if there is any, nothing is done.
+/// Each link has the name of one of the three clients and points to this program. Other files with such a
+/// name are replaced with --force only; if there is any, nothing is done.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct InstallArgs {
     /// Folder of the links
     #[arg(long, value_name = "DIRECTORY", required = true, value_hint = ValueHint::DirPath)]
     dir: PathBuf,
 
-    /// Replace what is there, whatever it is
+    /// Replace existing files of any kind
     #[arg(long)]
     force: bool,
 
@@ -72,8 +72,8 @@ pub(super) struct InstallArgs {
 
 /// Remove the links again
 ///
-/// If something else has one of the three names, nothing is removed. Where there is nothing to remove, that is
-/// said, and the exit status is 0.
+/// If another file has one of the three names, nothing is removed. If there is nothing to remove, a message
+/// says so, and the exit status is 0.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct UninstallArgs {
     /// Folder of the links
@@ -140,7 +140,8 @@ fn config(task: CompatTask, folder: PathBuf, quiet: &QuietArgs) -> Result<Config
     })
 }
 
-/// The path by which this program was called. A link that leads to it may lead to its next version tomorrow.
+/// The path by which this program was called. A link in this path may lead to the next version after an
+/// update.
 fn as_called(program: &Path) -> Option<PathBuf> {
     let name = PathBuf::from(std::env::args_os().next()?);
     let is_it = |path: &PathBuf| std::fs::canonicalize(path).is_ok_and(|found| found == program);
@@ -152,7 +153,7 @@ fn as_called(program: &Path) -> Option<PathBuf> {
     std::path::absolute(found).ok()
 }
 
-/// What it is, and every difference.
+/// The description, and every difference.
 fn long_about() -> String {
     let opening = format!(
         "Take the place of mosquitto's clients\n\n\

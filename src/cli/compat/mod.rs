@@ -1,11 +1,11 @@
-//! The command lines of mosquitto's clients: called as `mosquitto_pub`, `mosquitto_sub` or `mosquitto_rr`,
-//! or by these names behind `mqtt compat`, the program takes what they take and says what they say.
+//! The command lines of mosquitto's clients: called as `mosquitto_pub`, `mosquitto_sub` or `mosquitto_rr`, or
+//! by these names after `mqtt compat`, the program accepts their options and prints their texts.
 //!
 //! A command line is read by mosquitto's rules (`settings`, by the `table` of options with the checks in
-//! `value` and `property`), checked as a whole in mosquitto's words (`check`), and translated into a command
-//! line of `mqtt pub`, `sub` or `rr` (`translate`), which is read by the definition of that subcommand and
-//! ends in its Config. Neither the environment nor a profile has a say in it. The little that a run does
-//! differently, the Config and the [`Manner`](crate::manner::Manner) say.
+//! `value` and `property`), checked as a whole with mosquitto's messages (`check`), and translated into a
+//! command line of `mqtt pub`, `sub` or `rr` (`translate`), which is read by the definition of that
+//! subcommand and becomes its Config. Environment and profiles are ignored. The few differences of a run are
+//! in the Config and the [`Manner`](crate::manner::Manner).
 
 mod check;
 mod differences;

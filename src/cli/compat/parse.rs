@@ -1,4 +1,4 @@
-//! From a command line of a client to its run.
+//! Reads a client's command line and prepares its run.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -23,11 +23,11 @@ use crate::manner::{Manner, Mosquitto, Program};
 use crate::output::{ColorChoice, FurtherHints, PinnedLine};
 use crate::protocol::reason::ReasonCode;
 
-/// How long `mosquitto_pub` waits for the answer to the PINGREQ after a typed message at QoS 0. Such a message is
-/// short, and most likely it has arrived: what calls mosquitto's client expects to go on.
+/// How long `mosquitto_pub` waits for the answer to the PINGREQ after a typed message at QoS 0. Such a
+/// message is short and has most likely arrived, and callers of mosquitto's client expect it to end.
 const BARRIER_LIMIT: Duration = Duration::from_secs(5);
 
-/// Reads what follows the names.
+/// Reads the words after the names.
 pub(in crate::cli) fn parse(program: Program, words: &[OsString]) -> Parsed {
     let settings = match Settings::read(program, words) {
         Ok(settings) => settings,
@@ -103,7 +103,8 @@ fn args<S: Subcommand>(name: &'static str, settings: &Settings) -> Result<S, Err
     Ok(args)
 }
 
-/// The same run by `mqtt`, with a pin: the old names take none. What stands in an options file is in no line.
+/// The same command line of `mqtt` with a pin, as the old names have no option for it. It lacks options from
+/// an options file.
 fn pinned(settings: &Settings, words: &[OsString]) -> Option<PinnedLine> {
     if !settings.is_tls() {
         return None;
@@ -125,7 +126,7 @@ fn hint(program: Program) -> String {
     format!("\nUse '{} --help' to see usage.\n", name(program))
 }
 
-/// The end of a command line that was not read to its end. It is one with status 1 in any case.
+/// The result for a command line that was not read completely; its status is always 1.
 fn stopped(program: Program, stop: ReadingStop) -> Parsed {
     let (stdout, stderr) = match stop {
         ReadingStop::Help => (usage::usage(program), String::new()),

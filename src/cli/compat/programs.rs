@@ -1,4 +1,4 @@
-//! Mosquitto's clients, and how they are called.
+//! Mosquitto's clients, and their names.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::manner::Program;
 /// The version of mosquitto whose clients these are.
 pub(super) const VERSION: &str = "2.1.2";
 
-/// Every client, by its name.
+/// The clients and their names.
 pub(super) const PROGRAMS: [(Program, &str); 3] = [
     (Program::Publish, "mosquitto_pub"),
     (Program::Subscribe, "mosquitto_sub"),
@@ -24,7 +24,7 @@ pub(super) fn name(program: Program) -> &'static str {
     PROGRAMS.iter().find(|(other, _)| *other == program).map_or("", |(_, name)| name)
 }
 
-/// The subcommand that does what a client does.
+/// The subcommand that implements a client.
 pub(in crate::cli) fn entry(program: Program) -> &'static str {
     match program {
         Program::Publish => "pub",
@@ -37,7 +37,7 @@ fn named(name: &OsStr) -> Option<Program> {
     PROGRAMS.iter().find(|(_, known)| name == *known).map(|(program, _)| *program)
 }
 
-/// The client that a command line calls, and how many words name it.
+/// The client that a command line calls, and the number of words that name it.
 pub(in crate::cli) fn called(line: &[OsString]) -> Option<(Program, usize)> {
     let program = Path::new(line.first()?).file_stem()?;
     if let Some(program) = named(program) {

@@ -1,4 +1,4 @@
-//! `-D COMMAND NAME VALUE` as mosquitto's clients read it: what they refuse, in their words.
+//! `-D COMMAND NAME VALUE` as mosquitto's clients read it, with their refusals and messages.
 
 use std::ffi::OsString;
 
@@ -28,32 +28,32 @@ const COMMANDS: [(&str, Place); 14] = [
 /// The largest Variable Byte Integer ([MQTT-1.5.5]).
 const MOST_VARIABLE: i64 = 268_435_455;
 
-/// What is said of a value that MQTT cannot express, with mosquitto's number for the type of the property.
+/// The message for a value that MQTT cannot express, with mosquitto's number for the property's type.
 fn not_added(name: impl std::fmt::Display, kind: u8) -> Misuse {
     format!("Error adding property {name} {kind}\n")
 }
 
-/// A property that was given.
+/// A property of the command line.
 #[derive(Debug)]
 pub(super) struct GivenProperty {
     pub(super) place: Place,
     pub(super) id: PropertyId,
-    /// The words that `mqtt` takes behind its `-D`.
+    /// The words after `-D` of `mqtt`.
     pub(super) words: Vec<OsString>,
 }
 
-/// How many words belong to a `-D` before them.
+/// The number of words that belong to a `-D` before them.
 pub(super) fn words(behind: &[OsString]) -> usize {
     super::super::property::words(behind).min(behind.len())
 }
 
-/// The place of the word among them that is a secret.
+/// The index of the word among them that is a secret.
 pub(super) fn secret(behind: &[OsString]) -> Option<usize> {
     let is_secret = behind.get(1).is_some_and(|name| name.eq_ignore_ascii_case(AUTHENTICATION_DATA));
     (is_secret && behind.len() > 2).then_some(2)
 }
 
-/// Reads the words behind `-D`, and tells how many belong to it.
+/// Reads the words after `-D`; returns also how many belong to it.
 pub(super) fn read(behind: &[OsString]) -> Result<(GivenProperty, usize), Misuse> {
     let few = || "Error: --property argument given but not enough arguments specified.\n\n".to_owned();
     let [command, name, ..] = behind else { return Err(few()) };
@@ -78,7 +78,7 @@ pub(super) fn read(behind: &[OsString]) -> Result<(GivenProperty, usize), Misuse
         return Err(few());
     }
     match place {
-        // Of this one mosquitto says nothing.
+        // mosquitto has no message for this one.
         Place::Packet(PacketType::ConnAck) => return Err(String::new()),
         Place::Packet(PacketType::Publish) if id == PropertyId::SubscriptionIdentifier => {
             return Err(refused("not supported"));

@@ -1,4 +1,4 @@
-//! A command line of mosquitto's clients, read by their rules: an option is a whole word, what follows it is
+//! A command line of mosquitto's clients, read by their rules: an option is a whole word, the next word is
 //! its argument whatever it begins with, and the last of several counts. The lines of the options file come
 //! first, each of them a command line of its own with at most one argument.
 
@@ -15,23 +15,23 @@ use crate::file::read_at_most;
 use crate::manner::Program;
 use crate::protocol::Protocol;
 
-/// The port with TLS, which turns it on.
+/// The port that turns on TLS.
 pub(super) const TLS_PORT: &str = "8883";
 const PLAIN_PORT: &str = "1883";
-/// No port: the host is the path of a Unix socket.
+/// Stands for no port: the host is the path of a Unix socket.
 const NO_PORT: &str = "0";
 
-/// Everything that was set.
+/// All settings of a command line.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) program: Program,
     /// Options of `mqtt`, with their values.
     given: Vec<(&'static str, OsString)>,
     pub(super) protocol: Protocol,
-    /// Seconds, if given; it may be 0.
+    /// Seconds, if given; may be 0.
     pub(super) session_expiry: Option<u32>,
     pub(super) properties: Vec<GivenProperty>,
-    /// An options file was read.
+    /// Whether an options file was read.
     pub(super) has_file: bool,
 }
 
@@ -53,7 +53,7 @@ impl From<Misuse> for ReadingStop {
 const SOURCES: [&str; 5] = ["--message", "--file", "--stdin-file", "--stdin-line", "--null-message"];
 
 impl Settings {
-    /// Reads the options file and the words behind the program's name.
+    /// Reads the options file and the words after the program's name.
     pub(super) fn read(program: Program, words: &[OsString]) -> Result<Self, ReadingStop> {
         let protocol = if program == Program::Request { Protocol::V5 } else { Protocol::V3_1_1 };
         let mut settings = Self {
@@ -64,7 +64,7 @@ impl Settings {
             properties: Vec::new(),
             has_file: false,
         };
-        // As in mosquitto a file that cannot be read is none.
+        // As in mosquitto an unreadable file is ignored.
         if let Some(content) =
             options_file(program, words)?.and_then(|path| read_at_most(&path, LONGEST_TEXT_BYTES).ok())
         {
@@ -100,7 +100,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Refuses what contradicts something given before: that is said before a missing argument.
+    /// Refuses an option that contradicts an earlier one; this is reported before a missing argument.
     fn refuse_second(&self, row: &OptionRow) -> Result<(), Misuse> {
         match row.sets {
             Sets::Source(..) if self.source().is_some() => {
@@ -113,7 +113,7 @@ impl Settings {
         }
     }
 
-    /// Sets what a row says, and tells how many more words belong to it.
+    /// Applies a row of the table; returns how many more words belong to it.
     fn set(&mut self, row: &OptionRow, argument: &OsStr, behind: &[OsString]) -> Result<usize, ReadingStop> {
         match row.sets {
             Sets::Flag(option) => self.put(option, OsString::new()),
@@ -136,7 +136,7 @@ impl Settings {
         Ok(0)
     }
 
-    /// Sets an option; what was set before does not count.
+    /// Sets an option; an earlier value is discarded.
     fn put(&mut self, option: &'static str, value: OsString) {
         self.given.retain(|(other, _)| *other != option);
         self.add(option, value);
@@ -163,7 +163,7 @@ impl Settings {
         SOURCES.into_iter().find(|source| self.has(source))
     }
 
-    /// Whether the message stands on the command line.
+    /// Whether the message is on the command line.
     pub(super) fn is_typed_message(&self) -> bool {
         matches!(self.source(), Some("--message" | "--null-message"))
     }
@@ -175,7 +175,7 @@ impl Settings {
         self.get("--port").unwrap_or(default.as_ref())
     }
 
-    /// Whether the connection is one of TLS, by mosquitto's rules.
+    /// Whether the connection uses TLS, by mosquitto's rules.
     pub(super) fn is_tls(&self) -> bool {
         let asks = ["--cafile", "--capath", "--psk", "--tls-use-os-certs"];
         let is_asked = asks.iter().any(|option| self.has(option))
@@ -183,7 +183,7 @@ impl Settings {
         is_asked && !self.has("--no-tls")
     }
 
-    /// When retained messages are asked for: always, for a new subscription, never.
+    /// When to request retained messages: always, for a new subscription, never.
     pub(super) fn retain_handling(&self) -> u8 {
         match self.get("--retain-handling").and_then(OsStr::to_str) {
             Some("new") => 1,
@@ -203,7 +203,7 @@ impl Settings {
         self.port() == NO_PORT && !self.has("--srv")
     }
 
-    /// `--unix`: what of host and port is given after it counts.
+    /// `--unix`; later options for host and port override it.
     pub(super) fn set_unix(&mut self, path: &OsStr) -> Result<(), Misuse> {
         self.put("--host", value::as_is(path)?);
         self.put("--port", NO_PORT.into());
@@ -239,8 +239,8 @@ impl Settings {
         Ok(())
     }
 
-    /// `-L`: everything behind the first slash is the topic, before it nothing is decoded, and the first
-    /// colon ends a name.
+    /// `-L`: everything after the first slash is the topic, nothing before it is decoded, and the first colon
+    /// ends a name.
     pub(super) fn set_url(&mut self, url: &OsStr) -> Result<(), Misuse> {
         const SCHEMES: [(&str, &str, bool, bool); 4] = [
             ("mqtt://", PLAIN_PORT, false, false),
@@ -294,8 +294,8 @@ fn split_once(bytes: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     Some((&bytes[..place], &bytes[place + 1..]))
 }
 
-/// The options file: that of `-o`, or the default one. Every `-o` counts, also one that is the argument of
-/// another option.
+/// The options file: that of `-o`, or the default one. Every `-o` counts, even as the argument of another
+/// option.
 fn options_file(program: Program, words: &[OsString]) -> Result<Option<PathBuf>, Misuse> {
     let mut found = None;
     for (place, _) in words.iter().enumerate().filter(|(_, word)| *word == "-o") {
@@ -315,11 +315,11 @@ fn options_file(program: Program, words: &[OsString]) -> Result<Option<PathBuf>,
         return Ok(found);
     }
     let default = in_folder("XDG_CONFIG_HOME", "").or_else(|| in_folder("HOME", ".config"));
-    // Not named by the user: a FIFO there has no writer to wait for.
+    // A default file must be a regular file: opening a FIFO would wait for a writer.
     Ok(default.filter(|path| path.is_file()))
 }
 
-/// The words of a line: an option and, behind one blank, its argument, with the blanks that it has.
+/// The words of a line: an option and, after one blank, its argument with all further blanks.
 fn words_of(line: &[u8]) -> Vec<OsString> {
     let end = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
     let line = &line[..end];
@@ -335,7 +335,7 @@ fn words_of(line: &[u8]) -> Vec<OsString> {
         .collect()
 }
 
-/// Where in a command line, behind so many names, the words stand that are for no other user's eyes.
+/// The indices of the secret words in a command line whose first `names` words name the program.
 pub(in crate::cli) fn secrets(program: Program, names: usize, words: &[OsString]) -> Vec<usize> {
     let mut found = Vec::new();
     let mut next = names;
@@ -356,8 +356,8 @@ pub(in crate::cli) fn secrets(program: Program, names: usize, words: &[OsString]
     found
 }
 
-/// An unknown word for an error, without what is most likely a secret in it: one that is joined to its option, or
-/// that follows such an option or its value.
+/// An unknown word for an error, without probable secrets: one that is joined to its option, or that follows
+/// such an option or its value.
 fn unknown(program: Program, before: &[OsString], word: &OsStr) -> String {
     let is_secret = |word: &OsString| OptionRow::of(program, word).is_some_and(|row| row.is_secret);
     let word = word.to_string_lossy();
@@ -375,19 +375,19 @@ fn unknown(program: Program, before: &[OsString], word: &OsStr) -> String {
     }
 }
 
-/// What stands for a secret that an error would repeat.
+/// The text shown instead of a secret in an error.
 const MASK: &str = "…";
 
-/// What the last word of a line can be.
+/// The kind of the last word of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum ClientWord {
     /// An option.
     Option,
-    /// A value of this one, by its number among those of the option.
+    /// A value of this option, by its number among the option's values.
     Value { option: &'static str, number: usize },
 }
 
-/// What the last word is. What precedes it is taken as mosquitto would take it.
+/// The kind of the last word. The words before it are read as mosquitto reads them.
 pub(in crate::cli) fn last_word(program: Program, names: usize, line: &[OsString]) -> ClientWord {
     let last = line.len() - 1;
     let mut next = names;
@@ -407,7 +407,7 @@ pub(in crate::cli) fn last_word(program: Program, names: usize, line: &[OsString
     ClientWord::Option
 }
 
-/// The options, each by its longest name, and what they do.
+/// The options, each by its longest name, with their descriptions.
 pub(in crate::cli) fn options(program: Program) -> impl Iterator<Item = (&'static str, &'static str)> {
     let rows = super::table::ROWS.iter().filter(move |row| row.programs.contains(&program));
     rows.filter_map(|row| Some((*row.names.iter().max_by_key(|name| name.len())?, row.help)))

@@ -1,4 +1,4 @@
-//! The options of mosquitto's clients: one row for each.
+//! The options of mosquitto's clients, one row each.
 
 use std::ffi::{OsStr, OsString};
 
@@ -8,32 +8,32 @@ use crate::manner::Program::{self, Publish, Request, Subscribe};
 
 /// A row of the table.
 pub(super) struct OptionRow {
-    /// As it is typed; the first is what a missing argument is complained of under.
+    /// The names as they are typed; an error about a missing argument shows the first.
     pub(super) names: &'static [&'static str],
-    /// What it does, in a line of help.
+    /// Its description, in a line of help.
     pub(super) help: &'static str,
     pub(super) programs: &'static [Program],
-    /// What is said of a missing argument, behind "argument given but". Nothing: it takes no argument.
+    /// The text after "argument given but" if its argument is missing; `None` if it takes no argument.
     pub(super) missing: Option<&'static str>,
     pub(super) sets: Sets,
-    /// Its argument is for no other user's eyes.
+    /// Whether its argument is a secret.
     pub(super) is_secret: bool,
 }
 
 /// What an option sets. The names are those of the options of `mqtt`.
 #[derive(Clone, Copy)]
 pub(super) enum Sets {
-    /// This, which takes no value.
+    /// An option without a value.
     Flag(&'static str),
-    /// This, to what the argument becomes; the last of several counts.
+    /// An option with the converted argument; the last of several counts.
     Value(&'static str, Convert),
-    /// The same, and each counts.
+    /// An option with the converted argument; all of several count.
     Several(&'static str, Convert),
-    /// The one source of the message.
+    /// The single source of the message.
     Source(&'static str, Convert),
-    /// More than one thing.
+    /// Several settings.
     Other(fn(&mut Settings, &OsStr) -> Result<(), Misuse>),
-    /// A client identifier: by this option, unless there is one by the other.
+    /// A client identifier: set by this option, unless the other option sets one.
     Identifier(&'static str, &'static str),
     /// A property: three or four words follow.
     Property,
@@ -43,7 +43,7 @@ pub(super) enum Sets {
     Version,
 }
 
-/// Checks an argument, and makes of it what `mqtt` takes.
+/// Checks an argument, and converts it to a value of `mqtt`.
 pub(super) type Convert = fn(&OsStr) -> Result<OsString, Misuse>;
 
 const ALL: &[Program] = &[Publish, Subscribe, Request];
@@ -82,7 +82,7 @@ impl OptionRow {
         ROWS.iter().find(|row| row.programs.contains(&program) && row.names.iter().any(|name| word == *name))
     }
 
-    /// What is said where its argument is missing.
+    /// The error for a missing argument.
     pub(super) fn missing_argument(&self) -> Misuse {
         let missing = self.missing.unwrap_or_default();
         format!("Error: {} argument given but {missing} specified.\n\n", self.names[0])
@@ -92,7 +92,7 @@ impl OptionRow {
 use Sets::{Flag, Identifier, Other, Several, Source, Value};
 use value::as_is;
 
-/// Every option.
+/// All options.
 pub(super) static ROWS: &[OptionRow] = &[
     with(&["-A"], "local address to connect from", ALL, "no address", Value("--bind-address", as_is)),
     with(

@@ -1,5 +1,5 @@
-//! Settings of mosquitto's clients as a command line of `mqtt`. What mosquitto leaves out without a word is
-//! left out here, because `mqtt` refuses what has no effect.
+//! Translates settings of mosquitto's clients to a command line of `mqtt`. Options that mosquitto silently
+//! ignores are omitted, because `mqtt` refuses options without effect.
 
 use std::ffi::OsString;
 
@@ -10,13 +10,13 @@ use crate::protocol::Protocol;
 use crate::protocol::property::{Place, PropertyId};
 use crate::protocol::wire::PacketType;
 
-/// How many QoS 1 and 2 messages mosquitto's clients take at a time.
+/// The number of QoS 1 and 2 messages that mosquitto's clients accept at a time.
 const RECEIVE_MAXIMUM: i64 = 20;
-/// What made-up client identifiers of MQTT 3.1 begin with, and how many characters follow.
+/// The prefix of generated client identifiers of MQTT 3.1, and the number of characters after it.
 const PREFIX: &str = "mosq-";
 const RANDOM_CHARACTERS: usize = 18;
 
-/// Options that mean nothing without TLS.
+/// Options without effect without TLS.
 const OF_TLS: [&str; 10] = [
     "--cafile",
     "--capath",
@@ -29,15 +29,15 @@ const OF_TLS: [&str; 10] = [
     "--tls-keylog",
     "--tls-version",
 ];
-/// Options of the way through a network.
+/// Options of connections over a network.
 const OF_NETWORK: [&str; 5] = ["--host", "--port", "--bind-address", "--proxy", "--srv"];
 
-/// The words behind the name of the subcommand.
+/// The words after the name of the subcommand.
 pub(super) fn words(settings: &Settings) -> Vec<OsString> {
     let mut words = Vec::new();
     let mut add = |option: &str, value: &str| words.extend([OsString::from(option), value.into()]);
     add("--protocol-version", version(settings.protocol));
-    // As long as the link may be silent: mosquitto waits so long for CONNACK.
+    // The maximum time of silence on the link: mosquitto waits this long for CONNACK.
     let keep_alive = settings.get("--keepalive").map_or(60, value::long);
     add("--connect-timeout", &(keep_alive * 3 / 2).to_string());
     if settings.source() == Some("--stdin-line") || settings.program == Program::Subscribe {
@@ -57,7 +57,7 @@ pub(super) fn words(settings: &Settings) -> Vec<OsString> {
         add("--client-id", &format!("{PREFIX}{}", random.collect::<String>()));
     }
     if settings.protocol == Protocol::V5 {
-        // 0 is not sent, as it is the default; -c alone asks for a session without end.
+        // 0 is not sent, as it is the default; -c alone requests a session without expiry.
         let expiry = settings.session_expiry;
         if let Some(seconds) =
             expiry.filter(|seconds| *seconds > 0 || settings.has("--disable-clean-session"))
@@ -69,7 +69,7 @@ pub(super) fn words(settings: &Settings) -> Vec<OsString> {
         };
         if !settings.properties.iter().any(is_given) {
             let count = settings.get("-C").map_or(RECEIVE_MAXIMUM, value::long);
-            // mosquitto_rr waits for one message, and takes no more.
+            // mosquitto_rr waits for one message, and accepts no more.
             let most = if settings.program == Program::Request { 1 } else { RECEIVE_MAXIMUM };
             add("--receive-maximum", &count.min(most).to_string());
         }
@@ -81,7 +81,7 @@ pub(super) fn words(settings: &Settings) -> Vec<OsString> {
         }
         words.push(sent_as(option).into());
         match option {
-            // The message was read.
+            // The message was read already.
             "--file" | "--stdin-file" => {}
             "--bind-address" => {
                 words.extend(value::local_address(value).map(|address| address.to_string().into()));
@@ -115,7 +115,7 @@ fn is_flag(option: &str) -> bool {
     super::table::ROWS.iter().any(|row| sets(&row))
 }
 
-/// The option of `mqtt`: a message that was read takes the place of none.
+/// The option of `mqtt`: a message that was read is sent as if there were none.
 fn sent_as(option: &'static str) -> &'static str {
     match option {
         "--file" | "--stdin-file" => "--null-message",
@@ -123,12 +123,12 @@ fn sent_as(option: &'static str) -> &'static str {
     }
 }
 
-/// Whether an option has an effect in this company.
+/// Whether an option has an effect together with the others.
 fn has_effect(settings: &Settings, option: &str) -> bool {
     let has = |option| settings.has(option);
     let only_rate = has("--message-rate");
     match option {
-        // They were dealt with.
+        // Handled elsewhere.
         "--port" | "--quiet" => false,
         _ if OF_NETWORK.contains(&option) => !settings.is_unix(),
         "--insecure" if accepts_any_name(settings) => false,
@@ -151,8 +151,8 @@ fn has_effect(settings: &Settings, option: &str) -> bool {
     }
 }
 
-/// Whether `--insecure` leaves out the names in the broker's certificate and no more: mosquitto goes on to
-/// verify the chain, unless one of the others is given as well.
+/// Whether `--insecure` ignores only the names in the broker's certificate: mosquitto still verifies the
+/// chain, unless another of these options is given as well.
 pub(super) fn accepts_any_name(settings: &Settings) -> bool {
     let has = |option| settings.has(option);
     has("--insecure") && !has("--tls-version") && !has("--ciphers")

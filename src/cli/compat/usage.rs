@@ -1,4 +1,4 @@
-//! `--help` and `--version` in the shape of mosquitto's clients.
+//! `--help` and `--version` in the form of mosquitto's clients.
 
 use std::fmt::Write as _;
 
@@ -6,13 +6,13 @@ use super::programs::{VERSION, name};
 use super::table::{OptionRow, ROWS, Sets};
 use crate::manner::Program;
 
-/// `NAME version N.N.N`, which scripts look for, and what it really is.
+/// `NAME version N.N.N`, which scripts look for, followed by the real version.
 pub(super) fn version(program: Program) -> String {
     let mqtt = env!("CARGO_PKG_VERSION");
     format!("{} version {VERSION} running on mqtt {mqtt}.\n", name(program))
 }
 
-/// The usage: what it does, the version, and every option.
+/// The usage: description, version, and every option.
 pub(super) fn usage(program: Program) -> String {
     let about = match program {
         Program::Publish => "is a simple mqtt client that will publish a message on a single topic and exit.",
@@ -50,7 +50,7 @@ pub(super) fn usage(program: Program) -> String {
     text
 }
 
-/// The argument of an option, in the words of the table.
+/// The argument of an option, as named in the table.
 fn argument(row: &OptionRow) -> String {
     match (row.sets, row.missing) {
         (Sets::Property, _) => " command name value".into(),

@@ -1,5 +1,5 @@
-//! Single arguments of mosquitto's clients: their limits, and what is said of one that is out of them. A
-//! number is read as C's `atoi` and `atof` read it, so that text is 0.
+//! Single arguments of mosquitto's clients: their limits, and the errors outside them. Numbers are read as
+//! C's `atoi` and `atof` read them, so text is 0.
 
 use std::ffi::{OsStr, OsString};
 use std::net::{IpAddr, Ipv6Addr, ToSocketAddrs as _};
@@ -11,27 +11,27 @@ use crate::protocol::topic;
 
 /// The longest payload.
 pub(super) const MOST_PAYLOAD_BYTES: usize = 268_435_455;
-/// The most levels of a topic, less one.
+/// The maximum number of levels of a topic, minus one.
 const MOST_SLASHES: usize = 200;
 
-/// What is wrong with a command line, as it is written on standard error: a text that ends with one line
-/// feed, or with two.
+/// An error in a command line as it is written to standard error: a text that ends with one line feed, or
+/// with two.
 pub(super) type Misuse = String;
 
-/// Whatever it is.
+/// Accepts any argument.
 #[expect(clippy::unnecessary_wraps, reason = "it is one of many, which can fail")]
 pub(super) fn as_is(argument: &OsStr) -> Result<OsString, Misuse> {
     Ok(argument.to_owned())
 }
 
-/// The number that text begins with.
+/// The number at the start of a text.
 pub(super) fn integer(argument: &OsStr) -> i32 {
     let number = long(argument);
-    // What is out of range is undefined in C; with its usual library the low half is left.
+    // Numbers out of range are undefined in C; its usual library keeps the low half.
     i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX })
 }
 
-/// The same, in 64 bits.
+/// The number at the start of a text, in 64 bits.
 pub(super) fn long(argument: &OsStr) -> i64 {
     let text = argument.as_encoded_bytes().trim_ascii_start();
     let (negative, digits) = match text {
@@ -46,7 +46,7 @@ pub(super) fn long(argument: &OsStr) -> i64 {
     digits.fold(0, add)
 }
 
-/// The number with a fraction that text begins with.
+/// The fraction at the start of a text.
 fn float(argument: &OsStr) -> f64 {
     let text = argument.to_string_lossy();
     let text = text.trim_start();
@@ -54,12 +54,12 @@ fn float(argument: &OsStr) -> f64 {
     ends.find_map(|end| text[..end].parse().ok()).unwrap_or(0.0)
 }
 
-/// The text of an option error: an empty line follows.
+/// The text of an error about an option, which an empty line follows.
 fn wrong(text: impl std::fmt::Display) -> Misuse {
     format!("Error: {text}\n\n")
 }
 
-/// The text of one without.
+/// The text of an error without an empty line.
 fn wrong_value(text: impl std::fmt::Display) -> Misuse {
     format!("Error: {text}\n")
 }
@@ -84,7 +84,7 @@ pub(super) fn keep_alive(argument: &OsStr) -> Result<OsString, Misuse> {
     })
 }
 
-/// More than the standard can express is as many as it can.
+/// A number above the standard's maximum becomes that maximum.
 pub(super) fn max_inflight(argument: &OsStr) -> Result<OsString, Misuse> {
     within(argument, 1, i32::MAX, |_| wrong("Maximum inflight messages must be greater than 0."))?;
     Ok(integer(argument).min(u16::MAX.into()).to_string().into())
@@ -109,7 +109,7 @@ pub(super) fn will_qos(argument: &OsStr) -> Result<OsString, Misuse> {
     within(argument, 0, 2, |number| wrong(format_args!("Invalid will QoS {number}.")))
 }
 
-/// Percent. More than all is all: mosquitto takes up to 1000, because of its wrong scale.
+/// Percent. Numbers above 100 become 100: mosquitto accepts up to 1000, because of its wrong scale.
 pub(super) fn chance(argument: &OsStr) -> Result<OsString, Misuse> {
     let percent = float(argument);
     if !(0.1..=1000.0).contains(&percent) {
@@ -141,15 +141,14 @@ pub(super) fn timeout(argument: &OsStr) -> Result<OsString, Misuse> {
     within(argument, 1, i32::MAX, |number| wrong(format_args!("Invalid timeout \"{number}\".")))
 }
 
-/// What may stand in a format is the same as in `mqtt`, which refuses a time letter that `strftime` prints as
-/// it is.
+/// A format as in `mqtt`, except that `mqtt` refuses time letters that `strftime` prints unchanged.
 pub(super) fn format(argument: &OsStr) -> Result<OsString, Misuse> {
     let format = with_literal_times(argument.as_encoded_bytes());
     Template::parse(&format).map_err(|error| wrong_value(error.in_words_of_mosquitto()))?;
     Ok(os_string(format))
 }
 
-/// A format with `%%Q` for `@Q`, where Q means nothing for `strftime`.
+/// The format with `%%Q` instead of `@Q` for letters Q that `strftime` does not know.
 fn with_literal_times(format: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = format;
@@ -173,7 +172,7 @@ fn with_literal_times(format: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The length of the specifier of a field that this begins with: flag, width, precision, separator, letter.
+/// The length of the specifier at the start: flag, width, precision, separator, letter.
 fn specifier_bytes(text: &[u8]) -> usize {
     let digits = |from: usize| text[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let mut end = 1;
@@ -188,13 +187,13 @@ fn specifier_bytes(text: &[u8]) -> usize {
     end + 1
 }
 
-/// The local address of `-A`: a name stands for its first address.
+/// The local address of `-A`: a name means its first address.
 pub(super) fn local_address(argument: &OsStr) -> Option<IpAddr> {
     let name = argument.to_str()?;
     name.parse().ok().or_else(|| Some((name, 0).to_socket_addrs().ok()?.next()?.ip()))
 }
 
-/// Whether it is one host to look up: neither a list nor a host with a port, which `mqtt` takes too.
+/// Whether it is one host to look up, and neither a list nor a host with a port, which `mqtt` accepts too.
 pub(super) fn is_host(argument: &OsStr) -> bool {
     let Some(name) = argument.to_str().filter(|name| !name.is_empty()) else { return false };
     let address = name.split_once('%').map_or(name, |(address, _)| address);
@@ -202,12 +201,12 @@ pub(super) fn is_host(argument: &OsStr) -> bool {
     is_name(name) || address.parse::<Ipv6Addr>().is_ok()
 }
 
-/// Text that fits into a packet.
+/// Whether the text fits into a packet.
 pub(super) fn is_short_text(argument: &OsStr) -> bool {
     is_text(argument) && u16::try_from(argument.len()).is_ok()
 }
 
-/// Text as mosquitto takes it into packets ([MQTT-1.5.4]): neither control characters nor noncharacters.
+/// Whether mosquitto accepts the text in packets ([MQTT-1.5.4]): no control characters or noncharacters.
 pub(super) fn is_text(argument: &OsStr) -> bool {
     argument.to_str().is_some_and(|text| topic::unwelcome(text).is_none())
 }
@@ -265,8 +264,8 @@ pub(super) fn unsubscribe(argument: &OsStr) -> Result<OsString, Misuse> {
     filter(argument, "-U", "unsubscribe")
 }
 
-/// `socks5h://[USER[:PASSWORD]@]HOST[:PORT]`. It is decoded by `mqtt`, which does what mosquitto means to:
-/// there `%40` becomes a colon.
+/// `socks5h://[USER[:PASSWORD]@]HOST[:PORT]`. `mqtt` decodes it in the way mosquitto intends: in mosquitto
+/// `%40` becomes a colon.
 pub(super) fn proxy(argument: &OsStr) -> Result<OsString, Misuse> {
     let url = argument.to_string_lossy();
     let Some(rest) = url.strip_prefix("socks5h://") else {
@@ -274,7 +273,7 @@ pub(super) fn proxy(argument: &OsStr) -> Result<OsString, Misuse> {
     };
     let (user, place) = rest.split_once('@').map_or((None, rest), |(user, place)| (Some(user), place));
     match user.map(|user| user.split(':').collect::<Vec<_>>()).as_deref() {
-        // Of a password without a user name mosquitto says nothing.
+        // For a password without a user name mosquitto has no message.
         Some(["", _, ..]) => return Err(String::new()),
         Some([_, _, _, ..]) => return Err(wrong_value("Username cannot contain ':'.")),
         _ => {}
@@ -292,7 +291,7 @@ pub(super) fn proxy(argument: &OsStr) -> Result<OsString, Misuse> {
     }
 }
 
-/// Seconds, as C's `strtol` reads them with base 0; `-1`, `∞` and 4294967295 are for ever.
+/// Seconds, as C's `strtol` reads them with base 0; `-1`, `∞` and 4294967295 never expire.
 pub(super) fn session_expiry(argument: &OsStr) -> Result<u32, Misuse> {
     if argument == "∞" {
         return Ok(u32::MAX);
@@ -319,15 +318,15 @@ pub(super) fn session_expiry(argument: &OsStr) -> Result<u32, Misuse> {
     }
 }
 
-/// An OpenSSL list of cipher suites as one of names; nothing if it holds a class of suites, such as `HIGH`. All suites
-/// that there are here belong to the classes that people name, and operators only take away from a list, or sort it.
+/// An OpenSSL list of cipher suites as a list of names; `None` if it contains a class of suites, such as
+/// `HIGH`. All suites supported here belong to the usual classes, and operators only remove or sort suites.
 pub(super) fn ciphers(list: &OsStr) -> Option<OsString> {
     let Some(text) = list.to_str() else { return Some(list.to_owned()) };
     let names = text.split([':', ',', ' ']).filter_map(|name| name.split('@').next());
     let names: Vec<&str> =
         names.filter(|name| !name.is_empty() && !name.starts_with(['!', '-', '+'])).collect();
     if names.is_empty() {
-        return Some(list.to_owned()); // It is refused.
+        return Some(list.to_owned()); // `mqtt` refuses it.
     }
     let is_suite = |name: &&str| name.contains(['-', '_']);
     names.iter().all(is_suite).then(|| names.join(":").into())

@@ -1,4 +1,4 @@
-//! What is being typed at the end of a line.
+//! The part of a line that is being typed.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::cli::table::{SUBCOMMANDS, command};
 use crate::cli::{compat, group, words};
 use crate::manner::Program;
 
-/// What can stand in the last word, if anything is known.
+/// The possible completions of the last word, if known.
 pub(super) fn offer(line: &[OsString]) -> Option<Completion> {
     let (last, before) = line.split_last()?;
     let last = last.to_str()?;
@@ -38,7 +38,7 @@ pub(super) fn offer(line: &[OsString]) -> Option<Completion> {
         return Some(Completion { prefix: prefix.to_owned(), value: typed.to_owned(), offer });
     }
     let end = (names..at).find(|at| line[*at] == "--" && !is_value(*at));
-    // A program that is to be run.
+    // A program to be run.
     if let Some(program) = end.map(|end| end + 1).filter(|program| *program < at)
         && Path::new(&line[program]).file_stem().is_some_and(|name| name == "mqtt")
     {
@@ -79,7 +79,8 @@ pub(super) fn offer(line: &[OsString]) -> Option<Completion> {
     whole(values::of(&definition, operand, number, names, line)?)
 }
 
-/// The options of mosquitto's clients, and their values, which are those of the subcommand with the same letters.
+/// The options of mosquitto's clients, and their values, which are those of the subcommand with the same
+/// letters.
 fn of_client(client: Program, names: usize, line: &[OsString]) -> Option<Completion> {
     let typed = line.last()?.to_str()?;
     let whole = |offer| Some(Completion { prefix: String::new(), value: typed.to_owned(), offer });
@@ -98,7 +99,7 @@ fn of_client(client: Program, names: usize, line: &[OsString]) -> Option<Complet
     }
 }
 
-/// What can follow the program's name.
+/// The words that may follow the program's name.
 fn first_words(typed: &str) -> Vec<Word> {
     let mut program = command();
     program.build();
@@ -111,7 +112,7 @@ fn first_words(typed: &str) -> Vec<Word> {
     words
 }
 
-/// What can follow `mqtt help` and these words.
+/// The words that may follow `mqtt help` and these words.
 fn after_help(before: &[OsString]) -> Option<Vec<Word>> {
     let line: Vec<OsString> = before[..1].iter().chain(&before[2..]).cloned().collect();
     if line.len() == 1 {
@@ -136,7 +137,7 @@ fn subcommands(command: &Command) -> Vec<Word> {
     command.get_subcommands().filter(|one| !one.is_hide_set()).map(word).collect()
 }
 
-/// The options: long names, and letters only where there is no long name.
+/// The options: long names, and letters only if there is no long name.
 fn options(definition: &Command, typed: &str) -> Vec<Word> {
     let visible = definition.get_arguments().filter(|arg| !arg.is_hide_set() && !arg.is_positional());
     let word = |arg: &Arg| {

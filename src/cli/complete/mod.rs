@@ -1,17 +1,18 @@
-//! The completion of command lines in shells. The scripts in `completions/` are short: they hand the words up to
-//! the cursor to `mqtt __complete SHELL`, which answers from the definition of the command line, so that no
-//! list of options is kept anywhere else.
+//! The completion of command lines in shells. The scripts in `completions/` are short: they pass the words up
+//! to the cursor to `mqtt __complete SHELL`, which answers from the definition of the command line, so that
+//! there is no other list of options.
 //!
-//! The words come by standard input and not as arguments, which other users could read: a password may be among
-//! them. The answer is a line with what is offered (`words`, or what the shell knows to find: `files`,
-//! `directories`, `hosts`, `commands`), a line with what stands before the value in the word (`--cafile=`), a
-//! line with what is typed of the value, and a line for each word, with a tab before its explanation.
+//! The words are passed on standard input and not as arguments, which other users could read: a password may
+//! be among them. The answer is a line with the kind of completion (`words`, or what the shell can complete
+//! itself: `files`, `directories`, `hosts`, `commands`), a line with the text before the value in the word
+//! (`--cafile=`), a line with the typed part of the value, and a line for each word, with a tab before its
+//! description.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `line` | what is being typed: a subcommand, an option, or the value of one |
-//! | `offer` | what can be offered |
-//! | `values` | what each option's values can be |
+//! | `line` | the kind of the word being typed: a subcommand, an option, or the value of one |
+//! | `offer` | the forms of a completion |
+//! | `values` | the possible values of each option |
 //! | `topics` | the query for the topics of the broker that the line names |
 
 mod line;
@@ -30,10 +31,10 @@ use super::completions::Shell;
 use super::parsed::Parsed;
 use crate::notation::shell::unquoted;
 
-/// The word behind `mqtt` by which the scripts ask.
+/// The word after `mqtt` that the scripts use.
 pub(super) const ASKING: &str = "__complete";
 
-/// What a script asks for. It is never told what is wrong: the user is typing.
+/// Answers a script. Errors are not reported: the user is typing.
 pub(super) fn request(arguments: &[OsString]) -> Parsed {
     const MOST_BYTES: u64 = 1 << 20;
     let nothing = || Parsed::Print { text: String::new(), warnings: Vec::new(), problem: None };
@@ -44,7 +45,7 @@ pub(super) fn request(arguments: &[OsString]) -> Parsed {
     };
     let line = words(shell, &typed);
     let Some(completion) = offer(&line) else { return nothing() };
-    // What has a line feed in it would break the answer.
+    // A line feed in the text would break the answer.
     if [&completion.prefix, &completion.value].iter().any(|text| text.contains(char::is_control)) {
         return nothing();
     }
@@ -71,10 +72,10 @@ pub(super) fn request(arguments: &[OsString]) -> Parsed {
     Parsed::Print { text, warnings: Vec::new(), problem: None }
 }
 
-/// Words as the program would get them. Some shells hand them on as they are typed.
+/// Words as the program would receive them. Some shells pass them on as they are typed.
 fn words(shell: Shell, typed: &str) -> Vec<OsString> {
     let typed = match shell {
-        // A pipe of PowerShell ends in a line feed.
+        // PowerShell ends piped text with a line feed.
         Shell::Powershell => typed.trim_end_matches(['\r', '\n']),
         _ => typed.strip_suffix('\0').unwrap_or(typed),
     };

@@ -1,18 +1,18 @@
-//! What can be offered for a word.
+//! The forms of a completion.
 
 use std::ffi::OsString;
 
-/// What can stand in the last word of a line.
+/// The completion of the last word of a line.
 #[derive(Debug)]
 pub(super) struct Completion {
-    /// What stands before the value in the word.
+    /// The text before the value in the word.
     pub(super) prefix: String,
-    /// What is typed of the value.
+    /// The typed part of the value.
     pub(super) value: String,
     pub(super) offer: Offer,
 }
 
-/// What can be offered.
+/// The kind of completion.
 #[derive(Debug)]
 pub(super) enum Offer {
     Words(Vec<Word>),
@@ -27,7 +27,7 @@ pub(super) enum Offer {
     },
 }
 
-/// A word, and what it means.
+/// A word with its description.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Word {
     pub(super) text: String,
@@ -40,7 +40,7 @@ impl Word {
         Self { text: text.into(), help: first.replace('\t', " ") }
     }
 
-    /// Words that explain themselves.
+    /// Words without a description.
     pub(super) fn plain<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Self> {
         texts.into_iter().map(|text| Self::new(text, "")).collect()
     }

@@ -12,7 +12,7 @@ fn offered(line: &str) -> Option<Completion> {
     offer(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
 }
 
-/// The words that begin as the last one of the line.
+/// The completions of the last word of the line.
 fn words(line: &str) -> Vec<String> {
     let Some(Completion { value, offer: Offer::Words(words), .. }) = offered(line) else { return Vec::new() };
     words.into_iter().map(|word| word.text).filter(|word| word.starts_with(&value)).collect()
@@ -61,7 +61,7 @@ fn words_are_offered_where_they_stand() {
         ("mqtt pub -D connect content", &[]),
         ("mqtt pub -D publish content-type ", &[]),
         ("mqtt will-test --case cl", &["close"]),
-        // The value of another option, and what has no list.
+        // The value of another option, and a value without a list.
         ("mqtt pub -P --ca", &[]),
         ("mqtt pub -m --ca", &[]),
         ("mqtt pub -p ", &[]),
@@ -107,7 +107,7 @@ fn shells_find_files_hosts_and_commands_only_where_they_are_wanted() {
     }
 }
 
-/// The query goes where the run would go, and in a session of its own.
+/// The query uses the broker of the run, and a session of its own.
 #[test]
 fn topics_are_asked_of_the_broker_of_the_line() {
     for (line, expected, filter) in [
@@ -139,8 +139,8 @@ fn topics_are_asked_of_the_broker_of_the_line() {
     }
 }
 
-/// What is typed of an option's value is known for every option: a new one has a hint, a list, or one of these names
-/// of values that nobody can guess.
+/// Every option has a completion for its value: a new one needs a hint, a list, or one of these value names,
+/// whose values cannot be known.
 #[test]
 fn values_of_every_option_are_offered_or_have_no_list() {
     const FREE: &[&str] = &[
@@ -225,7 +225,7 @@ fn values_of_every_option_are_offered_or_have_no_list() {
     assert!(seen > 500, "{seen}");
 }
 
-/// A shell hands words on as they are typed, or as the program gets them.
+/// Shells pass words on as they are typed, or as the program receives them.
 #[test]
 fn words_of_shells_are_read() {
     assert_eq!(words_of_shell(Shell::Bash, "mqtt\0pub\0-t\0'a b\0"), ["mqtt", "pub", "-t", "a b"]);

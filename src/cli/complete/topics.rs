@@ -17,12 +17,12 @@ use crate::manner::Manner;
 use crate::output::ColorChoice;
 use crate::protocol::topic;
 
-/// The options of the session, which is another one than that of the line: under its client identifier it would
-/// end a connection that is in use. And a file that would be written.
+/// Options that do not apply to the query: it has its own session, as the line's client identifier would end
+/// a connection in use; and a file that would be written.
 const OF_THE_RUN: [&str; 5] =
     ["client_id", "id_prefix", "disable_clean_session", "session_expiry", "tls_keylog"];
 
-/// The options of the connection in a line without its last word, in their long form.
+/// The options of the connection in a line without its last word, in long form.
 pub(super) fn connection(definition: &Command, names: usize, line: &[OsString]) -> Vec<OsString> {
     let Some((_, line)) = line.split_last() else { return Vec::new() };
     let is_wanted = |arg: &Arg| is_of_connection(arg) && !OF_THE_RUN.contains(&arg.get_id().as_str());
@@ -57,8 +57,8 @@ pub(super) fn connection(definition: &Command, names: usize, line: &[OsString]) 
     options
 }
 
-/// The query of the broker that these options name. None if it would need a password that has to be asked for or
-/// that a command gives, a file that could keep us waiting, or anything else that does not work.
+/// The query to the broker that these options name. `None` if it would need a password from a prompt or a
+/// command, a file that might block, or anything else that fails.
 pub(super) fn query(
     options: &[OsString],
     prefix: &str,
@@ -93,7 +93,8 @@ pub(super) fn query(
     Some(Parsed::run(Box::new(invocation), ColorChoice::Never, Manner::Own))
 }
 
-/// What stands before the levels in a filter: the options of `--subscribe`, and the name of a shared subscription.
+/// The text before the levels in a filter: the options of `--subscribe`, and the name of a shared
+/// subscription.
 fn split_options(typed: &str, is_filter: bool) -> (&str, &str) {
     let end = match typed.split_once(':') {
         Some((options, _)) if is_filter && options.contains('=') => options.len() + 1,
@@ -106,8 +107,8 @@ fn split_options(typed: &str, is_filter: bool) -> (&str, &str) {
     }
 }
 
-/// The definition of a subcommand in which no option takes a file that is not an ordinary one, such as a pipe: what
-/// is in it is for the run.
+/// The definition of a subcommand whose options accept only regular files, and no pipes, for example: their
+/// content is for the run.
 fn waits_for_no_file(entry: &Entry) -> Command {
     let ordinary = |text: &str| {
         let path = Path::new(text);

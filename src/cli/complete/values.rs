@@ -1,5 +1,5 @@
-//! What the value of an option can be, from its definition: the values that its parser knows, its hint, and the name
-//! of its kind of value.
+//! The possible values of an option, from its definition: the values of its parser, its hint, and the name of
+//! its value.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::cli::sources::profile_names;
 use crate::cli::{property, words};
 use crate::client::authentication::ScramMechanism;
 
-/// Values of options whose parsers take more than a list.
+/// Values of options whose parsers accept more than a list.
 const KNOWN: &[(&str, &[(&str, &str)])] = &[
     (
         "url",
@@ -37,7 +37,7 @@ const KNOWN: &[(&str, &[(&str, &str)])] = &[
     ("time_in", &[("payload", ""), ("payload:/", "A member of JSON"), ("property:", "A user property")]),
 ];
 
-/// What can be offered for this value of an option, by the number of the value.
+/// The possible completions of this value of an option, by the number of the value.
 pub(super) fn of(
     definition: &Command,
     arg: &Arg,
@@ -111,7 +111,7 @@ fn of_property(definition: &Command, number: usize, line: &[OsString]) -> Option
     }
 }
 
-/// The value of an option that is typed, the last one of them.
+/// The last typed value of an option.
 fn value_of(definition: &Command, id: &str, names: usize, line: &[OsString]) -> Option<OsString> {
     let values = words::values(definition, names, line);
     let value = values.iter().rfind(|value| value.arg.get_id() == id && value.word + 1 < line.len())?;

@@ -1,8 +1,7 @@
-//! What other tools call a subcommand or an option, and what it is called here: mosquitto's and EMQX's clients
+//! The names of subcommands and options in other tools, and the names here: mosquitto's and EMQX's clients
 //! (MQTTX, emqtt-bench), the HiveMQ CLI and Swarm, and `ping`.
 //!
-//! One table, in which the first row that fits counts. It is asked only about words that this program does not
-//! know.
+//! One table, whose first matching row counts. It is used only for words that this program does not know.
 
 pub(super) mod table;
 
@@ -19,7 +18,7 @@ use super::{compat, secret, words};
 use crate::nearest::{in_words, nearest};
 use crate::notation::shell;
 
-/// What a subcommand of another tool, below this one, is here.
+/// The equivalent of another tool's subcommand below this one.
 pub(super) fn command(below: &str, typed: &str) -> Option<&'static ForeignCall> {
     let typed = in_words(typed);
     COMMANDS.iter().find(|row| row.below == below && row.theirs.contains(&&*typed))
@@ -36,8 +35,8 @@ pub fn foreign_commands() -> Vec<[String; 3]> {
     COMMANDS.iter().map(row).collect()
 }
 
-/// Their options likewise: theirs, the subcommands in which they mean this, ours, remark. The first row that
-/// fits counts.
+/// Their options likewise: theirs, the subcommands for which the row applies, ours, remark. The first
+/// matching row counts.
 #[must_use]
 pub fn foreign_options() -> Vec<[String; 4]> {
     let codes = |words: &[&str]| words.iter().map(|word| code(word)).collect::<Vec<_>>().join(", ");
@@ -68,7 +67,7 @@ fn code(text: &str) -> String {
     format!("`{text}`")
 }
 
-/// How the value of a row changes, by an example; nothing if it stays as it is.
+/// How the value of a row changes, by an example; empty if it does not change.
 fn changed(row: &Foreign) -> String {
     let example = |theirs: &str| {
         let here = (row.converted)(theirs).filter(|here| here != theirs)?;
@@ -77,7 +76,7 @@ fn changed(row: &Foreign) -> String {
     ["10", "KEY: VALUE"].into_iter().find_map(example).unwrap_or_default()
 }
 
-/// What is said about a word of another tool.
+/// The answer to a word of another tool.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ForeignAnswer {
     pub(super) message: String,
@@ -85,7 +84,7 @@ pub(super) struct ForeignAnswer {
     pub(super) hint: String,
 }
 
-/// The line with a subcommand of another tool, whose last name is at this place.
+/// The answer to a line with a subcommand of another tool, whose last name is at this index.
 pub(super) fn answer_command(
     program: &Command,
     line: &[OsString],
@@ -104,7 +103,7 @@ pub(super) fn answer_command(
     let before = line.get(names..at).unwrap_or_default();
     let mut line: Vec<OsString> =
         words.chain(before.iter().chain(line.iter().skip(at + 1)).cloned()).collect();
-    // Their clients' own options stay as they are.
+    // The options of mosquitto's clients stay unchanged.
     let ready = if let Some((client, names)) = compat::called(&line) {
         for secret in compat::secrets(client, names, &line) {
             line[secret] = "…".into();
@@ -120,7 +119,7 @@ pub(super) fn answer_command(
     }
 }
 
-/// An option that has the letters of this one, as it is spelt here.
+/// Our option with the same letters in another spelling.
 pub(super) fn spelt_alike(definition: &Command, typed: &str) -> Option<String> {
     let letters = |name: &str| in_words(name).replace('-', "");
     let visible = definition.get_arguments().filter(|arg| !arg.is_hide_set() && typed.starts_with("--"));
@@ -128,7 +127,7 @@ pub(super) fn spelt_alike(definition: &Command, typed: &str) -> Option<String> {
     names.find(|long| letters(long) == letters(typed)).map(|long| format!("--{long}"))
 }
 
-/// The answer to an option that the subcommand in the first words of the line does not know.
+/// The answer to an option that the subcommand named by the first words of the line does not know.
 pub(super) fn answer_option(program: &Command, line: &[OsString], typed: &str) -> Option<ForeignAnswer> {
     let (definition, names) = called_by(program, line);
     if spelt_alike(definition, typed).is_some() {
@@ -151,9 +150,9 @@ pub(super) fn answer_option(program: &Command, line: &[OsString], typed: &str) -
     })
 }
 
-/// The answer to an option that takes no value here and a number in another tool, with that number behind it.
+/// The answer to an option that takes no value here and a number in another tool, if a number follows it.
 pub(super) fn answer_misread(program: fn() -> Command, line: &[OsString]) -> Option<ForeignAnswer> {
-    // Nearly always there is none, and the definition is not needed to see that.
+    // Usually there is none, and the definition is not needed to find that out.
     (1..line.len()).find(|at| misreadable(line, *at).next().is_some())?;
     let program = program();
     let (definition, names) = called_by(&program, line);
@@ -168,7 +167,7 @@ pub(super) fn answer_misread(program: fn() -> Command, line: &[OsString]) -> Opt
     })
 }
 
-/// The place of such an option, and its row.
+/// The index of such an option, and its row.
 fn misread(definition: &Command, names: usize, line: &[OsString]) -> Option<(usize, &'static Foreign)> {
     let called = called_names(names, line);
     let values = words::values(definition, names, line);
@@ -178,7 +177,7 @@ fn misread(definition: &Command, names: usize, line: &[OsString]) -> Option<(usi
         .find(|(_, row)| row.on.contains(&&*called))
 }
 
-/// The rows of such options that a word of the line could be.
+/// The rows of such options that a word of the line may be.
 fn misreadable(line: &[OsString], at: usize) -> impl Iterator<Item = &'static Foreign> {
     let is_number = |word: &str| word.parse::<u64>().is_ok();
     let word = line[at].to_str().unwrap_or_default();
@@ -192,7 +191,7 @@ fn misreadable(line: &[OsString], at: usize) -> impl Iterator<Item = &'static Fo
     OPTIONS.iter().filter(is_misread)
 }
 
-/// The line with our option in place of the first one that is read otherwise.
+/// The line with our option instead of the first misread one.
 pub(super) fn in_place_of_misread(
     definition: &Command,
     names: usize,
@@ -203,13 +202,13 @@ pub(super) fn in_place_of_misread(
     replaced(row, line, at, typed)
 }
 
-/// The first word of a line that is an option, and none of ours: its place, and the option in it.
+/// The first unknown option of a line: its index, and the option itself.
 fn unknown_option(definition: &Command, names: usize, line: &[OsString]) -> Option<(usize, String)> {
     let at = words::unknown(definition, names, line)?;
     Some((at, option_in(&line[at])?))
 }
 
-/// The line with our options in place of the first one of another tool.
+/// The line with our options instead of the first one of another tool.
 pub(super) fn in_place_of_foreign(
     definition: &Command,
     names: usize,
@@ -220,7 +219,7 @@ pub(super) fn in_place_of_foreign(
     replaced(row, line, at, &typed)
 }
 
-/// The line with our options in place of the first one that is near to one of another tool.
+/// The line with our options instead of the first one that resembles one of another tool.
 pub(super) fn in_place_of_misspelt(
     definition: &Command,
     names: usize,
@@ -236,7 +235,7 @@ pub(super) fn in_place_of_misspelt(
             && !row.is_unavailable
             && row.fits(definition)
     };
-    // It is a slip in a word that is not ours: more than one makes it another word.
+    // In a foreign option only one slip is accepted: with more it may be any word.
     let is_near = |theirs: &&str| strsim::osa_distance(theirs, &name) == 1;
     let long = |row: &'static Foreign| row.theirs.iter().filter_map(|theirs| theirs.strip_prefix("--"));
     let known = OPTIONS.iter().filter(fits).flat_map(long).filter(is_near);
@@ -245,7 +244,7 @@ pub(super) fn in_place_of_misspelt(
     replaced(row, line, at, &typed)
 }
 
-/// A long option for the letters that the HiveMQ CLI has behind one dash.
+/// The long option for letters that the HiveMQ CLI writes after one dash.
 pub(super) fn long_of_letters(letters: &str) -> Option<&'static str> {
     const LETTERS: [(&str, &str); 9] = [
         ("ct", "content-type"),
@@ -261,7 +260,7 @@ pub(super) fn long_of_letters(letters: &str) -> Option<&'static str> {
     LETTERS.iter().find(|(theirs, _)| *theirs == letters).map(|(_, ours)| *ours)
 }
 
-/// What to type in place of this option of the line, where the whole line cannot be made ready.
+/// The replacement for this option of the line, if the whole line cannot be translated.
 fn instead(
     definition: &Command,
     row: &Foreign,
@@ -288,7 +287,7 @@ fn instead(
     format!("{ours}; {unknown} is unknown, too: {help}")
 }
 
-/// Whether a word is this option, or has this letter among others.
+/// Whether a word is this option, or contains its letter.
 pub(super) fn is_called(word: &OsString, typed: &str) -> bool {
     let word = word.to_string_lossy();
     match typed.strip_prefix("--") {
@@ -324,7 +323,7 @@ fn is_one_of(word: &OsString, options: &[&str]) -> bool {
     word.to_str().is_some_and(|word| options.contains(&word.split('=').next().unwrap_or_default()))
 }
 
-/// The value that follows an option in its word or as the next one, and how many words both are.
+/// The value of an option in the same word or the next one, and the number of words of both.
 fn value_of(line: &[OsString], at: usize, typed: &str) -> (Option<String>, usize) {
     let word = line[at].to_string_lossy();
     let rest = &word[typed.len().min(word.len())..];
@@ -337,7 +336,7 @@ fn value_of(line: &[OsString], at: usize, typed: &str) -> (Option<String>, usize
     }
 }
 
-/// The line with the options of a row in place of the word. Without the value that the row wants there is none.
+/// The line with the options of a row instead of the word; `None` if the required value is missing.
 fn replaced(row: &Foreign, line: &[OsString], at: usize, typed: &str) -> Option<Vec<OsString>> {
     let (value, taken) = value_of(line, at, typed);
     let says_so = value.as_ref().is_some_and(|value| ["true", "false"].contains(&value.as_str()));
@@ -351,7 +350,7 @@ fn replaced(row: &Foreign, line: &[OsString], at: usize, typed: &str) -> Option<
     let mut ours: Vec<OsString> = Vec::new();
     let mut words = row.ours.split(' ').filter(|word| !word.is_empty()).peekable();
     while let Some(word) = words.next() {
-        // The one that was typed counts, and not the value of an example.
+        // The typed value counts, and not that of an example.
         let example =
             words.next_if(|next| word.starts_with('-') && !next.starts_with('-') && !next.contains("{}"));
         let is_given = || before.iter().chain(after).any(|other| is_one_of(other, &[word]));

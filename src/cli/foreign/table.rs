@@ -1,33 +1,33 @@
-//! The table of what other tools call options and subcommands.
+//! The table of the names of options and subcommands in other tools.
 
 use clap::{Arg, Command};
 
 /// An option of other tools.
 #[derive(Debug)]
 pub(in crate::cli) struct Foreign {
-    /// Its names, with the dashes; of a long one in lower-case words.
+    /// Its names with dashes; long ones in lower-case words.
     pub(in crate::cli) theirs: &'static [&'static str],
-    /// The subcommands in which it means this; none: all that have the options.
+    /// The subcommands for which the row applies; empty: all that have the options.
     pub(in crate::cli) on: &'static [&'static str],
-    /// The values with which it means this; none: all.
+    /// The values for which the row applies; empty: all.
     pub(in crate::cli) values: &'static [&'static str],
-    /// The options of which one has to be in the line for it to mean this; none: nothing has to.
+    /// Options, one of which must be in the line for the row to apply; empty: no condition.
     pub(in crate::cli) beside: &'static [&'static str],
     /// Whether it takes a value.
     pub(in crate::cli) takes_value: bool,
-    /// The options here, `{}` for the value; without options where none has to be given.
+    /// The options here, with `{}` for the value; empty if none is needed.
     pub(in crate::cli) ours: &'static str,
-    /// Its value as one here; nothing if it is none.
+    /// Converts its value to one here; `None` if that is not possible.
     pub(in crate::cli) converted: fn(&str) -> Option<String>,
-    /// Why nothing has to be given, or cannot be given.
+    /// Why no option is needed, or why there is none.
     pub(in crate::cli) why: &'static str,
-    /// Whether there is nothing like it here.
+    /// Whether there is no equivalent here.
     pub(in crate::cli) is_unavailable: bool,
     /// Whether it is an option without a value here.
     pub(in crate::cli) is_misread: bool,
 }
 
-/// With a value.
+/// A row of an option with a value.
 const fn value(theirs: &'static [&'static str], ours: &'static str) -> Foreign {
     Foreign {
         theirs,
@@ -43,23 +43,23 @@ const fn value(theirs: &'static [&'static str], ours: &'static str) -> Foreign {
     }
 }
 
-/// Without a value.
+/// A row of an option without a value.
 const fn flag(theirs: &'static [&'static str], ours: &'static str) -> Foreign {
     Foreign { takes_value: false, ..value(theirs, ours) }
 }
 
-/// One that says what is so without it.
+/// A row of an option that is not needed here.
 const fn needless(theirs: &'static [&'static str], why: &'static str) -> Foreign {
     Foreign { why, ..flag(theirs, "") }
 }
 
-/// One for which there is nothing here.
+/// A row of an option without an equivalent here.
 const fn unavailable(theirs: &'static [&'static str], why: &'static str) -> Foreign {
     Foreign { is_unavailable: true, ..needless(theirs, why) }
 }
 
 impl Foreign {
-    /// Our options in it.
+    /// Our options in the row.
     fn options(&self) -> impl Iterator<Item = &'static str> {
         self.ours.split(' ').filter(|word| word.starts_with('-'))
     }
@@ -95,7 +95,7 @@ impl Foreign {
     }
 }
 
-/// The option of a subcommand that has this name, dashes and all.
+/// The option of a subcommand with this name, including dashes.
 fn named<'d>(definition: &'d Command, option: &str) -> Option<&'d Arg> {
     definition.get_arguments().find(|arg| match option.strip_prefix("--") {
         Some(long) => arg.get_long_and_visible_aliases().is_some_and(|names| names.contains(&long)),
@@ -105,7 +105,7 @@ fn named<'d>(definition: &'d Command, option: &str) -> Option<&'d Arg> {
     })
 }
 
-/// What another tool means by this option with this value in every subcommand.
+/// The meaning of this option with this value in other tools, in every subcommand.
 pub(in crate::cli) fn in_every_command(
     definition: &Command,
     theirs: &str,
@@ -125,7 +125,7 @@ fn as_it_is(value: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// Milliseconds between two as how many a second.
+/// Converts milliseconds between two items to items per second.
 fn per_second(milliseconds: &str) -> Option<String> {
     const DIGITS: f64 = 1e3;
     let milliseconds: f64 = milliseconds.trim_end_matches("ms").parse().ok()?;
@@ -133,14 +133,14 @@ fn per_second(milliseconds: &str) -> Option<String> {
     (rate.is_finite() && rate > 0.0).then(|| rate.to_string())
 }
 
-/// Milliseconds as a duration.
+/// Converts milliseconds to a duration.
 #[expect(clippy::unnecessary_wraps, reason = "the others may have no value")]
 fn milliseconds(value: &str) -> Option<String> {
     let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     Some(if is_number { format!("{value}ms") } else { value.to_owned() })
 }
 
-/// `KEY: VALUE` as `KEY=VALUE`.
+/// Converts `KEY: VALUE` to `KEY=VALUE`.
 fn pair(value: &str) -> Option<String> {
     let (key, text) = value.split_once('=').or_else(|| value.split_once(':'))?;
     Some(format!("{key}={}", text.trim_start()))
@@ -149,10 +149,10 @@ fn pair(value: &str) -> Option<String> {
 const BENCH_LOADS: &[&str] = &["bench", "bench e2e", "bench pub", "bench rr"];
 const BENCH_TOPICS: &[&str] = &["bench", "bench e2e", "bench pub", "bench rr", "bench sub"];
 
-/// What asks for TLS in other tools.
+/// Options that request TLS in other tools.
 const TLS: &[&str] =
     &["--tls", "--ssl", "--secure", "--use-tls", "--enable-tls", "--use-ssl", "--tls-enabled", "--with-tls"];
-/// What turns TLS on, under names of this program and of others.
+/// Options that turn on TLS, in this program and in others.
 const AUTHORITIES: &[&str] = &[
     "--cafile",
     "--capath",
@@ -350,11 +350,11 @@ pub(in crate::cli) static OPTIONS: &[Foreign] = &[
 #[derive(Debug)]
 pub(in crate::cli) struct ForeignCall {
     pub(in crate::cli) theirs: &'static [&'static str],
-    /// The subcommand below which it stands.
+    /// The subcommand above it.
     pub(in crate::cli) below: &'static str,
-    /// What it is called here; nothing if there is nothing like it.
+    /// Its name here; empty if there is no equivalent.
     pub(in crate::cli) ours: &'static str,
-    /// What else there is to say.
+    /// A further remark.
     pub(in crate::cli) note: &'static str,
 }
 

@@ -1,6 +1,6 @@
-//! The scenarios that this program has: files of the source.
+//! The built-in scenarios, which are files of the source.
 
-/// A scenario of this program.
+/// A built-in scenario.
 pub(in crate::cli) struct BuiltIn {
     pub(in crate::cli) name: &'static str,
     pub(in crate::cli) text: &'static str,
@@ -12,7 +12,7 @@ macro_rules! built_in {
     };
 }
 
-/// All of them.
+/// All built-in scenarios.
 pub(in crate::cli) static BUILT_IN: &[BuiltIn] = built_in![
     "omb-conn-10k",
     "omb-conn-1m",
@@ -30,7 +30,7 @@ pub(in crate::cli) static BUILT_IN: &[BuiltIn] = built_in![
 ];
 
 impl BuiltIn {
-    /// The one of this name.
+    /// The built-in scenario with this name.
     pub(in crate::cli) fn named(name: &str) -> Option<&'static Self> {
         BUILT_IN.iter().find(|one| one.name == name)
     }

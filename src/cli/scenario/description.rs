@@ -1,4 +1,5 @@
-//! What a scenario's file says, in either direction: the values of its keys, and what a load has of them.
+//! The content of a scenario file, for reading and writing: the values of its keys, converted to and from a
+//! load.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use crate::command::bench::{Disturbance, Results, Threshold};
 use crate::error::Error;
 use crate::protocol::{Protocol, QoS};
 
-/// The topic of a group whose file names none.
+/// The topic of a group for which the file names none.
 pub(super) fn default_topic(group: &str) -> String {
     format!("bench/{group}/{{client}}/{{topic}}")
 }
@@ -45,29 +46,29 @@ pub(in crate::cli) struct Description {
     pub(in crate::cli) seed: Option<u64>,
     pub(in crate::cli) fail_if: Vec<Threshold>,
     pub(in crate::cli) abort_after: Option<Duration>,
-    /// How many attempts in a row to come back may fail; without limit if there is no number.
+    /// How many attempts in a row to reconnect may fail; the inner `None`: no limit.
     #[expect(clippy::option_option, reason = "they are the key and its number")]
     pub(in crate::cli) reconnect: Option<Option<u32>>,
     pub(in crate::cli) disturb: Vec<Disturbance>,
     pub(in crate::cli) stages: Vec<DescribedStage>,
     pub(in crate::cli) groups: Vec<ClientGroup>,
-    /// The part of its counts that is left.
+    /// The factor by which its counts were reduced.
     pub(in crate::cli) scale: Option<f64>,
 }
 
-/// A stage, and what must not be in it.
+/// A stage with limits of its own.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct DescribedStage {
     pub(in crate::cli) stage: RateStage,
     pub(in crate::cli) fail_if: Vec<Threshold>,
 }
 
-/// The options of a connection that a file sets too, unless they are typed.
+/// The connection options that a file sets too, unless they are typed.
 pub(in crate::cli) const SET_BY_FILES: [&str; 5] =
     ["protocol_version", "keepalive", "session_expiry", "max_inflight", "reconnect"];
 
 impl Description {
-    /// What a load amounts to.
+    /// The description of a load.
     pub(in crate::cli) fn of(load: &Load, results: &Results) -> Self {
         let client = &load.client;
         Self {
@@ -98,7 +99,8 @@ impl Description {
         }
     }
 
-    /// Fewer clients: this part of each group, but at least one. What each of them does stays as it is.
+    /// Reduces the number of clients to this part of each group, but at least one. What each client does
+    /// stays the same.
     pub(in crate::cli) fn shrink(&mut self, part: f64) {
         self.scale = Some(part);
         let before = sum_of_rates(&self.groups);
@@ -127,10 +129,11 @@ impl Description {
         }
     }
 
-    /// Makes it a load, whose report sums up all groups. Of [`SET_BY_FILES`], these were typed.
+    /// Fills in a load, whose report sums up all groups. `typed` are those of [`SET_BY_FILES`] that were
+    /// typed.
     ///
     /// # Errors
-    /// Stages that such a load cannot have.
+    /// The load cannot have these stages.
     pub(in crate::cli) fn apply(self, load: &mut Load, typed: &[&str]) -> Result<(), Error> {
         let is_open = |id: &str| !typed.contains(&id);
         let uses_aliases = self.groups.iter().filter_map(|group| group.publish.as_ref()).any(|one| one.alias);
@@ -171,7 +174,7 @@ impl Description {
     }
 }
 
-/// Messages a second of all groups, if all have a schedule.
+/// Messages per second of all groups, if all have a rate.
 fn sum_of_rates(groups: &[ClientGroup]) -> Option<f64> {
     let rates = groups.iter().filter_map(|group| group.publish.as_ref());
     let rates = rates.map(|publish| match publish.rate {
@@ -181,7 +184,7 @@ fn sum_of_rates(groups: &[ClientGroup]) -> Option<f64> {
     rates.sum()
 }
 
-/// What the report says of all groups together.
+/// Fills in what the report says about all groups together.
 fn sum_up(load: &mut Load, groups: &[ClientGroup]) {
     let publishing = groups.iter().filter_map(|group| Some((group.clients, group.publish.as_ref()?)));
     let subscriptions = || groups.iter().flat_map(|group| &group.subscribe);

@@ -3,9 +3,9 @@
 //! | file | holds |
 //! |---|---|
 //! | `table` | a table of a TOML file, read key by key |
-//! | `description` | what a scenario's file says, and the load that it is |
-//! | `read`, `write` | a scenario from its text, and the text of one |
-//! | `built_in` | the scenarios of this program |
+//! | `description` | the content of a scenario file, and the load it describes |
+//! | `read`, `write` | parses and writes the text of a scenario |
+//! | `built_in` | the built-in scenarios |
 
 mod built_in;
 mod description;

@@ -1,4 +1,4 @@
-//! A scenario's file: its keys, and what their values may be.
+//! Reads a scenario file: its keys and their allowed values.
 
 use clap::ValueEnum as _;
 
@@ -21,10 +21,10 @@ use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::topic;
 
-/// Groups that a scenario may have.
+/// The most groups that a scenario may have.
 const MOST_GROUPS: usize = 1_000;
 
-/// Reads the text of a scenario.
+/// Parses the text of a scenario.
 ///
 /// # Errors
 /// What is wrong with it, with its line.
@@ -93,7 +93,7 @@ fn stages(top: &Table<'_>) -> Result<Vec<DescribedStage>, Error> {
     tables.into_iter().map(one).collect()
 }
 
-/// A limit that can be held against a part of the messages.
+/// A limit that can be checked in a stage: for a part of the messages.
 fn in_stage(text: &str) -> Result<Threshold, String> {
     let threshold: Threshold = text.parse()?;
     if threshold.is_of_messages() {
@@ -103,7 +103,7 @@ fn in_stage(text: &str) -> Result<Threshold, String> {
     }
 }
 
-/// Whether stages, times and limits go together.
+/// Checks that stages, times and limits fit together.
 fn check_course(top: &Table<'_>, scenario: &Description) -> Result<(), Error> {
     let has_limit =
         !scenario.fail_if.is_empty() || scenario.stages.iter().any(|stage| !stage.fail_if.is_empty());
@@ -127,7 +127,7 @@ fn check_course(top: &Table<'_>, scenario: &Description) -> Result<(), Error> {
     Ok(())
 }
 
-/// A name that can be a level of a topic and a part of a client identifier, and that no other group has.
+/// A group name: valid as a level of a topic and as a part of a client identifier, and unique.
 fn group_name(text: &str, others: &[String]) -> Result<String, String> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
         return Err("a name has letters, digits, - and _".into());
@@ -152,7 +152,7 @@ fn qos(text: &str) -> Result<QoS, String> {
     }
 }
 
-/// The place of the group of this name.
+/// The index of the group with this name.
 fn place(text: &str, names: &[String]) -> Result<usize, String> {
     let found = names.iter().position(|name| name == text);
     found.ok_or_else(|| {
@@ -256,7 +256,7 @@ fn publish(table: Table<'_>, group: &str, clients: u32) -> Result<GroupPublish, 
     Ok(publish)
 }
 
-/// What a group sends: one of several.
+/// The payload of a group: exactly one kind.
 fn payload(table: &Table<'_>) -> Result<Payload, Error> {
     let csv = table.text("client-values")?.map(Into::into);
     let has_fields = table.flag("template")?.unwrap_or_default();
@@ -285,7 +285,7 @@ fn payload(table: &Table<'_>) -> Result<Payload, Error> {
     Ok(payload)
 }
 
-/// The subscriptions of a table: one for each group that it is for.
+/// The subscriptions of a table: one for each group that it names.
 fn subscriptions(table: Table<'_>, names: &[String], clients: u32) -> Result<Vec<GroupSubscription>, Error> {
     let from = table.values("from", |text| place(text, names))?;
     let pattern = table.value("pattern", |text| {

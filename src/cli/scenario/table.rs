@@ -1,4 +1,5 @@
-//! A table of a TOML file, read key by key: values are those of options, and what nobody asked for is an error.
+//! Reads a table of a TOML file key by key. Values are parsed like those of options, and a key that was never
+//! asked for is an error.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -11,7 +12,7 @@ use crate::error::Error;
 use crate::nearest::{did_you_mean, nearest};
 use crate::quotation::{cut, list};
 
-/// The text of a file, and what it is called.
+/// The text of a file, and the name of the file.
 #[derive(Clone, Copy)]
 pub(in crate::cli) struct FileText<'t> {
     pub(in crate::cli) name: &'t str,
@@ -19,13 +20,13 @@ pub(in crate::cli) struct FileText<'t> {
 }
 
 impl<'t> FileText<'t> {
-    /// What is wrong at a place of it.
+    /// An error at a position of the text.
     pub(super) fn wrong(self, at: usize, why: impl fmt::Display) -> Error {
         let line = self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
         Error::usage(format!("{}, line {line}: {why}", shown(self.name.as_ref())))
     }
 
-    /// Its content.
+    /// Parses the text as TOML.
     pub(super) fn parse(self) -> Result<Spanned<DeTable<'t>>, Error> {
         DeTable::parse(self.text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
@@ -34,11 +35,11 @@ impl<'t> FileText<'t> {
     }
 }
 
-/// A table under way.
+/// A table that is being read.
 pub(super) struct Table<'t> {
     file: FileText<'t>,
     keys: &'t DeTable<'t>,
-    /// Where it stands.
+    /// The position of the table.
     at: usize,
     /// The keys that were asked for.
     known: RefCell<Vec<&'static str>>,
@@ -57,13 +58,13 @@ impl<'t> Table<'t> {
         self.keys.get(key)
     }
 
-    /// What is wrong with a key, at its place, or at that of the table if it has none.
+    /// An error at the position of a key, or of the table if it lacks the key.
     pub(super) fn wrong(&self, key: &str, why: impl fmt::Display) -> Error {
         let at = self.keys.get(key).map_or(self.at, |value| value.span().start);
         self.file.wrong(at, format_args!("{key}: {why}"))
     }
 
-    /// A value, as an option takes it.
+    /// The value of a key, parsed as an option's value.
     pub(super) fn value<T>(
         &self,
         key: &'static str,
@@ -74,7 +75,7 @@ impl<'t> Table<'t> {
         scalar(value.get_ref()).and_then(|text| parse(&text)).map(Some).map_err(wrong)
     }
 
-    /// Likewise, of one that there must be.
+    /// The value of a required key.
     pub(super) fn needed<T>(
         &self,
         key: &'static str,
@@ -101,7 +102,7 @@ impl<'t> Table<'t> {
         }
     }
 
-    /// Values, or one alone.
+    /// A list of values, or a single value.
     pub(super) fn values<T>(
         &self,
         key: &'static str,
@@ -118,7 +119,7 @@ impl<'t> Table<'t> {
         }
     }
 
-    /// A table below this one.
+    /// A subtable.
     pub(super) fn table(&self, key: &'static str) -> Result<Option<Self>, Error> {
         let Some(value) = self.get(key) else { return Ok(None) };
         match value.get_ref() {
@@ -127,7 +128,7 @@ impl<'t> Table<'t> {
         }
     }
 
-    /// Tables below this one.
+    /// A list of subtables.
     pub(super) fn tables(&self, key: &'static str) -> Result<Vec<Self>, Error> {
         let Some(value) = self.get(key) else { return Ok(Vec::new()) };
         let wrong = || self.wrong(key, format_args!("it must be tables, [[{key}]]"));
@@ -139,7 +140,7 @@ impl<'t> Table<'t> {
         values.iter().map(one).collect()
     }
 
-    /// All that is known was asked for.
+    /// Fails if the table has a key that was never asked for.
     pub(super) fn finish(self) -> Result<(), Error> {
         let known = self.known.into_inner();
         let strange = self.keys.iter().find(|(key, _)| !known.contains(&key.get_ref().as_ref()));

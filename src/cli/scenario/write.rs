@@ -1,4 +1,4 @@
-//! The text of a scenario: the file that says the same. What stands at its default is left out.
+//! Writes a scenario as a file. Values equal to their defaults are left out.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -53,7 +53,7 @@ impl FileLines {
     }
 }
 
-/// A text as TOML's basic strings have it: those of JSON, but for one more character that must be escaped.
+/// A TOML basic string: a JSON string in which one more character must be escaped.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
@@ -62,10 +62,10 @@ fn per_second(rate: f64) -> String {
     format!("{rate}/s")
 }
 
-/// The file.
+/// The text of the file.
 ///
 /// # Errors
-/// Something that TOML cannot express.
+/// A value that TOML cannot express.
 pub(in crate::cli) fn write(scenario: &Description) -> Result<String, Error> {
     let mut lines = FileLines::default();
     lines.text("description", Some(&scenario.about).filter(|about| !about.is_empty()));

@@ -1,8 +1,8 @@
 //! Options from files: a profile of the configuration file, and the options file of `-o`.
 //!
-//! Both are read as if they had been typed before everything else, so that clap checks their values
-//! and the last of an option counts; the environment, which comes between files and flags, is kept
-//! by leaving out what it sets.
+//! Both are read as if they had been typed before everything else, so that clap checks their values and the
+//! last occurrence of an option wins. The environment overrides files: options set there are left out of the
+//! files.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -24,8 +24,8 @@ use crate::file::stranger_in;
 #[command(next_help_heading = PROFILES)]
 #[allow(dead_code, reason = "they are heeded before the options become values")]
 pub(crate) struct FileArgs {
-    /// Profile of the configuration file to take options from [default: the one that its
-    /// default-profile names]
+    /// Profile of the configuration file to take options from [default: the one that default-profile in the
+    /// file names]
     #[arg(long, env = "MQTT_PROFILE", value_name = "NAME")]
     profile: Option<String>,
 
@@ -33,14 +33,14 @@ pub(crate) struct FileArgs {
     #[arg(long, env = "MQTT_CONFIG", value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
 
-    /// File of options as mosquitto's clients have them: one a line, its value behind it after a blank,
-    /// tabs or =
+    /// File of options as for mosquitto's clients: one option on a line, its value after a blank, tabs or =
     #[arg(short = 'o', long, env = "MQTT_OPTIONS_FILE", value_name = "FILE",
           value_hint = ValueHint::FilePath)]
     options_file: Option<PathBuf>,
 }
 
-/// What the files hold that the command line and the environment leave open, and that matters.
+/// The settings of the files for options that the command line and the environment leave open, and that
+/// matter.
 pub(crate) fn found(subcommand: &Command, matches: &ArgMatches, needs: Needs) -> Result<Found, Error> {
     if !find(subcommand, "options_file").is_some_and(|arg| needs.has(subcommand, arg)) {
         return Ok(Found::default());
@@ -51,7 +51,7 @@ pub(crate) fn found(subcommand: &Command, matches: &ArgMatches, needs: Needs) ->
     };
     let mut found = profile::read(subcommand, matches)?;
     if host::names_broker(matches, &options) {
-        // The file would have said how to connect, but hardly where to.
+        // The broker is known without the file: notes are enough.
         found.notes.append(&mut found.warnings);
     }
     let left_out = host::why_left_out(subcommand, matches, &options, &found.given);
@@ -66,7 +66,7 @@ pub(crate) fn found(subcommand: &Command, matches: &ArgMatches, needs: Needs) ->
     if let Some(why) = left_out {
         host::leave_out(subcommand, &mut found, why);
     }
-    // What may be repeated adds up, as with mosquitto.
+    // Repeatable options add up, as with mosquitto.
     let adds_up = |id: &str| find(subcommand, id).is_some_and(is_repeatable);
     found.given.extend(
         options
@@ -89,16 +89,16 @@ fn find<'a>(subcommand: &'a Command, id: &str) -> Option<&'a Arg> {
     subcommand.get_arguments().find(|arg| arg.get_id() == id)
 }
 
-/// Something to be said about a file.
+/// A warning about a file.
 pub(crate) enum FileWarning {
-    /// Others can read the secret in it.
+    /// Others can read a secret in the file.
     Readable { path: PathBuf, whom: &'static str },
-    /// Others can write what is acted on.
+    /// Others can write a file that controls the run.
     Writable { path: PathBuf, whom: &'static str },
 }
 
 impl FileWarning {
-    /// What it says to whoever is reading about this file, and what to do about it.
+    /// The warning as `mqtt config check` shows it for this file, and a hint.
     pub(crate) fn within(&self, file: &Path) -> (String, Option<String>) {
         match self {
             Self::Readable { path, whom } if path == file => {
@@ -124,7 +124,7 @@ impl fmt::Display for FileWarning {
     }
 }
 
-/// What is to be said about files: others can read the secrets in them, or write what is acted on.
+/// The warnings about files: others can read the secrets in them, or write those that control the run.
 pub(crate) fn warnings(subcommand: &Command, matches: &ArgMatches, given: &[Given]) -> Vec<FileWarning> {
     let mut suspects: Vec<&Path> = ["password_file", "key_password_file", "key", "credentials"]
         .into_iter()
@@ -142,7 +142,7 @@ pub(crate) fn warnings(subcommand: &Command, matches: &ArgMatches, given: &[Give
         .iter()
         .filter_map(|one| Some((one.place.file.path.as_path(), one.place.file.stranger?)))
         .collect();
-    // Messages are sent from there, or kept from being received twice.
+    // Their content is sent, or prevents messages from being received twice.
     written.extend(["spool", "session_file"].into_iter().filter_map(|id| {
         let path = matches.try_get_one::<PathBuf>(id).ok().flatten()?;
         Some((path.as_path(), stranger_in(path)?))
@@ -153,17 +153,17 @@ pub(crate) fn warnings(subcommand: &Command, matches: &ArgMatches, given: &[Give
     warnings
 }
 
-/// Why the command that gives the password must not be run, where it stands in a file of this kind.
+/// Why the password command must not be run, if it is set in a file of this kind.
 pub(crate) fn refused_command(given: &[Given]) -> Option<String> {
     let command = given.iter().find(|one| one.id == "password_command")?;
     let whom = command.place.file.stranger?;
     Some(format!("{}: the password-command is not run, because {whom} can write this file", command.place))
 }
 
-/// The options besides `--password-command` that run commands, and that files can hold.
+/// The options besides `--password-command` that run commands and can be set in files.
 const RUN_COMMANDS: [&str; 3] = ["exec", "exec_argv", "disturb"];
 
-/// The error of options that run commands, where they stand in a file that another user can write.
+/// Refuses options that run commands, if they are set in a file that another user can write.
 pub(crate) fn refuse_commands(given: &[Given]) -> Result<(), Error> {
     let is_refused = |one: &&Given| RUN_COMMANDS.contains(&one.id.as_str());
     let refused = given.iter().filter(is_refused).find_map(|one| Some((one, one.place.file.stranger?)));
@@ -176,7 +176,7 @@ pub(crate) fn refuse_commands(given: &[Given]) -> Result<(), Error> {
     .with_hint("chown and chmod go-w make the file yours alone"))
 }
 
-/// Whether an option of a file keeps a secret.
+/// Whether an option of a file holds a secret.
 fn holds_a_secret(subcommand: &Command, one: &Given) -> bool {
     let Some(arg) = find(subcommand, &one.id) else { return false };
     let value = |word: &OsString| {
@@ -186,7 +186,7 @@ fn holds_a_secret(subcommand: &Command, one: &Given) -> bool {
     one.words.iter().any(|word| secret::is_in(arg, &value(word)))
 }
 
-/// Who besides its owner can read a file.
+/// The users besides its owner who can read a file.
 #[cfg(unix)]
 fn readers(path: &Path) -> Option<&'static str> {
     use std::os::unix::fs::MetadataExt;
@@ -194,7 +194,8 @@ fn readers(path: &Path) -> Option<&'static str> {
     others(file.mode(), file.uid())
 }
 
-/// A file that root owns may be for a group, as those of services are, whose accounts own nothing.
+/// The users besides the owner. The group of a file owned by root is not reported: service accounts, which
+/// own no files, read theirs through a group.
 #[cfg(unix)]
 fn others(mode: u32, owner: u32) -> Option<&'static str> {
     const ROOT: u32 = 0;

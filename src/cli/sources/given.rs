@@ -1,4 +1,4 @@
-//! What files with options hold.
+//! The content of files with options.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -15,19 +15,19 @@ use crate::error::Error;
 use crate::file::Written;
 use crate::nearest::{did_you_mean, nearest};
 
-/// The options that name files with options, which files cannot hold.
+/// The options that name files with options. Files cannot set them.
 pub(crate) const NAMES_FILES: [&str; 3] = ["profile", "config", "options_file"];
 
 /// A file with options.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SourceFile {
     pub(crate) path: PathBuf,
-    /// Who besides this user and root can have written it.
+    /// The other users, besides root, who could have written it.
     pub(crate) stranger: Option<&'static str>,
 }
 
 impl SourceFile {
-    /// A file with options and its content.
+    /// Reads a file with options.
     pub(crate) fn read(
         what: &str,
         path: &Path,
@@ -52,30 +52,30 @@ impl fmt::Display for FilePlace {
     }
 }
 
-/// An option that stands in a file.
+/// An option set in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Given {
     /// The option's identifier.
     pub(crate) id: String,
-    /// As it would be typed.
+    /// The option as it would be typed.
     pub(crate) words: Vec<OsString>,
     pub(crate) rank: Rank,
     pub(crate) place: FilePlace,
 }
 
-/// What files hold.
+/// The settings found in files.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) given: Vec<Given>,
-    /// The name of the profile among them.
+    /// The name of the profile used.
     pub(crate) profile: Option<String>,
-    /// What of it is not used, as it belongs to another host.
+    /// The settings of the profile that are not used, because they belong to another host.
     pub(crate) left_out: Option<LeftOut>,
-    /// Settings that are no values.
+    /// Settings with invalid values.
     pub(crate) broken: Vec<BrokenSetting>,
-    /// What is wrong with a file that nobody named.
+    /// Errors of files that were not named explicitly.
     pub(crate) warnings: Vec<String>,
-    /// The same, where most likely nobody cares.
+    /// Such errors that are most likely unimportant for this run.
     pub(crate) notes: Vec<String>,
 }
 
@@ -83,10 +83,10 @@ pub(crate) fn is_repeatable(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
 
-/// The longest file with options that is taken.
+/// The size limit of files with options.
 pub(crate) const LONGEST_TEXT_BYTES: u64 = 16 << 20;
 
-/// The error for a name in a file that means nothing, with the one that may be meant.
+/// The error for an unknown name in a file, with the closest known name.
 pub(crate) fn unknown<'a>(
     place: &dyn fmt::Display,
     name: &str,

@@ -1,4 +1,5 @@
-//! Whether a run goes to the host of its profile. What belongs to the host is left out if not.
+//! Decides whether a run connects to the host of its profile. If not, settings that belong to the host are
+//! left out.
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
@@ -10,24 +11,24 @@ use super::plain::AllGiven;
 use crate::cli::url::{BrokerUrl, without_query, without_user_info};
 use crate::cli::value::Brokers;
 
-/// The port on which TLS is expected ([IANA] secure-mqtt).
+/// The default port for TLS ([IANA] secure-mqtt).
 pub(crate) const TLS_PORT: u16 = 8883;
 
 /// The identifiers of the options that turn TLS on.
 pub(crate) const TURNS_ON: [&str; 5] = ["cafile", "capath", "tls_use_os_certs", "cert", "psk"];
 
-/// Set by `mqtt broker` for its command: the address of the broker that was started for it. No profile is for
-/// that broker, whatever its address is.
+/// Set by `mqtt broker` for its command: the address of the broker that was started for it. Profiles never
+/// apply to that broker, whatever its address is.
 pub(crate) const STARTED_BROKER: &str = "MQTT_STARTED_BROKER";
 
-/// Takes out what is left out.
+/// Removes the settings that are left out.
 pub(crate) fn leave_out(definition: &Command, found: &mut Found, why: Why) {
     let covers = |id: &str| why.covers(definition, id);
     let mut names = Vec::new();
     let ids = found.given.iter().map(|one| &one.id).chain(found.broken.iter().map(|one| &one.id));
     for id in ids.filter(|id| covers(id)) {
         let long = find(definition, id).and_then(Arg::get_long).unwrap_or(id);
-        // Another host in place of the profile's is what was asked for.
+        // The user replaced the host: no need to report that.
         if !["host", "unix"].contains(&id.as_str()) && !names.iter().any(|name| name == long) {
             names.push(long.to_owned());
         }
@@ -53,7 +54,7 @@ pub(crate) fn leave_out(definition: &Command, found: &mut Found, why: Why) {
     }
 }
 
-/// The options and operands that name the broker, and the option that each is read like.
+/// The options and operands that name the broker, each with the option that parses it.
 const NAMES_BROKER: [(&str, &str); 4] =
     [("host", "host"), ("host_operand", "host"), ("url", "url"), ("unix", "unix")];
 
@@ -66,9 +67,10 @@ pub(crate) fn names_broker(matches: &ArgMatches, options: &[Given]) -> bool {
     NAMES_BROKER.into_iter().any(|(id, _)| is_set(id) || options.iter().any(|one| one.id == id))
 }
 
-/// Why what belongs to the profile's host is left out, if it is. What counts most decides: the command line,
-/// then the environment, then the options file. Ports do not count: as in curl's netrc, all belongs to a host.
-/// A profile that names no broker is for any, except the one that was started for the run.
+/// Why settings of the profile's host are left out, if they are. The source with the highest rank decides:
+/// the command line, then the environment, then the options file. Ports are ignored: as in curl's netrc,
+/// settings belong to a host. A profile that names no broker is for any, except the one that was started for
+/// the run.
 pub(crate) fn why_left_out(
     definition: &Command,
     matches: &ArgMatches,
@@ -108,8 +110,8 @@ pub(crate) fn why_left_out(
     (alone.uses_tls() && !run.uses_tls()).then_some(Why::Plain { asked_by, port: false, credentials: true })
 }
 
-/// The scheme of a URL for a connection without TLS, unless something else that counts more than the profile
-/// turns TLS on.
+/// The scheme of a URL for a connection without TLS, unless something that overrides the profile turns TLS
+/// on.
 fn plain_scheme(url: &BrokerUrl, run: &AllGiven<'_>, matches: &ArgMatches) -> Option<&'static str> {
     if url.tls || url.port == Some(TLS_PORT) {
         return None;
@@ -124,7 +126,7 @@ fn plain_scheme(url: &BrokerUrl, run: &AllGiven<'_>, matches: &ArgMatches) -> Op
     (!turns_on).then_some(if url.web_socket { "ws" } else { "mqtt" })
 }
 
-/// The options that name the broker, with their values.
+/// The options of a file that name the broker, with their values.
 fn in_file(given: &[Given]) -> Vec<(&str, String)> {
     let naming = given.iter().filter(|one| NAMES_BROKER.iter().any(|(id, _)| one.id == *id));
     let words = naming.flat_map(|one| one.words.iter().map(move |word| (one, word.to_string_lossy())));
@@ -132,8 +134,8 @@ fn in_file(given: &[Given]) -> Vec<(&str, String)> {
     words.map(|(one, word)| (one.id.as_str(), value(&word))).collect()
 }
 
-/// Hosts in normal form or the paths of Unix sockets, and the URL among them. What cannot be read is refused
-/// elsewhere.
+/// Normalised hosts or the paths of Unix sockets, and the URL among them. Invalid values are skipped; they
+/// are refused elsewhere.
 fn places(given: &[(&str, String)]) -> (Vec<String>, Option<BrokerUrl>) {
     let (mut places, mut in_url) = (Vec::new(), None);
     for (id, value) in given {
@@ -155,7 +157,7 @@ fn places(given: &[(&str, String)]) -> (Vec<String>, Option<BrokerUrl>) {
     (places, in_url)
 }
 
-/// One form of all those that a host's name or address can have.
+/// The normal form of a host's name or address.
 fn normal(host: &str) -> String {
     match host.parse::<std::net::IpAddr>() {
         Ok(address) => address.to_string(),

@@ -1,7 +1,7 @@
-//! What of a profile belongs to its host: port, TLS, WebSocket, proxy, credentials.
+//! The settings of a profile that belong to its host: port, TLS, WebSocket, proxy, credentials.
 //!
-//! An option belongs to a host if the structure that defines it is a group whose identifier begins with
-//! `host::`. Nothing else says so.
+//! An option belongs to a host if it is defined in a clap group whose identifier begins with `host::`; there
+//! is no other list.
 
 use std::fmt;
 
@@ -9,11 +9,11 @@ use clap::{Arg, Command};
 
 use crate::cli::text::shown;
 
-/// Begins the identifier of each group of options that belong to a host.
+/// The prefix of the groups of options that belong to a host.
 const GROUP: &str = "host::";
-/// The group of the options of TLS.
+/// The group of the TLS options.
 const TLS: &str = "host::tls";
-/// The groups of what proves to the broker who the client is.
+/// The groups of the options that authenticate the client to the broker.
 const PROOFS: [&str; 2] = ["host::credentials", "host::authentication"];
 
 /// Whether an option belongs to the host.
@@ -26,7 +26,7 @@ fn is_in_group(definition: &Command, id: &str, group: &str) -> bool {
     groups.any(|group| group.get_args().any(|member| member == id))
 }
 
-/// Options of a profile that a run does not use, because they belong to another host.
+/// Options of a profile that are not used, because they belong to another host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LeftOut {
     /// The profile's name.
@@ -39,21 +39,22 @@ pub(crate) struct LeftOut {
 /// Why options are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// The profile is for some hosts, and the run goes to others.
+    /// The profile is for other hosts than the run.
     AnotherHost { of_profile: Vec<String>, named: Vec<String> },
-    /// The run goes to the broker that `mqtt broker` has started for it.
+    /// The run connects to the broker that `mqtt broker` has started for it.
     StartedBroker,
     /// The connection is without TLS.
     Plain {
         asked_by: AsksForPlain,
-        /// Whether the port is that of another broker.
+        /// Whether the profile's port is left out too, because a URL without TLS implies another port.
         port: bool,
-        /// Whether the profile by itself would use TLS: its credentials are not for clear text.
+        /// Whether the credentials are left out too: the profile alone would use TLS, so they must not be
+        /// sent unencrypted.
         credentials: bool,
     },
 }
 
-/// What asks for a connection without TLS.
+/// The setting that asks for a connection without TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AsksForPlain {
     /// A URL of this scheme.
@@ -65,7 +66,7 @@ pub(crate) enum AsksForPlain {
 }
 
 impl Why {
-    /// Whether this is a reason to leave out that option.
+    /// Whether that option is left out for this reason.
     pub(crate) fn covers(&self, definition: &Command, id: &str) -> bool {
         match self {
             Self::AnotherHost { .. } | Self::StartedBroker => is_in_group(definition, id, GROUP),
@@ -77,7 +78,7 @@ impl Why {
         }
     }
 
-    /// Whether the secrets in this option are left out, though the option is not.
+    /// Whether only the secrets in this option are left out.
     pub(crate) fn covers_secrets_in(&self, id: &str) -> bool {
         matches!(self, Self::Plain { credentials: true, .. }) && ["url", "ws_path"].contains(&id)
     }
@@ -111,7 +112,7 @@ impl fmt::Display for LeftOut {
 }
 
 impl LeftOut {
-    /// Why they are left out.
+    /// The reason as text.
     pub(crate) fn reason(&self) -> String {
         match &self.why {
             Why::Plain { asked_by: AsksForPlain::Scheme(scheme), .. } if self.options == ["port"] => {
@@ -133,7 +134,7 @@ mod tests {
     use crate::cli::headings::is_of_connection;
     use crate::cli::secret;
 
-    /// Whoever adds an option of the connection has to decide: it belongs to the host, or it stands here.
+    /// A new connection option must either belong to the host, or be listed here.
     const OF_ANY_HOST: [&str; 17] = [
         "client_id",
         "id_prefix",

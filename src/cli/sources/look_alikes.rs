@@ -1,9 +1,9 @@
-//! Variables of the environment that look like those of this program and are not read: `MQTT_USER` beside
-//! `MQTT_USERNAME`.
+//! Variables of the environment with names similar to those of this program, which are not read: `MQTT_USER`
+//! beside `MQTT_USERNAME`.
 //!
-//! They may be another program's. So `mqtt config show` and `check` name all of them, and a run warns only if nothing
-//! names its broker: then it would go to this machine, which is hardly meant. Where a broker refuses the credentials,
-//! the hint names them.
+//! They may be for another program. So `mqtt config show` and `check` list all of them, but a run warns only
+//! if no setting names its broker: then it would connect to this machine, which is hardly meant. If a broker
+//! refuses the credentials, the hint names them.
 
 use std::ffi::{OsStr, OsString};
 
@@ -15,42 +15,43 @@ use crate::nearest::nearest;
 
 const PREFIX: &str = "MQTT_";
 
-/// `sub --exec` sets both for its commands, and others by what a message brings.
+/// `sub --exec` sets both for its commands, and others for the properties of a message.
 const OF_A_MESSAGE: [&str; 2] = ["MQTT_TOPIC", "MQTT_QOS"];
 
-/// What another tool would read in place of an option of ours.
+/// A variable that another tool would read for one of our options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LookAlike {
-    /// Its name.
+    /// The name of the variable.
     pub(crate) name: String,
-    /// The variable that is read here.
+    /// The variable that this program reads.
     pub(crate) meant: String,
     /// The identifier of its option.
     pub(crate) id: String,
 }
 
 impl LookAlike {
-    /// What is said about it.
+    /// The warning text.
     pub(crate) fn text(&self) -> String {
         format!("{} is not read: the variable is called {} here", self.name, self.meant)
     }
 }
 
-/// What is said about them for a run.
+/// The message about such variables for a run.
 pub(crate) enum Unread {
-    /// Before it.
+    /// Written before the run.
     Warning(String),
-    /// If the broker refuses the credentials.
+    /// Added to the error if the broker refuses the credentials.
     OnDenial(String),
 }
 
-/// What there is to say about those whose options a run leaves open. `define` makes the definition with variables.
+/// The message about variables whose options are not set otherwise. `define` makes the definition with
+/// variables.
 pub(crate) fn unread(
     matches: &ArgMatches,
     definition: &Command,
     define: impl FnOnce() -> Command,
 ) -> Option<Unread> {
-    // The definition with variables costs more than all the rest of reading a command line.
+    // The definition with variables costs more than the rest of reading a command line.
     if std::env::vars_os().all(|(name, _)| is_spelt_as_here(definition, &name)) {
         return None;
     }
@@ -67,7 +68,7 @@ pub(crate) fn unread(
     Some(if names_broker || uses_ours { Unread::OnDenial(text) } else { Unread::Warning(text) })
 }
 
-/// Whether a variable has no name that another tool reads, or that of an option with a variable here.
+/// Whether a variable cannot be a look-alike: it has no `MQTT_` prefix, or the exact name of an option here.
 fn is_spelt_as_here(definition: &Command, name: &OsStr) -> bool {
     let option = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).map(|name| {
         name.bytes().map(|letter| if letter == b'_' { b'-' } else { letter.to_ascii_lowercase() })
@@ -79,7 +80,7 @@ fn is_spelt_as_here(definition: &Command, name: &OsStr) -> bool {
     })
 }
 
-/// Those that are set. The definition is asked for only if there may be one.
+/// The look-alikes that are set. `define` is called only if there may be one.
 pub(crate) fn look_alikes(define: impl FnOnce() -> Command) -> Vec<LookAlike> {
     let is_set = |name: &str| std::env::var_os(name).is_some();
     let set: Vec<(String, OsString)> = std::env::vars_os()
@@ -116,7 +117,7 @@ fn look_alike(definition: &Command, name: &str, value: &OsStr) -> Option<LookAli
     };
     let arg = match (with_variable().find(is_called), row()) {
         (Some(arg), _) => Some(arg),
-        // It may mean nothing that has to be said.
+        // Such an option may have no equivalent here.
         (None, Some(row)) => row.argument(definition, |arg| variable(arg).is_some()),
         (None, None) => near(),
     };

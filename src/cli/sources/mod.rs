@@ -3,13 +3,13 @@
 //! | file | holds |
 //! |---|---|
 //! | `origin` | the origin of each value: command line, environment or file |
-//! | `files` | what the files hold that the command line and the environment leave open |
-//! | `given` | what such files hold |
-//! | `host` | whether a run goes to the host of its profile |
-//! | `left_out` | which options belong to a host, and what of a profile is left out |
-//! | `look_alikes` | variables that are not read, and look like those that are |
-//! | `places` | errors that say where values are set |
-//! | `plain` | whether a connection is without TLS, where a profile is for TLS |
+//! | `files` | the settings of files for options that the command line and the environment leave open |
+//! | `given` | the content of such files |
+//! | `host` | whether a run connects to the host of its profile |
+//! | `left_out` | which options belong to a host, and which settings of a profile are left out |
+//! | `look_alikes` | variables with names similar to those that are read |
+//! | `places` | errors that name the places where values are set |
+//! | `plain` | whether a connection is without TLS though its profile is for TLS |
 //! | `profile`, `options_file` | options in files: profiles, and the options file of mosquitto's clients |
 
 mod files;

@@ -1,5 +1,5 @@
-//! The options file of mosquitto's clients: a line is an option, and the rest of it the option's one
-//! value, which may be any bytes. No quotes; `#` at the beginning makes a comment.
+//! The options file of mosquitto's clients: each line is one option, and the rest of the line is its value,
+//! which may have any bytes. Quotes have no meaning; `#` at the beginning makes a comment.
 
 use std::any::TypeId;
 use std::ffi::OsString;
@@ -34,7 +34,7 @@ fn parse(subcommand: &Command, file: &Rc<SourceFile>, text: &[u8]) -> Result<Vec
         let name = String::from_utf8_lossy(option);
         let Some(arg) = subcommand.get_arguments().find(|arg| is_called(arg, &name)) else {
             let name = name_alone(&name);
-            // Here names have their dashes, as on a command line.
+            // Names need their dashes, as on a command line.
             if !name.starts_with('-')
                 && let Some(dashed) = dashed(subcommand, name)
             {
@@ -62,7 +62,7 @@ fn parse(subcommand: &Command, file: &Rc<SourceFile>, text: &[u8]) -> Result<Vec
         let several = arg.get_num_args().is_some_and(|count| count.min_values() > 1);
         let word = match (arg.get_action().takes_values(), value) {
             _ if several => return refusal("takes several values, which an options file cannot hold"),
-            // Blanks at the end of a line are not seen.
+            // Blanks at the end of a line are invisible.
             (false, Some(value)) if !value.trim_ascii().is_empty() => return refusal("takes no value"),
             (false, _) => typed(arg, None),
             (true, None) => return refusal("needs a value"),
@@ -79,8 +79,8 @@ fn parse(subcommand: &Command, file: &Rc<SourceFile>, text: &[u8]) -> Result<Vec
     Ok(given)
 }
 
-/// An option and its value: the rest of the line after one blank, after tabs and the blanks around them, or
-/// after `=`. More blanks are part of the value, as in mosquitto's files.
+/// Splits a line into option and value. The value begins after one blank, after tabs and the blanks around
+/// them, or after `=`. More blanks are part of the value, as in mosquitto's files.
 fn split(line: &[u8]) -> (&[u8], Option<&[u8]>) {
     let Some(end) = line.iter().position(|byte| b" \t=".contains(byte)) else { return (line, None) };
     let (option, rest) = line.split_at(end);
@@ -97,7 +97,7 @@ fn is_text(arg: &Arg) -> bool {
         .any(|text| value == *text)
 }
 
-/// The option as it would be typed, in one word.
+/// The option with its value as one word.
 fn typed(arg: &Arg, value: Option<&[u8]>) -> Vec<u8> {
     let option = match (arg.get_long(), arg.get_short()) {
         (Some(long), _) => format!("--{long}"),
@@ -107,8 +107,8 @@ fn typed(arg: &Arg, value: Option<&[u8]>) -> Vec<u8> {
     [option.into_bytes(), value.unwrap_or_default()].concat()
 }
 
-/// What errors show of a line whose option is none: it may be one with its value, as it is typed on a
-/// command line, and the value a secret.
+/// The part of an unknown option that errors may show: the line may hold an option with its value, as typed
+/// on a command line, and the value may be a secret.
 fn name_alone(option: &str) -> &str {
     let end = match option.strip_prefix('-') {
         Some(rest) if rest.starts_with('-') => option.find('='),
@@ -118,7 +118,7 @@ fn name_alone(option: &str) -> &str {
     &option[..end.unwrap_or(option.len())]
 }
 
-/// The option that a name without its dashes stands for, or the one whose name comes nearest.
+/// The option with this name after its dashes, or the one with the closest name.
 fn dashed(subcommand: &Command, name: &str) -> Option<String> {
     let written = [format!("--{name}"), format!("-{name}")];
     let exact = |written: &&String| subcommand.get_arguments().any(|arg| is_called(arg, written));

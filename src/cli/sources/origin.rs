@@ -1,5 +1,5 @@
-//! The origin of values. A flag overrides the environment; where two options set the same thing (`-L` and
-//! `-p`, `-i` and `-I`), that can only be decided by knowing which of them was typed.
+//! The origin of values. A flag overrides the environment. Where two options set the same thing (`-L` and
+//! `-p`, `-i` and `-I`), the program has to know which of them was typed.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,10 +9,11 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use crate::error::Error;
 
-/// How much a value counts: what is typed beats what is set, which beats what is built in.
+/// The precedence of a value: typed values override those from files and the environment, which override
+/// defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
-    /// The default, or nothing.
+    /// The default, or no value.
     Default,
     /// A profile of the configuration file.
     Profile,
@@ -25,7 +26,7 @@ pub(crate) enum Rank {
 }
 
 impl Rank {
-    /// To be put behind an option's name in a warning: where an option comes from that was not typed.
+    /// The origin of an option that was not typed, as a suffix of its name in warnings.
     pub(crate) fn by(self) -> &'static str {
         match self {
             Self::Environment => " (from the environment)",
@@ -36,7 +37,7 @@ impl Rank {
     }
 }
 
-/// A setting that is no value of its option: an error, if the option matters.
+/// A setting with an invalid value: an error if the option matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BrokenSetting {
     /// The option's identifier.
@@ -47,7 +48,7 @@ pub(crate) struct BrokenSetting {
 }
 
 impl BrokenSetting {
-    /// A setting of which this is what is wrong.
+    /// A broken setting with its error.
     pub(crate) fn new(id: &str, rank: Rank, message: String, hint: Option<String>) -> Self {
         Self { id: id.to_owned(), rank, message, hint }
     }
@@ -57,31 +58,31 @@ impl BrokenSetting {
     }
 }
 
-/// The options that were given, and where. An argument group without arguments; it must be
-/// flattened before the options it is asked about, because reading those takes them away.
+/// The options that were given, and where. A clap argument group without arguments. It must be flattened
+/// before the options whose origin it returns, because parsing those removes them from the matches.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Origin {
     given: Vec<(String, Rank)>,
     broken: Vec<BrokenSetting>,
-    /// Why a command that stands in a file is not run.
+    /// Why a command that is set in a file is not run.
     command_refused: Option<String>,
     /// Shared by all copies.
     warnings: Rc<RefCell<Vec<String>>>,
 }
 
 impl Origin {
-    /// Where the option with this identifier (its field's name) came from.
+    /// The origin of the option with this identifier (the name of its field).
     pub(crate) fn rank(&self, id: &str) -> Rank {
         self.given.iter().find(|(given, _)| given == id).map_or(Rank::Default, |(_, rank)| *rank)
     }
 
-    /// Settings that are no values. They count as given, and have no value.
+    /// Adds settings with invalid values. They count as given, but have no value.
     pub(crate) fn set_aside(&mut self, broken: Vec<BrokenSetting>) {
         self.given.extend(broken.iter().map(|one| (one.id.clone(), one.rank)));
         self.broken.extend(broken);
     }
 
-    /// The error of the first setting that is no value, among those of the options that matter.
+    /// The error of the first invalid setting among the options that matter.
     pub(crate) fn refuse_broken(&self, matters: impl Fn(&str) -> bool) -> Result<(), Error> {
         match self.broken.iter().find(|one| matters(&one.id)) {
             Some(one) => Err(one.error()),
@@ -89,39 +90,39 @@ impl Origin {
         }
     }
 
-    /// Whether a setting is no value.
+    /// Whether the setting of this option is invalid.
     pub(crate) fn is_broken(&self, id: &str) -> bool {
         self.broken.iter().any(|one| one.id == id)
     }
 
-    /// A command that stands in a file must not be run, for this reason.
+    /// Records why a command that is set in a file must not be run.
     pub(crate) fn refuse_command(&mut self, why: String) {
         self.command_refused = Some(why);
     }
 
-    /// Why the command of `--password-command` must not be run, if it stands in a file.
+    /// Why the command of `--password-command` must not be run, if it is set in a file.
     pub(crate) fn refused_command(&self) -> Option<&str> {
         self.command_refused.as_deref()
     }
 
-    /// Something to be said before the run.
+    /// Adds a warning to write before the run.
     pub(crate) fn warn(&self, text: String) {
         self.warnings.borrow_mut().push(text);
     }
 
-    /// What is to be said, also what is found later.
+    /// The warnings, including those added later.
     pub(crate) fn warnings(&self) -> Rc<RefCell<Vec<String>>> {
         Rc::clone(&self.warnings)
     }
 
-    /// This option was typed, in the form of an operand.
+    /// Records that this option was typed in the form of an operand.
     pub(crate) fn promote(&mut self, id: &str) {
         self.given.retain(|(given, _)| given != id);
         self.broken.retain(|broken| broken.id != id);
         self.given.push((id.to_owned(), Rank::Flag));
     }
 
-    /// These options did not come from the command line, as clap thinks, but from elsewhere.
+    /// Records that these options came from `to`, although clap reports the command line.
     pub(crate) fn demote<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>, to: Rank) {
         for id in ids {
             for (_, rank) in self.given.iter_mut().filter(|(given, _)| given == id) {
@@ -160,13 +161,13 @@ impl Args for Origin {
     }
 }
 
-/// Whether an option without effect is a mistake. What is set in the environment or in a profile is for
-/// many runs, and what stands in an options file for the broker that it names.
+/// Whether an option without effect is a mistake. Settings of the environment or of a profile apply to many
+/// runs, and those of an options file to the broker that it names.
 pub(crate) fn counts(option: Rank, named_by: Rank) -> bool {
     option == Rank::Flag || option == Rank::OptionsFile && option >= named_by
 }
 
-/// The value that counts more; two different ones that count the same are a mistake.
+/// The value of the higher rank; two different values of the same rank are a mistake.
 pub(crate) fn one_of<T: PartialEq>(
     (id, option): (&str, &str),
     (typed, rank): (Option<T>, Rank),

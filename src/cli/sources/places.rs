@@ -1,4 +1,4 @@
-//! Errors of stage two say where the values are set that they are about, unless they were typed.
+//! Adds to errors of stage two the places where the values they are about are set, unless they were typed.
 
 use std::ffi::OsStr;
 
@@ -11,8 +11,7 @@ use crate::cli::secret;
 use crate::cli::text::shown;
 use crate::error::Error;
 
-/// The same error, with the variables and the lines of files that set the options it names, or the values
-/// it names.
+/// The error with the variables and the lines of files that set the options or values it names.
 pub(crate) fn with_places(
     error: Error,
     definition: &Command,
@@ -28,7 +27,7 @@ pub(crate) fn with_places(
             (None, Some(name)) => name,
             (None, None) => continue,
         };
-        // Some say it themselves, also that what the variable says counts more than the file.
+        // Some errors name the place themselves, for example if a variable overrides a file.
         let is_variables = arg.get_env().is_some_and(|name| has_word(&text, &name.to_string_lossy()));
         if text.contains(&place) || is_variables || !names(&text, arg, matches) {
             continue;
@@ -66,12 +65,12 @@ fn names(text: &str, arg: &Arg, matches: &ArgMatches) -> bool {
     values.into_iter().flatten().any(is_quoted)
 }
 
-/// Whether a name or path stands in a text, and not only as a part of a longer one.
+/// Whether a text contains a name or path as a whole word.
 fn has_word(text: &str, word: &str) -> bool {
     find_word(text, word).is_some()
 }
 
-/// Where it first stands there.
+/// The position of the first occurrence as a whole word.
 fn find_word(text: &str, word: &str) -> Option<usize> {
     let goes_on = |next: char| next.is_alphanumeric() || ['-', '_', '/', '.'].contains(&next);
     let is_whole = |at: usize| {
@@ -81,8 +80,8 @@ fn find_word(text: &str, word: &str) -> Option<usize> {
     text.match_indices(word).map(|(at, _)| at).find(|at| is_whole(*at))
 }
 
-/// A text about options for the reader of a configuration file: with the keys of a profile in place of the options
-/// of the command line, and without the placeholder that clap shows behind one.
+/// A text about options for the reader of a configuration file: with the keys of a profile instead of the
+/// options of the command line, and without the placeholders of their values.
 pub(crate) fn in_keys(text: &str, definition: &Command) -> String {
     let mut text = text.to_owned();
     for arg in profile::arguments(definition) {
@@ -134,7 +133,7 @@ mod tests {
                 "-P and --password-file both give the password",
                 "password and password-file both give the password",
             ),
-            // What is no option of a profile, and what is only a part of a word.
+            // Not an option of a profile, and a part of a word.
             ("--qos and -q", "--qos and -q"),
             ("/srv/a-h: no such file", "/srv/a-h: no such file"),
         ] {

@@ -1,5 +1,5 @@
-//! Whether a connection is without TLS, before the profile becomes options: the credentials of a profile that is
-//! for TLS must not be sent in clear text.
+//! Tells whether a connection is without TLS, before the options of the profile are applied: the credentials
+//! of a profile for TLS must not be sent unencrypted.
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
@@ -10,7 +10,7 @@ use super::origin::Rank;
 use crate::cli::url::BrokerUrl;
 use crate::cli::value::Brokers;
 
-/// What the command line, the environment and files say, not yet weighed against each other.
+/// The settings of the command line, the environment and files, before one overrides another.
 pub(super) struct AllGiven<'a> {
     pub(super) definition: &'a Command,
     pub(super) matches: Option<&'a ArgMatches>,
@@ -19,7 +19,7 @@ pub(super) struct AllGiven<'a> {
 }
 
 impl AllGiven<'_> {
-    /// Whether the connection uses TLS. The ranks decide as they do once all options are values.
+    /// Whether the connection uses TLS. The ranks decide as they do when all options are resolved.
     pub(super) fn uses_tls(&self) -> bool {
         let (host_rank, hosts) = [self.best("host"), self.best("host_operand")]
             .into_iter()
@@ -45,7 +45,7 @@ impl AllGiven<'_> {
         let port_of = |own: &Option<u16>| if option_first { option.or(*own) } else { own.or(option) };
         let any_port = if own_ports.iter().any(Option::is_some) { port_rank.max(owner) } else { port_rank };
         let tls_port = own_ports.iter().any(|own| port_of(own) == Some(TLS_PORT)).then_some(any_port);
-        // Service records name the port.
+        // Service records determine the port.
         let tls_port = tls_port.filter(|_| !self.is_on("srv") || self.best("srv").0 <= any_port);
         let turns_on = TURNS_ON.into_iter().filter(|id| self.is_on(id)).map(|id| self.best(id).0);
         let is_plain_url = url.as_ref().is_some_and(|url| !url.tls);
@@ -55,7 +55,7 @@ impl AllGiven<'_> {
         asked.is_some_and(|asked| !self.is_on("no_tls") || self.best("no_tls").0 < asked)
     }
 
-    /// Whether an option is given, and is not a flag that is set to false.
+    /// Whether an option is given, and is not a flag set to false.
     pub(super) fn is_on(&self, id: &str) -> bool {
         let (rank, _) = self.best(id);
         let is_set = self.matches.filter(|_| matches!(rank, Rank::Environment | Rank::Flag));
@@ -63,7 +63,7 @@ impl AllGiven<'_> {
         rank > Rank::Default && value != Some(&false)
     }
 
-    /// The value that counts most, and its rank.
+    /// The value with the highest rank, and its rank.
     pub(super) fn best(&self, id: &str) -> (Rank, Option<String>) {
         if !self.definition.get_arguments().any(|arg| arg.get_id() == id) {
             return (Rank::Default, None);

@@ -1,5 +1,5 @@
-//! Profiles: `[profile.NAME]` in the configuration file. Their keys are the long names of the
-//! options of the connection, taken from the definition of the command line.
+//! Profiles: `[profile.NAME]` in the configuration file. The keys are the long names of the connection
+//! options, taken from the definition of the command line.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -19,17 +19,17 @@ use crate::file::Written;
 use crate::nearest::{did_you_mean, nearest};
 use crate::quotation::{cut, list};
 
-/// Which profile to use where none is asked for.
+/// The key that names the profile to use if none is requested.
 pub(crate) const DEFAULT_PROFILE: &str = "default-profile";
-/// The table of all profiles.
+/// The table that holds all profiles.
 const PROFILES: &str = "profile";
 const NO_TABLE: &str = "a profile is a table, [profile.NAME]";
 
-/// The options of the profile that was asked for, or else of the default one.
+/// The options of the requested profile, or else of the default one.
 ///
-/// A file that nobody named and that cannot be read fails no run that asks for nothing in it: a service may well
-/// have the home of another user. One that can be read and is wrong fails the run: without its default profile
-/// messages would go to another broker.
+/// A file that was not named explicitly and cannot be read is not an error, unless the run asks for a
+/// profile: a service may well have the home of another user. A file that can be read and is invalid is an
+/// error: without the default profile, messages would go to another broker.
 pub(crate) fn read(subcommand: &Command, matches: &ArgMatches) -> Result<Found, Error> {
     let asked = matches.get_one::<String>("profile").map(String::as_str);
     if let Some(path) = matches.get_one::<PathBuf>("config") {
@@ -44,22 +44,22 @@ pub(crate) fn read(subcommand: &Command, matches: &ArgMatches) -> Result<Found, 
             absent(asked, &format!("{} does not exist", path.display()))
         }
         Err(error) if asked.is_some() => absent(asked, &error.to_string()),
-        // No file can be at this place.
+        // The path cannot exist.
         Err(error) if is_no_place(&error) => {
             Ok(Found { notes: vec![without_profile(&error)], ..Found::default() })
         }
-        // What is there is there to be read.
+        // The file exists and should be readable.
         Err(error) => Ok(Found { warnings: vec![without_profile(&error)], ..Found::default() }),
     }
 }
 
-/// The names of all profiles of this configuration file, or else of the one that is looked for. None if it cannot be
+/// The names of all profiles in this configuration file, or else in the usual one. Empty if it cannot be
 /// read.
 pub(crate) fn names(path: Option<&Path>) -> Vec<String> {
     let Some(path) = path.map(Path::to_owned).or_else(default_file) else { return Vec::new() };
     let Ok(file) = File::read(&path, Written::read_ordinary) else { return Vec::new() };
     let Ok(document) = file.document() else { return Vec::new() };
-    // Which options there are is asked only for what stands outside of profiles.
+    // The options matter only for keys outside of profiles.
     let nothing = Command::new("mqtt");
     let names = file
         .content(&nothing, document.get_ref())
@@ -69,14 +69,14 @@ pub(crate) fn names(path: Option<&Path>) -> Vec<String> {
     names.filter(|name| !name.contains(char::is_control)).collect()
 }
 
-/// There is no configuration, which is well as long as nobody asks for something in it.
+/// There is no configuration file: an error only if a profile is requested.
 fn absent(asked: Option<&str>, why: &str) -> Result<Found, Error> {
     let Some(name) = asked else { return Ok(Found::default()) };
     let text = format!("no profile '{}': {why}", shown(name.as_ref()));
     Err(Error::usage(text).with_hint("--config FILE names another file"))
 }
 
-/// Whether there can be no file at a place, as with `HOME=/dev/null`.
+/// Whether no file can exist at a path, as with `HOME=/dev/null`.
 fn is_no_place(error: &Error) -> bool {
     let kinds = [ErrorKind::NotADirectory, ErrorKind::InvalidFilename];
     matches!(error, Error::File { source, .. } if kinds.contains(&source.kind()))
@@ -86,13 +86,13 @@ fn without_profile(error: &Error) -> String {
     format!("{error}; no profile is used")
 }
 
-/// The place in the words of the help.
+/// The usual place, as the help writes it.
 const USUAL_PLACE: &str = "~/.config/mqtt/config.toml";
 
-/// `$XDG_CONFIG_HOME/mqtt/config.toml`, in `~/.config` where that is not set.
+/// `$XDG_CONFIG_HOME/mqtt/config.toml`; without that variable, in `~/.config`.
 fn default_file() -> Option<PathBuf> {
     if cfg!(test) {
-        return None; // Unit tests have no business with the file of whoever runs them.
+        return None; // Unit tests must not read the file of the user who runs them.
     }
     let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = folder("XDG_CONFIG_HOME").filter(|path| path.is_absolute()).or_else(|| {
@@ -102,7 +102,7 @@ fn default_file() -> Option<PathBuf> {
     Some(base.join("mqtt").join("config.toml"))
 }
 
-/// The file that is named, or else the one at its usual place if there is one.
+/// The file that is named, or else the one at the usual place, if it exists.
 pub(crate) fn file(named: Option<&Path>) -> Result<Option<File>, Error> {
     match (named, default_file()) {
         (Some(path), _) => File::read(path, Written::read).map(Some),
@@ -114,7 +114,7 @@ pub(crate) fn file(named: Option<&Path>) -> Result<Option<File>, Error> {
     }
 }
 
-/// Where the file is that nobody has named, or would be.
+/// The usual place of the file, whether or not it exists.
 pub(crate) fn usual_place() -> String {
     default_file().map_or_else(|| USUAL_PLACE.to_owned(), |path| path.display().to_string())
 }
@@ -125,9 +125,9 @@ pub(crate) struct File {
     text: String,
 }
 
-/// What a configuration file holds.
+/// The content of a configuration file.
 pub(crate) struct Content<'t, 'd> {
-    /// The default profile's name, and where it stands.
+    /// The name of the default profile, and its place in the file.
     pub(crate) default: Option<(&'t str, FilePlace)>,
     pub(crate) profiles: Vec<Profile<'t, 'd>>,
     pub(crate) problems: Vec<ProfileProblem>,
@@ -139,7 +139,7 @@ pub(crate) struct Profile<'t, 'd> {
     pub(crate) table: &'t DeTable<'d>,
 }
 
-/// Something that is wrong with a configuration file.
+/// An error in a configuration file.
 pub(crate) struct ProfileProblem {
     pub(crate) place: FilePlace,
     pub(crate) profile: Option<String>,
@@ -160,13 +160,13 @@ impl ProfileProblem {
 
 /// A key of a profile.
 pub(crate) enum Key {
-    /// An option; its value has not been looked at.
+    /// An option; its value has not been checked.
     Given(Given),
-    /// An option that is turned off.
+    /// A flag that is set to false.
     Off,
-    /// An option with something that can be no value.
+    /// An option with a value of a type that no option takes.
     Wrong { id: String, name: String, why: &'static str, place: FilePlace },
-    /// No option.
+    /// Not an option.
     Unknown(ProfileProblem),
 }
 
@@ -192,7 +192,7 @@ impl File {
         DeTable::parse(&self.text).map_err(|error| self.not_toml(&error).into_error())
     }
 
-    /// The same, and everything that is wrong with it.
+    /// The parsed file, or all of its errors.
     pub(crate) fn document_or_problems(&self) -> Result<Spanned<DeTable<'_>>, Vec<ProfileProblem>> {
         let (document, errors) = DeTable::parse_recoverable(&self.text);
         if errors.is_empty() {
@@ -207,7 +207,7 @@ impl File {
         ProfileProblem::new(place, cut(&error.message().replace('\n', " ")).into_owned())
     }
 
-    /// What a document holds.
+    /// The content of a parsed file.
     pub(crate) fn content<'t, 'd>(&self, subcommand: &Command, document: &'t DeTable<'d>) -> Content<'t, 'd> {
         let mut content = Content { default: None, profiles: Vec::new(), problems: Vec::new() };
         for (key, value) in document {
@@ -256,8 +256,7 @@ impl File {
         content
     }
 
-    /// The table of the profile that was asked for, or else of the default one. What other profiles hold is
-    /// not looked at.
+    /// The table of the requested profile, or else of the default one. Other profiles are not checked.
     fn choose<'t, 'd>(
         &self,
         subcommand: &Command,
@@ -284,8 +283,8 @@ impl File {
         Err(unknown_profile(&place, name, &names))
     }
 
-    /// What a profile holds. A name that means nothing is refused, as nobody can tell what it is for; a
-    /// value that is none only where its option matters.
+    /// The options of a profile. An unknown name is refused at once, because its purpose is unknown; an
+    /// invalid value only if its option matters.
     fn options(&self, subcommand: &Command, table: &DeTable<'_>) -> Result<Found, Error> {
         let mut found = Found::default();
         for key in self.keys(subcommand, table) {
@@ -302,7 +301,7 @@ impl File {
         Ok(found)
     }
 
-    /// The keys of a profile, as the options that they are.
+    /// The keys of a profile, read as options.
     pub(crate) fn keys(&self, subcommand: &Command, table: &DeTable<'_>) -> Vec<Key> {
         let key = |(key, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
             let place = self.place(key.span().start);
@@ -318,7 +317,7 @@ impl File {
             };
             let id = arg.get_id().to_string();
             match words(arg, value) {
-                // What is turned off is not given.
+                // A flag set to false is not given.
                 Ok(words) if words.is_empty() => Key::Off,
                 Ok(words) => Key::Given(Given { id, words, rank: Rank::Profile, place }),
                 Err(why) => Key::Wrong { id, name: name.to_owned(), why, place },
@@ -341,7 +340,7 @@ impl File {
     }
 }
 
-/// The error for a profile that a file does not hold: these are in it.
+/// The error for a profile that a file does not have; it lists `names`, which the file has.
 pub(crate) fn unknown_profile(place: &dyn std::fmt::Display, name: &str, names: &[&str]) -> Error {
     let text = format!("{place}: unknown profile '{}'", shown(name.as_ref()));
     let near = nearest(name, names.iter().copied());
@@ -471,7 +470,7 @@ mod tests {
             origin.set_aside(profile(text, Some("a")).unwrap().broken);
             assert_eq!(origin.refuse_broken(|_| true).unwrap_err().to_string(), message);
         }
-        // What another profile holds is of no interest.
+        // Other profiles are not checked.
         assert!(profile("[profile.a]\nport = 1\n[profile.b]\nhots = 'x'\n", Some("a")).is_ok());
         assert!(profile("a =", None).unwrap_err().to_string().starts_with("c.toml, line 1: "));
         let error = profile(TWO, Some("hom")).unwrap_err();

@@ -70,7 +70,7 @@ fn loads() {
     assert_eq!(load(&["--size", "4Ki"]).payload, Payload::Size(4096));
 }
 
-/// As it was when the mode was an argument.
+/// As in earlier versions, where the mode was an argument.
 #[test]
 fn options_are_accepted_before_the_mode() {
     for (line, mode) in [
@@ -88,7 +88,7 @@ fn options_are_accepted_before_the_mode() {
     );
 }
 
-/// The help of a mode shows what it takes, and nothing else.
+/// The help of a mode shows only what the mode takes.
 #[test]
 fn help_shows_what_the_mode_takes() {
     for (mode, takes, not) in [
@@ -124,7 +124,7 @@ fn help_shows_what_the_mode_takes() {
     }
 }
 
-/// Each load of several has the disturbances, which its own duration admits.
+/// Each load of several has the disturbances that fit into its own duration.
 #[test]
 fn disturbances_are_in_their_order() {
     let line = ["--duration", "1m", "--size", "16,64", "--reconnect", "always"];

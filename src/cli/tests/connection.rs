@@ -100,7 +100,7 @@ fn the_url() {
     assert_eq!(address(&["-L", "mqtt://[::1]:7/a"], &[]), "[::1]:7");
 }
 
-/// A flag fills what the URL leaves open; where both speak, they must agree.
+/// A flag fills in what the URL leaves open; where both set a value, they must agree.
 #[test]
 fn the_url_beside_flags() {
     assert_eq!(address(&["-L", "mqtt://h", "-p", "1884"], &[]), "h:1884");
@@ -114,11 +114,11 @@ fn the_url_beside_flags() {
     }
 }
 
-/// A flag beats the environment, also where the two are different options.
+/// A flag overrides the environment, even if the two are different options.
 #[test]
 fn flags_beat_the_environment() {
     let url = "mqtt://u:p@h:7/a";
-    // Where MQTT_URL speaks of the broker and a flag names another one, nothing of it is left.
+    // MQTT_URL is ignored completely if a flag names another broker.
     assert_eq!(address(&["-L", url, "-h", "other"], &["url"]), "other:1883");
     let other = client_from_environment(&["-L", url, "-h", "other"], &["url"]);
     assert_eq!((other.user_name, other.password), (None, None));
@@ -126,12 +126,12 @@ fn flags_beat_the_environment() {
     assert_eq!(address(&["-L", url, "-p", "8"], &["url"]), "h:8");
     let refined = client_from_environment(&["-L", url, "-u", "me"], &["url"]);
     assert_eq!(refined.user_name.as_deref(), Some("me"));
-    // A typed URL beats MQTT_HOST and MQTT_PORT, as far as it goes.
+    // A typed URL overrides MQTT_HOST and MQTT_PORT for the parts that it has.
     assert_eq!(address(&["-L", "mqtt://h", "-h", "other", "-p", "8"], &["host", "port"]), "h:1883");
     let named =
         client_from_environment(&["-L", "mqtt://h", "-u", "me", "-P", "p"], &["username", "password"]);
     assert_eq!(named.user_name.as_deref(), Some("me"));
-    // Two variables that disagree are as wrong as two flags.
+    // Two variables that disagree are an error, like two flags.
     let line = ["pub", "-n", "-t", "a", "-L", url, "-h", "other"];
     assert!(wrong_from_environment(&line, &["url", "host"]).contains("-L and -h"));
     let ids = ["-i", "typed", "-I", "set"];
@@ -173,7 +173,7 @@ fn client_identifiers() {
 fn sessions() {
     let kept = client(&["-c", "-i", "id"]);
     assert!(!kept.clean_start);
-    // For ever in MQTT 5, as in 3.1.1, where a kept session has no end; `auto` may speak either.
+    // Without expiry in MQTT 5, as in 3.1.1, where a kept session never expires; `auto` may use either.
     assert_eq!((kept.session_expiry_interval, kept.version), (Some(NEVER_EXPIRES), Version::Auto));
     let limited = client(&["-c", "-i", "id", "-x", "600"]);
     assert_eq!(limited.session_expiry_interval, Some(600));
@@ -195,7 +195,7 @@ fn sessions() {
 
 #[test]
 fn credentials() {
-    // Only MQTT 5 has a password without a user name, so `auto` must not fall back.
+    // Only MQTT 5 allows a password without a user name, so `auto` must not fall back.
     assert_eq!(client(&["-P", "p"]).version, Version::Only(Protocol::V5));
     assert_eq!(client(&["-u", "u", "-P", "p"]).version, Version::Auto);
     assert_eq!(client(&["-u", "u", "--pw", ""]).password.map(|secret| secret.0), Some(Vec::new()));

@@ -1,4 +1,4 @@
-//! Words of other tools, and slips of the fingers.
+//! Words of other tools, and typing mistakes.
 
 use std::ffi::OsString;
 
@@ -9,14 +9,14 @@ use super::super::{command, words as in_line};
 use super::{stage_one, words};
 use crate::notation::shell::unquoted;
 
-/// What is said to a line that is wrong: message and hint.
+/// The message and hint for a wrong line.
 fn answer(line: &str) -> (String, String) {
     let line: Vec<&str> = line.split(' ').collect();
     let error = stage_one(&words(&line[1..])).expect_err("a usage error");
     (error.to_string(), error.hint().unwrap_or_default().to_owned())
 }
 
-/// Lines with words of other tools, what is said to them, and the command to type.
+/// Lines with words of other tools, each with its message and the command to type.
 const FOREIGN: &[(&str, &str, &str)] = &[
     ("mqtt publish -t a -m b", "publish is called pub here", "mqtt pub -t a -m b"),
     ("mqtt subscribe -t a/#", "subscribe is called sub here", "mqtt sub -t 'a/#'"),
@@ -184,7 +184,7 @@ fn words_of_other_tools_are_answered_with_the_command() {
     }
 }
 
-/// Slips of the fingers, what is meant by them, and words that mean nothing here.
+/// Typing mistakes with their hints, and unknown words.
 const SLIPS: &[(&str, &str)] = &[
     ("mqtt pub --qso 1", "did you mean '--qos'?"),
     ("mqtt pub --tpoic x", "did you mean '--topic'?"),
@@ -214,7 +214,7 @@ const SLIPS: &[(&str, &str)] = &[
     ("mqtt retainclear", "did you mean 'retain-clear'?"),
     ("mqtt verison", "did you mean 'version'?"),
     ("mqtt pub --color alwys", "did you mean 'always'?"),
-    // Nothing is near enough.
+    // No option has a similar name.
     ("mqtt pub --zzz", "see mqtt pub --help"),
     ("mqtt pub --frequency 3", "see mqtt pub --help"),
     ("mqtt pub --sort", "see mqtt pub --help"),
@@ -235,7 +235,7 @@ const SLIPS: &[(&str, &str)] = &[
     ("mqtt zub", "see mqtt --help"),
     ("mqtt x", "see mqtt --help"),
     ("mqtt pub --color sometimes", "see mqtt pub --help"),
-    // Letters that ask other programs for something.
+    // Letters that other programs use for help or the version.
     ("mqtt pub -t a -h", "-h takes the host of the broker; for help: mqtt pub --help"),
     (
         "mqtt pub -t a -V",
@@ -253,7 +253,7 @@ fn slips_are_answered_with_the_name_and_other_words_with_none() {
     for (line, hint) in SLIPS {
         let (message, found) = answer(line);
         let rest = found.strip_prefix(hint).unwrap_or_else(|| panic!("{line}: {message}, {found}"));
-        // What follows a question is the line to type, if nothing else is wrong with it.
+        // After a question, the hint has the line to type, if nothing else is wrong with it.
         assert!(rest.is_empty() || hint.ends_with('?'), "{line}: {found}");
         if let Some(ready) = rest.strip_prefix(' ') {
             assert_runs(ready);
@@ -263,12 +263,12 @@ fn slips_are_answered_with_the_name_and_other_words_with_none() {
     }
 }
 
-/// A command that is printed is one that can be typed.
+/// A command that is printed must be valid.
 fn assert_runs(ready: &str) {
     let line: Vec<String> = ready.split(' ').map(unquoted).collect();
     let line: Vec<&str> = line.iter().map(String::as_str).collect();
     assert_eq!(line[0], "mqtt", "{ready}");
-    // Mosquitto's clients have a parser of their own, and there is no file with profiles.
+    // Mosquitto's clients have a parser of their own, and no file with profiles exists.
     if line[1] != "compat" && !ready.contains("--profile") && !ready.contains("--config") {
         assert!(stage_one(&words(&line[1..])).is_ok(), "{ready}");
     }
@@ -291,7 +291,7 @@ fn every_ready_command_can_be_typed() {
     for row in OPTIONS.iter().filter(|row| !row.is_unavailable) {
         for theirs in row.theirs {
             let ours = row.ours.replace("{}", "");
-            // In some subcommands theirs is an option of ours.
+            // In some subcommands the word of the other tool is an option of ours.
             let has_ours = |ready: &str| {
                 ours.split_whitespace().all(|word| ready.contains(word))
                     && (row.is_misread || !ready.split(' ').any(|word| word == *theirs))
@@ -307,7 +307,7 @@ fn every_ready_command_can_be_typed() {
                         format!("mqtt {called}{operands} {theirs}{value}{beside}")
                     })
                 });
-                // Another row may be the one in this subcommand.
+                // Another row may apply in this subcommand.
                 let found = |line: String| Some((translated(&line).filter(|ready| has_ours(ready))?, line));
                 lines.into_iter().find_map(found)
             };
@@ -322,7 +322,7 @@ fn every_ready_command_can_be_typed() {
     }
     for row in COMMANDS.iter().filter(|row| !row.ours.is_empty()) {
         let hint = answer(&format!("mqtt {} {}", row.below, row.theirs[0]).replace("  ", " ")).1;
-        // Some need more than their name.
+        // Some subcommands need arguments.
         if hint != format!("see mqtt {} --help", row.ours) {
             assert_eq!(hint, format!("mqtt {}", row.ours));
             assert_runs(&hint);
@@ -344,7 +344,7 @@ fn count_of_ping_is_recognised() {
         ("mqtt bench conn -c 5", "mqtt bench conn --clients 5"),
         ("mqtt bench pub -c 5 -s 9", "mqtt bench pub --publishers 5 --size 9"),
         ("mqtt bench -c5", "mqtt bench --publishers 5"),
-        // What else is wrong is named.
+        // Other errors are reported too.
         (
             "mqtt bench -c 10 --strange x",
             "write --publishers 10; --strange is unknown, too: see mqtt bench --help",
@@ -364,7 +364,7 @@ fn count_of_ping_is_recognised() {
     }
 }
 
-/// Both tables against the definition of the command line.
+/// Checks both tables against the definition of the command line.
 #[test]
 fn every_row_has_its_options_here_and_is_needed() {
     let mut program = command();
@@ -394,7 +394,7 @@ fn every_row_has_its_options_here_and_is_needed() {
             .collect();
         assert!(!on.is_empty(), "{shown}");
         for theirs in row.theirs {
-            // It is asked about unknown options only, so somewhere it has to be one.
+            // The table is used only for unknown options, so the option must be unknown somewhere.
             let unknown = on.iter().any(|(_, command)| !has(command, theirs));
             assert!(unknown || row.is_misread, "{theirs}: {shown}");
             for (_, command) in on.iter().filter(|(_, command)| !has(command, theirs)) {

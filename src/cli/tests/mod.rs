@@ -1,5 +1,5 @@
-//! From arguments to `Config`, or to one line that says what is wrong. The environment of the test process
-//! is not used; `from_environment` replaces it.
+//! Tests from arguments to `Config` or to a one-line error. The environment of the test process is not used;
+//! `from_environment` replaces it.
 
 mod bench;
 mod broker;
@@ -39,7 +39,7 @@ fn words(line: &[&str]) -> Vec<OsString> {
     std::iter::once("mqtt").chain(line.iter().copied()).map(OsString::from).collect()
 }
 
-/// Both stages; some options (by identifier) as if they came from the environment.
+/// Both stages; options with the identifiers `ids` are taken as set in the environment.
 fn from_environment(line: &[&str], ids: &[&str]) -> Result<Box<dyn Invocation>, Error> {
     run(&words(line), ids)
 }
@@ -61,12 +61,12 @@ fn run(arguments: &[OsString], ids: &[&str]) -> Result<Box<dyn Invocation>, Erro
     }
 }
 
-/// A line that must be right.
+/// Resolves a valid line.
 fn good(line: &[&str]) -> Box<dyn Invocation> {
     from_environment(line, &[]).unwrap_or_else(|error| panic!("{line:?}: {error}"))
 }
 
-/// The configuration of the subcommand that a test speaks of.
+/// The configuration of the subcommand under test.
 fn config<C: Invocation>(invocation: Box<dyn Invocation>) -> C {
     let any: Box<dyn Any> = invocation;
     *any.downcast().expect("the subcommand of the line")
@@ -92,7 +92,7 @@ fn client_from_environment(line: &[&str], ids: &[&str]) -> ClientOptions {
     config.client
 }
 
-/// The message of a line that must be wrong: a usage error on one line.
+/// The message of an invalid line: a usage error on one line.
 fn wrong(line: &[&str]) -> String {
     wrong_from_environment(line, &[])
 }
@@ -110,7 +110,7 @@ fn usage_error(outcome: Result<String, Error>) -> String {
     message
 }
 
-/// Checks wrong lines, each with words that its message must hold.
+/// Checks invalid lines, each with words that its message must contain.
 fn all_wrong(cases: &[(&[&str], &str)]) {
     for (line, words) in cases {
         let message = wrong(line);

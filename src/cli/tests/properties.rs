@@ -98,7 +98,7 @@ fn each_packet_gets_its_own_properties() {
     assert_eq!(shown(&config.unsubscribe_properties), ["user-property=k:v"]);
 }
 
-/// The fourth word of a user property is never an option, and the third of others is the last.
+/// The fourth word of a user property is never an option, and the third word of other properties is the last.
 #[test]
 fn words_and_options_are_kept_apart() {
     let config = publish(&["-t", "a", "-D", "publish", "content-type", "x", "-m", "y", "-r"]);
@@ -113,7 +113,7 @@ fn properties_need_mqtt_5() {
     assert!(wrong(&[&["pub", "-n", "-t", "a", "-V", "311"], &line[..]].concat()).contains("-D needs MQTT 5"));
 }
 
-/// What has an option of its own goes the same way.
+/// Properties that also have an option are used in the same way.
 #[test]
 fn connect_properties_with_options_of_their_own() {
     let client = client(&[
@@ -191,7 +191,7 @@ fn words_with_hyphens() {
 fn bad_properties() {
     let cases: &[(&[&str], &str)] = &[
         (&["-D", "publish", "content-type"], "3 values required by '--property"),
-        // Where the words of -D end is told by the property's name, not by the next hyphen.
+        // The property's name, not the next hyphen, decides where the words of -D end.
         (&["-D", "publish", "content-type", "a", "b"], "TOPIC 'b' and -t 'a' are both given"),
         (&["-D", "publish", "user-property", "k"], "takes two words"),
         (&["-D", "puback", "user-property", "k", "v"], "unknown packet"),
@@ -223,7 +223,7 @@ fn bad_properties() {
     assert!(wrong(&["pub", "-n", "-t", "a", "-D", "publish", "content-type", &long]).contains("65536 bytes"));
 }
 
-/// The options of their own say the same as `-D`.
+/// The separate options are equivalent to `-D`.
 #[test]
 fn options_of_their_own() {
     let line = "-t a -n --content-type text/plain --payload-format-indicator 1 --message-expiry 1h --response-topic answers/1 \

@@ -53,7 +53,7 @@ fn exactly_one_source() {
     ]);
 }
 
-/// Payloads are bytes: whatever was typed goes out.
+/// Payloads are bytes and are sent as typed.
 #[cfg(unix)]
 #[test]
 fn payloads_need_not_be_utf8() {
@@ -73,7 +73,7 @@ fn topics_must_be_utf8() {
     assert!(usage_error(run(&line, &[]).map(|c| format!("{c:?}"))).ends_with("it is not UTF-8"));
 }
 
-/// As with mosquitto, an argument is an argument, whatever it begins with.
+/// As with mosquitto, a value may begin with any character.
 #[test]
 fn values_may_begin_with_a_hyphen() {
     assert_eq!(publish(&["-t", "-a", "-m", "-5"]).source, Source::Message(b"-5".to_vec()));
@@ -92,7 +92,7 @@ fn the_last_of_a_repeated_option_counts() {
     assert!(config.retain);
 }
 
-/// The last would count, and the message before it would be lost without a word.
+/// If the last one won, the message for the earlier one would be lost silently.
 #[test]
 fn topics() {
     all_wrong(&[
@@ -209,7 +209,7 @@ fn bad_wills() {
     assert!(message.contains("65536 bytes long"), "{message}");
 }
 
-/// `mqtt pub TOPIC [MESSAGE]`, and the same of the others.
+/// `mqtt pub TOPIC [MESSAGE]`, and the same for the other subcommands.
 #[test]
 fn operands_stand_for_options() {
     let line = [&["pub", "a/b", "hello"][..], &["-q", "1"]].concat();

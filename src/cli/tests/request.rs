@@ -55,7 +55,7 @@ fn every_option() {
     assert!(config.client.properties.is_empty(), "who names the topic need not ask for one");
 }
 
-/// The property says the same as `-e`, and is sent once.
+/// The property is equivalent to `-e`, and is sent once.
 #[test]
 fn the_response_topic_as_a_property() {
     for words in [&["--response-topic", "r"][..], &["-D", "publish", "response-topic", "r"]] {

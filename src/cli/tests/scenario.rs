@@ -1,4 +1,4 @@
-//! Scenarios of `mqtt bench`: files, and options as files.
+//! Scenarios of `mqtt bench`: files, and options written as files.
 
 use proptest::prelude::*;
 
@@ -47,7 +47,7 @@ fn wrong(text: &str) -> String {
     super::run(&words(&["bench", "scenario", "run", &path]), &[]).expect_err(text).to_string()
 }
 
-/// All of a load that shapes it, but for its name.
+/// All properties of a load except its name.
 fn shape(load: &Load) -> impl PartialEq + std::fmt::Debug + use<> {
     let client = &load.client;
     (
@@ -108,7 +108,7 @@ fn options() -> impl Strategy<Value = Vec<String>> {
 }
 
 proptest! {
-    /// The file that options amount to is the same load.
+    /// A file written from options gives the same load.
     #[test]
     fn options_and_their_file_are_the_same_load(options in options()) {
         let line: Vec<&str> = options.iter().map(String::as_str).collect();
@@ -125,7 +125,7 @@ fn shared_groups_need_mqtt_5_in_a_file_too() {
     assert_eq!(shape(&run(&written)), shape(&load(&line)), "{written}");
 }
 
-/// Each of them can be read, and what `show` writes of it is the same.
+/// Each built-in scenario can be read, and `show` writes an equivalent file.
 #[test]
 fn scenarios_that_are_built_in_are_as_published() {
     let find = |name: &str| load(&["scenario", "run", name]);
@@ -233,7 +233,7 @@ starts-after = "senders"
 from = "senders"
 "#;
 
-/// Stages, limits and disturbances of a file, and the file that they are written as.
+/// Stages, limits and disturbances of a file, and the file written from them.
 #[test]
 fn the_course_of_a_scenario_is_described() {
     let (_folder, path) = file(COURSE);
@@ -279,7 +279,7 @@ fn stages_of_options_are_stages_of_a_file() {
     ]);
 }
 
-/// What is typed counts more than what stands in the file.
+/// Typed options override the file.
 #[test]
 fn typed_options_override_a_file() {
     let (_folder, path) = file(FLEET);

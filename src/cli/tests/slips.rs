@@ -1,4 +1,4 @@
-//! Lines that are read otherwise than they were meant.
+//! Lines whose words are read in another way than they were meant.
 
 use std::ffi::OsString;
 
@@ -6,7 +6,7 @@ use super::super::read::read;
 use super::super::subcommand::Entry;
 use super::{stage_one, words};
 
-/// What is said to a line that is wrong: message and hint.
+/// The message and hint for a wrong line.
 fn answer(line: &[&str]) -> (String, String) {
     let error = stage_one(&words(line)).expect_err("a usage error");
     (error.to_string(), error.hint().unwrap_or_default().to_owned())
@@ -19,7 +19,7 @@ fn warnings(line: &[&str]) -> Vec<String> {
     read.found.warnings
 }
 
-/// Lines, what is said to them, and what was meant.
+/// Lines, each with its message and what was meant.
 const MEANT_OTHERWISE: &[(&[&str], &str, &str)] = &[
     (
         &["pub", "-t", "a", "hello"],
@@ -184,7 +184,7 @@ fn long_names_after_one_dash_are_answered_with_the_line() {
         assert!(message.ends_with(&format!("has one dash: did you mean {option}?")), "{line:?}: {message}");
         assert_eq!(hint, ready, "{line:?}");
     }
-    // Letters with their values, and what is the value of an option.
+    // Letters with their values, and values of options.
     for line in [
         &["pub", "-ta", "-mhost", "-hlocalhost"][..],
         &["pub", "-t", "a", "-m", "-host"],
@@ -268,7 +268,7 @@ fn what_an_option_needs_is_named() {
     assert!(hint.starts_with("for example: mqtt completions "), "{hint}");
 }
 
-/// A shell takes `-t #` for `-t` and a comment.
+/// A shell reads `-t #` as `-t` and a comment.
 #[test]
 fn filter_that_a_shell_takes_for_a_comment_is_shown_in_quotes() {
     for (line, hint) in [

@@ -54,7 +54,8 @@ fn every_option() {
         "-v",
         "-N",
     ]);
-    // -R asks for no retained messages, where the version can; it does not ask for that version.
+    // -R asks for no retained messages if the MQTT version can express that; it does not require that
+    // version.
     let never = |filter| FilterOptions { retain_handling: 2, ..plain(filter, QoS::AtLeastOnce) };
     assert_eq!(config.filters, [never("a"), never("b/+")]);
     assert_eq!(config.client.version, Version::Auto);
@@ -158,7 +159,8 @@ fn filters_must_be_utf8() {
     }
 }
 
-/// Typed beside `-t`, the URL's topic is one more filter; from `MQTT_URL` it only fills a gap.
+/// Together with a typed `-t`, the URL's topic is one more filter; from `MQTT_URL` it is used only without
+/// `-t`.
 #[test]
 fn the_urls_topic() {
     let url = "mqtt://h/a/#";
@@ -177,7 +179,7 @@ fn selection() {
     assert_eq!(subscribe(&["-t", "a", "--retained-only"]).selection.kind, MessageKind::Retained);
     assert_eq!(subscribe(&["-t", "a", "--random-filter", "12.5"]).selection.chance_percent, Some(12.5));
     assert_eq!(subscribe(&["-t", "a"]).selection.chance_percent, None);
-    // One option under two names; the sign may be left out.
+    // One option with two names; the percent sign is optional.
     assert_eq!(subscribe(&["-t", "a", "--sample", "10%"]).selection.chance_percent, Some(10.0));
     for (rate, millis) in [("1/s", 1000), ("4", 250), ("0.5/s", 2000), ("10/min", 6000), ("2/h", 1_800_000)] {
         let interval = subscribe(&["-t", "a", "--max-rate", rate]).selection.least_interval;
@@ -187,7 +189,7 @@ fn selection() {
     let expressions: Vec<&str> = selection.grep.iter().map(regex::bytes::Regex::as_str).collect();
     assert!(selection.on_change && expressions == ["^on$", "b"], "{expressions:?}");
     assert_eq!(subscribe(&["-t", "a", "-W", "0.5"]).timeout, Some(Duration::from_millis(500)));
-    // Its own clears need not come back, where the version knows how.
+    // The messages that clear need not come back, if the MQTT version can express that.
     let config = subscribe(&["-t", "a", "-t", "$share/g/a", "--remove-retained"]);
     assert!(config.remove_retained && !subscribe(&["-t", "a"]).remove_retained);
     assert_eq!(

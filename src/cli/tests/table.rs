@@ -1,4 +1,4 @@
-//! The table of options itself.
+//! Tests of the option table itself.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -24,7 +24,7 @@ fn arguments(name: &str) -> Vec<Arg> {
     subcommand.get_arguments().cloned().collect()
 }
 
-/// clap's own checks: no letter and no name twice in a subcommand among them.
+/// clap's own checks, for example no letter and no name twice in a subcommand.
 #[test]
 fn definition_of_options_is_valid() {
     command().debug_assert();
@@ -46,7 +46,7 @@ fn no_letter_and_no_name_twice() {
     }
 }
 
-/// mosquitto 2.1's letters: each means here what it means there, and no other letter is used.
+/// mosquitto 2.1's letters: each has the same meaning here as there, and no other letter is used.
 #[test]
 fn mosquittos_letters() {
     let connection: &[(char, &str)] = &[
@@ -71,7 +71,7 @@ fn mosquittos_letters() {
         ('x', "session_expiry"),
     ];
     let publish: &[(char, &str)] = &[
-        // As find(1) and xargs(1) have it; mosquitto's clients have no digits.
+        // As in find(1) and xargs(1); mosquitto's clients have no digits.
         ('0', "null_data"),
         ('f', "file"),
         ('l', "stdin_line"),
@@ -115,7 +115,7 @@ fn mosquittos_letters() {
         ('v', "verbose"),
         ('W', "timeout"),
     ];
-    // Its own options are long only, but for -q: -t and -D are about one message.
+    // Its own options are long only, except -q: -t and -D are for one message.
     let bench: Vec<(char, &str)> = connection.iter().copied().filter(|(c, _)| !"dDt".contains(*c)).collect();
     let broker: &[(char, &str)] = &[('p', "port")];
     // No topic to publish or subscribe to, and no QoS.
@@ -123,7 +123,7 @@ fn mosquittos_letters() {
         || connection.iter().copied().filter(|(letter, _)| !"tq".contains(*letter)).collect::<Vec<_>>();
     let retain_clear = [tool(), vec![('T', "filter_out"), ('W', "timeout")]].concat();
     for (name, expected) in [
-        // mosquitto_pub has no time limit; with one, -W is its letter.
+        // mosquitto_pub has no time limit; -W is the letter of ours.
         ("pub", [connection, publish, &[('W', "timeout")]].concat()),
         ("sub", [connection, subscribe].concat()),
         ("rr", [connection, request].concat()),
@@ -153,7 +153,7 @@ fn mosquittos_letters() {
     }
 }
 
-/// mosquitto's long names, which scripts use as well.
+/// mosquitto's long names, which scripts use too.
 #[test]
 fn mosquittos_long_names() {
     let both = [
@@ -214,7 +214,7 @@ fn mosquittos_long_names() {
         "verbose",
         "watch",
     ];
-    // Without --retain-handling: what is retained is never the response, and not asked for.
+    // Without --retain-handling: a retained message is never the response, and is not asked for.
     let request = [
         "file",
         "format",
@@ -248,7 +248,7 @@ fn every_option_has_a_help_text_of_one_paragraph() {
     }
 }
 
-/// What follows an option that takes a value is the value, whatever it begins with; and `--` ends options.
+/// The word after an option that takes a value is the value, whatever it begins with; `--` ends the options.
 #[test]
 fn values_may_begin_with_a_hyphen_in_every_subcommand() {
     let mut seen = 0;
@@ -276,7 +276,7 @@ fn values_may_begin_with_a_hyphen_in_every_subcommand() {
                         let arg = arg.required(false).env(None::<&str>);
                         if takes { arg.value_parser(clap::value_parser!(OsString)) } else { arg }
                     };
-                    // What else an option needs is not looked at.
+                    // Other options that the option needs are ignored.
                     let parser = subcommand.clone().mut_args(plain).ignore_errors(true);
                     let matches = parser.try_get_matches_from(&line);
                     let matches = matches.unwrap_or_else(|error| panic!("{line:?}: {error}"));
@@ -290,8 +290,8 @@ fn values_may_begin_with_a_hyphen_in_every_subcommand() {
     assert!(seen > 1000, "{seen}");
 }
 
-/// The rule that the end of the help states, without exceptions: each option of the connection has a
-/// variable, MQTT_ and its long name, and no other option has one.
+/// The rule at the end of the help, without exceptions: each connection option has a variable, MQTT_ and its
+/// long name, and no other option has one.
 #[test]
 fn environment_variables_are_named_after_their_options() {
     for subcommand in subcommands() {
@@ -305,7 +305,7 @@ fn environment_variables_are_named_after_their_options() {
     }
 }
 
-/// Help, manual pages and completions must not show what happens to be set, a password least of all.
+/// Help, manual pages and completions must not show values that happen to be set, such as a password.
 #[test]
 fn values_of_the_environment_are_hidden() {
     for subcommand in subcommands() {
@@ -315,7 +315,7 @@ fn values_of_the_environment_are_hidden() {
     }
 }
 
-/// An option that two subcommands have is one declaration, and says the same in both.
+/// An option of two subcommands has one declaration and the same help text in both.
 #[test]
 fn options_of_one_name_are_one_option() {
     let own = ["topic", "qos", "no_retained", "retain_as_published", "json", "on_error"];
@@ -331,7 +331,7 @@ fn options_of_one_name_are_one_option() {
     }
 }
 
-/// Every option that takes a size, found by what it is called and by what it reads.
+/// All options that take a size, found by their names and by the values they accept.
 #[test]
 fn sizes_count_in_thousands_and_in_1024() {
     let mut found = Vec::new();

@@ -71,9 +71,9 @@ fn flags_beat_the_environment() {
     assert_eq!(transport(&["-L", "mqtts://h", "--no-tls"], &["url"]), Transport::Plain);
     assert_eq!(transport(&["-L", "mqtts://h", "--no-tls", "--insecure"], &["no_tls"]), Transport::Tls);
     assert_eq!(transport(&["-p", "8883", "--no-tls", "--insecure"], &["no_tls"]), Transport::Tls);
-    // MQTT_PORT says nothing about the broker of a typed URL.
+    // MQTT_PORT does not apply to the broker of a typed URL.
     assert_eq!(transport(&["-L", "mqtt://h", "-p", "8883"], &["port"]), Transport::Plain);
-    // And no variable makes a connection with TLS of its scheme, nor is a file read for it.
+    // A variable does not turn TLS on for a URL without TLS, and its file is not read.
     for url in ["mqtt://h", "ws://h"] {
         for option in ["cafile", "capath"] {
             let line = ["-L", url, &format!("--{option}"), "/nowhere"];
@@ -83,7 +83,7 @@ fn flags_beat_the_environment() {
     }
 }
 
-/// An option that only means something with TLS is not lost in silence.
+/// An option that has an effect only with TLS must not be ignored silently.
 #[test]
 fn idle_options() {
     all_wrong(&[
@@ -107,7 +107,7 @@ fn pairs_and_contradictions() {
     ]);
 }
 
-/// A file is not a matter of usage: exit status 1, and the file named.
+/// A missing file is not a usage error: the exit status is 1, and the error names the file.
 #[test]
 fn files_that_cannot_be_used() {
     let error = from_environment(&["pub", "-n", "-t", "a", "--cafile", "/no/such.pem"], &[]).unwrap_err();

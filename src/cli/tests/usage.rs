@@ -17,11 +17,11 @@ fn help_and_version_are_not_errors() {
         assert!(text(&[name, "--version"]).contains(env!("CARGO_PKG_VERSION")));
     }
     assert!(text(&["--version"]).starts_with("mqtt "));
-    // Help is given whatever else is on the line.
+    // Help is shown whatever else is on the line.
     assert!(text(&["pub", "-t", "a", "--help"]).contains("Usage: mqtt pub"));
 }
 
-/// Every part of a format is in the long help of the subcommands that have formats.
+/// The long help of the subcommands with formats lists all parts of a format.
 #[test]
 fn formats_are_in_the_long_help() {
     for name in ["sub", "rr"] {
@@ -70,7 +70,7 @@ fn word_without_an_option_has_the_cause_as_hint() {
             "--topic has taken '--qos' as its value: is the value of --topic missing?",
         ),
         (&["will-test", "--json-events", "state"], "its value follows '=': --json-events=state"),
-        // What is no name of an option is a value like any other, and so is what is given with '='.
+        // A word that is not the name of an option is a value, and so is the text after '='.
         (&["will-test", "--prefix", "-odd", "x"], "see mqtt will-test --help"),
         (&["will-test", "--prefix=--case", "x"], "see mqtt will-test --help"),
     ] {

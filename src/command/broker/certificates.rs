@@ -39,7 +39,7 @@ impl Certificates {
     /// Reads or makes the certificate.
     ///
     /// # Errors
-    /// Those of the files.
+    /// A file cannot be read or is invalid.
     pub(super) fn load(&self, listeners: &[Listener]) -> Result<ServerTls, Error> {
         let authorities = self.client_authorities.as_deref();
         match &self.own {

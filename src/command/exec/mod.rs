@@ -44,7 +44,7 @@ pub struct CommandOptions {
 pub enum ExecCommand {
     /// A command line for `sh -c`.
     Shell(OsString),
-    /// A program and its arguments, in which `{topic}` stands for the topic of the message.
+    /// A program and its arguments, in which `{topic}` is replaced by the topic of the message.
     Words(Vec<OsString>),
 }
 

@@ -119,7 +119,7 @@ impl Source {
 /// Reads the payload of a message.
 ///
 /// # Errors
-/// It cannot be read, or is larger than any packet.
+/// The file cannot be read, or is larger than any packet.
 pub(in crate::command) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     let read = || {
         let file = File::open(path)?;

@@ -134,7 +134,7 @@ impl TextTemplate {
     /// Writes the text for the message of `values`.
     ///
     /// # Errors
-    /// It would be larger than any packet.
+    /// The text would be larger than any packet.
     pub(crate) fn fill(&self, values: &mut FieldValues, out: &mut BytesMut) -> Result<(), String> {
         let mut out = values.limited(out);
         for part in &self.parts {

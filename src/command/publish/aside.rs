@@ -80,7 +80,7 @@ impl AsideFile {
             return Err(error);
         }
         let folder = self.0.parent().filter(|folder| !folder.as_os_str().is_empty());
-        // A file system may not be able to synchronise folders; the file exists all the same.
+        // A file system may not be able to synchronise folders; the file exists anyway.
         let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
         Ok(())
     }

@@ -86,7 +86,7 @@ pub(super) async fn run(
     if config.source.is_lines() {
         input = Some(start_intake(config, intake, envelopes, filler)?);
     } else {
-        // The messages in the spool are sent all the same, and make room.
+        // The messages in the spool are sent anyway, and make room.
         let copies = config.copies();
         for (number, payload) in payloads(&config.source, payload).enumerate() {
             let topics = number * copies..(number + 1) * copies;
@@ -308,7 +308,7 @@ impl SpoolPublisher<'_> {
         Poll::Ready(())
     }
 
-    /// Errors are reported immediately; messages taken in before are sent all the same.
+    /// Errors are reported immediately; messages taken in before are sent anyway.
     fn note(&mut self, note: IntakeNote) {
         let error = match note {
             IntakeNote::More => return,

@@ -360,7 +360,7 @@ enum Awaited {
 enum Subscribed {
     Never,
     Now,
-    /// It had them, and was lost.
+    /// A session with the subscriptions was lost.
     Lost,
     /// The broker then refused one for now.
     Refused,

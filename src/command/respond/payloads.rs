@@ -110,7 +110,7 @@ impl ResponseFiller {
     /// The next payload.
     ///
     /// # Errors
-    /// It would be larger than any packet.
+    /// The payload would be larger than any packet.
     fn next_payload(&mut self) -> Result<Bytes, String> {
         self.count += 1;
         self.values.start(self.count);

@@ -243,7 +243,7 @@ impl BackupRecords {
 /// Reads up to the end of a line, or up to the maximum length.
 ///
 /// # Errors
-/// Those of the input, and out of memory.
+/// The input cannot be read, or the memory is exhausted.
 fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
     let mut input = Read::take(input, LONGEST_LINE_BYTES);
     loop {

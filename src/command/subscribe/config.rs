@@ -31,9 +31,9 @@ pub struct Config {
     pub selection: Conditions,
     /// Which payloads are decoded, and from which format (`--decode`).
     pub decode: Vec<Rule>,
-    /// What is computed from them (`--where`, `--jq`, `--until`).
+    /// The jq programs (`--where`, `--jq`, `--until`).
     pub programs: Programs,
-    /// The reaction when that fails; decoding and programs have different defaults.
+    /// The reaction when decoding or a program fails; decoding and programs have different defaults.
     pub on_error: Option<FailurePolicy>,
     /// End after this number of messages shown (`-C`).
     pub count: Option<u64>,
@@ -146,7 +146,7 @@ pub enum ExecFailure {
         /// The number of retries; `None` for no limit.
         most: Option<u64>,
     },
-    /// Acknowledge the message all the same.
+    /// Acknowledge the message anyway.
     Skip,
     /// End the run.
     Stop,
@@ -235,7 +235,7 @@ pub struct FilesOptions {
 }
 
 impl Display {
-    /// The same in the style of mosquitto's clients.
+    /// The same display in the style of mosquitto's clients.
     #[must_use]
     pub fn in_style_of_mosquitto(self) -> Self {
         match self {

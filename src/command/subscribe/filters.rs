@@ -156,7 +156,7 @@ impl Granted {
         *self = Self { awaited: packets, ..Self::default() };
     }
 
-    /// One of them is answered. Returns whether it was the last.
+    /// Counts one answered packet. Returns whether it was the last.
     pub(super) fn is_last(&mut self) -> bool {
         self.awaited = self.awaited.saturating_sub(1);
         self.awaited == 0

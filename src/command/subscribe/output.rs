@@ -20,7 +20,7 @@ pub(super) fn open(config: &Config) -> Result<Stdout, Error> {
         return Stdout::file(path, config.output_options);
     }
     // If the broker keeps unacknowledged messages, they wait there until the reader has taken them. In other
-    // sessions they would be lost all the same. A run that ends by itself must not wait for a reader that
+    // sessions they would be lost anyway. A run that ends by itself must not wait for a reader that
     // reads only after its end.
     let waits = !config.client.clean_start
         && !config.ends_by_itself()

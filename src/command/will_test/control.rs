@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Sends a message below the prefix from the publisher's user to the watcher's.
 ///
 /// # Errors
-/// It does not arrive, or one of the users may not connect, publish or subscribe.
+/// The message does not arrive, or one of the users may not connect, publish or subscribe.
 pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagnostics) -> Result<(), Error> {
     let show = |role: &str| trace(diagnostics, &format!("control/{protocol}/{role}"));
     let options = without_will(&identified(&config.client));

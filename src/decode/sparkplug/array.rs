@@ -16,7 +16,7 @@ pub(super) fn width(data_type: DataType) -> usize {
 /// Checks that the bytes are an array of the type.
 ///
 /// # Errors
-/// They are not.
+/// What is wrong with the array.
 pub(super) fn check(data_type: DataType, bytes: &[u8]) -> Result<(), String> {
     match data_type {
         DataType::BooleanArray => {

@@ -295,7 +295,7 @@ async fn an_upgrade_with_an_extension_or_in_old_http_fails() {
     }
 }
 
-/// 1002 stands for the invalid code inside the library, and the server did not send it.
+/// The library uses 1002 for the invalid code; the server did not send it.
 #[tokio::test]
 async fn close_with_an_invalid_code_is_not_reported_as_1002() {
     for (frame, expected) in [
