@@ -39,6 +39,7 @@
 mod action;
 mod authentication;
 mod bench;
+mod bench_calibrate;
 mod bench_limit;
 mod bench_load;
 mod bench_manual;

@@ -3,16 +3,14 @@
 //! the cores to itself.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::super::attention::Attention;
+use super::calibration::{KIND, VERSION};
 use super::config::{Load, Mode, Rate, StopAfter};
 use super::report::LoadReport;
-use super::report::export::read_report;
-use super::report::figure::{CONNECTED_RATE, SENT_RATE};
 use super::report::numbers::count;
 use super::threshold::RunLimits;
 use super::watching::Watched;
@@ -24,8 +22,6 @@ use crate::output::Diagnostics;
 use crate::protocol::QoS;
 use crate::quantity::counted;
 
-const KIND: &str = "bench-calibration";
-const VERSION: u32 = 1;
 /// Clients of each part that publishes, and of the one that connects.
 const PUBLISHERS: u32 = 100;
 const CONNECTIONS: u32 = 2_000;
@@ -125,41 +121,5 @@ async fn part(
     match attention.asked() {
         Some(asked) => Err(asked.error()),
         None => Ok(LoadReport::new(load, outcome)),
-    }
-}
-
-/// What an earlier calibration found possible, in connections and in messages a second.
-pub(super) struct Calibration {
-    connections: f64,
-    qos0: f64,
-    qos1: f64,
-}
-
-impl Calibration {
-    /// # Errors
-    /// A file that cannot be read or is no calibration.
-    pub(super) fn read(file: &Path) -> Result<Self, Error> {
-        let found = read_report(file, KIND, VERSION, "mqtt bench calibrate")?;
-        let figure = |name: &str| {
-            found[name].as_f64().filter(|ceiling| *ceiling > 0.0).ok_or_else(|| {
-                let why = std::io::Error::other(format!("it has no {name}"));
-                Error::file(format!("cannot read {}", file.display()), why)
-            })
-        };
-        Ok(Self {
-            connections: figure("connections_ceiling_per_s")?,
-            qos0: figure("qos0_ceiling_per_s")?,
-            qos1: figure("qos1_ceiling_per_s")?,
-        })
-    }
-
-    /// A load's share of it.
-    pub(super) fn share(&self, report: &LoadReport) -> f64 {
-        let (figure, ceiling) = match (report.mode, report.qos) {
-            (Mode::Connect, _) => (CONNECTED_RATE, self.connections),
-            (_, 0) => (SENT_RATE, self.qos0),
-            _ => (SENT_RATE, self.qos1),
-        };
-        figure.value(report).unwrap_or(0.0) / ceiling
     }
 }

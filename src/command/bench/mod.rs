@@ -24,12 +24,13 @@
 //! | `network` | what the network shows of a run |
 //! | `limit_report`, `runs` | the report of a search; columns and lines of several runs |
 //! | `compare`, `comparison`, `change` | reports side by side, in every form, and by how much figures may change |
-//! | `calibrate` | the generator's own ceiling |
+//! | `calibrate`, `calibration` | the generator's own ceiling, and its report |
 //! | `machine` | this machine and its limits |
 //! | `credentials`, `client_values`, `csv_records` | files with credentials and with other values of clients; CSV |
 
 mod beside;
 mod calibrate;
+mod calibration;
 mod change;
 mod client_values;
 mod compare;
@@ -85,7 +86,7 @@ pub use watching::WatchOptions;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use self::calibrate::Calibration;
+use self::calibration::Calibration;
 use self::find_limit::{LadderStep, Limiter};
 use self::ladder::Ladder;
 use self::limit_report::LimitReport;
