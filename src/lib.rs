@@ -1,6 +1,7 @@
 //! The MQTT command line: from arguments to an exit status.
 
 mod alarm;
+#[cfg(feature = "broker")]
 pub mod broker;
 pub mod cli;
 pub mod client;

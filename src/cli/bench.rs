@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use clap::{ArgMatches, ValueHint};
 
+#[cfg(feature = "broker")]
 use super::bench_calibrate::CalibrateArgs;
 use super::bench_limit::FindLimitArgs;
-use super::bench_load::{CeilingArgs, Clients, CommonArgs, CourseArgs, PatternName, SendArgs, one};
+use super::bench_load::{
+    CeilingArgs, Clients, CommonArgs, CourseArgs, PatternName, SendArgs, needs_own_broker, one,
+};
 use super::bench_manual;
 use super::bench_scenario::ScenarioArgs;
 use super::connection::ConnectionArgs;
@@ -53,6 +56,7 @@ pub(super) static MODES: &[Entry] = &[
     Entry::run::<FindLimitArgs<BenchArgs>>("find-limit").with(FIND_LIMIT_LOADS),
     Entry::run::<ScenarioArgs>("scenario"),
     Entry::run::<CompareArgs>("compare"),
+    #[cfg(feature = "broker")]
     Entry::run::<CalibrateArgs>("calibrate"),
 ];
 
@@ -319,7 +323,7 @@ where
     }
 
     fn needs(typed: &ArgMatches) -> Needs {
-        if typed.get_flag("embedded") { Needs::OWN_BROKER } else { Needs::LOAD }
+        if needs_own_broker(typed) { Needs::OWN_BROKER } else { Needs::LOAD }
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ValueEnum, ValueHint};
+use clap::{ArgMatches, ValueEnum, ValueHint};
 
 use super::bench_payload::LoadPayloadArgs;
 use super::bench_results::ResultArgs;
@@ -12,12 +12,16 @@ use super::bench_values::{MOST_RATE, arrivals, bytes, rate};
 use super::connection::{ConnectionArgs, Purpose};
 use super::disturbance;
 use super::scenario::{self, Description};
-use super::sources::{Origin, Rank};
+#[cfg(feature = "broker")]
+use super::sources::Origin;
+use super::sources::Rank;
 use super::stages::{self, Stages};
 use super::text::shown;
 use super::value;
 use super::verbosity::QuietArgs;
-use crate::client::options::{ClientOptions, Version};
+#[cfg(feature = "broker")]
+use crate::client::options::ClientOptions;
+use crate::client::options::Version;
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, StopAfter, TOPIC};
 use crate::command::bench::{
     BenchTask, Config, Disturbance, LEAST_STAMP_BYTES, MOST_PUBLISHERS, Matrix, check_topic,
@@ -183,6 +187,7 @@ pub(super) struct CommonArgs {
     /// Start the broker of this program, and test it
     ///
     /// It runs in a separate process.
+    #[cfg(feature = "broker")]
     #[arg(long)]
     embedded: bool,
 
@@ -430,6 +435,10 @@ impl CommonArgs {
         let abort_after = self.results.abort_on_fail;
         let results = self.results.resolve(ceiling.calibration)?;
         let needs_v5 = clients.shared_groups.map(|_| "--shared-groups");
+        #[cfg(feature = "broker")]
+        let embedded = if self.embedded { Some(own_program()?) } else { None };
+        #[cfg(not(feature = "broker"))]
+        let embedded = None;
         let purpose = Purpose { needs_v5, ..Purpose::default() };
         let client = self.connection.resolve(purpose)?;
         let mut load = Load {
@@ -438,7 +447,7 @@ impl CommonArgs {
             ramp: self.ramp,
             credentials: self.credentials,
             local_addresses: self.local_addr,
-            embedded: if self.embedded { Some(own_program()?) } else { None },
+            embedded,
             seed: self.seed.unwrap_or(1),
             disturbances: disturbance::disturbances(self.disturb),
             abort_after,
@@ -446,6 +455,7 @@ impl CommonArgs {
             ..Load::new(mode, client, clients.publishers, clients.subscribers, threads(self.threads))
         };
         fill(&mut load)?;
+        #[cfg(feature = "broker")]
         if self.embedded {
             check_plain(&load.client, "--embedded")?;
         }
@@ -490,6 +500,7 @@ impl CommonArgs {
         if !self.local_addr.is_empty() && typed("bind_address") {
             return Err(both("--local-addr", "-A"));
         }
+        #[cfg(feature = "broker")]
         if self.embedded {
             refuse_broker(origin, "--embedded")?;
         }
@@ -522,6 +533,7 @@ fn check_identifiers(load: &Load) -> Result<(), Error> {
 
 /// Refuses a typed broker if the run starts its own, or needs none. Variables and profiles may name one;
 /// clap's conflicts would refuse those too.
+#[cfg(feature = "broker")]
 pub(super) fn refuse_broker(origin: &Origin, what: &str) -> Result<(), Error> {
     let options = [("host", "-h"), ("port", "-p"), ("url", "-L"), ("unix", "--unix"), ("srv", "-S")];
     match options.iter().find(|(id, _)| origin.rank(id) == Rank::Flag) {
@@ -531,11 +543,24 @@ pub(super) fn refuse_broker(origin: &Origin, what: &str) -> Result<(), Error> {
 }
 
 /// The brokers that this program starts are reached over plain TCP.
+#[cfg(feature = "broker")]
 pub(super) fn check_plain(client: &ClientOptions, what: &str) -> Result<(), Error> {
     if client.transport_name() == "tcp" && client.endpoint.proxy.is_none() {
         return Ok(());
     }
     Err(Error::usage(format!("{what} needs plain TCP: no TLS, WebSocket, Unix socket or proxy")))
+}
+
+/// Whether the load goes to the broker of this program.
+#[cfg(feature = "broker")]
+pub(super) fn needs_own_broker(typed: &ArgMatches) -> bool {
+    typed.get_flag("embedded")
+}
+
+/// There is none.
+#[cfg(not(feature = "broker"))]
+pub(super) fn needs_own_broker(_: &ArgMatches) -> bool {
+    false
 }
 
 pub(super) fn threads(given: Option<u32>) -> usize {
@@ -547,6 +572,7 @@ fn both(one: &str, other: &str) -> Error {
     Error::usage(format!("{one} and {other} cannot be used together"))
 }
 
+#[cfg(feature = "broker")]
 fn own_program() -> Result<PathBuf, Error> {
     std::env::current_exe()
         .map_err(|error| Error::file("cannot find this program, to start its broker", error))

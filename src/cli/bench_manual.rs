@@ -35,6 +35,7 @@ pub(super) static END_TO_END: Manual = Manual {
         "fail_if",
     ],
     examples: &[
+        #[cfg(feature = "broker")]
         ("A first look, with the broker of this program", "mqtt bench --embedded"),
         (
             "Measure a constant load for a minute",
@@ -66,14 +67,17 @@ pub(super) static CONNECT: Manual = Manual {
             "mqtt bench conn -h broker.example --clients 10000 --ramp 500/s --hold 1m",
         ),
         ("Fail, with exit status 3, on a slow connection", "mqtt bench conn --fail-if 'CONNACK p99 > 100ms'"),
+        #[cfg(feature = "broker")]
         (
             "Fail, with exit status 3, on a failed or slow connection",
             "mqtt bench conn --embedded --fail-if 'failed > 0' --fail-if 'until CONNACK p99 > 100ms'",
         ),
+        #[cfg(feature = "broker")]
         (
             "Cut off a fifth of the clients at once, and see how soon they are back",
             "mqtt bench conn --embedded --hold 10s --reconnect always --disturb '3s: drop 20%'",
         ),
+        #[cfg(feature = "broker")]
         (
             "Hold a thousand connections to the broker of this program",
             "mqtt bench conn --embedded --clients 1000 --hold 10s",
@@ -159,6 +163,7 @@ pub(super) static REQUEST: Manual = Manual {
             "mqtt bench rr --rate 2k/s --fail-if 'p99 > 20ms' --fail-if 'loss > 0' --junit bench.xml",
         ),
         ("Measure one request at a time", "mqtt bench rr --rate max --inflight 1"),
+        #[cfg(feature = "broker")]
         ("Measure the broker of this program", "mqtt bench rr --embedded --duration 5s"),
         ("Fail, with exit status 3, on slow responses", "mqtt bench rr --rate 2k/s --fail-if 'p99 > 20ms'"),
     ],
@@ -238,6 +243,7 @@ pub(super) static COMPARE: Manual = Manual {
     ],
 };
 
+#[cfg(feature = "broker")]
 pub(super) static CALIBRATE: Manual = Manual {
     common: &["duration", "threads", "json"],
     examples: &[

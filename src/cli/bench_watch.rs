@@ -14,7 +14,8 @@ pub(super) struct WatchArgs {
     /// Process of the broker on this machine, to watch its CPU time, memory and open descriptors
     ///
     /// Read from /proc each second. The series and the report have them, and --fail-if takes them: 'broker-memory > 1Gi'.
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "embedded")]
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    #[cfg_attr(feature = "broker", arg(conflicts_with = "embedded"))]
     broker_pid: Option<u32>,
 
     /// The broker's page of metrics for Prometheus, to read its numbers each second

@@ -1,6 +1,6 @@
 //! The values of `bench --disturb`: a time of the measurement, and the disturbance.
 
-use super::broker::connection_variables;
+use super::sources::connection_variables;
 use super::value;
 use crate::command::bench::config::{Load, StopAfter};
 use crate::command::bench::{ClientShare, Disturbance, Disturbances, Disturbing};

@@ -10,7 +10,7 @@ use clap::ValueHint;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
-use super::broker::connection_variables;
+use super::sources::connection_variables;
 use super::value;
 use crate::command::exec::{CommandOptions, ExecCommand};
 use crate::error::Error;

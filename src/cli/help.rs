@@ -239,6 +239,7 @@ mod tests {
             ("mqtt pub --help nosuch", "unknown group of options 'nosuch'"),
             // A value, and an option of another command.
             ("mqtt pub -t --help", "none"),
+            #[cfg(feature = "broker")]
             ("mqtt broker -- cmd --help", "none"),
             ("mqtt pub -t a", "none"),
         ] {

@@ -211,12 +211,16 @@ mod tests {
                 "mqtt sub --psk (hidden) --password-command (hidden)",
             ),
             // Also in a command that is run.
+            #[cfg(feature = "broker")]
             ("mqtt broker -- mqtt sub -P s3 -t a", "mqtt broker -- mqtt sub -P (hidden) -t a"),
+            #[cfg(feature = "broker")]
             (
                 "mqtt broker -p 0 -- timeout 5 /usr/bin/mqtt bench conn -u me --pw=s3",
                 "mqtt broker -p 0 -- timeout 5 /usr/bin/mqtt bench conn -u me --pw=(hidden)",
             ),
+            #[cfg(feature = "broker")]
             ("mqtt broker -- mosquitto_pub -t -P -P s3", "mqtt broker -- mosquitto_pub -t -P -P (hidden)"),
+            #[cfg(feature = "broker")]
             (
                 "mqtt sub -P s3 -t a --exec-argv -- mqtt broker -- mqtt pub -P s4 -L mqtt://u:s5@h/t",
                 "mqtt sub -P (hidden) -t a --exec-argv -- mqtt broker -- mqtt pub -P (hidden) -L (hidden)",

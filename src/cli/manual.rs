@@ -45,6 +45,7 @@ pub(super) static PROGRAM: Manual = Manual {
     examples: &[
         ("Publish a message", "mqtt pub -h broker.example -t home/kitchen/temperature -m 23.4"),
         ("Write out every message below home, with its topic", "mqtt sub -h broker.example -t 'home/#' -v"),
+        #[cfg(feature = "broker")]
         (
             "Start a broker on a free port, run a command that finds it, and stop the broker",
             "mqtt broker -p 0 -- sh -c 'mqtt pub -r -t a -m 1; mqtt sub -t a -C 1'",

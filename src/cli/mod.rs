@@ -39,6 +39,7 @@
 mod action;
 mod authentication;
 mod bench;
+#[cfg(feature = "broker")]
 mod bench_calibrate;
 mod bench_limit;
 mod bench_load;
@@ -49,6 +50,7 @@ mod bench_scenario;
 mod bench_values;
 mod bench_watch;
 mod bench_words;
+#[cfg(feature = "broker")]
 mod broker;
 mod compat;
 mod complete;

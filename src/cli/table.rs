@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
+#[cfg(feature = "broker")]
+use super::broker;
 use super::definition::finish;
 use super::manual::{self, Manual};
 use super::subcommand::Entry;
 use super::{
-    bench, broker, compat, completions, config, ping, publish, request, respond, retain_clear, subscribe,
-    will_test,
+    bench, compat, completions, config, ping, publish, request, respond, retain_clear, subscribe, will_test,
 };
 use crate::output::wrapped;
 
@@ -66,6 +67,7 @@ pub(super) static SUBCOMMANDS: &[Entry] = &[
     Entry::run::<retain_clear::RetainClearArgs>("retain-clear"),
     Entry::run::<will_test::WillTestArgs>("will-test"),
     Entry::run::<ping::PingArgs>("ping"),
+    #[cfg(feature = "broker")]
     Entry::run::<broker::BrokerArgs>("broker"),
     Entry::print::<config::ConfigArgs>("config", &config::MANUAL).with(config::MODES),
     Entry::print::<compat::CompatArgs>("compat", &compat::MANUAL).with(compat::MODES),

@@ -208,6 +208,7 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
 }
 
 /// A port to listen on; 0 is any free one.
+#[cfg(feature = "broker")]
 pub(super) fn local_port(text: &str) -> Result<u16, String> {
     number(text, 0, u16::MAX.into())
 }

@@ -155,6 +155,7 @@ impl Attention {
     }
 
     /// Why the end was requested, if it was.
+    #[cfg(feature = "broker")]
     pub(super) fn asked(&self) -> Option<Stop> {
         self.asked
     }

@@ -3,6 +3,7 @@
 
 mod attention;
 pub mod bench;
+#[cfg(feature = "broker")]
 pub mod broker;
 pub mod compat;
 mod computed;

@@ -310,7 +310,11 @@ fn offering_a_broker(error: Error, endpoint: &Endpoint, port: u16) -> Error {
         return error;
     }
     let options = if port == USUAL_PORT { String::new() } else { format!(" -p {port}") };
-    error.with_hint(format!("is a broker running? `mqtt broker{options}` starts one"))
+    if cfg!(feature = "broker") {
+        error.with_hint(format!("is a broker running? `mqtt broker{options}` starts one"))
+    } else {
+        error.with_hint("is a broker running?")
+    }
 }
 
 /// Marks a failure to reach the proxy: the message keeps its layer and loses a hint about brokers.

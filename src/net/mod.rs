@@ -59,8 +59,9 @@ pub use proxy::{Proxy, ProxyKind};
 pub use service::brokers_of;
 pub use stream::Stream;
 pub use tls::{
-    CertificateFacts, Encrypted, KeyPassword, Pin, ServerTls, SystemStore, ThrowAway, TlsConfig, TlsFacts,
-    TlsOptions, TlsVersion,
+    CertificateFacts, Encrypted, KeyPassword, Pin, SystemStore, TlsConfig, TlsFacts, TlsOptions, TlsVersion,
 };
+#[cfg(feature = "broker")]
+pub use tls::{ServerTls, ThrowAway};
 pub use websocket::WebSocket;
 pub use within::{LAST_LOOK, within};

@@ -14,7 +14,7 @@ use self::fault::FaultText;
 use self::limits::LimitArgs;
 use self::listen::Listen;
 use super::manual::Manual;
-use super::sources::STARTED_BROKER;
+use super::sources::{STARTED_BROKER, connection_variables};
 use super::subcommand::Subcommand;
 use super::text::shown;
 use super::value;
@@ -305,10 +305,4 @@ fn own_directory_first() -> Option<OsString> {
     let own = std::env::current_exe().ok()?.parent()?.to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).ok()
-}
-
-/// The variables with options of the connection and their secrets; a command that is run gets others.
-pub(super) fn connection_variables() -> Vec<OsString> {
-    let names = std::env::vars_os().map(|(name, _)| name);
-    names.filter(|name| name.as_encoded_bytes().starts_with(b"MQTT_")).collect()
 }

@@ -168,8 +168,14 @@ const AUTHORITIES: &[&str] = &[
 const WITH_AUTHORITY: &str = "a file of authorities turns TLS on";
 const TLS_SCHEMES: &[&str] = &["mqtts", "ssl", "tls"];
 
+/// What is said of commands and options that a build leaves out.
+#[cfg(not(feature = "broker"))]
+const WITHOUT_BROKER: &str = "this program was built without its broker (cargo build --features broker)";
+
 /// The options.
 pub(in crate::cli) static OPTIONS: &[Foreign] = &[
+    #[cfg(not(feature = "broker"))]
+    unavailable(&["--embedded"], WITHOUT_BROKER),
     // How many, and for how long.
     value(&["--count", "--num-messages", "--max-messages", "--messages", "--limit", "--num", "-n"], "-C {}")
         .on(&["sub", "ping"]),
@@ -386,8 +392,14 @@ pub(in crate::cli) static COMMANDS: &[ForeignCall] = &[
     called(&["check"], "ping").noting("mqtt config check looks for mistakes in the configuration file"),
     called(&["simulate"], "bench pub"),
     called(&["benchmark", "load", "load-test", "loadtest", "stress", "perf", "swarm"], "bench"),
+    #[cfg(feature = "broker")]
     called(&["server", "serve"], "broker"),
+    #[cfg(feature = "broker")]
     called(&["start", "run", "up"], "broker").below("broker"),
+    #[cfg(not(feature = "broker"))]
+    called(&["broker", "server", "serve"], "").noting(WITHOUT_BROKER),
+    #[cfg(not(feature = "broker"))]
+    mode(&["calibrate"], "").noting(WITHOUT_BROKER),
     called(&["clear", "purge", "clear-retained", "delete-retained", "remove-retained"], "retain-clear"),
     called(&["will", "lwt", "last-will"], "will-test"),
     called(&["profile", "profiles"], "config list"),

@@ -80,6 +80,12 @@ fn is_spelt_as_here(definition: &Command, name: &OsStr) -> bool {
     })
 }
 
+/// The variables with options of the connection and their secrets; a command that is run gets others.
+pub(crate) fn connection_variables() -> Vec<OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes())).collect()
+}
+
 /// The look-alikes that are set. `define` is called only if there may be one.
 pub(crate) fn look_alikes(define: impl FnOnce() -> Command) -> Vec<LookAlike> {
     let is_set = |name: &str| std::env::var_os(name).is_some();

@@ -76,6 +76,7 @@ fn options_are_accepted_before_the_mode() {
     for (line, mode) in [
         (&["-h", "example.org", "pub", "--rate", "5"][..], Mode::Publish),
         (&["--rate", "5", "-V5", "rr", "--subscribers", "2"], Mode::Request),
+        #[cfg(feature = "broker")]
         (&["--subscribers=3", "--embedded", "sub"], Mode::Subscribe),
         (&["-ipub", "--topic", "conn"], Mode::EndToEnd),
     ] {
@@ -106,6 +107,7 @@ fn help_shows_what_the_mode_takes() {
         ("e2e", &["--pattern", "--shared-groups", "--rate "], &["--clients", "--hold"]),
         ("rr", &["--subscribers", "--inflight"], &["--pattern", "--shared-groups", "--clients"]),
         ("compare", &["--json", "FILE", "--fail-if"], &["--host", "--rate ", "--threads"]),
+        #[cfg(feature = "broker")]
         (
             "calibrate",
             &["--threads", "--duration", "--json"],
@@ -170,11 +172,17 @@ fn contradictory_options_are_refused_before_anything_is_opened() {
         (&["bench", "--shared-groups", "2", "--pattern", "all"], "--pattern"),
         (&["bench", "--shared-groups", "2", "-V", "311"], "MQTT 5"),
         (&["bench", "rr", "--pattern", "all"], "--pattern"),
+        #[cfg(feature = "broker")]
         (&["bench", "--embedded", "-h", "example.org"], "--embedded"),
+        #[cfg(feature = "broker")]
         (&["bench", "--embedded", "-L", "mqtt://example.org"], "--embedded"),
+        #[cfg(feature = "broker")]
         (&["bench", "--embedded", "-p", "1884"], "--embedded"),
+        #[cfg(feature = "broker")]
         (&["bench", "--embedded", "--unix", "x.sock"], "--embedded"),
+        #[cfg(feature = "broker")]
         (&["bench", "--embedded", "--ws"], "plain TCP"),
+        #[cfg(feature = "broker")]
         (&["bench", "--embedded", "--proxy", "socks5h://localhost"], "plain TCP"),
         (&["bench", "rr", "--rate", "max", "--reconnect", "always"], "--reconnect"),
         (&["bench", "--disturb", "3s: drop 20%"], "'drop 20%' needs clients that come back"),
@@ -209,8 +217,11 @@ fn contradictory_options_are_refused_before_anything_is_opened() {
         (&["bench", "compare", "a.json", "b.json", "--fail-if", "p99 > 20ms"], "'p99 +10%'"),
         (&["bench", "compare", "a.json", "b.json", "--markdown", "-"], "standard output"),
         (&["bench", "compare", "a.json", "b.json", "-h", "example.org"], "-h"),
+        #[cfg(feature = "broker")]
         (&["bench", "calibrate", "--fail-if", "p99 > 5ms"], "--fail-if"),
+        #[cfg(feature = "broker")]
         (&["bench", "calibrate", "-h", "example.org"], "-h"),
+        #[cfg(feature = "broker")]
         (&["bench", "calibrate", "--ws"], "plain TCP"),
         (&["bench", "rr", "--shared-groups", "1"], "--shared-groups"),
         (&["bench", "pub", "--pattern", "all"], "--pattern"),
@@ -242,6 +253,7 @@ fn wrong_values_are_refused() {
         (&["bench", "--fail-if", "p99 > 1"], "unit of time"),
         (&["bench", "e2e", "x.json"], "compare"),
         (&["bench", "compare", "x.json"], "two"),
+        #[cfg(feature = "broker")]
         (&["bench", "calibrate", "--rate", "5"], "--rate"),
         (&["bench", "-c", "-i", "x"], "-c"),
         (&["bench", "--publishers", "20000000"], "16777216"),

@@ -2,6 +2,7 @@
 //! `from_environment` replaces it.
 
 mod bench;
+#[cfg(feature = "broker")]
 mod broker;
 mod connection;
 mod foreign;

@@ -121,6 +121,7 @@ const MEANT_OTHERWISE: &[(&[&str], &str, &str)] = &[
         "FILTER '1' and -t 'a' are both given; give one",
         "-c takes no value: write it alone, or leave it out",
     ),
+    #[cfg(feature = "broker")]
     (
         &["broker", "-p", "0", "mqtt", "pub", "a", "b"],
         "unexpected argument 'mqtt' found",

@@ -138,6 +138,7 @@ fn mosquittos_letters() {
             ]
             .concat(),
         ),
+        #[cfg(feature = "broker")]
         ("broker", broker.to_vec()),
         ("retain-clear", retain_clear),
         ("will-test", tool()),

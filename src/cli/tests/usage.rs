@@ -12,7 +12,7 @@ fn hint(line: &[&str]) -> String {
 #[test]
 fn help_and_version_are_not_errors() {
     assert!(text(&["--help"]).contains("Usage: mqtt <COMMAND>"));
-    for name in ["pub", "sub", "broker"] {
+    for name in ["pub", "sub", "ping"] {
         assert!(text(&[name, "--help"]).contains(&format!("Usage: mqtt {name}")));
         assert!(text(&[name, "--version"]).contains(env!("CARGO_PKG_VERSION")));
     }
@@ -106,4 +106,28 @@ fn help_names_the_limit_of_the_end_after_a_signal() {
     let limit = format!("ended {} s after the first", crate::signal::END_LIMIT.as_secs());
     let statuses = crate::cli::table::EXIT_STATUSES;
     assert!(statuses.iter().any(|(_, meaning)| meaning.contains(&limit)), "{limit}");
+}
+
+/// A build without the broker has no command that needs it, and says so.
+#[cfg(not(feature = "broker"))]
+#[test]
+fn commands_of_the_broker_say_that_it_is_left_out() {
+    for (line, missing) in [
+        (&["broker"][..], "broker"),
+        (&["broker", "-p", "0", "--", "true"], "broker"),
+        (&["server"], "server"),
+        (&["bench", "calibrate"], "calibrate"),
+        (&["bench", "--embedded"], "--embedded"),
+        (&["bench", "conn", "--embedded"], "--embedded"),
+    ] {
+        let error = stage_one(&words(line)).expect_err("an error").to_string();
+        assert!(error.contains(&format!("{missing} is not available")), "{line:?}: {error}");
+        assert!(error.contains("built without its broker"), "{line:?}: {error}");
+    }
+    for line in [&["--help"][..], &["bench", "--help-all"]] {
+        let help = text(line);
+        assert!(
+            !help.contains("mqtt broker") && !help.contains("calibrate ") && !help.contains("--embedded")
+        );
+    }
 }

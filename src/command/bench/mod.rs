@@ -29,6 +29,7 @@
 //! | `credentials`, `client_values`, `csv_records` | files with credentials and with other values of clients; CSV |
 
 mod beside;
+#[cfg(feature = "broker")]
 mod calibrate;
 mod calibration;
 mod change;
@@ -84,6 +85,7 @@ pub use topology::check as check_groups;
 pub use watching::WatchOptions;
 
 use std::path::PathBuf;
+#[cfg(feature = "broker")]
 use std::time::Duration;
 
 use self::calibration::Calibration;
@@ -97,6 +99,7 @@ use self::report::finding::SATURATION_HINT;
 use self::report::{LoadReport, RunOutcome, text};
 use self::watching::Watched;
 use super::attention::Attention;
+#[cfg(feature = "broker")]
 use crate::client::options::ClientOptions;
 use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
@@ -124,6 +127,7 @@ pub enum BenchTask {
     Matrix(Matrix),
     /// Find the highest load that holds its objectives.
     FindLimit(Box<FindLimit>),
+    #[cfg(feature = "broker")]
     /// Put load on a broker that throws everything away, to see what this machine can generate.
     Calibrate {
         /// Whose version and limits are used; the address is the broker's own.
@@ -162,7 +166,9 @@ impl Invocation for Config {
             BenchTask::Load(load) => Some(&load.client),
             BenchTask::FindLimit(search) => Some(&search.load.client),
             BenchTask::Matrix(matrix) => matrix.loads.first().map(|load| &load.client),
-            BenchTask::Calibrate { .. } | BenchTask::Compare(_) | BenchTask::Print(_) => None,
+            #[cfg(feature = "broker")]
+            BenchTask::Calibrate { .. } => None,
+            BenchTask::Compare(_) | BenchTask::Print(_) => None,
         };
         (self.verbosity, client)
     }
@@ -189,6 +195,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
             stdout.flush().await?;
             return Ok(Exit::Success);
         }
+        #[cfg(feature = "broker")]
         BenchTask::Calibrate { client, threads, duration } => {
             let mut attention = Attention::start(None)?.for_reader();
             let json = results.json;

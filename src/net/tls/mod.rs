@@ -44,6 +44,7 @@ mod pin;
 pub(super) mod probe;
 mod provider;
 mod rejection;
+#[cfg(feature = "broker")]
 mod server;
 mod unavailable;
 mod verify;
@@ -58,5 +59,6 @@ pub(super) use handshake::handshake;
 pub use options::{KeyPassword, SystemStore, TlsOptions, TlsVersion, aws_iot_protocol};
 pub use pin::Pin;
 pub use probe::looks_like_tls;
+#[cfg(feature = "broker")]
 pub use server::{ServerTls, ThrowAway};
 pub use unavailable::{Unavailable, unavailable};

@@ -177,6 +177,7 @@ pub(crate) struct Generator {
     /// Of each thread in the measurement (of `conn`, while it connects): CPU time by time.
     pub(crate) thread_cpu_share: Vec<f64>,
     /// Of all threads in that time.
+    #[cfg_attr(not(feature = "broker"), expect(dead_code, reason = "it is for `calibrate`"))]
     pub(crate) threads_cpu_s: f64,
     pub(crate) process_cpu_s: f64,
     pub(crate) memory_bytes: u64,
