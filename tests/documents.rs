@@ -114,13 +114,18 @@ fn is_inside_here_document(command: &str) -> bool {
 }
 
 /// Where a block's commands run: a home without settings, and a broker that they find.
-struct Place {
+pub(super) struct Place {
     folder: TempDir,
     broker: Broker,
     has_profile: bool,
 }
 
 impl Place {
+    /// Without settings.
+    pub(super) fn without_profile() -> Self {
+        Self::new(&Block::default())
+    }
+
     fn new(block: &Block) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("bin")).unwrap();
@@ -135,7 +140,7 @@ impl Place {
     }
 
     /// A command in a process group of its own, with both outputs in one pipe.
-    fn start(&self, command: &str) -> (Child, impl Iterator<Item = String> + use<>) {
+    pub(super) fn start(&self, command: &str) -> (Child, impl Iterator<Item = String> + use<>) {
         let (reader, writer) = std::io::pipe().unwrap();
         // Slow machines are no fault of the broker.
         let command = command.replace("cargo run --", "mqtt").replace("will-test", "will-test --tolerance 5");
@@ -166,7 +171,7 @@ impl Place {
 }
 
 /// Ends a command and all that it has started.
-fn end(child: &mut Child) {
+pub(super) fn end(child: &mut Child) {
     // It may have ended by itself.
     let _ = kill_process_group(Pid::from_child(child), Signal::TERM);
     child.wait().unwrap();

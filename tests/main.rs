@@ -57,6 +57,7 @@ mod inputs;
 mod jq;
 mod limits;
 mod long_texts;
+mod manual_examples;
 mod memory;
 mod message_files;
 mod messages;
