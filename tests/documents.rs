@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
 use super::support::broker::Broker;
-use super::support::{Service as _, skip, words, write};
+use super::support::{Service as _, program, skip, words, write};
 
 /// How many blocks are not run, and how many commands are run, in all documents. A new example changes one of them.
 const NOT_RUN: usize = 14;
@@ -129,7 +129,7 @@ impl Place {
     fn new(block: &Block) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("bin")).unwrap();
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_mqtt"), folder.path().join("bin/mqtt")).unwrap();
+        std::os::unix::fs::symlink(program(), folder.path().join("bin/mqtt")).unwrap();
         let has_profile = block.need("with profile").is_some();
         if has_profile {
             let configuration = folder.path().join(".config/mqtt");

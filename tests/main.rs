@@ -43,6 +43,7 @@ mod completions;
 mod config;
 mod connect;
 mod decode;
+mod dependencies;
 mod discovery;
 mod documents;
 mod events;

@@ -15,6 +15,7 @@ pub(crate) mod server;
 mod skip;
 
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use ::mqtt::protocol::Protocol;
@@ -27,6 +28,12 @@ pub(crate) use self::skip::{skip, skip_here};
 /// The longest any one thing may take before the test is given up. Generous: a loaded machine is no
 /// reason to fail, and only a test that hangs ever waits so long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+
+/// The program: the one of this build, or another build of the same source, such as a static one.
+pub(crate) fn program() -> &'static str {
+    static OTHER: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("TESTS_PROGRAM").ok());
+    OTHER.as_deref().unwrap_or(env!("CARGO_BIN_EXE_mqtt"))
+}
 
 /// A short run of each subcommand that connects to a broker, but for `rr`, which needs somebody who answers.
 pub(crate) const CONNECTING: [&[&str]; 6] = [

@@ -15,10 +15,10 @@ use std::time::Instant;
 use nix::pty::{Winsize, openpty};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-use super::LIMIT;
 use super::collected::Collected;
 pub(crate) use super::outcome::Outcome;
 use super::outcome::both_streams;
+use super::{LIMIT, program};
 
 /// A command line of the program, yet to be run.
 #[derive(Debug)]
@@ -239,7 +239,7 @@ impl Mqtt {
 
     #[track_caller]
     pub(crate) fn spawn(self) -> Running {
-        let program = env!("CARGO_BIN_EXE_mqtt");
+        let program = program();
         let mut command = match (self.limits, &self.stdin) {
             (Some(limits), _) => {
                 let mut shell = Command::new("/bin/sh");
