@@ -351,11 +351,16 @@ pub(super) fn put_safe(out: &mut Vec<u8>, json: &[u8]) {
 /// Appends a value as one line without characters that a terminal could execute: JSON itself escapes the C0
 /// controls.
 pub fn put_json_line(out: &mut Vec<u8>, value: &impl serde::Serialize) {
+    put_json_text(out, value);
+    out.push(b'\n');
+}
+
+/// Appends a value as JSON in one line, without a line feed.
+pub fn put_json_text(out: &mut Vec<u8>, value: &impl serde::Serialize) {
     let mut json = Vec::new();
     // Writing to memory, with string keys only, cannot fail.
     let _ = serde_json::to_writer(&mut json, value);
     put_safe(out, &json);
-    out.push(b'\n');
 }
 
 /// Values nested deeper than this stay on one line with the value that holds them.

@@ -43,7 +43,7 @@ pub use diagnostics::{Diagnostics, PinnedLine};
 pub use floor::{Floor, HeldFloor};
 pub use format::MessageFormat;
 pub use further_hints::FurtherHints;
-pub use json::{MOST_INDENTED_LEVELS, put_json_line};
+pub use json::{MOST_INDENTED_LEVELS, put_json_line, put_json_text};
 pub use junit::{TestCase, TestOutcome, junit};
 pub use live::{Live, LiveLine, LiveLook};
 pub use message::MessageWriter;

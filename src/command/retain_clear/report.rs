@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::super::attention::Attention;
+use super::clear::Listing;
 use super::entry::{Fate, RetainedTopic};
 use super::scan::Scanned;
-use crate::output::put_json_line;
+use crate::error::Error;
+use crate::output::{Diagnostics, put_json_text};
 
 /// The version of the report's format.
 const VERSION: u32 = 1;
@@ -49,6 +52,21 @@ struct TopicRecord<'a> {
     reason_code: Option<u8>,
 }
 
+impl<'a> TopicRecord<'a> {
+    fn of(entry: &'a RetainedTopic) -> Self {
+        Self {
+            topic: &entry.topic,
+            qos: entry.qos as u8,
+            payload_bytes: entry.payload_bytes,
+            fate: entry.fate.name(),
+            reason_code: match entry.fate {
+                Fate::Refused(reason) => Some(reason.0),
+                _ => None,
+            },
+        }
+    }
+}
+
 /// The report of a run.
 #[derive(Serialize)]
 pub(super) struct ClearReport<'a> {
@@ -68,7 +86,9 @@ pub(super) struct ClearReport<'a> {
     interrupted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
-    topics: Vec<TopicRecord<'a>>,
+    /// Written one by one as `topics`, the last key.
+    #[serde(skip)]
+    entries: &'a [RetainedTopic],
 }
 
 /// The parts of a report.
@@ -85,16 +105,6 @@ pub(super) struct Parts<'a> {
 
 impl<'a> ClearReport<'a> {
     pub(super) fn new(parts: &Parts<'a>, entries: &'a [RetainedTopic]) -> Self {
-        let topic = |entry: &'a RetainedTopic| TopicRecord {
-            topic: &entry.topic,
-            qos: entry.qos as u8,
-            payload_bytes: entry.payload_bytes,
-            fate: entry.fate.name(),
-            reason_code: match entry.fate {
-                Fate::Refused(reason) => Some(reason.0),
-                _ => None,
-            },
-        };
         Self {
             r#type: "retain-clear",
             version: VERSION,
@@ -108,13 +118,35 @@ impl<'a> ClearReport<'a> {
             left: left(entries),
             interrupted: parts.error.is_some(),
             error: parts.error,
-            topics: entries.iter().map(topic).collect(),
+            entries,
         }
     }
 
-    /// Appends one line with a line feed.
-    pub(super) fn put(&self, out: &mut Vec<u8>) {
-        put_json_line(out, self);
+    /// Writes one line. The topics may fill much of the memory, so they are not held a second time.
+    ///
+    /// # Errors
+    /// Those of standard output.
+    pub(super) async fn write(
+        &self,
+        shown: &mut Listing,
+        attention: &mut Attention,
+        diagnostics: &Diagnostics,
+    ) -> Result<(), Error> {
+        let out = shown.stdout.buffer();
+        put_json_text(out, self);
+        // The object stays open for one more key.
+        out.pop();
+        out.extend_from_slice(b",\"topics\":[");
+        for (index, entry) in self.entries.iter().enumerate() {
+            let out = shown.stdout.buffer();
+            if index > 0 {
+                out.push(b',');
+            }
+            put_json_text(out, &TopicRecord::of(entry));
+            shown.flush_if_large(attention, diagnostics).await?;
+        }
+        shown.stdout.buffer().extend_from_slice(b"]}\n");
+        Ok(())
     }
 }
 

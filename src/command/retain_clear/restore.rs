@@ -70,7 +70,7 @@ pub(super) async fn export(
             ..Parts::default()
         };
         let mut shown = Listing::default();
-        ClearReport::new(&parts, &scanned.entries).put(shown.stdout.buffer());
+        ClearReport::new(&parts, &scanned.entries).write(&mut shown, &mut attention, diagnostics).await?;
         shown.flush(&mut attention, diagnostics).await?;
     }
     if matches!(error, Some(Error::OutputClosed)) {
@@ -122,10 +122,12 @@ pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics)
     };
     let Restoring { entries, unanswerable, .. } = work;
     let mut shown = Listing::default();
+    let mut reported = Ok(());
     if config.json {
         let why = result.as_ref().err().map(ToString::to_string);
         let parts = Parts { mode: "restore", passes: 1, error: why.as_deref(), ..Parts::default() };
-        ClearReport::new(&parts, &entries).put(shown.stdout.buffer());
+        let report = ClearReport::new(&parts, &entries);
+        reported = report.write(&mut shown, &mut attention, diagnostics).await;
     } else {
         for entry in &entries {
             if let Some(why) = entry.fate.why_left() {
@@ -134,7 +136,7 @@ pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics)
             }
         }
     }
-    let written = shown.flush(&mut attention, diagnostics).await;
+    let written = reported.and(shown.flush(&mut attention, diagnostics).await);
     let left = left(&entries);
     let restored = entries.len() - left;
     if unanswerable > 0 {
