@@ -28,6 +28,9 @@ use crate::quotation::cut;
 /// How often a message that is still there unchanged is cleared.
 const PASSES: u32 = 2;
 
+/// The wait before a second verification: a cluster may acknowledge a message before all of its nodes have it.
+const SETTLING: Duration = Duration::from_secs(1);
+
 /// Size of the parts in which the list is written, in bytes.
 const LIST_BYTES: usize = 64 * 1024;
 
@@ -103,8 +106,10 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         passes: run.passes,
         error: why.as_deref(),
     };
+    let mut reported = Ok(());
     if config.json {
-        ClearReport::new(&parts, &run.entries).put(shown.stdout.buffer());
+        let report = ClearReport::new(&parts, &run.entries);
+        reported = report.write(&mut shown, &mut run.attention, diagnostics).await;
     } else {
         for entry in &run.entries {
             if let Some(why) = entry.fate.why_left().filter(|_| result.is_ok() && !run.declined) {
@@ -113,7 +118,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
             }
         }
     }
-    let written = shown.flush(&mut run.attention, diagnostics).await;
+    let written = reported.and(shown.flush(&mut run.attention, diagnostics).await);
     match (&result, run.entries.len()) {
         (Err(Error::Signal(_)), 0) if while_listing => {
             diagnostics.state("ended while listing: nothing was cleared");
@@ -145,9 +150,10 @@ pub(super) async fn report_unmade(
         let why = error.to_string();
         let mut shown = Listing::default();
         let parts = Parts { mode, filters, error: Some(&why), ..Parts::default() };
-        ClearReport::new(&parts, &[]).put(shown.stdout.buffer());
         // The first error is the one to end with.
-        let _ = shown.flush(attention, diagnostics).await;
+        if ClearReport::new(&parts, &[]).write(&mut shown, attention, diagnostics).await.is_ok() {
+            let _ = shown.flush(attention, diagnostics).await;
+        }
     }
     error
 }
@@ -170,6 +176,15 @@ impl Listing {
     ) -> Result<(), Error> {
         self.stdout.buffer().extend_from_slice(line.as_bytes());
         self.stdout.buffer().push(b'\n');
+        self.flush_if_large(attention, diagnostics).await
+    }
+
+    /// Waits for the reader if much is pending.
+    pub(super) async fn flush_if_large(
+        &mut self,
+        attention: &mut Attention,
+        diagnostics: &Diagnostics,
+    ) -> Result<(), Error> {
         if self.stdout.waiting_bytes() > LIST_BYTES {
             self.flush(attention, diagnostics).await
         } else {
@@ -246,6 +261,9 @@ impl ClearRun<'_> {
                 self.diagnostics,
             )
             .await?;
+            if self.passes > 1 {
+                self.attention.within(tokio::time::sleep(SETTLING)).await?;
+            }
             self.verify().await?;
             if !self.choose_again(until.is_some_and(|until| Instant::now() < until)) {
                 return Ok(());

@@ -67,8 +67,8 @@ impl Fate {
             Self::Acknowledged => "acknowledged, but not verified".into(),
             Self::Refused(reason) => format!("refused: {reason}"),
             Self::StillThere => {
-                "acknowledged, but still there: the broker does not let this user clear it, or the same \
-                 message was published again"
+                "acknowledged, but still there: the broker does not let this user clear it or takes longer, or the \
+                 same message was published again"
                     .into()
             }
             Self::Republished => "a new message was published meanwhile".into(),
