@@ -9,7 +9,7 @@ use super::connection::{ConnectionPhase, Delivering};
 use super::in_flight::DeliveryStage;
 use super::message::{Routed, SharedMessage};
 use super::retained::Search;
-use super::session::Pending;
+use super::session::{Pending, may_read};
 use super::{ConnectionId, Core, SessionId};
 use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
@@ -229,7 +229,9 @@ impl Core {
                     packet_identifier,
                     identifiers: &pending.identifiers,
                 };
-                if connection.publish(&pending.message.view(), &outgoing, &mut self.block, now) {
+                let view = pending.message.view();
+                let is_allowed = may_read(session.rights.as_ref(), view.topic);
+                if is_allowed && connection.publish(&view, &outgoing, &mut self.block, now) {
                     self.statistics.messages_sent += 1;
                     session.in_flight.advance();
                 } else {
@@ -273,11 +275,8 @@ impl Core {
         let own = replay.no_local && view.publisher == Some(&session.client_identifier);
         let identifier = [replay.identifier];
         let identifiers = if identifier == [0] { &[][..] } else { &identifier };
+        let denied = !may_read(session.rights.as_ref(), view.topic);
         let expired = view.is_expired(now);
-        let denied = session
-            .rights
-            .as_ref()
-            .is_some_and(|rights| !std::str::from_utf8(view.topic).is_ok_and(|topic| rights.may_read(topic)));
         if expired {
             self.retained.remove(view.topic);
         }
@@ -304,7 +303,9 @@ impl Core {
     fn send_queued(&mut self, id: SessionId, connected: ConnectionId, now: Instant) -> bool {
         let Some(pending) = self.dequeue(id) else { return false };
         let Some(session) = self.sessions.get_mut(id) else { return false };
-        if pending.message.view().is_expired(now) {
+        let view = pending.message.view();
+        // Since it was queued the rights may have changed, or the user of the session.
+        if view.is_expired(now) || !may_read(session.rights.as_ref(), view.topic) {
             self.release_pending(id, &pending);
             self.count(connected, false);
             return true;

@@ -8,6 +8,7 @@ use super::deadlines::TimerOf;
 use super::message::{Routed, View, after};
 use super::session::{Session, WillMessage};
 use super::{ConnectionId, Core, SessionId, TURN_WORK};
+use crate::broker::access::Rights;
 use crate::protocol::Protocol;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
@@ -156,8 +157,9 @@ impl Core {
         session.will_at = session.will.as_ref().and_then(|will| after(now, will.delay_seconds));
         if session.will_at == Some(now) {
             session.will_at = None;
+            let rights = session.rights.clone();
             let will = self.take_will(id);
-            self.publish_will(will, now);
+            self.publish_will(will, rights.as_deref(), now);
         }
         self.arm_session(id);
     }
@@ -183,8 +185,9 @@ impl Core {
         }
         if session.will_at.is_some_and(|at| at <= now) {
             session.will_at = None;
+            let rights = session.rights.clone();
             let will = self.take_will(id);
-            self.publish_will(will, now);
+            self.publish_will(will, rights.as_deref(), now);
         }
         self.arm_session(id);
     }
@@ -203,7 +206,7 @@ impl Core {
         self.names.remove(&session.client_identifier);
         self.deadlines.set(TimerOf::Session(id), &mut session.timer, None);
         self.release_all(&session);
-        self.publish_will(session.will, now);
+        self.publish_will(session.will, session.rights.as_deref(), now);
         self.remove_ended(id, now);
     }
 
@@ -223,11 +226,15 @@ impl Core {
         }
     }
 
-    fn publish_will(&mut self, will: Option<WillMessage>, now: Instant) {
+    /// `rights`: those of the client now, which may have lost some since CONNECT.
+    fn publish_will(&mut self, will: Option<WillMessage>, rights: Option<&Rights>, now: Instant) {
         let Some(will) = will else { return };
         let expires = will.expiry_seconds.and_then(|seconds| after(now, seconds));
         let view = View { expires, ..will.message.view() };
         let Ok(name) = std::str::from_utf8(view.topic) else { return };
+        if rights.is_some_and(|rights| !rights.may_write(name)) {
+            return;
+        }
         let mut routed = Routed::borrowed(view);
         if view.retain {
             self.retain(&mut routed);

@@ -126,3 +126,8 @@ impl Session {
         self.in_flight.has_room(window)
     }
 }
+
+/// Whether a client with these rights may receive messages of this topic.
+pub(super) fn may_read(rights: Option<&Arc<Rights>>, topic: &[u8]) -> bool {
+    rights.is_none_or(|rights| std::str::from_utf8(topic).is_ok_and(|topic| rights.may_read(topic)))
+}
