@@ -9,7 +9,7 @@ use super::{ConnectionId, Core, SessionId};
 use crate::broker::options::Feature;
 use crate::protocol::property::{Properties, PropertyId};
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::topic;
+use crate::protocol::topic::{self, TopicError};
 use crate::protocol::wire::{self, Malformed, PacketType, Subscription, SubscriptionList};
 
 /// Topic filters of one packet: more than a session may have by default.
@@ -33,7 +33,7 @@ impl Core {
         filters: SubscriptionList<'_>,
         now: Instant,
     ) -> Result<(), Malformed> {
-        Self::check_number(PacketType::Subscribe, &filters)?;
+        Self::check_filters(PacketType::Subscribe, &filters)?;
         let identifier = properties.number(PropertyId::SubscriptionIdentifier).unwrap_or(0);
         let broken = |s: Subscription<'_>| s.no_local && topic::shared(s.filter).is_some();
         if filters.iter().any(broken) {
@@ -62,8 +62,18 @@ impl Core {
         Ok(())
     }
 
-    /// The work that one packet makes is bounded.
-    fn check_number(packet: PacketType, filters: &SubscriptionList<'_>) -> Result<(), Malformed> {
+    /// Checks that each filter is well-formed ([MQTT-4.7.1-1], [MQTT-4.7.3-1], [MQTT-4.8.2-1]) and that the packet
+    /// makes no more work than one may.
+    fn check_filters(packet: PacketType, filters: &SubscriptionList<'_>) -> Result<(), Malformed> {
+        let check = |filter: Subscription<'_>| topic::check_filter(filter.filter.as_bytes()).err();
+        if let Some(error) = filters.iter().take(PACKET_FILTERS).find_map(check) {
+            let reason = match error {
+                TopicError::Share => ReasonCode::PROTOCOL_ERROR,
+                _ => ReasonCode::MALFORMED_PACKET,
+            };
+            let what = format!("topic filter: {error}");
+            return Err(Malformed::protocol_error(packet, what).with_reason(reason));
+        }
         if filters.iter().nth(PACKET_FILTERS).is_none() {
             return Ok(());
         }
@@ -168,7 +178,7 @@ impl Core {
         filters: SubscriptionList<'_>,
         now: Instant,
     ) -> Result<(), Malformed> {
-        Self::check_number(PacketType::Unsubscribe, &filters)?;
+        Self::check_filters(PacketType::Unsubscribe, &filters)?;
         let mut filters = filters.iter();
         let mut reasons = Vec::new();
         while !self.turn_is_over() {
@@ -211,9 +221,6 @@ impl Core {
     fn remove_subscription(&mut self, session: SessionId, filter: &str) -> ReasonCode {
         self.work += 1;
         let Some(state) = self.sessions.get_mut(session) else { return ReasonCode::UNSPECIFIED };
-        if topic::check_filter(filter.as_bytes()).is_err() {
-            return ReasonCode::TOPIC_FILTER_INVALID;
-        }
         if state.filters.remove(filter).is_none() {
             return ReasonCode::NO_SUBSCRIPTION_EXISTED;
         }
