@@ -62,7 +62,18 @@ impl<'a> FieldReader<'a> {
         Ok(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     }
 
+    /// A Variable Byte Integer in the least number of bytes ([MQTT-1.5.5-1]).
     pub(in crate::protocol) fn variable_byte_integer(&mut self) -> Result<u32, Malformed> {
+        let before = self.rest.len();
+        let value = self.padded_integer()?;
+        if before - self.rest.len() > 1 && value >> (7 * (before - self.rest.len() - 1)) == 0 {
+            return Err(self.malformed("Variable Byte Integer with more bytes than it needs"));
+        }
+        Ok(value)
+    }
+
+    /// The same in any number of bytes: small devices write the Remaining Length in a fixed number.
+    pub(in crate::protocol) fn padded_integer(&mut self) -> Result<u32, Malformed> {
         let mut value = 0;
         for shift in [0, 7, 14, 21] {
             let byte = self.u8()?;

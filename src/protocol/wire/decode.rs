@@ -311,7 +311,7 @@ fn any_packet(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed
         });
     };
     let mut reader = FieldReader::new(packet.get(1..).unwrap_or_default(), kind);
-    reader.variable_byte_integer()?;
+    reader.padded_integer()?;
     let flags = if matches!(kind, PacketType::PubRel | PacketType::Subscribe | PacketType::Unsubscribe) {
         2
     } else {
