@@ -9,6 +9,7 @@ use crate::broker::{Access, BadLine, Broker};
 use crate::command::attention::in_background;
 use crate::error::Error;
 use crate::file::{mark, read_at_most};
+use crate::notation::printable;
 use crate::output::Diagnostics;
 use crate::signal::{HangUp, HangUps};
 
@@ -48,16 +49,21 @@ impl AccessFiles {
     pub(super) fn load(&self) -> Result<Access, Error> {
         let mut access = Access::default();
         if let Some(path) = &self.password_file {
-            let text = content("--password-file", path, LONGEST_FILE_BYTES)?;
+            let text = content("--password-file", Some(path), path, LONGEST_FILE_BYTES)?;
             access.add_password_file(&text).map_err(|bad| wrong("--password-file", path, &bad))?;
         }
         for (name, path) in &self.users {
-            let text = content("--user", path, LONGEST_PASSWORD_BYTES)?;
+            // What stands after the name may be the password itself.
+            let text =
+                content(&format!("--user {}", printable(name.as_str())), None, path, LONGEST_PASSWORD_BYTES)
+                    .map_err(|error| {
+                        error.with_hint("NAME:FILE names a file that holds only the password")
+                    })?;
             let password = text.strip_suffix(b"\n").unwrap_or(&text);
             access.add_user(name, password.strip_suffix(b"\r").unwrap_or(password));
         }
         if let Some(path) = &self.acl_file {
-            let text = content("--acl-file", path, LONGEST_FILE_BYTES)?;
+            let text = content("--acl-file", Some(path), path, LONGEST_FILE_BYTES)?;
             access.set_acl_file(&text).map_err(|bad| wrong("--acl-file", path, &bad))?;
         }
         if self.open {
@@ -67,8 +73,10 @@ impl AccessFiles {
     }
 }
 
-fn content(option: &str, path: &Path, most_bytes: u64) -> Result<Vec<u8>, Error> {
-    let failed = |error: io::Error| Error::file(format!("{option}: {}", path.display()), error);
+/// `shown`: the path, if the error may name it.
+fn content(option: &str, shown: Option<&Path>, path: &Path, most_bytes: u64) -> Result<Vec<u8>, Error> {
+    let what = shown.map_or_else(|| option.to_owned(), |path| format!("{option}: {}", path.display()));
+    let failed = |error: io::Error| Error::file(what.clone(), error);
     let mut text = read_at_most(path, most_bytes).map_err(failed)?;
     let mark = mark(&text).map_err(failed)?;
     text.drain(..mark);
