@@ -4,6 +4,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -109,6 +110,8 @@ pub struct RawLink<'a> {
     /// The CONNECT packet as it was sent.
     connect: Vec<u8>,
     largest_packet_bytes: u32,
+    /// How long to wait for CONNACK, and at most for any other answer.
+    answer_limit: Duration,
     received: BytesMut,
     /// When the first and the last of the buffered bytes arrived.
     since: Instant,
@@ -121,6 +124,12 @@ pub struct RawLink<'a> {
 }
 
 impl<'a> RawLink<'a> {
+    /// The time limit of an answer.
+    #[must_use]
+    pub fn answer_limit(&self) -> Duration {
+        self.answer_limit
+    }
+
     /// Connects once, with one version.
     ///
     /// # Errors
@@ -195,6 +204,7 @@ impl<'a> RawLink<'a> {
             connected,
             connect,
             largest_packet_bytes: options.max_packet_bytes,
+            answer_limit: options.connect_timeout,
             received: BytesMut::from(leftover.as_slice()),
             since: now,
             latest: now,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::refused_watcher::{WATCHER_CREDENTIALS, is_refused_watcher};
-use super::run::{trace, without_will};
+use super::run::{answer_limit, trace, without_will};
 use super::{Config, identified, watcher};
 use crate::client::raw::{Incoming, RawLink};
 use crate::error::{Denial, Error, Layer};
@@ -15,9 +15,6 @@ use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::duration;
-
-/// Timeout for the broker's response to SUBSCRIBE, and then for the message.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// Sends a message below the prefix from the publisher's user to the watcher's.
 ///
@@ -41,6 +38,8 @@ pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagn
     let mut watcher = opened.map_err(of_watcher)?;
     let opened = RawLink::open(&options, protocol, show("publisher")).await;
     let mut publisher = opened.map_err(|error| of_user(error, publishing_user))?;
+    // For the response to SUBSCRIBE, and then for the message.
+    let limit = answer_limit(&watcher);
     watcher.subscribe(&topic, QoS::AtLeastOnce);
     let subscribed = async {
         loop {
@@ -49,7 +48,7 @@ pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagn
             }
         }
     };
-    let reason = timeout(LIMIT, subscribed).await.map_err(|_| unanswered("SUBSCRIBE"))??;
+    let reason = timeout(limit, subscribed).await.map_err(|_| unanswered("SUBSCRIBE", limit))??;
     refused("subscription", &topic, reason).map_err(|error| of_user(error, watching_user))?;
     let qos = QoS::AtLeastOnce.min(publisher.connected().limits().maximum_qos);
     publisher.publish(&topic, qos, false, b"control", &PropertyBlock::default())?;
@@ -65,9 +64,9 @@ pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagn
             }
         }
     };
-    match timeout(LIMIT, delivered).await {
+    match timeout(limit, delivered).await {
         Ok(result) => result?,
-        Err(_) if !is_answered => return Err(unanswered("PUBLISH")),
+        Err(_) if !is_answered => return Err(unanswered("PUBLISH", limit)),
         Err(_) => {
             let cause = format!("an ordinary message to '{topic}' does not reach the watching client");
             return Err(Error::link(Layer::Mqtt, cause).with_hint(
@@ -88,8 +87,8 @@ fn named(mut error: Error, user: Option<&str>) -> Error {
 }
 
 /// The error for a broker that accepted CONNECT and then stayed silent.
-fn unanswered(packet: &str) -> Error {
-    let limit = duration(LIMIT);
+fn unanswered(packet: &str, limit: Duration) -> Error {
+    let limit = duration(limit);
     Error::link(Layer::Mqtt, format!("the broker did not answer {packet} within {limit}"))
         .with_hint("it did answer CONNECT: does a proxy in between block the rest?")
 }

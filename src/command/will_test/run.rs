@@ -69,7 +69,7 @@ pub(super) struct CaseOutcome {
 /// A case that ends before it can be judged.
 struct CaseStop(Verdict, String);
 
-/// Timeout for the broker's response to a packet.
+/// Timeout for the broker's response to a packet, unless that of the connection is shorter.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Time limit for cleaning up after the run was interrupted.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -393,12 +393,13 @@ impl CasePlan {
             };
             link.publish(&self.will.topic, qos, true, payload, properties)?;
             link.ping();
+            let limit = answer_limit(&link);
             // After its answer the broker has read the message.
             let answered = async {
                 while link.next().await? != Incoming::Pong {}
                 Ok::<(), Error>(())
             };
-            timeout(ANSWER_LIMIT, answered).await.unwrap_or(Ok(()))?;
+            timeout(limit, answered).await.unwrap_or(Ok(()))?;
         }
         link.disconnect(ReasonCode::SUCCESS).await
     }
@@ -460,6 +461,7 @@ impl<'a> WillSubscriber<'a> {
         link.subscribe(&plan.will.topic, QoS::ExactlyOnce);
         let topic = plan.will.topic.clone().into();
         let mut watch = Self { topic, link, opened_in, granted: QoS::AtMostOnce, before: None };
+        let limit = answer_limit(&watch.link);
         let subscribed = async {
             loop {
                 match watch.next().await.map_err(unable)? {
@@ -469,8 +471,7 @@ impl<'a> WillSubscriber<'a> {
                 }
             }
         };
-        let reason =
-            timeout(ANSWER_LIMIT, subscribed).await.map_err(|_| unanswered("watcher", "SUBSCRIBE"))??;
+        let reason = timeout(limit, subscribed).await.map_err(|_| unanswered("watcher", "SUBSCRIBE"))??;
         let reason = reason.unwrap_or(ReasonCode::UNSPECIFIED);
         watch.granted = QoS::from_bits(reason.0).ok_or_else(|| {
             CaseStop(
@@ -500,6 +501,7 @@ impl<'a> WillSubscriber<'a> {
         self.link.ping();
         let mut live = 0;
         let mut until = None;
+        let limit = answer_limit(&self.link);
         let answered = async {
             loop {
                 let incoming = tokio::select! {
@@ -514,7 +516,7 @@ impl<'a> WillSubscriber<'a> {
                 }
             }
         };
-        timeout(ANSWER_LIMIT, answered).await.map_err(|_| unanswered("watcher", "PINGREQ"))?
+        timeout(limit, answered).await.map_err(|_| unanswered("watcher", "PINGREQ"))?
     }
 
     /// Receives the retained message, or finds that there is none, by the broker's pace alone: the watcher
@@ -523,6 +525,7 @@ impl<'a> WillSubscriber<'a> {
         let mut stored = Stored::new(Instant::now(), Care::Last);
         stored.subscribed(Instant::now());
         let mut backlog = Backlog::default();
+        let limit = answer_limit(&self.link);
         let all = async {
             while self.before.is_none() {
                 let Some(over_at) = stored.over_at() else {
@@ -548,7 +551,7 @@ impl<'a> WillSubscriber<'a> {
             }
             Ok(())
         };
-        timeout(ANSWER_LIMIT, all).await.map_err(|_| unanswered("watcher", "PINGREQ"))?
+        timeout(limit, all).await.map_err(|_| unanswered("watcher", "PINGREQ"))?
     }
 
     async fn first_retained(&mut self) -> Result<(), Error> {
@@ -563,14 +566,20 @@ impl<'a> WillSubscriber<'a> {
 
 async fn pong(link: &mut RawLink<'_>, who: &str) -> Result<(), CaseStop> {
     link.ping();
+    let limit = answer_limit(link);
     let answered = async {
         while link.next().await? != Incoming::Pong {}
         Ok::<(), Error>(())
     };
-    timeout(ANSWER_LIMIT, answered)
+    timeout(limit, answered)
         .await
         .map_err(|_| unanswered(who, "PINGREQ"))?
         .map_err(|error| CaseStop(Verdict::Inconclusive, format!("the {who}: {error}")))
+}
+
+/// Timeout for the broker's response to a packet on this link.
+pub(super) fn answer_limit(link: &RawLink<'_>) -> Duration {
+    ANSWER_LIMIT.min(link.answer_limit())
 }
 
 fn unanswered(who: &str, packet: &str) -> CaseStop {
