@@ -72,6 +72,7 @@ impl Config {
             || self.idle.is_some()
             || self.count.is_some()
             || self.programs.until.is_some()
+            || self.selection.count_per_topic.is_some()
             // Nothing can be reported as silent before it.
             || matches!(self.display, Display::Silence(_));
         (ends_by_itself && self.timeout.is_none()).then_some(self.client.connect_timeout)
