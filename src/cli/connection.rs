@@ -158,6 +158,8 @@ pub(super) struct Purpose {
     pub(super) disconnect_properties: PropertyBlock,
     /// The first requested feature that needs MQTT 5.
     pub(super) needs_v5: Option<&'static str>,
+    /// Whether the run can do nothing over MQTT 3.x.
+    pub(super) prefers_v5: bool,
     /// The default reaction to a lost connection.
     pub(super) reconnect: Reconnect,
     /// A session that outlives the run is useless; `-c` is an error only if it was typed.
@@ -172,6 +174,7 @@ impl Default for Purpose {
             properties: PropertyBlock::default(),
             disconnect_properties: PropertyBlock::default(),
             needs_v5: None,
+            prefers_v5: false,
             reconnect: Reconnect::NEVER,
             keeps_no_session: false,
         }
@@ -330,6 +333,7 @@ impl ConnectionArgs {
             name_servers,
             version,
             needs_v5,
+            prefers_v5: purpose.prefers_v5,
             client_identifier,
             clean_start: !self.disable_clean_session,
             keep_alive: self.keepalive,

@@ -193,6 +193,7 @@ impl TryFrom<RequestArgs> for Config {
                 .properties
                 .needs_v5()
                 .or(args.retain_as_published.then_some("--retain-as-published")),
+            prefers_v5: response_topic.is_none(),
             // The response topic is new in each run: a subscription to it must not be kept.
             keeps_no_session: response_topic.is_none(),
             ..Purpose::default()

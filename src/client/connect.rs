@@ -170,6 +170,10 @@ impl ConnectRequest<'_> {
             Version::Auto => known.accepted.unwrap_or(Protocol::V5),
         };
         let mut guessed = false;
+        // A broker that restarts, or a forwarder without one, closes a connection whatever is asked.
+        let is_first_contact = known.accepted.is_none() && !known.explained;
+        let mut may_ask_again =
+            is_first_contact && (self.options.version != Version::Auto || self.options.prefers_v5);
         let mut tried = Vec::new();
         let mut refusal = None;
         // A version that the broker refused as not supported.
@@ -203,6 +207,10 @@ impl ConnectRequest<'_> {
                 _ => failure,
             };
             let next = match (self.options.version, protocol) {
+                (_, Protocol::V5) if failure.at == At::Closed && std::mem::take(&mut may_ask_again) => {
+                    tried.pop();
+                    Some(Protocol::V5)
+                }
                 // The remembered version is refused: a newer broker has replaced the old one.
                 (Version::Auto, Protocol::V3_1_1 | Protocol::V3_1)
                     if failure.refuses_version() && tried.len() == 1 =>
@@ -432,13 +440,7 @@ impl ConnectRequest<'_> {
                 listed(tried)
             ));
         }
-        if is_mute
-            && is_first
-            && wanted == Version::Only(Protocol::V5)
-            && self.speaks(Protocol::V3_1_1).await
-            // A broker that closed one connection may have had another reason, so its support for MQTT 5 is
-            // tested.
-            && (at != At::Closed || !self.speaks(Protocol::V5).await)
+        if is_mute && is_first && wanted == Version::Only(Protocol::V5) && self.speaks(Protocol::V3_1_1).await
         {
             return match needed_for {
                 Some(option) => error.with_hint(lacks_v5(option)),

@@ -86,6 +86,8 @@ pub struct ClientOptions {
     pub version: Version,
     /// The option that requires MQTT 5.
     pub needs_v5: Option<&'static str>,
+    /// Whether the run can do nothing over MQTT 3.x, although any version may be used.
+    pub prefers_v5: bool,
     /// Empty: the broker assigns one (in MQTT 3.1, which cannot, a random one is sent).
     pub client_identifier: String,
     /// Clean Start; Clean Session in MQTT 3.x.
