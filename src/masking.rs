@@ -188,6 +188,10 @@ fn without_markup(text: &str) -> impl Iterator<Item = (usize, char)> {
         }
         let bytes = text.as_bytes()[*at..].iter().take(LONGEST_MARKUP_BYTES);
         let end = match *c {
+            '<' if text[*at..].starts_with("<!--") => {
+                let window = text.as_bytes()[*at..].windows(3).take(LONGEST_MARKUP_BYTES);
+                window.into_iter().position(|end| end == b"-->").map(|end| end + 2)
+            }
             '<' => bytes.copied().position(|byte| byte == b'>'),
             // After ESC and `[` follow numbers, and one of these.
             ESCAPE => {
@@ -269,6 +273,7 @@ mod tests {
         for text in [
             "hun<b>ter2",
             "hunter<!-- x -->2",
+            "hun<!-- a > b -->ter2",
             "hun\u{1b}[0mter2",
             "<i>hun</i>ter2",
             "h\u{1b}[1;31mu\u{1b}[mnter2",

@@ -10,6 +10,7 @@ use super::limits::ServerLimits;
 use super::options::ClientOptions;
 use super::redirect;
 use crate::error::{Denial, Error, Layer, Sign};
+use crate::masking::masked;
 use crate::net;
 use crate::notation::printable;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
@@ -464,7 +465,7 @@ fn not_mqtt(received: &[u8]) -> Error {
     if net::tls::looks_like_tls(received) {
         return wants_tls(Error::link);
     }
-    let start = printable(&received[..received.len().min(40)]);
+    let start = beginning(received);
     let error = Error::link(Layer::Mqtt, format!("the broker's answer is not MQTT: it begins '{start}'"));
     match received {
         [b'H', b'T', b'T', b'P', ..] => {
@@ -472,6 +473,18 @@ fn not_mqtt(received: &[u8]) -> Error {
         }
         _ => error,
     }
+}
+
+/// The beginning of an answer, printable. Secrets are masked before the cut, so that no part of one is left.
+fn beginning(received: &[u8]) -> String {
+    const LONGEST_CHARS: usize = 40;
+    let text = String::from_utf8_lossy(received);
+    let masked = masked(&text);
+    if *masked == *text {
+        return printable(&received[..received.len().min(LONGEST_CHARS)]).to_string();
+    }
+    let start: String = masked.chars().take(LONGEST_CHARS).collect();
+    printable(&*start).to_string()
 }
 
 /// The error for a broker that expects TLS on this port; `error` decides whether a retry helps.
