@@ -108,6 +108,11 @@ pub trait Handler {
         false
     }
 
+    /// Whether the broker may have ended the link because of a packet that is not sent on the next link.
+    fn avoids_packet(&self) -> bool {
+        false
+    }
+
     /// Whether to wait after DISCONNECT until the broker closes its side. Bytes that the broker sends later
     /// meet a closed socket, whose reset can destroy the DISCONNECT in flight. `false` is for runs that
     /// expect no such bytes: then only the bytes already received are read.

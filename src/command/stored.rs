@@ -262,8 +262,14 @@ impl EndOfStored {
 
     /// There is a new link. If the last one was lost because of the marker, none is sent on this one.
     pub(super) fn link_is_new(&mut self) {
-        let lost_over_marker = self.stored.take().is_some_and(|stored| stored.marker == Marker::Awaited);
+        let lost_over_marker = self.awaits_marker();
+        self.stored = None;
         self.uses_marker &= !lost_over_marker;
+    }
+
+    /// Whether the marker, or its filter, was sent and did not come back. The next link goes without it.
+    pub(super) fn awaits_marker(&self) -> bool {
+        self.uses_marker && self.stored.as_ref().is_some_and(|stored| stored.marker == Marker::Awaited)
     }
 
     /// The filter to subscribe to with the others, before [`Self::begin`].

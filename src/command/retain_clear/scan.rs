@@ -27,7 +27,7 @@ use super::pass::{MOST_FOUND_BYTES, Pass, PassPurpose, PassState, ScanEndedBy};
 use super::selection::Selection;
 use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::session::{Event, Session};
-use crate::client::{self, Connected};
+use crate::client::{self, AnswerLimit, Connected};
 use crate::error::{Error, Layer};
 use crate::output::{Diagnostics, Progress};
 use crate::protocol::property::{Properties, PropertyBlock};
@@ -127,6 +127,7 @@ pub(super) async fn scan(
 ) -> Scanned {
     let started = Instant::now();
     let limit = started + options.timeout;
+    let answer = attention.deadline().is_none().then_some(client.connect_timeout);
     let limit = attention.deadline().map_or(limit, |deadline| deadline.min(limit));
     let mut scanner = Scanner {
         options,
@@ -136,6 +137,7 @@ pub(super) async fn scan(
         diagnostics,
         now: SystemTime::now(),
         limit: Box::pin(tokio::time::sleep_until(limit)),
+        answer: AnswerLimit::new(answer),
         link: LinkState::NotYet,
         passes: VecDeque::new(),
         pass: None,
@@ -201,6 +203,8 @@ struct Scanner<'a> {
     now: SystemTime,
     /// Ends the scan in any state of the link.
     limit: Pin<Box<Sleep>>,
+    /// Ends it where the broker does not respond to the first SUBSCRIBE.
+    answer: AnswerLimit,
     link: LinkState,
     passes: VecDeque<Pass>,
     pass: Option<Pass>,
@@ -544,6 +548,18 @@ impl Handler for Scanner<'_> {
     /// packets, or is gone. If it is the deadline of the run, received messages still count, so this is
     /// checked first.
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let is_unanswered = self.found.is_empty()
+            && self.missed.is_empty()
+            && self.end.is_subscribing()
+            && self.end.count() == 0;
+        let unanswered = |limit| {
+            let why = format!("the broker has not answered the subscription within {}", duration(limit));
+            Poll::Ready(Err(Error::fatal(Layer::Mqtt, why)))
+        };
+        let waits = is_unanswered && matches!(self.link, LinkState::Up);
+        if let Poll::Ready(limit) = self.answer.poll_waiting(cx, waits) {
+            return unanswered(limit);
+        }
         // Connecting has timeouts of its own.
         if matches!(self.link, LinkState::NotYet | LinkState::Gone)
             || self.limit.as_mut().poll(cx).is_pending()
@@ -555,21 +571,17 @@ impl Handler for Scanner<'_> {
             let limit = duration(self.options.timeout);
             return Poll::Ready(Err(Error::link(Layer::Mqtt, format!("no scan within {limit}: {why}"))));
         }
-        if self.found.is_empty()
-            && self.missed.is_empty()
-            && self.end.is_subscribing()
-            && self.end.count() == 0
-        {
-            let why = format!(
-                "the broker has not answered the subscription within {}",
-                duration(self.options.timeout)
-            );
-            return Poll::Ready(Err(Error::fatal(Layer::Mqtt, why)));
+        if is_unanswered {
+            return unanswered(self.options.timeout);
         }
         if self.pass.is_some() || !self.to_ask.is_empty() {
             self.ended_by = ScanEndedBy::Timeout;
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn avoids_packet(&self) -> bool {
+        self.end.awaits_marker()
     }
 
     fn on_change(&mut self, change: Change<'_>) {

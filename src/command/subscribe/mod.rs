@@ -504,6 +504,10 @@ impl Handler for Subscriber<'_> {
         }
     }
 
+    fn avoids_packet(&self) -> bool {
+        self.end_of_retained.as_ref().is_some_and(EndOfStored::awaits_marker)
+    }
+
     fn awaits(&self) -> Option<&'static str> {
         let waits = self.end_of_retained.as_ref().is_some_and(EndOfStored::is_unanswered);
         (waits && self.requests == Requests::Answered).then_some("PINGREQ")
