@@ -69,7 +69,8 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
         let works = !run.was_connected && handler.works_without_link();
         // A link that lasted resets the count of failures.
         let is_second = std::mem::replace(&mut doubtful, error.retry() == Retry::Once) && failures > 0;
-        if error.retry().is_final(is_second) || !(patient || works) {
+        let avoids = is_about_a_packet(&error) && handler.avoids_packet();
+        if error.retry().is_final(is_second) && !avoids || !(patient || works) {
             return Err(error);
         }
         if patient {
@@ -276,6 +277,8 @@ impl<'a> ClientRun<'a> {
         let answers = self.session.answers();
         let error = match poll_fn(|cx| link.poll(cx, &mut self.session, handler)).await {
             Ok(()) => return Ok(()),
+            // A violation by the broker was answered with DISCONNECT, and may not recur on the next link.
+            Err(error @ Error::Protocol(_)) => error,
             Err(error) if link.is_decided() => return Err(LinkFailure::Decided(error)),
             Err(error) => error,
         };
@@ -314,8 +317,8 @@ impl<'a> ClientRun<'a> {
                 return strikes::hopeless(links, &what, identifier);
             }
             (StrikeVerdict::Suspicious(count), _) => {
-                let (has_identifier, has_published) =
-                    (!identifier.is_empty(), self.session.has_unconfirmed());
+                let has_identifier = !identifier.is_empty();
+                let has_published = self.session.has_unconfirmed() || self.session.unacknowledged() > 0;
                 handler.on_change(Change::ShortLinks { count, has_identifier, has_published });
             }
             _ => {}
