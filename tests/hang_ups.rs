@@ -276,8 +276,8 @@ fn pubrec_without_end_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
         peer.send(&packets::ack(PacketType::PubRec, identifier));
         peer.drain();
     });
-    let args = ["-V", version(protocol), "-t", "a", "-l", "-q", "2"];
-    let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin("x\n").run();
+    let args = ["-V", version(protocol), "-t", "a", "-l", "-q", "2", "--reconnect", "never"];
+    let run = Mqtt::publish(server.port()).args(args).stdin("x\n").run();
     run.exits(1).mentions("PUBREC: it answers PUBREL, again and again");
     server.finish();
 }

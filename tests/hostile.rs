@@ -29,8 +29,35 @@ fn provoke(
         sender.send(peer.rest()).unwrap();
     });
     let run = Mqtt::subscribe(server.port());
-    let outcome = run.args(["-V", version(protocol), "-t", "a", "-q", "2"]).args(args).run();
+    let own = ["-V", version(protocol), "-t", "a", "-q", "2", "--reconnect", "never"];
+    let outcome = run.args(own).args(args).run();
     (outcome, rest.recv().unwrap())
+}
+
+/// The first may come from a network that garbles bytes.
+#[rstest]
+fn packet_against_the_standard_ends_the_run_the_second_time(#[values(1, 2)] broken_links: usize) {
+    let server = Server::start(move |server| {
+        for _ in 0..broken_links {
+            let mut peer = server.accept_session(V5);
+            peer.grant_subscription(V5);
+            // QoS 3.
+            peer.send(&[0x36, 2, 0, 0]);
+            peer.expect_end();
+        }
+        if broken_links == 1 {
+            let mut peer = server.accept_session(V5);
+            peer.grant_subscription(V5);
+            peer.send(&Message::new("a", b"x").bytes(V5));
+            peer.drain();
+        }
+    });
+    let run = Mqtt::subscribe(server.port()).args(["-t", "a", "-C", "1", "--reconnect-max-delay", "50ms"]).run();
+    match broken_links {
+        1 => run.exits(0).prints("x\n"),
+        _ => run.exits(1).mentions("protocol error: "),
+    };
+    server.finish();
 }
 
 /// The end of a link that broke the standard: DISCONNECT with the reason, or just the end.
