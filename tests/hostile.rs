@@ -52,7 +52,8 @@ fn packet_against_the_standard_ends_the_run_the_second_time(#[values(1, 2)] brok
             peer.drain();
         }
     });
-    let run = Mqtt::subscribe(server.port()).args(["-t", "a", "-C", "1", "--reconnect-max-delay", "50ms"]).run();
+    let run =
+        Mqtt::subscribe(server.port()).args(["-t", "a", "-C", "1", "--reconnect-max-delay", "50ms"]).run();
     match broken_links {
         1 => run.exits(0).prints("x\n"),
         _ => run.exits(1).mentions("protocol error: "),
