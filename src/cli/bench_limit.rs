@@ -158,6 +158,9 @@ where
         if matches!(load.stop, StopAfter::Count(_)) {
             return Err(Error::usage("find-limit takes --step-duration, and not --count"));
         }
+        if load.shard.is_some() {
+            return Err(Error::usage("--shard is not supported by find-limit"));
+        }
         if !load.stages.is_empty() {
             return Err(Error::usage("--stages is not supported by find-limit, which sets the rate itself"));
         }

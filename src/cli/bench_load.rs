@@ -8,6 +8,7 @@ use clap::{ArgMatches, ValueEnum, ValueHint};
 
 use super::bench_payload::LoadPayloadArgs;
 use super::bench_results::ResultArgs;
+use super::bench_shard::{self, ShardArgs};
 use super::bench_values::{MOST_RATE, arrivals, bytes, rate};
 use super::connection::{ConnectionArgs, Purpose};
 use super::disturbance;
@@ -217,6 +218,9 @@ pub(super) struct CommonArgs {
     seed: Option<u64>,
 
     #[command(flatten)]
+    shard: ShardArgs,
+
+    #[command(flatten)]
     results: ResultArgs,
 
     #[command(flatten)]
@@ -382,6 +386,9 @@ impl CommonArgs {
             let why = "--calibration is for one load: give one --size and one --qos, and no --repeat";
             return Err(Error::usage(why));
         }
+        if self.shard.is_given() {
+            return Err(Error::usage("--shard is for one load: one --size, one --qos, no --repeat"));
+        }
         if self.results.show_scenario {
             return Err(Error::usage("--show-scenario is for one load: one --size, one --qos, no --repeat"));
         }
@@ -452,6 +459,7 @@ impl CommonArgs {
             disturbances: disturbance::disturbances(self.disturb),
             abort_after,
             resumes_tls: self.tls_resumption == Some(TlsResumption::Resume),
+            shard: self.shard.resolve()?,
             ..Load::new(mode, client, clients.publishers, clients.subscribers, threads(self.threads))
         };
         fill(&mut load)?;
@@ -465,6 +473,7 @@ impl CommonArgs {
             ));
         }
         disturbance::check(&load)?;
+        bench_shard::check(&load)?;
         if self.tls_resumption.is_some() && load.client.endpoint.tls.is_none() {
             return Err(Error::usage("--tls-resumption needs TLS")
                 .with_hint("use mqtts://, --cafile or --tls-use-os-certs"));

@@ -47,6 +47,7 @@ mod bench_manual;
 mod bench_payload;
 mod bench_results;
 mod bench_scenario;
+mod bench_shard;
 mod bench_values;
 mod bench_watch;
 mod bench_words;

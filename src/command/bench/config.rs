@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::disturbance::Disturbances;
 use super::group::Scenario;
+use super::shard::part::LoadShard;
 use super::stage::RateStage;
 use crate::client::options::ClientOptions;
 use crate::protocol::QoS;
@@ -187,6 +188,8 @@ pub struct Load {
     pub resumes_tls: bool,
     /// A limit that is broken ends it, from this time of the measurement, or of a stage, on.
     pub abort_after: Option<Duration>,
+    /// Its part of this process, where several have parts of one load.
+    pub shard: Option<LoadShard>,
 }
 
 impl Load {
@@ -222,6 +225,7 @@ impl Load {
             stages: Vec::new(),
             resumes_tls: false,
             abort_after: None,
+            shard: None,
         }
     }
 

@@ -31,6 +31,7 @@ use super::report::finding::Problem;
 use super::report::group::GroupReport;
 use super::report::{Aborted, Drained, Phases, RunOutcome, SeriesSecond};
 use super::rows::Row;
+use super::shard::part::LoadShard;
 use super::stamp::{Phase, Timeline};
 use super::threshold::RunLimits;
 use super::topology::GroupPlan;
@@ -97,7 +98,7 @@ pub(super) async fn run(
     let started = clock::rfc3339_seconds(std::time::SystemTime::now());
     let mut broken_off = false;
     let named = load.client.endpoint.address.to_string();
-    let run = fastrand::u32(..);
+    let run = load.shard.as_ref().map_or_else(|| fastrand::u32(..), LoadShard::run);
     let mut window = load.client.max_inflight;
     let (protocol, broker) = {
         let checked = |opened: &Opened| {
@@ -130,7 +131,8 @@ pub(super) async fn run(
             (Protocol::V5, named)
         }
     };
-    let threads = u32::try_from(load.threads).unwrap_or(1).clamp(1, load.clients().max(1));
+    let threads = u32::try_from(load.threads).unwrap_or(1).clamp(1, load.own_clients().max(1));
+    let threads = threads.saturating_mul(load.shards());
     let began = now();
     let waves = waves(&groups).unwrap_or_else(|_| vec![0; groups.len()]); // a circle was refused before
     let mut clients = vec![0; groups.len() + 1]; // of each wave so far
@@ -278,7 +280,7 @@ impl<'a> Director<'a> {
             drained_at: 0,
             beside: BrokerReport::default(),
         };
-        for thread in 0..fleet.threads {
+        for thread in fleet.own_threads() {
             let (order, orders) = mpsc::unbounded_channel();
             if interrupted {
                 // Before it connects, so that a failure is reported.

@@ -70,7 +70,7 @@ const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 /// # Errors
 /// What is short, with the commands that help.
 pub(super) fn check_limits(load: &Load, diagnostics: &Diagnostics) -> Result<(), Error> {
-    descriptors(u64::from(load.clients()) + OTHER_DESCRIPTORS)?;
+    descriptors(u64::from(load.own_clients()) + OTHER_DESCRIPTORS)?;
     ports(load)?;
     check_memory(load, diagnostics);
     Ok(())
@@ -97,7 +97,8 @@ fn ports(load: &Load) -> Result<(), Error> {
     let Ok(text) = std::fs::read_to_string(PORT_RANGE) else { return Ok(()) };
     let bounds: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     let [first, last] = bounds[..] else { return Ok(()) };
-    let (addresses, clients) = (load.local_addresses.len().max(1) as u64, u64::from(load.clients()));
+    let addresses = load.own_addresses(&load.local_addresses).len().max(1) as u64;
+    let clients = u64::from(load.own_clients());
     let ports = (last.saturating_sub(first) + 1) * addresses;
     // The port of the first contact is not free again at once, and a broker on this machine may
     // have one of them too.
@@ -122,7 +123,7 @@ fn ports(load: &Load) -> Result<(), Error> {
 /// Too little memory is a warning: the free memory changes during the run.
 fn check_memory(load: &Load, diagnostics: &Diagnostics) {
     let each = if load.client.endpoint.transport.is_secure() { TLS_BYTES } else { PLAIN_BYTES };
-    let needed = u64::from(load.clients()) * each + flow_bytes(load);
+    let needed = u64::from(load.own_clients()) * each + flow_bytes(load);
     let available = available_bytes();
     if available > 0 && needed > available {
         let mebibytes = |bytes: u64| bytes >> 20;

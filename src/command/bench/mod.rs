@@ -25,6 +25,7 @@
 //! | `limit_report`, `runs` | the report of a search; columns and lines of several runs |
 //! | `compare`, `comparison`, `change` | reports side by side, in every form, and by how much figures may change |
 //! | `calibrate`, `calibration` | the generator's own ceiling, and its report |
+//! | [`shard`] | a load that runs as several processes, and one report of all |
 //! | `machine` | this machine and its limits |
 //! | `credentials`, `client_values`, `csv_records` | files with credentials and with other values of clients; CSV |
 
@@ -59,6 +60,7 @@ mod probe;
 mod recorder;
 mod report;
 mod rows;
+mod shard;
 mod runs;
 pub mod stage;
 mod stamp;
@@ -79,6 +81,7 @@ pub use plan::check_topic;
 pub use report::export::{Files, Form};
 pub(super) use report::export::{json_of_failure, junit_of_failure};
 pub use report::help::help as figures_help;
+pub use shard::{LoadShard, SharedStart};
 pub use stamp::{MOST_PUBLISHERS, SHORT_BYTES as LEAST_STAMP_BYTES, TEXT_BYTES as TEXT_STAMP_BYTES};
 pub use threshold::{Objective, RunLimits, Threshold};
 pub use topology::check as check_groups;

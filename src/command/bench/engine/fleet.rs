@@ -29,6 +29,7 @@ pub(crate) struct Fleet {
     pub(crate) cuts: Vec<ClientCut>,
     pub(crate) protocol: Protocol,
     pub(crate) run: u32,
+    /// Of all shards; those of this one are [`Fleet::own_threads`].
     pub(crate) threads: u32,
     /// When the run began: the connections' ramp and the series count from here.
     pub(crate) began: u64,
@@ -99,6 +100,7 @@ impl FleetGroup {
         group.adjust(&mut options);
         let addresses =
             if group.local_addresses.is_empty() { &load.local_addresses } else { &group.local_addresses };
+        let addresses = load.own_addresses(addresses);
         if addresses.is_empty() {
             return vec![Arc::new(options)];
         }
@@ -111,9 +113,9 @@ impl FleetGroup {
     }
 
     /// What a client connects with, and its client identifier; by its number in the group.
-    fn options_of(&self, client: u32) -> (Arc<ClientOptions>, String) {
+    fn options_of(&self, client: u32, shards: u32) -> (Arc<ClientOptions>, String) {
         let all = self.plan.first + client;
-        let options = &self.options[all as usize % self.options.len()];
+        let options = &self.options[(all / shards) as usize % self.options.len()];
         let mut digits = itoa::Buffer::new();
         let number = digits.format(client);
         let own = self.group.client_id.replace("{client}", number);
@@ -136,6 +138,13 @@ impl FleetGroup {
 }
 
 impl Fleet {
+    /// The numbers of this process's threads among those of all shards. A client belongs to the thread whose number is what is
+    /// left of its own by all of them, and so to the same shard with any number of threads.
+    pub(crate) fn own_threads(&self) -> impl Iterator<Item = u32> {
+        let (first, shards) = (self.load.shard_number(), self.load.shards());
+        (first..self.threads).step_by(shards as usize)
+    }
+
     /// A thread's part of the messages of the closed loop of a group, if they are counted; a schedule counts
     /// its own.
     pub(crate) fn quota(&self, thread: u32, publishers: u32, rate: Rate) -> u64 {
@@ -157,7 +166,7 @@ impl Fleet {
 
     /// What a client of a group connects with; one that `resumes` was connected before.
     pub(crate) fn order(&self, group: u16, client: u32, resumes: bool) -> ConnectOrder {
-        let (options, client_identifier) = self.groups[usize::from(group)].options_of(client);
+        let (options, client_identifier) = self.groups[usize::from(group)].options_of(client, self.load.shards());
         ConnectOrder { options, client_identifier, protocol: self.protocol, resumes }
     }
 

@@ -62,7 +62,7 @@ pub(super) struct RunProgress {
 
 impl RunProgress {
     pub(super) fn new(load: &Load, began: u64) -> Self {
-        Self::of(load.mode, load.clients(), (load.rate, load.stop, load.warmup), began)
+        Self::of(load.mode, load.own_clients(), (load.rate, load.stop, load.warmup), began)
     }
 
     #[allow(
