@@ -22,6 +22,7 @@ mod bench_queue;
 mod bench_reconnect;
 mod bench_reports;
 mod bench_scenarios;
+mod bench_shards;
 mod bench_shares;
 mod bench_stages;
 mod bench_tls;

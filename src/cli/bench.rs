@@ -14,6 +14,7 @@ use super::bench_load::{
     CeilingArgs, Clients, CommonArgs, CourseArgs, PatternName, SendArgs, needs_own_broker, one,
 };
 use super::bench_manual;
+use super::bench_merge::MergeArgs;
 use super::bench_scenario::ScenarioArgs;
 use super::connection::ConnectionArgs;
 use super::definition::MAX_HELP_WIDTH;
@@ -55,6 +56,7 @@ pub(super) static MODES: &[Entry] = &[
     Entry::run::<BenchRequestArgs>("rr"),
     Entry::run::<FindLimitArgs<BenchArgs>>("find-limit").with(FIND_LIMIT_LOADS),
     Entry::run::<ScenarioArgs>("scenario"),
+    Entry::run::<MergeArgs>("merge"),
     Entry::run::<CompareArgs>("compare"),
     #[cfg(feature = "broker")]
     Entry::run::<CalibrateArgs>("calibrate"),

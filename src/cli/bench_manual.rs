@@ -223,6 +223,27 @@ pub(super) static SCENARIO: Manual = Manual {
     ],
 };
 
+pub(super) static MERGE: Manual = Manual {
+    common: &["output", "json", "html", "fail_if"],
+    examples: &[
+        (
+            "Run four shards on this machine, and make one report of theirs",
+            "for i in 1 2 3 4; do mqtt bench --shard $i/4 --run-id r1 --barrier b --json > s$i.json & done; wait; \
+             mqtt bench merge s[1-4].json",
+        ),
+        ("Keep the merged report, for bench compare", "mqtt bench merge shard-*.json -o whole.json"),
+        (
+            "Fail, with exit status 3, on the figures of all shards",
+            "mqtt bench merge shard-*.json --fail-if 'p99 > 20ms'",
+        ),
+    ],
+    bugs: &[
+        "Latencies from publisher to subscriber are left out if the shards ran on several machines, as their clocks \
+         differ. mqtt bench rr measures round trips, on one clock.",
+        "The percentiles of single seconds are left out: a report has histograms of the whole run only.",
+    ],
+};
+
 pub(super) static COMPARE: Manual = Manual {
     common: &[],
     examples: &[

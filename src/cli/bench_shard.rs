@@ -161,7 +161,8 @@ impl ShardVariables {
         };
         let (place, of_all) = (parsed(number, &found)?, parsed(of, &all)?);
         let part = place.checked_add(1 - first).ok_or_else(|| wrong(number, &found, "it is too large"))?;
-        check_part(part, of_all).map_err(|why| wrong(number, &found, &format!("{why} ({of} is {of_all})")))?;
+        check_part(part, of_all)
+            .map_err(|why| wrong(number, &found, &format!("{why} ({of} is {of_all})")))?;
         Ok(Some((part, of_all, format!("{number}={place} and {of}={of_all}"))))
     }
 }
@@ -244,7 +245,10 @@ pub(super) fn check(load: &Load) -> Result<(), Error> {
     let is_counted = matches!(load.stop, StopAfter::Count(_));
     let refused = [
         (load.embedded.is_some(), "--embedded would start a broker for each shard; give the address of one"),
-        (load.abort_after.is_some(), "--abort-on-fail is not supported with --shard: no shard knows the figures of all"),
+        (
+            load.abort_after.is_some(),
+            "--abort-on-fail is not supported with --shard: no shard knows the figures of all",
+        ),
         (!load.disturbances.all.is_empty(), "--disturb is not supported with --shard"),
         (
             is_counted && load.mode == Mode::Subscribe,
@@ -258,10 +262,18 @@ pub(super) fn check(load: &Load) -> Result<(), Error> {
     if let Some((_, why)) = refused.into_iter().find(|(is_so, _)| *is_so) {
         return Err(Error::usage(why));
     }
+    if load.mode.receives_its_own() && shard.of > 1 && shard.start == SharedStart::Unaligned {
+        let what =
+            "--shard of a load whose shards receive each other's messages needs --barrier or --start-at";
+        return Err(Error::usage(what).with_hint("for example --barrier bench-barrier"));
+    }
     if load.own_clients() == 0 {
         let clients = counted(load.clients().into(), "client");
-        return Err(Error::usage(format!("shard {}/{} has no clients: the load has {clients}", shard.number, shard.of))
-            .with_hint("members of a shared-subscription group are all in one shard"));
+        return Err(Error::usage(format!(
+            "shard {}/{} has no clients: the load has {clients}",
+            shard.number, shard.of
+        ))
+        .with_hint("members of a shared-subscription group are all in one shard"));
     }
     Ok(())
 }
@@ -288,9 +300,14 @@ mod tests {
     fn parts_are_numbered_from_1() {
         assert_eq!(shard("3/16"), Ok(ShardName::Part { number: 3, of: 16 }));
         assert_eq!(shard("auto"), Ok(ShardName::Auto));
-        for (bad, words) in
-            [("0/4", "from 1 to 4"), ("5/4", "from 1 to 4"), ("1/0", "1 to 100000"), ("3", "I/N"), ("a/b", "I/N"), ("+1/2", "I/N")]
-        {
+        for (bad, words) in [
+            ("0/4", "from 1 to 4"),
+            ("5/4", "from 1 to 4"),
+            ("1/0", "1 to 100000"),
+            ("3", "I/N"),
+            ("a/b", "I/N"),
+            ("+1/2", "I/N"),
+        ] {
             assert!(shard(bad).unwrap_err().contains(words), "{bad}");
         }
     }
@@ -322,7 +339,12 @@ mod tests {
         let two = words(|name| {
             set(
                 name,
-                &[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "1"), ("PARALLEL_SEQ", "2"), ("PARALLEL_JOBS", "4")],
+                &[
+                    ("SLURM_PROCID", "0"),
+                    ("SLURM_NTASKS", "1"),
+                    ("PARALLEL_SEQ", "2"),
+                    ("PARALLEL_JOBS", "4"),
+                ],
             )
         });
         assert!(two.contains("name different shards"), "{two}");
@@ -334,7 +356,12 @@ mod tests {
         let unnamed = ShardArgs { run_id: None, ..args(part) }.resolve_in(|_| None).unwrap_err();
         assert!(unnamed.to_string().contains("--run-id"), "{unnamed}");
         let slurm: LookUp = |name| {
-            let all = [("SLURM_PROCID", "0"), ("SLURM_NTASKS", "2"), ("SLURM_JOB_ID", "77"), ("SLURM_STEP_ID", "0")];
+            let all = [
+                ("SLURM_PROCID", "0"),
+                ("SLURM_NTASKS", "2"),
+                ("SLURM_JOB_ID", "77"),
+                ("SLURM_STEP_ID", "0"),
+            ];
             set(name, &all)
         };
         let of_slurm = ShardArgs { run_id: None, ..args(ShardName::Auto) }.resolve_in(slurm).unwrap();
@@ -346,6 +373,8 @@ mod tests {
     fn a_start_is_a_time_with_its_day() {
         assert!(moment("2026-11-20T10:00:00Z").is_ok());
         assert!(moment("10:00").unwrap_err().contains("day"));
-        assert!(barrier_topic("a/#").is_err() && barrier_topic("$SYS").is_err() && barrier_topic("a/b").is_ok());
+        assert!(
+            barrier_topic("a/#").is_err() && barrier_topic("$SYS").is_err() && barrier_topic("a/b").is_ok()
+        );
     }
 }

@@ -44,6 +44,7 @@ mod bench_calibrate;
 mod bench_limit;
 mod bench_load;
 mod bench_manual;
+mod bench_merge;
 mod bench_payload;
 mod bench_results;
 mod bench_scenario;

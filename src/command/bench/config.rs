@@ -1,11 +1,13 @@
 //! The configuration of a load test, resolved and checked before anything is opened.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::disturbance::Disturbances;
 use super::group::Scenario;
@@ -64,6 +66,13 @@ impl Mode {
 impl Serialize for Mode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Mode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        Self::named(&name).ok_or_else(|| D::Error::custom(format!("unknown mode '{name}'")))
     }
 }
 
@@ -247,18 +256,18 @@ impl Load {
 
 /// What was asked for, as the report holds it: all that shapes the load, so that it can be put on
 /// again. Users, passwords and keys are not in it: reports are shown to others.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Configuration {
     pub(super) broker: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) scenario: Option<NamedScenario>,
     /// `tcp`, `tls`, `ws`, `wss` or `unix`.
-    pub(super) transport: &'static str,
+    pub(super) transport: Cow<'static, str>,
     pub(super) protocol: String,
     pub(super) proxy: bool,
     /// `full` or `resume`; left out without TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) tls_resumption: Option<&'static str>,
+    pub(super) tls_resumption: Option<Cow<'static, str>>,
     pub(super) embedded: bool,
     /// Empty: the broker assigned one.
     pub(super) client_id: String,
@@ -284,7 +293,7 @@ pub(super) struct Configuration {
     pub(super) reconnect: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reconnect_max_delay_s: Option<f64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) disturbances: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) abort_after_s: Option<f64>,
@@ -295,7 +304,7 @@ pub(super) struct Configuration {
 }
 
 /// The scenario of a load.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct NamedScenario {
     pub(super) name: String,
     /// The part of its clients that there were.
@@ -315,12 +324,12 @@ impl NamedScenario {
 }
 
 /// What only a load with messages of its own has.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Sending {
     pub(super) publishers: u32,
     /// Messages a second, of stages on average; null in the closed loop.
     pub(super) rate_per_s: Option<f64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) stages: Vec<String>,
     pub(super) arrivals: String,
     pub(super) jitter_s: f64,
@@ -328,7 +337,7 @@ pub(super) struct Sending {
     /// Most QoS 0 messages in a write of the closed loop; null for as many as fit.
     pub(super) per_write: Option<u32>,
     /// `size`, `template`, `fields`, `file` or `lines`.
-    pub(super) payload: &'static str,
+    pub(super) payload: Cow<'static, str>,
     pub(super) payload_text: Option<String>,
     pub(super) payload_file: Option<String>,
     /// With the stamp; of a template, before it is filled in.
@@ -338,15 +347,15 @@ pub(super) struct Sending {
 }
 
 /// What only a load with subscribers has.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Receiving {
     pub(super) subscribers: u32,
-    pub(super) pattern: &'static str,
+    pub(super) pattern: Cow<'static, str>,
     pub(super) shared_groups: u32,
 }
 
 /// What only a load with messages has, of whomever they are.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct MessageLoad {
     pub(super) topic: String,
     pub(super) qos: u8,
@@ -362,14 +371,14 @@ impl Configuration {
                 .scenario
                 .as_deref()
                 .map(|scenario| NamedScenario { name: scenario.name.clone(), scale: scenario.scale }),
-            transport: client.transport_name(),
+            transport: client.transport_name().into(),
             protocol,
             proxy: client.endpoint.proxy.is_some(),
             tls_resumption: client
                 .endpoint
                 .tls
                 .as_ref()
-                .map(|_| if load.resumes_tls { "resume" } else { "full" }),
+                .map(|_| if load.resumes_tls { "resume" } else { "full" }.into()),
             embedded: load.embedded.is_some(),
             client_id: client.client_identifier.clone(),
             clean_start: client.clean_start,
@@ -381,8 +390,8 @@ impl Configuration {
                 Receiving {
                     subscribers: load.subscribers,
                     pattern: match load.pattern {
-                        Pattern::Pairs => "pairs",
-                        Pattern::All => "all",
+                        Pattern::Pairs => "pairs".into(),
+                        Pattern::All => "all".into(),
                     },
                     shared_groups: load.shared_groups,
                 }
@@ -442,11 +451,11 @@ impl Sending {
                 Payload::Size(_) | Payload::Template(_) | Payload::Fields { .. } => None,
             },
             payload: match load.payload {
-                Payload::Size(_) => "size",
-                Payload::Template(_) => "template",
-                Payload::Fields { .. } => "fields",
-                Payload::File(_) => "file",
-                Payload::Lines(_) => "lines",
+                Payload::Size(_) => "size".into(),
+                Payload::Template(_) => "template".into(),
+                Payload::Fields { .. } => "fields".into(),
+                Payload::File(_) => "file".into(),
+                Payload::Lines(_) => "lines".into(),
             },
             payload_bytes,
             topics: load.topics,

@@ -2,6 +2,7 @@
 //! orders to the threads, watches signals, and collects what they measured.
 
 mod ending;
+mod start;
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -16,7 +17,7 @@ use tokio::time::Instant;
 
 use super::super::attention::Attention;
 use super::super::exec::CommandOptions;
-use super::config::{Load, Mode, Rate, StopAfter};
+use super::config::{Configuration, Load, Mode, Rate, StopAfter};
 use super::disturber::Disturber;
 use super::engine;
 use super::engine::fleet::{Fleet, FleetGroup, Material};
@@ -24,14 +25,16 @@ use super::engine::shared::{Board, News, Order};
 use super::engine::wake::process_cpu;
 use super::group::waves;
 use super::machine;
-use super::probe::probe;
+use super::probe::{FirstClient, probe};
 use super::recorder::{Recorder, Second};
 use super::report::broker::BrokerReport;
 use super::report::finding::Problem;
 use super::report::group::GroupReport;
 use super::report::{Aborted, Drained, Phases, RunOutcome, SeriesSecond};
 use super::rows::Row;
+use super::shard::barrier::Barrier;
 use super::shard::part::LoadShard;
+use super::shard::record::{GroupRecord, ShardRecord};
 use super::stamp::{Phase, Timeline};
 use super::threshold::RunLimits;
 use super::topology::GroupPlan;
@@ -110,14 +113,8 @@ pub(super) async fn run(
             };
             plans.iter().zip(&materials).try_for_each(publish)
         };
-        let first = groups.first().zip(materials.first());
-        let mut probe = std::pin::pin!(probe(
-            &mut load.client,
-            load.local_addresses.first().copied(),
-            load.resumes_tls,
-            first,
-            checked
-        ));
+        let first = FirstClient::of(&load, &groups, &plans, &materials);
+        let mut probe = std::pin::pin!(probe(&mut load.client, load.resumes_tls, first, checked));
         let found = poll_fn(|cx| {
             if attention.poll(cx).is_ready() {
                 return Poll::Ready(None);
@@ -131,6 +128,7 @@ pub(super) async fn run(
             (Protocol::V5, named)
         }
     };
+    let configuration = Configuration::of(&load, broker.clone(), protocol.to_string(), payload_bytes);
     let threads = u32::try_from(load.threads).unwrap_or(1).clamp(1, load.own_clients().max(1));
     let threads = threads.saturating_mul(load.shards());
     let began = now();
@@ -157,8 +155,11 @@ pub(super) async fn run(
     let watch = LimitWatch::new(&fleet.load, limits);
     let watching = Watching::new(&fleet, watched, diagnostics);
     let mut director = Director::start(&fleet, disturber, watch, attention, watching, broken_off)?;
+    director.barrier = Barrier::of(&fleet.load, &configuration);
     let timeline = director.conduct(&fleet).await;
-    let (finished, groups, phases) = director.finish(&fleet, timeline).await?;
+    let finished = director.finish(&fleet, timeline).await;
+    director.leave_barrier(finished.as_ref().err()).await;
+    let (finished, groups, phases) = finished?;
     let mut outcome = RunOutcome {
         recorder: finished,
         groups,
@@ -181,6 +182,7 @@ pub(super) async fn run(
         window,
         process_cpu_s: seconds(process_cpu()),
         memory_bytes: director.memory_bytes,
+        shard: None,
     };
     let counted = matches!(fleet.load.stop, StopAfter::Count(_)) && !outcome.interrupted;
     if counted && outcome.recorder.last_event > timeline.measure {
@@ -190,6 +192,7 @@ pub(super) async fn run(
         outcome.window_s = last.max(scheduled_s(&fleet.load, &outcome.recorder));
         outcome.phases.measure = outcome.window_s;
     }
+    outcome.shard = ShardRecord::of_run(&fleet.load, limits, &outcome, director.shard_groups);
     Ok(outcome)
 }
 
@@ -197,8 +200,13 @@ pub(super) async fn run(
 #[allow(clippy::cast_precision_loss, reason = "counts of messages are below 9 × 10¹⁵")]
 fn scheduled_s(load: &Load, recorder: &Recorder) -> f64 {
     let measured = recorder.counts.messages[Phase::Measure as usize];
+    let messages = match load.stop {
+        // The rate is that of all shards.
+        StopAfter::Count(count) if load.shard.is_some() => count,
+        _ => measured.sent + measured.not_sent,
+    };
     match load.rate {
-        Rate::PerSecond(rate) if load.mode.publishes() => (measured.sent + measured.not_sent) as f64 / rate,
+        Rate::PerSecond(rate) if load.mode.publishes() => messages as f64 / rate,
         _ => 0.0,
     }
 }
@@ -242,6 +250,10 @@ struct Director<'a> {
     drained_at: u64,
     /// What was seen of the broker.
     beside: BrokerReport,
+    /// What groups have recorded, where other processes have parts of the load.
+    shard_groups: Vec<GroupRecord>,
+    /// The way to the other shards.
+    barrier: Option<Barrier>,
 }
 
 impl<'a> Director<'a> {
@@ -279,6 +291,8 @@ impl<'a> Director<'a> {
             subscribed_at: 0,
             drained_at: 0,
             beside: BrokerReport::default(),
+            shard_groups: Vec::new(),
+            barrier: None,
         };
         for thread in fleet.own_threads() {
             let (order, orders) = mpsc::unbounded_channel();
@@ -355,7 +369,7 @@ impl<'a> Director<'a> {
                 }
             }
         }
-        let start = now() + RUN_UP;
+        let Some(start) = self.agree_on_start(load).await else { return nobody };
         let measure = start.saturating_add(nanoseconds(load.warmup));
         let end = match load.stop {
             StopAfter::After(duration) => measure.saturating_add(nanoseconds(duration)),
@@ -366,7 +380,7 @@ impl<'a> Director<'a> {
         self.watching.enter(Stage::Load(timeline), now());
         self.watch.iter_mut().for_each(|watch| watch.start(timeline));
         self.order(Order::Start(timeline));
-        self.wait(measure, SLOW_TICK, Self::is_alone).await;
+        self.wait(measure, SLOW_TICK, |this| this.is_alone() || this.has_lost_shard()).await;
         let counted = matches!(load.stop, StopAfter::Count(_)) && load.mode.publishes();
         let received = match load.stop {
             StopAfter::Count(count) if load.mode == Mode::Subscribe => count,
@@ -378,10 +392,12 @@ impl<'a> Director<'a> {
         self.wait(end, tick, |this| {
             this.is_alone()
                 || this.aborted.is_some()
+                || this.has_lost_shard()
                 || (counted && this.all(|board| &board.ended))
                 || this.sum(|board| &board.delivered) >= received
         })
         .await;
+        self.note_lost_shard(measure);
         let limit = now().saturating_add(nanoseconds(load.drain));
         let mut arrivals = Deliveries { delivered: self.sum(|board| &board.delivered), last: None };
         if counted && !self.is_over() {
@@ -458,7 +474,7 @@ impl<'a> Director<'a> {
             self.hear(news);
         }
         self.beside = self.watching.finish();
-        let (merged, groups) = self.sum_up(fleet);
+        let (merged, groups) = self.sum_up(fleet, timeline);
         let subscribed_at = self.subscribed_at.max(self.connected_at);
         let drained_at = self.drained_at.max(timeline.end);
         let phases = Phases {
@@ -491,6 +507,7 @@ impl<'a> Director<'a> {
                     self.hear(news);
                 }
                 self.watching.poll(cx);
+                self.poll_barrier(cx);
                 let next = self.disturber.poll(cx).unwrap_or(u64::MAX).min(self.look_at_limits());
                 if done(self) {
                     return Poll::Ready(true);

@@ -6,15 +6,16 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::config::Load;
+use super::stamp::hash;
 use super::topology::GroupPlan;
 use crate::error::Error;
 use crate::output::Diagnostics;
 use crate::quotation::shown;
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Host {
     pub(super) os: String,
     pub(super) architecture: String,
@@ -33,6 +34,16 @@ pub(super) fn facts() -> Host {
         cpus: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         memory_bytes: memory("MemTotal:"),
     }
+}
+
+/// A digest of what tells the monotonic clock of this machine from those of others; of its own for each process where the
+/// system does not say.
+pub(super) fn clock_identity() -> String {
+    let text = match std::fs::read_to_string("/proc/sys/kernel/random/boot_id") {
+        Ok(boot) => boot + &std::fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default(),
+        Err(_) => fastrand::u128(..).to_string(),
+    };
+    format!("{:016x}", hash(text.as_bytes()))
 }
 
 /// Bytes of memory that this process could still get; 0 where the system does not say.

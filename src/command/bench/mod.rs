@@ -60,8 +60,8 @@ mod probe;
 mod recorder;
 mod report;
 mod rows;
-mod shard;
 mod runs;
+mod shard;
 pub mod stage;
 mod stamp;
 mod threshold;
@@ -81,7 +81,7 @@ pub use plan::check_topic;
 pub use report::export::{Files, Form};
 pub(super) use report::export::{json_of_failure, junit_of_failure};
 pub use report::help::help as figures_help;
-pub use shard::{LoadShard, SharedStart};
+pub use shard::{LoadShard, MergeConfig, SharedStart};
 pub use stamp::{MOST_PUBLISHERS, SHORT_BYTES as LEAST_STAMP_BYTES, TEXT_BYTES as TEXT_STAMP_BYTES};
 pub use threshold::{Objective, RunLimits, Threshold};
 pub use topology::check as check_groups;
@@ -97,7 +97,7 @@ use self::ladder::Ladder;
 use self::limit_report::LimitReport;
 use self::matrix::MatrixReport;
 use self::network::NetworkCounters;
-use self::report::export::{Outputs, json, write_text};
+use self::report::export::{Outputs, json, json_of_failed_shard, write_text};
 use self::report::finding::SATURATION_HINT;
 use self::report::{LoadReport, RunOutcome, text};
 use self::watching::Watched;
@@ -142,6 +142,8 @@ pub enum BenchTask {
     },
     /// Set reports side by side.
     Compare(CompareConfig),
+    /// Make one report of those of shards.
+    Merge(MergeConfig),
     /// Print a text.
     Print(String),
 }
@@ -171,7 +173,7 @@ impl Invocation for Config {
             BenchTask::Matrix(matrix) => matrix.loads.first().map(|load| &load.client),
             #[cfg(feature = "broker")]
             BenchTask::Calibrate { .. } => None,
-            BenchTask::Compare(_) | BenchTask::Print(_) => None,
+            BenchTask::Compare(_) | BenchTask::Merge(_) | BenchTask::Print(_) => None,
         };
         (self.verbosity, client)
     }
@@ -192,6 +194,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         BenchTask::Matrix(matrix) => return run_matrix(matrix, &results, diagnostics).await,
         BenchTask::FindLimit(search) => return find_limit(&search, &results, diagnostics).await,
         BenchTask::Compare(config) => return set_side_by_side(&config, &results, diagnostics).await,
+        BenchTask::Merge(config) => return merge(config, results, diagnostics).await,
         BenchTask::Print(text) => {
             let mut stdout = Stdout::new();
             stdout.buffer().extend_from_slice(text.as_bytes());
@@ -207,6 +210,10 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
             return Ok(Exit::Success);
         }
     };
+    if let Some(shard) = &load.shard {
+        let source = shard.source.as_ref().map_or_else(String::new, |source| format!(", from {source}"));
+        diagnostics.state(format_args!("shard {} of run {}{source}", shard.shown(), shard.run_id));
+    }
     let watched = Watched::open(&results.watch, diagnostics)?;
     // What can be known to fail at the end of the run fails before it.
     let files = Outputs::open(&results.files, load.mode).and_then(|outputs| {
@@ -217,7 +224,14 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let (outputs, calibration) = match files {
         Ok(files) => files,
         Err(error) => {
-            print_failure(load.mode, results.json, &error, &mut attention, diagnostics).await;
+            print_failure(
+                (load.mode, load.shard.as_ref()),
+                results.json,
+                &error,
+                &mut attention,
+                diagnostics,
+            )
+            .await;
             return Err(error);
         }
     };
@@ -225,7 +239,14 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Ok(outcome) => outcome,
         Err(error) => {
             outputs.fail(load.mode, &error);
-            print_failure(load.mode, results.json, &error, &mut attention, diagnostics).await;
+            print_failure(
+                (load.mode, load.shard.as_ref()),
+                results.json,
+                &error,
+                &mut attention,
+                diagnostics,
+            )
+            .await;
             return Err(error);
         }
     };
@@ -263,11 +284,19 @@ fn attention_for(results: &Results) -> Result<Attention, Error> {
 /// The report of a run, with what must not be.
 fn reported(load: &Load, outcome: RunOutcome, results: &Results) -> LoadReport {
     let mut report = LoadReport::new(load, outcome);
-    report.thresholds = results.limits.whole.iter().map(|threshold| threshold.result(&report)).collect();
-    for (stage, fail_if) in report.stages.iter_mut().zip(&results.limits.stages) {
-        stage.part.thresholds = fail_if.iter().map(|threshold| threshold.result(&stage.part)).collect();
+    // A part of a load is not what they are for: the merge looks at them.
+    if load.shard.is_none() {
+        hold_against(&mut report, &results.limits);
     }
     report
+}
+
+/// Holds the figures of a report against what must not be.
+fn hold_against(report: &mut LoadReport, limits: &RunLimits) {
+    report.thresholds = limits.whole.iter().map(|threshold| threshold.result(report)).collect();
+    for (stage, fail_if) in report.stages.iter_mut().zip(&limits.stages) {
+        stage.part.thresholds = fail_if.iter().map(|threshold| threshold.result(&stage.part)).collect();
+    }
 }
 
 fn say_what_is_wrong(report: &LoadReport, diagnostics: &Diagnostics) {
@@ -337,7 +366,7 @@ async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics
     if !report.runs().is_empty() {
         print(&text, &mut attention, diagnostics).await?;
     } else if let Some(error) = &failure {
-        print_failure(mode, results.json, error, &mut attention, diagnostics).await;
+        print_failure((mode, None), results.json, error, &mut attention, diagnostics).await;
     }
     written?;
     failure.map_or(Ok(exit), Err)
@@ -394,11 +423,36 @@ async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnos
     if !report.steps().is_empty() {
         print(&text, &mut attention, diagnostics).await?;
     } else if let Some(error) = &failure {
-        print_failure(search.load.mode, results.json, error, &mut attention, diagnostics).await;
+        print_failure((search.load.mode, None), results.json, error, &mut attention, diagnostics).await;
     }
     written?;
     let exit = if report.is_found() || report.interrupted { Exit::Success } else { Exit::Negative };
     failure.map_or(Ok(exit), Err)
+}
+
+/// Makes one report of those of shards.
+///
+/// # Errors
+/// A file that cannot be read or written, or does not belong to the run of the others.
+async fn merge(config: MergeConfig, mut results: Results, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    let mut attention = Attention::start(None)?;
+    let output = config.output.clone();
+    let merged = attention.blocking(move || shard::merge::merge(&config)).await?;
+    let shard::merge::Merged { mut report, mut limits } = merged;
+    limits.whole.append(&mut results.limits.whole);
+    hold_against(&mut report, &limits);
+    let text = if results.json || output.is_some() { json(&report)? } else { Vec::new() };
+    if let Some(path) = &output {
+        write_text(path, &String::from_utf8_lossy(&text))?;
+    }
+    Outputs::open(&results.files, report.mode)?.write(&report)?;
+    let shown =
+        if results.json { text } else { text::render(&report, diagnostics.terminal().stdout).into_bytes() };
+    print(&shown, &mut attention, diagnostics).await?;
+    if results.json {
+        say_what_is_wrong(&report, diagnostics);
+    }
+    Ok(verdict(&report, &results))
 }
 
 /// So many runs in a row that could not be made: two values, twice each.
@@ -436,7 +490,7 @@ async fn set_side_by_side(
 
 /// With `--json`, an object that says why there is no report.
 async fn print_failure(
-    mode: Mode,
+    (mode, shard): (Mode, Option<&LoadShard>),
     as_json: bool,
     error: &Error,
     attention: &mut Attention,
@@ -444,7 +498,7 @@ async fn print_failure(
 ) {
     if as_json && !matches!(error, Error::Usage { .. } | Error::OutputClosed) {
         // Why there is no report is the error to end with.
-        let _ = print(&json_of_failure(mode, error), attention, diagnostics).await;
+        let _ = print(&json_of_failed_shard(mode, error, shard), attention, diagnostics).await;
     }
 }
 

@@ -4,20 +4,54 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::task::{Context, Poll};
 
+use super::config::Load;
 use super::engine::fleet::Material;
 use super::group::ClientGroup;
+use super::topology::GroupPlan;
 use crate::client::options::ClientOptions;
 use crate::client::{self, Opened};
 use crate::error::Error;
 use crate::protocol::Protocol;
 
+/// The client as which the first connection is made.
+pub(super) struct FirstClient<'a> {
+    group: Option<(&'a ClientGroup, &'a Material)>,
+    /// The line of its credentials, from 0.
+    line: u32,
+    local_address: Option<IpAddr>,
+    /// What follows its client identifier, where other processes make connections as well.
+    suffix: String,
+}
+
+impl<'a> FirstClient<'a> {
+    /// The first of this process.
+    pub(super) fn of(
+        load: &Load,
+        groups: &'a [ClientGroup],
+        plans: &[GroupPlan],
+        materials: &'a [Material],
+    ) -> Self {
+        let all = groups.iter().zip(materials).zip(plans);
+        let first = all.clone().find(|(_, plan)| load.own_clients_of(plan) > 0);
+        let number = load.shard_number();
+        let line = first.map_or(0, |((group, _), plan)| {
+            number + if group.credentials.is_some() { 0 } else { plan.first }
+        });
+        Self {
+            group: first.map(|(group, _)| group),
+            line,
+            local_address: load.own_addresses(&load.local_addresses).first().copied(),
+            suffix: load.shard.as_ref().map_or_else(String::new, |shard| format!("-x{}", shard.number)),
+        }
+    }
+}
+
 /// Makes one connection, to know that there is a broker, at which address, which version of the
 /// protocol it speaks, and that it takes the load's messages: the version, and the broker by name.
 pub(super) async fn probe(
     options: &mut ClientOptions,
-    local_address: Option<IpAddr>,
     resumes_tls: bool,
-    group: Option<(&ClientGroup, &Material)>,
+    FirstClient { group, line, local_address, suffix }: FirstClient<'_>,
     check: impl FnOnce(&Opened) -> Result<(), Error>,
 ) -> Result<(Protocol, String), Error> {
     options.settle(|_| ()).await?; // bench has no --wait-for-server
@@ -35,10 +69,12 @@ pub(super) async fn probe(
     first.endpoint.bind = local_address.or(first.endpoint.bind);
     if first.client_identifier.is_empty() {
         first.client_identifier = format!("bench-{:08x}", fastrand::u32(..));
+    } else {
+        first.client_identifier += &suffix;
     }
     let credentials = group.and_then(|(_, material)| material.credentials.as_ref());
     if let Some(credentials) = credentials {
-        credentials.apply(0, &mut first);
+        credentials.apply(line, &mut first);
     }
     let opened = client::open_first(&first, &first.client_identifier).await;
     let mut opened = match opened {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 use super::beside::Beside;
 use super::config::Mode;
@@ -66,8 +67,7 @@ impl LatencyKind {
 }
 
 /// Messages of one phase.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct MessageCounts {
     /// Handed to a socket.
     pub(super) sent: u64,
@@ -89,8 +89,7 @@ pub(super) struct MessageCounts {
 }
 
 /// Events in the window of the measurement, of whichever message.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct MeasuredWindow {
     pub(super) sent: u64,
     /// Of them, messages of the measurement.
@@ -100,8 +99,7 @@ pub(super) struct MeasuredWindow {
     pub(super) delivered_bytes: u64,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Counts {
     /// By [`Phase`].
     pub(super) messages: [MessageCounts; 2],
@@ -302,14 +300,31 @@ impl Recorder {
         whole
     }
 
+    /// Adds what was recorded elsewhere of a kind: of messages with an answer, or of those that waited for one.
+    pub(super) fn add_histogram(&mut self, kind: LatencyKind, has_answer: bool, histogram: Histogram<u64>) {
+        let mine = if has_answer { &mut self.latency } else { &mut self.waited };
+        let mine = &mut mine[kind as usize];
+        *mine = both(mine.take(), Some(histogram));
+    }
+
+    /// Forgets what was recorded of a kind.
+    pub(super) fn forget(&mut self, kind: LatencyKind) {
+        (self.latency[kind as usize], self.waited[kind as usize]) = (None, None);
+    }
+
     pub(super) fn waited(&self, kind: LatencyKind) -> Option<&Histogram<u64>> {
         self.waited[kind as usize].as_ref()
     }
 
     pub(super) fn error(&mut self, cause: String) {
         self.second.errors += 1;
+        self.add_errors(cause, 1);
+    }
+
+    /// So many errors of one cause.
+    pub(super) fn add_errors(&mut self, cause: String, count: u64) {
         let known = self.errors.len() < MOST_CAUSES || self.errors.contains_key(&cause);
-        *self.errors.entry(if known { cause } else { "other causes".into() }).or_default() += 1;
+        *self.errors.entry(if known { cause } else { "other causes".into() }).or_default() += count;
     }
 
     /// Adds what another thread has measured. The pattern names every field, so that none is forgotten.
@@ -339,7 +354,7 @@ impl Recorder {
         self.counts = self.counts.plus(counts);
         self.shares.extend(shares); // all members of a group are on one thread
         for (cause, count) in errors {
-            *self.errors.entry(cause).or_default() += count;
+            self.add_errors(cause, count);
         }
         self.cpu.extend(cpu);
         self.fenced_at = self.fenced_at.max(fenced_at);

@@ -1,13 +1,14 @@
 //! The rows of the series: seconds, cut where a phase of the run ends.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::stamp::Timeline;
 
 const SECOND: u64 = 1_000_000_000;
 
 /// Where the run is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Course {
     #[default]
     Connect,

@@ -141,5 +141,6 @@ fn so_far(recorder: Recorder, timeline: Timeline, window_s: f64) -> RunOutcome {
         window: u16::MAX,
         process_cpu_s: 0.0,
         memory_bytes: 0,
+        shard: None,
     }
 }

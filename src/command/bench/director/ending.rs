@@ -7,6 +7,8 @@ use crate::alarm::now;
 use crate::command::bench::config::{Load, Mode};
 use crate::command::bench::recorder::Recorder;
 use crate::command::bench::report::group::GroupReport;
+use crate::command::bench::shard::record::GroupRecord;
+use crate::command::bench::stamp::Timeline;
 
 impl Director<'_> {
     /// Waits for what is under way, as long as something still arrives.
@@ -21,7 +23,9 @@ impl Director<'_> {
                     (this.sum(|board| &board.expected), this.sum(|board| &board.delivered));
                 arrivals.note(delivered);
                 let silent = now() - arrivals.last.unwrap_or(0).max(began) > nanoseconds(SILENCE);
-                idle(this) && (!waits || delivered >= expected || silent) || this.is_alone()
+                // Of several shards, none knows what the others send to it.
+                let is_all = load.shards() == 1 && delivered >= expected;
+                idle(this) && (!waits || is_all || silent) || this.is_alone()
             });
             if !done.await && !self.interrupted {
                 self.drained.is_unanswered = !idle(self);
@@ -44,15 +48,16 @@ impl Director<'_> {
     }
 
     /// What all threads have recorded: of all groups together, and of each group of a scenario.
-    pub(super) fn sum_up(&mut self, fleet: &Fleet) -> (Recorder, Vec<GroupReport>) {
+    pub(super) fn sum_up(&mut self, fleet: &Fleet, timeline: Timeline) -> (Recorder, Vec<GroupReport>) {
         let mut of_groups: Vec<Recorder> = Vec::new();
         for thread in self.finished.drain(..) {
             of_groups.resize_with(thread.len(), Recorder::default);
             of_groups.iter_mut().zip(thread).for_each(|(group, recorder)| group.merge(recorder));
         }
+        self.shard_groups = GroupRecord::all(fleet, &of_groups, timeline.measure);
         let groups = fleet.groups.iter().zip(&of_groups).filter(|_| fleet.load.scenario.is_some());
         let report = |(group, recorder): (&FleetGroup, &Recorder)| {
-            GroupReport::new(&group.group.name, group.group.clients, recorder)
+            GroupReport::new(&group.group.name, fleet.load.own_clients_of(&group.plan), recorder)
         };
         let reports = groups.map(report).collect();
         let mut merged = Recorder::default();

@@ -166,7 +166,8 @@ impl Fleet {
 
     /// What a client of a group connects with; one that `resumes` was connected before.
     pub(crate) fn order(&self, group: u16, client: u32, resumes: bool) -> ConnectOrder {
-        let (options, client_identifier) = self.groups[usize::from(group)].options_of(client, self.load.shards());
+        let (options, client_identifier) =
+            self.groups[usize::from(group)].options_of(client, self.load.shards());
         ConnectOrder { options, client_identifier, protocol: self.protocol, resumes }
     }
 

@@ -14,6 +14,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::super::config::Mode;
+use super::super::shard::part::LoadShard;
 use super::figure::{FIGURES, Section};
 use super::{LoadReport, SeriesSecond, html, latency, markdown};
 use crate::error::Error;
@@ -46,6 +47,12 @@ impl Serialize for LoadReport {
         map.serialize_entry("started", &self.started)?;
         map.serialize_entry("host", &self.host)?;
         map.serialize_entry("configuration", &self.configuration)?;
+        if let Some(shard) = &self.shard {
+            map.serialize_entry("shard", shard)?;
+        }
+        if let Some(merged) = &self.merged {
+            map.serialize_entry("merged", merged)?;
+        }
         map.serialize_entry("phases_s", &self.phases_s)?;
         for section in Section::ALL {
             map.serialize_entry(section.key(), &self.section(section))?;
@@ -124,8 +131,13 @@ pub(crate) fn json(report: &LoadReport) -> Result<Vec<u8>, Error> {
 /// The JSON object of a run that failed: for the reader of standard output, an error in place of
 /// figures.
 pub(crate) fn json_of_failure(mode: Mode, error: &Error) -> Vec<u8> {
+    json_of_failed_shard(mode, error, None)
+}
+
+/// The same of a part of a run, which the merge is to know.
+pub(crate) fn json_of_failed_shard(mode: Mode, error: &Error, shard: Option<&LoadShard>) -> Vec<u8> {
     let mut line = Vec::new();
-    let report = serde_json::json!({
+    let mut report = serde_json::json!({
         "type": KIND,
         "version": VERSION,
         "tool_version": crate::output::VERSION,
@@ -133,6 +145,9 @@ pub(crate) fn json_of_failure(mode: Mode, error: &Error) -> Vec<u8> {
         "valid": false,
         "error": error.to_string(),
     });
+    if let Some(LoadShard { run_id, number, of, .. }) = shard {
+        report["shard"] = serde_json::json!({"run_id": run_id, "number": number, "of": of});
+    }
     put_json_line(&mut line, &report);
     line
 }

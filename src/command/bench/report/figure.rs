@@ -324,7 +324,7 @@ const DELIVERED: Figure = Figure { whole: Some(EXPECTED), better: More,
     ..Figure::count(Messages, "delivered", "delivered", |r| r.measured().delivered) };
 #[rustfmt::skip]
 const LOST: Figure = Figure { when: Own, whole: Some(EXPECTED), row: FigureRow::Defect, compared: Some("lost"), better: Less,
-    ..Figure::count(Messages, "lost", "lost", LoadReport::lost) };
+    ..Figure::new(Messages, "lost", "lost", Count, Reading::CountIfKnown(LoadReport::known_lost)) };
 
 const HANDSHAKES: Figure =
     Figure::count(Connections, "tls_handshakes", "handshakes", |r| r.counts.tls_handshakes);

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::super::shard::named::NamedShards;
 use super::super::stamp;
 use super::numbers::{count, time, whole};
 use crate::net::page::PageFault;
@@ -42,6 +43,16 @@ pub(crate) enum Problem {
     SubscriptionsRefused(u64),
     /// Commands that were to disturb the run.
     CommandsFailed(u64),
+    /// Shards whose report is not there.
+    ShardsMissing(NamedShards),
+    /// Shards that could not make their run.
+    ShardsFailed(NamedShards),
+    /// Shards whose generator was saturated.
+    ShardsSaturated(NamedShards),
+    /// Shards that did not start together, by the clocks of their machines.
+    ShardsApart {
+        apart_us: f64,
+    },
 }
 
 /// Why nothing was measured, with the number of messages it was about.
@@ -71,6 +82,10 @@ impl Problem {
             Self::ConnectionsLost(_) => "connections-lost",
             Self::SubscriptionsRefused(_) => "subscriptions-refused",
             Self::CommandsFailed(_) => "commands-failed",
+            Self::ShardsMissing(_) => "shards-missing",
+            Self::ShardsFailed(_) => "shards-failed",
+            Self::ShardsSaturated(_) => "shards-saturated",
+            Self::ShardsApart { .. } => "shards-apart",
         }
     }
 
@@ -85,7 +100,7 @@ pub(crate) const SATURATION_HINT: &str = "ask for less with a lower rate (--rate
                                           as they are with --allow-saturated";
 
 /// Codes of the problems that show the limits of the generator and not those of the broker.
-pub(crate) const SATURATION: [&str; 3] = ["sent-late", "connected-late", "thread-busy"];
+pub(crate) const SATURATION: [&str; 4] = ["sent-late", "connected-late", "thread-busy", "shards-saturated"];
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,6 +128,14 @@ impl fmt::Display for Problem {
             Self::ConnectionsLost(lost) => write!(f, "connections lost: {lost}"),
             Self::SubscriptionsRefused(refused) => write!(f, "subscriptions refused: {refused}"),
             Self::CommandsFailed(failed) => write!(f, "commands of --disturb failed: {failed}"),
+            Self::ShardsMissing(shards) => write!(f, "shards without a report: {shards}"),
+            Self::ShardsFailed(shards) => write!(f, "shards that failed: {shards}"),
+            Self::ShardsSaturated(shards) => write!(f, "generator saturated in shards: {shards}"),
+            Self::ShardsApart { apart_us } => write!(
+                f,
+                "the shards started {} apart by their clocks; --barrier or --start-at starts them together",
+                time(apart_us)
+            ),
         }
     }
 }
@@ -230,6 +253,15 @@ pub(crate) enum Note {
     BrokerMetricsMissing(u64),
     BrokerSysFailed,
     BrokerSysSilent,
+    /// The figures are those of one shard of several.
+    OneShard {
+        number: u32,
+        of: u32,
+    },
+    /// Messages went from machine to machine, whose clocks differ.
+    OneWayWithheld {
+        machines: usize,
+    },
 }
 
 impl Note {
@@ -262,6 +294,8 @@ impl Note {
             Self::BrokerMetricsMissing(_) => "broker-metrics-missing",
             Self::BrokerSysFailed => "broker-sys-failed",
             Self::BrokerSysSilent => "broker-sys-silent",
+            Self::OneShard { .. } => "one-shard",
+            Self::OneWayWithheld { .. } => "one-way-withheld",
         }
     }
 }
@@ -387,6 +421,14 @@ impl fmt::Display for Note {
             Self::BrokerSysSilent => {
                 f.write_str("no number came below $SYS while the run lasted: the broker may publish none")
             }
+            Self::OneShard { number, of } => write!(
+                f,
+                "these are the figures of shard {number} of {of}, without what the others have of its messages; mqtt bench merge adds them up"
+            ),
+            Self::OneWayWithheld { machines } => write!(
+                f,
+                "no latency of deliveries is shown: messages went between {machines} machines, whose clocks differ; mqtt bench rr measures round trips, on one clock"
+            ),
             Self::NotBack(clients) => write!(
                 f,
                 "clients that were not back when the run ended: {}; 'until back' includes them with the time they had been away",
@@ -410,6 +452,7 @@ mod tests {
     /// One of each. A variant that is missing here makes the schema and the code differ in every report
     /// that has it.
     fn one_of_each() -> (Vec<Problem>, Vec<Note>) {
+        let shards = NamedShards::of(&[1, 3], 4).unwrap();
         let drain = Duration::from_secs(5);
         let problems = vec![
             Problem::SentLate { late: 10, of: 999, limit_us: 5000.0 },
@@ -422,6 +465,10 @@ mod tests {
             Problem::ConnectionsLost(1),
             Problem::SubscriptionsRefused(1),
             Problem::CommandsFailed(1),
+            Problem::ShardsMissing(shards),
+            Problem::ShardsFailed(shards),
+            Problem::ShardsSaturated(shards),
+            Problem::ShardsApart { apart_us: 2e6 },
         ];
         let notes = vec![
             Note::NotSent { messages: 1, timed: true },
@@ -450,6 +497,8 @@ mod tests {
             Note::BrokerMetricsMissing(1),
             Note::BrokerSysFailed,
             Note::BrokerSysSilent,
+            Note::OneShard { number: 1, of: 2 },
+            Note::OneWayWithheld { machines: 2 },
         ];
         (problems, notes)
     }

@@ -19,6 +19,9 @@ pub(crate) fn render(report: &LoadReport) -> String {
     let mut out = page::begin(&format!("mqtt bench {} against {}", report.mode.name(), c.broker));
     let mut say = |class: &str, text: &str| page::say(&mut out, class, text);
     say("", &text::load(report));
+    if let Some((name, text)) = text::shards(report) {
+        say("dim", &format!("{name} {text}"));
+    }
     say("dim", &format!("{}, {}", report.started, text::protocol(report)));
     say("dim", &text::phases(report));
     for problem in &report.findings.problems {

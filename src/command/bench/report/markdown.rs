@@ -16,6 +16,9 @@ pub(crate) fn render(report: &LoadReport) -> String {
     for line in [text::load(report), text::protocol(report), text::phases(report)] {
         let _ = writeln!(out, "* {}", escaped(&line));
     }
+    if let Some((name, text)) = text::shards(report) {
+        let _ = writeln!(out, "* {}", escaped(&format!("{name} {text}")));
+    }
     figures(&mut out, report);
     latencies(&mut out, report);
     disturbances(&mut out, report);

@@ -5,6 +5,7 @@
 //! | `figure`, `latency` | the table of all figures, and that of latencies and their statistics |
 //! | `help` | the figures in the help |
 //! | `finding` | problems and notes |
+//! | `asked` | what was asked for, as far as the judgement of a run needs it |
 //! | `aftermath` | what became of the load around each disturbance |
 //! | `broker`, `beside` | what was seen of the broker, and how it is shown |
 //! | `group`, `stage` | what each group of clients of a scenario measured; what was measured in each stage |
@@ -16,6 +17,7 @@
 //! | `numbers` | numbers for people |
 
 mod aftermath;
+pub(super) mod asked;
 mod balance;
 mod beside;
 pub(super) mod broker;
@@ -34,7 +36,7 @@ mod summary;
 pub(super) mod text;
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::aftermath::Aftermath;
 use self::balance::Balance;
@@ -47,6 +49,7 @@ use super::disturber::Disturbed;
 use super::machine::Host;
 use super::recorder::{Counts, LatencyKind, MessageCounts, Recorder, Second};
 use super::rows::{Course, Row};
+use super::shard::record::{MergedRun, ShardRecord};
 use super::stamp::{Phase, Timeline};
 
 /// How the drain ended.
@@ -88,6 +91,8 @@ pub(crate) struct RunOutcome {
     pub(crate) window: u16,
     pub(crate) process_cpu_s: f64,
     pub(crate) memory_bytes: u64,
+    /// Its part in a run of several processes.
+    pub(crate) shard: Option<Box<ShardRecord>>,
 }
 
 /// What a run has led to. Its figures are read from here by the table of [`figure`].
@@ -106,6 +111,12 @@ pub(crate) struct LoadReport {
     pub(crate) started: String,
     pub(crate) host: Host,
     pub(crate) configuration: Configuration,
+    /// It is a part of a load: what the others have of it is not known here.
+    pub(crate) is_part: bool,
+    /// What is needed to merge it with the others.
+    pub(crate) shard: Option<Box<ShardRecord>>,
+    /// Of what it was merged.
+    pub(crate) merged: Option<MergedRun>,
     pub(crate) phases_s: Phases,
     pub(crate) counts: Counts,
     /// Of each group of a scenario.
@@ -133,7 +144,7 @@ pub(crate) struct LoadReport {
 }
 
 /// A limit that was broken and has ended the run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Aborted {
     /// Since the begin of the measurement.
     pub(crate) after_s: f64,
@@ -162,7 +173,7 @@ pub(crate) struct StageReport {
 }
 
 /// How long each took, in seconds.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Phases {
     pub(crate) connect: f64,
     pub(crate) subscribe: f64,
@@ -236,7 +247,7 @@ impl ThresholdResult {
 }
 
 /// A row of the series: the report and the CSV file have these columns.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct SeriesSecond {
     /// When it began, since the first connection.
     pub(crate) second: f64,
@@ -328,12 +339,17 @@ impl LoadReport {
 
     /// Deliveries that did not come.
     pub(crate) fn lost(&self) -> u64 {
-        if self.interrupted { 0 } else { undelivered(&self.counts) }
+        if self.interrupted || self.is_part { 0 } else { undelivered(&self.counts) }
+    }
+
+    /// The same, where it is known.
+    pub(crate) fn known_lost(&self) -> Option<u64> {
+        (!self.is_part).then(|| self.lost())
     }
 
     /// Deliveries that had not arrived when the run was interrupted; they may not be lost.
     pub(crate) fn under_way(&self) -> u64 {
-        if self.interrupted { undelivered(&self.counts) } else { 0 }
+        if self.interrupted && !self.is_part { undelivered(&self.counts) } else { 0 }
     }
 
     /// The part of the expected deliveries that did not come.

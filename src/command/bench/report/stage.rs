@@ -4,9 +4,9 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::super::beside::StageRecords;
-use super::super::config::Load;
 use super::super::rows::Course;
 use super::super::stamp::Timeline;
+use super::asked::AskedStage;
 use super::figure::{FIGURES, Section, Unit};
 use super::latency::{LATENCIES, Latency, microseconds, round, statistic};
 use super::numbers::{short, short_time};
@@ -80,16 +80,20 @@ impl StageReport {
 /// What the recorded stages say, of a run whose first connection was begun at `began`. Those that were not begun are
 /// left out.
 pub(crate) fn stages(
-    load: &Load,
+    asked: &[AskedStage],
     records: &StageRecords,
     (began, timeline): (u64, Timeline),
     report: &LoadReport,
 ) -> Vec<StageReport> {
-    let common =
-        LoadReport { series: Vec::new(), latencies: Vec::new(), groups: Vec::new(), ..report.clone() };
-    let rates = load.stage_rates();
-    let all = load.stages.iter().zip(rates).zip(&records.recorders).enumerate();
-    let entered = all.filter_map(|(place, ((stage, rate), recorder))| {
+    let common = LoadReport {
+        series: Vec::new(),
+        latencies: Vec::new(),
+        groups: Vec::new(),
+        shard: None,
+        ..report.clone()
+    };
+    let all = asked.iter().zip(&records.recorders).enumerate();
+    let entered = all.filter_map(|(place, (stage, recorder))| {
         let from = records.mark(place)?;
         let until = records.mark(place + 1).unwrap_or(u64::MAX).min(timeline.end);
         let length = until.checked_sub(from).filter(|length| *length > 0)?;
@@ -110,9 +114,9 @@ pub(crate) fn stages(
         let second = seconds(from.saturating_sub(began));
         Some(StageReport {
             number: place + 1,
-            what: stage.to_string(),
+            what: stage.what.clone(),
             second,
-            rate_per_s: round(rate),
+            rate_per_s: round(stage.rate),
             part,
         })
     });

@@ -4,17 +4,17 @@
 
 use hdrhistogram::Histogram;
 
-use super::super::config::{Configuration, Load, Mode, Rate, StopAfter};
+use super::super::config::{Configuration, Load, Mode};
 use super::super::recorder::{Counts, CpuTime, LatencyKind};
 use super::super::stamp;
 use super::aftermath::{self, aftermaths, tells_messages};
+use super::asked::Asked;
 use super::balance::Balance;
 use super::figure::SENT_RATE;
 use super::finding::{Findings, Note, Nothing, Problem};
 use super::latency::{LATENCIES, Latency, microseconds, round, statistic};
 use super::stage;
 use super::{Cause, Drained, Generator, LoadReport, RunOutcome, undelivered};
-use crate::protocol::QoS;
 
 /// Shares of CPU time are of this time or longer: what a thread does in a moment says nothing.
 const SHORTEST_WATCH: u64 = 100_000_000;
@@ -40,20 +40,28 @@ const REACHED: f64 = 0.9;
 impl LoadReport {
     /// Sums a run up.
     pub(crate) fn new(load: &Load, outcome: RunOutcome) -> Self {
+        let (broker, protocol) = (outcome.broker.clone(), outcome.protocol.clone());
+        let configuration = Configuration::of(load, broker, protocol, outcome.payload_bytes);
+        Self::sum_up((&Asked::of(load), configuration), Some(load), outcome)
+    }
+
+    /// Sums up what was asked for and what it has led to; the load itself is there where this process has put it on.
+    pub(crate) fn sum_up(
+        (asked, configuration): (&Asked, Configuration),
+        load: Option<&Load>,
+        outcome: RunOutcome,
+    ) -> Self {
         let recorder = outcome.recorder;
         let counts = recorder.counts;
         let taken_s = (recorder.fenced_at > outcome.timeline.measure && counts.unconfirmed == 0)
             .then(|| microseconds(recorder.fenced_at - outcome.timeline.measure) / 1e6)
             .filter(|_| {
                 // What a lost connection has taken with it, the broker may not have read.
-                let is_whole = !load.reconnects() || counts.lost == 0;
-                load.qos == QoS::AtMostOnce
-                    && load.mode.publishes()
-                    && !outcome.drained.is_unanswered
-                    && is_whole
+                let is_whole = !asked.reconnects || counts.lost == 0;
+                asked.qos == 0 && asked.mode.publishes() && !outcome.drained.is_unanswered && is_whole
             });
         // At 1 a second, the first of 3 connections is made at once, and yet they take 3 seconds.
-        let ramp_s = load.ramp.map_or(0.0, |ramp| quotient(counts.attempted, ramp));
+        let ramp_s = asked.ramp.map_or(0.0, |ramp| quotient(counts.attempted, ramp));
         let share =
             |cpu: &CpuTime| round(microseconds(cpu.busy) / microseconds(cpu.passed.max(SHORTEST_WATCH)));
         let mut errors: Vec<Cause> = recorder
@@ -63,15 +71,18 @@ impl LoadReport {
             .collect();
         errors.sort_by_key(|cause| std::cmp::Reverse(cause.count));
         let mut report = Self {
-            mode: load.mode,
-            qos: load.qos as u8,
+            mode: asked.mode,
+            qos: asked.qos,
             valid: true,
             findings: Findings { problems: outcome.problems, notes: Vec::new() },
             interrupted: outcome.interrupted,
             aborted: outcome.aborted,
             started: outcome.started,
             host: outcome.host,
-            configuration: Configuration::of(load, outcome.broker, outcome.protocol, outcome.payload_bytes),
+            configuration,
+            is_part: asked.is_part,
+            shard: outcome.shard,
+            merged: None,
             phases_s: outcome.phases,
             counts,
             groups: outcome.groups,
@@ -96,7 +107,9 @@ impl LoadReport {
             broker: outcome.beside,
             stages: Vec::new(),
         };
-        if let Some(impact) = recorder.beside.as_ref().and_then(|beside| beside.impact.as_ref()) {
+        if let (Some(impact), Some(load)) =
+            (recorder.beside.as_ref().and_then(|beside| beside.impact.as_ref()), load)
+        {
             let tells = tells_messages(load.mode, report.interrupted, counts.unstamped);
             report.disturbances = aftermaths(load, impact, &outcome.disturbed, outcome.began, tells);
             aftermath::mark(&mut report.series, &report.disturbances);
@@ -104,15 +117,15 @@ impl LoadReport {
         let never = |kind| never(&report, kind, recorder.histogram(kind).is_some());
         let latencies = LATENCIES.iter().map(|latency| latency.kind);
         report.latencies = latencies.filter_map(|kind| Latency::new(&recorder, kind, never(kind))).collect();
-        let main = LatencyKind::main(load.mode, load.qos);
+        let main = asked.main_latency();
         report.main_latency =
             main.filter(|main| report.latency(*main).is_some_and(|found| found.all.is_some()));
         if let Some(records) = recorder.beside.as_ref().and_then(|beside| beside.stages.as_ref()) {
-            report.stages = stage::stages(load, records, (outcome.began, outcome.timeline), &report);
+            report.stages = stage::stages(&asked.stages, records, (outcome.began, outcome.timeline), &report);
             stage::mark(&mut report.series, &report.stages);
         }
-        report.judge(load, outcome.drained);
-        report.explain(load, outcome.drained, outcome.window, outcome.payload_bytes);
+        report.judge(asked, outcome.drained);
+        report.explain(asked, outcome.drained, outcome.window, outcome.payload_bytes);
         report
     }
 }
@@ -126,7 +139,7 @@ fn quotient(count: u64, per_second: f64) -> f64 {
 /// that failed.
 pub(crate) fn never(report: &LoadReport, kind: LatencyKind, has_answers: bool) -> u64 {
     let unstamped = report.counts.unstamped > 0;
-    let undelivered = if unstamped { 0 } else { undelivered(&report.counts) };
+    let undelivered = if unstamped || report.is_part { 0 } else { undelivered(&report.counts) };
     match kind {
         LatencyKind::ConnAck | LatencyKind::UntilConnAck => report.counts.failed,
         LatencyKind::Delivery | LatencyKind::RoundTrip => undelivered,
@@ -136,22 +149,20 @@ pub(crate) fn never(report: &LoadReport, kind: LatencyKind, has_answers: bool) -
 }
 
 /// Why a load with messages has measured nothing, if it has not.
-fn nothing_measured(load: &Load, counts: &Counts) -> Option<Nothing> {
-    if load.mode == Mode::Connect || counts.connected == 0 {
+fn nothing_measured(asked: &Asked, counts: &Counts) -> Option<Nothing> {
+    if asked.mode == Mode::Connect || counts.connected == 0 || asked.is_part {
         return None;
     }
     let [warmup, measured] = counts.messages;
     let (due, sent) = (measured.sent + measured.not_sent, measured.sent);
-    Some(match load.mode {
+    Some(match asked.mode {
         Mode::Subscribe if measured.delivered == 0 => Nothing::NoneReceived,
         Mode::Subscribe => return None,
         _ if due == 0 => Nothing::NoneDue,
         _ if counts.window.own_sent == 0 && counts.window.sent + warmup.not_sent > 0 => Nothing::StillWarmUp,
         _ if counts.window.own_sent == 0 => Nothing::NoneSent(due),
         _ if measured.refused >= sent => Nothing::AllRefused(sent),
-        Mode::Publish if load.qos != QoS::AtMostOnce && measured.acknowledged == 0 => {
-            Nothing::NoneAcknowledged(sent)
-        }
+        Mode::Publish if asked.qos != 0 && measured.acknowledged == 0 => Nothing::NoneAcknowledged(sent),
         Mode::EndToEnd if measured.delivered == 0 => Nothing::NoneArrived(sent),
         Mode::Request if measured.delivered == 0 => Nothing::NoneAnswered(sent),
         _ => return None,
@@ -161,10 +172,10 @@ fn nothing_measured(load: &Load, counts: &Counts) -> Option<Nothing> {
 /// Whether a load has no result because the broker has not confirmed its messages. A closed loop waits with a
 /// broker that hangs, so that few messages are without an answer; and of messages at QoS 0 nothing else is
 /// known.
-fn unconfirmed(load: &Load, drained: Drained) -> Option<Problem> {
-    let unheard = load.mode == Mode::Publish && load.qos == QoS::AtMostOnce;
-    ((load.rate == Rate::Max || unheard) && drained.is_unanswered)
-        .then_some(Problem::Unanswered { drain: load.drain })
+fn unconfirmed(asked: &Asked, drained: Drained) -> Option<Problem> {
+    let unheard = asked.mode == Mode::Publish && asked.qos == 0;
+    ((asked.closed_loop || unheard) && drained.is_unanswered)
+        .then_some(Problem::Unanswered { drain: asked.drain() })
 }
 
 /// Whether connections had to ask again.
@@ -185,10 +196,10 @@ fn lateness(lag: &Histogram<u64>, mode: Mode) -> Option<Problem> {
 }
 
 /// What to know of the messages that are not, or not only, in the figures.
-fn notes(load: &Load, report: &LoadReport) -> Vec<Note> {
+fn notes(asked: &Asked, report: &LoadReport) -> Vec<Note> {
     let (counts, measured) = (&report.counts, report.measured());
-    let timed = LatencyKind::main(load.mode, load.qos).is_some();
-    let own = load.mode.publishes();
+    let timed = asked.main_latency().is_some();
+    let own = asked.mode.publishes();
     let about = [
         (measured.not_sent, true, Note::NotSent { messages: measured.not_sent, timed }),
         (measured.unacknowledged, true, Note::Unacknowledged(measured.unacknowledged)),
@@ -203,7 +214,7 @@ fn notes(load: &Load, report: &LoadReport) -> Vec<Note> {
         .collect();
     let (warmup, of) = (counts.window.sent - counts.window.own_sent, counts.window.sent);
     // Jitter moves messages of the warm-up into the measurement.
-    let moved = !load.jitter.is_zero();
+    let moved = asked.has_jitter;
     let much = warmup >= FEWEST_WARMUP && warmup * MUCH_WARMUP > of;
     if much && counts.window.own_sent > 0 && !moved {
         notes.push(Note::WarmUpInMeasurement { warmup, of });
@@ -213,20 +224,20 @@ fn notes(load: &Load, report: &LoadReport) -> Vec<Note> {
 
 impl LoadReport {
     /// Whether the figures stand for the broker and the load that was asked for.
-    pub(crate) fn judge(&mut self, load: &Load, drained: Drained) {
+    pub(crate) fn judge(&mut self, asked: &Asked, drained: Drained) {
         let lag = self.latency(LatencyKind::ScheduleLag).and_then(|lag| lag.answered.as_ref());
-        let late = lag.and_then(|lag| lateness(lag, load.mode));
-        let nothing = nothing_measured(load, &self.counts).filter(|_| !self.interrupted);
+        let late = lag.and_then(|lag| lateness(lag, asked.mode));
+        let nothing = nothing_measured(asked, &self.counts).filter(|_| !self.interrupted);
         let share = self.generator.busiest();
         let busy = (share > MOST_CPU).then_some(Problem::ThreadBusy { share });
         let Counts { failed, lost, refused_subscriptions, attempted, .. } = self.counts;
         let found = [
             late,
-            unconfirmed(load, drained),
+            unconfirmed(asked, drained),
             nothing.map(Problem::NothingMeasured),
             busy,
             (failed > 0).then_some(Problem::ConnectionsFailed { failed, attempted }),
-            (lost > 0 && !load.reconnects()).then_some(Problem::ConnectionsLost(lost)),
+            (lost > 0 && !asked.reconnects).then_some(Problem::ConnectionsLost(lost)),
             (refused_subscriptions > 0).then_some(Problem::SubscriptionsRefused(refused_subscriptions)),
         ];
         let failed =
@@ -240,64 +251,68 @@ impl LoadReport {
     }
 
     /// What to know when reading the figures. The broker lets a client have so many messages in flight.
-    pub(crate) fn explain(&mut self, load: &Load, drained: Drained, window: u16, payload_bytes: usize) {
+    pub(crate) fn explain(&mut self, asked: &Asked, drained: Drained, window: u16, payload_bytes: usize) {
         let sent = SENT_RATE.value(self).unwrap_or(0.0);
-        let mut notes = notes(load, self);
-        let asked = load.client.max_inflight;
-        if load.mode.publishes() && load.qos != QoS::AtMostOnce && window < asked {
-            notes.push(Note::WindowLimited { window, asked });
+        let mut notes = notes(asked, self);
+        if asked.mode.publishes() && asked.qos != 0 && window < asked.max_inflight {
+            notes.push(Note::WindowLimited { window, asked: asked.max_inflight });
         }
-        if load.mode.publishes() {
+        if asked.mode.publishes() {
             match stamp::bytes_in(payload_bytes) {
                 0 => notes.push(Note::NoStamp { payload_bytes }),
-                stamp::SHORT_BYTES if load.mode.receives_its_own() && load.rate != Rate::Max => {
+                stamp::SHORT_BYTES if asked.mode.receives_its_own() && !asked.closed_loop => {
                     notes.push(Note::ShortStamp { payload_bytes });
                 }
                 _ => {}
             }
         }
         let unstamped = self.counts.unstamped;
-        if load.mode == Mode::Subscribe && unstamped > 0 {
+        if asked.mode == Mode::Subscribe && unstamped > 0 {
             notes.push(Note::Unstamped(unstamped));
         }
-        if load.mode == Mode::Subscribe && self.measured().delivered > unstamped {
+        let foreign_clock = asked.mode == Mode::Subscribe || asked.is_part && asked.mode == Mode::EndToEnd;
+        if foreign_clock && self.measured().delivered > unstamped {
             notes.push(Note::OtherClock);
         }
-        if drained.is_unanswered && unconfirmed(load, drained).is_none() {
-            notes.push(Note::Unanswered { drain: load.drain });
+        if drained.is_unanswered && unconfirmed(asked, drained).is_none() {
+            notes.push(Note::Unanswered { drain: asked.drain() });
         }
         if drained.is_arriving && self.lost() > 0 && !self.interrupted {
-            notes.push(Note::StillArriving { drain: load.drain });
+            notes.push(Note::StillArriving { drain: asked.drain() });
         }
         let connect = self.latency(LatencyKind::Connect).zip(statistic("p99"));
         notes.extend(connect.and_then(|(connect, p99)| syn_note(connect.value(p99))));
-        let missed = (load.disturbances.all.len() - self.disturbances.len()) as u64;
+        let missed = asked.disturbances.saturating_sub(self.disturbances.len() as u64);
         if missed > 0 && !self.interrupted {
             notes.push(Note::NotDisturbed(missed));
         }
         if self.counts.away > 0 {
             notes.push(Note::NotBack(self.counts.away));
         }
-        if let StopAfter::After(duration) = load.stop
+        if let Some(duration_s) = asked.duration_s
             && self.phases_s.measure > 0.0
-            && self.phases_s.measure < duration.as_secs_f64() * REACHED
+            && self.phases_s.measure < duration_s * REACHED
             && self.counts.lost > 0
             && !self.interrupted
         {
-            let (asked_us, measured_us) = (duration.as_secs_f64() * 1e6, self.phases_s.measure * 1e6);
+            let (asked_us, measured_us) = (duration_s * 1e6, self.phases_s.measure * 1e6);
             notes.push(Note::CutShort { measured_us, asked_us });
         }
         let cut_short = self.interrupted || self.aborted.is_some();
         let disturbed = self.generator.saturated || cut_short || self.counts.lost > 0;
         // Jitter goes past the end, and a count ends with the last answer.
-        let disturbed = disturbed || !load.jitter.is_zero() || matches!(load.stop, StopAfter::Count(_));
-        if let Some(asked) = load.mean_rate()
-            && load.mode.publishes()
+        let disturbed = disturbed || asked.has_jitter || asked.duration_s.is_none();
+        if let Some(rate) = asked.mean_rate
+            && asked.mode.publishes()
             && !disturbed
+            && !asked.is_part
             && sent > 0.0
-            && sent < asked * REACHED
+            && sent < rate * REACHED
         {
-            notes.push(Note::RateNotReached { asked, sent });
+            notes.push(Note::RateNotReached { asked: rate, sent });
+        }
+        if let Some(shard) = self.shard.as_ref().filter(|_| asked.is_part) {
+            notes.push(Note::OneShard { number: shard.number, of: shard.of });
         }
         notes.append(&mut self.broker.notes);
         self.findings.notes = notes;

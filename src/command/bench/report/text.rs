@@ -24,6 +24,8 @@ use crate::quantity::{agree, counted, duration};
 const WIDTH: usize = 80;
 /// Columns of a bar.
 const BAR: usize = 40;
+/// Threads that are shown one by one.
+const MOST_THREADS: usize = 8;
 /// Rows of the distribution.
 const ROWS: usize = 12;
 
@@ -57,6 +59,9 @@ fn head(out: &mut String, report: &LoadReport) {
     wrapped(out, "bench", &format!("{} against {broker} ({})", report.mode.name(), protocol(report)));
     if let Some(scenario) = &report.configuration.scenario {
         wrapped(out, "scenario", &scenario.shown());
+    }
+    if let Some((name, text)) = shards(report) {
+        wrapped(out, name, &text);
     }
     wrapped(out, "load", &load(report));
     row(out, "phases", &phases(report));
@@ -274,6 +279,19 @@ pub(crate) fn live_line(second: &SeriesSecond, connected_before: u64, has_messag
     line
 }
 
+/// Which part of a run the report is of, or of which parts it was merged.
+pub(crate) fn shards(report: &LoadReport) -> Option<(&'static str, String)> {
+    if let Some(shard) = &report.shard {
+        let clients = counted(shard.clients.into(), "client");
+        let (number, of) = (shard.number, shard.of);
+        return Some(("shard", format!("{number} of {of} of run {}, with {clients}", shard.run_id)));
+    }
+    let merged = report.merged.as_ref()?;
+    let present = u64::from(merged.shards) - (merged.missing.len() + merged.failed.len()) as u64;
+    let machines = counted(merged.machines as u64, "machine");
+    Some(("merged", format!("{present} of {} shards of run {}, on {machines}", merged.shards, merged.run_id)))
+}
+
 /// What was asked for, in a line.
 pub(crate) fn load(report: &LoadReport) -> String {
     let c = &report.configuration;
@@ -320,7 +338,7 @@ pub(crate) fn load(report: &LoadReport) -> String {
 /// How the broker is spoken to, in brackets behind its name.
 pub(crate) fn protocol(report: &LoadReport) -> String {
     let c = &report.configuration;
-    let transport = match c.transport {
+    let transport = match &*c.transport {
         "tls" => " over TLS",
         "ws" => " over WebSocket",
         "wss" => " over WebSocket with TLS",
@@ -408,10 +426,13 @@ pub(crate) fn latencies(report: &LoadReport) -> impl Iterator<Item = (&'static T
 
 /// What the generator needed, in parts.
 pub(crate) fn generator(report: &LoadReport) -> Vec<(&'static str, String)> {
-    let shares = report.generator.thread_cpu_share.iter().take(8);
-    let cpu: Vec<String> = shares.map(|share| percent(*share)).collect();
+    let shares = &report.generator.thread_cpu_share;
+    let cpu: Vec<String> = shares.iter().take(MOST_THREADS).map(|share| percent(*share)).collect();
     let mut parts = Vec::new();
-    if !cpu.is_empty() {
+    if shares.len() > MOST_THREADS {
+        let (busiest, threads) = (percent(report.generator.busiest()), shares.len());
+        parts.push(("CPU", format!("up to {busiest} of a core in {threads} threads")));
+    } else if !cpu.is_empty() {
         parts.push(("CPU", format!("{} of a core", cpu.join(" + "))));
     }
     parts.extend(shown(report, |row| matches!(row, FigureRow::Generator)).filter_map(|(figure, value)| {

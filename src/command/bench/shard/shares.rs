@@ -94,7 +94,8 @@ mod tests {
         let groups = load.groups();
         let plans = GroupPlan::all(&groups);
         let materials = Material::read(load, &groups).unwrap();
-        let threads = u32::try_from(load.threads).unwrap().clamp(1, load.own_clients().max(1)) * load.shards();
+        let threads =
+            u32::try_from(load.threads).unwrap().clamp(1, load.own_clients().max(1)) * load.shards();
         let run = load.shard.as_ref().map_or(7, LoadShard::run);
         let own: u32 = plans.iter().map(|plan| load.own_clients_of(plan)).sum();
         let groups = groups.into_iter().zip(plans).zip(materials);
@@ -160,7 +161,11 @@ mod tests {
                         identifier: order.client_identifier,
                         user: order.options.user_name.clone(),
                         connect_at: fleet.connect_time(0, u16::try_from(place).unwrap(), number),
-                        filters: plan.subscriptions.iter().flat_map(|(plan, _)| plan.filters(number)).collect(),
+                        filters: plan
+                            .subscriptions
+                            .iter()
+                            .flat_map(|(plan, _)| plan.filters(number))
+                            .collect(),
                         topics: (0..3).filter_map(topic).collect(),
                         dues,
                     });
@@ -299,7 +304,8 @@ mod tests {
     fn addresses_are_dealt_out() {
         let local: Vec<IpAddr> = (1..=5).map(|last| IpAddr::from([127, 0, 0, last])).collect();
         let own = |number, of| {
-            let load = Load { shard: Some(shard(number, of)), ..Load::new(Mode::Connect, options(), 9, 0, 1) };
+            let load =
+                Load { shard: Some(shard(number, of)), ..Load::new(Mode::Connect, options(), 9, 0, 1) };
             let last = |address: &IpAddr| address.to_string().rsplit('.').next().unwrap().to_owned();
             load.own_addresses(&local).iter().map(last).collect::<String>()
         };

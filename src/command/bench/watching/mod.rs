@@ -148,6 +148,11 @@ impl<'a> Watching<'a> {
         shown
     }
 
+    /// Says something of the run.
+    pub(super) fn say(&self, text: &str) {
+        self.diagnostics.state(text);
+    }
+
     /// Whether the display is to be drawn again.
     pub(super) fn is_due(&self, now: u64) -> bool {
         self.live.is_panel() && now >= self.drawn_at + REDRAWN_EVERY

@@ -1,0 +1,90 @@
+//! The start of the load: at once, at a time, or together with the other shards; and what becomes of a run whose other shards
+//! fail.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use super::super::config::Load;
+use super::super::report::Aborted;
+use super::super::shard::part::SharedStart;
+use super::{Director, RUN_UP, SLOW_TICK, nanoseconds, seconds};
+use crate::alarm::now;
+use crate::clock;
+use crate::error::Error;
+use crate::quantity::duration;
+
+/// How long the others may take to be told of the end of this shard.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(2);
+
+impl Director<'_> {
+    /// When the first message is due; none if it does not come to that.
+    pub(super) async fn agree_on_start(&mut self, load: &Load) -> Option<u64> {
+        match load.shard.as_ref().map_or(&SharedStart::Unaligned, |shard| &shard.start) {
+            SharedStart::Unaligned => Some(now() + RUN_UP),
+            SharedStart::At(time) => match time.duration_since(SystemTime::now()) {
+                Ok(left) => Some(now().saturating_add(nanoseconds(left))),
+                Err(passed) => {
+                    let what = format!("--start-at {}", clock::rfc3339_millis(*time));
+                    let late = duration(passed.duration());
+                    let why = std::io::Error::other(format!("the clients were connected {late} after it"));
+                    self.failed =
+                        Some(Error::file(what, why).with_hint("give the shards more time to connect"));
+                    None
+                }
+            },
+            SharedStart::Barrier { .. } => {
+                if let Some(barrier) = &self.barrier {
+                    barrier.ready();
+                }
+                let has_decided = |this: &Self| {
+                    this.barrier.as_ref().is_none_or(|barrier| barrier.has_decided()) || this.is_alone()
+                };
+                self.wait(u64::MAX, SLOW_TICK, has_decided).await;
+                let barrier = self.barrier.as_ref()?;
+                if let Some(start) = barrier.start() {
+                    return Some(start);
+                }
+                self.failed = self.failed.take().or_else(|| barrier.take_refusal());
+                None
+            }
+        }
+    }
+
+    /// Goes on with the barrier, and says what has changed there.
+    pub(super) fn poll_barrier(&mut self, cx: &mut Context<'_>) {
+        let Some(barrier) = &mut self.barrier else { return };
+        barrier.poll(cx);
+        let (waiting, warning) = (barrier.take_waiting(), barrier.take_warning());
+        for text in waiting.into_iter().chain(warning) {
+            self.watching.say(&text);
+        }
+    }
+
+    /// Whether another shard has failed, and that ends this one.
+    pub(super) fn has_lost_shard(&self) -> bool {
+        self.barrier.as_ref().is_some_and(|barrier| barrier.end().is_some())
+    }
+
+    /// Takes note of that, in a measurement that began at this time.
+    pub(super) fn note_lost_shard(&mut self, measure: u64) {
+        let Some(limit) = self.barrier.as_ref().and_then(|barrier| barrier.end()) else { return };
+        let after_s = seconds(now().saturating_sub(measure));
+        self.aborted.get_or_insert(Aborted { after_s, limit });
+    }
+
+    /// Leaves the other shards, and tells them if this one has failed.
+    pub(super) async fn leave_barrier(&mut self, error: Option<&Error>) {
+        let Some(mut barrier) = self.barrier.take() else { return };
+        let interrupted = self.interrupted.then(|| "it was interrupted".to_owned());
+        let failure = error.map(ToString::to_string).or(interrupted);
+        let closed =
+            poll_fn(
+                |cx| {
+                    if barrier.poll_close(cx, failure.as_deref()) { Poll::Ready(()) } else { Poll::Pending }
+                },
+            );
+        // One that cannot be told hears of it by the Will Message.
+        let _ = tokio::time::timeout(FAREWELL_LIMIT, closed).await;
+    }
+}

@@ -1,0 +1,463 @@
+//! The barrier: shards wait for each other at the broker, and hear of those that fail. One more client of each shard, which
+//! goes on while the director waits for anything.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use serde::Serialize;
+
+use super::super::config::{Configuration, Load};
+use super::assembly::Assembly;
+use super::digest::digest;
+use super::part::SharedStart;
+use super::word::{Failure, Presence, Word, missed};
+use crate::alarm::now;
+use crate::client::handler::{Flow, Handler};
+use crate::client::options::{ClientOptions, Reconnect, Will};
+use crate::client::session::{Event, Session};
+use crate::client::{self, Connected};
+use crate::error::{Error, Layer};
+use crate::notation::printable;
+use crate::protocol::QoS;
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{PublishTemplate, Subscription};
+use crate::quantity::duration;
+
+/// How often a shard says that it is there, and shard 1 who is missing.
+const EVERY: u64 = 1_000_000_000;
+/// A shard that waits for shard 1 waits so much longer than that does for it.
+const GRACE: u64 = 5_000_000_000;
+/// A machine that is gone is noticed after one and a half of this.
+const KEEP_ALIVE_S: u16 = 10;
+/// Most messages that wait for the broker.
+const MOST_WAITING: usize = 1000;
+/// The largest message that is read.
+const MOST_BYTES: usize = 4096;
+
+/// What a barrier has led to, so far.
+#[derive(Debug, Default)]
+struct Heard {
+    /// When to start, in nanoseconds of the monotonic clock.
+    start: Option<u64>,
+    /// Why there is no start.
+    refused: Option<Error>,
+    /// The shard that has failed first, after the start or before it, and why.
+    failed: Option<(u32, String)>,
+    /// Whom shard 1 waits for, and what was said of it.
+    waiting: String,
+    said: String,
+}
+
+/// What the director wants of the barrier's client.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// Since when the clients are connected and subscribed.
+    ready_since: Option<u64>,
+    /// What the others are to be told.
+    failure: Option<String>,
+    is_over: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    heard: Heard,
+    wanted: Wanted,
+}
+
+/// The way to the other shards.
+pub(in crate::command::bench) struct Barrier {
+    shared: Rc<RefCell<Shared>>,
+    client: Option<Pin<Box<dyn Future<Output = Result<(), Error>>>>>,
+    number: u32,
+    stops: bool,
+    is_shown: bool,
+}
+
+impl Barrier {
+    /// Of a load whose shards wait for each other.
+    pub(in crate::command::bench) fn of(load: &Load, configuration: &Configuration) -> Option<Self> {
+        let (shard, options) = (load.shard.as_ref()?, &load.client);
+        let SharedStart::Barrier { topic, limit, stops } = &shard.start else { return None };
+        let configuration = digest(load, configuration);
+        let shared = Rc::new(RefCell::new(Shared::default()));
+        let base = format!("{topic}/{}", shard.run_id);
+        let token = fastrand::u64(..);
+        let will = Will {
+            topic: format!("{base}/failed/{}", shard.number),
+            payload: json(&Failure::gone(token)),
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            properties: PropertyBlock::default(),
+        };
+        let identifier = if options.client_identifier.is_empty() {
+            format!("bench-{:08x}-b{}", shard.run(), shard.number)
+        } else {
+            format!("{}-b{}", options.client_identifier, shard.number)
+        };
+        let options = ClientOptions {
+            client_identifier: identifier,
+            clean_start: true,
+            session_expiry_interval: None,
+            will: Some(will),
+            keep_alive: if options.keep_alive == 0 {
+                KEEP_ALIVE_S
+            } else {
+                options.keep_alive.min(KEEP_ALIVE_S)
+            },
+            reconnect: Reconnect::NEVER,
+            ..options.clone()
+        };
+        let mut link = BarrierLink {
+            shared: Rc::clone(&shared),
+            base,
+            number: shard.number,
+            of: shard.of,
+            token,
+            configuration: configuration.clone(),
+            limit: *limit,
+            assembly: (shard.number == 1).then(|| Assembly::new(shard.of, configuration)),
+            subscribing: Subscribing::No,
+            next_word: 0,
+            has_said_ready: false,
+            outbox: VecDeque::new(),
+        };
+        let client = Box::pin(async move { client::run(&options, &mut link).await });
+        Some(Self { shared, client: Some(client), number: shard.number, stops: *stops, is_shown: false })
+    }
+
+    /// Goes on with it.
+    pub(in crate::command::bench) fn poll(&mut self, cx: &mut Context<'_>) {
+        let Some(client) = &mut self.client else { return };
+        let Poll::Ready(ended) = client.as_mut().poll(cx) else { return };
+        self.client = None;
+        let mut shared = self.shared.borrow_mut();
+        if let (Err(error), false) = (ended, shared.wanted.is_over) {
+            let why = format!("the connection for --barrier ended: {error}");
+            if shared.heard.start.is_none() {
+                shared.heard.refused.get_or_insert(error);
+            } else {
+                shared.heard.failed.get_or_insert((self.number, why));
+            }
+        }
+    }
+
+    /// The clients of this shard are connected and subscribed.
+    pub(in crate::command::bench) fn ready(&self) {
+        self.shared.borrow_mut().wanted.ready_since.get_or_insert_with(now);
+    }
+
+    /// When all start, once that is known.
+    pub(in crate::command::bench) fn start(&self) -> Option<u64> {
+        self.shared.borrow().heard.start
+    }
+
+    /// Whether something has been decided: a start, or that there is none.
+    pub(in crate::command::bench) fn has_decided(&self) -> bool {
+        let shared = self.shared.borrow();
+        let heard = &shared.heard;
+        heard.start.is_some() || heard.refused.is_some() || (self.stops && heard.failed.is_some())
+    }
+
+    /// Why there will be no start.
+    pub(in crate::command::bench) fn take_refusal(&self) -> Option<Error> {
+        let mut shared = self.shared.borrow_mut();
+        if let Some(error) = shared.heard.refused.take() {
+            return Some(error);
+        }
+        let (shard, why) = shared.heard.failed.clone().filter(|_| self.stops)?;
+        shared.heard.start.is_none().then(|| failed_before(shard, &why))
+    }
+
+    /// The shard that has failed after the start, where that ends the run of this one.
+    pub(in crate::command::bench) fn end(&self) -> Option<String> {
+        let (shard, why) = self.shared.borrow().heard.failed.clone().filter(|_| self.stops)?;
+        Some(format!("shard {shard} failed: {why}"))
+    }
+
+    /// The shard that has failed, where this one goes on; once.
+    pub(in crate::command::bench) fn take_warning(&mut self) -> Option<String> {
+        let failed = self.shared.borrow().heard.failed.clone().filter(|_| !self.stops && !self.is_shown)?;
+        self.is_shown = true;
+        Some(format!("shard {} failed: {}; this one goes on", failed.0, failed.1))
+    }
+
+    /// Whom shard 1 waits for, once for each change.
+    pub(in crate::command::bench) fn take_waiting(&self) -> Option<String> {
+        let heard = &mut self.shared.borrow_mut().heard;
+        let is_said = heard.waiting.is_empty() || heard.waiting == heard.said;
+        (!is_said).then(|| {
+            heard.said.clone_from(&heard.waiting);
+            format!("waiting for the other shards: {}", heard.waiting)
+        })
+    }
+
+    /// Nothing is expected of it any more; the others are told why, if this one has failed. Whether that is done.
+    pub(in crate::command::bench) fn poll_close(
+        &mut self,
+        cx: &mut Context<'_>,
+        failure: Option<&str>,
+    ) -> bool {
+        {
+            let mut shared = self.shared.borrow_mut();
+            shared.wanted.is_over = true;
+            if let Some(why) = failure {
+                shared.wanted.failure.get_or_insert_with(|| why.to_owned());
+            }
+        }
+        self.poll(cx);
+        self.client.is_none()
+    }
+}
+
+fn failed_before(shard: u32, why: &str) -> Error {
+    let cause = std::io::Error::other(format!("shard {shard} failed: {why}"));
+    Error::file("the run was not started", cause)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subscribing {
+    No,
+    Sent,
+    Done,
+}
+
+/// The client of a shard at the barrier.
+struct BarrierLink {
+    shared: Rc<RefCell<Shared>>,
+    /// What all topics of the run begin with.
+    base: String,
+    number: u32,
+    of: u32,
+    token: u64,
+    configuration: String,
+    limit: Duration,
+    /// Of shard 1.
+    assembly: Option<Assembly>,
+    subscribing: Subscribing,
+    /// When to say again what is to be said.
+    next_word: u64,
+    /// It has said that its clients are connected.
+    has_said_ready: bool,
+    /// What is to be sent: topics and payloads.
+    outbox: VecDeque<(String, Vec<u8>)>,
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default() // numbers and texts
+}
+
+impl BarrierLink {
+    fn say(&mut self, topic: &str, value: &impl Serialize) {
+        let message = (format!("{}/{topic}", self.base), json(value));
+        // One of each kind is enough, however many ask.
+        if self.outbox.len() < MOST_WAITING && !self.outbox.contains(&message) {
+            self.outbox.push_back(message);
+        }
+    }
+
+    /// Sends what is to be sent, as far as the window goes.
+    fn send(&mut self, session: &mut Session, out: &mut BytesMut) -> Result<(), Error> {
+        while session.can_publish(QoS::AtLeastOnce) {
+            let Some((topic, payload)) = self.outbox.pop_front() else { break };
+            let none = PropertyBlock::default();
+            let template =
+                PublishTemplate::new(session.protocol(), topic.as_bytes(), QoS::AtLeastOnce, false, &none);
+            session.publish(out, &Arc::new(template), &payload, || None, 0)?;
+        }
+        Ok(())
+    }
+
+    /// What is due by time: that this shard is there, and of shard 1 who is missing.
+    fn say_what_is_due(&mut self) {
+        let time = now();
+        let (ready_since, is_started) = {
+            let shared = self.shared.borrow();
+            (shared.wanted.ready_since, shared.heard.start.is_some())
+        };
+        if !is_started {
+            self.has_said_ready = ready_since.is_some();
+            let presence = Presence {
+                token: self.token,
+                of: self.of,
+                configuration: self.configuration.clone(),
+                is_ready: self.has_said_ready,
+            };
+            self.say(&format!("present/{}", self.number), &presence);
+        }
+        let limit = u64::try_from(self.limit.as_nanos()).unwrap_or(u64::MAX);
+        let waited = ready_since.map_or(0, |since| time.saturating_sub(since));
+        let waits = |assembly: &&mut Assembly| !assembly.is_started() && !assembly.is_empty();
+        if let Some(assembly) = self.assembly.as_mut().filter(waits) {
+            let word = assembly.word(time, waited > limit);
+            self.say("all", &word);
+        } else if !is_started && self.number != 1 && waited > limit.saturating_add(GRACE) {
+            self.hear(&Word::Expired { missing: vec![1], unready: Vec::new() });
+        }
+    }
+
+    /// Shard 1 has said this to all.
+    fn hear(&mut self, word: &Word) {
+        let mut shared = self.shared.borrow_mut();
+        let heard = &mut shared.heard;
+        if heard.start.is_some() {
+            return;
+        }
+        let other = |why: String| Error::file("the run was not started", std::io::Error::other(why));
+        let refused = match word {
+            Word::Waiting { ready, missing, unready } => {
+                heard.waiting =
+                    format!("{ready} of {} ready, {}", self.of, missed(missing, unready, self.of));
+                return;
+            }
+            Word::Start { in_ms } => {
+                heard.start = Some(now().saturating_add(in_ms.saturating_mul(1_000_000)));
+                return;
+            }
+            Word::Expired { missing, unready } => {
+                let missed = missed(missing, unready, self.of);
+                let limit = duration(self.limit);
+                Error::timed_out(format!("after {limit} at the barrier: {missed}"))
+                    .with_hint("--barrier-timeout waits longer")
+            }
+            Word::Late { token, after_ms } if *token == self.token => {
+                let after = duration(Duration::from_millis(*after_ms));
+                other(format!("shard {} is late: the others started {after} before", self.number))
+            }
+            Word::Late { .. } => return,
+            Word::Doubled { shard } => other(format!("two processes are shard {shard}"))
+                .with_hint("is the run identifier of an earlier run used again?"),
+            Word::Foreign { shard } => {
+                other(format!("shard {shard} has other options than shard 1, or another number of shards"))
+            }
+        };
+        heard.refused.get_or_insert(refused);
+    }
+
+    fn message(&mut self, topic: &str, payload: &[u8]) {
+        let Some(rest) = topic.strip_prefix(&*self.base).and_then(|rest| rest.strip_prefix('/')) else {
+            return;
+        };
+        if payload.len() > MOST_BYTES {
+            return;
+        }
+        let number = |text: &str| text.parse::<u32>().ok();
+        if rest == "all" {
+            if let Ok(word) = serde_json::from_slice::<Word>(payload) {
+                self.hear(&word);
+            }
+        } else if let Some(shard) = rest.strip_prefix("present/").and_then(number) {
+            if let (Some(assembly), Ok(presence)) = (&mut self.assembly, serde_json::from_slice(payload)) {
+                let answer = assembly.present(shard, &presence, now());
+                if !assembly.is_started() && (assembly.is_complete() || shard == self.number) {
+                    self.next_word = 0;
+                }
+                if let Some(answer) = answer {
+                    self.say("all", &answer);
+                }
+            }
+        } else if let Some(shard) = rest.strip_prefix("failed/").and_then(number)
+            && let Ok(failure) = serde_json::from_slice::<Failure>(payload)
+            && failure.token != self.token
+        {
+            if let Some(assembly) = &mut self.assembly {
+                assembly.gone(shard, &failure);
+            }
+            let mut shared = self.shared.borrow_mut();
+            if !failure.is_gone || shared.heard.start.is_some() {
+                let why = Failure::new(failure.token, &failure.why).why;
+                shared.heard.failed.get_or_insert((shard, printable(&why).to_string()));
+            }
+        }
+    }
+}
+
+impl Handler for BarrierLink {
+    fn on_connected(&mut self, _: &mut Session, _: &Connected) -> Result<(), Error> {
+        self.subscribing = Subscribing::No;
+        Ok(())
+    }
+
+    fn poll_fill(
+        &mut self,
+        _: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
+        // The director looks often enough, and with it this is asked again.
+        let (failure, is_over, is_ready) = {
+            let wanted = &mut self.shared.borrow_mut().wanted;
+            (wanted.failure.take(), wanted.is_over, wanted.ready_since.is_some())
+        };
+        if let Some(why) = failure {
+            let failure = Failure::new(self.token, &why);
+            self.say(&format!("failed/{}", self.number), &failure);
+        }
+        if is_over {
+            self.send(session, out)?;
+            return if self.outbox.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending };
+        }
+        match self.subscribing {
+            Subscribing::No => {
+                let own = ["all", "failed/+", "present/+"].map(|topic| format!("{}/{topic}", self.base));
+                let count = if self.number == 1 { 3 } else { 2 };
+                let subscriptions: Vec<_> = own[..count]
+                    .iter()
+                    .map(|filter| Subscription {
+                        filter,
+                        qos: QoS::AtLeastOnce,
+                        no_local: false,
+                        retain_as_published: false,
+                        retain_handling: 2,
+                    })
+                    .collect();
+                session.subscribe(out, &subscriptions, &PropertyBlock::default(), 0);
+                self.subscribing = Subscribing::Sent;
+            }
+            Subscribing::Sent => {}
+            Subscribing::Done => {
+                let time = now();
+                if time >= self.next_word || is_ready && !self.has_said_ready {
+                    self.next_word = time + EVERY;
+                    self.say_what_is_due();
+                }
+                self.send(session, out)?;
+            }
+        }
+        Poll::Pending
+    }
+
+    fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
+        match event {
+            Event::Message(publish) => {
+                if let Ok(topic) = std::str::from_utf8(publish.topic) {
+                    self.message(topic, publish.payload);
+                }
+            }
+            Event::Subscribed { reasons, .. } => {
+                if let Some(refused) = reasons.iter().find(|reason| ReasonCode(**reason).is_failure()) {
+                    let why = format!(
+                        "the broker refused the subscription to {}/#, of --barrier: {}",
+                        self.base,
+                        ReasonCode(*refused)
+                    );
+                    return Err(Error::fatal(Layer::Mqtt, why));
+                }
+                self.subscribing = Subscribing::Done;
+            }
+            Event::Published { reason, .. } if reason.is_failure() => {
+                let why = format!("the broker refused a message below {}, of --barrier: {reason}", self.base);
+                return Err(Error::fatal(Layer::Mqtt, why));
+            }
+            _ => {}
+        }
+        Ok(Flow::Continue)
+    }
+}

@@ -1,0 +1,28 @@
+//! What has to be the same in all shards of a run, as a short text.
+
+use serde_json::Value;
+
+use super::super::config::{Configuration, Load};
+use super::super::stamp;
+use crate::output;
+
+/// Settings that may differ from shard to shard: where it is, and what it has there.
+pub(super) const OF_ONE_SHARD: [&str; 4] = ["broker", "embedded", "threads", "local_addresses"];
+
+/// A digest of the configuration that all shards have in common.
+pub(in crate::command::bench) fn digest(load: &Load, configuration: &Configuration) -> String {
+    let mut groups = load.groups();
+    groups.iter_mut().for_each(|group| group.local_addresses.clear());
+    let text = format!("{} {} {groups:?}", output::VERSION, common(configuration));
+    format!("{:016x}", stamp::hash(text.as_bytes()))
+}
+
+/// The settings that all shards have in common.
+pub(super) fn common(configuration: &Configuration) -> Value {
+    // A struct of numbers and texts is always an object.
+    let mut value = serde_json::to_value(configuration).unwrap_or_default();
+    if let Some(settings) = value.as_object_mut() {
+        OF_ONE_SHARD.iter().for_each(|name| _ = settings.remove(*name));
+    }
+    value
+}

@@ -1,0 +1,161 @@
+//! A shard's report, as it is read for the merge.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::super::config::Configuration;
+use super::super::machine::Host;
+use super::super::report::export::{KIND, VERSION};
+use super::super::report::{Aborted, Phases, SeriesSecond};
+use super::record::ShardRecord;
+use crate::error::Error;
+use crate::file::Written;
+use crate::notation::printable;
+use crate::output;
+
+/// The longest report: days of seconds.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// What is read of a report; the rest follows from it.
+#[derive(Debug, Deserialize)]
+struct ReportText<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    version: u32,
+    #[serde(default)]
+    tool_version: String,
+    error: Option<String>,
+    #[serde(borrow)]
+    shard: Option<&'a RawValue>,
+    #[serde(borrow)]
+    configuration: Option<&'a RawValue>,
+    #[serde(borrow)]
+    series: Option<&'a RawValue>,
+    #[serde(default)]
+    interrupted: bool,
+    aborted: Option<Aborted>,
+    #[serde(default)]
+    started: String,
+    #[serde(default)]
+    host: Host,
+    #[serde(default)]
+    phases_s: Phases,
+    #[serde(default)]
+    throughput: WindowText,
+    #[serde(default)]
+    generator: GeneratorText,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct WindowText {
+    window_s: f64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct GeneratorText {
+    pub(super) saturated: bool,
+    pub(super) process_cpu_s: f64,
+    pub(super) memory_bytes: u64,
+}
+
+/// Which shard a report is of.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ShardName {
+    pub(super) run_id: String,
+    pub(super) number: u32,
+    pub(super) of: u32,
+}
+
+/// A shard's report.
+#[derive(Debug)]
+pub(super) struct ShardFile {
+    pub(super) name: ShardName,
+    /// What it has measured, or why its run was not made.
+    pub(super) outcome: Result<Box<MeasuredShard>, String>,
+}
+
+/// What a shard has measured.
+#[derive(Debug)]
+pub(super) struct MeasuredShard {
+    pub(super) record: ShardRecord,
+    pub(super) configuration: Configuration,
+    pub(super) series: Vec<SeriesSecond>,
+    pub(super) interrupted: bool,
+    pub(super) aborted: Option<Aborted>,
+    pub(super) started: String,
+    pub(super) host: Host,
+    pub(super) phases: Phases,
+    pub(super) window_s: f64,
+    pub(super) generator: GeneratorText,
+}
+
+impl ShardFile {
+    /// Reads a report.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is not the report of a shard.
+    pub(super) fn read(path: &Path) -> Result<Self, Error> {
+        let what = || format!("cannot read {}", path.display());
+        let Written { bytes, .. } =
+            Written::read(path, MOST_BYTES).map_err(|error| Error::file(what(), error))?;
+        Self::parse(&bytes).map_err(|why| Error::file(what(), std::io::Error::other(why)))
+    }
+
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        const NO_REPORT: &str = "it is not a report of mqtt bench --shard --json";
+        let other = |error: serde_json::Error| format!("{NO_REPORT}: {error}");
+        let text: ReportText<'_> = serde_json::from_slice(bytes).map_err(other)?;
+        if text.kind != KIND || text.version != VERSION {
+            return Err(NO_REPORT.into());
+        }
+        let (None, Some(shard)) = (&text.error, text.shard) else {
+            let name = text.shard.and_then(|shard| serde_json::from_str(shard.get()).ok());
+            return match (text.error, name) {
+                (Some(error), Some(name)) => {
+                    Self { name, outcome: Err(printable(&error).to_string()) }.checked()
+                }
+                (Some(error), None) => Err(format!("that run failed: {}", printable(&error))),
+                (None, _) => Err("it is the report of a run without --shard".into()),
+            };
+        };
+        if text.tool_version != output::VERSION {
+            let (found, expected) = (printable(&text.tool_version).to_string(), output::VERSION);
+            return Err(format!("it was written by mqtt {found}, and this is mqtt {expected}"));
+        }
+        let record: ShardRecord = serde_json::from_str(shard.get()).map_err(other)?;
+        let (Some(configuration), Some(series)) = (text.configuration, text.series) else {
+            return Err(format!("{NO_REPORT}: it has no configuration or no series"));
+        };
+        let configuration: Configuration = serde_json::from_str(configuration.get()).map_err(other)?;
+        let is_whole = record.asked.mode.publishes() == configuration.sending.is_some()
+            && record.asked.qos <= 2
+            && record.groups.len() <= usize::from(u16::MAX);
+        if !is_whole {
+            return Err(format!("{NO_REPORT}: its configuration is not that of its shard"));
+        }
+        let name = ShardName { run_id: record.run_id.clone(), number: record.number, of: record.of };
+        let measured = MeasuredShard {
+            record,
+            configuration,
+            series: serde_json::from_str(series.get()).map_err(other)?,
+            interrupted: text.interrupted,
+            aborted: text.aborted,
+            started: text.started,
+            host: text.host,
+            phases: text.phases_s,
+            window_s: text.throughput.window_s,
+            generator: text.generator,
+        };
+        Self { name, outcome: Ok(Box::new(measured)) }.checked()
+    }
+
+    fn checked(self) -> Result<Self, String> {
+        let ShardName { number, of, .. } = self.name;
+        if number == 0 || number > of {
+            return Err(format!("it is of shard {number}, and there are {of}"));
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,421 @@
+//! The report of all shards: their reports are read one after the other, and their counters and histograms added.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+use serde_json::Value;
+
+use super::super::beside::{Beside, StageRecords};
+use super::super::config::Configuration;
+use super::super::recorder::{LatencyKind, Recorder};
+use super::super::report::asked::Asked;
+use super::super::report::broker::BrokerReport;
+use super::super::report::finding::{Note, Problem};
+use super::super::report::group::GroupReport;
+use super::super::report::{Aborted, Drained, LoadReport, Phases, RunOutcome};
+use super::super::stamp::Timeline;
+use super::super::threshold::{RunLimits, Threshold};
+use super::digest::common;
+use super::file::{MeasuredShard, ShardFile, ShardName};
+use super::named::NamedShards;
+use super::record::{GroupRecord, MergedRun, StageRecord};
+use super::series::MergedSeries;
+use crate::error::Error;
+use crate::notation::printable;
+
+/// When the measurement begins, in nanoseconds: later than any run can have begun to connect before it.
+const MEASURE: u64 = 1 << 62;
+/// Shards that start further apart than this, by their clocks, do not measure together.
+const MOST_APART_S: f64 = 1.0;
+/// Most brokers that are named.
+const MOST_BROKERS: usize = 1000;
+
+/// What to merge.
+#[derive(Debug, Clone)]
+pub struct MergeConfig {
+    /// The reports of the shards.
+    pub files: Vec<PathBuf>,
+    /// Where the merged report goes as JSON, if not only to standard output.
+    pub output: Option<PathBuf>,
+}
+
+/// The merged report, and what the shards were told that must not be.
+pub(in crate::command::bench) struct Merged {
+    pub(in crate::command::bench) report: LoadReport,
+    pub(in crate::command::bench) limits: RunLimits,
+}
+
+/// What all shards have in common.
+struct Common {
+    digest: String,
+    path: PathBuf,
+    configuration: Configuration,
+    asked: Asked,
+    fail_if: Vec<String>,
+    stages_fail_if: Vec<Vec<String>>,
+}
+
+/// What was added up so far.
+#[derive(Default)]
+struct Merge {
+    common: Option<Common>,
+    /// The run that all are of, with the file that it is known from.
+    run: Option<(ShardName, PathBuf)>,
+    seen: BTreeMap<u32, PathBuf>,
+    failed: Vec<(u32, String)>,
+    saturated: Vec<u32>,
+    groups: Vec<(String, u32, Recorder)>,
+    stages: Vec<(u64, Recorder)>,
+    series: MergedSeries,
+    phases: Phases,
+    warmup_ns: u64,
+    measure_ns: u64,
+    window_s: f64,
+    interrupted: bool,
+    aborted: Option<Aborted>,
+    drained: Drained,
+    subscribe_unanswered: bool,
+    window: Option<u16>,
+    started: Option<String>,
+    host: Option<super::super::machine::Host>,
+    process_cpu_s: f64,
+    memory_bytes: u64,
+    threads: usize,
+    brokers: BTreeSet<String>,
+    clocks: BTreeSet<String>,
+    /// The first start and the last, in seconds since 1970, where nothing else has aligned them.
+    starts: Option<(f64, f64)>,
+    is_aligned_by_barrier: bool,
+}
+
+/// Merges the reports.
+///
+/// # Errors
+/// A file that cannot be read, or does not belong to the run of the others.
+pub(in crate::command::bench) fn merge(config: &MergeConfig) -> Result<Merged, Error> {
+    let mut merge = Merge::default();
+    let (send, receive) = mpsc::sync_channel::<(&Path, Result<ShardFile, Error>)>(1);
+    std::thread::scope(|scope| {
+        // One is read while another is added.
+        scope.spawn(move || {
+            for path in &config.files {
+                let read = ShardFile::read(path);
+                if send.send((path, read)).is_err() {
+                    return;
+                }
+            }
+        });
+        let receive = receive; // an error drops it, and with it the reader's way
+        receive.iter().try_for_each(|(path, read)| merge.add(path, read?))
+    })?;
+    merge.finish()
+}
+
+impl Merge {
+    fn add(&mut self, path: &Path, file: ShardFile) -> Result<(), Error> {
+        let ShardFile { name, outcome } = file;
+        self.check_run(path, &name)?;
+        if let Some(first) = self.seen.insert(name.number, path.to_owned()) {
+            let what = format!(
+                "shard {} of {} is in {} and in {}",
+                name.number,
+                name.of,
+                first.display(),
+                path.display()
+            );
+            return Err(Error::usage(what).with_hint("give the report of each shard once"));
+        }
+        match outcome {
+            Err(why) => self.failed.push((name.number, why)),
+            Ok(measured) => {
+                self.check_configuration(path, &measured)?;
+                let unread = |why: String| {
+                    Error::file(format!("cannot read {}", path.display()), std::io::Error::other(why))
+                };
+                self.add_measured(*measured).map_err(unread)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All are of one run.
+    fn check_run(&mut self, path: &Path, name: &ShardName) -> Result<(), Error> {
+        let Some((run, first)) = &self.run else {
+            self.run = Some((name.clone(), path.to_owned()));
+            return Ok(());
+        };
+        if (&run.run_id, run.of) != (&name.run_id, name.of) {
+            let what = format!(
+                "{} is of run {} with {} shards, and {} of run {} with {}",
+                path.display(),
+                printable(&name.run_id),
+                name.of,
+                first.display(),
+                printable(&run.run_id),
+                run.of
+            );
+            return Err(Error::usage(what).with_hint("merge the shards of one run"));
+        }
+        Ok(())
+    }
+
+    /// All were asked for the same.
+    fn check_configuration(&mut self, path: &Path, measured: &MeasuredShard) -> Result<(), Error> {
+        let MeasuredShard { record, configuration, .. } = measured;
+        let Some(first) = &self.common else {
+            self.common = Some(Common {
+                digest: record.configuration.clone(),
+                path: path.to_owned(),
+                configuration: configuration.clone(),
+                asked: record.asked.clone(),
+                fail_if: record.fail_if.clone(),
+                stages_fail_if: record.stages_fail_if.clone(),
+            });
+            return Ok(());
+        };
+        if record.configuration == first.digest {
+            return Ok(());
+        }
+        let different = differences(&common(configuration), &common(&first.configuration));
+        let different =
+            if different.is_empty() { "groups of clients differ".into() } else { different.join(", ") };
+        Err(Error::usage(format!(
+            "{} and {} were not asked for the same: {}",
+            path.display(),
+            first.path.display(),
+            printable(&different)
+        ))
+        .with_hint("all shards of a run need the same options, but for --shard"))
+    }
+
+    fn add_measured(&mut self, measured: MeasuredShard) -> Result<(), String> {
+        let MeasuredShard {
+            record,
+            configuration,
+            series,
+            interrupted,
+            aborted,
+            started,
+            host,
+            phases,
+            window_s,
+            generator,
+        } = measured;
+        self.add_groups(record.groups)?;
+        self.add_stages(record.stages)?;
+        // One that never started was connecting to its end.
+        let connecting = phases.connect + phases.subscribe;
+        self.series.add(series, record.start_s.unwrap_or(connecting).max(0.0));
+        self.phases = Phases {
+            connect: self.phases.connect.max(phases.connect),
+            subscribe: self.phases.subscribe.max(phases.subscribe),
+            warmup: self.phases.warmup.max(phases.warmup),
+            measure: self.phases.measure.max(phases.measure),
+            drain: self.phases.drain.max(phases.drain),
+        };
+        self.warmup_ns = self.warmup_ns.max(record.warmup_ns);
+        self.measure_ns = self.measure_ns.max(record.measure_ns);
+        self.window_s = self.window_s.max(window_s);
+        self.interrupted |= interrupted;
+        if self.aborted.is_none() {
+            self.aborted = aborted;
+        }
+        self.drained.is_unanswered |= record.drain_unanswered;
+        self.drained.is_arriving |= record.drain_arriving;
+        self.subscribe_unanswered |= record.subscribe_unanswered;
+        self.window = Some(self.window.map_or(record.window, |window| window.min(record.window)));
+        if self.started.as_ref().is_none_or(|first| started < *first) {
+            self.started = Some(started);
+        }
+        self.host.get_or_insert(host);
+        self.process_cpu_s += generator.process_cpu_s;
+        self.memory_bytes = self.memory_bytes.saturating_add(generator.memory_bytes);
+        self.threads = self.threads.saturating_add(configuration.threads);
+        if generator.saturated {
+            self.saturated.push(record.number);
+        }
+        if self.brokers.len() < MOST_BROKERS {
+            self.brokers.insert(configuration.broker);
+        }
+        self.clocks.insert(record.clock);
+        self.is_aligned_by_barrier |= record.start == "barrier";
+        if let Some(start) = record.start_unix_s {
+            let (first, last) = self.starts.unwrap_or((start, start));
+            self.starts = Some((first.min(start), last.max(start)));
+        }
+        Ok(())
+    }
+
+    fn add_groups(&mut self, groups: Vec<GroupRecord>) -> Result<(), String> {
+        if self.groups.is_empty() {
+            self.groups = groups.iter().map(|one| (one.name.clone(), 0, Recorder::default())).collect();
+        }
+        if self.groups.len() != groups.len() {
+            return Err(format!("it has {} groups of clients, and not {}", groups.len(), self.groups.len()));
+        }
+        for ((_, clients, recorder), group) in self.groups.iter_mut().zip(groups) {
+            *clients = clients.saturating_add(group.clients);
+            group.recorded.add_to(recorder, MEASURE)?;
+        }
+        Ok(())
+    }
+
+    fn add_stages(&mut self, stages: Vec<StageRecord>) -> Result<(), String> {
+        for (place, stage) in stages.into_iter().enumerate() {
+            if place == self.stages.len() {
+                self.stages.push((stage.begin_ns, Recorder::default()));
+            }
+            stage.recorded.add_to(&mut self.stages[place].1, MEASURE)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Merged, Error> {
+        let Some((run, _)) = self.run.take() else {
+            return Err(Error::usage("merge needs the reports of shards"));
+        };
+        let Some(common) = self.common.take() else {
+            let (number, why) = self.failed.first().cloned().unwrap_or_default();
+            return Err(Error::file(
+                "no shard has measured anything",
+                std::io::Error::other(format!("shard {number}: {why}")),
+            ));
+        };
+        let missing: Vec<u32> = (1..=run.of).filter(|number| !self.seen.contains_key(number)).collect();
+        self.failed.sort();
+        self.saturated.sort_unstable();
+        let failed: Vec<u32> = self.failed.iter().map(|(number, _)| *number).collect();
+        let withheld = self.withhold(&common.asked);
+        let spread = self.starts.map(|(first, last)| last - first);
+        let apart = spread.filter(|spread| !self.is_aligned_by_barrier && *spread > MOST_APART_S);
+        let named = |numbers: &[u32]| NamedShards::of(numbers, run.of);
+        let problems = [
+            named(&missing).map(Problem::ShardsMissing),
+            named(&failed).map(Problem::ShardsFailed),
+            named(&self.saturated).map(Problem::ShardsSaturated),
+            apart.map(|seconds| Problem::ShardsApart { apart_us: seconds * 1e6 }),
+            self.subscribe_unanswered.then_some(Problem::SubscribeUnanswered),
+        ];
+        let merged = MergedRun {
+            run_id: run.run_id,
+            shards: run.of,
+            missing,
+            failed,
+            saturated: std::mem::take(&mut self.saturated),
+            brokers: self.brokers.iter().cloned().collect(),
+            machines: self.clocks.len(),
+            start_spread_s: spread.map(|spread| (spread * 1e6).round() / 1e6),
+        };
+        let Common { configuration, asked, fail_if, stages_fail_if, .. } = common;
+        let limits = RunLimits {
+            whole: thresholds(&fail_if)?,
+            stages: stages_fail_if.iter().map(|all| thresholds(all)).collect::<Result<_, _>>()?,
+        };
+        let configuration = self.whole_configuration(configuration);
+        let outcome = self.outcome(&configuration, problems.into_iter().flatten().collect());
+        let mut report = LoadReport::sum_up((&asked, configuration), None, outcome);
+        if withheld {
+            report.findings.notes.push(Note::OneWayWithheld { machines: merged.machines });
+        }
+        report.merged = Some(merged);
+        Ok(Merged { report, limits })
+    }
+
+    /// Times from one machine to another are between clocks that differ: they are not figures.
+    fn withhold(&mut self, asked: &Asked) -> bool {
+        let one_way = [LatencyKind::Delivery, LatencyKind::DeliveryFromSend];
+        let is_withheld = self.clocks.len() > 1 && asked.main_latency() == Some(LatencyKind::Delivery);
+        if is_withheld {
+            let groups = self.groups.iter_mut().map(|(.., recorder)| recorder);
+            let stages = self.stages.iter_mut().map(|(_, recorder)| recorder);
+            groups.chain(stages).for_each(|recorder| one_way.iter().for_each(|kind| recorder.forget(*kind)));
+            self.series.withhold();
+        }
+        is_withheld
+    }
+
+    /// The settings of all shards together.
+    fn whole_configuration(&self, first: Configuration) -> Configuration {
+        let others = self.brokers.len().saturating_sub(1);
+        let broker = match others {
+            0 => first.broker,
+            1 => format!("{} and 1 other", first.broker),
+            _ => format!("{} and {others} others", first.broker),
+        };
+        Configuration { broker, threads: self.threads, ..first }
+    }
+
+    fn outcome(self, configuration: &Configuration, problems: Vec<Problem>) -> RunOutcome {
+        let report =
+            |(name, clients, recorder): &(String, u32, Recorder)| GroupReport::new(name, *clients, recorder);
+        let has_groups = configuration.scenario.is_some();
+        let groups = self.groups.iter().filter(|_| has_groups).map(report).collect();
+        let mut recorder = Recorder::default();
+        for (.., of_group) in self.groups {
+            recorder.merge(of_group);
+        }
+        for (number, why) in self.failed {
+            recorder.add_errors(format!("shard {number}: {why}"), 1);
+        }
+        if !self.stages.is_empty() {
+            let (marks, recorders): (Vec<u64>, Vec<Recorder>) = self.stages.into_iter().unzip();
+            let marks = marks.into_iter().map(|begin| MEASURE.saturating_add(begin)).collect();
+            let mut stages = StageRecords::new(marks);
+            stages.recorders = recorders;
+            recorder.beside = Some(Box::new(Beside { stages: Some(stages), ..Beside::default() }));
+        }
+        let start = MEASURE.saturating_sub(self.warmup_ns);
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "at most a hundred days, and not negative"
+        )]
+        let lead = (self.series.lead_s() * 1e9) as u64;
+        let payload_bytes = configuration.sending.as_ref().map_or(0, |sending| sending.payload_bytes);
+        RunOutcome {
+            recorder,
+            groups,
+            series: self.series.finish(),
+            phases: self.phases,
+            timeline: Timeline { start, measure: MEASURE, end: MEASURE.saturating_add(self.measure_ns) },
+            window_s: self.window_s,
+            interrupted: self.interrupted,
+            aborted: self.aborted,
+            drained: self.drained,
+            problems,
+            beside: BrokerReport::default(),
+            disturbed: Vec::new(),
+            began: start.saturating_sub(lead),
+            started: self.started.unwrap_or_default(),
+            broker: configuration.broker.clone(),
+            protocol: configuration.protocol.clone(),
+            host: self.host.unwrap_or_default(),
+            payload_bytes,
+            window: self.window.unwrap_or(u16::MAX),
+            process_cpu_s: self.process_cpu_s,
+            memory_bytes: self.memory_bytes,
+            shard: None,
+        }
+    }
+}
+
+/// Conditions as a report has them.
+fn thresholds(texts: &[String]) -> Result<Vec<Threshold>, Error> {
+    let parse = |text: &String| {
+        text.parse()
+            .map_err(|why| Error::usage(format!("--fail-if '{}' of a report: {why}", printable(text))))
+    };
+    texts.iter().map(parse).collect()
+}
+
+/// The settings that differ, with both values.
+fn differences(one: &Value, other: &Value) -> Vec<String> {
+    let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else { return Vec::new() };
+    let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let value = |settings: &serde_json::Map<String, Value>, name: &str| {
+        settings.get(name).map_or_else(|| "none".to_owned(), ToString::to_string)
+    };
+    let different = names.into_iter().filter(|name| one.get(*name) != other.get(*name));
+    different.map(|name| format!("{name} {} / {}", value(one, name), value(other, name))).collect()
+}

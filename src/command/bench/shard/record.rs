@@ -1,0 +1,295 @@
+//! What a shard writes into its report for the merge: all that it has recorded, exactly, and what is needed to tell whether
+//! two shards are of one run. Times are nanoseconds since the begin of the measurement.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer as HistogramReader, Serializer as _, V2DeflateSerializer};
+use serde::{Deserialize, Serialize};
+
+use super::super::recorder::{Counts, CpuTime, LatencyKind, Recorder};
+use super::super::report::asked::Asked;
+use super::super::report::latency::LATENCIES;
+
+/// The largest count that is believed: sums of those of all shards fit into 64 bits.
+const LARGEST_COUNT: u64 = 100_000_000_000_000;
+/// The digits of every histogram of a report.
+const DIGITS: u8 = 3;
+
+/// What a shard writes into its report.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ShardRecord {
+    pub(crate) run_id: String,
+    /// From 1.
+    pub(crate) number: u32,
+    pub(crate) of: u32,
+    /// A digest of all that has to be the same in all shards.
+    pub(crate) configuration: String,
+    /// Of this shard.
+    pub(crate) clients: u32,
+    /// A digest of what tells the machine, and its clock, from others.
+    pub(crate) clock: String,
+    /// `unaligned`, `at` or `barrier`.
+    pub(crate) start: String,
+    /// From the first connection to the first message that is due; null if it never came to that.
+    pub(crate) start_s: Option<f64>,
+    /// The same by this machine's clock, in seconds since 1970.
+    pub(crate) start_unix_s: Option<f64>,
+    pub(crate) warmup_ns: u64,
+    pub(crate) measure_ns: u64,
+    pub(crate) asked: Asked,
+    pub(crate) fail_if: Vec<String>,
+    pub(crate) stages_fail_if: Vec<Vec<String>>,
+    /// The drain was over before the broker had answered everything; and while deliveries were coming.
+    pub(crate) drain_unanswered: bool,
+    pub(crate) drain_arriving: bool,
+    pub(crate) subscribe_unanswered: bool,
+    /// Messages that the broker lets a client have in flight.
+    pub(crate) window: u16,
+    pub(crate) payload_bytes: usize,
+    pub(crate) groups: Vec<GroupRecord>,
+    pub(crate) stages: Vec<StageRecord>,
+}
+
+/// What a group of clients has recorded.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct GroupRecord {
+    pub(crate) name: String,
+    pub(crate) clients: u32,
+    pub(crate) recorded: RecordedCounts,
+}
+
+/// What was recorded of a stage.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct StageRecord {
+    pub(crate) begin_ns: u64,
+    pub(crate) recorded: RecordedCounts,
+}
+
+/// Counters and histograms as a report holds them.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct RecordedCounts {
+    counts: Counts,
+    /// Of messages with an answer, by the names of the report, in the V2 compressed encoding and base64.
+    histograms_ns: BTreeMap<String, String>,
+    /// How long those had waited that had no answer when the run ended.
+    waited_ns: BTreeMap<String, String>,
+    errors: BTreeMap<String, u64>,
+    /// Of each thread: busy, and in all.
+    cpu_ns: Vec<[u64; 2]>,
+    /// When the broker had read all messages, and when the last event was.
+    fenced_ns: Option<u64>,
+    last_event_ns: Option<u64>,
+    /// Deliveries to each member of shared-subscription groups.
+    shares: Vec<SharedGroup>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct SharedGroup {
+    group: usize,
+    shared_group: u32,
+    deliveries: Vec<u64>,
+}
+
+/// Of what a report was merged.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct MergedRun {
+    pub(crate) run_id: String,
+    pub(crate) shards: u32,
+    /// Without a report.
+    pub(crate) missing: Vec<u32>,
+    /// That could not make their run.
+    pub(crate) failed: Vec<u32>,
+    /// Whose generator was saturated.
+    pub(crate) saturated: Vec<u32>,
+    pub(crate) brokers: Vec<String>,
+    /// Machines with clocks of their own.
+    pub(crate) machines: usize,
+    /// Between the first start and the last, by the clocks of their machines.
+    pub(crate) start_spread_s: Option<f64>,
+}
+
+impl RecordedCounts {
+    /// What a recorder has, of a measurement that began at this time of the monotonic clock.
+    pub(crate) fn of(recorder: &Recorder, measure: u64) -> Self {
+        let since = |time: u64| (time > measure).then(|| time - measure);
+        let encoded = |find: &dyn Fn(LatencyKind) -> Option<String>| {
+            let entry = |latency: &super::super::report::latency::TimeFigure| {
+                Some((latency.key.to_owned(), find(latency.kind)?))
+            };
+            LATENCIES.iter().filter_map(entry).collect()
+        };
+        let share = |((group, shared_group), deliveries): (&(usize, u32), &Vec<u64>)| SharedGroup {
+            group: *group,
+            shared_group: *shared_group,
+            deliveries: deliveries.clone(),
+        };
+        Self {
+            counts: recorder.counts,
+            histograms_ns: encoded(&|kind| recorder.histogram(kind).and_then(encode)),
+            waited_ns: encoded(&|kind| recorder.waited(kind).and_then(encode)),
+            errors: recorder.errors.clone(),
+            cpu_ns: recorder.cpu.iter().map(|cpu| [cpu.busy, cpu.passed]).collect(),
+            fenced_ns: since(recorder.fenced_at),
+            last_event_ns: since(recorder.last_event),
+            shares: recorder.shares.iter().map(share).collect(),
+        }
+    }
+
+    /// Adds all of it to a recorder of a measurement that began at this time.
+    ///
+    /// # Errors
+    /// What of it cannot be.
+    pub(crate) fn add_to(self, recorder: &mut Recorder, measure: u64) -> Result<(), String> {
+        let Self { counts, histograms_ns, waited_ns, errors, cpu_ns, fenced_ns, last_event_ns, shares } =
+            self;
+        check(&counts)?;
+        let believed = |count: u64| {
+            (count <= LARGEST_COUNT).then_some(count).ok_or_else(|| format!("{count} is too large a count"))
+        };
+        let mut other = Recorder::default();
+        other.counts = counts;
+        for (all, has_answer) in [(histograms_ns, true), (waited_ns, false)] {
+            for (name, text) in all {
+                let latency = LATENCIES.iter().find(|latency| latency.key == name);
+                let latency = latency.ok_or_else(|| format!("there is no latency '{name}'"))?;
+                let histogram = decode(&text).map_err(|why| format!("its histogram of {name}: {why}"))?;
+                other.add_histogram(latency.kind, has_answer, histogram);
+            }
+        }
+        for (cause, count) in errors {
+            other.add_errors(cause, believed(count)?);
+        }
+        for [busy, passed] in cpu_ns {
+            other.cpu.push(CpuTime { busy: believed(busy)?, passed: believed(passed)? });
+        }
+        for SharedGroup { group, shared_group, deliveries } in shares {
+            deliveries.iter().try_for_each(|count| believed(*count).map(|_| ()))?;
+            other.shares.insert((group, shared_group), deliveries);
+        }
+        let at = |since: Option<u64>| since.map_or(0, |since| measure.saturating_add(since));
+        (other.fenced_at, other.last_event) = (at(fenced_ns), at(last_event_ns));
+        recorder.merge(other);
+        Ok(())
+    }
+}
+
+/// Whether counters may be what a run has counted, and their sums fit.
+fn check(counts: &Counts) -> Result<(), String> {
+    fn largest(value: &serde_json::Value) -> u64 {
+        match value {
+            serde_json::Value::Number(number) => number.as_u64().unwrap_or(u64::MAX),
+            serde_json::Value::Array(all) => all.iter().map(largest).max().unwrap_or(0),
+            serde_json::Value::Object(all) => all.values().map(largest).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+    let largest = serde_json::to_value(counts).map_or(u64::MAX, |value| largest(&value));
+    if largest > LARGEST_COUNT {
+        return Err(format!("{largest} is too large a count"));
+    }
+    if counts.window.own_sent > counts.window.sent {
+        return Err("more of its messages were sent in the measurement than messages".into());
+    }
+    Ok(())
+}
+
+fn encode(histogram: &Histogram<u64>) -> Option<String> {
+    if histogram.is_empty() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    // Into memory, and of counts that a run can reach: nothing that can fail.
+    V2DeflateSerializer::new().serialize(histogram, &mut bytes).ok()?;
+    Some(BASE64.encode(bytes))
+}
+
+fn decode(text: &str) -> Result<Histogram<u64>, String> {
+    let bytes = BASE64.decode(text).map_err(|_| "invalid base64")?;
+    let read: Result<Histogram<u64>, _> = HistogramReader::new().deserialize(&mut Cursor::new(bytes));
+    let mut histogram = read.map_err(|_| "it is not an encoded histogram")?;
+    if histogram.sigfig() != DIGITS || histogram.low() != 1 {
+        return Err(format!(
+            "it has {} digits from {}, and not {DIGITS} from 1",
+            histogram.sigfig(),
+            histogram.low()
+        ));
+    }
+    if histogram.len() > LARGEST_COUNT {
+        return Err(format!("{} is too large a count", histogram.len()));
+    }
+    histogram.auto(true); // so that those of other shards fit in
+    Ok(histogram)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::stamp::Phase;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn recorder(values: &[(usize, u64)]) -> Recorder {
+        let kinds = [LatencyKind::Delivery, LatencyKind::ScheduleLag, LatencyKind::Connect];
+        let mut recorder = Recorder::default();
+        for (place, value) in values {
+            recorder.record(kinds[place % 3], *value);
+            if place % 2 == 0 {
+                recorder.wait(kinds[place % 3], value / 2, 3);
+            }
+            recorder.messages(Phase::Measure).sent += value % 7;
+            recorder.error(format!("cause {}", value % 3));
+            recorder.cpu.push(CpuTime { busy: value / 3, passed: *value });
+            recorder.last_event = recorder.last_event.max(1000 + value);
+        }
+        recorder
+    }
+
+    proptest! {
+        /// What is written and added is what recorders on threads of one process add up to.
+        #[test]
+        fn what_shards_write_adds_up_to_what_one_process_records(
+            parts in proptest::collection::vec(proptest::collection::vec((0_usize..9, 1_u64..1 << 40), 0..40), 1..5),
+        ) {
+            let mut whole = Recorder::default();
+            let mut merged = Recorder::default();
+            for part in &parts {
+                let part = recorder(part);
+                let text = serde_json::to_string(&RecordedCounts::of(&part, 1000)).unwrap();
+                let read: RecordedCounts = serde_json::from_str(&text).unwrap();
+                read.add_to(&mut merged, 1000).unwrap();
+                whole.merge(part);
+            }
+            prop_assert_eq!(merged.counts, whole.counts);
+            prop_assert_eq!(&merged.errors, &whole.errors);
+            prop_assert_eq!(&merged.cpu, &whole.cpu);
+            prop_assert_eq!(merged.last_event, whole.last_event);
+            for latency in &LATENCIES {
+                prop_assert_eq!(merged.whole(latency.kind), whole.whole(latency.kind));
+                prop_assert_eq!(merged.histogram(latency.kind), whole.histogram(latency.kind));
+            }
+        }
+    }
+
+    #[test]
+    fn counts_that_cannot_be_are_refused() {
+        let good = serde_json::to_value(RecordedCounts::of(&recorder(&[(0, 5), (1, 7)]), 0)).unwrap();
+        let refused = |path: &str, value: serde_json::Value| {
+            let mut bad = good.clone();
+            *bad.pointer_mut(path).unwrap_or_else(|| panic!("{path} in {good}")) = value;
+            let read: RecordedCounts = serde_json::from_value(bad).unwrap();
+            read.add_to(&mut Recorder::default(), 0).unwrap_err()
+        };
+        assert!(refused("/counts/lost", u64::MAX.into()).contains("too large"));
+        assert!(refused("/counts/window/own_sent", 1.into()).contains("more of its messages"));
+        assert!(refused("/cpu_ns/0/0", u64::MAX.into()).contains("too large"));
+        assert!(
+            refused("/histograms_ns/delivery", "?".into()).contains("histogram of delivery: invalid base64")
+        );
+        assert!(refused("/histograms_ns/delivery", "AAAA".into()).contains("not an encoded histogram"));
+        let other = serde_json::json!({"lunch": "AAAA"});
+        assert!(refused("/waited_ns", other).contains("no latency 'lunch'"));
+    }
+}

@@ -1,0 +1,518 @@
+//! `mqtt bench --shard`: parts of a load in several processes, the barrier at which they wait for each other, and the report of
+//! all of them.
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::Deserializer;
+use rstest::rstest;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::bench::{bench, count, report};
+use crate::support::Service as _;
+use crate::support::broker::Broker;
+use crate::support::mosquitto::{Mosquitto, Setup};
+use crate::support::mqtt::{Mqtt, Outcome, Running};
+
+/// A broker of either kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Embedded,
+    Mosquitto,
+}
+
+enum AnyBroker {
+    Embedded(Broker),
+    Mosquitto(Mosquitto),
+}
+
+impl AnyBroker {
+    fn start(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Embedded => Some(Self::Embedded(Broker::start())),
+            Kind::Mosquitto => Mosquitto::start(&Setup::new().quiet()).map(Self::Mosquitto),
+        }
+    }
+
+    fn port(&self) -> u16 {
+        match self {
+            Self::Embedded(broker) => broker.port(),
+            Self::Mosquitto(broker) => broker.port(),
+        }
+    }
+}
+
+const RUN: &str = "r1";
+
+/// A shard, which says on standard error what it waits for.
+fn shard(port: u16, (number, of): (u32, u32), line: &[&str], more: &[&str]) -> Mqtt {
+    let (mode, rest) = line.split_first().unwrap();
+    let (port, name) = (port.to_string(), format!("{number}/{of}"));
+    let options = ["--shard", &name, "--run-id", RUN, "--threads", "1", "--json", "--allow-saturated"];
+    Mqtt::new(["bench", mode, "-h", "127.0.0.1", "-p", &port]).args(rest).args(options).args(more)
+}
+
+/// The reports of all shards of a run with a barrier, as files.
+fn shards(port: u16, of: u32, line: &[&str], folder: &Path) -> Vec<PathBuf> {
+    let run = |number| shard(port, (number, of), line, &["--barrier", "meet"]).spawn();
+    let running: Vec<Running> = (1..=of).map(run).collect();
+    running
+        .into_iter()
+        .enumerate()
+        .map(|(place, running)| {
+            let outcome = running.finish().exits(0);
+            report(&outcome);
+            let file = folder.join(format!("s{}.json", place + 1));
+            std::fs::write(&file, &outcome.stdout).unwrap();
+            file
+        })
+        .collect()
+}
+
+fn merge(files: &[PathBuf], more: &[&str]) -> Outcome {
+    Mqtt::new(["bench", "merge", "--json", "--allow-saturated"]).args(files).args(more).run()
+}
+
+fn histogram(text: &Value) -> Histogram<u64> {
+    let bytes = STANDARD.decode(text.as_str().unwrap()).unwrap();
+    Deserializer::new().deserialize(&mut &bytes[..]).unwrap()
+}
+
+/// A report with a change.
+fn changed(file: &Path, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
+    let mut report: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    change(&mut report);
+    let changed = file.with_file_name(name);
+    std::fs::write(&changed, report.to_string()).unwrap();
+    changed
+}
+
+const LOAD: [&str; 11] =
+    ["e2e", "--publishers", "5", "--subscribers", "7", "--qos", "1", "--rate", "500", "--count", "300"];
+
+/// Every count of the merged report is that of a single run, and every histogram the sum of those of the shards.
+#[rstest]
+fn merged_shards_equal_one_run(
+    #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
+    #[values(1, 2, 3)] of: u32,
+    #[values("pairs", "all")] pattern: &str,
+) {
+    let Some(broker) = AnyBroker::start(kind) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let line = [&LOAD[..], &["--pattern", pattern]].concat();
+    let one = report(&bench(broker.port(), &line).run().exits(0));
+    let files = shards(broker.port(), of, &line, folder.path());
+    let whole = report(&merge(&files, &["--fail-if", "loss > 0"]).exits(0));
+    for name in [
+        "sent",
+        "acknowledged",
+        "expected",
+        "delivered",
+        "lost",
+        "duplicates",
+        "reordered",
+        "stale",
+        "foreign",
+    ] {
+        assert_eq!(count(&whole, name), count(&one, name), "{name}");
+    }
+    assert_eq!(count(&whole, "sent"), 300);
+    for name in ["attempted", "connected", "failed", "lost", "subscribed"] {
+        assert_eq!(whole["connections"][name], one["connections"][name], "{name}");
+    }
+    for name in ["acknowledge", "delivery", "connect", "suback", "schedule_lag"] {
+        let number = |report: &Value| report["latency_us"][name]["count"].clone();
+        assert_eq!(number(&whole), number(&one), "{name}");
+        let mut sum = Histogram::<u64>::new(3).unwrap();
+        for file in &files {
+            let shard: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+            for group in shard["shard"]["groups"].as_array().unwrap() {
+                for part in ["histograms_ns", "waited_ns"] {
+                    let part = &group["recorded"][part][name];
+                    if part.is_string() {
+                        sum.add(histogram(part)).unwrap();
+                    }
+                }
+            }
+        }
+        assert_eq!(histogram(&whole["histograms_ns"][name]), sum, "{name}");
+    }
+    let merged = &whole["merged"];
+    assert_eq!((&merged["shards"], &merged["machines"]), (&json!(of), &json!(1)));
+    assert_eq!((&merged["missing"], &merged["failed"]), (&json!([]), &json!([])));
+    let series = |name: &str| {
+        whole["series"].as_array().unwrap().iter().map(|row| row[name].as_u64().unwrap()).sum::<u64>()
+    };
+    assert_eq!(series("sent"), 300);
+    assert_eq!(series("delivered"), count(&whole, "delivered"));
+}
+
+/// Shards of other loads: those that have nothing to wait for, and a scenario with stages.
+#[test]
+fn loads_of_every_kind_are_merged() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let conn = ["conn", "--clients", "9", "--hold", "300ms"];
+    let whole = report(&merge(&shards(broker.port(), 2, &conn, folder.path()), &[]).exits(0));
+    assert_eq!(whole["connections"]["connected"], 9);
+    let rr = ["rr", "--publishers", "4", "--subscribers", "2", "--rate", "200", "--count", "100"];
+    let whole = report(&merge(&shards(broker.port(), 3, &rr, folder.path()), &[]).exits(0));
+    assert_eq!((count(&whole, "delivered"), count(&whole, "lost")), (100, 0));
+    assert_eq!(whole["latency_us"]["round_trip"]["count"], 100);
+    let scenario = folder.path().join("fleet.toml");
+    let text = r#"
+        seed = 3
+        [[stage]]
+        load = "hold 300ms"
+        fail-if = ["lost > 0"]
+        [[stage]]
+        load = "spike 400/s 300ms"
+        [[group]]
+        name = "devices"
+        clients = 7
+        publish = { rate = "200/s", qos = 1 }
+        [[group]]
+        name = "service"
+        clients = 2
+        [[group.subscribe]]
+        from = "devices"
+        pattern = "pairs"
+        qos = 1
+    "#;
+    std::fs::write(&scenario, text).unwrap();
+    let line = ["scenario", "run", scenario.to_str().unwrap()];
+    let one = report(&bench(broker.port(), &line).run().exits(0));
+    let whole = report(&merge(&shards(broker.port(), 3, &line, folder.path()), &[]).exits(0));
+    for name in ["sent", "delivered", "lost"] {
+        assert_eq!(count(&whole, name), count(&one, name), "{name}");
+    }
+    for (place, stage) in one["stages"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(whole["stages"][place]["messages"]["sent"], stage["messages"]["sent"]);
+        assert_eq!(whole["stages"][place]["thresholds"].as_array().unwrap().len(), usize::from(place == 0));
+    }
+    assert_eq!(whole["groups"][0]["clients"], 7);
+    assert_eq!(whole["groups"][1]["delivered"], one["groups"][1]["delivered"]);
+}
+
+/// What does not belong together is refused, and what is not there is named.
+#[test]
+fn shards_that_do_not_fit_are_named() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let load = ["pub", "--qos", "1", "--publishers", "6", "--rate", "300", "--duration", "300ms"];
+    let files = shards(broker.port(), 3, &load, folder.path());
+    let missing = merge(&files[..2], &[]).exits(3).mentions("not valid: shards without a report: 1 of 3 (3)");
+    let missing = report(&missing);
+    assert_eq!((&missing["merged"]["missing"], &missing["valid"]), (&json!([3]), &json!(false)));
+    let again = changed(&files[1], "again.json", |_| {});
+    merge(&[files[0].clone(), files[1].clone(), again], &[])
+        .exits(2)
+        .mentions("shard 2 of 3 is in")
+        .mentions("again.json");
+    let other_run = changed(&files[1], "run.json", |report| report["shard"]["run_id"] = "r2".into());
+    merge(&[files[0].clone(), other_run], &[]).exits(2).mentions("is of run r2 with 3 shards");
+    let other = changed(&files[1], "rate.json", |report| {
+        report["configuration"]["rate_per_s"] = 7.0.into();
+        report["shard"]["configuration"] = "0".into();
+    });
+    merge(&[files[0].clone(), other], &[])
+        .exits(2)
+        .mentions("were not asked for the same: rate_per_s 7.0 / 300.0");
+    let saturated = changed(&files[1], "late.json", |report| report["generator"]["saturated"] = true.into());
+    let late = [files[0].clone(), saturated, files[2].clone()];
+    let outcome = Mqtt::new(["bench", "merge", "--json"]).args(&late).run();
+    let whole = report(&outcome.exits(3).mentions("generator saturated in shards: "));
+    let named = whole["merged"]["saturated"].as_array().unwrap();
+    assert!(named.contains(&json!(2)), "{named:?}");
+    assert_eq!(whole["generator"]["saturated"], true);
+    merge(&late, &[]).exits(0);
+    let moved = changed(&files[1], "moved.json", |report| report["shard"]["number"] = 4.into());
+    merge(&[moved], &[]).exits(1).mentions("it is of shard 4, and there are 3");
+    let plain = folder.path().join("plain.json");
+    let outcome = bench(broker.port(), &load).run().exits(0);
+    std::fs::write(&plain, &outcome.stdout).unwrap();
+    merge(&[plain], &[]).exits(1).mentions("the report of a run without --shard");
+    // Conditions that the shards were given hold for the whole, and are not looked at before.
+    let load = [&load[..], &["--fail-if", "sent > 100", "--fail-if", "sent > 80"]].concat();
+    let files = shards(broker.port(), 2, &load, folder.path());
+    let whole = report(&merge(&files, &["--fail-if", "connected < 6"]).exits(3).mentions("sent > 80"));
+    let broken: Vec<&Value> =
+        whole["thresholds"].as_array().unwrap().iter().map(|threshold| &threshold["broken"]).collect();
+    assert_eq!(broken, [&json!(false), &json!(true), &json!(false)]);
+}
+
+/// The report of a shard that could not make its run names it.
+#[test]
+fn failed_shard_is_named() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let load = ["pub", "--qos", "1", "--publishers", "4", "--rate", "300", "--duration", "300ms"];
+    let good = shard(broker.port(), (1, 2), &load, &[]).run().exits(0);
+    let port = broker.port();
+    drop(broker);
+    let bad = shard(port, (2, 2), &load, &[]).run().exits(1);
+    let failed = report(&bad);
+    assert_eq!(failed["shard"], json!({"run_id": RUN, "number": 2, "of": 2}));
+    let files = [("good.json", &good), ("bad.json", &bad)].map(|(name, outcome)| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, &outcome.stdout).unwrap();
+        file
+    });
+    let whole = report(&merge(&files, &[]).exits(3).mentions("shards that failed: 1 of 2 (2)"));
+    let cause = whole["errors"][0]["cause"].as_str().unwrap();
+    assert!(cause.starts_with("shard 2: ") && cause.contains("refused"), "{cause}");
+    merge(&files[1..], &[]).exits(1).mentions("no shard has measured anything");
+}
+
+/// Latencies between machines are not shown: their clocks differ.
+#[test]
+fn latencies_between_machines_are_withheld() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let files = shards(broker.port(), 2, &LOAD, folder.path());
+    let moved = changed(&files[1], "moved.json", |report| report["shard"]["clock"] = "elsewhere".into());
+    let whole =
+        merge(&[files[0].clone(), moved], &["--fail-if", "p99 > 1h", "--fail-if", "acknowledge p99 > 1h"]);
+    let whole = report(&whole.exits(3));
+    assert_eq!((&whole["merged"]["machines"], &whole["main_latency"]), (&json!(2), &Value::Null));
+    assert!(whole["latency_us"]["delivery"].is_null() && whole["latency_us"]["acknowledge"].is_object());
+    assert!(whole["note_codes"].as_array().unwrap().contains(&json!("one-way-withheld")));
+    assert_eq!(count(&whole, "lost"), 0, "losses need no clock");
+    let text: Vec<&Value> =
+        whole["thresholds"].as_array().unwrap().iter().map(|threshold| &threshold["text"]).collect();
+    assert_eq!(text[0], "not measured");
+}
+
+/// The merged report in its other forms, and as a side of a comparison.
+#[test]
+fn merged_report_has_every_form() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let files = shards(broker.port(), 2, &LOAD, folder.path());
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [whole, csv, html, markdown, junit] = ["w.json", "w.csv", "w.html", "w.md", "w.xml"].map(file);
+    let forms = ["-o", &whole, "--csv", &csv, "--html", &html, "--markdown", &markdown, "--junit", &junit];
+    let text =
+        Mqtt::new(["bench", "merge", "--allow-saturated"]).args(&files).args(forms).run().exits(0).lines();
+    assert!(text.contains(&"merged           2 of 2 shards of run r1, on 1 machine".to_owned()), "{text:?}");
+    assert!(std::fs::read_to_string(&csv).unwrap().starts_with("second,phase,"));
+    assert!(std::fs::read_to_string(&html).unwrap().contains("2 of 2 shards of run r1"));
+    assert!(std::fs::read_to_string(&markdown).unwrap().contains("* merged 2 of 2 shards of run r1"));
+    assert!(std::fs::read_to_string(&junit).unwrap().contains("the run is valid"));
+    Mqtt::new(["bench", "compare", "--allow-saturated", &whole, &whole]).run().exits(0);
+    Mqtt::new(["bench", "merge", "-o", &whole, &whole]).run().exits(2).mentions("write over a report");
+}
+
+#[test]
+fn engines_name_the_shard() {
+    let broker = Broker::start();
+    let load = ["pub", "--publishers", "4", "--count", "4"];
+    let port = broker.port().to_string();
+    let auto = |variables: &[(&str, &str)]| {
+        let line = [
+            "bench",
+            "pub",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "--shard",
+            "auto",
+            "--json",
+            "--allow-saturated",
+        ];
+        let run = Mqtt::new(line).args(&load[1..]);
+        variables.iter().fold(run, |run, (name, value)| run.env(name, value))
+    };
+    let slurm =
+        [("SLURM_PROCID", "1"), ("SLURM_NTASKS", "2"), ("SLURM_JOB_ID", "77"), ("SLURM_STEP_ID", "0")];
+    let outcome = auto(&slurm)
+        .run()
+        .exits(0)
+        .mentions("shard 2/2 of run slurm-77.0, from SLURM_PROCID=1 and SLURM_NTASKS=2");
+    let found = report(&outcome);
+    assert_eq!((&found["shard"]["number"], &found["shard"]["clients"]), (&json!(2), &json!(2)));
+    auto(&[("PARALLEL_SEQ", "4"), ("PARALLEL_JOBS", "4")]).run().exits(2).mentions("--run-id");
+    auto(&[]).args(["--run-id", "x"]).run().exits(2).mentions("no engine names a shard");
+}
+
+#[test]
+fn what_shards_cannot_have_is_refused() {
+    let refused = |line: &[&str], words: &str| {
+        let line = [&["bench"][..], line, &["--shard", "1/2", "--run-id", "x"]].concat();
+        Mqtt::new(line).run().exits(2).mentions(words);
+    };
+    refused(&["e2e"], "needs --barrier or --start-at");
+    refused(&["pub", "--embedded"], "--embedded would start a broker for each shard");
+    refused(&["pub", "--size", "16,32"], "--shard is for one load");
+    refused(&["pub", "--fail-if", "sent > 1", "--abort-on-fail", "1s"], "--abort-on-fail is not supported");
+    refused(&["conn", "--reconnect", "always", "--disturb", "1s: drop 10%"], "--disturb is not supported");
+    refused(&["conn", "--clients", "1", "--start-at", "2020-01-01T00:00:00Z"], "this time has passed");
+    refused(&["find-limit", "pub", "--slo", "p99 < 1s"], "--shard is not supported by find-limit");
+    let none = ["bench", "conn", "--clients", "1", "--shard", "2/2", "--run-id", "x"];
+    Mqtt::new(none).run().exits(2).mentions("shard 2/2 has no clients: the load has 1 client");
+}
+
+/// All start at the time that they are given, and one that is connected only after it fails.
+#[test]
+fn shards_start_at_a_time() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let at = std::time::SystemTime::now() + std::time::Duration::from_secs(3);
+    let seconds = at.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let time = jiff::Timestamp::from_second(i64::try_from(seconds).unwrap()).unwrap().to_string();
+    let run = |number| shard(broker.port(), (number, 2), &LOAD, &["--start-at", &time]).spawn();
+    let files: Vec<PathBuf> = [run(1), run(2)]
+        .into_iter()
+        .enumerate()
+        .map(|(place, running)| {
+            let outcome = running.finish().exits(0);
+            let started = report(&outcome)["shard"]["start_unix_s"].as_f64().unwrap();
+            assert!((started - seconds as f64).abs() < 0.05, "{started} and {seconds}");
+            let file = folder.path().join(format!("{place}.json"));
+            std::fs::write(&file, &outcome.stdout).unwrap();
+            file
+        })
+        .collect();
+    let whole = report(&merge(&files, &["--fail-if", "loss > 0"]).exits(0));
+    assert_eq!(count(&whole, "sent"), 300);
+    let late = ["conn", "--clients", "4", "--ramp", "1", "--hold", "100ms"];
+    let soon = (jiff::Timestamp::now() + jiff::SignedDuration::from_millis(900)).to_string();
+    let outcome = shard(broker.port(), (1, 2), &late, &["--start-at", &soon]).run();
+    outcome.exits(1).mentions("the clients were connected").mentions("after it");
+}
+
+const SHORT: [&str; 7] = ["pub", "--publishers", "32", "--rate", "1k", "--duration", "300ms"];
+
+#[rstest]
+fn barrier_starts_any_number_of_shards(
+    #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
+    #[values(1, 2, 16)] of: u32,
+) {
+    let Some(broker) = AnyBroker::start(kind) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let files = shards(broker.port(), of, &SHORT, folder.path());
+    let whole = report(&merge(&files, &[]).exits(0));
+    assert_eq!(count(&whole, "sent") + count(&whole, "not_sent"), 300);
+    let starts: Vec<f64> = files
+        .iter()
+        .map(|file| {
+            let shard: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+            shard["shard"]["start_unix_s"].as_f64().unwrap()
+        })
+        .collect();
+    let spread = starts.iter().copied().fold(0.0, f64::max) - starts.iter().copied().fold(f64::MAX, f64::min);
+    assert!(spread < 0.5, "they start within the run-up of the barrier: {starts:?}");
+}
+
+/// Those that wait name who is missing, and give up at the limit.
+#[rstest]
+fn missing_shard_is_named_at_the_barrier(
+    #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
+    #[values(1, 2)] missing: u32,
+) {
+    let Some(broker) = AnyBroker::start(kind) else { return };
+    let more = ["--barrier", "meet", "--barrier-timeout", "1s"];
+    let there = 3 - missing;
+    let waiting = shard(broker.port(), (there, 2), &SHORT, &more).spawn();
+    let outcome =
+        waiting.finish().exits(27).mentions(&format!("at the barrier: shard {missing} of 2 not there"));
+    assert_eq!(report(&outcome)["shard"]["number"], there);
+}
+
+#[rstest]
+fn doubled_and_foreign_shards_are_named(#[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind) {
+    let Some(broker) = AnyBroker::start(kind) else { return };
+    let barrier = ["--barrier", "meet"];
+    let long = ["pub", "--publishers", "4", "--rate", "100", "--duration", "60s"];
+    let start = |number, line: &[&str]| shard(broker.port(), (number, 2), line, &barrier).spawn();
+    // Another load.
+    let first = start(1, &long);
+    let other = start(2, &SHORT);
+    other.finish().exits(1).mentions("shard 2 has other options than shard 1");
+    first.finish().exits(1).mentions("shard 2 has other options than shard 1");
+    // Twice the same number.
+    let first = start(1, &long);
+    first.wait_for_stderr("waiting for the other shards: 1 of 2 ready, shard 2 of 2 not there");
+    let again = start(1, &long);
+    first.finish().exits(1).mentions("two processes are shard 1");
+    again.finish().exits(1).mentions("two processes are shard 1");
+}
+
+/// One that comes when the others have started: its engine has started it again.
+#[rstest]
+fn late_shard_is_named(#[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind) {
+    let Some(broker) = AnyBroker::start(kind) else { return };
+    let long = ["pub", "--publishers", "4", "--rate", "100", "--duration", "60s"];
+    let more = ["--barrier", "meet", "--if-shard-fails", "continue"];
+    let start = |number| shard(broker.port(), (number, 3), &long, &more).spawn();
+    let (first, second, third) = (start(1), start(2), start(3));
+    for running in [&first, &second, &third] {
+        running.wait_for_stderr(" measure ");
+    }
+    third.signal(Signal::KILL);
+    third.finish().dies_of(Signal::KILL);
+    first.wait_for_stderr("shard 3 failed: its connection to the broker was lost; this one goes on");
+    start(3).finish().exits(1).mentions("shard 3 is late: the others started");
+    for running in [first, second] {
+        running.signal(Signal::INT);
+        running.finish().exits(0);
+    }
+}
+
+/// A shard that is killed is named to the others by its Will Message: they stop, or go on as they were asked.
+#[rstest]
+fn shard_that_dies_is_named(
+    #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
+    #[values("stop", "continue")] others: &str,
+) {
+    let Some(broker) = AnyBroker::start(kind) else { return };
+    let duration = if others == "stop" { "60s" } else { "3s" };
+    let load = ["pub", "--publishers", "4", "--rate", "100", "--duration", duration];
+    let more = ["--barrier", "meet", "--if-shard-fails", others];
+    let start = |number| shard(broker.port(), (number, 2), &load, &more).spawn();
+    let (first, second) = (start(1), start(2));
+    first.wait_for_stderr(" measure ");
+    second.wait_for_stderr(" measure ");
+    second.signal(Signal::KILL);
+    second.finish().dies_of(Signal::KILL);
+    let outcome = first.finish();
+    let lost = "shard 2 failed: its connection to the broker was lost";
+    if others == "stop" {
+        let report = report(&outcome.exits(3).mentions("aborted"));
+        assert_eq!(report["aborted"]["limit"], lost);
+    } else {
+        outcome.exits(0).mentions(lost).mentions("this one goes on");
+    }
+}
+
+/// Before the start a shard may die and come again, as an engine restarts it.
+#[rstest]
+fn shard_may_be_restarted_before_the_start(#[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind) {
+    let Some(broker) = AnyBroker::start(kind) else { return };
+    let start = |number| shard(broker.port(), (number, 3), &SHORT, &["--barrier", "meet"]).spawn();
+    let (first, second) = (start(1), start(2));
+    first.wait_for_stderr("2 of 3 ready, shard 3 of 3 not there");
+    second.signal(Signal::KILL);
+    second.finish().dies_of(Signal::KILL);
+    first.wait_for_stderr("1 of 3 ready, shards 2, 3 of 3 not there");
+    let (second, third) = (start(2), start(3));
+    for running in [first, second, third] {
+        running.finish().exits(0);
+    }
+}
+
+/// One that cannot connect its clients tells the others before they wait to their limit.
+#[test]
+fn shard_that_is_ended_before_the_start_ends_the_others() {
+    let broker = Broker::start();
+    let start = |number| shard(broker.port(), (number, 3), &SHORT, &["--barrier", "meet"]).spawn();
+    let (first, second) = (start(1), start(2));
+    first.wait_for_stderr("2 of 3 ready");
+    second.signal(Signal::INT);
+    second.finish().exits(0);
+    first.finish().exits(1).mentions("shard 2 failed: it was interrupted");
+}
