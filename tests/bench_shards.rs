@@ -125,7 +125,10 @@ fn merged_shards_equal_one_run(
     }
     for name in ["acknowledge", "delivery", "connect", "suback", "schedule_lag"] {
         let number = |report: &Value| report["latency_us"][name]["count"].clone();
-        assert_eq!(number(&whole), number(&one), "{name}");
+        // How often messages were held back, and so not late by the generator's fault, is not the same in each run.
+        if name != "schedule_lag" {
+            assert_eq!(number(&whole), number(&one), "{name}");
+        }
         let mut sum = Histogram::<u64>::new(3).unwrap();
         for file in &files {
             let shard: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
@@ -349,7 +352,10 @@ fn what_shards_cannot_have_is_refused() {
     refused(&["pub", "--embedded"], "--embedded would start a broker for each shard");
     refused(&["pub", "--size", "16,32"], "--shard is for one load");
     refused(&["pub", "--fail-if", "sent > 1", "--abort-on-fail", "1s"], "--abort-on-fail is not supported");
-    refused(&["conn", "--reconnect", "always", "--disturb", "1s: drop 10%"], "--disturb is not supported");
+    refused(
+        &["conn", "--hold", "9s", "--reconnect", "always", "--disturb", "1s: drop 10%"],
+        "--disturb is not supported",
+    );
     refused(&["conn", "--clients", "1", "--start-at", "2020-01-01T00:00:00Z"], "this time has passed");
     refused(&["find-limit", "pub", "--slo", "p99 < 1s"], "--shard is not supported by find-limit");
     let none = ["bench", "conn", "--clients", "1", "--shard", "2/2", "--run-id", "x"];

@@ -9,6 +9,7 @@ use clap::{ArgMatches, ValueHint};
 
 #[cfg(feature = "broker")]
 use super::bench_calibrate::CalibrateArgs;
+use super::bench_figures::figures;
 use super::bench_limit::FindLimitArgs;
 use super::bench_load::{
     CeilingArgs, Clients, CommonArgs, CourseArgs, PatternName, SendArgs, needs_own_broker, one,
@@ -17,7 +18,6 @@ use super::bench_manual;
 use super::bench_merge::MergeArgs;
 use super::bench_scenario::ScenarioArgs;
 use super::connection::ConnectionArgs;
-use super::definition::MAX_HELP_WIDTH;
 use super::manual::Manual;
 use super::needs::Needs;
 use super::subcommand::{Entry, Subcommand};
@@ -25,7 +25,7 @@ use super::text::shown;
 use super::value;
 use super::verbosity::QuietArgs;
 use crate::command::bench::config::{Mode, Pattern, StopAfter};
-use crate::command::bench::{BenchTask, ChangeLimit, CompareConfig, Config, Results, figures_help};
+use crate::command::bench::{BenchTask, ChangeLimit, CompareConfig, Config, Results};
 use crate::command::unmade::Reporter;
 use crate::error::Error;
 use crate::file::names_stdout;
@@ -242,16 +242,6 @@ pub(super) struct CompareArgs {
 
     #[command(flatten)]
     quiet: QuietArgs,
-}
-
-/// The figures, for the help of a load.
-pub(super) fn figures() -> String {
-    figures_of("--fail-if")
-}
-
-/// The figures as conditions of this option, for the help of a load.
-pub(super) fn figures_of(option: &str) -> String {
-    format!("Figures of {option}:\n{}", figures_help(MAX_HELP_WIDTH).trim_end())
 }
 
 impl LoadArgs for BenchArgs {

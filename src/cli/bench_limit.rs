@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::{Arg, ValueEnum};
 
-use super::bench::{LoadArgs, figures_of};
+use super::bench::LoadArgs;
+use super::bench_figures::figures_of;
 use super::bench_load::{CommonArgs, CourseArgs, SendArgs};
 use super::bench_manual;
 use super::bench_values::{MOST_BYTES, MOST_RATE, bytes};

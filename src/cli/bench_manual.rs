@@ -19,7 +19,7 @@ macro_rules! of_every_load {
 
 /// `mqtt bench` alone is the same as `mqtt bench e2e`, and its help also lists the modes.
 pub(super) static WITHOUT_MODE: Manual =
-    Manual { common: &["publishers", "rate", "duration", "embedded", "fail_if"], ..END_TO_END };
+    Manual { common: &["rate", "duration", "embedded", "fail_if"], ..END_TO_END };
 
 pub(super) static END_TO_END: Manual = Manual {
     common: &[
@@ -226,11 +226,7 @@ pub(super) static SCENARIO: Manual = Manual {
 pub(super) static MERGE: Manual = Manual {
     common: &["output", "json", "html", "fail_if"],
     examples: &[
-        (
-            "Run four shards on this machine, and make one report of theirs",
-            "for i in 1 2 3 4; do mqtt bench --shard $i/4 --run-id r1 --barrier b --json > s$i.json & done; wait; \
-             mqtt bench merge s[1-4].json",
-        ),
+        ("Make one report of those of all shards", "mqtt bench merge shard-1.json shard-2.json"),
         ("Keep the merged report, for bench compare", "mqtt bench merge shard-*.json -o whole.json"),
         (
             "Fail, with exit status 3, on the figures of all shards",

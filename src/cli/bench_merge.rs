@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueHint;
 
-use super::bench::figures;
+use super::bench_figures::figures;
 use super::bench_manual;
 use super::manual::Manual;
 use super::subcommand::Subcommand;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use super::bench::{LoadArgs, figures};
+use super::bench::LoadArgs;
+use super::bench_figures::figures;
 use super::bench_load::{CeilingArgs, Clients, CommonArgs};
 use super::bench_manual;
 use super::manual::Manual;

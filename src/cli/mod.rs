@@ -41,6 +41,7 @@ mod authentication;
 mod bench;
 #[cfg(feature = "broker")]
 mod bench_calibrate;
+mod bench_figures;
 mod bench_limit;
 mod bench_load;
 mod bench_manual;

@@ -32,7 +32,7 @@ use super::report::finding::Problem;
 use super::report::group::GroupReport;
 use super::report::{Aborted, Drained, Phases, RunOutcome, SeriesSecond};
 use super::rows::Row;
-use super::shard::barrier::Barrier;
+use super::shard::barrier::ShardBarrier;
 use super::shard::part::LoadShard;
 use super::shard::record::{GroupRecord, ShardRecord};
 use super::stamp::{Phase, Timeline};
@@ -128,7 +128,12 @@ pub(super) async fn run(
             (Protocol::V5, named)
         }
     };
-    let configuration = Configuration::of(&load, broker.clone(), protocol.to_string(), payload_bytes);
+    let configuration =
+        |load: &Load| Configuration::of(load, broker.clone(), protocol.to_string(), payload_bytes);
+    let mut barrier = ShardBarrier::of(&load, configuration).filter(|_| !broken_off);
+    if let Some(barrier) = &mut barrier {
+        broken_off = !start::enter(barrier, attention).await?;
+    }
     let threads = u32::try_from(load.threads).unwrap_or(1).clamp(1, load.own_clients().max(1));
     let threads = threads.saturating_mul(load.shards());
     let began = now();
@@ -155,7 +160,7 @@ pub(super) async fn run(
     let watch = LimitWatch::new(&fleet.load, limits);
     let watching = Watching::new(&fleet, watched, diagnostics);
     let mut director = Director::start(&fleet, disturber, watch, attention, watching, broken_off)?;
-    director.barrier = Barrier::of(&fleet.load, &configuration);
+    director.barrier = barrier;
     let timeline = director.conduct(&fleet).await;
     let finished = director.finish(&fleet, timeline).await;
     director.leave_barrier(finished.as_ref().err()).await;
@@ -253,7 +258,7 @@ struct Director<'a> {
     /// What groups have recorded, where other processes have parts of the load.
     shard_groups: Vec<GroupRecord>,
     /// The way to the other shards.
-    barrier: Option<Barrier>,
+    barrier: Option<ShardBarrier>,
 }
 
 impl<'a> Director<'a> {

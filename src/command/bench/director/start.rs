@@ -5,8 +5,10 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
+use super::super::super::attention::Attention;
 use super::super::config::Load;
 use super::super::report::Aborted;
+use super::super::shard::barrier::ShardBarrier;
 use super::super::shard::part::SharedStart;
 use super::{Director, RUN_UP, SLOW_TICK, nanoseconds, seconds};
 use crate::alarm::now;
@@ -16,6 +18,45 @@ use crate::quantity::duration;
 
 /// How long the others may take to be told of the end of this shard.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(2);
+
+/// Waits until shard 1 knows of this one, which may then connect its clients; whether it does. Not so if the run is interrupted.
+/// Two that are the same shard would close each other's connections.
+///
+/// # Errors
+/// Shard 1 does not let it in, or was not there in time.
+pub(super) async fn enter(barrier: &mut ShardBarrier, attention: &mut Attention) -> Result<bool, Error> {
+    let mut look = tokio::time::interval(Duration::from_nanos(SLOW_TICK));
+    let has_entered = poll_fn(|cx| {
+        loop {
+            barrier.poll(cx);
+            if barrier.has_decided() || barrier.is_welcome() {
+                return Poll::Ready(true);
+            }
+            if attention.poll(cx).is_ready() {
+                return Poll::Ready(false);
+            }
+            // It says again what is to be said, once it is asked.
+            if look.poll_tick(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await;
+    match barrier.take_refusal() {
+        Some(error) => {
+            close(barrier, None).await;
+            Err(error)
+        }
+        None => Ok(has_entered),
+    }
+}
+
+/// Leaves the other shards, and tells them if this one has failed.
+async fn close(barrier: &mut ShardBarrier, failure: Option<&str>) {
+    let closed = poll_fn(|cx| if barrier.poll_close(cx, failure) { Poll::Ready(()) } else { Poll::Pending });
+    // If they cannot be told, they hear of it by the Will Message.
+    let _ = tokio::time::timeout(FAREWELL_LIMIT, closed).await;
+}
 
 impl Director<'_> {
     /// When the first message is due; none if it does not come to that.
@@ -78,13 +119,6 @@ impl Director<'_> {
         let Some(mut barrier) = self.barrier.take() else { return };
         let interrupted = self.interrupted.then(|| "it was interrupted".to_owned());
         let failure = error.map(ToString::to_string).or(interrupted);
-        let closed =
-            poll_fn(
-                |cx| {
-                    if barrier.poll_close(cx, failure.as_deref()) { Poll::Ready(()) } else { Poll::Pending }
-                },
-            );
-        // One that cannot be told hears of it by the Will Message.
-        let _ = tokio::time::timeout(FAREWELL_LIMIT, closed).await;
+        close(&mut barrier, failure.as_deref()).await;
     }
 }

@@ -149,7 +149,12 @@ impl Fleet {
     /// its own.
     pub(crate) fn quota(&self, thread: u32, publishers: u32, rate: Rate) -> u64 {
         let (StopAfter::Count(count), Rate::Max) = (self.load.stop, rate) else { return u64::MAX };
-        let before: u32 = (0..thread).map(|earlier| share(publishers, earlier, self.threads)).sum();
+        // The publishers of earlier shards, however many threads those have, and of earlier threads of this one.
+        let shards = self.load.shards();
+        let shard = thread % shards;
+        let of_shards: u32 = (0..shard).map(|earlier| share(publishers, earlier, shards)).sum();
+        let earlier = (shard..thread).step_by(shards as usize);
+        let before = of_shards + earlier.map(|earlier| share(publishers, earlier, self.threads)).sum::<u32>();
         let own = share(publishers, thread, self.threads);
         let up_to = |part: u32| {
             let part = u128::from(count) * u128::from(part) / u128::from(publishers.max(1));

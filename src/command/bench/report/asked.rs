@@ -11,7 +11,7 @@ use crate::protocol::QoS;
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct AskedLoad {
     pub(crate) mode: Mode,
     pub(crate) qos: u8,
     /// As fast as the broker takes messages.
@@ -42,7 +42,7 @@ pub(crate) struct AskedStage {
     pub(crate) rate: f64,
 }
 
-impl Asked {
+impl AskedLoad {
     pub(crate) fn of(load: &Load) -> Self {
         let stages = load.stages.iter().zip(load.stage_rates());
         Self {

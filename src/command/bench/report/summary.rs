@@ -8,7 +8,7 @@ use super::super::config::{Configuration, Load, Mode};
 use super::super::recorder::{Counts, CpuTime, LatencyKind};
 use super::super::stamp;
 use super::aftermath::{self, aftermaths, tells_messages};
-use super::asked::Asked;
+use super::asked::AskedLoad;
 use super::balance::Balance;
 use super::figure::SENT_RATE;
 use super::finding::{Findings, Note, Nothing, Problem};
@@ -42,12 +42,12 @@ impl LoadReport {
     pub(crate) fn new(load: &Load, outcome: RunOutcome) -> Self {
         let (broker, protocol) = (outcome.broker.clone(), outcome.protocol.clone());
         let configuration = Configuration::of(load, broker, protocol, outcome.payload_bytes);
-        Self::sum_up((&Asked::of(load), configuration), Some(load), outcome)
+        Self::sum_up((&AskedLoad::of(load), configuration), Some(load), outcome)
     }
 
     /// Sums up what was asked for and what it has led to; the load itself is there where this process has put it on.
     pub(crate) fn sum_up(
-        (asked, configuration): (&Asked, Configuration),
+        (asked, configuration): (&AskedLoad, Configuration),
         load: Option<&Load>,
         outcome: RunOutcome,
     ) -> Self {
@@ -149,7 +149,7 @@ pub(crate) fn never(report: &LoadReport, kind: LatencyKind, has_answers: bool) -
 }
 
 /// Why a load with messages has measured nothing, if it has not.
-fn nothing_measured(asked: &Asked, counts: &Counts) -> Option<Nothing> {
+fn nothing_measured(asked: &AskedLoad, counts: &Counts) -> Option<Nothing> {
     if asked.mode == Mode::Connect || counts.connected == 0 || asked.is_part {
         return None;
     }
@@ -172,7 +172,7 @@ fn nothing_measured(asked: &Asked, counts: &Counts) -> Option<Nothing> {
 /// Whether a load has no result because the broker has not confirmed its messages. A closed loop waits with a
 /// broker that hangs, so that few messages are without an answer; and of messages at QoS 0 nothing else is
 /// known.
-fn unconfirmed(asked: &Asked, drained: Drained) -> Option<Problem> {
+fn unconfirmed(asked: &AskedLoad, drained: Drained) -> Option<Problem> {
     let unheard = asked.mode == Mode::Publish && asked.qos == 0;
     ((asked.closed_loop || unheard) && drained.is_unanswered)
         .then_some(Problem::Unanswered { drain: asked.drain() })
@@ -196,7 +196,7 @@ fn lateness(lag: &Histogram<u64>, mode: Mode) -> Option<Problem> {
 }
 
 /// What to know of the messages that are not, or not only, in the figures.
-fn notes(asked: &Asked, report: &LoadReport) -> Vec<Note> {
+fn notes(asked: &AskedLoad, report: &LoadReport) -> Vec<Note> {
     let (counts, measured) = (&report.counts, report.measured());
     let timed = asked.main_latency().is_some();
     let own = asked.mode.publishes();
@@ -224,7 +224,7 @@ fn notes(asked: &Asked, report: &LoadReport) -> Vec<Note> {
 
 impl LoadReport {
     /// Whether the figures stand for the broker and the load that was asked for.
-    pub(crate) fn judge(&mut self, asked: &Asked, drained: Drained) {
+    pub(crate) fn judge(&mut self, asked: &AskedLoad, drained: Drained) {
         let lag = self.latency(LatencyKind::ScheduleLag).and_then(|lag| lag.answered.as_ref());
         let late = lag.and_then(|lag| lateness(lag, asked.mode));
         let nothing = nothing_measured(asked, &self.counts).filter(|_| !self.interrupted);
@@ -251,7 +251,7 @@ impl LoadReport {
     }
 
     /// What to know when reading the figures. The broker lets a client have so many messages in flight.
-    pub(crate) fn explain(&mut self, asked: &Asked, drained: Drained, window: u16, payload_bytes: usize) {
+    pub(crate) fn explain(&mut self, asked: &AskedLoad, drained: Drained, window: u16, payload_bytes: usize) {
         let sent = SENT_RATE.value(self).unwrap_or(0.0);
         let mut notes = notes(asked, self);
         if asked.mode.publishes() && asked.qos != 0 && window < asked.max_inflight {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::word::{Failure, MOST_NUMBERS, Presence, Word};
+use super::word::{MOST_NUMBERS, ShardFailure, ShardPresence, ShardWord};
 
 /// From the word to the start: by then it has come to all.
 pub(super) const RUN_UP_MS: u64 = 500;
@@ -29,32 +29,32 @@ impl Assembly {
         Self { of, configuration, members: BTreeMap::new(), started: None }
     }
 
-    /// A shard has said that it is there; what all are to be told of that.
-    pub(super) fn present(&mut self, shard: u32, presence: &Presence, now: u64) -> Option<Word> {
-        let Presence { token, of, configuration, is_ready } = presence;
+    /// A shard has said that it is there; what it is to be told of that, or all are.
+    pub(super) fn present(&mut self, shard: u32, presence: &ShardPresence, now: u64) -> Option<ShardWord> {
+        let ShardPresence { token, of, configuration, is_ready } = presence;
         if shard == 0 || shard > self.of || *of != self.of || *configuration != self.configuration {
-            return Some(Word::Foreign { shard });
+            return Some(ShardWord::Foreign { shard });
         }
         match self.members.get_mut(&shard) {
             Some(member) if member.token == *token => {
                 member.is_ready |= is_ready;
-                None
+                (!is_ready).then_some(ShardWord::Welcome { token: *token })
             }
             // It may have been restarted: the first of them has not been heard to leave.
             _ if self.started.is_some() => {
                 let after_ms = now.saturating_sub(self.started.unwrap_or(now)) / 1_000_000;
-                Some(Word::Late { token: *token, after_ms })
+                Some(ShardWord::Late { token: *token, after_ms })
             }
-            Some(_) => Some(Word::Doubled { shard }),
+            Some(_) => Some(ShardWord::Doubled { shard }),
             None => {
                 self.members.insert(shard, Member { token: *token, is_ready: *is_ready });
-                None
+                Some(ShardWord::Welcome { token: *token })
             }
         }
     }
 
     /// A shard is gone; before the start, it may come again.
-    pub(super) fn gone(&mut self, shard: u32, failure: &Failure) {
+    pub(super) fn gone(&mut self, shard: u32, failure: &ShardFailure) {
         if self.started.is_none()
             && self.members.get(&shard).is_some_and(|known| known.token == failure.token)
         {
@@ -76,20 +76,20 @@ impl Assembly {
     }
 
     /// What all are to be told now, at the limit or before it.
-    pub(super) fn word(&mut self, now: u64, is_over: bool) -> Word {
+    pub(super) fn word(&mut self, now: u64, is_over: bool) -> ShardWord {
         if self.is_complete() {
             self.started = Some(now);
-            return Word::Start { in_ms: RUN_UP_MS };
+            return ShardWord::Start { in_ms: RUN_UP_MS };
         }
         let missing = (1..=self.of).filter(|number| !self.members.contains_key(number));
         let missing = missing.take(MOST_NUMBERS).collect();
         let unready = self.members.iter().filter(|(_, member)| !member.is_ready);
         let unready = unready.map(|(number, _)| *number).take(MOST_NUMBERS).collect();
         if is_over {
-            return Word::Expired { missing, unready };
+            return ShardWord::Expired { missing, unready };
         }
         let ready = self.members.values().filter(|member| member.is_ready).count();
-        Word::Waiting { ready: u32::try_from(ready).unwrap_or(u32::MAX), missing, unready }
+        ShardWord::Waiting { ready: u32::try_from(ready).unwrap_or(u32::MAX), missing, unready }
     }
 }
 
@@ -97,14 +97,18 @@ impl Assembly {
 mod tests {
     use super::*;
 
-    fn presence(token: u64, is_ready: bool) -> Presence {
-        Presence { token, of: 3, configuration: "c".into(), is_ready }
+    fn presence(token: u64, is_ready: bool) -> ShardPresence {
+        ShardPresence { token, of: 3, configuration: "c".into(), is_ready }
     }
 
     fn assembly(ready: &[u32]) -> Assembly {
         let mut assembly = Assembly::new(3, "c".into());
         for number in ready {
-            assert_eq!(assembly.present(*number, &presence(u64::from(*number), true), 0), None);
+            let token = u64::from(*number);
+            assert_eq!(
+                assembly.present(*number, &presence(token, true), 0),
+                Some(ShardWord::Welcome { token })
+            );
         }
         assembly
     }
@@ -112,37 +116,48 @@ mod tests {
     #[test]
     fn all_start_when_all_are_ready() {
         let mut assembly = assembly(&[1, 2]);
-        assert_eq!(assembly.present(3, &presence(3, false), 0), None);
-        let waiting = Word::Waiting { ready: 2, missing: vec![], unready: vec![3] };
+        assert_eq!(assembly.present(3, &presence(3, false), 0), Some(ShardWord::Welcome { token: 3 }));
+        assert_eq!(
+            assembly.present(3, &presence(3, false), 0),
+            Some(ShardWord::Welcome { token: 3 }),
+            "again"
+        );
+        let waiting = ShardWord::Waiting { ready: 2, missing: vec![], unready: vec![3] };
         assert_eq!(assembly.word(0, false), waiting);
         assert_eq!(assembly.present(3, &presence(3, true), 0), None);
-        assert_eq!(assembly.word(7, true), Word::Start { in_ms: RUN_UP_MS });
+        assert_eq!(assembly.word(7, true), ShardWord::Start { in_ms: RUN_UP_MS });
         assert!(assembly.is_started());
     }
 
     #[test]
     fn missing_doubled_foreign_and_late_shards_are_named() {
         let mut assembly = assembly(&[1, 3]);
-        assert_eq!(assembly.word(9, true), Word::Expired { missing: vec![2], unready: vec![] });
-        assert_eq!(assembly.present(3, &presence(33, true), 0), Some(Word::Doubled { shard: 3 }));
-        assert_eq!(assembly.present(4, &presence(4, true), 0), Some(Word::Foreign { shard: 4 }));
-        let other = Presence { configuration: "d".into(), ..presence(2, true) };
-        assert_eq!(assembly.present(2, &other, 0), Some(Word::Foreign { shard: 2 }));
-        assert_eq!(assembly.present(2, &presence(2, true), 0), None);
-        assert_eq!(assembly.word(1_000_000, false), Word::Start { in_ms: RUN_UP_MS });
+        assert_eq!(assembly.word(9, true), ShardWord::Expired { missing: vec![2], unready: vec![] });
+        assert_eq!(assembly.present(3, &presence(33, true), 0), Some(ShardWord::Doubled { shard: 3 }));
+        assert_eq!(assembly.present(4, &presence(4, true), 0), Some(ShardWord::Foreign { shard: 4 }));
+        let other = ShardPresence { configuration: "d".into(), ..presence(2, true) };
+        assert_eq!(assembly.present(2, &other, 0), Some(ShardWord::Foreign { shard: 2 }));
+        assert_eq!(assembly.present(2, &presence(2, true), 0), Some(ShardWord::Welcome { token: 2 }));
+        assert_eq!(assembly.word(1_000_000, false), ShardWord::Start { in_ms: RUN_UP_MS });
         let late = assembly.present(2, &presence(22, false), 5_000_000);
-        assert_eq!(late, Some(Word::Late { token: 22, after_ms: 4 }));
+        assert_eq!(late, Some(ShardWord::Late { token: 22, after_ms: 4 }));
     }
 
     #[test]
     fn a_shard_that_is_gone_may_come_again_before_the_start() {
         let mut assembly = assembly(&[1, 2, 3]);
-        assembly.gone(2, &Failure::gone(77)); // another process
-        assembly.gone(3, &Failure::gone(3));
-        assert_eq!(assembly.word(0, false), Word::Waiting { ready: 2, missing: vec![3], unready: vec![] });
-        assert_eq!(assembly.present(3, &presence(30, true), 0), None);
-        assert_eq!(assembly.word(0, false), Word::Start { in_ms: RUN_UP_MS });
-        assembly.gone(3, &Failure::gone(30));
-        assert_eq!(assembly.present(3, &presence(31, true), 1), Some(Word::Late { token: 31, after_ms: 0 }));
+        assembly.gone(2, &ShardFailure::gone(77)); // another process
+        assembly.gone(3, &ShardFailure::gone(3));
+        assert_eq!(
+            assembly.word(0, false),
+            ShardWord::Waiting { ready: 2, missing: vec![3], unready: vec![] }
+        );
+        assert_eq!(assembly.present(3, &presence(30, true), 0), Some(ShardWord::Welcome { token: 30 }));
+        assert_eq!(assembly.word(0, false), ShardWord::Start { in_ms: RUN_UP_MS });
+        assembly.gone(3, &ShardFailure::gone(30));
+        assert_eq!(
+            assembly.present(3, &presence(31, true), 1),
+            Some(ShardWord::Late { token: 31, after_ms: 0 })
+        );
     }
 }

@@ -17,7 +17,7 @@ use super::super::config::{Configuration, Load};
 use super::assembly::Assembly;
 use super::digest::digest;
 use super::part::SharedStart;
-use super::word::{Failure, Presence, Word, missed};
+use super::word::{ShardFailure, ShardPresence, ShardWord, missed};
 use crate::alarm::now;
 use crate::client::handler::{Flow, Handler};
 use crate::client::options::{ClientOptions, Reconnect, Will};
@@ -44,7 +44,9 @@ const MOST_BYTES: usize = 4096;
 
 /// What a barrier has led to, so far.
 #[derive(Debug, Default)]
-struct Heard {
+struct BarrierHeard {
+    /// Shard 1 knows of this one, which may connect its clients.
+    is_welcome: bool,
     /// When to start, in nanoseconds of the monotonic clock.
     start: Option<u64>,
     /// Why there is no start.
@@ -58,7 +60,7 @@ struct Heard {
 
 /// What the director wants of the barrier's client.
 #[derive(Debug, Default)]
-struct Wanted {
+struct BarrierWish {
     /// Since when the clients are connected and subscribed.
     ready_since: Option<u64>,
     /// What the others are to be told.
@@ -67,41 +69,42 @@ struct Wanted {
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    heard: Heard,
-    wanted: Wanted,
+struct BarrierState {
+    heard: BarrierHeard,
+    wanted: BarrierWish,
 }
 
 /// The way to the other shards.
-pub(in crate::command::bench) struct Barrier {
-    shared: Rc<RefCell<Shared>>,
+pub(in crate::command::bench) struct ShardBarrier {
+    shared: Rc<RefCell<BarrierState>>,
     client: Option<Pin<Box<dyn Future<Output = Result<(), Error>>>>>,
     number: u32,
     stops: bool,
     is_shown: bool,
 }
 
-impl Barrier {
+impl ShardBarrier {
     /// Of a load whose shards wait for each other.
-    pub(in crate::command::bench) fn of(load: &Load, configuration: &Configuration) -> Option<Self> {
+    pub(in crate::command::bench) fn of(
+        load: &Load,
+        configuration: impl FnOnce(&Load) -> Configuration,
+    ) -> Option<Self> {
         let (shard, options) = (load.shard.as_ref()?, &load.client);
         let SharedStart::Barrier { topic, limit, stops } = &shard.start else { return None };
-        let configuration = digest(load, configuration);
-        let shared = Rc::new(RefCell::new(Shared::default()));
+        let configuration = digest(load, &configuration(load));
+        let shared = Rc::new(RefCell::new(BarrierState::default()));
         let base = format!("{topic}/{}", shard.run_id);
         let token = fastrand::u64(..);
         let will = Will {
             topic: format!("{base}/failed/{}", shard.number),
-            payload: json(&Failure::gone(token)),
+            payload: json(&ShardFailure::gone(token)),
             qos: QoS::AtLeastOnce,
             retain: false,
             properties: PropertyBlock::default(),
         };
-        let identifier = if options.client_identifier.is_empty() {
-            format!("bench-{:08x}-b{}", shard.run(), shard.number)
-        } else {
-            format!("{}-b{}", options.client_identifier, shard.number)
-        };
+        // Of its own in each process: two that are the same shard must not close each other's connection before they are named.
+        let first = if options.client_identifier.is_empty() { "bench" } else { &*options.client_identifier };
+        let identifier = format!("{first}-b{:010x}", token >> 24);
         let options = ClientOptions {
             client_identifier: identifier,
             clean_start: true,
@@ -124,9 +127,10 @@ impl Barrier {
             configuration: configuration.clone(),
             limit: *limit,
             assembly: (shard.number == 1).then(|| Assembly::new(shard.of, configuration)),
-            subscribing: Subscribing::No,
+            subscribing: BarrierSubscription::No,
             next_word: 0,
             has_said_ready: false,
+            began: now(),
             outbox: VecDeque::new(),
         };
         let client = Box::pin(async move { client::run(&options, &mut link).await });
@@ -152,6 +156,11 @@ impl Barrier {
     /// The clients of this shard are connected and subscribed.
     pub(in crate::command::bench) fn ready(&self) {
         self.shared.borrow_mut().wanted.ready_since.get_or_insert_with(now);
+    }
+
+    /// Whether shard 1 knows of this one, which may connect its clients.
+    pub(in crate::command::bench) fn is_welcome(&self) -> bool {
+        self.shared.borrow().heard.is_welcome
     }
 
     /// When all start, once that is known.
@@ -223,7 +232,7 @@ fn failed_before(shard: u32, why: &str) -> Error {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Subscribing {
+enum BarrierSubscription {
     No,
     Sent,
     Done,
@@ -231,7 +240,7 @@ enum Subscribing {
 
 /// The client of a shard at the barrier.
 struct BarrierLink {
-    shared: Rc<RefCell<Shared>>,
+    shared: Rc<RefCell<BarrierState>>,
     /// What all topics of the run begin with.
     base: String,
     number: u32,
@@ -241,11 +250,13 @@ struct BarrierLink {
     limit: Duration,
     /// Of shard 1.
     assembly: Option<Assembly>,
-    subscribing: Subscribing,
+    subscribing: BarrierSubscription,
     /// When to say again what is to be said.
     next_word: u64,
     /// It has said that its clients are connected.
     has_said_ready: bool,
+    /// When it began to wait for shard 1.
+    began: u64,
     /// What is to be sent: topics and payloads.
     outbox: VecDeque<(String, Vec<u8>)>,
 }
@@ -284,7 +295,7 @@ impl BarrierLink {
         };
         if !is_started {
             self.has_said_ready = ready_since.is_some();
-            let presence = Presence {
+            let presence = ShardPresence {
                 token: self.token,
                 of: self.of,
                 configuration: self.configuration.clone(),
@@ -293,18 +304,20 @@ impl BarrierLink {
             self.say(&format!("present/{}", self.number), &presence);
         }
         let limit = u64::try_from(self.limit.as_nanos()).unwrap_or(u64::MAX);
-        let waited = ready_since.map_or(0, |since| time.saturating_sub(since));
+        let is_welcome = self.shared.borrow().heard.is_welcome;
+        let since = if is_welcome { ready_since } else { Some(self.began) };
+        let waited = since.map_or(0, |since| time.saturating_sub(since));
         let waits = |assembly: &&mut Assembly| !assembly.is_started() && !assembly.is_empty();
         if let Some(assembly) = self.assembly.as_mut().filter(waits) {
             let word = assembly.word(time, waited > limit);
             self.say("all", &word);
         } else if !is_started && self.number != 1 && waited > limit.saturating_add(GRACE) {
-            self.hear(&Word::Expired { missing: vec![1], unready: Vec::new() });
+            self.hear(&ShardWord::Expired { missing: vec![1], unready: Vec::new() });
         }
     }
 
     /// Shard 1 has said this to all.
-    fn hear(&mut self, word: &Word) {
+    fn hear(&mut self, word: &ShardWord) {
         let mut shared = self.shared.borrow_mut();
         let heard = &mut shared.heard;
         if heard.start.is_some() {
@@ -312,29 +325,35 @@ impl BarrierLink {
         }
         let other = |why: String| Error::file("the run was not started", std::io::Error::other(why));
         let refused = match word {
-            Word::Waiting { ready, missing, unready } => {
+            ShardWord::Waiting { ready, missing, unready } => {
                 heard.waiting =
                     format!("{ready} of {} ready, {}", self.of, missed(missing, unready, self.of));
                 return;
             }
-            Word::Start { in_ms } => {
+            // It is for those that were there before.
+            ShardWord::Start { .. } if !heard.is_welcome => return,
+            ShardWord::Start { in_ms } => {
                 heard.start = Some(now().saturating_add(in_ms.saturating_mul(1_000_000)));
                 return;
             }
-            Word::Expired { missing, unready } => {
+            ShardWord::Expired { missing, unready } => {
                 let missed = missed(missing, unready, self.of);
                 let limit = duration(self.limit);
                 Error::timed_out(format!("after {limit} at the barrier: {missed}"))
                     .with_hint("--barrier-timeout waits longer")
             }
-            Word::Late { token, after_ms } if *token == self.token => {
+            ShardWord::Late { token, after_ms } if *token == self.token => {
                 let after = duration(Duration::from_millis(*after_ms));
                 other(format!("shard {} is late: the others started {after} before", self.number))
             }
-            Word::Late { .. } => return,
-            Word::Doubled { shard } => other(format!("two processes are shard {shard}"))
+            ShardWord::Welcome { token } => {
+                heard.is_welcome |= *token == self.token;
+                return;
+            }
+            ShardWord::Late { .. } => return,
+            ShardWord::Doubled { shard } => other(format!("two processes are shard {shard}"))
                 .with_hint("is the run identifier of an earlier run used again?"),
-            Word::Foreign { shard } => {
+            ShardWord::Foreign { shard } => {
                 other(format!("shard {shard} has other options than shard 1, or another number of shards"))
             }
         };
@@ -349,8 +368,8 @@ impl BarrierLink {
             return;
         }
         let number = |text: &str| text.parse::<u32>().ok();
-        if rest == "all" {
-            if let Ok(word) = serde_json::from_slice::<Word>(payload) {
+        if rest == "all" || rest.strip_prefix("to/").and_then(number) == Some(self.number) {
+            if let Ok(word) = serde_json::from_slice::<ShardWord>(payload) {
                 self.hear(&word);
             }
         } else if let Some(shard) = rest.strip_prefix("present/").and_then(number) {
@@ -359,12 +378,16 @@ impl BarrierLink {
                 if !assembly.is_started() && (assembly.is_complete() || shard == self.number) {
                     self.next_word = 0;
                 }
-                if let Some(answer) = answer {
-                    self.say("all", &answer);
+                match answer {
+                    Some(word @ (ShardWord::Welcome { .. } | ShardWord::Late { .. })) => {
+                        self.say(&format!("to/{shard}"), &word);
+                    }
+                    Some(word) => self.say("all", &word),
+                    None => {}
                 }
             }
         } else if let Some(shard) = rest.strip_prefix("failed/").and_then(number)
-            && let Ok(failure) = serde_json::from_slice::<Failure>(payload)
+            && let Ok(failure) = serde_json::from_slice::<ShardFailure>(payload)
             && failure.token != self.token
         {
             if let Some(assembly) = &mut self.assembly {
@@ -372,7 +395,7 @@ impl BarrierLink {
             }
             let mut shared = self.shared.borrow_mut();
             if !failure.is_gone || shared.heard.start.is_some() {
-                let why = Failure::new(failure.token, &failure.why).why;
+                let why = ShardFailure::new(failure.token, &failure.why).why;
                 shared.heard.failed.get_or_insert((shard, printable(&why).to_string()));
             }
         }
@@ -381,7 +404,7 @@ impl BarrierLink {
 
 impl Handler for BarrierLink {
     fn on_connected(&mut self, _: &mut Session, _: &Connected) -> Result<(), Error> {
-        self.subscribing = Subscribing::No;
+        self.subscribing = BarrierSubscription::No;
         Ok(())
     }
 
@@ -397,7 +420,7 @@ impl Handler for BarrierLink {
             (wanted.failure.take(), wanted.is_over, wanted.ready_since.is_some())
         };
         if let Some(why) = failure {
-            let failure = Failure::new(self.token, &why);
+            let failure = ShardFailure::new(self.token, &why);
             self.say(&format!("failed/{}", self.number), &failure);
         }
         if is_over {
@@ -405,9 +428,10 @@ impl Handler for BarrierLink {
             return if self.outbox.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending };
         }
         match self.subscribing {
-            Subscribing::No => {
-                let own = ["all", "failed/+", "present/+"].map(|topic| format!("{}/{topic}", self.base));
-                let count = if self.number == 1 { 3 } else { 2 };
+            BarrierSubscription::No => {
+                let to = format!("to/{}", self.number);
+                let own = ["all", "failed/+", &to, "present/+"].map(|topic| format!("{}/{topic}", self.base));
+                let count = if self.number == 1 { 4 } else { 3 };
                 let subscriptions: Vec<_> = own[..count]
                     .iter()
                     .map(|filter| Subscription {
@@ -419,10 +443,10 @@ impl Handler for BarrierLink {
                     })
                     .collect();
                 session.subscribe(out, &subscriptions, &PropertyBlock::default(), 0);
-                self.subscribing = Subscribing::Sent;
+                self.subscribing = BarrierSubscription::Sent;
             }
-            Subscribing::Sent => {}
-            Subscribing::Done => {
+            BarrierSubscription::Sent => {}
+            BarrierSubscription::Done => {
                 let time = now();
                 if time >= self.next_word || is_ready && !self.has_said_ready {
                     self.next_word = time + EVERY;
@@ -450,7 +474,7 @@ impl Handler for BarrierLink {
                     );
                     return Err(Error::fatal(Layer::Mqtt, why));
                 }
-                self.subscribing = Subscribing::Done;
+                self.subscribing = BarrierSubscription::Done;
             }
             Event::Published { reason, .. } if reason.is_failure() => {
                 let why = format!("the broker refused a message below {}, of --barrier: {reason}", self.base);

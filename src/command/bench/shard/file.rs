@@ -62,7 +62,7 @@ pub(super) struct GeneratorText {
 
 /// Which shard a report is of.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct ShardName {
+pub(super) struct ShardIdentity {
     pub(super) run_id: String,
     pub(super) number: u32,
     pub(super) of: u32,
@@ -71,7 +71,7 @@ pub(super) struct ShardName {
 /// A shard's report.
 #[derive(Debug)]
 pub(super) struct ShardFile {
-    pub(super) name: ShardName,
+    pub(super) name: ShardIdentity,
     /// What it has measured, or why its run was not made.
     pub(super) outcome: Result<Box<MeasuredShard>, String>,
 }
@@ -135,7 +135,7 @@ impl ShardFile {
         if !is_whole {
             return Err(format!("{NO_REPORT}: its configuration is not that of its shard"));
         }
-        let name = ShardName { run_id: record.run_id.clone(), number: record.number, of: record.of };
+        let name = ShardIdentity { run_id: record.run_id.clone(), number: record.number, of: record.of };
         let measured = MeasuredShard {
             record,
             configuration,
@@ -152,7 +152,7 @@ impl ShardFile {
     }
 
     fn checked(self) -> Result<Self, String> {
-        let ShardName { number, of, .. } = self.name;
+        let ShardIdentity { number, of, .. } = self.name;
         if number == 0 || number > of {
             return Err(format!("it is of shard {number}, and there are {of}"));
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::beside::{Beside, StageRecords};
 use super::super::config::Configuration;
 use super::super::recorder::{LatencyKind, Recorder};
-use super::super::report::asked::Asked;
+use super::super::report::asked::AskedLoad;
 use super::super::report::broker::BrokerReport;
 use super::super::report::finding::{Note, Problem};
 use super::super::report::group::GroupReport;
@@ -17,7 +17,7 @@ use super::super::report::{Aborted, Drained, LoadReport, Phases, RunOutcome};
 use super::super::stamp::Timeline;
 use super::super::threshold::{RunLimits, Threshold};
 use super::digest::common;
-use super::file::{MeasuredShard, ShardFile, ShardName};
+use super::file::{MeasuredShard, ShardFile, ShardIdentity};
 use super::named::NamedShards;
 use super::record::{GroupRecord, MergedRun, StageRecord};
 use super::series::MergedSeries;
@@ -51,7 +51,7 @@ struct Common {
     digest: String,
     path: PathBuf,
     configuration: Configuration,
-    asked: Asked,
+    asked: AskedLoad,
     fail_if: Vec<String>,
     stages_fail_if: Vec<Vec<String>>,
 }
@@ -61,7 +61,7 @@ struct Common {
 struct Merge {
     common: Option<Common>,
     /// The run that all are of, with the file that it is known from.
-    run: Option<(ShardName, PathBuf)>,
+    run: Option<(ShardIdentity, PathBuf)>,
     seen: BTreeMap<u32, PathBuf>,
     failed: Vec<(u32, String)>,
     saturated: Vec<u32>,
@@ -140,7 +140,7 @@ impl Merge {
     }
 
     /// All are of one run.
-    fn check_run(&mut self, path: &Path, name: &ShardName) -> Result<(), Error> {
+    fn check_run(&mut self, path: &Path, name: &ShardIdentity) -> Result<(), Error> {
         let Some((run, first)) = &self.run else {
             self.run = Some((name.clone(), path.to_owned()));
             return Ok(());
@@ -323,7 +323,7 @@ impl Merge {
     }
 
     /// Times from one machine to another are between clocks that differ: they are not figures.
-    fn withhold(&mut self, asked: &Asked) -> bool {
+    fn withhold(&mut self, asked: &AskedLoad) -> bool {
         let one_way = [LatencyKind::Delivery, LatencyKind::DeliveryFromSend];
         let is_withheld = self.clocks.len() > 1 && asked.main_latency() == Some(LatencyKind::Delivery);
         if is_withheld {

@@ -11,7 +11,7 @@ use hdrhistogram::serialization::{Deserializer as HistogramReader, Serializer as
 use serde::{Deserialize, Serialize};
 
 use super::super::recorder::{Counts, CpuTime, LatencyKind, Recorder};
-use super::super::report::asked::Asked;
+use super::super::report::asked::AskedLoad;
 use super::super::report::latency::LATENCIES;
 
 /// The largest count that is believed: sums of those of all shards fit into 64 bits.
@@ -40,7 +40,7 @@ pub(crate) struct ShardRecord {
     pub(crate) start_unix_s: Option<f64>,
     pub(crate) warmup_ns: u64,
     pub(crate) measure_ns: u64,
-    pub(crate) asked: Asked,
+    pub(crate) asked: AskedLoad,
     pub(crate) fail_if: Vec<String>,
     pub(crate) stages_fail_if: Vec<Vec<String>>,
     /// The drain was over before the broker had answered everything; and while deliveries were coming.

@@ -2,15 +2,16 @@
 //!
 //! | topic | from | to | payload |
 //! |---|---|---|---|
-//! | `present/NUMBER` | each shard, every second until the start | shard 1 | [`Presence`] |
-//! | `all` | shard 1 | all | [`Word`] |
-//! | `failed/NUMBER` | each shard, and its Will Message | all | [`Failure`] |
+//! | `present/NUMBER` | each shard, every second until the start | shard 1 | [`ShardPresence`] |
+//! | `all` | shard 1 | all | [`ShardWord`] |
+//! | `to/NUMBER` | shard 1 | that shard | [`ShardWord`] |
+//! | `failed/NUMBER` | each shard, and its Will Message | all | [`ShardFailure`] |
 
 use serde::{Deserialize, Serialize};
 
 /// A shard is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Presence {
+pub(super) struct ShardPresence {
     /// Of this process: two with one number are two processes.
     pub(super) token: u64,
     pub(super) of: u32,
@@ -20,17 +21,19 @@ pub(super) struct Presence {
     pub(super) is_ready: bool,
 }
 
-/// What shard 1 tells all.
+/// What shard 1 tells all, or one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
-pub(super) enum Word {
+pub(super) enum ShardWord {
     /// Not all are ready: the numbers of the first of those that are not there, and of those that are not ready.
     Waiting { ready: u32, missing: Vec<u32>, unready: Vec<u32> },
     /// All start so many milliseconds after this.
     Start { in_ms: u64 },
     /// The limit is over.
     Expired { missing: Vec<u32>, unready: Vec<u32> },
-    /// The shard with this token came after the start.
+    /// To the process with this token: it may connect its clients.
+    Welcome { token: u64 },
+    /// To the process with this token: it came after the start.
     Late { token: u64, after_ms: u64 },
     /// Two processes have this number.
     Doubled { shard: u32 },
@@ -40,7 +43,7 @@ pub(super) enum Word {
 
 /// A shard has failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Failure {
+pub(super) struct ShardFailure {
     pub(super) token: u64,
     pub(super) why: String,
     /// Its connection was lost; before the start, it may come again.
@@ -52,7 +55,7 @@ pub(super) const MOST_NUMBERS: usize = 100;
 /// The longest text that is taken from another shard.
 const LONGEST_TEXT: usize = 300;
 
-impl Failure {
+impl ShardFailure {
     /// What others are told, cut to a length that a message may have.
     pub(super) fn new(token: u64, why: &str) -> Self {
         Self { token, why: why.chars().take(LONGEST_TEXT).collect(), is_gone: false }

@@ -7,7 +7,7 @@ use super::super::engine::fleet::Fleet;
 use super::super::machine;
 use super::super::recorder::Recorder;
 use super::super::report::RunOutcome;
-use super::super::report::asked::Asked;
+use super::super::report::asked::AskedLoad;
 use super::super::report::finding::Problem;
 use super::super::report::latency::round;
 use super::super::stamp::Timeline;
@@ -56,7 +56,7 @@ impl ShardRecord {
             start_unix_s: start_unix.filter(|_| has_started),
             warmup_ns: measure.saturating_sub(start),
             measure_ns: end.saturating_sub(measure),
-            asked: Asked::of(load),
+            asked: AskedLoad::of(load),
             fail_if: texts(&limits.whole),
             stages_fail_if: limits.stages.iter().map(texts).collect(),
             drain_unanswered: outcome.drained.is_unanswered,
