@@ -251,6 +251,10 @@ pub(super) fn check(load: &Load) -> Result<(), Error> {
         ),
         (!load.disturbances.all.is_empty(), "--disturb is not supported with --shard"),
         (
+            load.mode == Mode::EndToEnd && !load.stages.is_empty(),
+            "--stages of a load with subscribers is not supported with --shard: shards begin a stage by their own clocks",
+        ),
+        (
             is_counted && load.mode == Mode::Subscribe,
             "--count of sub is not supported with --shard: no shard knows what the others get; use --duration",
         ),
