@@ -32,7 +32,7 @@ svg{width:100%;height:auto;display:block}svg text{fill:var(--dim);font-size:14px
 .a{stroke:var(--a)}.b{stroke:var(--b)}.c{stroke:var(--c)}
 .key span{margin-right:1rem;white-space:nowrap}.key i{display:inline-block;width:1.1rem;vertical-align:middle;margin-right:.35rem}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{padding:.18rem 0 .18rem .5rem;text-align:right;vertical-align:top;overflow-wrap:anywhere}
-td:first-child,th:first-child{text-align:left;padding-left:0}th{color:var(--dim);font-weight:500}.n td,.n th{white-space:nowrap}.in{padding-left:1rem!important;color:var(--dim)}.w{overflow-x:auto}.w td,.w th{white-space:nowrap;padding-left:1rem}
+td:first-child,th:first-child{text-align:left;padding-left:0}th{color:var(--dim);font-weight:500}.n td,.n th{white-space:nowrap}.in{padding-left:1rem!important;color:var(--dim)}.w{overflow-x:auto}.w td,.w th{white-space:nowrap;padding-left:1rem}.w td:first-child,.w th:first-child{padding-left:0}
 .wide{grid-column:1/-1}dl{columns:22rem 3;column-gap:2rem;margin:0}dl div{display:flex;justify-content:space-between;gap:1rem;break-inside:avoid;padding:.18rem 0}
 .one{columns:1}dt{color:var(--dim)}dd{margin:0;text-align:right;overflow-wrap:anywhere;min-width:0}
 @media(max-width:40rem){svg text{font-size:24px}.n td,.n th{font-size:.76rem}.n td+td,.n th+th{padding-left:.2rem}.n td:nth-child(6),.n th:nth-child(6){display:none}}";
