@@ -184,6 +184,7 @@ mod tests {
             name_servers: Vec::new(),
             version: Version::Auto,
             needs_v5: None,
+            prefers_v5: false,
             client_identifier: "fleet".into(),
             clean_start: true,
             keep_alive: 60,
