@@ -7,7 +7,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connection::ConnectionTask;
 use super::driver::SharedBroker;
+use super::journal::{EventKind, Leaving, Origin};
 use super::listener::Arrived;
+use super::places::Place;
 use super::stream::ByteStream;
 use super::websocket;
 use crate::net::ServerTls;
@@ -27,16 +29,26 @@ impl Layers {
 }
 
 /// Makes the handshakes, within the time that CONNECT has as well, and serves the connection to its end.
-pub(super) async fn serve(arrived: Arrived, layers: Layers, shared: Arc<SharedBroker>) {
+pub(super) async fn serve(
+    arrived: Arrived,
+    layers: Layers,
+    origin: Option<Box<Origin>>,
+    place: Place,
+    shared: Arc<SharedBroker>,
+) {
     let limit = shared.lock().core.options().connect_timeout;
     let opened = match arrived {
         Arrived::Tcp(stream) => tokio::time::timeout(limit, opened(stream, layers)).await,
         Arrived::Unix(stream) => tokio::time::timeout(limit, opened(stream, layers)).await,
     };
     // A client that fails here has not begun to speak MQTT, and learns of it by TLS or HTTP.
-    if let Ok(Ok(stream)) = opened {
-        ConnectionTask::new(stream, shared).await;
-    }
+    let failed = match opened {
+        Ok(Ok(stream)) => return ConnectionTask::new(stream, origin, place, shared).await,
+        Ok(Err(error)) => Some(error),
+        Err(_) => None,
+    };
+    let kind = EventKind::Left(Leaving::Handshake(failed.as_ref()));
+    shared.lock().core.tell_of(origin.as_deref(), None, kind);
 }
 
 /// The stream that carries MQTT.

@@ -12,7 +12,9 @@ use tokio::io::ReadBuf;
 
 use super::core::{ConnectionId, Core, Directive};
 use super::driver::{SharedBroker, now};
+use super::journal::Origin;
 use super::pace::OutputPace;
+use super::places::Place;
 use super::stream::ByteStream;
 
 /// One read takes this much at most.
@@ -38,6 +40,8 @@ pub(super) struct ConnectionTask<S> {
     write_ended: bool,
     /// How the output is held up, on request.
     pace: Option<Box<OutputPace>>,
+    /// Its place among the connections of its listener.
+    _place: Place,
 }
 
 /// What became of an attempt to move bytes.
@@ -49,9 +53,24 @@ enum Moved {
 }
 
 impl<S: ByteStream> ConnectionTask<S> {
-    pub(super) fn new(stream: S, shared: Arc<SharedBroker>) -> Self {
-        let id = shared.with(now(), Core::open);
-        Self { stream, id, shared, tail: Vec::new(), held: false, write_ended: false, pace: None }
+    /// Where the stream comes from is for the observer, if there is one.
+    pub(super) fn new(
+        stream: S,
+        origin: Option<Box<Origin>>,
+        place: Place,
+        shared: Arc<SharedBroker>,
+    ) -> Self {
+        let id = shared.with(now(), |core, now| core.open(origin, place.is_over, now));
+        Self {
+            stream,
+            id,
+            shared,
+            tail: Vec::new(),
+            held: false,
+            write_ended: false,
+            pace: None,
+            _place: place,
+        }
     }
 
     /// Writes what the core has for this connection.

@@ -7,7 +7,7 @@
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -18,8 +18,10 @@ use super::comparison::{self, PasswordThread};
 use super::connection::ConnectionTask;
 use super::core::{ConnectionId, Core};
 use super::interruption::Interruption;
+use super::journal::Origin;
 use super::listener::{Arrived, Listener, OpenListener};
 use super::options::Options;
+use super::places::{Listeners, Place};
 use super::stream::ByteStream;
 
 /// The pause after a failed `accept`: with no file descriptor free it fails again at once.
@@ -27,8 +29,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The pause before listeners are opened again.
 const REOPEN_PAUSE: Duration = Duration::from_millis(10);
-/// Connections over the limit that are accepted all the same, to be refused with a reason.
-const REFUSABLE: usize = 16;
 
 /// What the tasks of one broker share.
 pub(super) struct SharedBroker {
@@ -144,13 +144,13 @@ pub(super) async fn run(
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut connections = JoinSet::new();
-    let (tls, faults, most) = {
+    let (tls, faults, limit) = {
         let inner = shared.lock();
         let options = inner.core.options();
-        (options.tls.clone(), options.faults.clone(), options.limits.connections.saturating_add(REFUSABLE))
+        (options.tls.clone(), options.faults.clone(), options.limits.connections)
     };
-    let places: Vec<Listener> = listeners.iter().map(|open| open.listener.clone()).collect();
-    let mut listeners = listeners;
+    let places: Vec<Listener> = listeners.iter().map(|open| Listener::clone(&open.listener)).collect();
+    let mut listeners = Listeners::new(listeners, limit);
     let mut is_ending = false;
     let mut stall = Interruption::new(faults.stall, now());
     let mut down = Interruption::new(faults.down, now());
@@ -158,22 +158,22 @@ pub(super) async fn run(
     loop {
         let deadline = shared.lock().core.next_deadline().filter(|_| !stall.is_on());
         let interruption = [stall.next(), down.next()].into_iter().flatten().min();
-        // Those over the limit are told so, as far as there are not too many of them.
-        let accepts = !stall.is_on() && connections.len() < most;
         tokio::select! {
-            accepted = accept(&listeners, accept_again), if accepts => match accepted {
-                Ok((arrived, listener)) => {
+            accepted = accept(&mut listeners, accept_again), if !stall.is_on() => match accepted {
+                Ok((arrived, listener, place)) => {
                     accept_again = None;
                     let layers = Layers {
                         tls: tls.clone().filter(|_| listener.tls),
                         web_socket: listener.web_socket,
                     };
-                    welcome(&mut connections, arrived, layers, &shared);
+                    let origin = origin(&arrived, &listener, &shared);
+                    welcome(&mut connections, arrived, layers, (origin, place), &shared);
                 }
                 Err(_) => accept_again = Some(tokio::time::Instant::now() + ACCEPT_PAUSE),
             },
             Some(stream) = attached.recv() => {
-                connections.spawn(ConnectionTask::new(stream, Arc::clone(&shared)));
+                let origin = unknown_origin(&shared);
+                connections.spawn(ConnectionTask::new(stream, origin, Place::default(), Arc::clone(&shared)));
             }
             () = until(deadline) => shared.with(now(), Core::advance),
             () = shared.deadline.notified() => {}
@@ -215,7 +215,13 @@ pub(super) async fn run(
 }
 
 /// Serves a connection in a task of its own.
-fn welcome(connections: &mut JoinSet<()>, arrived: Arrived, layers: Layers, shared: &Arc<SharedBroker>) {
+fn welcome(
+    connections: &mut JoinSet<()>,
+    arrived: Arrived,
+    layers: Layers,
+    (origin, place): (Option<Box<Origin>>, Place),
+    shared: &Arc<SharedBroker>,
+) {
     if let Arrived::Tcp(stream) = &arrived {
         // Without it an acknowledgement waits for the next one. A socket that cannot be set is gone already.
         let _ = stream.set_nodelay(true);
@@ -223,31 +229,44 @@ fn welcome(connections: &mut JoinSet<()>, arrived: Arrived, layers: Layers, shar
     match arrived {
         // No box and no dynamic call for what most clients speak.
         Arrived::Tcp(stream) if layers.are_none() => {
-            connections.spawn(ConnectionTask::new(stream, Arc::clone(shared)));
+            connections.spawn(ConnectionTask::new(stream, origin, place, Arc::clone(shared)));
         }
         arrived => {
-            connections.spawn(arrival::serve(arrived, layers, Arc::clone(shared)));
+            connections.spawn(arrival::serve(arrived, layers, origin, place, Arc::clone(shared)));
         }
     }
 }
 
-/// The next connection, and the listener that it came to.
+/// Where a connection comes from, if there is an observer, who is told of it.
+fn origin(arrived: &Arrived, listener: &Arc<Listener>, shared: &SharedBroker) -> Option<Box<Origin>> {
+    let mut inner = shared.lock();
+    if !inner.core.is_watched() {
+        return None;
+    }
+    let peer = match arrived {
+        // One that is gone already has none.
+        Arrived::Tcp(stream) => stream.peer_addr().ok(),
+        Arrived::Unix(_) => None,
+    };
+    Some(inner.core.arrived(Origin { number: 0, peer, listener: Some(Arc::clone(listener)) }))
+}
+
+/// The same for a stream of this process.
+fn unknown_origin(shared: &SharedBroker) -> Option<Box<Origin>> {
+    let mut inner = shared.lock();
+    let is_watched = inner.core.is_watched();
+    is_watched.then(|| inner.core.arrived(Origin { number: 0, peer: None, listener: None }))
+}
+
+/// The next connection, the listener that it came to, and its place.
 async fn accept(
-    listeners: &[OpenListener],
+    listeners: &mut Listeners,
     not_before: Option<tokio::time::Instant>,
-) -> std::io::Result<(Arrived, &Listener)> {
+) -> std::io::Result<(Arrived, Arc<Listener>, Place)> {
     if let Some(at) = not_before {
         tokio::time::sleep_until(at).await;
     }
-    poll_fn(|cx| {
-        for open in listeners {
-            if let Poll::Ready(accepted) = open.poll_accept(cx) {
-                return Poll::Ready(accepted.map(|arrived| (arrived, &open.listener)));
-            }
-        }
-        Poll::Pending
-    })
-    .await
+    poll_fn(|cx| listeners.poll_accept(cx)).await
 }
 
 async fn until(deadline: Option<Instant>) {

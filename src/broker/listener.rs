@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
@@ -102,7 +103,7 @@ pub(super) enum Arrived {
 pub(super) struct OpenListener {
     socket: Socket,
     /// With the port the system chose.
-    pub(super) listener: Listener,
+    pub(super) listener: Arc<Listener>,
 }
 
 impl OpenListener {
@@ -125,11 +126,11 @@ impl OpenListener {
                 let socket = tcp(*address).map_err(failed)?;
                 let address = socket.local_addr().map_err(failed)?;
                 let listener = Listener { place: Bind::Network(address), ..listener.clone() };
-                Ok(Self { socket: Socket::Tcp(socket), listener })
+                Ok(Self { socket: Socket::Tcp(socket), listener: Arc::new(listener) })
             }
             Bind::Unix(path) => {
                 let socket = unix(path).map_err(failed)?;
-                Ok(Self { socket: Socket::Unix(socket), listener: listener.clone() })
+                Ok(Self { socket: Socket::Unix(socket), listener: Arc::new(listener.clone()) })
             }
         }
     }

@@ -25,9 +25,11 @@ mod driver;
 mod faults;
 mod frames;
 mod interruption;
+mod journal;
 mod listener;
 mod options;
 mod pace;
+mod places;
 mod sink;
 mod statistics;
 mod stream;
@@ -47,6 +49,7 @@ use crate::error::Error;
 pub use crate::net::{ServerTls, ThrowAway};
 use driver::SharedBroker;
 pub use faults::{Cut, Faults, Interval, RefusedTopics, Share, Withheld};
+pub use journal::{DropCause, Event, EventKind, Journal, Leaving, Origin};
 use listener::OpenListener;
 pub use listener::{Bind, Listener};
 pub use options::{Feature, Limits, Options};
@@ -74,7 +77,7 @@ impl Broker {
             return Err(Error::usage("a listener with TLS needs a certificate"));
         }
         let opened = options.listeners.iter().map(OpenListener::open).collect::<Result<Vec<_>, _>>()?;
-        let listeners = opened.iter().map(|open| open.listener.clone()).collect();
+        let listeners = opened.iter().map(|open| Listener::clone(&open.listener)).collect();
         let shared = Arc::new(SharedBroker::new(options));
         let (attach, attached) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();

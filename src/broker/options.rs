@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::access::Access;
 use super::faults::Faults;
+use super::journal::Journal;
 use super::listener::Listener;
 use crate::net::ServerTls;
 use crate::protocol::{Protocol, QoS};
@@ -33,6 +34,8 @@ pub struct Options {
     pub software: &'static str,
     /// What faults with a share are drawn from: the same seed and the same packets have the same faults.
     pub seed: u64,
+    /// Is told what happens.
+    pub journal: Option<Journal>,
 }
 
 impl Default for Options {
@@ -48,6 +51,7 @@ impl Default for Options {
             system_interval: None,
             software: "mqtt",
             seed: 0,
+            journal: None,
         }
     }
 }

@@ -47,7 +47,7 @@ pub(super) struct QuietArgs {
 
 /// The value of `--json-events`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Events {
+pub(super) enum Events {
     All,
     State,
 }

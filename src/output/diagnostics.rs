@@ -137,6 +137,14 @@ impl Diagnostics {
         }
     }
 
+    /// The same lines, written to another place.
+    #[must_use]
+    pub fn for_writer(&self, out: impl Write + Send + 'static) -> Self {
+        let own = self.for_thread();
+        own.out().writer = Box::new(out);
+        own
+    }
+
     /// Writes a text unchanged.
     pub fn raw(&self, text: &str) {
         if !text.is_empty() {

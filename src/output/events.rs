@@ -92,9 +92,52 @@ pub(super) fn error(place: Option<&str>, error: &Error, hint: Option<&str>) -> S
     line(&object)
 }
 
+/// What an event of the embedded broker is about, as it has many clients.
+#[derive(Debug, Clone, Copy)]
+pub struct EventSource<'a> {
+    /// The number of the connection.
+    pub connection: Option<u64>,
+    /// The client identifier.
+    pub client: Option<&'a str>,
+}
+
+impl EventSource<'_> {
+    fn opening(self, kind: &str) -> Object {
+        let mut object = opening(kind);
+        if let Some(number) = self.connection {
+            object.insert("connection".into(), number.into());
+        }
+        if let Some(client) = self.client {
+            object.insert("client".into(), client.into());
+        }
+        object
+    }
+}
+
+/// Something that happened in the embedded broker and is no packet. The members stand in this order.
+#[must_use]
+pub fn broker_event(
+    source: EventSource<'_>,
+    kind: &str,
+    members: impl IntoIterator<Item = (&'static str, Value)>,
+) -> String {
+    let mut object = source.opening(kind);
+    object.extend(members.into_iter().map(|(key, value)| (key.to_owned(), value)));
+    line(&object)
+}
+
+/// A packet of one of its clients.
+#[must_use]
+pub fn broker_packet(source: EventSource<'_>, direction: Direction, packet: &Packet<'_>) -> String {
+    packet_in(source.opening("packet"), direction, packet)
+}
+
 /// A sent or received packet.
 pub(super) fn packet(direction: Direction, packet: &Packet<'_>) -> String {
-    let mut object = opening("packet");
+    packet_in(opening("packet"), direction, packet)
+}
+
+fn packet_in(mut object: Object, direction: Direction, packet: &Packet<'_>) -> String {
     let direction = match direction {
         Direction::Sent => "sent",
         Direction::Received => "received",

@@ -70,6 +70,19 @@ fn state_is_published_below_sys() {
     sub.wait_for_stdout("1\n");
     broker.client("pub").args(["-t", "$SYS/broker/version", "-m", "x", "-q", "1"]).run().exits(0x87);
     sub.wait_for_stdout("2\n");
+    for (topic, least) in [
+        ("clients/maximum", 1),
+        ("messages/received", 4),
+        ("messages/sent", 4),
+        ("publish/bytes/received", 2),
+        ("retained messages/count", 40),
+        ("store/messages/bytes", 1000),
+    ] {
+        let number: u64 = first(topic).trim().parse().unwrap();
+        assert!(number >= least, "{topic}: {number}");
+    }
+    let load: f64 = first("load/publish/received/15min").trim().parse().unwrap();
+    assert!(load >= 0.0);
     let all = broker.client("sub").args(["-t", "#", "--retained-only"]).run();
     all.succeeds().prints("x\n");
 }

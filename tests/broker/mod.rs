@@ -2,6 +2,7 @@
 
 mod access;
 mod faults;
+mod journal;
 mod limits;
 mod listeners;
 

@@ -108,6 +108,7 @@ impl Core {
         }
         if let Some(connection) = self.connections.get_mut(id) {
             wire::ack(&mut connection.out, connection.protocol, packet, packet_identifier, reason);
+            self.statistics.packets_sent += 1;
         }
         true
     }

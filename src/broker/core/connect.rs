@@ -10,6 +10,7 @@ use super::session::{Session, WillMessage};
 use super::{ConnectionId, Core, SessionId};
 use crate::broker::access::Admission;
 use crate::broker::faults::Share;
+use crate::broker::journal::{EventKind, Leaving};
 use crate::broker::options::Feature;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
@@ -61,7 +62,7 @@ impl Core {
                 "Authentication Data without a method",
             ));
         }
-        if let Err((reason, text)) = self.admit(connect) {
+        if let Err((reason, text)) = self.admit(id, connect) {
             self.refuse(id, reason, text, now);
             return Ok(());
         }
@@ -148,13 +149,16 @@ impl Core {
         self.set_user(session, user);
         self.arm(id, now);
         self.arm_session(session);
+        self.name_client(id, name);
+        let keep_alive = self.keep_alive(connect);
+        self.tell(id, EventKind::Accepted { connect, keep_alive, session_present: present });
         self.welcome(id, session, connect, present, assigned.as_deref(), now);
         self.pump(session, now);
         Ok(())
     }
 
     /// Whether a client is let in.
-    fn admit(&mut self, connect: &Connect<'_>) -> Result<(), Refused> {
+    fn admit(&mut self, id: ConnectionId, connect: &Connect<'_>) -> Result<(), Refused> {
         let options = &self.options;
         if !options.protocols.contains(&connect.protocol) {
             return Err((ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, ""));
@@ -169,7 +173,8 @@ impl Core {
             }
         }
         let options = &self.options;
-        if self.connections.len() > options.limits.connections {
+        let is_over = self.connections.get(id).is_some_and(|connection| connection.is_over);
+        if is_over || self.connections.len() > options.limits.connections {
             return Err((ReasonCode::QUOTA_EXCEEDED, "too many connections"));
         }
         if connect.protocol != Protocol::V5 && self.keep_alive(connect) != connect.keep_alive {
@@ -217,10 +222,13 @@ impl Core {
                 properties.push(PropertyId::ReasonString, Value::Text(text));
             }
             let protocol = connection.protocol;
-            connection.put(&properties, |out, properties| {
+            let sent = connection.put(&properties, |out, properties| {
                 wire::connack(out, protocol, false, reason, properties);
             });
+            self.statistics.packets_sent += u64::from(sent);
         }
+        self.trace_sent(id);
+        self.tell_leaving(id, Leaving::Refused(reason, text));
         self.leave(id, false, now);
     }
 
@@ -273,7 +281,10 @@ impl Core {
             (_, true) => 0,
             (_, false) => FOR_EVER,
         };
-        state.connection = Some(id);
+        if state.connection.replace(id).is_none() {
+            self.statistics.clients += 1;
+            self.statistics.clients_maximum = self.statistics.clients_maximum.max(self.statistics.clients);
+        }
         state.expiry_seconds = wanted.min(limits.session_expiry_interval);
         state.ends_at = None;
         state.will_at = None;
@@ -352,6 +363,8 @@ impl Core {
             // What the client has to know does not fit into what it takes ([MQTT-3.1.2-24]).
             connection.out.truncate(before);
             self.refuse(id, ReasonCode::PACKET_TOO_LARGE, "", now);
+        } else {
+            self.statistics.packets_sent += 1;
         }
     }
 }

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::bounds::OUTPUT_FULL_BYTES;
 use super::message::View;
+use super::trace::Traced;
 use super::{ConnectionId, SessionId};
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
@@ -46,6 +47,8 @@ pub(super) struct Connection {
     shared_bytes: usize,
     /// How many of the first are.
     shared_written: usize,
+    /// There are too many connections: its CONNECT is to be refused.
+    pub(super) is_over: bool,
     /// Stands in the list of connections the driver has to look after.
     pub(super) changed: bool,
     /// The deadline set.
@@ -82,6 +85,8 @@ pub(super) struct Connection {
     pub(super) late_at: Option<Instant>,
     pub(super) lag: Lag,
     pub(super) left: LeftToDo,
+    /// What its events need, if there is an observer.
+    pub(super) traced: Option<Box<Traced>>,
 }
 
 /// What a turn has left of a connection's input and work.
@@ -133,6 +138,7 @@ impl Connection {
             shared: VecDeque::new(),
             shared_bytes: 0,
             shared_written: 0,
+            is_over: false,
             changed: false,
             timer: None,
             ends_at: None,
@@ -153,6 +159,7 @@ impl Connection {
             late_at: None,
             lag: Lag { waiting: Vec::new(), last_progress: now, stalled: false },
             left: LeftToDo::default(),
+            traced: None,
         }
     }
 
@@ -207,6 +214,9 @@ impl Connection {
             self.written = (self.written + bytes).min(self.out.len());
         }
         if self.backlog() == 0 {
+            if let Some(traced) = &mut self.traced {
+                traced.forget(self.out.len());
+            }
             self.out.clear();
             self.written = 0;
         } else if self.written > self.out.len() / 2 {
@@ -214,8 +224,16 @@ impl Connection {
             self.out.copy_within(self.written.., 0);
             self.out.truncate(self.out.len() - self.written);
             self.shared.iter_mut().for_each(|(before, _)| *before -= self.written);
+            if let Some(traced) = &mut self.traced {
+                traced.forget(self.written);
+            }
             self.written = 0;
         }
+    }
+
+    /// The first payload that is elsewhere and belongs after this byte of `out`, and where.
+    pub(super) fn payload_after(&self, at: usize) -> Option<(usize, &Bytes)> {
+        self.shared.iter().find(|(before, _)| *before > at).map(|(before, payload)| (*before, payload))
     }
 
     /// Takes back what was put out since `out` had this length.

@@ -7,10 +7,11 @@ use std::time::Instant;
 use super::bounds::{OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, OUTPUT_MOST_BYTES, TURN_WORK};
 use super::connection::{ConnectionPhase, Delivering};
 use super::in_flight::DeliveryStage;
-use super::message::{Routed, SharedMessage};
+use super::message::{Routed, SharedMessage, View};
 use super::retained::Search;
 use super::session::{Pending, may_read};
 use super::{ConnectionId, Core, SessionId};
+use crate::broker::journal::DropCause;
 use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, PacketType};
@@ -89,34 +90,37 @@ impl Core {
             identifiers: delivery.identifiers,
         };
         if delivery.qos == QoS::AtMostOnce {
-            let sent = connection.backlog() <= OUTPUT_MOST_BYTES
-                && connection.publish(&routed.view, &outgoing, &mut self.block, now);
-            if sent {
+            if connection.backlog() > OUTPUT_MOST_BYTES {
+                self.lose(to, &routed.view, delivery.qos, DropCause::Limit);
+            } else if connection.publish(&routed.view, &outgoing, &mut self.block, now) {
                 self.duplicate(id, &routed.view, &outgoing, now);
+                self.count_sent(id, routed.view.payload.len());
+            } else {
+                self.lose(to, &routed.view, delivery.qos, DropCause::TooLarge);
             }
-            self.count(id, sent);
         } else if session.is_open(connection.window) && connection.backlog() < OUTPUT_HIGH_BYTES {
             outgoing.packet_identifier = session.in_flight.next_packet_identifier();
             let pending = delivery.pending(routed.message());
-            let sent = self.hold_pending(to, &pending) && self.start(to, id, pending, &outgoing, now);
-            self.count(id, sent);
+            self.start(to, id, pending, &outgoing, now);
         } else {
             self.enqueue(to, routed, delivery);
         }
         self.hold_back(from, id, now);
     }
 
-    /// Counts a message as sent or dropped.
-    fn count(&mut self, id: ConnectionId, sent: bool) {
-        if sent {
-            self.statistics.messages_sent += 1;
-            self.touch(id);
-        } else {
-            self.statistics.messages_dropped += 1;
-        }
+    /// Counts a message as sent.
+    fn count_sent(&mut self, id: ConnectionId, payload_bytes: usize) {
+        self.statistics.messages_sent += 1;
+        self.statistics.payload_bytes_sent += payload_bytes as u64;
+        self.touch(id);
     }
 
-    /// Sends a QoS 1 or 2 message, whose memory is counted, for the first time; whether it was sent.
+    /// Counts a message as dropped.
+    fn lose(&mut self, to: SessionId, view: &View<'_>, qos: QoS, cause: DropCause) {
+        self.drop_message(to, view.topic, qos, view.payload.len(), cause);
+    }
+
+    /// Sends a QoS 1 or 2 message for the first time, if there is room for it.
     fn start(
         &mut self,
         session: SessionId,
@@ -124,11 +128,28 @@ impl Core {
         pending: Pending,
         outgoing: &Delivering<'_>,
         now: Instant,
-    ) -> bool {
+    ) {
+        if self.hold_pending(session, &pending) {
+            self.start_held(session, id, pending, outgoing, now);
+        } else {
+            self.lose(session, &pending.message.view(), pending.qos, DropCause::Limit);
+        }
+    }
+
+    /// The same for a message whose memory is counted.
+    fn start_held(
+        &mut self,
+        session: SessionId,
+        id: ConnectionId,
+        pending: Pending,
+        outgoing: &Delivering<'_>,
+        now: Instant,
+    ) {
         if let (Some(state), Some(connection)) =
             (self.sessions.get_mut(session), self.connections.get_mut(id))
             && connection.publish(&pending.message.view(), outgoing, &mut self.block, now)
         {
+            let payload_bytes = pending.message.view().payload.len();
             if self.options.faults.duplicate.is_some() {
                 let message = Arc::clone(&pending.message);
                 state.in_flight.push(pending);
@@ -136,10 +157,10 @@ impl Core {
             } else {
                 state.in_flight.push(pending);
             }
-            return true;
+            return self.count_sent(id, payload_bytes);
         }
         self.release_pending(session, &pending);
-        false
+        self.lose(session, &pending.message.view(), pending.qos, DropCause::TooLarge);
     }
 
     /// Lets a QoS 1 or 2 message wait in its session, or drops it if that is full: the newest goes,
@@ -147,13 +168,11 @@ impl Core {
     fn enqueue(&mut self, to: SessionId, routed: &mut Routed<'_>, delivery: Delivery<'_>) {
         let waiting = self.sessions.get(to).map_or(usize::MAX, |session| session.queue.len());
         if waiting >= self.options.limits.queue_messages {
-            self.statistics.messages_dropped += 1;
-            return;
+            return self.lose(to, &routed.view, delivery.qos, DropCause::Limit);
         }
         let pending = delivery.pending(routed.message());
         if !self.hold_pending(to, &pending) {
-            self.statistics.messages_dropped += 1;
-            return;
+            return self.lose(to, &routed.view, delivery.qos, DropCause::Limit);
         }
         let Some(session) = self.sessions.get_mut(to) else { return };
         session.queue_bytes += pending.message.bytes();
@@ -218,6 +237,7 @@ impl Core {
                 if !withheld {
                     let (out, protocol) = (&mut connection.out, connection.protocol);
                     wire::ack(out, protocol, PacketType::PubRel, packet_identifier, ReasonCode::SUCCESS);
+                    self.statistics.packets_sent += 1;
                 }
                 session.in_flight.advance();
             }
@@ -233,14 +253,13 @@ impl Core {
                 let is_allowed = may_read(session.rights.as_ref(), view.topic);
                 if is_allowed && connection.publish(&view, &outgoing, &mut self.block, now) {
                     self.statistics.messages_sent += 1;
+                    self.statistics.payload_bytes_sent += pending.message.view().payload.len() as u64;
                     session.in_flight.advance();
-                } else {
-                    self.statistics.messages_dropped += 1;
-                    if let Some(DeliveryStage::Published(pending)) =
-                        session.in_flight.give_up().map(|entry| entry.stage)
-                    {
-                        self.release_pending(id, &pending);
-                    }
+                } else if let Some(DeliveryStage::Published(pending)) =
+                    session.in_flight.give_up().map(|entry| entry.stage)
+                {
+                    self.release_pending(id, &pending);
+                    self.lose(id, &pending.message.view(), pending.qos, DropCause::TooLarge);
                 }
             }
         }
@@ -287,14 +306,15 @@ impl Core {
             }
             let mut outgoing =
                 Delivering { dup: false, qos, retain: true, packet_identifier: 0, identifiers };
-            let sent = if qos == QoS::AtMostOnce {
-                connection.publish(&view, &outgoing, &mut self.block, now)
-            } else {
+            if qos != QoS::AtMostOnce {
                 outgoing.packet_identifier = session.in_flight.next_packet_identifier();
                 let pending = Delivery { qos, retain: true, identifiers }.pending(Arc::clone(&message));
-                self.hold_pending(id, &pending) && self.start(id, connected, pending, &outgoing, now)
-            };
-            self.count(connected, sent);
+                self.start(id, connected, pending, &outgoing, now);
+            } else if connection.publish(&view, &outgoing, &mut self.block, now) {
+                self.count_sent(connected, view.payload.len());
+            } else {
+                self.lose(id, &view, qos, DropCause::TooLarge);
+            }
         }
         true
     }
@@ -307,7 +327,7 @@ impl Core {
         // Since it was queued the rights may have changed, or the user of the session.
         if view.is_expired(now) || !may_read(session.rights.as_ref(), view.topic) {
             self.release_pending(id, &pending);
-            self.count(connected, false);
+            self.lose(id, &pending.message.view(), pending.qos, DropCause::Expired);
             return true;
         }
         let identifiers = pending.identifiers.clone();
@@ -318,8 +338,7 @@ impl Core {
             packet_identifier: session.in_flight.next_packet_identifier(),
             identifiers: &identifiers,
         };
-        let sent = self.start(id, connected, pending, &outgoing, now);
-        self.count(connected, sent);
+        self.start_held(id, connected, pending, &outgoing, now);
         true
     }
 

@@ -9,6 +9,7 @@ use super::message::{Routed, View, after};
 use super::session::{Session, WillMessage};
 use super::{ConnectionId, Core, SessionId, TURN_WORK};
 use crate::broker::access::Rights;
+use crate::broker::journal::{EventKind, Leaving};
 use crate::protocol::Protocol;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
@@ -45,6 +46,7 @@ impl Core {
         if reason == ReasonCode::SUCCESS {
             self.take_will(session); // [MQTT-3.1.2-10]
         }
+        self.tell_leaving(id, Leaving::Disconnected(reason));
         self.leave(id, false, now);
         Ok(())
     }
@@ -68,13 +70,20 @@ impl Core {
         if is_connect && let Some(connection) = self.connections.get_mut(id) {
             let mut properties = PropertyBlock::default();
             if is_v5 {
+                connection.protocol = Protocol::V5;
                 properties.push(PropertyId::ReasonString, Value::Text(&malformed.to_string()));
-                connection.put(&properties, |out, properties| {
+                let sent = connection.put(&properties, |out, properties| {
                     wire::connack(out, Protocol::V5, false, malformed.reason, properties);
                 });
+                self.statistics.packets_sent += u64::from(sent);
             } else if malformed.reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
                 wire::connack(&mut connection.out, Protocol::V3_1_1, false, malformed.reason, &properties);
+                self.statistics.packets_sent += 1;
             }
+        }
+        self.trace_sent(id);
+        if self.is_watched() {
+            self.tell_leaving(id, Leaving::Ended(malformed.reason, &malformed.to_string()));
         }
         self.leave(id, false, now);
     }
@@ -91,15 +100,19 @@ impl Core {
             if !text.is_empty() && connection.problem_information {
                 properties.push(PropertyId::ReasonString, Value::Text(text));
             }
-            connection.put(&properties, |out, properties| {
+            let sent = connection.put(&properties, |out, properties| {
                 wire::disconnect(out, Protocol::V5, reason, properties);
             });
+            self.statistics.packets_sent += u64::from(sent);
         }
+        self.trace_sent(id);
+        self.tell_leaving(id, Leaving::Ended(reason, text));
         self.leave(id, false, now);
     }
 
     /// The transport is gone: nothing can be sent, and the number is free.
     pub(in crate::broker) fn close(&mut self, id: ConnectionId, now: Instant) {
+        self.tell_leaving(id, Leaving::Closed);
         self.leave(id, true, now);
         self.take_checking(id);
         if let Some(mut connection) = self.connections.remove(id) {
@@ -112,6 +125,7 @@ impl Core {
     pub(in crate::broker) fn cut_all(&mut self, now: Instant) {
         let ids: Vec<ConnectionId> = self.connections.iter().map(|(id, _)| id).collect();
         for id in ids {
+            self.tell_leaving(id, Leaving::Cut);
             self.leave(id, true, now);
         }
     }
@@ -147,7 +161,9 @@ impl Core {
     fn detach(&mut self, id: SessionId, now: Instant) {
         self.queue_late(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
-        session.connection = None;
+        if session.connection.take().is_some() {
+            self.statistics.clients -= 1;
+        }
         session.in_flight.rewind();
         if session.expiry_seconds == 0 {
             return self.end_session(id, now);
@@ -159,7 +175,7 @@ impl Core {
             session.will_at = None;
             let rights = session.rights.clone();
             let will = self.take_will(id);
-            self.publish_will(will, rights.as_deref(), now);
+            self.publish_will(id, will, rights.as_deref(), now);
         }
         self.arm_session(id);
     }
@@ -181,13 +197,15 @@ impl Core {
             return self.remove_ended(id, now);
         }
         if session.ends_at.is_some_and(|at| at <= now) {
+            self.statistics.sessions_expired += 1;
+            self.tell_of_session(id, EventKind::Expired);
             return self.end_session(id, now);
         }
         if session.will_at.is_some_and(|at| at <= now) {
             session.will_at = None;
             let rights = session.rights.clone();
             let will = self.take_will(id);
-            self.publish_will(will, rights.as_deref(), now);
+            self.publish_will(id, will, rights.as_deref(), now);
         }
         self.arm_session(id);
     }
@@ -206,7 +224,7 @@ impl Core {
         self.names.remove(&session.client_identifier);
         self.deadlines.set(TimerOf::Session(id), &mut session.timer, None);
         self.release_all(&session);
-        self.publish_will(session.will, session.rights.as_deref(), now);
+        self.publish_will(id, session.will, session.rights.as_deref(), now);
         self.remove_ended(id, now);
     }
 
@@ -227,7 +245,13 @@ impl Core {
     }
 
     /// `rights`: those of the client now, which may have lost some since CONNECT.
-    fn publish_will(&mut self, will: Option<WillMessage>, rights: Option<&Rights>, now: Instant) {
+    fn publish_will(
+        &mut self,
+        id: SessionId,
+        will: Option<WillMessage>,
+        rights: Option<&Rights>,
+        now: Instant,
+    ) {
         let Some(will) = will else { return };
         let expires = will.expiry_seconds.and_then(|seconds| after(now, seconds));
         let view = View { expires, ..will.message.view() };
@@ -235,6 +259,8 @@ impl Core {
         if rights.is_some_and(|rights| !rights.may_write(name)) {
             return;
         }
+        let View { topic, qos, retain, .. } = view;
+        self.tell_of_session(id, EventKind::Will { topic, qos, retain, payload_bytes: view.payload.len() });
         let mut routed = Routed::borrowed(view);
         if view.retain {
             self.retain(&mut routed);

@@ -27,6 +27,7 @@ impl Core {
             && connection.publish(view, outgoing, &mut self.block, now)
         {
             self.statistics.messages_sent += 1;
+            self.statistics.payload_bytes_sent += view.payload.len() as u64;
         }
     }
 

@@ -27,6 +27,7 @@ mod held;
 mod identifier;
 mod in_flight;
 mod late;
+mod load;
 mod message;
 mod publish;
 mod retained;
@@ -35,6 +36,7 @@ mod slab;
 mod subscribe;
 mod subscriptions;
 mod system;
+mod trace;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +48,7 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 
 use super::faults::{Faults, Share};
+use super::journal::{EventKind, Leaving, Origin};
 use super::options::Options;
 use super::statistics::Statistics;
 use crate::protocol::Protocol;
@@ -66,6 +69,7 @@ use session::Session;
 use slab::Slab;
 use subscriptions::{Match, Subscriptions};
 use system::System;
+use trace::Traced;
 
 /// What the driver is to do with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +120,8 @@ pub(super) struct Core {
     /// Connections refused and cut by request so far.
     refused: u32,
     cut: u32,
+    /// Connections the observer was told of.
+    arrivals: u64,
     /// Memory kept between messages.
     matches: Vec<Match>,
     identifiers: Vec<u32>,
@@ -149,6 +155,7 @@ impl Core {
             assigned: 0,
             refused: 0,
             cut: 0,
+            arrivals: 0,
             matches: Vec::new(),
             identifiers: Vec::new(),
             block: PropertyBlock::default(),
@@ -168,6 +175,9 @@ impl Core {
     pub(super) fn statistics(&self) -> Statistics {
         Statistics {
             connections: self.connections.len(),
+            shared_subscriptions: self.subscriptions.shared_len(),
+            stored_bytes: self.held_bytes + self.retained.bytes(),
+            packets_sent: self.statistics.packets_sent + self.statistics.messages_sent,
             sessions: self.sessions.len() - self.ended_sessions,
             subscriptions: self.subscriptions.len(),
             retained: self.retained.len(),
@@ -176,10 +186,13 @@ impl Core {
         }
     }
 
-    /// A new network connection.
-    pub(super) fn open(&mut self, now: Instant) -> ConnectionId {
+    /// A new network connection. Where it comes from is for the observer; one over the limit is to be
+    /// refused.
+    pub(super) fn open(&mut self, origin: Option<Box<Origin>>, is_over: bool, now: Instant) -> ConnectionId {
         self.start_system(now);
         let mut connection = Connection::new(now);
+        connection.traced = origin.map(|origin| Box::new(Traced::new(*origin)));
+        connection.is_over = is_over;
         connection.ends_at = now.checked_add(self.options.connect_timeout);
         if let Some(cut) = self.options.faults.cut
             && self.cut < cut.connections
@@ -188,6 +201,7 @@ impl Core {
             connection.cut_after = Some(cut.after_packets);
         }
         let id = self.connections.insert(connection);
+        self.statistics.connections_opened += 1;
         self.arm(id, now);
         id
     }
@@ -306,31 +320,47 @@ impl Core {
     fn packet(&mut self, id: ConnectionId, packet: &[u8], now: Instant) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.packets_received += 1;
+        self.statistics.packets_received += 1;
         let last = connection.cut_after == Some(connection.packets_received);
         let before = connection.out.len();
+        let is_unanswered = last && self.options.faults.cut.is_some_and(|cut| !cut.answer_last);
+        if let Some(traced) = &mut connection.traced {
+            traced.is_muted = is_unanswered;
+        }
         if let Err(malformed) = self.handle(id, packet, now) {
             self.fail(id, packet, &malformed, now);
         }
         if last && let Some(connection) = self.connections.get_mut(id) {
-            if self.options.faults.cut.is_some_and(|cut| !cut.answer_last) {
+            if is_unanswered {
                 connection.truncate(before);
             }
+            self.trace_sent(id);
+            self.tell_leaving(id, Leaving::Cut);
             self.leave(id, false, now);
+        } else {
+            self.trace_sent(id);
         }
     }
 
     fn handle(&mut self, id: ConnectionId, packet: &[u8], now: Instant) -> Result<(), Malformed> {
         let Some(connection) = self.connections.get(id) else { return Ok(()) };
         let Some(session) = connection.session() else {
-            return match wire::decode(Protocol::V3_1_1, packet)? {
-                Packet::Connect(connect) => self.connect(id, &connect, packet, now),
+            let decoded = wire::decode(Protocol::V3_1_1, packet)?;
+            self.trace_received(id, &decoded);
+            return match decoded {
+                Packet::Connect(connect) => {
+                    self.statistics.connects_received += 1;
+                    self.connect(id, &connect, packet, now)
+                }
                 // Ruled out by `receive` [MQTT-3.1.0-1].
                 _ => Err(Malformed::protocol_error(PacketType::Connect, "it has to be the first packet")),
             };
         };
         let protocol = connection.protocol;
         let unexpected = |packet| Err(Malformed::protocol_error(packet, "not expected from a client"));
-        match wire::decode(protocol, packet)? {
+        let packet = wire::decode(protocol, packet)?;
+        self.trace_received(id, &packet);
+        match packet {
             Packet::Publish(publish) => return self.publish(id, session, &publish, now),
             Packet::PubAck(ack) => return self.published(id, session, &ack, now),
             Packet::PubRec(ack) => return self.received(id, session, &ack, now),
@@ -347,6 +377,7 @@ impl Core {
                     && let Some(connection) = self.connections.get_mut(id)
                 {
                     wire::ping_response(&mut connection.out);
+                    self.statistics.packets_sent += 1;
                 }
             }
             Packet::Disconnect { reason, properties } => {
@@ -415,6 +446,7 @@ impl Core {
 
     /// Gives an empty output buffer back, so that an idle connection has none.
     fn settle(&mut self, id: ConnectionId) {
+        self.trace_sent(id);
         let Some(connection) = self.connections.get_mut(id) else { return };
         if connection.backlog() == 0 {
             if connection.out.capacity() > 0 {
@@ -452,6 +484,7 @@ impl Core {
     }
 
     fn touch(&mut self, id: ConnectionId) {
+        self.trace_sent(id);
         if let Some(connection) = self.connections.get_mut(id)
             && !connection.changed
         {
@@ -493,7 +526,10 @@ impl Core {
             ConnectionPhase::Connecting | ConnectionPhase::Checking | ConnectionPhase::Closing
                 if connection.ends_at.is_some_and(|at| at <= now) =>
             {
-                connection.phase = ConnectionPhase::Dead;
+                self.tell_leaving(id, Leaving::Silent);
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection.phase = ConnectionPhase::Dead;
+                }
                 self.touch(id);
             }
             ConnectionPhase::Up(_) => {
@@ -511,6 +547,7 @@ impl Core {
                 let idle = now.saturating_duration_since(connection.lag.last_progress);
                 if !connection.lag.waiting.is_empty() && idle >= self.options.limits.patience {
                     connection.lag.stalled = true;
+                    self.tell(id, EventKind::Stalled);
                     self.release_publishers(id, now);
                 }
             }

@@ -8,6 +8,7 @@ use super::deliver::Delivery;
 use super::message::{Routed, Sorted, View};
 use super::subscriptions::Presence;
 use super::{ConnectionId, Core, SessionId};
+use crate::broker::journal::EventKind;
 use crate::broker::options::Feature;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Malformed, PacketType, Publish};
@@ -30,6 +31,7 @@ impl Core {
         now: Instant,
     ) -> Result<(), Malformed> {
         self.statistics.messages_received += 1;
+        self.statistics.payload_bytes_received += publish.payload.len() as u64;
         if let Some(rate) = self.options.limits.message_rate
             && let Some(connection) = self.connections.get_mut(id)
             && connection.count_message(rate, now)
@@ -75,6 +77,7 @@ impl Core {
         let is_reserved = self.options.system_interval.is_some() && topic::is_of_server(name.as_bytes());
         let denied = denied.or(is_reserved.then_some(ReasonCode::NOT_AUTHORIZED));
         let reason = if let Some(reason) = refusal.or(denied) {
+            self.tell(id, EventKind::Denied { publish, topic: name, reason });
             reason
         } else {
             let publisher = self.sessions.get(session).map(|s| Arc::clone(&s.client_identifier));

@@ -38,6 +38,11 @@ impl Retained {
         self.messages.len()
     }
 
+    /// How many bytes all of them take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Keeps a message in place of the one its topic had; `false` if the limits leave no room, the
     /// old one then being gone nevertheless: it is no longer the last known value.
     pub(super) fn insert(

@@ -6,6 +6,7 @@ use super::connection::Unsubscribe;
 use super::session::Replay;
 use super::subscriptions::SubscribedSession;
 use super::{ConnectionId, Core, SessionId};
+use crate::broker::journal::EventKind;
 use crate::broker::options::Feature;
 use crate::protocol::property::{Properties, PropertyId};
 use crate::protocol::reason::ReasonCode;
@@ -52,7 +53,11 @@ impl Core {
                     return ReasonCode::QUOTA_EXCEEDED;
                 }
                 match self.add_subscription(session, &filter, identifier) {
-                    Ok(()) => ReasonCode(filter.qos.min(self.options.limits.maximum_qos) as u8),
+                    Ok(()) => {
+                        let qos = filter.qos.min(self.options.limits.maximum_qos);
+                        self.tell(id, EventKind::Subscribed { filter: filter.filter, qos });
+                        ReasonCode(qos as u8)
+                    }
                     Err(reason) => reason,
                 }
             })
@@ -104,6 +109,7 @@ impl Core {
             let what = "larger than the client's Maximum Packet Size";
             return Err(Malformed::protocol_error(packet, what).with_reason(ReasonCode::PACKET_TOO_LARGE));
         }
+        self.statistics.packets_sent += 1;
         Ok(())
     }
 

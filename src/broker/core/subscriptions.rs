@@ -144,6 +144,8 @@ pub(super) struct Subscriptions {
     nodes: Vec<Node>,
     free: Vec<usize>,
     count: usize,
+    /// Those of them that are shared.
+    shared: usize,
     /// The length of all filters.
     bytes: usize,
     /// Kept between calls of `matching`: node, and where in the name its next level starts.
@@ -152,11 +154,17 @@ pub(super) struct Subscriptions {
 
 impl Subscriptions {
     pub(super) fn new() -> Self {
-        Self { nodes: vec![Node::default()], free: Vec::new(), count: 0, bytes: 0, stack: Vec::new() }
+        let nodes = vec![Node::default()];
+        Self { nodes, free: Vec::new(), count: 0, shared: 0, bytes: 0, stack: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
         self.count
+    }
+
+    /// How many of them are shared.
+    pub(super) fn shared_len(&self) -> usize {
+        self.shared
     }
 
     /// Adds a subscription to a checked filter or replaces the session's earlier one; whether it is
@@ -185,6 +193,7 @@ impl Subscriptions {
         let new = if below { &mut node.below } else { &mut node.here }.insert(share, subscriber);
         if new {
             self.count += 1;
+            self.shared += usize::from(share.is_some());
             self.bytes += filter.len();
         }
         Some(new)
@@ -228,6 +237,7 @@ impl Subscriptions {
         let node = &mut self.nodes[at];
         work += if below { &mut node.below } else { &mut node.here }.remove(share, session)?;
         self.count -= 1;
+        self.shared -= usize::from(share.is_some());
         self.bytes -= filter.len();
         while at != 0 && self.nodes[at].is_empty() {
             let Node { parent, level, .. } = std::mem::take(&mut self.nodes[at]);

@@ -1,9 +1,11 @@
 //! `$SYS`: the broker's state as retained messages, under mosquitto's topic names.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use super::Core;
 use super::deadlines::TimerOf;
+use super::load::Load;
 use super::message::{Routed, View};
 use crate::protocol::QoS;
 use crate::protocol::property::Properties;
@@ -16,6 +18,7 @@ pub(super) struct System {
     timer: Option<Instant>,
     /// The payloads, in the order of the topics.
     published: Vec<String>,
+    load: Load,
 }
 
 impl Core {
@@ -33,6 +36,8 @@ impl Core {
         self.system.timer = None;
         let next = now.checked_add(interval);
         self.deadlines.set(TimerOf::System, &mut self.system.timer, next);
+        let counted = self.statistics();
+        self.system.load.update(&counted, now);
         for (place, (name, payload)) in self.state_of_broker(now).into_iter().enumerate() {
             match self.system.published.get_mut(place) {
                 Some(last) if *last == payload => continue,
@@ -57,26 +62,40 @@ impl Core {
         }
     }
 
-    fn state_of_broker(&self, now: Instant) -> Vec<(&'static str, String)> {
-        let statistics = self.statistics();
+    /// Topic names below `$SYS/broker/`, always in the same order, and their payloads.
+    fn state_of_broker(&self, now: Instant) -> Vec<(Cow<'static, str>, String)> {
+        let counted = self.statistics();
         let uptime = self.system.started.map_or(0, |start| now.saturating_duration_since(start).as_secs());
-        let connected = self.sessions.iter().filter(|(_, session)| session.connection.is_some()).count();
-        let away = statistics.sessions.saturating_sub(connected);
-        vec![
+        let away = counted.sessions.saturating_sub(counted.clients);
+        let stored = counted.queued + counted.retained;
+        let own = [
             ("version", self.options.software.to_owned()),
             ("uptime", format!("{uptime} seconds")),
-            ("clients/total", statistics.sessions.to_string()),
-            ("clients/connected", connected.to_string()),
-            ("clients/active", connected.to_string()),
+            ("clients/total", counted.sessions.to_string()),
+            ("clients/connected", counted.clients.to_string()),
+            ("clients/active", counted.clients.to_string()),
             ("clients/disconnected", away.to_string()),
             ("clients/inactive", away.to_string()),
-            ("subscriptions/count", statistics.subscriptions.to_string()),
-            ("store/messages/count", (statistics.queued + statistics.retained).to_string()),
-            ("publish/messages/received", statistics.messages_received.to_string()),
-            ("publish/messages/sent", statistics.messages_sent.to_string()),
-            ("publish/messages/dropped", statistics.messages_dropped.to_string()),
-            ("bytes/received", statistics.bytes_received.to_string()),
-            ("bytes/sent", statistics.bytes_sent.to_string()),
-        ]
+            ("clients/expired", counted.sessions_expired.to_string()),
+            ("clients/maximum", counted.clients_maximum.to_string()),
+            ("messages/received", counted.packets_received.to_string()),
+            ("messages/sent", counted.packets_sent.to_string()),
+            ("messages/stored", stored.to_string()),
+            ("store/messages/count", stored.to_string()),
+            ("store/messages/bytes", counted.stored_bytes.to_string()),
+            ("subscriptions/count", counted.subscriptions.to_string()),
+            ("shared_subscriptions/count", counted.shared_subscriptions.to_string()),
+            ("retained messages/count", counted.retained.to_string()),
+            ("publish/messages/received", counted.messages_received.to_string()),
+            ("publish/messages/sent", counted.messages_sent.to_string()),
+            ("publish/messages/dropped", counted.messages_dropped.to_string()),
+            ("publish/bytes/received", counted.payload_bytes_received.to_string()),
+            ("publish/bytes/sent", counted.payload_bytes_sent.to_string()),
+            ("bytes/received", counted.bytes_received.to_string()),
+            ("bytes/sent", counted.bytes_sent.to_string()),
+        ];
+        let own = own.into_iter().map(|(name, payload)| (Cow::Borrowed(name), payload));
+        let load = self.system.load.topics().map(|(name, payload)| (Cow::Owned(name), payload));
+        own.chain(load).collect()
     }
 }

@@ -3,6 +3,7 @@
 mod fault;
 mod limits;
 mod listen;
+mod log;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,12 +14,12 @@ use clap::ValueHint;
 use self::fault::FaultText;
 use self::limits::LimitArgs;
 use self::listen::Listen;
+use self::log::LogArgs;
 use super::manual::Manual;
 use super::sources::{STARTED_BROKER, connection_variables};
 use super::subcommand::Subcommand;
 use super::text::shown;
 use super::value;
-use super::verbosity::QuietArgs;
 use crate::broker::Listener;
 use crate::command::broker::{AccessFiles, Certificates, Config, OwnCertificate};
 use crate::error::Error;
@@ -74,7 +75,7 @@ pub(super) struct BrokerArgs {
     faults: FaultArgs,
 
     #[command(flatten)]
-    quiet: QuietArgs,
+    log: LogArgs,
 }
 
 /// The users who may connect, and the rights of each client.
@@ -204,6 +205,7 @@ impl Subcommand for BrokerArgs {
             "open",
             "tls_self_signed",
             "fault",
+            "log",
         ],
         examples: &[
             ("Listen on 127.0.0.1, port 1883", "mqtt broker"),
@@ -222,6 +224,7 @@ impl Subcommand for BrokerArgs {
                 "Lose the connection at every 1000th packet",
                 "mqtt broker --fault 'drop-connection every 1000'",
             ),
+            ("Log connections and packets as mosquitto does", "mqtt broker --log"),
             ("Run a program with a broker of its own", "mqtt broker -p 0 -- ./run-my-tests"),
         ],
         bugs: &[
@@ -253,6 +256,7 @@ impl TryFrom<BrokerArgs> for Config {
             return Err(Error::usage(why)
                 .with_hint("--user or --password-file names users; --open accepts every client"));
         }
+        let (log, verbosity) = args.log.resolve()?;
         let faults =
             fault::faults(&args.faults.fault).map_err(|why| Error::usage(format!("--fault {why}")))?;
         Ok(Self {
@@ -270,7 +274,8 @@ impl TryFrom<BrokerArgs> for Config {
             foreign_variables: connection_variables(),
             marker: STARTED_BROKER,
             until_eof: args.until_eof,
-            verbosity: args.quiet.resolve(),
+            log,
+            verbosity,
         })
     }
 }

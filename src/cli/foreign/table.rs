@@ -233,7 +233,7 @@ pub(in crate::cli) static OPTIONS: &[Foreign] = &[
     unavailable(&["--allow-anonymous", "--anonymous"], "--open lets in who has no user name").on(&["broker"]),
     unavailable(&["-c", "--config", "--config-file"], "the embedded broker has no configuration file")
         .on(&["broker"]),
-    unavailable(&["-v", "-d", "--verbose", "--debug"], "the embedded broker writes no log").on(&["broker"]),
+    flag(&["-v", "-d", "--verbose", "--debug"], "--log").on(&["broker"]),
     unavailable(&["--daemon"], "the embedded broker runs in the foreground").on(&["broker"]),
     needless(&["--no-retain"], "without -r the broker does not keep the message").on(&["pub"]),
     needless(&["--dup"], "a message that is sent again is marked as a duplicate by itself").on(&["pub"]),

@@ -2,6 +2,7 @@
 
 mod access;
 mod certificates;
+mod journal;
 
 use std::ffi::OsString;
 use std::future::{pending, poll_fn};
@@ -14,6 +15,8 @@ use std::time::Duration;
 pub use self::access::AccessFiles;
 use self::certificates::reachable;
 pub use self::certificates::{Certificates, OwnCertificate};
+pub use self::journal::LogPlace;
+use self::journal::Logs;
 use super::attention::{Attention, Stop, in_background};
 use crate::broker::{Bind, Broker, Faults, Limits, Listener, Options};
 use crate::command::{Common, Invocation, Running};
@@ -52,6 +55,8 @@ pub struct Config {
     pub marker: &'static str,
     /// Whether to end at the end of standard input.
     pub until_eof: bool,
+    /// Where a log is written.
+    pub log: Option<LogPlace>,
     /// The verbosity on standard error.
     pub verbosity: Verbosity,
 }
@@ -74,6 +79,19 @@ impl Invocation for Config {
 /// A listener cannot be opened, a file cannot be used, or the command cannot be started.
 async fn run(config: Config, diagnostics: Diagnostics) -> Result<Exit, Error> {
     let mut attention = Attention::for_another()?;
+    let logs = Logs::open(config.log.as_ref(), config.verbosity, config.software)?;
+    let diagnostics = logs.diagnostics(&diagnostics);
+    let outcome = run_logged(config, &logs, &mut attention, &diagnostics).await;
+    logs.end(&diagnostics);
+    outcome
+}
+
+async fn run_logged(
+    config: Config,
+    logs: &Logs,
+    attention: &mut Attention,
+    diagnostics: &Diagnostics,
+) -> Result<Exit, Error> {
     let tls = config.certificates.as_ref().map(|own| own.load(&config.listeners)).transpose()?;
     let access = config.access.load()?;
     let hang_ups = if config.access.are_none() { None } else { Some(HangUps::catch()?) };
@@ -93,12 +111,15 @@ async fn run(config: Config, diagnostics: Diagnostics) -> Result<Exit, Error> {
         system_interval,
         software,
         seed,
+        journal: logs.journal(),
         ..Options::default()
     };
+    logs.starts();
     let broker = Broker::start(options)?;
+    logs.listens(broker.listeners(), diagnostics);
     let exit = tokio::select! {
-        exit = serve(&config, &broker, &mut attention, &diagnostics) => exit?,
-        never = access::reload(&config.access, hang_ups, &broker, &diagnostics) => match never {},
+        exit = serve(&config, &broker, attention, diagnostics) => exit?,
+        never = access::reload(&config.access, hang_ups, &broker, diagnostics) => match never {},
     };
     broker.shutdown().await;
     Ok(exit)

@@ -114,7 +114,7 @@ impl World {
 
     /// Opens a connection that has sent nothing.
     pub(super) fn open(&mut self, protocol: Protocol) -> Client {
-        Client { id: self.core.open(self.now), protocol }
+        Client { id: self.core.open(None, false, self.now), protocol }
     }
 
     /// Opens a connection, sends CONNECT, and gives the answer.

@@ -1,0 +1,154 @@
+//! What the observer of the broker is told of connections. Without an observer nothing is kept, and nothing is
+//! decoded.
+
+use std::borrow::Cow;
+
+use super::connection::Connection;
+use super::{ConnectionId, ConnectionPhase, Core, SessionId};
+use crate::broker::journal::{DropCause, Event, EventKind, Leaving, Origin};
+use crate::protocol::wire::{self, LARGEST_PACKET_BYTES, Packet};
+use crate::protocol::{Direction, QoS};
+
+/// What is kept of a connection for its events.
+pub(super) struct Traced {
+    origin: Origin,
+    /// The client identifier; empty before CONNECT.
+    client: Box<str>,
+    /// The packets in this much of the output were told.
+    shown: usize,
+    /// What is put out will be taken back.
+    pub(super) is_muted: bool,
+}
+
+impl Traced {
+    pub(super) fn new(origin: Origin) -> Self {
+        Self { origin, client: Box::default(), shown: 0, is_muted: false }
+    }
+
+    /// That much of the output is gone, from its beginning.
+    pub(super) fn forget(&mut self, bytes: usize) {
+        self.shown = self.shown.saturating_sub(bytes);
+    }
+}
+
+/// A packet in the output, and how much of `Connection::out` it takes: a large payload is elsewhere.
+fn packet_at(connection: &Connection, at: usize) -> Option<(Cow<'_, [u8]>, usize)> {
+    let rest = connection.out.get(at..).filter(|rest| !rest.is_empty())?;
+    let elsewhere = connection.payload_after(at);
+    let own = elsewhere.map_or(rest, |(end, _)| rest.get(..end - at).unwrap_or(rest));
+    if let Ok(Some(length)) = wire::frame(own, LARGEST_PACKET_BYTES) {
+        return Some((Cow::Borrowed(&own[..length]), length));
+    }
+    let (_, payload) = elsewhere?;
+    Some((Cow::Owned([own, payload].concat()), own.len()))
+}
+
+impl Core {
+    /// Whether there is an observer.
+    pub(in crate::broker) fn is_watched(&self) -> bool {
+        self.options.journal.is_some()
+    }
+
+    /// Where a new connection comes from, with its number, and tells of it.
+    pub(in crate::broker) fn arrived(&mut self, mut origin: Origin) -> Box<Origin> {
+        self.arrivals += 1;
+        origin.number = self.arrivals;
+        self.tell_of(Some(&origin), None, EventKind::Arrived);
+        Box::new(origin)
+    }
+
+    /// Tells of a connection that has not come to MQTT.
+    pub(in crate::broker) fn tell_of(
+        &self,
+        origin: Option<&Origin>,
+        client: Option<&str>,
+        kind: EventKind<'_>,
+    ) {
+        if let Some(journal) = &self.options.journal {
+            journal.tell(&Event { origin, client, kind });
+        }
+    }
+
+    /// Tells what happened on a connection.
+    pub(super) fn tell(&self, id: ConnectionId, kind: EventKind<'_>) {
+        if self.options.journal.is_none() {
+            return;
+        }
+        let traced = self.connections.get(id).and_then(|connection| connection.traced.as_deref());
+        let client = traced.map(|traced| &*traced.client).filter(|name| !name.is_empty());
+        self.tell_of(traced.map(|traced| &traced.origin), client, kind);
+    }
+
+    /// Tells what happened to a session, be its client there or not.
+    pub(super) fn tell_of_session(&self, id: SessionId, kind: EventKind<'_>) {
+        if self.options.journal.is_none() {
+            return;
+        }
+        let Some(session) = self.sessions.get(id) else { return };
+        match session.connection {
+            Some(connection) => self.tell(connection, kind),
+            None => self.tell_of(None, Some(&session.client_identifier), kind),
+        }
+    }
+
+    /// Tells of a message that a session does not get, and counts it.
+    pub(super) fn drop_message(
+        &mut self,
+        to: SessionId,
+        topic: &[u8],
+        qos: QoS,
+        payload_bytes: usize,
+        cause: DropCause,
+    ) {
+        self.statistics.messages_dropped += 1;
+        self.tell_of_session(to, EventKind::Dropped { topic, qos, payload_bytes, cause });
+    }
+
+    /// Tells why a connection ends, once.
+    pub(super) fn tell_leaving(&self, id: ConnectionId, leaving: Leaving<'_>) {
+        let is_open = |connection: &Connection| {
+            !matches!(connection.phase, ConnectionPhase::Closing | ConnectionPhase::Dead)
+        };
+        if self.options.journal.is_some() && self.connections.get(id).is_some_and(is_open) {
+            self.tell(id, EventKind::Left(leaving));
+        }
+    }
+
+    /// Notes the name that a client has from now on.
+    pub(super) fn name_client(&mut self, id: ConnectionId, name: &str) {
+        if let Some(traced) = self.connections.get_mut(id).and_then(|connection| connection.traced.as_mut()) {
+            traced.client = name.into();
+        }
+    }
+
+    /// Tells of a packet that has come.
+    pub(super) fn trace_received(&mut self, id: ConnectionId, packet: &Packet<'_>) {
+        if self.options.journal.is_none() {
+            return;
+        }
+        if let Packet::Connect(connect) = packet {
+            self.name_client(id, connect.client_identifier);
+        }
+        self.tell(id, EventKind::Packet(Direction::Received, packet));
+    }
+
+    /// Tells of the packets that were put out for a connection.
+    pub(super) fn trace_sent(&mut self, id: ConnectionId) {
+        if self.options.journal.is_none() {
+            return;
+        }
+        let Some(connection) = self.connections.get(id) else { return };
+        let Some(traced) = connection.traced.as_deref().filter(|traced| !traced.is_muted) else { return };
+        let mut shown = traced.shown;
+        while let Some((bytes, length)) = packet_at(connection, shown) {
+            shown += length;
+            match wire::decode(connection.protocol, &bytes) {
+                Ok(packet) => self.tell(id, EventKind::Packet(Direction::Sent, &packet)),
+                Err(malformed) => debug_assert!(false, "{malformed}: {bytes:02x?}"),
+            }
+        }
+        if let Some(traced) = self.connections.get_mut(id).and_then(|connection| connection.traced.as_mut()) {
+            traced.shown = shown;
+        }
+    }
+}

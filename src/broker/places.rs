@@ -1,0 +1,153 @@
+//! Which listener may accept a connection: a flood on one of them leaves the others their turn and some places.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::listener::{Arrived, Listener, OpenListener};
+
+/// Places that each listener has to itself, where there are several.
+const OWN_PLACES: usize = 64;
+/// Connections of a listener over its limit that are accepted all the same, to be refused with a reason.
+const REFUSABLE: usize = 16;
+
+/// The place of a connection. It is free when this is dropped.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Place {
+    _counted: Arc<()>,
+    /// The connection is over the limit, and to be refused.
+    pub(super) is_over: bool,
+}
+
+/// The listeners that are open.
+pub(super) struct Listeners {
+    open: Vec<OpenListener>,
+    /// For each of them: what its connections hold a copy of.
+    taken: Vec<Arc<()>>,
+    /// Whose turn it is.
+    next: usize,
+    /// Connections of all listeners together.
+    limit: usize,
+}
+
+impl Listeners {
+    pub(super) fn new(open: Vec<OpenListener>, limit: usize) -> Self {
+        let mut listeners = Self { open: Vec::new(), taken: Vec::new(), next: 0, limit };
+        listeners.extend(open);
+        listeners
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(super) fn extend(&mut self, more: Vec<OpenListener>) {
+        self.taken.extend(more.iter().map(|_| Arc::default()));
+        self.open.extend(more);
+    }
+
+    /// Closes all of them.
+    pub(super) fn clear(&mut self) {
+        self.open.clear();
+        self.taken.clear();
+    }
+
+    /// The number of connections of one listener.
+    fn connections(&self, at: usize) -> usize {
+        self.taken.get(at).map_or(0, |taken| Arc::strong_count(taken) - 1)
+    }
+
+    /// How many connections one of them may have now.
+    fn share(&self, at: usize) -> usize {
+        let own = OWN_PLACES.min(self.limit / self.open.len().max(1));
+        let others = (0..self.open.len()).filter(|other| *other != at);
+        let taken: usize = others.map(|other| self.connections(other).max(own)).sum();
+        self.limit.saturating_sub(taken)
+    }
+
+    /// The next connection, its listener, and its place.
+    pub(super) fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Arrived, Arc<Listener>, Place)>> {
+        let count = self.open.len();
+        for step in 0..count {
+            let at = (self.next + step) % count;
+            let (share, connections) = (self.share(at), self.connections(at));
+            if connections >= share + REFUSABLE {
+                continue;
+            }
+            if let Poll::Ready(accepted) = self.open[at].poll_accept(cx) {
+                self.next = at + 1;
+                let listener = Arc::clone(&self.open[at].listener);
+                let place = Place { _counted: Arc::clone(&self.taken[at]), is_over: connections >= share };
+                return Poll::Ready(accepted.map(|arrived| (arrived, listener, place)));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    async fn listeners(count: usize, limit: usize) -> Listeners {
+        let open = (0..count).map(|_| OpenListener::open(&Listener::default()).unwrap());
+        Listeners::new(open.collect(), limit)
+    }
+
+    /// Connections that wait at a listener.
+    async fn connect(listeners: &Listeners, at: usize, count: usize) -> Vec<TcpStream> {
+        let mut streams = Vec::new();
+        for _ in 0..count {
+            let address = listeners.open[at].listener.address().unwrap();
+            streams.push(TcpStream::connect(address).await.unwrap());
+        }
+        streams
+    }
+
+    async fn accept(listeners: &mut Listeners) -> (usize, Place) {
+        let (_, listener, place) = poll_fn(|cx| listeners.poll_accept(cx)).await.unwrap();
+        let at = listeners.open.iter().position(|open| open.listener == listener).unwrap();
+        (at, place)
+    }
+
+    #[tokio::test]
+    async fn listeners_accept_in_turn() {
+        let mut listeners = listeners(3, 1000).await;
+        let _first = connect(&listeners, 0, 10).await;
+        let _last = connect(&listeners, 2, 3).await;
+        let mut order = Vec::new();
+        for _ in 0..8 {
+            order.push(accept(&mut listeners).await.0);
+        }
+        assert_eq!(order, [0, 2, 0, 2, 0, 2, 0, 0]);
+    }
+
+    #[tokio::test]
+    async fn flood_on_one_listener_leaves_places_to_the_other() {
+        let mut listeners = listeners(2, 20).await;
+        let _flood = connect(&listeners, 0, 50).await;
+        let mut places = Vec::new();
+        for _ in 0..10 + REFUSABLE {
+            places.push(accept(&mut listeners).await);
+        }
+        assert!(places.iter().all(|(at, _)| *at == 0));
+        assert_eq!(places.iter().filter(|(_, place)| place.is_over).count(), REFUSABLE);
+        // The flood waits, and the other listener has its places.
+        let _other = connect(&listeners, 1, 3).await;
+        for _ in 0..3 {
+            let (at, place) = accept(&mut listeners).await;
+            assert_eq!((at, place.is_over), (1, false));
+            places.push((at, place));
+        }
+        // A place that gets free is taken again.
+        places.remove(0);
+        assert_eq!(accept(&mut listeners).await.0, 0);
+    }
+}

@@ -1,0 +1,267 @@
+//! A log that its program never waits for: lines go into memory, and a thread writes them out. Where the reader is
+//! slower than the program, lines are left out and counted; where it is gone, nothing is kept.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::error::Error;
+use crate::signal::outlive_file_limit;
+
+/// What waits to be written at most; as much again is being written.
+const MOST_BYTES: usize = 4 << 20;
+
+/// Says in a line that so many are missing.
+type GapLine = fn(u64) -> String;
+
+/// A log. Its copies write to the same place.
+#[derive(Clone)]
+pub struct Log(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// There are lines, or the end, or everything is written.
+    changed: Condvar,
+    gap: GapLine,
+}
+
+#[derive(Default)]
+struct State {
+    lines: Vec<u8>,
+    /// Lines left out since the last one that was kept.
+    left_out: u64,
+    is_writing: bool,
+    /// No more lines come.
+    is_closed: bool,
+    /// No reader is there.
+    is_gone: bool,
+}
+
+impl Log {
+    /// One on standard error.
+    ///
+    /// # Errors
+    /// The system has no descriptor, or no thread.
+    pub fn to_stderr(gap: GapLine) -> Result<Self, Error> {
+        // A descriptor of its own: the lock of Rust's would make others wait for the reader.
+        let own = io::stderr().as_fd().try_clone_to_owned();
+        own.and_then(|own| Self::start(own, gap)).map_err(|error| Error::file("standard error", error))
+    }
+
+    /// One at the end of a file.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn to_file(path: &Path, gap: GapLine) -> Result<Self, Error> {
+        let file = OpenOptions::new().append(true).create(true).open(path);
+        let started = file.and_then(|file| Self::start(file.into(), gap));
+        started.map_err(|error| Error::file(path.display().to_string(), error))
+    }
+
+    fn start(out: OwnedFd, gap: GapLine) -> io::Result<Self> {
+        let log = Self(Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), gap }));
+        let shared = Arc::clone(&log.0);
+        std::thread::Builder::new().name("log".into()).spawn(move || shared.write_all(File::from(out)))?;
+        Ok(log)
+    }
+
+    /// Whether a reader may still be there.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        !self.0.state().is_gone
+    }
+
+    /// Adds whole lines, or counts them as left out.
+    pub fn push(&self, lines: &[u8]) {
+        let mut state = self.0.state();
+        if state.is_gone || lines.is_empty() {
+            return;
+        }
+        if state.lines.len() + lines.len() > MOST_BYTES {
+            state.left_out += count(lines);
+            return;
+        }
+        let was_empty = state.lines.is_empty();
+        self.0.put_gap(&mut state);
+        state.lines.extend_from_slice(lines);
+        drop(state);
+        if was_empty {
+            self.0.changed.notify_all();
+        }
+    }
+
+    /// Waits until everything is written, but not for long where nobody reads it.
+    pub fn close(&self, limit: Duration) {
+        let end = Instant::now() + limit;
+        let mut state = self.0.state();
+        self.0.put_gap(&mut state);
+        state.is_closed = true;
+        self.0.changed.notify_all();
+        while (state.is_writing || !state.lines.is_empty()) && !state.is_gone {
+            let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
+                return;
+            };
+            let waited = self.0.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// Lines of others that go to the same place. Each call has whole lines.
+impl Write for Log {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.push(lines);
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says how many lines are missing here.
+    fn put_gap(&self, state: &mut State) {
+        if state.left_out > 0 {
+            let line = (self.gap)(std::mem::take(&mut state.left_out));
+            state.lines.extend_from_slice(line.as_bytes());
+        }
+    }
+
+    /// The thread: writes what there is, again and again.
+    fn write_all(&self, mut out: File) {
+        outlive_file_limit();
+        let mut is_torn = false;
+        loop {
+            let mut state = self.state();
+            while state.lines.is_empty() {
+                if state.is_closed {
+                    return;
+                }
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            let lines = std::mem::take(&mut state.lines);
+            state.is_writing = true;
+            drop(state);
+            let torn = if is_torn { write_whole(&mut out, b"\n") } else { Ok(()) };
+            let written = torn.and_then(|()| write_whole(&mut out, &lines));
+            let mut state = self.state();
+            state.is_writing = false;
+            is_torn = written.is_err();
+            match written {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                    state.is_gone = true;
+                    state.lines = Vec::new();
+                }
+                // A full disk, which may have room again.
+                Err(_) => state.left_out += count(&lines),
+            }
+            let is_over = state.is_gone;
+            drop(state);
+            self.changed.notify_all();
+            if is_over {
+                return;
+            }
+        }
+    }
+}
+
+fn count(lines: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', lines).count() as u64
+}
+
+/// Also where the other side of the descriptor was set not to block.
+fn write_whole(out: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match out.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let mut watched = [PollFd::new(out, PollFlags::OUT)];
+                match poll(&mut watched, None) {
+                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Read as _, pipe};
+
+    use super::*;
+
+    fn gap(count: u64) -> String {
+        format!("{count} missing\n")
+    }
+
+    fn log() -> (io::PipeReader, Log) {
+        let (reader, writer) = pipe().unwrap();
+        (reader, Log::start(writer.into(), gap).unwrap())
+    }
+
+    #[test]
+    fn lines_are_written_in_order() {
+        let (mut reader, log) = log();
+        let reading = std::thread::spawn(move || {
+            let mut text = String::new();
+            reader.read_to_string(&mut text).map(|_| text)
+        });
+        for number in 0..10_000 {
+            log.push(format!("{number}\n").as_bytes());
+        }
+        log.close(Duration::from_secs(60));
+        drop(log);
+        let text = reading.join().unwrap().unwrap();
+        assert!(text.lines().map(str::to_owned).eq((0..10_000).map(|number: u32| number.to_string())));
+    }
+
+    #[test]
+    fn lines_for_a_slow_reader_are_bounded_and_counted() {
+        let (reader, log) = log();
+        let line = format!("{}\n", "x".repeat(99));
+        let all = 4 * MOST_BYTES / line.len();
+        for _ in 0..all {
+            log.push(line.as_bytes());
+            assert!(log.0.state().lines.len() <= MOST_BYTES);
+        }
+        // Nobody has read anything, and the end does not wait for it.
+        log.close(Duration::from_millis(1));
+        drop(log);
+        let (mut kept, mut missing) = (0, 0);
+        for text in BufReader::new(reader).lines().map(Result::unwrap) {
+            match text.strip_suffix(" missing") {
+                Some(number) => missing += number.parse::<usize>().unwrap(),
+                None => kept += 1,
+            }
+        }
+        assert_eq!(kept + missing, all);
+        assert!(missing > all / 4 && kept > all / 8, "{missing} {kept}");
+    }
+
+    #[test]
+    fn log_without_a_reader_keeps_nothing() {
+        let (reader, log) = log();
+        drop(reader);
+        log.push(b"first\n");
+        log.close(Duration::from_secs(60));
+        assert!(!log.is_read());
+        log.push(b"second\n");
+        assert!(log.0.state().lines.is_empty());
+    }
+}
