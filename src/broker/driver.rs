@@ -162,6 +162,10 @@ pub(super) async fn run(
             accepted = accept(&mut listeners, accept_again), if !stall.is_on() => match accepted {
                 Ok((arrived, listener, place)) => {
                     accept_again = None;
+                    if !shared.lock().core.has_room_for_connection() {
+                        // No memory is left to refuse it with a reason.
+                        continue;
+                    }
                     let layers = Layers {
                         tls: tls.clone().filter(|_| listener.tls),
                         web_socket: listener.web_socket,

@@ -105,6 +105,8 @@ pub struct Limits {
     pub session_bytes: usize,
     /// Bytes of all sessions together.
     pub all_sessions_bytes: usize,
+    /// Bytes of everything that clients can make the broker keep, in memory; messages may take three quarters of it.
+    pub total_bytes: usize,
     /// Retained messages.
     pub retained_messages: usize,
     /// Bytes of retained messages.
@@ -135,11 +137,12 @@ impl Default for Limits {
             sessions: 100_000,
             subscriptions: 10_000,
             queue_messages: 1_000_000,
-            session_bytes: 256 * MIB,
-            all_sessions_bytes: 1024 * MIB,
+            session_bytes: 128 * MIB,
+            all_sessions_bytes: 384 * MIB,
+            total_bytes: 512 * MIB,
             retained_messages: 1_000_000,
             retained_bytes: 256 * MIB,
-            partial_bytes: 256 * MIB,
+            partial_bytes: 128 * MIB,
             patience: Duration::from_secs(5),
         }
     }

@@ -12,7 +12,7 @@ fn limits_are_announced_and_kept() {
     let limits = [
         ["--max-packet-size", "1000"],
         ["--max-subscriptions", "1"],
-        ["--max-retained-bytes", "600"],
+        ["--max-retained-bytes", "900"],
         ["--max-keepalive", "30"],
         // Its messages are retained, too.
         ["--sys-interval", "0"],
@@ -51,6 +51,74 @@ fn slow_consumer_does_not_hold_the_broker_up_for_ever() {
     broker.client("sub").args(["-t", "b", "-E"]).run().succeeds();
     broker.running.signal(Signal::TERM);
     broker.running.wait_for_end().exits(0);
+}
+
+/// With the limits that it has by default: under all kinds of load at once it goes on serving, in 1 GB of addresses.
+#[test]
+fn defaults_fit_into_a_gigabyte() {
+    let broker = Served::spawn(Mqtt::new(["broker", "-p", "0"]).behind("ulimit -v 1000000"), 1);
+    let connect = || std::net::TcpStream::connect(("127.0.0.1", broker.port(0))).unwrap();
+    let before = broker.client("sub").args(["-t", "alive", "-q", "1", "-C", "1", "-d", "-W", "100"]).spawn();
+    before.wait_until_subscribed();
+    // One client that is away, ten that read nothing, and retained messages.
+    broker
+        .client("sub")
+        .args(["-t", "q/#", "-q", "1", "-c", "-i", "away", "-x", "1h", "-E"])
+        .run()
+        .succeeds();
+    let mut unread = Vec::new();
+    for number in b'0'..=b'9' {
+        let mut stream = connect();
+        let mut packet = *b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01s\x82\x08\x00\x01\x00\x03q/#\x00";
+        packet[14] = number;
+        stream.write_all(&packet).unwrap();
+        stream.read_exact(&mut [0; 9]).unwrap();
+        unread.push(stream);
+    }
+    // Beginnings of packets of 60 MB.
+    let mut unfinished = Vec::new();
+    for number in b'a'..=b'z' {
+        let mut stream = connect();
+        let mut packet = *b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01s\x30\x80\x80\x80\x1e";
+        packet[14] = number;
+        stream.write_all(&packet).unwrap();
+        stream.read_exact(&mut [0; 4]).unwrap();
+        // The broker ends some of them.
+        let _ = stream.write_all(&vec![0; 20 << 20]);
+        unfinished.push(stream);
+    }
+    let large = "x".repeat(4_000_000);
+    let mut refused = false;
+    for number in 0..120 {
+        let topic = format!("q/{number}");
+        let retain: &[&str] = if number % 2 == 0 { &["-r"] } else { &[] };
+        let run =
+            broker.client("pub").args(retain).args(["-t", &topic, "-q", "1", "-s", "--reconnect", "never"]);
+        refused |= run.stdin(large.clone()).run().status.code() == Some(0x97);
+    }
+    assert!(refused);
+    drop((unread, unfinished));
+    broker.client("pub").args(["-t", "alive", "-m", "yes", "-q", "1"]).run().succeeds();
+    before.wait_for_end().prints("yes\n");
+    broker.running.signal(Signal::TERM);
+    broker.running.wait_for_end().exits(0);
+}
+
+#[test]
+fn sessions_and_retained_messages_are_limited_in_number() {
+    let limits = ["--max-sessions", "1", "--max-retained-messages", "1", "--sys-interval", "0"];
+    let broker = Served::start(&limits);
+    let publish = |topic: &str| {
+        broker
+            .client("pub")
+            .args(["-i", "p", "-r", "-q", "1", "-t", topic, "-m", "x", "--reconnect", "never"])
+            .run()
+    };
+    publish("a").succeeds();
+    publish("b").exits(0x97);
+    let stays = broker.client("sub").args(["-i", "s", "-t", "a", "-C", "2", "-d", "-W", "60"]).spawn();
+    stays.wait_until_subscribed();
+    publish("a").exits(0x97);
 }
 
 /// Under mosquitto's names, and nobody else publishes there.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::in_flight::DeliveryStage;
+use super::memory::RECEIVED_BYTES;
 use super::{ConnectionId, Core, SessionId};
 use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
@@ -91,6 +92,9 @@ impl Core {
     pub(super) fn released(&mut self, id: ConnectionId, session: SessionId, ack: &Ack<'_>) {
         let Some(state) = self.sessions.get_mut(session) else { return };
         let known = state.received.remove(&ack.packet_identifier);
+        if known {
+            self.release(session, RECEIVED_BYTES);
+        }
         let reason = if known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };
         self.acknowledge(id, PacketType::PubComp, ack.packet_identifier, reason);
     }

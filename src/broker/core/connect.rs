@@ -138,7 +138,7 @@ impl Core {
         // The old one was published or is taken back: the client is here in time ([MQTT-3.1.3-9]).
         self.take_will(session);
         let bytes = will.as_ref().map_or(0, |will| will.message.bytes());
-        if !self.hold(session, bytes + if present { 0 } else { name.len() }) {
+        if !self.has_last_room(bytes) || !self.hold(session, bytes + if present { 0 } else { name.len() }) {
             if !present {
                 self.end_session(session, now);
             }
@@ -173,6 +173,9 @@ impl Core {
             }
         }
         let options = &self.options;
+        if !self.has_last_room(0) {
+            return Err((ReasonCode::QUOTA_EXCEEDED, "too much memory in use"));
+        }
         let is_over = self.connections.get(id).is_some_and(|connection| connection.is_over);
         if is_over || self.connections.len() > options.limits.connections {
             return Err((ReasonCode::QUOTA_EXCEEDED, "too many connections"));

@@ -19,6 +19,9 @@ use crate::protocol::{Protocol, QoS};
 /// are copied: many small writes cost more.
 pub(super) const SHARED_BYTES: usize = 64 << 10;
 
+/// What a topic alias takes beside its name.
+pub(super) const ALIAS_BYTES: usize = 64;
+
 /// Where a connection is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConnectionPhase {
@@ -73,6 +76,10 @@ pub(super) struct Connection {
     pub(super) alias_maximum: u16,
     /// Our aliases by topic name: the first names get them, for good.
     own_aliases: HashMap<Box<[u8]>, u16>,
+    /// Bytes of their topic names.
+    own_alias_bytes: usize,
+    /// Its output has grown over the limit of all memory: it is to be closed.
+    pub(super) overflows: bool,
     /// Received QoS 1 messages whose PUBACK is withheld: they count against Receive Maximum.
     pub(super) unacknowledged: HashSet<u16>,
     /// Not read from until the slow reader it publishes to has caught up.
@@ -96,6 +103,12 @@ pub(super) struct LeftToDo {
     pub(super) unfinished: bool,
     /// An UNSUBSCRIBE, before whose answer no other packet is handled.
     pub(super) unsubscribe: Option<Box<Unsubscribe>>,
+    /// What it holds of a packet that is not whole.
+    pub(super) tail_bytes: usize,
+    /// What was counted of its buffers.
+    pub(super) buffer_bytes: usize,
+    /// Bytes of the topic names of the client's aliases.
+    pub(super) alias_bytes: usize,
     /// What it holds of a packet that is not whole, as far as it counts against the limit.
     pub(super) partial_bytes: usize,
     /// A CONNECT whose password is being compared.
@@ -152,6 +165,8 @@ impl Connection {
             aliases: HashMap::new(),
             alias_maximum: 0,
             own_aliases: HashMap::new(),
+            own_alias_bytes: 0,
+            overflows: false,
             unacknowledged: HashSet::new(),
             paused: false,
             resume_at: None,
@@ -176,6 +191,21 @@ impl Connection {
     /// How many bytes are to be written.
     pub(super) fn backlog(&self) -> usize {
         self.out.len() - self.written + self.shared_bytes
+    }
+
+    /// How much memory its buffers and aliases take.
+    pub(super) fn buffer_bytes(&self) -> usize {
+        self.left.tail_bytes
+            + self.out.capacity()
+            + self.shared_bytes
+            + self.left.alias_bytes
+            + self.own_alias_bytes
+    }
+
+    /// Defines no more aliases: those there are stay.
+    pub(super) fn define_no_aliases(&mut self) {
+        self.alias_maximum =
+            self.alias_maximum.min(u16::try_from(self.own_aliases.len()).unwrap_or(u16::MAX));
     }
 
     /// Whether it is not read from for now.
@@ -309,6 +339,7 @@ impl Connection {
         }
         if let Some((alias, false)) = alias {
             self.own_aliases.insert(view.topic.into(), alias);
+            self.own_alias_bytes += view.topic.len() + ALIAS_BYTES;
         }
         true
     }

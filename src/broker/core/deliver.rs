@@ -68,8 +68,12 @@ impl Core {
         from: Option<ConnectionId>,
         now: Instant,
     ) {
+        let connected = self.sessions.get(to).and_then(|session| session.connection);
+        let length = routed.view.topic.len() + routed.view.payload.len();
+        let is_over = connected
+            .and_then(|id| self.connections.get(id))
+            .is_some_and(|connection| !self.may_send(connection, length));
         let Some(session) = self.sessions.get_mut(to) else { return };
-        let connected = session.connection;
         let Some((id, connection)) = connected.and_then(|id| Some(id).zip(self.connections.get_mut(id)))
         else {
             if delivery.qos != QoS::AtMostOnce {
@@ -90,7 +94,7 @@ impl Core {
             identifiers: delivery.identifiers,
         };
         if delivery.qos == QoS::AtMostOnce {
-            if connection.backlog() > OUTPUT_MOST_BYTES {
+            if is_over || connection.backlog() > OUTPUT_MOST_BYTES {
                 self.lose(to, &routed.view, delivery.qos, DropCause::Limit);
             } else if connection.publish(&routed.view, &outgoing, &mut self.block, now) {
                 self.duplicate(id, &routed.view, &outgoing, now);
@@ -98,7 +102,7 @@ impl Core {
             } else {
                 self.lose(to, &routed.view, delivery.qos, DropCause::TooLarge);
             }
-        } else if session.is_open(connection.window) && connection.backlog() < OUTPUT_HIGH_BYTES {
+        } else if session.is_open(connection.window) && connection.backlog() < OUTPUT_HIGH_BYTES && !is_over {
             outgoing.packet_identifier = session.in_flight.next_packet_identifier();
             let pending = delivery.pending(routed.message());
             self.start(to, id, pending, &outgoing, now);
@@ -195,10 +199,12 @@ impl Core {
     /// order ([MQTT-4.4.0-1], [MQTT-4.6.0-1]), then retained messages, then the queue.
     pub(super) fn pump(&mut self, id: SessionId, now: Instant) {
         loop {
+            let is_full = !self.has_room(0);
             let Some(session) = self.sessions.get_mut(id) else { return };
             let Some(connected) = session.connection else { return };
             let Some(connection) = self.connections.get_mut(connected) else { return };
-            if connection.phase != ConnectionPhase::Up(id) || connection.backlog() >= OUTPUT_HIGH_BYTES {
+            let most = if is_full { 1 } else { OUTPUT_HIGH_BYTES };
+            if connection.phase != ConnectionPhase::Up(id) || connection.backlog() >= most {
                 return;
             }
             if self.work >= TURN_WORK {

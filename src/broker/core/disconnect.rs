@@ -117,6 +117,7 @@ impl Core {
         self.take_checking(id);
         if let Some(mut connection) = self.connections.remove(id) {
             self.partial_bytes -= connection.left.partial_bytes;
+            self.buffer_bytes -= connection.left.buffer_bytes;
             self.deadlines.set(TimerOf::Connection(id), &mut connection.timer, None);
         }
     }

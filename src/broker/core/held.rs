@@ -26,7 +26,7 @@ impl Core {
 
     /// The same for a message.
     pub(super) fn hold_pending(&mut self, id: SessionId, pending: &Pending) -> bool {
-        self.hold(id, bytes(pending))
+        self.has_room(bytes(pending)) && self.hold(id, bytes(pending))
     }
 
     pub(super) fn release(&mut self, id: SessionId, bytes: usize) {

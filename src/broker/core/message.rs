@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
+use super::connection::SHARED_BYTES;
 use crate::protocol::QoS;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::{Malformed, PacketType};
@@ -43,7 +44,9 @@ impl SharedMessage {
 
     /// Bytes it takes in memory, near enough for limits.
     pub(super) fn bytes(&self) -> usize {
-        self.topic.len() + self.payload.len() + self.properties.bytes().len() + 128
+        // A large payload is a part of what was read with it.
+        let around = if self.payload.len() >= SHARED_BYTES { SHARED_BYTES } else { 0 };
+        self.topic.len() + self.payload.len() + self.properties.bytes().len() + around + 320
     }
 }
 

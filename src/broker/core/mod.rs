@@ -28,6 +28,7 @@ mod identifier;
 mod in_flight;
 mod late;
 mod load;
+mod memory;
 mod message;
 mod publish;
 mod retained;
@@ -101,6 +102,8 @@ pub(super) struct Core {
     held_bytes: usize,
     /// Sum over the connections.
     partial_bytes: usize,
+    /// Sum of their buffers: what is received in part, what is to be written, topic aliases.
+    buffer_bytes: usize,
     /// Sessions that have ended and still have subscriptions in the tree.
     ended_sessions: usize,
     /// What this turn has done.
@@ -146,6 +149,7 @@ impl Core {
             queued_messages: 0,
             held_bytes: 0,
             partial_bytes: 0,
+            buffer_bytes: 0,
             ended_sessions: 0,
             work: 0,
             input: None,
@@ -239,7 +243,10 @@ impl Core {
         let grows = counted > connection.left.partial_bytes;
         self.partial_bytes = self.partial_bytes - connection.left.partial_bytes + counted;
         connection.left.partial_bytes = counted;
-        if grows && self.partial_bytes > self.options.limits.partial_bytes {
+        connection.left.tail_bytes = bytes;
+        self.count_buffers(id);
+        let is_full = self.partial_bytes > self.options.limits.partial_bytes || !self.has_room(0);
+        if grows && is_full || bytes > 0 && !self.has_last_room(0) {
             let text = "too many bytes of incomplete packets";
             self.disconnect(id, ReasonCode::QUOTA_EXCEEDED, text, now);
         }
@@ -298,7 +305,7 @@ impl Core {
         }
         let taken = input.len() - rest.len();
         self.statistics.bytes_received += taken as u64;
-        self.settle(id);
+        self.settle(id, now);
         taken
     }
 
@@ -441,12 +448,14 @@ impl Core {
             self.pump(session, now);
             self.relieve(id, now);
         }
-        self.settle(id);
+        self.settle(id, now);
     }
 
     /// Gives an empty output buffer back, so that an idle connection has none.
-    fn settle(&mut self, id: ConnectionId) {
+    fn settle(&mut self, id: ConnectionId, now: Instant) {
         self.trace_sent(id);
+        self.count_buffers(id);
+        self.end_overflow(id, now);
         let Some(connection) = self.connections.get_mut(id) else { return };
         if connection.backlog() == 0 {
             if connection.out.capacity() > 0 {
@@ -454,6 +463,7 @@ impl Core {
                 if self.spare.len() < SPARE_BUFFERS && buffer.capacity() <= SPARE_BUFFER_BYTES {
                     self.spare.push(buffer);
                 }
+                self.count_buffers(id);
             }
         } else {
             self.touch(id);
@@ -485,6 +495,7 @@ impl Core {
 
     fn touch(&mut self, id: ConnectionId) {
         self.trace_sent(id);
+        self.count_buffers(id);
         if let Some(connection) = self.connections.get_mut(id)
             && !connection.changed
         {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::connection::SHARED_BYTES;
+use super::connection::{ALIAS_BYTES, SHARED_BYTES};
 use super::deliver::Delivery;
+use super::memory::RECEIVED_BYTES;
 use super::message::{Routed, Sorted, View};
 use super::subscriptions::Presence;
 use super::{ConnectionId, Core, SessionId};
@@ -76,10 +77,16 @@ impl Core {
         let denied = rights.filter(|rights| !rights.may_write(name)).map(|_| ReasonCode::NOT_AUTHORIZED);
         let is_reserved = self.options.system_interval.is_some() && topic::is_of_server(name.as_bytes());
         let denied = denied.or(is_reserved.then_some(ReasonCode::NOT_AUTHORIZED));
+        let mut is_held = false;
         let reason = if let Some(reason) = refusal.or(denied) {
             self.tell(id, EventKind::Denied { publish, topic: name, reason });
             reason
+        } else if publish.qos == QoS::ExactlyOnce && !self.hold_received(session) {
+            let reason = ReasonCode::QUOTA_EXCEEDED;
+            self.tell(id, EventKind::Denied { publish, topic: name, reason });
+            reason
         } else {
+            is_held = publish.qos == QoS::ExactlyOnce;
             let publisher = self.sessions.get(session).map(|s| Arc::clone(&s.client_identifier));
             let input = self.input.clone();
             let shared = input
@@ -111,6 +118,8 @@ impl Core {
             && let Some(state) = self.sessions.get_mut(session)
         {
             state.received.insert(publish.packet_identifier);
+        } else if is_held {
+            self.release(session, RECEIVED_BYTES);
         }
         if let Some(answer) = answer {
             let sent = self.acknowledge(id, answer, publish.packet_identifier, reason);
@@ -143,7 +152,15 @@ impl Core {
             return known.map(Name::Alias).ok_or_else(unknown); // [MQTT-3.3.2-12]
         }
         let name = check_name(name)?;
+        let old = connection.aliases.get(&alias).map_or(0, |old| old.len() + ALIAS_BYTES);
+        let bytes = name.len() + ALIAS_BYTES;
+        if !self.has_last_room(bytes) {
+            return Err(broken("no memory is left for a Topic Alias", ReasonCode::QUOTA_EXCEEDED));
+        }
+        let Some(connection) = self.connections.get_mut(id) else { return Ok(Name::Given(name)) };
         connection.aliases.insert(alias, name.into());
+        connection.left.alias_bytes = connection.left.alias_bytes + bytes - old;
+        self.count_buffers(id);
         Ok(Name::Given(name))
     }
 
@@ -178,6 +195,11 @@ impl Core {
         if routed.view.payload.is_empty() {
             self.retained.remove(routed.view.topic);
             return true;
+        }
+        if !self.has_room(routed.view.payload.len()) {
+            // It is no longer the last known value.
+            self.retained.remove(routed.view.topic);
+            return false;
         }
         let limits = &self.options.limits;
         self.retained.insert(routed.message(), limits.retained_messages, limits.retained_bytes)

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::connection::Unsubscribe;
 use super::session::Replay;
-use super::subscriptions::SubscribedSession;
+use super::subscriptions::{SubscribedSession, Subscriptions};
 use super::{ConnectionId, Core, SessionId};
 use crate::broker::journal::EventKind;
 use crate::broker::options::Feature;
@@ -141,10 +141,15 @@ impl Core {
         if identifier != 0 && !options.limits.has(Feature::SubscriptionIdentifiers) {
             return Err(ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED);
         }
-        let Some(state) = self.sessions.get_mut(session) else { return Err(ReasonCode::UNSPECIFIED) };
+        let Some(state) = self.sessions.get(session) else { return Err(ReasonCode::UNSPECIFIED) };
         if state.filters.len() >= options.limits.subscriptions && !state.filters.contains_key(filter) {
             return Err(ReasonCode::QUOTA_EXCEEDED);
         }
+        if !self.has_last_room(Subscriptions::most_memory(filter)) {
+            return Err(ReasonCode::QUOTA_EXCEEDED);
+        }
+        let options = &self.options;
+        let Some(state) = self.sessions.get_mut(session) else { return Err(ReasonCode::UNSPECIFIED) };
         let qos = subscription.qos.min(options.limits.maximum_qos);
         let no_local = subscription.no_local;
         let subscriber = SubscribedSession {

@@ -8,9 +8,14 @@ use crate::protocol::{QoS, topic};
 
 /// The deepest filter taken; a name of 65,535 slashes would make as many nodes.
 const MOST_LEVELS: usize = 200;
-/// The most nodes of the tree, some 200 bytes each.
+/// What a node takes, and a subscription beside its filter, which is kept up to five times: in the tree, in the
+/// session, and while its retained messages are sent.
+const NODE_BYTES: usize = 320;
+const SUBSCRIPTION_BYTES: usize = 200;
+const FILTER_COPIES: usize = 5;
+/// The most nodes of the tree.
 const MOST_NODES: usize = 1_000_000;
-/// The most bytes of all filters, each of which is kept three times.
+/// The most bytes of all filters.
 const MOST_BYTES: usize = 64 << 20;
 
 /// A session's subscription to one filter.
@@ -160,6 +165,17 @@ impl Subscriptions {
 
     pub(super) fn len(&self) -> usize {
         self.count
+    }
+
+    /// How much memory they take, near enough for limits.
+    pub(super) fn memory(&self) -> usize {
+        self.nodes.len() * NODE_BYTES + self.bytes * FILTER_COPIES + self.count * SUBSCRIPTION_BYTES
+    }
+
+    /// How much a new one takes at most.
+    pub(super) fn most_memory(filter: &str) -> usize {
+        let levels = memchr::memchr_iter(b'/', filter.as_bytes()).count() + 1;
+        levels * NODE_BYTES + filter.len() * FILTER_COPIES + SUBSCRIPTION_BYTES
     }
 
     /// How many of them are shared.

@@ -25,17 +25,30 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
     max_queued_messages: Option<u32>,
 
-    /// Bytes that wait for one client, its will and its names; further messages are dropped [default: 256Mi]
+    /// Bytes that wait for one client, its will and its names; further messages are dropped [default: 128Mi]
     #[arg(long, value_name = "SIZE", value_parser = value::size)]
     max_queued_bytes: Option<u64>,
 
-    /// The same for all clients together; a client above it is refused with Quota exceeded [default: 1Gi]
+    /// Bytes of everything that clients make the broker keep; messages may take three quarters of it [default: 512Mi]
+    ///
+    /// That is messages that wait or are retained, what clients have sent in part or not read yet, sessions,
+    /// subscriptions and connections. Over it, messages to slow clients are dropped, a client that does not read its
+    /// answers is closed, and other clients, messages and subscriptions are refused with Quota exceeded (0x97).
     #[arg(long, value_name = "SIZE", value_parser = value::size)]
     max_total_bytes: Option<u64>,
 
     /// Bytes of retained messages; a further one is refused with Quota exceeded [default: 256Mi]
     #[arg(long, value_name = "SIZE", value_parser = value::size)]
     max_retained_bytes: Option<u64>,
+
+    /// Retained messages; a further one is refused with Quota exceeded [default: 1000000]
+    #[arg(long, value_name = "COUNT", value_parser = value::clients)]
+    max_retained_messages: Option<u32>,
+
+    /// Sessions kept, those of connected clients included; a further client is refused with Quota exceeded [default:
+    /// 100000]
+    #[arg(long, value_name = "COUNT", value_parser = value::clients)]
+    max_sessions: Option<u32>,
 
     /// Subscriptions of one client; a further one is refused with Quota exceeded [default: 10000]
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
@@ -62,7 +75,7 @@ impl LimitArgs {
         let bytes = |given: Option<u64>, default: usize| {
             given.map_or(default, |number| usize::try_from(number).unwrap_or(usize::MAX))
         };
-        let all_sessions_bytes = bytes(self.max_total_bytes, default.all_sessions_bytes);
+        let total_bytes = bytes(self.max_total_bytes, default.total_bytes);
         Limits {
             connections: count(self.max_connections, default.connections),
             maximum_packet_size: self.max_packet_size.unwrap_or(default.maximum_packet_size),
@@ -71,8 +84,11 @@ impl LimitArgs {
             queue_messages: count(self.max_queued_messages, default.queue_messages),
             session_bytes: bytes(self.max_queued_bytes, default.session_bytes),
             // Incomplete packets and waiting CONNECTs have a share of it.
-            partial_bytes: default.partial_bytes.min(all_sessions_bytes),
-            all_sessions_bytes,
+            partial_bytes: default.partial_bytes.min(total_bytes / 4),
+            all_sessions_bytes: total_bytes,
+            total_bytes,
+            sessions: count(self.max_sessions, default.sessions),
+            retained_messages: count(self.max_retained_messages, default.retained_messages),
             retained_bytes: bytes(self.max_retained_bytes, default.retained_bytes),
             subscriptions: count(self.max_subscriptions, default.subscriptions),
             maximum_keep_alive: self.max_keepalive.filter(|seconds| *seconds > 0),

@@ -32,10 +32,10 @@ const SYS_INTERVAL: Duration = Duration::from_secs(10);
 /// Speaks MQTT 3.1, 3.1.1 and 5 on each listener and keeps everything in memory only. Without users it
 /// accepts every client that can reach it; by default only this machine can.
 ///
-/// Its memory is bounded by the limits, and by these: 256 MiB of incomplete packets of all connections
-/// together (not counting the first 128 KiB of each); 1,000,000 retained messages; 100,000 sessions; 20,000
-/// topic filters and 100,000 levels of them in a packet; 200 levels of a topic filter. A client over a limit
-/// is refused or disconnected with Quota exceeded (0x97) or Packet too large (0x95).
+/// Its memory is bounded by the limits, --max-total-bytes above all, and by these: 128 MiB of incomplete packets of
+/// all connections together (not counting the first 128 KiB of each); 20,000 topic filters and 100,000 levels of
+/// them in a packet; 200 levels of a topic filter. A client over a limit is refused or disconnected with Quota
+/// exceeded (0x97) or Packet too large (0x95).
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct BrokerArgs {
     /// What to listen on (repeatable): an IP address with an optional port, a URL with one (mqtt://,

@@ -216,8 +216,8 @@ fn all_memory_of_sessions_is_bounded() {
     for _ in 0..20 {
         world.publish(writer, &message("t", 1, 1, &payload));
     }
-    assert_eq!(world.take(reader).len(), 8);
-    assert_eq!(world.core.statistics().messages_dropped, 12);
+    assert_eq!(world.take(reader).len(), 7);
+    assert_eq!(world.core.statistics().messages_dropped, 13);
     let connect = Connect { will: Some(will("w", &payload)), ..hello(V5, "c") };
     assert_eq!(world.try_connect(&connect).1, ["CONNACK 0x97"]);
     // Acknowledgements make room.
@@ -309,4 +309,73 @@ fn connections_over_the_limit_are_refused() {
     world.lose(refused);
     world.lose(one);
     world.connect(V5, "c");
+}
+
+/// Over the limit of all memory every kind of client is refused in its way, and one that reads is served.
+#[test]
+fn all_memory_is_bounded() {
+    let total_bytes = 4 << 20;
+    let mut world = limited(Limits { total_bytes, patience: Duration::ZERO, ..Limits::default() });
+    let reader = world.connect(V5, "reader");
+    world.subscribe(reader, &[filter("t/#", 1)]);
+    let writer = world.connect(V5, "writer");
+    let payload = "x".repeat(30_000);
+    let bounded = |world: &World| assert!(world.core.memory() <= total_bytes, "{}", world.core.memory());
+    // Slow consumers, at QoS 0 and 1.
+    for number in 0..100 {
+        let slow = world.connect(V5, &format!("slow {number}"));
+        world.subscribe(slow, &[filter("s/#", number % 2)]);
+    }
+    for _ in 0..100 {
+        for qos in [0, 1] {
+            world.publish(writer, &message("s/1", qos, 1, &payload));
+            world.take(writer);
+            bounded(&world);
+        }
+    }
+    assert!(world.core.statistics().messages_dropped > 1000);
+    // Retained messages.
+    let retained = Publish { retain: true, ..message("r/1", 1, 1, &payload) };
+    world.publish(writer, &retained);
+    assert_eq!(world.take(writer), ["PUBACK #1 0x97"]);
+    // A client that reads.
+    world.publish(writer, &message("t/1", 0, 1, "still there"));
+    assert_eq!(world.take(reader), ["PUBLISH t/1 q0 \"still there\""]);
+    // Subscriptions.
+    let mut seen = String::new();
+    for number in 0..20 {
+        let filters: Vec<String> = (0..500).map(|at| format!("f/{number}/{at}")).collect();
+        let filters: Vec<_> = filters.iter().map(|name| filter(name, 0)).collect();
+        seen.push_str(&world.subscribe(reader, &filters).concat());
+        bounded(&world);
+    }
+    assert!(seen.ends_with(" 97"), "{seen}");
+    // Sessions and connections.
+    let mut answers = Vec::new();
+    for number in 0..2000 {
+        answers.extend(world.try_connect(&hello(V5, &format!("more {number}"))).1);
+    }
+    assert_eq!(answers.last().unwrap(), "CONNACK 0x97");
+    assert!(world.core.memory() <= total_bytes + 2000 * 2100);
+    world.publish(writer, &message("t/1", 2, 2, "x"));
+    assert_eq!(world.take(writer), ["PUBREC #2 0x97"]);
+}
+
+/// Whatever was counted is gone with its clients.
+#[test]
+fn memory_of_clients_that_are_gone_is_free() {
+    let mut world = World::new();
+    let before = world.core.memory();
+    let clients: Vec<Client> = (0..10).map(|number| world.connect(V5, &number.to_string())).collect();
+    for client in &clients {
+        world.subscribe(*client, &[filter("a/+/b", 2), filter("$share/g/c", 1)]);
+        world.publish(*client, &message("a/x/b", 2, 9, "some text"));
+        world.core.holds_partial(client.id, 200_000, world.now);
+    }
+    assert!(world.core.memory() > before + 2_000_000);
+    for client in clients {
+        world.lose(client);
+    }
+    assert!(world.core.memory() < before + 10_000, "{}", world.core.memory());
+    assert_eq!((world.core.held_bytes, world.core.buffer_bytes), (0, 0));
 }

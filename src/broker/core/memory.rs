@@ -1,0 +1,88 @@
+//! All memory that clients can make the broker use, as one sum with one limit. Messages may take three quarters of it:
+//! with all of them full, connections, sessions and subscriptions still have the rest.
+
+use super::connection::Connection;
+use super::{ConnectionId, ConnectionPhase, Core, OUTPUT_LOW_BYTES, SessionId};
+use crate::broker::journal::Leaving;
+use crate::protocol::reason::ReasonCode;
+
+/// What a connection takes without its buffers: its state, its task, its deadline.
+const CONNECTION_BYTES: usize = 2 << 10;
+/// What a session takes without its messages, its subscriptions and its name.
+const SESSION_BYTES: usize = 1 << 10;
+/// What is remembered of a QoS 2 message until PUBREL.
+pub(super) const RECEIVED_BYTES: usize = 16;
+
+/// The part of the limit that messages leave to the rest.
+const RESERVE_PART: usize = 4;
+
+impl Core {
+    /// What all of it takes, near enough for limits.
+    pub(super) fn memory(&self) -> usize {
+        self.held_bytes
+            + self.retained.bytes()
+            + self.buffer_bytes
+            + 2 * self.checking_bytes
+            + self.subscriptions.memory()
+            + self.connections.len() * CONNECTION_BYTES
+            + self.sessions.len() * SESSION_BYTES
+    }
+
+    /// Whether messages may take that much more.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        let total = self.options.limits.total_bytes;
+        self.memory().saturating_add(bytes) <= total - total / RESERVE_PART
+    }
+
+    /// Whether anything may.
+    pub(super) fn has_last_room(&self, bytes: usize) -> bool {
+        self.memory().saturating_add(bytes) <= self.options.limits.total_bytes
+    }
+
+    /// Whether a new connection may.
+    pub(in crate::broker) fn has_room_for_connection(&self) -> bool {
+        self.has_last_room(CONNECTION_BYTES)
+    }
+
+    /// Whether a message of that size may be put out to a client. One at a time always may: a client that reads is
+    /// served when the others have filled the memory.
+    pub(super) fn may_send(&self, connection: &Connection, bytes: usize) -> bool {
+        if connection.backlog() == 0 { self.has_last_room(bytes) } else { self.has_room(bytes) }
+    }
+
+    /// Counts the buffers of a connection again. One whose output has grown beyond all limits is closed: its client
+    /// asks, and does not read the answers.
+    pub(super) fn count_buffers(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let (before, bytes) = (connection.left.buffer_bytes, connection.buffer_bytes());
+        if bytes == before {
+            return;
+        }
+        connection.left.buffer_bytes = bytes;
+        let is_slow = connection.backlog() > OUTPUT_LOW_BYTES;
+        self.buffer_bytes = self.buffer_bytes - before + bytes;
+        if bytes < before || self.has_last_room(0) {
+            return;
+        }
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.define_no_aliases();
+        if is_slow && matches!(connection.phase, ConnectionPhase::Up(_)) {
+            connection.overflows = true;
+        }
+    }
+
+    /// Closes a connection that has overflowed.
+    pub(super) fn end_overflow(&mut self, id: ConnectionId, now: std::time::Instant) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if std::mem::take(&mut connection.overflows) {
+            let text = "slow consumer, and no memory is left";
+            self.tell_leaving(id, Leaving::Ended(ReasonCode::QUOTA_EXCEEDED, text));
+            self.leave(id, true, now);
+        }
+    }
+
+    /// Notes a QoS 2 message until its PUBREL; `false` if there is no room for it.
+    pub(super) fn hold_received(&mut self, session: SessionId) -> bool {
+        self.has_last_room(RECEIVED_BYTES) && self.hold(session, RECEIVED_BYTES)
+    }
+}
