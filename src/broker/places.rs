@@ -61,7 +61,9 @@ impl Listeners {
     fn share(&self, at: usize) -> usize {
         let own = OWN_PLACES.min(self.limit / self.open.len().max(1));
         let others = (0..self.open.len()).filter(|other| *other != at);
-        let taken: usize = others.map(|other| self.connections(other).max(own)).sum();
+        // Those that another one has beyond its places are being refused.
+        let most = self.limit.saturating_sub(own * (self.open.len().max(1) - 1));
+        let taken: usize = others.map(|other| self.connections(other).max(own).min(most)).sum();
         self.limit.saturating_sub(taken)
     }
 

@@ -177,7 +177,7 @@ impl Core {
             return Err((ReasonCode::QUOTA_EXCEEDED, "too much memory in use"));
         }
         let is_over = self.connections.get(id).is_some_and(|connection| connection.is_over);
-        if is_over || self.connections.len() > options.limits.connections {
+        if is_over || self.connections.len() - self.over_limit > options.limits.connections {
             return Err((ReasonCode::QUOTA_EXCEEDED, "too many connections"));
         }
         if connect.protocol != Protocol::V5 && self.keep_alive(connect) != connect.keep_alive {

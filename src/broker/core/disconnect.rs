@@ -118,6 +118,7 @@ impl Core {
         if let Some(mut connection) = self.connections.remove(id) {
             self.partial_bytes -= connection.left.partial_bytes;
             self.buffer_bytes -= connection.left.buffer_bytes;
+            self.over_limit -= usize::from(connection.is_over);
             self.deadlines.set(TimerOf::Connection(id), &mut connection.timer, None);
         }
     }

@@ -100,6 +100,8 @@ pub(super) struct Core {
     /// Sums over the sessions.
     queued_messages: usize,
     held_bytes: usize,
+    /// Connections over the limit, which are being refused.
+    over_limit: usize,
     /// Sum over the connections.
     partial_bytes: usize,
     /// Sum of their buffers: what is received in part, what is to be written, topic aliases.
@@ -148,6 +150,7 @@ impl Core {
             spare: Vec::new(),
             queued_messages: 0,
             held_bytes: 0,
+            over_limit: 0,
             partial_bytes: 0,
             buffer_bytes: 0,
             ended_sessions: 0,
@@ -197,6 +200,7 @@ impl Core {
         let mut connection = Connection::new(now);
         connection.traced = origin.map(|origin| Box::new(Traced::new(*origin)));
         connection.is_over = is_over;
+        self.over_limit += usize::from(is_over);
         connection.ends_at = now.checked_add(self.options.connect_timeout);
         if let Some(cut) = self.options.faults.cut
             && self.cut < cut.connections
