@@ -14,9 +14,9 @@ use crate::output::Verbosity;
 #[command(next_help_heading = "Diagnostics")]
 #[allow(clippy::option_option, reason = "clap's way to say: without it, without a value, with one")]
 pub(super) struct LogArgs {
-    /// Write a log in the form of mosquitto's to standard error, or with =FILE to the end of FILE
+    /// Write a log like mosquitto's to standard error, or to FILE
     ///
-    /// It has every connection, packet and disconnection with its reason. The broker does not wait for the reader of the
+    /// FILE is appended to. The log has every connection, packet and disconnection with its reason. The broker does not wait for the reader of the
     /// log: lines beyond 4 MiB that wait for it are left out, and a line says how many.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, num_args = 0..=1, require_equals = true)]
     log: Option<Option<PathBuf>>,

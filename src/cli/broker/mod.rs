@@ -83,7 +83,7 @@ pub(super) struct BrokerArgs {
 #[command(next_help_heading = "Access")]
 #[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
 struct AccessArgs {
-    /// User and the file that holds only the password of this user (repeatable)
+    /// User and the file with only this user's password (repeatable)
     #[arg(long, value_name = "NAME:FILE", value_hint = ValueHint::FilePath, value_parser = named_file)]
     user: Vec<(String, PathBuf)>,
 
