@@ -7,9 +7,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connection::ConnectionTask;
 use super::driver::SharedBroker;
-use super::journal::{EventKind, Leaving, Origin};
+use super::journal::{ClientOrigin, EventKind, Leaving};
 use super::listener::Arrived;
-use super::places::Place;
+use super::places::ListenerPlace;
 use super::stream::ByteStream;
 use super::websocket;
 use crate::net::ServerTls;
@@ -32,8 +32,8 @@ impl Layers {
 pub(super) async fn serve(
     arrived: Arrived,
     layers: Layers,
-    origin: Option<Box<Origin>>,
-    place: Place,
+    origin: Option<Box<ClientOrigin>>,
+    place: ListenerPlace,
     shared: Arc<SharedBroker>,
 ) {
     let limit = shared.lock().core.options().connect_timeout;

@@ -12,9 +12,9 @@ use tokio::io::ReadBuf;
 
 use super::core::{ConnectionId, Core, Directive};
 use super::driver::{SharedBroker, now};
-use super::journal::Origin;
+use super::journal::ClientOrigin;
 use super::pace::OutputPace;
-use super::places::Place;
+use super::places::ListenerPlace;
 use super::stream::ByteStream;
 
 /// One read takes this much at most.
@@ -41,7 +41,7 @@ pub(super) struct ConnectionTask<S> {
     /// How the output is held up, on request.
     pace: Option<Box<OutputPace>>,
     /// Its place among the connections of its listener.
-    _place: Place,
+    _place: ListenerPlace,
 }
 
 /// What became of an attempt to move bytes.
@@ -56,8 +56,8 @@ impl<S: ByteStream> ConnectionTask<S> {
     /// Where the stream comes from is for the observer, if there is one.
     pub(super) fn new(
         stream: S,
-        origin: Option<Box<Origin>>,
-        place: Place,
+        origin: Option<Box<ClientOrigin>>,
+        place: ListenerPlace,
         shared: Arc<SharedBroker>,
     ) -> Self {
         let id = shared.with(now(), |core, now| core.open(origin, place.is_over, now));

@@ -18,10 +18,10 @@ use super::comparison::{self, PasswordThread};
 use super::connection::ConnectionTask;
 use super::core::{ConnectionId, Core};
 use super::interruption::Interruption;
-use super::journal::Origin;
+use super::journal::ClientOrigin;
 use super::listener::{Arrived, Listener, OpenListener};
 use super::options::Options;
-use super::places::{Listeners, Place};
+use super::places::{ListenerPlace, Listeners};
 use super::stream::ByteStream;
 
 /// The pause after a failed `accept`: with no file descriptor free it fails again at once.
@@ -177,7 +177,7 @@ pub(super) async fn run(
             },
             Some(stream) = attached.recv() => {
                 let origin = unknown_origin(&shared);
-                connections.spawn(ConnectionTask::new(stream, origin, Place::default(), Arc::clone(&shared)));
+                connections.spawn(ConnectionTask::new(stream, origin, ListenerPlace::default(), Arc::clone(&shared)));
             }
             () = until(deadline) => shared.with(now(), Core::advance),
             () = shared.deadline.notified() => {}
@@ -223,7 +223,7 @@ fn welcome(
     connections: &mut JoinSet<()>,
     arrived: Arrived,
     layers: Layers,
-    (origin, place): (Option<Box<Origin>>, Place),
+    (origin, place): (Option<Box<ClientOrigin>>, ListenerPlace),
     shared: &Arc<SharedBroker>,
 ) {
     if let Arrived::Tcp(stream) = &arrived {
@@ -242,7 +242,7 @@ fn welcome(
 }
 
 /// Where a connection comes from, if there is an observer, who is told of it.
-fn origin(arrived: &Arrived, listener: &Arc<Listener>, shared: &SharedBroker) -> Option<Box<Origin>> {
+fn origin(arrived: &Arrived, listener: &Arc<Listener>, shared: &SharedBroker) -> Option<Box<ClientOrigin>> {
     let mut inner = shared.lock();
     if !inner.core.is_watched() {
         return None;
@@ -252,21 +252,21 @@ fn origin(arrived: &Arrived, listener: &Arc<Listener>, shared: &SharedBroker) ->
         Arrived::Tcp(stream) => stream.peer_addr().ok(),
         Arrived::Unix(_) => None,
     };
-    Some(inner.core.arrived(Origin { number: 0, peer, listener: Some(Arc::clone(listener)) }))
+    Some(inner.core.arrived(ClientOrigin { number: 0, peer, listener: Some(Arc::clone(listener)) }))
 }
 
 /// The same for a stream of this process.
-fn unknown_origin(shared: &SharedBroker) -> Option<Box<Origin>> {
+fn unknown_origin(shared: &SharedBroker) -> Option<Box<ClientOrigin>> {
     let mut inner = shared.lock();
     let is_watched = inner.core.is_watched();
-    is_watched.then(|| inner.core.arrived(Origin { number: 0, peer: None, listener: None }))
+    is_watched.then(|| inner.core.arrived(ClientOrigin { number: 0, peer: None, listener: None }))
 }
 
 /// The next connection, the listener that it came to, and its place.
 async fn accept(
     listeners: &mut Listeners,
     not_before: Option<tokio::time::Instant>,
-) -> std::io::Result<(Arrived, Arc<Listener>, Place)> {
+) -> std::io::Result<(Arrived, Arc<Listener>, ListenerPlace)> {
     if let Some(at) = not_before {
         tokio::time::sleep_until(at).await;
     }

@@ -14,15 +14,15 @@ use crate::protocol::{Direction, QoS};
 #[derive(Clone)]
 pub struct Journal(Arc<Observe>);
 
-type Observe = dyn Fn(&Event<'_>) + Send + Sync;
+type Observe = dyn Fn(&BrokerEvent<'_>) + Send + Sync;
 
 impl Journal {
     /// One that calls this function with each event.
-    pub fn new(observe: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+    pub fn new(observe: impl Fn(&BrokerEvent<'_>) + Send + Sync + 'static) -> Self {
         Self(Arc::new(observe))
     }
 
-    pub(super) fn tell(&self, event: &Event<'_>) {
+    pub(super) fn tell(&self, event: &BrokerEvent<'_>) {
         (self.0)(event);
     }
 }
@@ -35,7 +35,7 @@ impl fmt::Debug for Journal {
 
 /// Where a connection comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub struct ClientOrigin {
     /// Its number among the connections of the broker, from 1.
     pub number: u64,
     /// The address of the client, where it has one.
@@ -46,9 +46,9 @@ pub struct Origin {
 
 /// Something that happened.
 #[derive(Debug)]
-pub struct Event<'a> {
+pub struct BrokerEvent<'a> {
     /// The connection, unless a session without one is meant.
-    pub origin: Option<&'a Origin>,
+    pub origin: Option<&'a ClientOrigin>,
     /// The client identifier, if it is known.
     pub client: Option<&'a str>,
     /// What happened.

@@ -49,7 +49,7 @@ use crate::error::Error;
 pub use crate::net::{ServerTls, ThrowAway};
 use driver::SharedBroker;
 pub use faults::{Cut, Faults, Interval, RefusedTopics, Share, Withheld};
-pub use journal::{DropCause, Event, EventKind, Journal, Leaving, Origin};
+pub use journal::{BrokerEvent, ClientOrigin, DropCause, EventKind, Journal, Leaving};
 use listener::OpenListener;
 pub use listener::{Bind, Listener};
 pub use options::{Feature, Limits, Options};

@@ -13,7 +13,7 @@ const REFUSABLE: usize = 16;
 
 /// The place of a connection. It is free when this is dropped.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Place {
+pub(super) struct ListenerPlace {
     _counted: Arc<()>,
     /// The connection is over the limit, and to be refused.
     pub(super) is_over: bool,
@@ -71,7 +71,7 @@ impl Listeners {
     pub(super) fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(Arrived, Arc<Listener>, Place)>> {
+    ) -> Poll<io::Result<(Arrived, Arc<Listener>, ListenerPlace)>> {
         let count = self.open.len();
         for step in 0..count {
             let at = (self.next + step) % count;
@@ -82,7 +82,8 @@ impl Listeners {
             if let Poll::Ready(accepted) = self.open[at].poll_accept(cx) {
                 self.next = at + 1;
                 let listener = Arc::clone(&self.open[at].listener);
-                let place = Place { _counted: Arc::clone(&self.taken[at]), is_over: connections >= share };
+                let place =
+                    ListenerPlace { _counted: Arc::clone(&self.taken[at]), is_over: connections >= share };
                 return Poll::Ready(accepted.map(|arrived| (arrived, listener, place)));
             }
         }
@@ -113,7 +114,7 @@ mod tests {
         streams
     }
 
-    async fn accept(listeners: &mut Listeners) -> (usize, Place) {
+    async fn accept(listeners: &mut Listeners) -> (usize, ListenerPlace) {
         let (_, listener, place) = poll_fn(|cx| listeners.poll_accept(cx)).await.unwrap();
         let at = listeners.open.iter().position(|open| open.listener == listener).unwrap();
         (at, place)

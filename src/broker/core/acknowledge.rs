@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use super::bounds::RECEIVED_BYTES;
 use super::in_flight::DeliveryStage;
-use super::memory::RECEIVED_BYTES;
 use super::{ConnectionId, Core, SessionId};
 use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;

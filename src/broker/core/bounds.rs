@@ -20,3 +20,10 @@ pub(super) const LARGEST_CONNECT_BYTES: u32 = 1 << 20;
 /// Output buffers kept for the next connection that needs one, and the largest of them.
 pub(super) const SPARE_BUFFERS: usize = 16;
 pub(super) const SPARE_BUFFER_BYTES: usize = 1 << 20;
+/// A payload of this length is written to its receivers from the one place where it is kept. Shorter ones
+/// are copied: many small writes cost more.
+pub(super) const SHARED_BYTES: usize = 64 << 10;
+/// What a topic alias takes beside its name.
+pub(super) const ALIAS_BYTES: usize = 64;
+/// What is remembered of a QoS 2 message until PUBREL.
+pub(super) const RECEIVED_BYTES: usize = 16;

@@ -6,21 +6,14 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
-use super::bounds::OUTPUT_FULL_BYTES;
+use super::bounds::{ALIAS_BYTES, OUTPUT_FULL_BYTES, SHARED_BYTES};
 use super::message::View;
-use super::trace::Traced;
+use super::traced::Traced;
 use super::{ConnectionId, SessionId};
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, LARGEST_PACKET_BYTES, Publish};
 use crate::protocol::{Protocol, QoS};
-
-/// A payload of this length is written to its receivers from the one place where it is kept. Shorter ones
-/// are copied: many small writes cost more.
-pub(super) const SHARED_BYTES: usize = 64 << 10;
-
-/// What a topic alias takes beside its name.
-pub(super) const ALIAS_BYTES: usize = 64;
 
 /// Where a connection is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

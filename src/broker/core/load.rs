@@ -24,13 +24,13 @@ const SPANS: [(&str, f64); 3] = [("1min", 60.0), ("5min", 300.0), ("15min", 900.
 
 /// The averages of all counters.
 #[derive(Default)]
-pub(super) struct Load {
+pub(super) struct LoadAverages {
     /// When the averages were last brought up to date, and what was counted then.
     last: Option<(Instant, Statistics)>,
     averages: [[f64; SPANS.len()]; COUNTERS.len()],
 }
 
-impl Load {
+impl LoadAverages {
     /// Takes in what was counted since the last time.
     pub(super) fn update(&mut self, counted: &Statistics, now: Instant) {
         let Some((at, last)) = self.last.replace((now, *counted)) else { return };
@@ -63,14 +63,14 @@ mod tests {
 
     use super::*;
 
-    fn of(load: &Load, topic: &str) -> String {
+    fn of(load: &LoadAverages, topic: &str) -> String {
         load.topics().find(|(name, _)| name == topic).unwrap().1
     }
 
     /// 100 messages in 10 seconds are 600 a minute, of which the average of a minute takes `1 - exp(-10/60)`.
     #[test]
     fn averages_are_those_of_mosquitto() {
-        let (mut load, start) = (Load::default(), Instant::now());
+        let (mut load, start) = (LoadAverages::default(), Instant::now());
         let counted = |messages_received| Statistics { messages_received, ..Statistics::default() };
         load.update(&counted(1000), start);
         assert_eq!(of(&load, "load/publish/received/1min"), "0.00");

@@ -1,6 +1,7 @@
 //! All memory that clients can make the broker use, as one sum with one limit. Messages may take three quarters of it:
 //! with all of them full, connections, sessions and subscriptions still have the rest.
 
+use super::bounds::RECEIVED_BYTES;
 use super::connection::Connection;
 use super::{ConnectionId, ConnectionPhase, Core, OUTPUT_LOW_BYTES, SessionId};
 use crate::broker::journal::Leaving;
@@ -10,8 +11,6 @@ use crate::protocol::reason::ReasonCode;
 const CONNECTION_BYTES: usize = 2 << 10;
 /// What a session takes without its messages, its subscriptions and its name.
 const SESSION_BYTES: usize = 1 << 10;
-/// What is remembered of a QoS 2 message until PUBREL.
-pub(super) const RECEIVED_BYTES: usize = 16;
 
 /// The part of the limit that messages leave to the rest.
 const RESERVE_PART: usize = 4;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
-use super::connection::SHARED_BYTES;
+use super::bounds::SHARED_BYTES;
 use crate::protocol::QoS;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::{Malformed, PacketType};

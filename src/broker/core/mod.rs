@@ -38,6 +38,7 @@ mod subscribe;
 mod subscriptions;
 mod system;
 mod trace;
+mod traced;
 
 #[cfg(test)]
 mod tests;
@@ -49,7 +50,7 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 
 use super::faults::{Faults, Share};
-use super::journal::{EventKind, Leaving, Origin};
+use super::journal::{ClientOrigin, EventKind, Leaving};
 use super::options::Options;
 use super::statistics::Statistics;
 use crate::protocol::Protocol;
@@ -60,9 +61,10 @@ pub(super) use check::Check;
 pub(super) use identifier::ConnectionId;
 
 use bounds::{
-    FREE_PARTIAL_BYTES, LARGEST_CONNECT_BYTES, OUTPUT_LOW_BYTES, SPARE_BUFFER_BYTES, SPARE_BUFFERS, TURN_WORK,
+    FREE_PARTIAL_BYTES, LARGEST_CONNECT_BYTES, OUTPUT_LOW_BYTES, SHARED_BYTES, SPARE_BUFFER_BYTES,
+    SPARE_BUFFERS, TURN_WORK,
 };
-use connection::{Connection, ConnectionPhase, SHARED_BYTES};
+use connection::{Connection, ConnectionPhase};
 use deadlines::{Deadlines, TimerOf};
 use identifier::SessionId;
 use retained::Retained;
@@ -70,7 +72,7 @@ use session::Session;
 use slab::Slab;
 use subscriptions::{Match, Subscriptions};
 use system::System;
-use trace::Traced;
+use traced::Traced;
 
 /// What the driver is to do with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,7 +197,12 @@ impl Core {
 
     /// A new network connection. Where it comes from is for the observer; one over the limit is to be
     /// refused.
-    pub(super) fn open(&mut self, origin: Option<Box<Origin>>, is_over: bool, now: Instant) -> ConnectionId {
+    pub(super) fn open(
+        &mut self,
+        origin: Option<Box<ClientOrigin>>,
+        is_over: bool,
+        now: Instant,
+    ) -> ConnectionId {
         self.start_system(now);
         let mut connection = Connection::new(now);
         connection.traced = origin.map(|origin| Box::new(Traced::new(*origin)));

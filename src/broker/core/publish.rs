@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::connection::{ALIAS_BYTES, SHARED_BYTES};
+use super::bounds::{ALIAS_BYTES, RECEIVED_BYTES, SHARED_BYTES};
 use super::deliver::Delivery;
-use super::memory::RECEIVED_BYTES;
 use super::message::{Routed, Sorted, View};
 use super::subscriptions::Presence;
 use super::{ConnectionId, Core, SessionId};

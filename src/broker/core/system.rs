@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Core;
 use super::deadlines::TimerOf;
-use super::load::Load;
+use super::load::LoadAverages;
 use super::message::{Routed, View};
 use crate::protocol::QoS;
 use crate::protocol::property::Properties;
@@ -18,7 +18,7 @@ pub(super) struct System {
     timer: Option<Instant>,
     /// The payloads, in the order of the topics.
     published: Vec<String>,
-    load: Load,
+    load: LoadAverages,
 }
 
 impl Core {

@@ -5,31 +5,9 @@ use std::borrow::Cow;
 
 use super::connection::Connection;
 use super::{ConnectionId, ConnectionPhase, Core, SessionId};
-use crate::broker::journal::{DropCause, Event, EventKind, Leaving, Origin};
+use crate::broker::journal::{BrokerEvent, ClientOrigin, DropCause, EventKind, Leaving};
 use crate::protocol::wire::{self, LARGEST_PACKET_BYTES, Packet};
 use crate::protocol::{Direction, QoS};
-
-/// What is kept of a connection for its events.
-pub(super) struct Traced {
-    origin: Origin,
-    /// The client identifier; empty before CONNECT.
-    client: Box<str>,
-    /// The packets in this much of the output were told.
-    shown: usize,
-    /// What is put out will be taken back.
-    pub(super) is_muted: bool,
-}
-
-impl Traced {
-    pub(super) fn new(origin: Origin) -> Self {
-        Self { origin, client: Box::default(), shown: 0, is_muted: false }
-    }
-
-    /// That much of the output is gone, from its beginning.
-    pub(super) fn forget(&mut self, bytes: usize) {
-        self.shown = self.shown.saturating_sub(bytes);
-    }
-}
 
 /// A packet in the output, and how much of `Connection::out` it takes: a large payload is elsewhere.
 fn packet_at(connection: &Connection, at: usize) -> Option<(Cow<'_, [u8]>, usize)> {
@@ -50,7 +28,7 @@ impl Core {
     }
 
     /// Where a new connection comes from, with its number, and tells of it.
-    pub(in crate::broker) fn arrived(&mut self, mut origin: Origin) -> Box<Origin> {
+    pub(in crate::broker) fn arrived(&mut self, mut origin: ClientOrigin) -> Box<ClientOrigin> {
         self.arrivals += 1;
         origin.number = self.arrivals;
         self.tell_of(Some(&origin), None, EventKind::Arrived);
@@ -60,12 +38,12 @@ impl Core {
     /// Tells of a connection that has not come to MQTT.
     pub(in crate::broker) fn tell_of(
         &self,
-        origin: Option<&Origin>,
+        origin: Option<&ClientOrigin>,
         client: Option<&str>,
         kind: EventKind<'_>,
     ) {
         if let Some(journal) = &self.options.journal {
-            journal.tell(&Event { origin, client, kind });
+            journal.tell(&BrokerEvent { origin, client, kind });
         }
     }
 

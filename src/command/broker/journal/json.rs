@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::broker::{DropCause, Event, EventKind, Leaving};
+use crate::broker::{BrokerEvent, DropCause, EventKind, Leaving};
 use crate::output::{EventSource, broker_event, broker_packet};
 use crate::protocol::reason::ReasonCode;
 
@@ -15,7 +15,7 @@ pub(super) fn gap(count: u64) -> String {
 }
 
 /// The line of an event; nothing for a packet that is not to be shown, and where a packet says it.
-pub(super) fn line(event: &Event<'_>, shows_packets: bool) -> String {
+pub(super) fn line(event: &BrokerEvent<'_>, shows_packets: bool) -> String {
     let source = EventSource { connection: event.origin.map(|origin| origin.number), client: event.client };
     let (kind, members): (_, Vec<Member>) = match &event.kind {
         EventKind::Packet(direction, packet) if shows_packets => {
@@ -70,7 +70,7 @@ pub(super) fn line(event: &Event<'_>, shows_packets: bool) -> String {
     broker_event(source, kind, members)
 }
 
-fn arrived(event: &Event<'_>) -> Vec<Member> {
+fn arrived(event: &BrokerEvent<'_>) -> Vec<Member> {
     let Some(origin) = event.origin else { return Vec::new() };
     let listener = origin.listener.as_ref().map(|listener| ("listener", listener.to_string().into()));
     let peer = origin.peer.map(|peer| ("address", peer.to_string().into()));

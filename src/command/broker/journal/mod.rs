@@ -6,7 +6,7 @@ mod text;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::broker::{Event, Journal, Listener};
+use crate::broker::{BrokerEvent, Journal, Listener};
 use crate::error::Error;
 use crate::output::{Diagnostics, Log, Verbosity};
 
@@ -83,7 +83,7 @@ impl Logs {
         Some(Journal::new(move |event| logs.note(event)))
     }
 
-    fn note(&self, event: &Event<'_>) {
+    fn note(&self, event: &BrokerEvent<'_>) {
         if let Some(log) = self.text.as_ref().filter(|log| log.is_read()) {
             log.push(&text::lines(event));
         }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use crate::broker::{DropCause, Event, EventKind, Leaving, Listener, Origin};
+use crate::broker::{BrokerEvent, ClientOrigin, DropCause, EventKind, Leaving, Listener};
 use crate::clock;
 use crate::notation::printable::{LineFeed, put_printable};
 use crate::protocol::reason::ReasonCode;
@@ -56,7 +56,7 @@ fn place(listener: &Listener) -> String {
 }
 
 /// The lines that an event is worth.
-pub(super) fn lines(event: &Event<'_>) -> Vec<u8> {
+pub(super) fn lines(event: &BrokerEvent<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     let client = event.client.unwrap_or(UNKNOWN);
     let mut say = |text: &str| put_line(&mut out, text);
@@ -117,7 +117,7 @@ pub(super) fn lines(event: &Event<'_>) -> Vec<u8> {
     out
 }
 
-fn arrived(origin: Option<&Origin>) -> String {
+fn arrived(origin: Option<&ClientOrigin>) -> String {
     let listener = origin.and_then(|origin| origin.listener.as_deref());
     match (origin.and_then(|origin| origin.peer), listener) {
         (Some(peer), Some(listener)) => {
@@ -128,7 +128,7 @@ fn arrived(origin: Option<&Origin>) -> String {
     }
 }
 
-fn accepted(client: &str, connect: &Connect<'_>, keep_alive: u16, origin: Option<&Origin>) -> String {
+fn accepted(client: &str, connect: &Connect<'_>, keep_alive: u16, origin: Option<&ClientOrigin>) -> String {
     let level = match connect.protocol {
         Protocol::V3_1 => 1,
         Protocol::V3_1_1 => 2,
@@ -254,7 +254,7 @@ mod tests {
     use crate::protocol::property::Properties;
 
     fn shown(client: Option<&str>, kind: EventKind<'_>) -> String {
-        let text = String::from_utf8(lines(&Event { origin: None, client, kind })).unwrap();
+        let text = String::from_utf8(lines(&BrokerEvent { origin: None, client, kind })).unwrap();
         let shown = text.lines().map(|line| line.split_once(": ").unwrap().1);
         shown.collect::<Vec<_>>().join("\n")
     }
