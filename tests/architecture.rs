@@ -141,6 +141,7 @@ const UNIX: &[&str] = &[
     "net/tls/encrypted.rs",
     "net/tls/key_log.rs",
     "output/floor.rs",
+    "output/log.rs",
     "output/output_file.rs",
     "output/password.rs",
     "output/reader.rs",

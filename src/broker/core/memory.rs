@@ -1,7 +1,7 @@
 //! All memory that clients can make the broker use, as one sum with one limit. Messages may take three quarters of it:
 //! with all of them full, connections, sessions and subscriptions still have the rest.
 
-use super::bounds::RECEIVED_BYTES;
+use super::bounds::{FREE_PARTIAL_BYTES, RECEIVED_BYTES};
 use super::connection::Connection;
 use super::{ConnectionId, ConnectionPhase, Core, OUTPUT_LOW_BYTES, SessionId};
 use crate::broker::journal::Leaving;
@@ -83,5 +83,27 @@ impl Core {
     /// Notes a QoS 2 message until its PUBREL; `false` if there is no room for it.
     pub(super) fn hold_received(&mut self, session: SessionId) -> bool {
         self.has_last_room(RECEIVED_BYTES) && self.hold(session, RECEIVED_BYTES)
+    }
+
+    /// A connection holds that many bytes of packets that are not whole. It is ended if all of them hold
+    /// more than the limit.
+    pub(in crate::broker) fn holds_partial(
+        &mut self,
+        id: ConnectionId,
+        bytes: usize,
+        now: std::time::Instant,
+    ) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let counted = bytes.saturating_sub(FREE_PARTIAL_BYTES);
+        let grows = counted > connection.left.partial_bytes;
+        self.partial_bytes = self.partial_bytes - connection.left.partial_bytes + counted;
+        connection.left.partial_bytes = counted;
+        connection.left.tail_bytes = bytes;
+        self.count_buffers(id);
+        let is_full = self.partial_bytes > self.options.limits.partial_bytes || !self.has_room(0);
+        if grows && is_full || bytes > 0 && !self.has_last_room(0) {
+            let text = "too many bytes of incomplete packets";
+            self.disconnect(id, ReasonCode::QUOTA_EXCEEDED, text, now);
+        }
     }
 }

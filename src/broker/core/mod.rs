@@ -61,8 +61,7 @@ pub(super) use check::Check;
 pub(super) use identifier::ConnectionId;
 
 use bounds::{
-    FREE_PARTIAL_BYTES, LARGEST_CONNECT_BYTES, OUTPUT_LOW_BYTES, SHARED_BYTES, SPARE_BUFFER_BYTES,
-    SPARE_BUFFERS, TURN_WORK,
+    LARGEST_CONNECT_BYTES, OUTPUT_LOW_BYTES, SHARED_BYTES, SPARE_BUFFER_BYTES, SPARE_BUFFERS, TURN_WORK,
 };
 use connection::{Connection, ConnectionPhase};
 use deadlines::{Deadlines, TimerOf};
@@ -244,23 +243,6 @@ impl Core {
     /// Whether a connection needs another turn.
     pub(super) fn is_unfinished(&self, id: ConnectionId) -> bool {
         self.connections.get(id).is_some_and(|connection| connection.left.unfinished)
-    }
-
-    /// A connection holds that many bytes of packets that are not whole. It is ended if all of them hold
-    /// more than the limit.
-    pub(super) fn holds_partial(&mut self, id: ConnectionId, bytes: usize, now: Instant) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        let counted = bytes.saturating_sub(FREE_PARTIAL_BYTES);
-        let grows = counted > connection.left.partial_bytes;
-        self.partial_bytes = self.partial_bytes - connection.left.partial_bytes + counted;
-        connection.left.partial_bytes = counted;
-        connection.left.tail_bytes = bytes;
-        self.count_buffers(id);
-        let is_full = self.partial_bytes > self.options.limits.partial_bytes || !self.has_room(0);
-        if grows && is_full || bytes > 0 && !self.has_last_room(0) {
-            let text = "too many bytes of incomplete packets";
-            self.disconnect(id, ReasonCode::QUOTA_EXCEEDED, text, now);
-        }
     }
 
     /// Takes whole packets from the beginning of `input` and returns how many bytes they were. The

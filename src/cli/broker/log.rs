@@ -14,7 +14,7 @@ use crate::output::Verbosity;
 #[command(next_help_heading = "Diagnostics")]
 #[allow(clippy::option_option, reason = "clap's way to say: without it, without a value, with one")]
 pub(super) struct LogArgs {
-    /// Write a log as mosquitto does; without FILE to standard error
+    /// Log as mosquitto does, to FILE or stderr
     ///
     /// FILE is appended to. The log has every connection, packet and disconnection with its reason. The broker does not wait for the reader of the
     /// log: lines beyond 4 MiB that wait for it are left out, and a line says how many.
