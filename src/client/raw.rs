@@ -124,10 +124,10 @@ pub struct RawLink<'a> {
 }
 
 impl<'a> RawLink<'a> {
-    /// The time limit of an answer.
+    /// Timeout for the broker's response to a packet: ten seconds, or that of the connection if it is shorter.
     #[must_use]
     pub fn answer_limit(&self) -> Duration {
-        self.answer_limit
+        self.answer_limit.min(Duration::from_secs(10))
     }
 
     /// Connects once, with one version.

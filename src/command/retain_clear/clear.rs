@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::super::attention::Attention;
 use super::backup::Backup;
 use super::entry::{Fate, RetainedTopic};
+use super::listing::Listing;
 use super::report::{ClearReport, Parts, ScanReport, left};
 use super::scan::{Looking, Scanned, first_scan, scan};
 use super::send::{self, OutgoingMessage};
@@ -17,7 +18,7 @@ use crate::client::session::Session;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::notation::printable;
-use crate::output::{Diagnostics, Stdout, can_ask, confirm};
+use crate::output::{Diagnostics, can_ask, confirm};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::PublishTemplate;
@@ -30,9 +31,6 @@ const PASSES: u32 = 2;
 
 /// The wait before a second verification: a cluster may acknowledge a message before all of its nodes have it.
 const SETTLING: Duration = Duration::from_secs(1);
-
-/// Size of the parts in which the list is written, in bytes.
-const LIST_BYTES: usize = 64 * 1024;
 
 pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let asks = !clear.dry_run && !clear.yes;
@@ -156,57 +154,6 @@ pub(super) async fn report_unmade(
         }
     }
     error
-}
-
-/// Writes to standard output. A reader that leaves does not end the run, whose purpose is the clearing and
-/// its exit status.
-#[derive(Default)]
-pub(super) struct Listing {
-    pub(super) stdout: Stdout,
-    is_closed: bool,
-}
-
-impl Listing {
-    /// Adds a line; waits for the reader now and then.
-    pub(super) async fn put(
-        &mut self,
-        line: &str,
-        attention: &mut Attention,
-        diagnostics: &Diagnostics,
-    ) -> Result<(), Error> {
-        self.stdout.buffer().extend_from_slice(line.as_bytes());
-        self.stdout.buffer().push(b'\n');
-        self.flush_if_large(attention, diagnostics).await
-    }
-
-    /// Waits for the reader if much is pending.
-    pub(super) async fn flush_if_large(
-        &mut self,
-        attention: &mut Attention,
-        diagnostics: &Diagnostics,
-    ) -> Result<(), Error> {
-        if self.stdout.waiting_bytes() > LIST_BYTES {
-            self.flush(attention, diagnostics).await
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Waits until everything is written; only briefly once a signal was received.
-    pub(super) async fn flush(
-        &mut self,
-        attention: &mut Attention,
-        diagnostics: &Diagnostics,
-    ) -> Result<(), Error> {
-        if !self.is_closed {
-            match attention.write_out(&mut self.stdout, diagnostics).await {
-                Err(Error::OutputClosed) => self.is_closed = true,
-                result => return result,
-            }
-        }
-        self.stdout = Stdout::new(); // discards unread output
-        Ok(())
-    }
 }
 
 struct ClearRun<'a> {

@@ -19,6 +19,7 @@
 mod backup;
 mod clear;
 mod entry;
+mod listing;
 mod pass;
 mod report;
 mod restore;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::super::attention::Attention;
-use super::clear::Listing;
 use super::entry::{Fate, RetainedTopic};
+use super::listing::Listing;
 use super::scan::Scanned;
 use crate::error::Error;
 use crate::output::{Diagnostics, put_json_text};

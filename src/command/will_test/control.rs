@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::refused_watcher::{WATCHER_CREDENTIALS, is_refused_watcher};
-use super::run::{answer_limit, trace, without_will};
+use super::run::{trace, without_will};
 use super::{Config, identified, watcher};
 use crate::client::raw::{Incoming, RawLink};
 use crate::error::{Denial, Error, Layer};
@@ -39,7 +39,7 @@ pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagn
     let opened = RawLink::open(&options, protocol, show("publisher")).await;
     let mut publisher = opened.map_err(|error| of_user(error, publishing_user))?;
     // For the response to SUBSCRIBE, and then for the message.
-    let limit = answer_limit(&watcher);
+    let limit = watcher.answer_limit();
     watcher.subscribe(&topic, QoS::AtLeastOnce);
     let subscribed = async {
         loop {

@@ -69,8 +69,6 @@ pub(super) struct CaseOutcome {
 /// A case that ends before it can be judged.
 struct CaseStop(Verdict, String);
 
-/// Timeout for the broker's response to a packet, unless that of the connection is shorter.
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Time limit for cleaning up after the run was interrupted.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long to wait for a second will after the first one.
@@ -393,7 +391,7 @@ impl CasePlan {
             };
             link.publish(&self.will.topic, qos, true, payload, properties)?;
             link.ping();
-            let limit = answer_limit(&link);
+            let limit = link.answer_limit();
             // After its answer the broker has read the message.
             let answered = async {
                 while link.next().await? != Incoming::Pong {}
@@ -461,7 +459,7 @@ impl<'a> WillSubscriber<'a> {
         link.subscribe(&plan.will.topic, QoS::ExactlyOnce);
         let topic = plan.will.topic.clone().into();
         let mut watch = Self { topic, link, opened_in, granted: QoS::AtMostOnce, before: None };
-        let limit = answer_limit(&watch.link);
+        let limit = watch.link.answer_limit();
         let subscribed = async {
             loop {
                 match watch.next().await.map_err(unable)? {
@@ -501,7 +499,7 @@ impl<'a> WillSubscriber<'a> {
         self.link.ping();
         let mut live = 0;
         let mut until = None;
-        let limit = answer_limit(&self.link);
+        let limit = self.link.answer_limit();
         let answered = async {
             loop {
                 let incoming = tokio::select! {
@@ -525,7 +523,7 @@ impl<'a> WillSubscriber<'a> {
         let mut stored = Stored::new(Instant::now(), Care::Last);
         stored.subscribed(Instant::now());
         let mut backlog = Backlog::default();
-        let limit = answer_limit(&self.link);
+        let limit = self.link.answer_limit();
         let all = async {
             while self.before.is_none() {
                 let Some(over_at) = stored.over_at() else {
@@ -566,7 +564,7 @@ impl<'a> WillSubscriber<'a> {
 
 async fn pong(link: &mut RawLink<'_>, who: &str) -> Result<(), CaseStop> {
     link.ping();
-    let limit = answer_limit(link);
+    let limit = link.answer_limit();
     let answered = async {
         while link.next().await? != Incoming::Pong {}
         Ok::<(), Error>(())
@@ -575,11 +573,6 @@ async fn pong(link: &mut RawLink<'_>, who: &str) -> Result<(), CaseStop> {
         .await
         .map_err(|_| unanswered(who, "PINGREQ"))?
         .map_err(|error| CaseStop(Verdict::Inconclusive, format!("the {who}: {error}")))
-}
-
-/// Timeout for the broker's response to a packet on this link.
-pub(super) fn answer_limit(link: &RawLink<'_>) -> Duration {
-    ANSWER_LIMIT.min(link.answer_limit())
 }
 
 fn unanswered(who: &str, packet: &str) -> CaseStop {

@@ -207,8 +207,7 @@ fn of_path(cause: &PathError, chain: &Chain<'_>, presented: &Presented<'_>) -> R
         },
         PathError::EndEntityUsedAsCa => {
             // The broker's own certificate may stand in its chain twice.
-            let leaf = chain.links.first().map(|(_, der, _)| *der);
-            let mut others = chain.links.iter().filter(|(_, der, _)| Some(*der) != leaf);
+            let mut others = chain.links.iter().filter(|(_, der, _)| *der != chain.links[0].1);
             let issuer = others.find(|(_, _, details)| !details.is_authority());
             let issuer = issuer.map_or_else(
                 || format!("the issuer of {own}"),

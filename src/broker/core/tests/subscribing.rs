@@ -10,20 +10,28 @@ fn unsubscribe_answers_each_filter() {
     assert_eq!(world.unsubscribe(old, &["a", "b"]), ["UNSUBACK #78"]);
     let new = world.connect(V5, "new");
     world.subscribe(new, &[filter("a", 0), filter("$share/g/b", 0)]);
-    assert_eq!(world.unsubscribe(new, &["a", "b", "$share/g/b", "a#"]), ["UNSUBACK #78 00 11 00 8f"]);
+    assert_eq!(world.unsubscribe(new, &["a", "b", "$share/g/b"]), ["UNSUBACK #78 00 11 00"]);
     world.publish(new, &message("a", 0, 0, "x"));
     assert!(world.take(new).is_empty() && world.take(old).is_empty());
     assert_eq!(world.core.statistics().subscriptions, 0);
 }
 
 #[test]
-fn invalid_filters_are_refused_one_by_one() {
+fn malformed_filters_end_the_connection() {
     let mut world = World::new();
-    let filters = [filter("a/#/b", 0), filter("ok", 1), filter("", 0), filter("$share/g/", 0)];
-    let old = world.connect(V3_1_1, "old");
-    assert_eq!(world.subscribe(old, &filters), ["SUBACK #77 80 01 80 80"]);
-    let new = world.connect(V5, "new");
-    assert_eq!(world.subscribe(new, &filters), ["SUBACK #77 8f 01 8f 8f"]);
+    for (text, reason) in [("a/#/b", "0x81"), ("a#", "0x81"), ("", "0x81"), ("$share/g/", "0x82")] {
+        let old = world.connect(V3_1_1, "old");
+        assert!(world.subscribe(old, &[filter("ok", 1), filter(text, 0)]).is_empty(), "{text}");
+        assert_eq!(world.state(old), Directive::Closing, "{text}");
+        let new = world.connect(V5, "new");
+        assert_eq!(
+            world.subscribe(new, &[filter("ok", 1), filter(text, 0)]),
+            [format!("DISCONNECT {reason}")]
+        );
+        let new = world.connect(V5, "new");
+        assert_eq!(world.unsubscribe(new, &[text]), [format!("DISCONNECT {reason}")]);
+    }
+    assert_eq!(world.core.statistics().subscriptions, 0);
 }
 
 /// One message, the highest QoS, all identifiers ([MQTT-3.3.4-2], [MQTT-3.3.4-4]).
