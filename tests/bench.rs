@@ -501,9 +501,12 @@ fn local_addresses_are_used_in_turn() {
 #[test]
 fn mistakes_are_explained() {
     for (line, why) in [
-        (&["pub", "--subscribers", "3"][..], "--subscribers is allowed with sub, e2e, rr and find-limit"),
+        (&["pub", "--subscribers", "3"][..], "--subscribers is allowed with sub, e2e, rr, retained, wills"),
         (&["rr", "--pattern", "all"], "--pattern is allowed with e2e"),
-        (&["calibrate", "--size", "5"], "--size is allowed with pub, e2e, rr and find-limit"),
+        (
+            &["calibrate", "--size", "5"],
+            "--size is allowed with pub, e2e, rr, retained, wills and find-limit",
+        ),
         (&["--pattern", "fan-in", "--subscribers", "2"], "fan-in has one subscriber"),
         (&["conn", "--ramp", "max"], "without --ramp clients connect as fast as they can"),
         (&["pub", "conn"], "pub does not take 'conn'"),

@@ -3,8 +3,10 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::time::Instant;
 
+use ::mqtt::protocol::Protocol;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -13,6 +15,8 @@ use crate::support::Service as _;
 use crate::support::broker::Broker;
 use crate::support::collected::Collected;
 use crate::support::mqtt::{Mqtt, Running};
+use crate::support::packets;
+use crate::support::server::Server;
 use crate::support::{LIMIT, skip, wait_until};
 
 /// The answer to a request at this port.
@@ -29,10 +33,15 @@ fn load(broker: &Broker, more: &[&str]) -> (Running, u16) {
     let line = ["e2e", "--qos", "1", "--rate", "500", "--duration", "100s", "--prometheus", "0"];
     let running = watched(broker.port(), &line).args(more.iter().copied()).spawn();
     running.wait_for_stderr(" measure ");
+    let port = page_port(&running);
+    (running, port)
+}
+
+/// The port of the page, which standard error names.
+fn page_port(running: &Running) -> u16 {
     let said = running.stderr();
     let port = said.split("mqtt: metrics: http://127.0.0.1:").nth(1).and_then(|rest| rest.split('/').next());
-    let port = port.and_then(|port| port.parse().ok()).unwrap_or_else(|| panic!("{said}"));
-    (running, port)
+    port.and_then(|port| port.parse().ok()).unwrap_or_else(|| panic!("{said}"))
 }
 
 #[test]
@@ -61,6 +70,63 @@ fn page_shows_the_run_while_it_lasts() {
     assert!(get(port, "/").starts_with("HTTP/1.1 404 "));
     running.signal(Signal::INT);
     running.wait_for_end().exits(0);
+}
+
+/// Two runs with a broker that lets each wait: before its connection is accepted, and before its messages are read.
+#[test]
+fn page_is_served_between_runs_and_changes_with_them() {
+    const V: Protocol = Protocol::V3_1_1;
+    let (go_on, wait) = channel::<()>();
+    let server = Server::start(move |listener| {
+        for _ in 0..2 {
+            let mut probe = listener.accept();
+            probe.expect_connect(V);
+            wait.recv().unwrap();
+            probe.send(&packets::connack(V, false, 0));
+            probe.expect_disconnect(V);
+            let mut publisher = listener.accept_session(V);
+            (0..2).for_each(|_| assert_eq!(publisher.packet()[0], 0x30));
+            publisher.expect(V, &packets::pingreq());
+            wait.recv().unwrap();
+            publisher.send(&packets::pingresp());
+            publisher.expect_disconnect(V);
+        }
+    });
+    let line = ["pub", "-V", "311", "--publishers", "1", "--count", "2", "--repeat", "2", "--drain", "100s"];
+    let running =
+        watched(server.port(), &line).args(["--prometheus", "0", "--connect-timeout", "100"]).spawn();
+    running.wait_for_stderr("run 1 of 2");
+    let port = page_port(&running);
+    assert_eq!(runs_on(&get(port, "/metrics")), None, "no run has begun");
+    go_on.send(()).unwrap();
+    let first = wait_for_run(port, None);
+    go_on.send(()).unwrap();
+    running.wait_for_stderr("run 2 of 2");
+    let between = get(port, "/metrics");
+    assert_eq!(runs_on(&between), Some(first.clone()), "{between}");
+    let sent = between.lines().filter(|line| line.starts_with("mqtt_bench_messages_sent_total"));
+    assert_eq!(sent.filter(|line| line.ends_with(" 2")).count(), 1, "{between}");
+    go_on.send(()).unwrap();
+    wait_for_run(port, Some(&first));
+    go_on.send(()).unwrap();
+    running.wait_for_end().exits(0);
+    server.finish();
+}
+
+/// The run that a page is about, once it is another than this.
+fn wait_for_run(port: u16, other_than: Option<&String>) -> String {
+    let mut found = None;
+    wait_until(|| {
+        found = runs_on(&get(port, "/metrics"));
+        found.is_some() && found.as_ref() != other_than
+    });
+    found.unwrap()
+}
+
+/// The label of the run that a page is about.
+fn runs_on(page: &str) -> Option<String> {
+    let info = page.lines().find(|line| line.starts_with("mqtt_bench_run_info{"))?;
+    Some(info.split("run=\"").nth(1)?.split('"').next()?.to_owned())
 }
 
 #[test]

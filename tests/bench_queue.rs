@@ -1,20 +1,12 @@
 //! Clients that stay away while the broker queues what is for them: `--disturb 'TIME: away SHARE% for DURATION'`.
 
 use ::mqtt::protocol::Protocol;
-use serde_json::Value;
+use rstest::rstest;
 
-use crate::bench::{bench, count, expect_probe, number, report};
-use crate::support::Service as _;
-use crate::support::broker::Broker;
-use crate::support::mosquitto::{Mosquitto, Setup};
+use crate::bench::{bench, count, expect_probe, number};
+use crate::bench_setup::{Real, accept_clients, scenario_report};
 use crate::support::packets;
-use crate::support::server::{Peer, Server};
-
-fn scenario(port: u16, text: &str) -> Value {
-    let folder = tempfile::tempdir().unwrap();
-    let path = crate::support::write(folder.path(), "fleet.toml", text);
-    report(&bench(port, &["scenario", "run", &path]).run().exits(0))
-}
+use crate::support::server::Server;
 
 /// Of a hundred messages, forty are due while the subscriber is away. Of these the broker loses three.
 #[test]
@@ -22,15 +14,7 @@ fn what_was_queued_and_lost_is_counted() {
     const V: Protocol = Protocol::V3_1_1;
     let server = Server::start(|listener| {
         expect_probe(listener);
-        let mut accept = || {
-            let mut peer = listener.accept();
-            let connect = peer.expect_connect(V);
-            peer.send(&packets::connack(V, false, 0));
-            (connect.ends_with(b"senders-0"), peer)
-        };
-        let (one, other) = (accept(), accept());
-        let (mut sender, mut receiver): (Peer, Peer) =
-            if one.0 { (one.1, other.1) } else { (other.1, one.1) };
+        let [(_, mut receiver), (_, mut sender)] = accept_clients(listener, V);
         receiver.grant_subscription(V);
         for _ in 0..20 {
             receiver.send(&sender.packet());
@@ -67,7 +51,7 @@ fn what_was_queued_and_lost_is_counted() {
         [[group.subscribe]]
         from = "senders"
     "#;
-    let report = scenario(server.port(), text);
+    let report = scenario_report(server.port(), text);
     let around = &report["disturbances"][0];
     assert_eq!(around["what"], "away 100% of receivers for 400ms");
     assert_eq!(around["queue"]["messages"], 37, "{around}");
@@ -80,7 +64,9 @@ fn what_was_queued_and_lost_is_counted() {
     assert!(number(around, "/connections/first_back_s") >= 0.4);
 }
 
-fn queues_are_drained(port: u16) {
+#[rstest]
+fn queues_are_drained(#[values(Real::Embedded, Real::Mosquitto)] broker: Real) {
+    let Some(broker) = broker.start() else { return };
     let text = r#"
         version = "5"
         duration = "2s"
@@ -100,7 +86,7 @@ fn queues_are_drained(port: u16) {
         clients = 3
         publish = { rate = "90/s", qos = 1 }
     "#;
-    let report = scenario(port, text);
+    let report = scenario_report(broker.port(), text);
     let around = &report["disturbances"][0];
     assert_eq!(
         (count(&report, "delivered"), count(&report, "lost"), count(&report, "reordered")),
@@ -112,18 +98,7 @@ fn queues_are_drained(port: u16) {
 }
 
 #[test]
-fn queues_are_drained_with_the_embedded_broker() {
-    queues_are_drained(Broker::start().port());
-}
-
-#[test]
-fn queues_are_drained_with_mosquitto() {
-    let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
-    queues_are_drained(broker.port());
-}
-
-#[test]
 fn a_group_that_there_is_not_is_refused() {
     let line = ["e2e", "--reconnect", "always", "--disturb", "1s: away 50% of devices for 1s"];
-    bench(1, &line).run().exits(2).mentions("there is no group 'devices'");
+    bench(1, &line).run().exits(2).mentions("unknown group 'devices'");
 }

@@ -2,12 +2,13 @@
 
 use ::mqtt::protocol::Protocol;
 use ::mqtt::protocol::wire::PacketType;
+use rstest::rstest;
 use serde_json::Value;
 
 use crate::bench::{bench, count, report};
+use crate::bench_setup::{Real, scenario};
 use crate::support::Service as _;
 use crate::support::broker::Broker;
-use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::Mqtt;
 use crate::support::packets;
 use crate::support::server::Server;
@@ -22,9 +23,7 @@ fn file(text: &str) -> (tempfile::TempDir, String) {
 }
 
 fn run(port: u16, text: &str, more: &[&str]) -> Value {
-    let (_folder, path) = file(text);
-    let line = [&["scenario", "run", &path], more].concat();
-    report(&bench(port, &line).run().exits(0))
+    report(&scenario(port, text, more).exits(0))
 }
 
 fn group<'a>(report: &'a Value, name: &str) -> &'a Value {
@@ -73,8 +72,10 @@ keep-alive = 60
 
 /// Devices that publish and subscribe, what serves them, who watches both, and many that are idle: every delivery is
 /// known before.
-fn fleet_is_counted(port: u16) {
-    let report = run(port, FLEET, &[]);
+#[rstest]
+fn each_group_of_a_fleet_is_counted(#[values(Real::Embedded, Real::Mosquitto)] broker: Real) {
+    let Some(broker) = broker.start() else { return };
+    let report = run(broker.port(), FLEET, &[]);
     assert_eq!(report["mode"], "e2e");
     assert_eq!(report["configuration"]["scenario"], serde_json::json!({"name": "fleet", "scale": 1.0}));
     let messages = ["sent", "acknowledged", "expected", "delivered", "duplicates", "reordered", "foreign"];
@@ -91,17 +92,6 @@ fn fleet_is_counted(port: u16) {
     let sums = ["sent", "expected", "delivered", "lost", "duplicates"].map(|name| count(&report, name));
     assert_eq!(sums, [90, 410, 410, 0, 0]);
     assert_eq!(report["connections"]["connected"], 40);
-}
-
-#[test]
-fn each_group_of_a_fleet_is_counted_with_the_embedded_broker() {
-    fleet_is_counted(Broker::start().port());
-}
-
-#[test]
-fn each_group_of_a_fleet_is_counted_with_mosquitto() {
-    let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
-    fleet_is_counted(broker.port());
 }
 
 /// A broker that loses messages to one group: the loss is that group's, and the run's.

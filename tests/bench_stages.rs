@@ -4,22 +4,16 @@
 use std::time::{Duration, Instant};
 
 use ::mqtt::protocol::Protocol;
+use rstest::rstest;
 use serde_json::Value;
 
 use crate::bench::{accept_pair, bench, count, expect_probe, number, report, watched};
+use crate::bench_setup::{Real, scenario, scenario_report};
 use crate::support::Service as _;
 use crate::support::broker::Broker;
 use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::packets;
 use crate::support::server::Server;
-
-fn scenario(port: u16, text: &str, exit: i32) -> (Value, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("fleet.toml");
-    std::fs::write(&path, text).unwrap();
-    let outcome = watched(port, &["scenario", "run", path.to_str().unwrap()]).run().exits(exit);
-    (report(&outcome), outcome.stderr)
-}
 
 fn of(report: &Value, stage: usize, name: &str) -> u64 {
     report["stages"][stage]["messages"][name].as_u64().unwrap_or_else(|| panic!("{name} in {report}"))
@@ -93,8 +87,11 @@ pattern = "all"
 qos = 1
 "#;
 
-fn stages_of_a_file_share_the_rate(port: u16) {
-    let (report, stderr) = scenario(port, COURSE, 3);
+#[rstest]
+fn stages_of_a_file_share_the_rate(#[values(Real::Embedded, Real::Mosquitto)] broker: Real) {
+    let Some(broker) = broker.start() else { return };
+    let outcome = scenario(broker.port(), COURSE, &[]).exits(3);
+    let (report, stderr) = (report(&outcome), outcome.stderr);
     let sent = [0, 1, 2].map(|stage| of(&report, stage, "sent"));
     assert!(
         sent[0].abs_diff(200) <= 3 && sent[1].abs_diff(200) <= 3 && sent[2].abs_diff(100) <= 3,
@@ -115,17 +112,6 @@ fn stages_of_a_file_share_the_rate(port: u16) {
     let marked: Vec<u64> =
         rows.iter().filter_map(|row| row["stage"].as_u64()).filter(|stage| *stage > 0).collect();
     assert!(marked.is_sorted() && marked.first() == Some(&1), "{marked:?}");
-}
-
-#[test]
-fn stages_of_a_file_share_the_rate_with_the_embedded_broker() {
-    stages_of_a_file_share_the_rate(Broker::start().port());
-}
-
-#[test]
-fn stages_of_a_file_share_the_rate_with_mosquitto() {
-    let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
-    stages_of_a_file_share_the_rate(broker.port());
 }
 
 #[test]
@@ -194,7 +180,7 @@ fn limits_that_hold_end_nothing() {
         from = "senders"
         pattern = "all"
     "#;
-    let (report, _) = scenario(broker.port(), text, 3);
+    let report = report(&scenario(broker.port(), text, &[]).exits(3));
     assert!(
         report["aborted"]["limit"].as_str().unwrap().starts_with("stage 2: fail if sent > 250: it was "),
         "{report}"
@@ -204,7 +190,9 @@ fn limits_that_hold_end_nothing() {
 }
 
 /// Ten messages at once, and a client that reads ten a second: the last is read most of a second after the first.
-fn slow_consumers_read_no_faster(port: u16) {
+#[rstest]
+fn slow_consumers_read_no_faster(#[values(Real::Embedded, Real::Mosquitto)] broker: Real) {
+    let Some(broker) = broker.start() else { return };
     let text = r#"
         duration = "100ms"
         [[group]]
@@ -226,24 +214,13 @@ fn slow_consumers_read_no_faster(port: u16) {
         from = "senders"
         pattern = "all"
     "#;
-    let (report, _) = scenario(port, text, 0);
+    let report = scenario_report(broker.port(), text);
     let group = |place: usize| &report["groups"][place];
     assert_eq!((group(1)["delivered"].as_u64(), group(2)["delivered"].as_u64()), (Some(30), Some(10)));
     let longest = |place: usize| number(group(place), "/delivery_us/max");
     assert!(longest(1) >= 9.0 * 50_000.0, "nine pauses of 50 ms: {}", longest(1));
     assert!(number(group(1), "/delivery_us/p50") >= 4.0 * 50_000.0);
     assert_eq!(count(&report, "lost"), 0);
-}
-
-#[test]
-fn slow_consumers_read_no_faster_with_the_embedded_broker() {
-    slow_consumers_read_no_faster(Broker::start().port());
-}
-
-#[test]
-fn slow_consumers_read_no_faster_with_mosquitto() {
-    let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
-    slow_consumers_read_no_faster(broker.port());
 }
 
 /// The second group connects once the first is connected and subscribed, and not before.
@@ -279,15 +256,14 @@ fn a_group_starts_after_another() {
         [[group.subscribe]]
         filter = "a"
     "#;
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("fleet.toml");
-    std::fs::write(&path, text).unwrap();
-    let outcome = bench(server.port(), &["scenario", "run", path.to_str().unwrap()]).run().exits(3);
+    let outcome = scenario(server.port(), text, &[]).exits(3);
     assert_eq!(report(&outcome)["connections"]["connected"], 2, "nothing was received, which is not valid");
 }
 
 /// A topic goes out once, and then its alias does; what the broker delivers has the topic.
-fn topic_aliases_arrive(port: u16) {
+#[rstest]
+fn topic_aliases_arrive(#[values(Real::Embedded, Real::Mosquitto)] broker: Real) {
+    let Some(broker) = broker.start() else { return };
     let text = r#"
         duration = "1s"
         [[group]]
@@ -301,20 +277,9 @@ fn topic_aliases_arrive(port: u16) {
         from = "senders"
         pattern = "all"
     "#;
-    let (report, _) = scenario(port, text, 0);
+    let report = scenario_report(broker.port(), text);
     assert_eq!((count(&report, "sent"), count(&report, "delivered"), count(&report, "lost")), (100, 100, 0));
     assert_eq!(report["configuration"]["protocol"], "5");
-}
-
-#[test]
-fn topic_aliases_arrive_with_the_embedded_broker() {
-    topic_aliases_arrive(Broker::start().port());
-}
-
-#[test]
-fn topic_aliases_arrive_with_mosquitto() {
-    let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
-    topic_aliases_arrive(broker.port());
 }
 
 /// The second message of a topic has an alias and no topic.
@@ -349,7 +314,7 @@ fn a_known_topic_is_left_out() {
         clients = 1
         publish = { rate = "100/s", topic = "t", topic-alias = true }
     "#;
-    let (report, _) = scenario(server.port(), text, 0);
+    let report = scenario_report(server.port(), text);
     assert_eq!(count(&report, "sent"), 2);
 }
 
@@ -366,7 +331,7 @@ fn disturbances_stand_in_files() {
         clients = 4
     "#;
     let began = Instant::now();
-    let (report, _) = scenario(broker.port(), text, 0);
+    let report = scenario_report(broker.port(), text);
     assert!(began.elapsed() < Duration::from_secs(60));
     assert_eq!(report["disturbances"][0]["connections"]["cut"], 4);
     assert_eq!(report["disturbances"][0]["what"], "drop 100%");

@@ -126,8 +126,30 @@ fn unusable_options_are_refused_before_the_first_connection() {
         (&["--broker-pid", "0"], "--broker-pid"),
         (&["--broker-metrics", "https://a/metrics"], "only http:// is supported"),
         (&["--broker-metric", "a"], "--broker-metrics"),
-        (&["--embedded", "--broker-pid", "1"], "cannot be used together"),
+        (&["--broker-pid", "embedded"], "--broker-pid embedded needs --embedded"),
     ] {
         Mqtt::new(["bench", "-h", "127.0.0.1", "-p", &port]).args(options).run().exits(2).mentions(why);
     }
+}
+
+/// The embedded broker of each run is another process; its number is not known before.
+#[test]
+fn process_of_the_embedded_broker_is_watched() {
+    let line = ["bench", "pub", "--embedded", "--repeat", "2", "--rate", "100", "--duration", "1500ms"];
+    let options = ["--broker-pid", "embedded", "--allow-saturated", "--quiet", "--json"];
+    let outcome = Mqtt::new(line).args(options).run().exits(0);
+    let matrix: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    for run in matrix["runs"].as_array().unwrap() {
+        assert!(number(run, "/broker/memory_bytes") > 1e6, "{}", run["broker"]);
+        assert!(
+            run["note_codes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|code| !code.as_str().unwrap().starts_with("broker-"))
+        );
+    }
+    assert_eq!(matrix["runs"].as_array().unwrap().len(), 2);
+    let refused = Mqtt::new(["bench", "--embedded", "--broker-pid", "1"]).run().exits(2);
+    refused.mentions("cannot be used together").mentions("--broker-pid embedded watches it");
 }

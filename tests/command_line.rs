@@ -437,7 +437,7 @@ fn help_subcommand() {
 fn errors_suggest_an_alternative() {
     let stderr = failure(2, &["bench", "sub", "--rate", "5"], &[]);
     assert!(
-        stderr.contains("sub does not take --rate\nhint: --rate is allowed with pub, e2e, rr and find-limit"),
+        stderr.contains("sub does not take --rate\nhint: --rate is allowed with pub, e2e, rr, retained, wills and find-limit"),
         "{stderr}"
     );
     let stderr = failure(2, &["bench", "conn", "--pattern", "fan-in"], &[]);

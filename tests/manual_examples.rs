@@ -204,6 +204,27 @@ static RUN: &[Run] = &[
     run("mqtt bench rr --rate max --inflight 1", Load, "latency").changed(SHORT),
     run("mqtt bench rr --embedded --duration 5s", Load, "latency").changed(SHORT),
     run("mqtt bench rr --rate 2k/s --fail-if 'p99 > 20ms'", Load, "p99 > 20ms").changed(SHORT),
+    run("mqtt bench retained --messages 10000 --subscribers 100 --rate 10/s --qos 1", Load, "all retained").changed(&[
+        ("10000", "20"),
+        (" 100 ", " 5 "),
+        ("10/s", "100/s"),
+    ]),
+    run("mqtt bench retained --fail-if 'max > 1s' --fail-if 'loss > 0'", Load, "max > 1s"),
+    run("mqtt bench retained --embedded", Load, "all retained"),
+    run("mqtt bench churn --clients 1000 --subscribe-rate 2k/s --connect-rate 500/s", Load, "connect again").changed(&[
+        ("1000", "20"),
+        ("2k/s", "200/s"),
+        ("500/s", "100/s"),
+        ("churn ", "churn --duration 200ms "),
+    ]),
+    run("mqtt bench churn --fail-if 'SUBACK p99 > 50ms'", Load, "SUBACK p99 > 50ms")
+        .changed(&[("churn ", "churn --duration 200ms ")]),
+    run("mqtt bench churn --embedded --connect-rate 200/s --duration 2s", Load, "connect again")
+        .changed(&[("2s", "200ms")]),
+    run("mqtt bench wills --clients 10000 --qos 1 --fail-if 'loss > 0'", Load, "loss > 0").changed(&[("10000", "20")]),
+    run("mqtt bench wills --clients 2000 --rate 200/s --fail-if 'p99 > 100ms'", Load, "p99 > 100ms")
+        .changed(&[("2000", "20")]),
+    run("mqtt bench wills --embedded", Load, "abrupt ends"),
     run("mqtt bench scenario list", Success, "omb-p2p-1k"),
     run("mqtt bench scenario run omb-p2p-50k --scale 1% --duration 30s", Load, "latency")
         .changed(&[("1%", "0.1%"), ("30s", "200ms")]),

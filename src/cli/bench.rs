@@ -1,34 +1,26 @@
 //! `mqtt bench` and its modes. Each mode is a subcommand with its own options; without a mode, `bench` is
 //! `bench e2e`.
 
-use std::fmt::Debug;
-use std::path::PathBuf;
 use std::time::Duration;
-
-use clap::{ArgMatches, ValueHint};
 
 #[cfg(feature = "broker")]
 use super::bench_calibrate::CalibrateArgs;
+use super::bench_compare::CompareArgs;
 use super::bench_figures::figures;
 use super::bench_limit::FindLimitArgs;
-use super::bench_load::{
-    CeilingArgs, Clients, CommonArgs, CourseArgs, PatternName, SendArgs, needs_own_broker, one,
-};
+use super::bench_load::{CeilingArgs, Clients, CommonArgs, CourseArgs, PatternName, SendArgs, one};
 use super::bench_manual;
 use super::bench_merge::MergeArgs;
+use super::bench_mode::LoadArgs;
+use super::bench_operations::{ChurnArgs, RetainedArgs, WillsArgs};
 use super::bench_scenario::ScenarioArgs;
-use super::connection::ConnectionArgs;
 use super::manual::Manual;
-use super::needs::Needs;
-use super::subcommand::{Entry, Subcommand};
+use super::subcommand::Entry;
 use super::text::shown;
 use super::value;
-use super::verbosity::QuietArgs;
+use crate::command::bench::Config;
 use crate::command::bench::config::{Mode, Pattern, StopAfter};
-use crate::command::bench::{BenchTask, ChangeLimit, CompareConfig, Config, Results};
-use crate::command::unmade::Reporter;
 use crate::error::Error;
-use crate::file::names_stdout;
 use crate::protocol::{QoS, topic};
 use crate::quotation::cut;
 
@@ -54,6 +46,9 @@ pub(super) static MODES: &[Entry] = &[
     Entry::run::<BenchSubscribeArgs>("sub"),
     Entry::run::<EndToEndArgs>("e2e"),
     Entry::run::<BenchRequestArgs>("rr"),
+    Entry::run::<RetainedArgs>("retained"),
+    Entry::run::<ChurnArgs>("churn"),
+    Entry::run::<WillsArgs>("wills"),
     Entry::run::<FindLimitArgs<BenchArgs>>("find-limit").with(FIND_LIMIT_LOADS),
     Entry::run::<ScenarioArgs>("scenario"),
     Entry::run::<MergeArgs>("merge"),
@@ -210,40 +205,6 @@ pub(super) struct BenchRequestArgs {
     common: CommonArgs,
 }
 
-/// Compare reports
-#[derive(Debug, Clone, clap::Args)]
-pub(super) struct CompareArgs {
-    /// Reports of earlier runs, written with --json; with 'vs' between, several runs on each side
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-    files: Vec<PathBuf>,
-
-    /// Write the comparison as one JSON object
-    #[arg(long)]
-    json: bool,
-
-    /// Write the comparison as a table of Markdown to this file, for an issue or a pull request
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    markdown: Option<PathBuf>,
-
-    /// Write the comparison as a page with the latencies by percentile to this file
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    html: Option<PathBuf>,
-
-    /// End with status 3 if a figure changes by more than this: 'p99 +10%', 'rate -5%'; may be repeated
-    ///
-    /// The median of each further side is compared with that of the first. With three runs or more per side,
-    /// a change within noise does not count. The figures are those of --fail-if of the loads.
-    #[arg(long, value_name = "CHANGE", allow_hyphen_values = true)]
-    fail_if: Vec<ChangeLimit>,
-
-    /// Do not fail if a run is not valid because the generator was the bottleneck
-    #[arg(long)]
-    allow_saturated: bool,
-
-    #[command(flatten)]
-    quiet: QuietArgs,
-}
-
 impl LoadArgs for BenchArgs {
     const MANUAL: &'static Manual = &bench_manual::WITHOUT_MODE;
     const MODE: Mode = EndToEndArgs::MODE;
@@ -271,51 +232,6 @@ impl TryFrom<BenchArgs> for Config {
 
     fn try_from(args: BenchArgs) -> Result<Self, Error> {
         args.e2e.try_into()
-    }
-}
-
-/// The options of a mode that generates load.
-pub(super) trait LoadArgs {
-    const MANUAL: &'static Manual;
-    const MODE: Mode;
-    /// The description of `find-limit` for this load.
-    const FIND_LIMIT: &'static str;
-
-    /// The options of every load.
-    fn common(&self) -> &CommonArgs;
-
-    fn common_mut(&mut self) -> &mut CommonArgs;
-
-    /// The options of a load that sends messages.
-    fn send(&self) -> Option<&SendArgs> {
-        None
-    }
-
-    /// The options of a load with messages.
-    fn course(&self) -> Option<&CourseArgs> {
-        None
-    }
-}
-
-impl<A: LoadArgs + clap::Args + Debug + 'static> Subcommand for A
-where
-    Config: TryFrom<A, Error = Error>,
-{
-    type Config = Config;
-
-    const MANUAL: &'static Manual = A::MANUAL;
-    const REPORTER: Option<Reporter> = Some(Reporter::Bench(A::MODE));
-
-    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
-        Some(&mut self.common_mut().connection)
-    }
-
-    fn is_for_reader(&self) -> bool {
-        self.common().is_for_reader()
-    }
-
-    fn needs(typed: &ArgMatches) -> Needs {
-        if needs_own_broker(typed) { Needs::OWN_BROKER } else { Needs::LOAD }
     }
 }
 
@@ -484,40 +400,6 @@ impl TryFrom<BenchRequestArgs> for Config {
     ) -> Result<Self, Error> {
         let clients = Clients::pairs(send.publishers(), subscribers.unwrap_or(1));
         common.sending(Mode::Request, clients, &send, &course, ceiling)
-    }
-}
-
-impl Subcommand for CompareArgs {
-    type Config = Config;
-
-    const MANUAL: &'static Manual = &bench_manual::COMPARE;
-
-    fn is_for_reader(&self) -> bool {
-        true
-    }
-}
-
-impl TryFrom<CompareArgs> for Config {
-    type Error = Error;
-
-    fn try_from(args: CompareArgs) -> Result<Self, Error> {
-        let CompareArgs { files, json, markdown, html, fail_if, allow_saturated, quiet } = args;
-        if files.len() < 2 {
-            return Err(Error::usage("compare needs two reports or more"));
-        }
-        for (option, path) in [("--markdown", &markdown), ("--html", &html)] {
-            if path.as_deref().is_some_and(names_stdout) {
-                return Err(Error::usage(format!(
-                    "{option} needs a file: standard output has the comparison"
-                )));
-            }
-        }
-        if markdown.is_some() && markdown == html {
-            return Err(Error::usage("--markdown and --html need a file each"));
-        }
-        let results = Results { json, allow_saturated, ..Results::default() };
-        let task = BenchTask::Compare(CompareConfig { files, fail_if, markdown, html });
-        Ok(Self { task, results, verbosity: quiet.resolve() })
     }
 }
 

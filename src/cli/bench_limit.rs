@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use clap::{Arg, ValueEnum};
 
-use super::bench::LoadArgs;
 use super::bench_figures::figures_of;
 use super::bench_load::{CommonArgs, CourseArgs, SendArgs};
 use super::bench_manual;
+use super::bench_mode::LoadArgs;
 use super::bench_values::{MOST_BYTES, MOST_RATE, bytes};
 use super::manual::Manual;
 use super::value;
@@ -55,9 +55,9 @@ struct SearchArgs {
 
     /// What changes: rate, clients or size
     ///
-    /// The default is rate, and clients of conn. rate: messages a second of all publishers; conn: new connections a second. clients: all clients; publishers and
-    /// subscribers keep their proportion, and with --rate-per-client the rate grows with them. size: bytes of each
-    /// payload.
+    /// The default is rate, and for conn clients. rate: messages a second of all publishers together, for conn new connections
+    /// a second. clients: all clients; publishers and subscribers keep their proportion, and with --rate-per-client the rate
+    /// grows with them. size: bytes of each payload.
     #[arg(long, value_name = "WHAT", hide_possible_values = true)]
     over: Option<AxisName>,
 

@@ -10,6 +10,7 @@ use super::bench_payload::LoadPayloadArgs;
 use super::bench_results::ResultArgs;
 use super::bench_shard::{self, ShardArgs};
 use super::bench_values::{MOST_RATE, arrivals, bytes, rate};
+use super::bench_watch::check_watched;
 use super::connection::{ConnectionArgs, Purpose};
 use super::disturbance;
 use super::scenario::{self, Description};
@@ -63,8 +64,8 @@ pub(super) struct SendArgs {
 
     /// Messages a second of all publishers together, or max [default: 1k/s]
     ///
-    /// They are sent on a schedule that does not wait for the broker, such as 50k/s; max is as fast as
-    /// the broker takes them.
+    /// A rate such as 50k/s is a schedule that does not wait for the broker. max sends as fast as the broker takes
+    /// messages.
     #[arg(long, value_name = "RATE", value_parser = rate, conflicts_with = "rate_per_client")]
     rate: Option<Rate>,
 
@@ -88,18 +89,18 @@ pub(super) struct SendArgs {
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
     per_write: Option<u32>,
 
-    /// QoS of messages and subscriptions, or several by commas [default: 0]
+    /// QoS of messages and subscriptions, or several, separated by commas [default: 0]
     ///
-    /// Several are measured one after the other, and there is one table of all.
+    /// Several are measured one after the other, and one table shows all of them.
     #[arg(short = 'q', long, value_name = "QOS", value_delimiter = ',', value_parser = value::qos(),
           hide_possible_values = true)]
     qos: Vec<QoS>,
 
-    /// Size of each payload, such as 16k, or several by commas [default: 64]
+    /// Size of each payload, such as 16k, or several, separated by commas [default: 64]
     ///
     /// 16k is 16,000 bytes, 16Ki is 16,384. The stamp that identifies the message is part of it: 32 bytes,
-    /// or 16 where the size is less than 32. Messages of less than 16 bytes are only counted. Of several
-    /// sizes and several QoS each combination is measured, and there is one table of all.
+    /// or 16 where the size is less than 32. Messages of less than 16 bytes are only counted. With several
+    /// sizes and several QoS each combination is measured, and one table shows all of them.
     #[arg(long, value_name = "SIZE", value_delimiter = ',', value_parser = bytes,
           conflicts_with_all = ["payload", "payload_file", "payload_lines"])]
     size: Vec<usize>,
@@ -121,10 +122,10 @@ pub(super) struct SendArgs {
 
     /// Change the rate over time: 'ramp to 10k/s in 60s, hold 2m, spike 50k/s 5s'
     ///
-    /// The rate is that of all publishers together, and the stages say how long the measurement is. A ramp begins at the
-    /// rate before it, the first at 0, or with 'ramp from RATE to RATE in TIME' at that rate. A first hold has the rate of
-    /// --rate. After a spike the rate before it comes back. Each message keeps its exact time through the changes. The
-    /// report has the figures of each stage. With --warmup, that has the rate at which the first stage begins.
+    /// The rate is that of all publishers together, and the stages set the length of the measurement. A ramp begins at the
+    /// rate before it. The first one begins at 0, or with 'ramp from RATE to RATE in TIME' at the first RATE. A hold at the
+    /// beginning has the rate of --rate. After a spike the rate returns to the one before it. Each message keeps its exact
+    /// time. The report has the figures of each stage. A warm-up has the rate at which the first stage begins.
     #[arg(long, value_name = "STAGES", help_heading = "Course",
           conflicts_with_all = ["duration", "count"])]
     stages: Option<Stages>,
@@ -468,12 +469,15 @@ impl CommonArgs {
             check_plain(&load.client, "--embedded")?;
         }
         if load.mode == Mode::Request && load.rate == Rate::Max && load.reconnects() {
-            return Err(Error::usage("--reconnect cannot be used with rr --rate max").with_hint(
-                "a response that was lost with its connection would be waited for without end; use a rate",
-            ));
+            return Err(Error::usage(
+                "--reconnect is not supported with rr --rate max: each request waits for a response, and one that is lost \
+                 with a connection never comes",
+            )
+            .with_hint("requests of a schedule do not wait for responses: --rate 1k/s"));
         }
         disturbance::check(&load)?;
         bench_shard::check(&load)?;
+        check_watched(results.watch.broker_pid, load.embedded.is_some())?;
         if self.tls_resumption.is_some() && load.client.endpoint.tls.is_none() {
             return Err(Error::usage("--tls-resumption needs TLS")
                 .with_hint("use mqtts://, --cafile or --tls-use-os-certs"));

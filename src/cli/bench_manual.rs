@@ -18,8 +18,7 @@ macro_rules! of_every_load {
 }
 
 /// `mqtt bench` alone is the same as `mqtt bench e2e`, and its help also lists the modes.
-pub(super) static WITHOUT_MODE: Manual =
-    Manual { common: &["rate", "duration", "embedded", "fail_if"], ..END_TO_END };
+pub(super) static WITHOUT_MODE: Manual = Manual { common: &["embedded"], ..END_TO_END };
 
 pub(super) static END_TO_END: Manual = Manual {
     common: &[
@@ -171,6 +170,79 @@ pub(super) static REQUEST: Manual = Manual {
         "At QoS 1 mosquitto responds some 40 ms late unless its configuration has set_tcp_nodelay true.",
         "--rate max is a closed loop without a schedule: a broker that stalls lowers its rate, and its latencies \
          do not show for how long requests would have waited.",
+    ],
+};
+
+pub(super) static RETAINED: Manual = Manual {
+    common: &["messages", "subscribers", "rate", "qos", "size", "embedded", "json", "fail_if"],
+    examples: &[
+        (
+            "Let 100 new subscribers, ten a second, receive 10,000 retained messages each",
+            "mqtt bench retained --messages 10000 --subscribers 100 --rate 10/s --qos 1",
+        ),
+        (
+            "Fail, with exit status 3, if one of them waits for more than a second for the last",
+            "mqtt bench retained --fail-if 'max > 1s' --fail-if 'loss > 0'",
+        ),
+        #[cfg(feature = "broker")]
+        ("Measure the broker of this program", "mqtt bench retained --embedded"),
+    ],
+    bugs: of_every_load![
+        "A run that is killed leaves its messages on the broker: mqtt retain-clear 'bench/retained/#' removes them.",
+        "Retained messages that were below bench/retained before the run are counted as foreign.",
+    ],
+};
+
+pub(super) static CHURN: Manual = Manual {
+    common: &[
+        "clients",
+        "subscribe_rate",
+        "connect_rate",
+        "filters",
+        "duration",
+        "embedded",
+        "json",
+        "fail_if",
+    ],
+    examples: &[
+        (
+            "Subscribe and unsubscribe 2,000 times a second, and connect 500 times a second",
+            "mqtt bench churn --clients 1000 --subscribe-rate 2k/s --connect-rate 500/s",
+        ),
+        (
+            "Fail, with exit status 3, on slow answers to SUBSCRIBE",
+            "mqtt bench churn --fail-if 'SUBACK p99 > 50ms'",
+        ),
+        #[cfg(feature = "broker")]
+        (
+            "Measure only the connections to the broker of this program",
+            "mqtt bench churn --embedded --connect-rate 200/s --duration 2s",
+        ),
+    ],
+    bugs: of_every_load![
+        "A client has one operation at a time: what becomes due until the broker answers is done after it, and latency \
+         counts from when it was due. More --clients allow more at the same time.",
+    ],
+};
+
+pub(super) static WILLS: Manual = Manual {
+    common: &["clients", "rate", "subscribers", "qos", "size", "embedded", "json", "fail_if"],
+    examples: &[
+        (
+            "End 10,000 connections at once, and fail, with exit status 3, if a will is missing",
+            "mqtt bench wills --clients 10000 --qos 1 --fail-if 'loss > 0'",
+        ),
+        (
+            "End 200 connections a second",
+            "mqtt bench wills --clients 2000 --rate 200/s --fail-if 'p99 > 100ms'",
+        ),
+        #[cfg(feature = "broker")]
+        ("Measure the broker of this program", "mqtt bench wills --embedded"),
+    ],
+    bugs: of_every_load![
+        "The connections are closed, so that the broker learns of it at once. A connection that breaks without a sign ends \
+         after one and a half times the keep-alive; will-test measures that.",
+        "Wills have no delay interval.",
     ],
 };
 

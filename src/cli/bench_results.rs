@@ -43,7 +43,7 @@ pub(super) struct ResultArgs {
     #[arg(long, value_name = "CONDITION")]
     pub(super) fail_if: Vec<Threshold>,
 
-    /// End the run when one holds, after this time
+    /// End the run as soon as a condition of --fail-if holds, after this grace time
     ///
     /// The time is that of the measurement, or of a stage. The conditions of --fail-if are checked every
     /// second. Messages that may still arrive within --drain do not count as lost, and one without an answer

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use super::bench::LoadArgs;
 use super::bench_figures::figures;
 use super::bench_load::{CeilingArgs, Clients, CommonArgs};
 use super::bench_manual;
+use super::bench_mode::LoadArgs;
 use super::manual::Manual;
 use super::scenario::{BUILT_IN, BuiltIn, Description, FileText, SET_BY_FILES, read, write};
 use super::text::shown;
@@ -84,12 +84,12 @@ impl TryFrom<ScenarioArgs> for Config {
         let Some(name) = name else {
             return match action {
                 ScenarioAction::List => common.printing(list()?),
-                _ => Err(Error::usage("show and run need the name of a scenario, or a file")
-                    .with_hint("mqtt bench scenario list names those that are built in")),
+                _ => Err(Error::usage("show and run need a NAME or a FILE")
+                    .with_hint("mqtt bench scenario list prints the built-in scenarios")),
             };
         };
         if action == ScenarioAction::List {
-            return Err(Error::usage("list takes no name; show NAME shows one"));
+            return Err(Error::usage("list does not take a NAME; use show NAME"));
         }
         let mut scenario = find(&name)?;
         if let Some(percent) = scale {
@@ -138,9 +138,9 @@ fn find(name: &str) -> Result<Description, Error> {
     if !name.contains(['/', '.', '\\']) {
         let names = BUILT_IN.iter().map(|one| one.name);
         let near: Vec<String> = nearest(name, names).into_iter().map(str::to_owned).collect();
-        let hint = did_you_mean(&near).unwrap_or_else(|| "mqtt bench scenario list names them".into());
+        let hint = did_you_mean(&near).unwrap_or_else(|| "mqtt bench scenario list prints them".into());
         let what =
-            format!("there is no scenario '{}' (a file has a / or a dot in its name)", shown(name.as_ref()));
+            format!("unknown scenario '{}' (the name of a file has a / or a dot)", shown(name.as_ref()));
         return Err(Error::usage(what).with_hint(hint));
     }
     let unread = |error| Error::file(format!("cannot read {name}"), error);

@@ -249,6 +249,10 @@ pub(super) fn check(load: &Load) -> Result<(), Error> {
             load.abort_after.is_some(),
             "--abort-on-fail is not supported with --shard: no shard knows the figures of all",
         ),
+        (
+            load.groups().iter().any(|group| group.operation.is_some()),
+            "--shard is not supported with retained, churn and wills: each process times its own clients",
+        ),
         (!load.disturbances.all.is_empty(), "--disturb is not supported with --shard"),
         (
             load.mode == Mode::EndToEnd && !load.stages.is_empty(),

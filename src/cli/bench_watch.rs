@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::command::bench::WatchOptions;
+use crate::command::bench::{WatchOptions, WatchedProcess};
 use crate::error::Error;
 use crate::net::page::PageAddress;
 
@@ -11,14 +11,14 @@ use crate::net::page::PageAddress;
 #[command(next_help_heading = "Watching")]
 #[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct WatchArgs {
-    /// Process of the broker on this machine, to watch its CPU time, memory and open descriptors
+    /// Watch CPU time, memory and open descriptors of the broker's process on this machine
     ///
     /// Read from /proc each second. The series and the report have them, and --fail-if takes them: 'broker-memory > 1Gi'.
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
-    #[cfg_attr(feature = "broker", arg(conflicts_with = "embedded"))]
-    broker_pid: Option<u32>,
+    /// With --embedded the value is embedded: each run starts its broker as a process of its own.
+    #[arg(long, value_name = "PID", value_parser = process)]
+    broker_pid: Option<WatchedProcess>,
 
-    /// The broker's page of metrics for Prometheus, to read its numbers each second
+    /// Read the broker's own page of metrics for Prometheus each second
     ///
     /// Over plain HTTP, such as http://broker.example:15692/metrics. The page may have 1 MiB and take 0.8
     /// seconds; if it cannot be read, the run continues and the report notes it.
@@ -32,7 +32,7 @@ pub(super) struct WatchArgs {
     #[arg(long, value_name = "NAME", requires = "broker_metrics")]
     broker_metric: Vec<String>,
 
-    /// Subscribe to $SYS/#, and keep the numbers that the broker publishes there
+    /// Keep the numbers that the broker publishes below $SYS
     ///
     /// This uses one more client, with the user and password of the command line.
     #[arg(long)]
@@ -40,11 +40,37 @@ pub(super) struct WatchArgs {
 
     /// Offer the run's own metrics to Prometheus at this address, such as 9188 or 127.0.0.1:9188
     ///
-    /// A page /metrics over plain HTTP, as long as the run lasts. A port alone is for this machine only; an
-    /// address of this machine, such as 0.0.0.0:9188, lets other machines read the page. Port 0 takes a free
+    /// A page /metrics over plain HTTP, until the command ends and also between several runs. A port alone is
+    /// for this machine only; an address of this machine, such as 0.0.0.0:9188, lets other machines read the page. Port 0 takes a free
     /// one; standard error names it. dashboards/mqtt-bench.json shows the metrics in Grafana.
     #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = page_address)]
     prometheus: Option<SocketAddr>,
+}
+
+/// Checks that a process is watched that there will be: the embedded broker has none before the run, and no other broker
+/// is named so.
+pub(super) fn check_watched(process: Option<WatchedProcess>, is_embedded: bool) -> Result<(), Error> {
+    match (process, is_embedded) {
+        (Some(WatchedProcess::Pid(pid)), true) => {
+            let why = format!("--broker-pid {pid} and --embedded cannot be used together");
+            Err(Error::usage(why).with_hint(
+                "each run starts the embedded broker as a process of its own; --broker-pid embedded watches it",
+            ))
+        }
+        (Some(WatchedProcess::Embedded), false) => {
+            Err(Error::usage("--broker-pid embedded needs --embedded"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Parses a process: its number, or the one that the run starts.
+fn process(text: &str) -> Result<WatchedProcess, String> {
+    if text == "embedded" {
+        return Ok(WatchedProcess::Embedded);
+    }
+    let pid = text.parse().ok().filter(|pid| *pid > 0).map(WatchedProcess::Pid);
+    pid.ok_or_else(|| "use the number of a process, or embedded with --embedded".into())
 }
 
 /// Parses a port of this machine, or an address with one.

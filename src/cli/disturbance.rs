@@ -41,7 +41,7 @@ pub(super) fn disturbance(text: &str) -> Result<Disturbance, String> {
 /// A share of the clients, or of those of a group.
 fn share(text: &str, group: Option<&str>) -> Result<ClientShare, String> {
     let percent = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
-    let percent = percent.ok_or_else(|| format!("'{text}' is no share: use for example 20%"))?;
+    let percent = percent.ok_or_else(|| format!("'{text}' is not a share; use for example 20%"))?;
     if percent > 0.0 && percent <= 100.0 {
         Ok(ClientShare { part: percent / 100.0, group: group.map(str::to_owned) })
     } else {
@@ -60,7 +60,7 @@ pub(super) fn disturbances(mut all: Vec<Disturbance>) -> Disturbances {
 pub(super) fn check(load: &Load) -> Result<(), Error> {
     for Disturbance { at, what } in &load.disturbances.all {
         if !matches!(what, Disturbing::Command(_)) && !load.reconnects() {
-            let why = format!("--disturb '{what}' needs clients that come back");
+            let why = format!("--disturb '{what}' needs clients that reconnect");
             return Err(Error::usage(why).with_hint("--reconnect always"));
         }
         if let Some(name) = what.share().and_then(|share| share.group.as_ref()) {
@@ -68,7 +68,7 @@ pub(super) fn check(load: &Load) -> Result<(), Error> {
             let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
             if !names.contains(&name.as_str()) {
                 let why =
-                    format!("--disturb '{what}': there is no group '{name}' (there are {})", list(&names));
+                    format!("--disturb '{what}': unknown group '{name}'; the groups are {}", list(&names));
                 return Err(Error::usage(why));
             }
         }
@@ -76,7 +76,7 @@ pub(super) fn check(load: &Load) -> Result<(), Error> {
             && *at >= length
         {
             let [at, length] = [*at, length].map(duration);
-            let why = format!("--disturb at {at}: the measurement is over after {length}");
+            let why = format!("--disturb at {at}: the measurement ends after {length}");
             return Err(Error::usage(why));
         }
     }
@@ -118,7 +118,7 @@ mod tests {
             ("soon: restart", "the time 'soon': use seconds or units"),
             ("-1: restart", "the time '-1': it cannot be negative"),
             ("3s: drop", "drop takes a share of the clients: drop 20%"),
-            ("3s: drop 20", "'20' is no share: use for example 20%"),
+            ("3s: drop 20", "'20' is not a share; use for example 20%"),
             ("3s: drop 0%", "more than 0% and at most 100%"),
             ("3s: drop 101%", "more than 0% and at most 100%"),
             ("3s: drop 5% now", "drop takes a share"),

@@ -41,11 +41,14 @@ mod authentication;
 mod bench;
 #[cfg(feature = "broker")]
 mod bench_calibrate;
+mod bench_compare;
 mod bench_figures;
 mod bench_limit;
 mod bench_load;
 mod bench_manual;
 mod bench_merge;
+mod bench_mode;
+mod bench_operations;
 mod bench_payload;
 mod bench_results;
 mod bench_scenario;

@@ -73,11 +73,11 @@ pub(super) fn apply(stages: Vec<RateStage>, load: &mut Load) -> Result<(), Error
         return Ok(());
     }
     if load.rate == Rate::Max {
-        return Err(Error::usage("stages need a schedule, and the rate max has none"));
+        return Err(Error::usage("stages need a schedule, and --rate max has none"));
     }
     if !load.warmup.is_zero() && !stage::begins_with_messages(&stages) {
-        return Err(Error::usage("the warm-up has the rate at which the first stage begins, and that is 0")
-            .with_hint("the ramp is the warm-up: leave the other out, or use ramp from RATE"));
+        return Err(Error::usage("--warmup has the rate at which the first stage begins, which is 0")
+            .with_hint("leave out --warmup, as the ramp is one; or begin with ramp from RATE"));
     }
     load.stop = StopAfter::After(stage::length(&stages));
     load.stages = stages;

@@ -118,6 +118,11 @@ impl Description {
             {
                 *rate *= f64::from(clients) / before;
             }
+            if let Some(operation) = &mut group.operation
+                && let Rate::PerSecond(rate) = &mut operation.rate
+            {
+                *rate *= f64::from(clients) / before;
+            }
             for subscription in &mut group.subscribe {
                 subscription.shared_groups = subscription.shared_groups.min(clients);
             }

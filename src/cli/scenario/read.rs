@@ -12,8 +12,9 @@ use crate::cli::value::{self, ProtocolVersion, ReconnectAttempts};
 use crate::client::options::{Version, Will};
 use crate::command::bench::config::{Arrivals, Pattern, Payload, Rate, StopAfter};
 use crate::command::bench::group::{
-    ClientGroup, GroupConnection, GroupPublish, GroupSubscription, MessageSource, SHARE_NAME,
+    ClientGroup, GroupConnection, GroupOperation, GroupPublish, GroupSubscription, MessageSource, SHARE_NAME,
 };
+use crate::command::bench::operation::OperationKind;
 use crate::command::bench::{Threshold, check_groups, check_topic};
 use crate::error::Error;
 use crate::nearest::{did_you_mean, nearest};
@@ -159,7 +160,7 @@ fn place(text: &str, names: &[String]) -> Result<usize, String> {
         let near: Vec<String> =
             nearest(text, names.iter().map(String::as_str)).into_iter().map(str::to_owned).collect();
         let hint = did_you_mean(&near).map_or_else(String::new, |hint| format!("; {hint}"));
-        format!("there is no group '{text}'{hint}")
+        format!("unknown group '{text}'{hint}")
     })
 }
 
@@ -192,6 +193,7 @@ fn group(table: Table<'_>, names: &[String]) -> Result<ClientGroup, Error> {
         starts_after: table.value("starts-after", |text| place(text, names))?,
         read_rate: table.value("read-rate", value::per_second)?,
         publish,
+        operation: table.table("operation")?.map(operation).transpose()?,
         subscribe,
         respond,
         name,
@@ -213,6 +215,26 @@ fn will(table: Table<'_>) -> Result<Will, Error> {
     }
     table.finish()?;
     Ok(will)
+}
+
+/// What clients do in place of publishing.
+fn operation(table: Table<'_>) -> Result<GroupOperation, Error> {
+    let kind = table.needed("kind", |text| {
+        let known = OperationKind::ALL.into_iter().find(|kind| kind.name() == text);
+        known.ok_or_else(|| "it must be subscribe, connect, end or fetch".to_owned())
+    })?;
+    let rate = table.needed("rate", rate)?;
+    let arrivals = table.value("arrivals", arrivals)?.unwrap_or(Arrivals::Uniform);
+    if rate == Rate::Max && !kind.is_done_once() {
+        return Err(
+            table.wrong("rate", format_args!("{} needs a rate; end and fetch may have max", kind.name()))
+        );
+    }
+    if rate == Rate::Max && arrivals != Arrivals::Uniform {
+        return Err(table.wrong("arrivals", "with the rate max all clients do it at once"));
+    }
+    table.finish()?;
+    Ok(GroupOperation { kind, rate, arrivals })
 }
 
 fn publish(table: Table<'_>, group: &str, clients: u32) -> Result<GroupPublish, Error> {

@@ -8,7 +8,7 @@ use crate::cli::value::NEVER_EXPIRES;
 use crate::client::options::Version;
 use crate::command::bench::config::{Arrivals, Payload, Rate, StopAfter};
 use crate::command::bench::group::{
-    ClientGroup, GroupConnection, GroupPublish, GroupSubscription, MessageSource, SHARE_NAME,
+    ClientGroup, GroupConnection, GroupOperation, GroupPublish, GroupSubscription, MessageSource, SHARE_NAME,
 };
 use crate::command::bench::{Disturbance, Threshold};
 use crate::error::Error;
@@ -60,6 +60,21 @@ fn quoted(text: &str) -> String {
 
 fn per_second(rate: f64) -> String {
     format!("{rate}/s")
+}
+
+fn rate_text(rate: Rate) -> String {
+    match rate {
+        Rate::PerSecond(rate) => per_second(rate),
+        Rate::Max => "max".into(),
+    }
+}
+
+fn arrivals_text(arrivals: Arrivals) -> Option<String> {
+    match arrivals {
+        Arrivals::Uniform => None,
+        Arrivals::Poisson => Some("poisson".to_owned()),
+        Arrivals::Burst(size) => Some(format!("burst:{size}")),
+    }
 }
 
 /// The text of the file.
@@ -149,6 +164,12 @@ fn put_group(lines: &mut FileLines, group: &ClientGroup, all: &[ClientGroup]) ->
     if let Some(publish) = &group.publish {
         put_publish(lines, publish, &group.name)?;
     }
+    if let Some(GroupOperation { kind, rate, arrivals }) = &group.operation {
+        lines.heading("[group.operation]");
+        lines.text("kind", Some(kind.name()));
+        lines.text("rate", Some(rate_text(*rate)));
+        lines.text("arrivals", arrivals_text(*arrivals));
+    }
     for subscription in &group.subscribe {
         put_subscription(lines, subscription, name);
     }
@@ -161,21 +182,8 @@ fn text(bytes: &[u8]) -> Result<&str, Error> {
 
 fn put_publish(lines: &mut FileLines, publish: &GroupPublish, group: &str) -> Result<(), Error> {
     lines.heading("[group.publish]");
-    lines.text(
-        "rate",
-        Some(match publish.rate {
-            Rate::PerSecond(rate) => per_second(rate),
-            Rate::Max => "max".into(),
-        }),
-    );
-    lines.text(
-        "arrivals",
-        match publish.arrivals {
-            Arrivals::Uniform => None,
-            Arrivals::Poisson => Some("poisson".to_owned()),
-            Arrivals::Burst(size) => Some(format!("burst:{size}")),
-        },
-    );
+    lines.text("rate", Some(rate_text(publish.rate)));
+    lines.text("arrivals", arrivals_text(publish.arrivals));
     lines.time("jitter", Some(publish.jitter).filter(|jitter| !jitter.is_zero()));
     lines.bare("per-write", Some(publish.per_write).filter(|most| *most < u32::MAX));
     lines.bare("inflight", publish.inflight);

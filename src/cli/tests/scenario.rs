@@ -270,7 +270,7 @@ fn stages_of_options_are_stages_of_a_file() {
     super::all_wrong(&[
         (&["bench", "--stages", "hold 2s", "--rate", "max"], "stages need a schedule"),
         (&["bench", "--stages", "hold 2s", "--count", "5"], "--count"),
-        (&["bench", "--stages", "ramp to 5 in 3s", "--warmup", "1s"], "the warm-up has the rate"),
+        (&["bench", "--stages", "ramp to 5 in 3s", "--warmup", "1s"], "--warmup has the rate"),
         (&["bench", "--abort-on-fail", "1s"], "--abort-on-fail needs --fail-if"),
         (
             &["bench", "find-limit", "--stages", "hold 2s", "--slo", "loss = 0"],
@@ -302,7 +302,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
             "qos = 3\n[[group.subscribe]]",
             "line 14: qos: it must be 0, 1 or 2",
         ),
-        ("from = \"service\"", "from = \"servise\"", "line 12: from: there is no group 'servise'"),
+        ("from = \"service\"", "from = \"servise\"", "line 12: from: unknown group 'servise'"),
         ("name = \"idle\"", "name = \"service\"", "there are two groups 'service'"),
         ("from = \"service\"", "from = \"idle\"", "group 'idle' publishes nothing"),
         (
@@ -338,7 +338,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
         (
             "duration = \"2s\"",
             "disturb = \"1s: drop 20%\"",
-            "--disturb 'drop 20%' needs clients that come back",
+            "--disturb 'drop 20%' needs clients that reconnect",
         ),
         ("duration = \"2s\"", "duration = \"2s\"\ncount = 5", "line 4: count: there is a duration already"),
         ("rate = \"40/s\"", "rate = \"fast\"", "rate: use a number a second"),
@@ -363,9 +363,9 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
 fn an_unknown_scenario_is_refused() {
     super::all_wrong(&[
         (&["bench", "scenario"], "ACTION"),
-        (&["bench", "scenario", "run"], "need the name of a scenario"),
-        (&["bench", "scenario", "list", "a"], "list takes no name"),
-        (&["bench", "scenario", "run", "omb-p2p"], "there is no scenario 'omb-p2p'"),
+        (&["bench", "scenario", "run"], "need a NAME or a FILE"),
+        (&["bench", "scenario", "list", "a"], "list does not take a NAME"),
+        (&["bench", "scenario", "run", "omb-p2p"], "unknown scenario 'omb-p2p'"),
         (&["bench", "scenario", "run", "omb-p2p-1k", "--scale", "0"], "0.1 to 100"),
         (&["bench", "--size", "1,2", "--show-scenario"], "--show-scenario is for one load"),
     ]);

@@ -10,7 +10,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::disturbance::Disturbances;
-use super::group::Scenario;
+use super::group::{ClientGroup, MessageSource, Scenario};
+use super::operation::OperationKind;
 use super::shard::part::LoadShard;
 use super::stage::RateStage;
 use crate::client::options::ClientOptions;
@@ -29,9 +30,27 @@ pub enum Mode {
     EndToEnd,
     /// From requester to responder and back.
     Request,
+    /// From the broker's retained messages to new subscribers.
+    Retained,
+    /// Subscriptions and connections that come and go.
+    Churn,
+    /// Connections that end without DISCONNECT, and the wills that the broker then publishes.
+    Wills,
 }
 
 impl Mode {
+    /// All of them.
+    pub(super) const ALL: [Self; 8] = [
+        Self::Connect,
+        Self::Publish,
+        Self::Subscribe,
+        Self::EndToEnd,
+        Self::Request,
+        Self::Retained,
+        Self::Churn,
+        Self::Wills,
+    ];
+
     /// Its name on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -41,25 +60,32 @@ impl Mode {
             Self::Subscribe => "sub",
             Self::EndToEnd => "e2e",
             Self::Request => "rr",
+            Self::Retained => "retained",
+            Self::Churn => "churn",
+            Self::Wills => "wills",
         }
     }
 
     /// The mode of this name.
     pub(super) fn named(name: &str) -> Option<Self> {
-        let all = [Self::Connect, Self::Publish, Self::Subscribe, Self::EndToEnd, Self::Request];
-        all.into_iter().find(|mode| mode.name() == name)
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
     }
 
     /// Whether its messages arrive at subscribers or requesters of this program.
     #[must_use]
     pub fn receives_its_own(self) -> bool {
-        matches!(self, Self::EndToEnd | Self::Request)
+        matches!(self, Self::EndToEnd | Self::Request | Self::Retained | Self::Wills)
     }
 
-    /// Whether this program publishes.
+    /// Whether publishing is what it measures.
     #[must_use]
     pub fn publishes(self) -> bool {
         matches!(self, Self::Publish | Self::EndToEnd | Self::Request)
+    }
+
+    /// Whether there is something that its clients have to do at a time, and the broker has to answer.
+    pub(super) fn has_schedule(self) -> bool {
+        self.publishes() || matches!(self, Self::Retained | Self::Churn | Self::Wills)
     }
 }
 
@@ -187,6 +213,8 @@ pub struct Load {
     pub embedded: Option<PathBuf>,
     /// Of everything random.
     pub seed: u64,
+    /// Its groups of clients, where the options above do not say what they are.
+    pub own_groups: Vec<ClientGroup>,
     /// Its groups of clients, where they are not those of its mode.
     pub scenario: Option<Arc<Scenario>>,
     /// What disturbs it on purpose.
@@ -229,6 +257,7 @@ impl Load {
             threads,
             embedded: None,
             seed: 1,
+            own_groups: Vec::new(),
             scenario: None,
             disturbances: Disturbances::default(),
             stages: Vec::new(),
@@ -283,6 +312,15 @@ pub(super) struct Configuration {
     pub(super) receiving: Option<Receiving>,
     #[serde(flatten)]
     pub(super) messages: Option<MessageLoad>,
+    /// What clients do in place of publishing, by group.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) operations: Vec<OperationLoad>,
+    /// What the broker is given to retain, before the load.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retained: Option<RetainedLoad>,
+    /// Of a load whose clients do something in place of publishing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) drain_s: Option<f64>,
     pub(super) duration_s: Option<f64>,
     pub(super) count: Option<u64>,
     pub(super) ramp_per_s: Option<f64>,
@@ -362,6 +400,59 @@ pub(super) struct MessageLoad {
     pub(super) warmup_s: f64,
 }
 
+/// What the clients of a group do in place of publishing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct OperationLoad {
+    pub(super) group: String,
+    pub(super) kind: OperationKind,
+    pub(super) clients: u32,
+    /// Operations a second of all of them together; null: all at once.
+    pub(super) rate_per_s: Option<f64>,
+    /// Filters of each subscription.
+    pub(super) filters: u32,
+}
+
+impl OperationLoad {
+    fn of(group: &ClientGroup) -> Option<Self> {
+        let operation = group.operation?;
+        let filters = group.subscribe.iter().map(|subscription| match subscription.source {
+            MessageSource::Filter { filters, .. } => filters,
+            MessageSource::Group { .. } => 1,
+        });
+        Some(Self {
+            group: group.name.clone(),
+            kind: operation.kind,
+            clients: group.clients,
+            rate_per_s: match operation.rate {
+                Rate::PerSecond(rate) => Some(rate),
+                Rate::Max => None,
+            },
+            filters: filters.sum(),
+        })
+    }
+}
+
+/// What the broker is given to retain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct RetainedLoad {
+    pub(super) publishers: u32,
+    /// Of all of them together, each with a topic of its own.
+    pub(super) messages: u64,
+    pub(super) payload_bytes: usize,
+}
+
+impl RetainedLoad {
+    fn of(groups: &[ClientGroup], payload_bytes: usize) -> Self {
+        let publishing =
+            || groups.iter().filter_map(|group| Some((group.clients, group.publish.as_ref()?.topics)));
+        Self {
+            publishers: publishing().map(|(clients, _)| clients).sum(),
+            messages: publishing().map(|(clients, topics)| u64::from(clients) * u64::from(topics)).sum(),
+            payload_bytes,
+        }
+    }
+}
+
 impl Configuration {
     pub(super) fn of(load: &Load, broker: String, protocol: String, payload_bytes: usize) -> Self {
         let client = &load.client;
@@ -386,21 +477,22 @@ impl Configuration {
             max_packet_bytes: client.max_packet_bytes,
             clients: (load.mode == Mode::Connect).then_some(load.publishers),
             sending: load.mode.publishes().then(|| Sending::of(load, payload_bytes)),
-            receiving: matches!(load.mode, Mode::Subscribe | Mode::EndToEnd | Mode::Request).then(|| {
-                Receiving {
-                    subscribers: load.subscribers,
-                    pattern: match load.pattern {
-                        Pattern::Pairs => "pairs".into(),
-                        Pattern::All => "all".into(),
-                    },
-                    shared_groups: load.shared_groups,
-                }
+            receiving: (load.mode.receives_its_own() || load.mode == Mode::Subscribe).then(|| Receiving {
+                subscribers: load.subscribers,
+                pattern: match load.pattern {
+                    Pattern::Pairs => "pairs".into(),
+                    Pattern::All => "all".into(),
+                },
+                shared_groups: load.shared_groups,
             }),
             messages: (load.mode != Mode::Connect).then(|| MessageLoad {
                 topic: load.topic.clone(),
                 qos: load.qos as u8,
                 warmup_s: load.warmup.as_secs_f64(),
             }),
+            operations: load.groups().iter().filter_map(OperationLoad::of).collect(),
+            drain_s: (load.mode.has_schedule() && !load.mode.publishes()).then_some(load.drain.as_secs_f64()),
+            retained: (load.mode == Mode::Retained).then(|| RetainedLoad::of(&load.groups(), payload_bytes)),
             duration_s: match load.stop {
                 StopAfter::After(duration) => Some(duration.as_secs_f64()),
                 StopAfter::Count(_) => None,

@@ -3,6 +3,7 @@
 
 mod ending;
 mod start;
+mod storing;
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -25,6 +26,7 @@ use super::engine::shared::{Board, News, Order};
 use super::engine::wake::process_cpu;
 use super::group::waves;
 use super::machine;
+use super::operation::OperationKind;
 use super::probe::{FirstClient, probe};
 use super::recorder::{Recorder, Second};
 use super::report::broker::BrokerReport;
@@ -153,7 +155,12 @@ pub(super) async fn run(
         load.disturbances.cuts(&groups.iter().map(named).collect::<Vec<_>>(), load.seed)
     };
     let course = load.course().map(Arc::new);
-    let fleet = Arc::new(Fleet { load, course, groups, waves, cuts, protocol, run, threads, began });
+    let has_wills = |group: &FleetGroup| group.group.does(OperationKind::End);
+    let wills = groups.iter().filter(|group| has_wills(group));
+    let wills = wills.map(|group| group.plan.first_publisher + group.plan.clients).max().unwrap_or(0);
+    let ends = (0..wills).map(|_| AtomicU64::new(0)).collect();
+    let fleet = Fleet { load, course, groups, waves, cuts, protocol, ends, run, threads, began };
+    let fleet = Arc::new(fleet);
     let foreign_variables = fleet.load.disturbances.foreign_variables.clone();
     let commands = CommandOptions { jobs: usize::MAX, limit: LONGEST_COMMAND, foreign_variables };
     let disturber = Disturber::new(&fleet.load.disturbances, &commands, diagnostics);
@@ -162,6 +169,7 @@ pub(super) async fn run(
     let mut director = Director::start(&fleet, disturber, watch, attention, watching, broken_off)?;
     director.barrier = barrier;
     let timeline = director.conduct(&fleet).await;
+    director.clear(&fleet.load).await;
     let finished = director.finish(&fleet, timeline).await;
     director.leave_barrier(finished.as_ref().err()).await;
     let (finished, groups, phases) = finished?;
@@ -175,6 +183,8 @@ pub(super) async fn run(
         phases,
         timeline,
         window_s: phases.measure,
+        stored_s: director.stored_s,
+        retained_left: director.retained_left,
         interrupted: director.interrupted,
         aborted: director.aborted.take(),
         drained: director.drained,
@@ -237,6 +247,13 @@ struct Director<'a> {
     /// Threads that have connected, subscribed, finished.
     connected: usize,
     subscribed: usize,
+    /// Threads that have given the broker what it is to retain, and those that have cleared it.
+    prepared: usize,
+    cleared: usize,
+    /// How long the broker took for it; none if there was nothing to be retained.
+    stored_s: Option<f64>,
+    /// It is still there.
+    retained_left: bool,
     finished: Vec<Vec<Recorder>>,
     failed: Option<Error>,
     /// Rows that not all threads have reported yet, with how many have.
@@ -284,6 +301,10 @@ impl<'a> Director<'a> {
             began: fleet.began,
             connected: 0,
             subscribed: 0,
+            prepared: 0,
+            cleared: 0,
+            stored_s: None,
+            retained_left: false,
             finished: Vec::new(),
             failed: None,
             seconds: BTreeMap::new(),
@@ -360,6 +381,9 @@ impl<'a> Director<'a> {
             if self.is_over() {
                 return nobody;
             }
+            if fleet.prepares(wave) && !self.store(load).await {
+                return nobody;
+            }
             if fleet.subscribes(wave) {
                 self.subscribed = 0;
                 self.order(Order::Subscribe);
@@ -386,7 +410,7 @@ impl<'a> Director<'a> {
         self.watch.iter_mut().for_each(|watch| watch.start(timeline));
         self.order(Order::Start(timeline));
         self.wait(measure, SLOW_TICK, |this| this.is_alone() || this.has_lost_shard()).await;
-        let counted = matches!(load.stop, StopAfter::Count(_)) && load.mode.publishes();
+        let counted = matches!(load.stop, StopAfter::Count(_)) && load.mode.has_schedule();
         let received = match load.stop {
             StopAfter::Count(count) if load.mode == Mode::Subscribe => count,
             _ => never,
@@ -560,6 +584,11 @@ impl<'a> Director<'a> {
                 self.aborted = self.aborted.take().or(found);
             }
             News::Connected => self.connected += 1,
+            News::Prepared => self.prepared += 1,
+            News::Cleared(is_whole) => {
+                self.cleared += 1;
+                self.retained_left |= !is_whole;
+            }
             News::Subscribed => self.subscribed += 1,
             News::Finished(recorders) => self.finished.push(recorders),
             News::Failed(error) => self.failed = Some(error),

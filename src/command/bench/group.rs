@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::config::{Arrivals, Load, Mode, Pattern, Payload, Rate};
+use super::operation::OperationKind;
 use crate::client::options::{ClientOptions, Will};
 use crate::protocol::QoS;
 
@@ -39,6 +40,8 @@ pub struct ClientGroup {
     pub connection: GroupConnection,
     /// What each of them sends.
     pub publish: Option<GroupPublish>,
+    /// What each of them does in place of publishing.
+    pub operation: Option<GroupOperation>,
     /// What each of them receives.
     pub subscribe: Vec<GroupSubscription>,
     /// The group whose requests they answer, by its place among all groups.
@@ -47,6 +50,17 @@ pub struct ClientGroup {
     pub starts_after: Option<usize>,
     /// Messages a second that each of them reads at most.
     pub read_rate: Option<f64>,
+}
+
+/// What the clients of a group do on a schedule in place of publishing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GroupOperation {
+    /// What it is.
+    pub kind: OperationKind,
+    /// Of all of them together; at [`Rate::Max`] all of them at once.
+    pub rate: Rate,
+    /// How spread.
+    pub arrivals: Arrivals,
 }
 
 /// How connections differ from those of the load.
@@ -139,6 +153,7 @@ impl ClientGroup {
             local_addresses: Vec::new(),
             connection: GroupConnection::default(),
             publish: None,
+            operation: None,
             subscribe: Vec::new(),
             respond: None,
             starts_after: None,
@@ -173,12 +188,18 @@ pub fn mode(groups: &[ClientGroup]) -> Mode {
     let receives = |group: &ClientGroup| {
         group.subscribe.iter().any(|one| matches!(one.source, MessageSource::Group { .. }))
     };
-    if any(|group| group.respond.is_some()) {
+    if any(|group| group.does(OperationKind::Fetch)) {
+        Mode::Retained
+    } else if any(|group| group.does(OperationKind::End)) {
+        Mode::Wills
+    } else if any(|group| group.respond.is_some()) {
         Mode::Request
     } else if any(receives) {
         Mode::EndToEnd
     } else if any(|group| group.publish.is_some()) {
         Mode::Publish
+    } else if any(|group| group.operation.is_some()) {
+        Mode::Churn
     } else if any(|group| !group.subscribe.is_empty()) {
         Mode::Subscribe
     } else {
@@ -187,6 +208,12 @@ pub fn mode(groups: &[ClientGroup]) -> Mode {
 }
 
 impl ClientGroup {
+    /// Whether this is what its clients do.
+    #[must_use]
+    pub fn does(&self, kind: OperationKind) -> bool {
+        self.operation.is_some_and(|operation| operation.kind == kind)
+    }
+
     /// Makes of the load's options those of the group.
     pub(super) fn adjust(&self, options: &mut ClientOptions) {
         let GroupConnection { keep_alive, clean_start, session_expiry_interval, will } = &self.connection;
@@ -205,6 +232,9 @@ impl Load {
     pub fn groups(&self) -> Vec<ClientGroup> {
         if let Some(scenario) = &self.scenario {
             return scenario.groups.clone();
+        }
+        if !self.own_groups.is_empty() {
+            return self.own_groups.clone();
         }
         if self.mode == Mode::Connect {
             return vec![ClientGroup::new("clients", self.publishers, "{client}")];
@@ -237,7 +267,10 @@ impl Load {
             share_name: SHARE_NAME.into(),
         };
         match self.mode {
-            Mode::Connect | Mode::Publish => return vec![senders],
+            // Those that do not publish have groups of their own.
+            Mode::Connect | Mode::Publish | Mode::Retained | Mode::Churn | Mode::Wills => {
+                return vec![senders];
+            }
             Mode::Request => receivers.respond = Some(0),
             Mode::EndToEnd => {
                 let source = MessageSource::Group { group: 0, pattern: self.pattern, filter: None };

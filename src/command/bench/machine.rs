@@ -159,6 +159,12 @@ fn short(what: String) -> Error {
 /// ends when this is dropped.
 pub(super) struct EmbeddedTarget(Child);
 
+impl EmbeddedTarget {
+    pub(super) fn process_id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
 impl Drop for EmbeddedTarget {
     fn drop(&mut self) {
         let _ = self.0.kill();

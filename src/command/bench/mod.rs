@@ -11,6 +11,7 @@
 //! | `group` | groups of clients: what the options of a mode amount to, and what scenarios have |
 //! | `topology`, `plan`, `pacer`, `stamp` | what groups send each other; which client sends what to which; the schedule; how a message is recognised |
 //! | `director`, `probe` | the phases of a run, and the orders to the threads; its first connection |
+//! | `operation` | what clients do on a schedule in place of publishing |
 //! | `stage`, `course` | how the rate of a load changes, and how many messages are due until when |
 //! | `disturbance`, `disturber`, `impact` | what disturbs a run on purpose; who carries it out; what is recorded around it |
 //! | `beside` | what is recorded beside the figures of the whole run |
@@ -54,6 +55,7 @@ mod limit_report;
 mod machine;
 mod matrix;
 mod network;
+pub mod operation;
 mod pacer;
 mod plan;
 mod probe;
@@ -82,10 +84,13 @@ pub use report::export::{Files, Form};
 pub(super) use report::export::{json_of_failure, junit_of_failure};
 pub use report::help::help as figures_help;
 pub use shard::{LoadShard, MergeConfig, SharedStart};
-pub use stamp::{MOST_PUBLISHERS, SHORT_BYTES as LEAST_STAMP_BYTES, TEXT_BYTES as TEXT_STAMP_BYTES};
+pub use stamp::{
+    LONG_BYTES as LONG_STAMP_BYTES, MOST_PUBLISHERS, SHORT_BYTES as LEAST_STAMP_BYTES,
+    TEXT_BYTES as TEXT_STAMP_BYTES,
+};
 pub use threshold::{Objective, RunLimits, Threshold};
 pub use topology::check as check_groups;
-pub use watching::WatchOptions;
+pub use watching::{WatchOptions, WatchedProcess};
 
 use std::path::PathBuf;
 #[cfg(feature = "broker")]
@@ -509,7 +514,10 @@ async fn put_load(
     diagnostics: &Diagnostics,
 ) -> Result<RunOutcome, Error> {
     machine::check_limits(load, diagnostics)?;
-    let _target = machine::start_target(load)?;
+    let target = machine::start_target(load)?;
+    if let Some(target) = &target {
+        watched.1.aim_at(target.process_id())?;
+    }
     director::run(load.clone(), watched, attention, diagnostics).await
 }
 

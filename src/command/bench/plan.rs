@@ -4,6 +4,7 @@
 use super::config::{Mode, Pattern};
 use super::group::{ClientGroup, GroupPublish, GroupSubscription, MessageSource, SHARE_NAME};
 use super::pacer::share;
+use crate::client::options::Will;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::topic::{self, matches};
 use crate::protocol::wire::{PublishTemplate, TopicAlias};
@@ -51,6 +52,26 @@ impl Plan {
             qos: publish.qos,
             retain: publish.retain,
             alias: publish.alias,
+        }
+    }
+
+    /// The wills of a group, published by the broker.
+    pub(super) fn of_wills(clients: u32, will: &Will) -> Self {
+        Self {
+            publishers: clients,
+            subscribers: 0,
+            topics: 1,
+            topic: will.topic.clone(),
+            by_client: will.topic.contains("{client}"),
+            pattern: Pattern::Pairs,
+            filter: None,
+            filters: 1,
+            groups: 0,
+            share_name: SHARE_NAME.into(),
+            mode: Mode::Publish,
+            qos: will.qos,
+            retain: will.retain,
+            alias: false,
         }
     }
 
@@ -133,6 +154,12 @@ impl Plan {
         template.with_topic_alias(if self.alias { TopicAlias::Auto } else { TopicAlias::None })
     }
 
+    /// A message without a payload to one of a publisher's topics: the broker no longer retains what it has there.
+    pub(super) fn clearing(&self, protocol: Protocol, publisher: u32, place: u32) -> PublishTemplate {
+        let topic = self.topic_of(publisher, place.into());
+        PublishTemplate::new(protocol, topic.as_bytes(), QoS::AtMostOnce, true, &PropertyBlock::default())
+    }
+
     /// The number of that topic, among the publisher's or among all.
     fn place_of(&self, publisher: u32, sequence: u64) -> u32 {
         let first = if self.by_client { 0 } else { u64::from(publisher) };
@@ -147,7 +174,7 @@ impl Plan {
     /// How many subscribers get a message, each group counted once.
     pub(super) fn receivers(&self, publisher: u32, sequence: u64) -> u64 {
         match self.mode {
-            Mode::Connect | Mode::Publish | Mode::Subscribe => 0,
+            Mode::Connect | Mode::Publish | Mode::Subscribe | Mode::Retained | Mode::Churn | Mode::Wills => 0,
             Mode::Request => 1,
             Mode::EndToEnd if self.groups > 0 => u64::from(self.groups),
             Mode::EndToEnd => match self.pattern {
@@ -260,7 +287,7 @@ impl Plan {
     /// How many flows a subscriber has; those of a group are counted with its first member.
     pub(super) fn flows_of(&self, subscriber: u32) -> usize {
         let publishers = match self.mode {
-            Mode::Connect | Mode::Publish | Mode::Subscribe => 0,
+            Mode::Connect | Mode::Publish | Mode::Subscribe | Mode::Retained | Mode::Churn | Mode::Wills => 0,
             _ if self.groups > 0 && subscriber >= self.groups => 0,
             Mode::EndToEnd if self.is_divided() && self.by_client => {
                 if self.subscribers <= self.publishers {

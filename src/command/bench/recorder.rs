@@ -10,6 +10,7 @@ use super::beside::Beside;
 use super::config::Mode;
 use super::histogram::histogram;
 use super::impact::Impact;
+use super::operation::{OperationCounts, OperationStep};
 use super::stamp::Phase;
 use crate::client::Times;
 use crate::protocol::QoS;
@@ -23,6 +24,9 @@ pub(super) enum LatencyKind {
     /// All of it: from the start of the connection to CONNACK.
     UntilConnAck,
     SubAck,
+    UnsubAck,
+    /// From the time at which a client was to disconnect until the CONNACK of its next connection.
+    Again,
     /// From the loss of a connection until its client went on.
     Back,
     /// From the intended send to PUBACK or PUBCOMP.
@@ -33,6 +37,8 @@ pub(super) enum LatencyKind {
     DeliveryFromSend,
     RoundTrip,
     RoundTripFromSend,
+    /// From SUBSCRIBE until the last of the retained messages.
+    AllRetained,
     /// Own sending after the intended time, where nothing but the generator was in the way.
     ScheduleLag,
 }
@@ -60,8 +66,10 @@ impl LatencyKind {
             Mode::Connect => Some(Self::UntilConnAck),
             Mode::Publish if qos == QoS::AtMostOnce => None,
             Mode::Publish => Some(Self::Acknowledge),
-            Mode::Subscribe | Mode::EndToEnd => Some(Self::Delivery),
+            Mode::Subscribe | Mode::EndToEnd | Mode::Wills => Some(Self::Delivery),
             Mode::Request => Some(Self::RoundTrip),
+            Mode::Retained => Some(Self::AllRetained),
+            Mode::Churn => Some(Self::SubAck),
         }
     }
 }
@@ -130,6 +138,8 @@ pub(super) struct Counts {
     pub(super) resent: u64,
     pub(super) subscribed: u64,
     pub(super) refused_subscriptions: u64,
+    /// By [`OperationStep`].
+    pub(super) operations: [OperationCounts; OperationStep::COUNT],
     /// How often a message was due and the window was full.
     pub(super) full_windows: u64,
     /// How often one was due and the socket took nothing.
@@ -271,6 +281,11 @@ impl Recorder {
         }
     }
 
+    /// The counts of a step of operations.
+    pub(super) fn step(&mut self, step: OperationStep) -> &mut OperationCounts {
+        &mut self.counts.operations[step as usize]
+    }
+
     pub(super) fn messages(&mut self, phase: Phase) -> &mut MessageCounts {
         &mut self.counts.messages[phase as usize]
     }
@@ -387,6 +402,7 @@ impl Counts {
             resent: self.resent + other.resent,
             subscribed: self.subscribed + other.subscribed,
             refused_subscriptions: self.refused_subscriptions + other.refused_subscriptions,
+            operations: std::array::from_fn(|step| self.operations[step].plus(other.operations[step])),
             full_windows: self.full_windows + other.full_windows,
             blocked_sockets: self.blocked_sockets + other.blocked_sockets,
             unconfirmed: self.unconfirmed + other.unconfirmed,

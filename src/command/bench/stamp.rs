@@ -33,7 +33,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
 /// Bytes of a stamp in its long form.
-pub(super) const LONG_BYTES: usize = 32;
+pub const LONG_BYTES: usize = 32;
 /// Bytes of a stamp as text.
 pub const TEXT_BYTES: usize = MARK.len() + 43;
 /// What a stamp as text begins with.
@@ -302,6 +302,8 @@ pub(super) enum Arrival {
     Stale,
 }
 
+/// Words of memory for a flow of one message.
+pub(super) const ONE_WORD: usize = 1;
 /// Words of memory for a flow with one receiver.
 pub(super) const PLAIN_WORDS: usize = 8;
 /// For a group, whose members may be thousands of messages apart.

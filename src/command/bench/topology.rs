@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::config::Rate;
 use super::group::{ClientGroup, MessageSource, waves};
+use super::operation::OperationKind;
 use super::plan::{Plan, some_of};
-use super::stamp::{Flows, PLAIN_WORDS, SHARED_WORDS};
+use super::stamp::{Flows, ONE_WORD, PLAIN_WORDS, SHARED_WORDS};
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
 
@@ -19,7 +20,11 @@ pub(super) struct GroupPlan {
     pub(super) first: u32,
     /// The number of its first publisher, in stamps.
     pub(super) first_publisher: u32,
-    /// What it publishes.
+    /// What its clients do in place of publishing.
+    pub(super) operation: Option<OperationKind>,
+    /// What it publishes is for the broker to retain, before the load.
+    pub(super) prepares: bool,
+    /// What it publishes, or what the broker publishes when its clients end.
     pub(super) outlet: Option<Arc<Outlet>>,
     /// What it receives of other groups.
     pub(super) inlets: Vec<Inlet>,
@@ -65,6 +70,11 @@ impl Outlet {
         self.plan.template(protocol, run, publisher, sequence)
     }
 
+    /// A message that makes the broker forget what it retains of a publisher's topic.
+    pub(super) fn clearing(&self, protocol: Protocol, publisher: u32, place: u32) -> PublishTemplate {
+        self.plan.clearing(protocol, publisher, place)
+    }
+
     /// Some of its topics, with whose they are and in which message.
     fn sample(&self, clients: u32) -> Vec<(u32, u64, String)> {
         let last = u64::from(self.topics()) - 1;
@@ -96,18 +106,25 @@ impl GroupPlan {
                 clients: group.clients,
                 first: clients,
                 first_publisher: publishers,
+                operation: group.operation.map(|operation| operation.kind),
+                prepares: false,
                 outlet: None,
                 inlets: Vec::new(),
                 subscriptions: Arc::new([]),
             });
             clients += group.clients;
-            publishers += if group.publish.is_some() { group.clients } else { 0 };
+            let has_stamps = group.publish.is_some() || group.does(OperationKind::End);
+            publishers += if has_stamps { group.clients } else { 0 };
         }
-        let published: Vec<Option<Plan>> = groups
-            .iter()
-            .map(|group| group.publish.as_ref().map(|publish| Plan::publishing(group.clients, publish)))
-            .collect();
+        let published: Vec<Option<Plan>> = groups.iter().map(published).collect();
         let mut outlets: Vec<Vec<Plan>> = vec![Vec::new(); groups.len()];
+        for group in groups.iter().filter(|group| group.does(OperationKind::Fetch)) {
+            for subscription in &group.subscribe {
+                if let MessageSource::Group { group: source, .. } = subscription.source {
+                    plans[source].prepares = true;
+                }
+            }
+        }
         for (place, group) in groups.iter().enumerate() {
             let inlet = |source: usize, plan: &Plan| {
                 let first = plans[source].first_publisher;
@@ -125,7 +142,10 @@ impl GroupPlan {
                         let Some(plan) = &published[source] else { continue };
                         let plan = plan.clone().received_by(group, subscription);
                         inlets.push(inlet(source, &plan));
-                        outlets[source].push(plan.clone());
+                        // To those that fetch it a message is delivered when they subscribe.
+                        if !group.does(OperationKind::Fetch) {
+                            outlets[source].push(plan.clone());
+                        }
                         plan
                     }
                 };
@@ -166,7 +186,11 @@ impl GroupPlan {
 
     /// Words of memory for each of its flows.
     pub(super) fn words(&self) -> usize {
-        if self.shared_groups() > 0 { SHARED_WORDS } else { PLAIN_WORDS }
+        match self.operation {
+            Some(OperationKind::Fetch) => ONE_WORD,
+            _ if self.shared_groups() > 0 => SHARED_WORDS,
+            _ => PLAIN_WORDS,
+        }
     }
 
     /// What telling messages apart may take, in bytes.
@@ -175,9 +199,66 @@ impl GroupPlan {
         Flows::bytes(self.inlets.iter().map(all).sum(), self.words())
     }
 
-    /// Whether its clients subscribe to other groups, or to what others publish.
+    /// Whether its clients subscribe before the load.
     pub(super) fn subscribes(&self) -> bool {
-        !self.subscriptions.is_empty()
+        !self.subscriptions.is_empty() && self.operation.is_none()
+    }
+}
+
+/// What a group publishes, or the broker when its clients end, to nobody yet.
+fn published(group: &ClientGroup) -> Option<Plan> {
+    if let Some(publish) = &group.publish {
+        return Some(Plan::publishing(group.clients, publish));
+    }
+    let will = group.connection.will.as_ref().filter(|_| group.does(OperationKind::End))?;
+    Some(Plan::of_wills(group.clients, will))
+}
+
+/// What is wrong with what the clients of a group do, if anything is.
+///
+/// # Errors
+/// What is wrong, in one line.
+fn check_operation(group: &ClientGroup, groups: &[ClientGroup]) -> Result<(), String> {
+    let Some(operation) = group.operation else { return Ok(()) };
+    let (name, kind) = (&group.name, operation.kind.name());
+    if group.publish.is_some() || group.respond.is_some() || group.read_rate.is_some() {
+        return Err(format!(
+            "group '{name}': publish, respond and read-rate are not supported with operation"
+        ));
+    }
+    let sources = || {
+        group.subscribe.iter().filter_map(|subscription| match subscription.source {
+            MessageSource::Group { group, .. } => Some(&groups[group]),
+            MessageSource::Filter { .. } => None,
+        })
+    };
+    match operation.kind {
+        OperationKind::Subscribe if group.subscribe.is_empty() || sources().next().is_some() => Err(format!(
+            "group '{name}': the operation {kind} needs a subscription with a filter, without from"
+        )),
+        OperationKind::Connect | OperationKind::End if !group.subscribe.is_empty() => {
+            Err(format!("group '{name}': the operation {kind} does not subscribe"))
+        }
+        OperationKind::End if group.connection.will.is_none() => {
+            Err(format!("group '{name}': the operation {kind} needs a will"))
+        }
+        OperationKind::Fetch if sources().next().is_none() || sources().count() < group.subscribe.len() => {
+            Err(format!(
+                "group '{name}': the operation {kind} needs from, groups that publish with retain = true"
+            ))
+        }
+        OperationKind::Fetch if group.subscribe.iter().any(|subscription| subscription.shared_groups > 0) => {
+            Err(format!("group '{name}': shared subscriptions receive no retained messages"))
+        }
+        OperationKind::Fetch => match sources()
+            .find(|source| source.publish.as_ref().is_none_or(|one| !one.retain))
+        {
+            Some(source) => {
+                Err(format!("group '{name}': group '{}' does not publish with retain = true", source.name))
+            }
+            None => Ok(()),
+        },
+        _ => Ok(()),
     }
 }
 
@@ -190,6 +271,7 @@ pub fn check(groups: &[ClientGroup]) -> Result<(), String> {
     if let Err(place) = waves(groups) {
         return Err(format!("group '{}' would start after itself", groups[place].name));
     }
+    groups.iter().try_for_each(|group| check_operation(group, groups))?;
     let plans = GroupPlan::all(groups);
     if groups.iter().any(|group| group.respond.is_some()) {
         let asks = |place: usize| groups[place].publish.is_some() && groups[place].subscribe.is_empty();
@@ -202,6 +284,29 @@ pub fn check(groups: &[ClientGroup]) -> Result<(), String> {
     for (group, plan) in groups.iter().zip(&plans) {
         if group.publish.is_some() && plan.shared_groups() > 0 {
             return Err(format!("group '{}' publishes, and cannot share its subscriptions", group.name));
+        }
+        let fetches = plan.operation == Some(OperationKind::Fetch);
+        let starts_first = |source: usize| groups[source].starts_after.is_none();
+        for subscription in group.subscribe.iter().filter(|_| !fetches) {
+            if let MessageSource::Group { group: source, .. } = subscription.source
+                && plans[source].prepares
+            {
+                return Err(format!(
+                    "group '{}': group '{}' publishes before the load, for the operation fetch",
+                    group.name, groups[source].name
+                ));
+            }
+        }
+        if let Some(source) =
+            (0..groups.len()).find(|source| plans[*source].prepares && !starts_first(*source))
+        {
+            return Err(format!(
+                "group '{}' publishes before the load, and starts after no other",
+                groups[source].name
+            ));
+        }
+        if fetches && group.starts_after.is_none() {
+            return Err(format!("group '{}': the operation fetch needs starts-after", group.name));
         }
         let mut counts = plan.subscriptions.iter().map(|(plan, _)| plan.groups).filter(|groups| *groups > 0);
         let first = counts.next();

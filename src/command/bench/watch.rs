@@ -125,6 +125,8 @@ fn so_far(recorder: Recorder, timeline: Timeline, window_s: f64) -> RunOutcome {
         series: Vec::new(),
         phases: Phases { connect: 0.0, subscribe: 0.0, warmup: 0.0, measure: window_s, drain: 0.0 },
         timeline,
+        stored_s: None,
+        retained_left: false,
         window_s,
         interrupted: false,
         aborted: None,

@@ -4,7 +4,7 @@ use super::super::engine::fleet::{Fleet, FleetGroup};
 use super::super::watching::Stage;
 use super::{Deliveries, Director, KILL_LIMIT, SILENCE, SLOW_TICK, STILL, TICK, nanoseconds};
 use crate::alarm::now;
-use crate::command::bench::config::{Load, Mode};
+use crate::command::bench::config::Load;
 use crate::command::bench::recorder::Recorder;
 use crate::command::bench::report::group::GroupReport;
 use crate::command::bench::shard::record::GroupRecord;
@@ -13,10 +13,10 @@ use crate::command::bench::stamp::Timeline;
 impl Director<'_> {
     /// Waits for what is under way, as long as something still arrives.
     pub(super) async fn drain(&mut self, load: &Load, limit: u64, mut arrivals: Deliveries) {
-        let waits = load.mode == Mode::EndToEnd || load.mode == Mode::Request;
+        let waits = load.mode.receives_its_own();
         let began = now();
         self.watching.enter(Stage::Drain(limit), began);
-        if load.mode.publishes() && !self.is_over() {
+        if load.mode.has_schedule() && !self.is_over() {
             let idle = |this: &Self| this.all(|board| &board.idle);
             let done = self.wait(limit, TICK, |this| {
                 let (expected, delivered) =

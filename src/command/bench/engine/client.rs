@@ -17,6 +17,7 @@ use super::in_flight::MessagesInFlight;
 use super::shared::Shard;
 use crate::client::session::Session;
 use crate::client::{self, OpenLink, Opened};
+use crate::command::bench::operation::OperationKind;
 use crate::error::Error;
 use crate::protocol::wire::PublishTemplate;
 
@@ -55,8 +56,9 @@ struct ClientState {
     blocked: bool,
     /// What publishers have that others do not.
     publisher: Option<Box<PublishingClient>>,
-    /// What those that answer have, from their first request on, and those that read slowly.
-    responder: Option<Box<Responder>>,
+    /// What only some have: those that answer, from their first request on, read slowly, or do something in place of
+    /// publishing.
+    extra: Option<Box<Extra>>,
     /// Its first flow among the thread's.
     flows: usize,
 }
@@ -83,12 +85,25 @@ struct PublishingClient {
 }
 
 #[derive(Debug, Default)]
-struct Responder {
+struct Extra {
     /// Requests to be answered.
     requests: VecDeque<Bytes>,
     /// Templates of answers, by requester.
     answers: Vec<Option<Arc<PublishTemplate>>>,
     reading: NextRead,
+    operating: Operating,
+}
+
+/// How far a client is with what it does in place of publishing.
+#[derive(Debug, Default)]
+struct Operating {
+    /// When the operation was due that has no answer yet, and how many packets are to answer it.
+    awaited: Option<(u64, u32)>,
+    /// The broker has refused a part of it.
+    is_refused: bool,
+    is_subscribed: bool,
+    /// The next topic whose retained message is to be cleared.
+    clearing: Option<u32>,
 }
 
 /// What a client that reads slowly may do.
@@ -104,7 +119,28 @@ enum NextRead {
 
 impl ClientState {
     fn has_requests(&self) -> bool {
-        self.responder.as_ref().is_some_and(|responder| !responder.requests.is_empty())
+        self.extra.as_ref().is_some_and(|extra| !extra.requests.is_empty())
+    }
+
+    /// What it does in place of publishing, if it does.
+    fn operating(&self) -> Option<&Operating> {
+        self.extra.as_ref().map(|extra| &extra.operating)
+    }
+}
+
+impl ClientState {
+    /// An operation that is about the connection is due: it ends in this turn, and how if it ends at once.
+    fn turn_to_links(&mut self, operation: Option<OperationKind>) -> Option<Turn> {
+        match operation? {
+            OperationKind::End if !self.leaving => self.backlog.pop_front().map(Turn::Cut),
+            OperationKind::Connect if !self.leaving => {
+                let due = self.backlog.pop_front()?;
+                self.extra.get_or_insert_default().operating.awaited = Some((due, 1));
+                self.leaving = true;
+                None
+            }
+            _ => None,
+        }
     }
 }
 
@@ -115,6 +151,8 @@ pub(crate) enum Turn {
     Waiting,
     /// It has more to do and let others go first.
     Unfinished,
+    /// Its link is to be closed without DISCONNECT, as was due at this time.
+    Cut(u64),
     /// Its link has ended.
     Ended,
 }
@@ -130,7 +168,7 @@ impl Client {
             backlog: VecDeque::new(),
             blocked: false,
             publisher: publishes.then(Box::default),
-            responder: None,
+            extra: None,
             flows,
         };
         Self { link: Some(link), session, state }
@@ -145,6 +183,9 @@ impl Client {
     /// sent again.
     pub(crate) fn lose_link(&mut self, shard: &mut Shard) {
         self.link = None;
+        if let Some((due, _)) = self.state.extra.as_mut().and_then(|extra| extra.operating.awaited.take()) {
+            self.state.backlog.push_front(due);
+        }
         let ClientState { publisher, subscribing, fence, number, .. } = &mut self.state;
         if matches!(subscribing, Subscribing::Sent(..)) {
             *subscribing = Subscribing::Wanted;
@@ -171,6 +212,11 @@ impl Client {
             shard.recorder.counts.subscribed -= 1;
             self.state.subscribing = Subscribing::Wanted;
         }
+        if !connected.session_present
+            && let Some(extra) = &mut self.state.extra
+        {
+            extra.operating.is_subscribed = false;
+        }
         // What has become due meanwhile is not late because of the generator.
         self.state.blocked = !self.state.backlog.is_empty();
         self.session.unacknowledged()
@@ -178,12 +224,12 @@ impl Client {
 
     /// It reads nothing for a time after each message.
     pub(crate) fn read_slowly(&mut self) {
-        self.state.responder.get_or_insert_default();
+        self.state.extra.get_or_insert_default();
     }
 
     /// When it reads on, if it waits with that and was not asked before.
     pub(crate) fn next_read(&mut self) -> Option<u64> {
-        let reading = &mut self.state.responder.as_mut()?.reading;
+        let reading = &mut self.state.extra.as_mut()?.reading;
         let NextRead::From(time) = *reading else { return None };
         *reading = NextRead::WhenTold;
         Some(time)
@@ -191,7 +237,7 @@ impl Client {
 
     /// It may read on.
     pub(crate) fn read_on(&mut self) {
-        if let Some(own) = &mut self.state.responder {
+        if let Some(own) = &mut self.state.extra {
             own.reading = NextRead::Now;
         }
     }
@@ -219,6 +265,23 @@ impl Client {
         }
     }
 
+    /// Since when an operation has no answer.
+    pub(crate) fn awaited(&self) -> Option<u64> {
+        self.state.operating().and_then(|operating| operating.awaited).map(|(due, _)| due)
+    }
+
+    /// A publisher of messages that are to be retained sends one to each of its topics.
+    pub(crate) fn prepare(&mut self, topics: u32, time: u64) {
+        self.state.backlog.extend((0..topics).map(|_| time));
+        self.fence();
+    }
+
+    /// It clears the retained message of each of its topics.
+    pub(crate) fn clear(&mut self) {
+        self.state.backlog.clear();
+        self.state.extra.get_or_insert_default().operating.clearing = Some(0);
+    }
+
     /// A publisher publishes from now on as long as there is room.
     pub(crate) fn pull(&mut self) {
         self.state.pulling = self.publishes();
@@ -239,8 +302,18 @@ impl Client {
         self.state.backlog.push_back(intended);
     }
 
+    /// What is due and not sent, which another is to take over.
+    pub(crate) fn take_backlog(&mut self) -> VecDeque<u64> {
+        std::mem::take(&mut self.state.backlog)
+    }
+
     pub(crate) fn backlog(&self) -> usize {
         self.state.backlog.len()
+    }
+
+    /// When what is due and not sent was due.
+    pub(crate) fn overdue(&self) -> impl Iterator<Item = u64> {
+        self.state.backlog.iter().copied()
     }
 
     /// Publishes without an answer.
@@ -273,6 +346,10 @@ impl Client {
             && self.session.is_idle()
             && self.state.fence == Fence::No
             && !self.state.has_requests()
+            && self
+                .state
+                .operating()
+                .is_none_or(|operating| operating.awaited.is_none() && operating.clearing.is_none())
     }
 
     /// One turn: everything that can be done now.
@@ -282,12 +359,15 @@ impl Client {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, shard: &mut Shard) -> Result<Turn, Error> {
         let Some(link) = &mut self.link else { return Ok(Turn::Waiting) };
         let waited = !self.state.backlog.is_empty();
+        if waited && let Some(cut) = self.state.turn_to_links(shard.operation) {
+            return Ok(cut);
+        }
         let mut turn = InTurn::new(&mut self.state, shard);
         let ended = link.poll(cx, &mut self.session, &mut turn);
         let unfinished = turn.is_unfinished();
         if self.state.backlog.is_empty() {
             self.state.blocked = false;
-        } else if waited && !self.state.blocked && !self.state.leaving {
+        } else if waited && !self.state.blocked && !self.state.leaving && shard.operation.is_none() {
             self.state.blocked = true;
             if self.session.can_publish(shard.qos) {
                 shard.recorder.counts.blocked_sockets += 1;

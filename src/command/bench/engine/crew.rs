@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
-use super::super::config::{Rate, StopAfter};
+use super::super::config::{Arrivals, Rate, StopAfter};
+use super::super::operation::OperationKind;
 use super::super::pacer::{Pacer, Schedule};
 use super::super::stamp::Timeline;
 use super::client::{Abandoned, Client, Dialer};
@@ -44,11 +46,13 @@ pub(super) struct Crew {
     /// When the closed loop begins, if it has not yet.
     pub(super) pull_at: Option<u64>,
     pub(super) abandoned: Abandoned,
+    /// Clients that are to connect and are not connected, and when they were to: for the thread to take.
+    pub(super) absent: Vec<(u32, u64)>,
 }
 
 impl Crew {
     pub(super) fn new(shard: Shard, first: u32) -> Self {
-        Self { shard, first, pacer: None, pull_at: None, abandoned: Abandoned::default() }
+        Self { shard, first, pacer: None, pull_at: None, abandoned: Abandoned::default(), absent: Vec::new() }
     }
 
     /// The marks of the run are known, and with them the schedule.
@@ -60,21 +64,35 @@ impl Crew {
         thread: u32,
     ) {
         let load = &fleet.load;
-        let Some(publish) = &group.publish else { return };
-        let Rate::PerSecond(rate) = publish.rate else {
-            self.pull_at = Some(timeline.start);
-            return;
+        let count = match load.stop {
+            StopAfter::Count(count) => Some(count),
+            StopAfter::After(_) => None,
+        };
+        let (rate, arrivals, jitter, count) = match (&group.publish, &group.operation) {
+            (Some(_), _) if plan.prepares => return,
+            (Some(publish), _) => match publish.rate {
+                Rate::PerSecond(rate) => (rate, publish.arrivals, publish.jitter, count),
+                Rate::Max => {
+                    self.pull_at = Some(timeline.start);
+                    return;
+                }
+            },
+            (None, Some(operation)) => {
+                let count = if operation.kind.is_done_once() { Some(plan.clients.into()) } else { count };
+                match operation.rate {
+                    Rate::PerSecond(rate) => (rate, operation.arrivals, Duration::ZERO, count),
+                    Rate::Max => (plan.clients.into(), Arrivals::Burst(plan.clients), Duration::ZERO, count),
+                }
+            }
+            (None, None) => return,
         };
         self.pacer = Some(Pacer::new(Schedule {
             start: timeline.start,
             measure: timeline.measure,
-            count: match load.stop {
-                StopAfter::Count(count) => Some(count),
-                StopAfter::After(_) => None,
-            },
+            count,
             rate,
-            arrivals: publish.arrivals,
-            jitter: u64::try_from(publish.jitter.as_nanos()).unwrap_or(u64::MAX),
+            arrivals,
+            jitter: u64::try_from(jitter.as_nanos()).unwrap_or(u64::MAX),
             publishers: plan.clients,
             thread,
             threads: fleet.threads,
@@ -98,6 +116,8 @@ impl Crew {
             if let Slot::Open(client) = &mut place.slot {
                 client.push(due.at);
                 place.waker.wake_by_ref();
+            } else if self.shard.operation == Some(OperationKind::Connect) {
+                self.absent.push((self.first + due.publisher, due.at));
             } else {
                 self.abandoned.add(due.at, self.shard.receivers(place.number, 0), &self.shard);
             }

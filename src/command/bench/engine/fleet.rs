@@ -3,13 +3,16 @@
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-use super::super::config::{Load, Mode, Rate, StopAfter};
+use super::super::config::{Load, Mode, Payload, Rate, StopAfter};
 use super::super::course::RateCourse;
 use super::super::credentials::ClientCredentials;
 use super::super::disturbance::ClientCut;
 use super::super::group::ClientGroup;
+use super::super::operation::OperationKind;
 use super::super::pacer::{CourseShare, share};
+use super::super::stamp::{Phase, Stamp};
 use super::super::topology::GroupPlan;
 use super::message::StampedMessage;
 use crate::client::options::ClientOptions;
@@ -28,12 +31,17 @@ pub(crate) struct Fleet {
     /// Clients that are to be cut off, in order.
     pub(crate) cuts: Vec<ClientCut>,
     pub(crate) protocol: Protocol,
+    /// When the connections of publishers of wills ended, by their number in stamps; empty if there are none.
+    pub(crate) ends: Ends,
     pub(crate) run: u32,
     /// Of all shards; those of this one are [`Fleet::own_threads`].
     pub(crate) threads: u32,
     /// When the run began: the connections' ramp and the series count from here.
     pub(crate) began: u64,
 }
+
+/// When connections ended, in nanoseconds of the monotonic clock; 0 for those that have not.
+pub(crate) type Ends = Arc<[AtomicU64]>;
 
 /// What all threads know of a group of clients.
 #[derive(Debug)]
@@ -68,9 +76,12 @@ impl Material {
         let of = |group: &ClientGroup| {
             let own =
                 group.credentials.as_deref().map(|path| credentials(path, group.clients)).transpose()?;
-            let message = match &group.publish {
-                Some(publish) => StampedMessage::new(&publish.payload, group.clients, load.seed)?,
-                None => StampedMessage::default(),
+            let message = match (&group.publish, &group.connection.will) {
+                (Some(publish), _) => StampedMessage::new(&publish.payload, group.clients, load.seed)?,
+                (None, Some(will)) if group.does(OperationKind::End) => {
+                    StampedMessage::new(&Payload::Template(will.payload.clone()), group.clients, load.seed)?
+                }
+                _ => StampedMessage::default(),
             };
             Ok(Self { credentials: own.or_else(|| common.clone()), message })
         };
@@ -113,20 +124,24 @@ impl FleetGroup {
     }
 
     /// What a client connects with, and its client identifier; by its number in the group.
-    fn options_of(&self, client: u32, shards: u32) -> (Arc<ClientOptions>, String) {
+    fn options_of(&self, run: u32, client: u32, shards: u32) -> (Arc<ClientOptions>, String) {
         let all = self.plan.first + client;
         let options = &self.options[(all / shards) as usize % self.options.len()];
         let mut digits = itoa::Buffer::new();
         let number = digits.format(client);
         let own = self.group.client_id.replace("{client}", number);
         let identifier = [&options.client_identifier, "-", &own].concat();
-        let will = options.will.as_ref().filter(|will| will.topic.contains("{client}"));
+        let is_stamped = self.plan.operation == Some(OperationKind::End);
+        let will = options.will.as_ref().filter(|will| is_stamped || will.topic.contains("{client}"));
         if self.material.credentials.is_none() && will.is_none() {
             return (Arc::clone(options), identifier);
         }
         let mut own = ClientOptions { client_identifier: identifier, ..ClientOptions::clone(options) };
         if let Some(will) = &mut own.will {
             will.topic = will.topic.replace("{client}", number);
+            if is_stamped {
+                will.payload = self.stamped_will(run, client);
+            }
         }
         if let Some(credentials) = &self.material.credentials {
             let line = if self.group.credentials.is_some() { client } else { all };
@@ -134,6 +149,21 @@ impl FleetGroup {
         }
         let identifier = own.client_identifier.clone();
         (Arc::new(own), identifier)
+    }
+}
+
+impl FleetGroup {
+    /// The payload of a client's will, which tells whose it is. When the client ends is known to its thread only.
+    fn stamped_will(&self, run: u32, client: u32) -> Vec<u8> {
+        let mut message = self.material.message.clone();
+        let publisher = self.plan.first_publisher + client;
+        let (phase, sequence, intended) = (Phase::Measure, 0, 0);
+        let stamp = Stamp { run, phase, publisher, sequence, intended, sent: None };
+        // A text with the client's number is no longer than any packet.
+        if message.fill(client, sequence).is_ok() {
+            StampedMessage::write_stamp(&stamp, message.stamp_at, &mut message.bytes, message.rest_hash);
+        }
+        message.bytes
     }
 }
 
@@ -172,7 +202,7 @@ impl Fleet {
     /// What a client of a group connects with; one that `resumes` was connected before.
     pub(crate) fn order(&self, group: u16, client: u32, resumes: bool) -> ConnectOrder {
         let (options, client_identifier) =
-            self.groups[usize::from(group)].options_of(client, self.load.shards());
+            self.groups[usize::from(group)].options_of(self.run, client, self.load.shards());
         ConnectOrder { options, client_identifier, protocol: self.protocol, resumes }
     }
 
@@ -207,6 +237,11 @@ impl Fleet {
     pub(crate) fn subscribes(&self, wave: u32) -> bool {
         let mut groups = self.groups.iter().filter(|group| group.wave == wave);
         groups.any(|group| self.load.mode == Mode::Request || group.plan.subscribes())
+    }
+
+    /// Whether any client of a wave publishes what the broker is to retain.
+    pub(crate) fn prepares(&self, wave: u32) -> bool {
+        self.groups.iter().any(|group| group.wave == wave && group.plan.prepares)
     }
 }
 

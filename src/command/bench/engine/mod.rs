@@ -6,9 +6,11 @@
 //! | `fleet` | what all threads know: groups of clients, and what they connect with |
 //! | `message` | the payload of a message |
 //! | `shared` | the state of all threads, their messages, and what the clients of a group have in common on a thread |
+//! | `absences` | clients that have disconnected, and are to connect again |
 //! | `worker`, `crew`, `wake` | one thread: its loop; its clients by group, and when each has to send; what wakes it |
 //! | `client`, `in_flight` | one client, from CONNECT to the end of its connection; its turns; its messages without an answer |
 
+mod absences;
 mod client;
 mod crew;
 pub(super) mod fleet;

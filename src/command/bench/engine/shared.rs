@@ -1,13 +1,17 @@
 //! What the threads of a load share: the state of all threads, the messages between them and the director,
 //! and what the clients of a group have in common on one thread.
 
+mod operating;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use bytes::{Bytes, BytesMut};
 
+use self::operating::LatencyOrigin;
 use super::super::beside::Timed;
 use super::super::config::{Mode, Rate, StopAfter};
+use super::super::operation::OperationKind;
 use super::super::plan::Plan;
 use super::super::recorder::{LatencyKind, Recorder, Second};
 use super::super::rows::Row;
@@ -25,12 +29,16 @@ use crate::protocol::{Protocol, QoS};
 pub(crate) enum Order {
     /// The groups of this wave connect, from this time on; those of the first do so unasked.
     Connect(u32, u64),
+    /// Those that publish what the broker is to retain do so.
+    Prepare,
     Subscribe,
     Start(Timeline),
     /// Say what is recorded so far.
     Snapshot,
     /// Nothing more is to be published from this time on.
     End(u64),
+    /// Those that have published what the broker is to retain clear it.
+    Clear,
     /// Disconnect everything; what is not gone by this time is dropped.
     Leave(u64),
 }
@@ -40,8 +48,12 @@ pub(crate) enum Order {
 pub(crate) enum News {
     /// Every connection was made or has failed.
     Connected,
+    /// The broker has all that it is to retain.
+    Prepared,
     /// Every subscription was answered, or its client lost.
     Subscribed,
+    /// Clearing what the broker retains is over; whether it has read all of it.
+    Cleared(bool),
     /// The last of its connections is gone before its time.
     Alone,
     /// A row of the series is over.
@@ -121,6 +133,15 @@ fn between(rate: f64) -> u64 {
 #[derive(Debug)]
 pub(crate) struct Shard {
     outlet: Option<Arc<Outlet>>,
+    /// Whether its clients publish.
+    sends: bool,
+    /// What they publish is for the broker to retain, before the load.
+    pub(crate) prepares: bool,
+    /// What is retained is being cleared: such messages have no stamps.
+    pub(crate) clears: bool,
+    /// What they do in place of publishing.
+    pub(crate) operation: Option<OperationKind>,
+    origin: LatencyOrigin,
     inlets: Vec<ShardInlet>,
     pub(crate) subscriptions: Arc<[(Plan, QoS)]>,
     pub(crate) run: u32,
@@ -166,11 +187,17 @@ impl Shard {
         let load = &fleet.load;
         let FleetGroup { group, plan, material, .. } = &fleet.groups[group];
         let publish = group.publish.as_ref();
-        let rate = publish.map_or(load.rate, |publish| publish.rate);
+        let operation = group.operation.map(|operation| operation.rate);
+        let rate = publish.map(|publish| publish.rate).or(operation).unwrap_or(load.rate);
         let lengths = fleet.groups.iter().filter(|group| group.group.publish.is_some());
         let lengths = lengths.map(|group| group.material.message.bytes.len());
         Self {
             outlet: plan.outlet.clone(),
+            sends: publish.is_some(),
+            prepares: plan.prepares,
+            clears: false,
+            operation: plan.operation,
+            origin: LatencyOrigin::new(fleet, plan.operation, group.clients),
             inlets: places.inlets,
             subscriptions: Arc::clone(&plan.subscriptions),
             run: fleet.run,
@@ -187,7 +214,11 @@ impl Shard {
             scheduled: rate != Rate::Max,
             counted: matches!(load.stop, StopAfter::Count(_)),
             timeline: Timeline::NEVER,
-            quota: if publish.is_some() { fleet.quota(thread, group.clients, rate) } else { 0 },
+            quota: match plan.operation {
+                Some(_) => u64::MAX,
+                None if publish.is_some() && !plan.prepares => fleet.quota(thread, group.clients, rate),
+                None => 0,
+            },
             payload: material.message.clone(),
             has_text_stamps: load.mode == Mode::Subscribe
                 || fleet.groups.iter().any(|group| group.material.message.stamp_at.is_some()),
@@ -200,12 +231,12 @@ impl Shard {
 
     /// Whether its clients publish.
     pub(crate) fn publishes(&self) -> bool {
-        self.outlet.is_some()
+        self.sends
     }
 
     /// Whether its clients subscribe.
     pub(crate) fn subscribes(&self) -> bool {
-        self.answers || !self.subscriptions.is_empty()
+        self.answers || self.operation.is_none() && !self.subscriptions.is_empty()
     }
 
     /// Whether Topic Aliases stand for its topics.
@@ -404,6 +435,9 @@ impl Shard {
     /// Takes note of messages that were due and not sent by this time, which is the last, and of the
     /// deliveries they would have led to.
     pub(crate) fn unsent(&mut self, intended: u64, time: u64, count: u64, deliveries: u64) {
+        if self.operation.is_some() {
+            return self.undone(intended, time, count);
+        }
         let phase = self.timeline.phase(intended);
         self.recorder.messages(phase).not_sent += count;
         if phase == Phase::Measure {
@@ -504,6 +538,7 @@ impl Shard {
                 self.recorder.counts.corrupt += 1;
                 return false;
             }
+            Recognised::Foreign if self.clears => return false,
             Recognised::Foreign => {
                 self.recorder.counts.foreign += 1;
                 if own.is_none() {
@@ -552,6 +587,10 @@ impl Shard {
         self.delivered(stamp.phase, arrived, payload.len());
         self.share(client, stamp.phase);
         let kinds = match self.mode {
+            Mode::Retained | Mode::Wills => {
+                self.time_from_origin(client, &stamp, arrived);
+                return true;
+            }
             Mode::Request => (LatencyKind::RoundTrip, LatencyKind::RoundTripFromSend),
             _ => (LatencyKind::Delivery, LatencyKind::DeliveryFromSend),
         };

@@ -2,6 +2,8 @@
 //! connect, send what is due, process what has arrived. All modes use this loop.
 
 mod connecting;
+mod ending;
+mod operating;
 mod reading;
 mod returning;
 
@@ -19,8 +21,9 @@ use self::returning::Returning;
 use super::super::config::{Mode, StopAfter};
 use super::super::recorder::{CpuTime, Recorder, Second};
 use super::super::rows::{Row, Rows};
-use super::super::stamp::{Phase, Timeline};
+use super::super::stamp::Timeline;
 use super::super::topology::GroupPlan;
+use super::absences::Absences;
 use super::client::{Client, Dialer, Turn, is_resumed};
 use super::crew::{Crew, Seat, Slot};
 use super::fleet::{Fleet, FleetGroup};
@@ -61,6 +64,7 @@ pub(crate) struct Worker {
     rows: Rows,
     returning: Returning,
     slow: SlowReaders,
+    absences: Absences,
     /// Which groups connect, and since when.
     wave: u32,
     connecting_since: u64,
@@ -77,11 +81,15 @@ enum ClientStage {
     Connecting,
     /// Waits for an order.
     Connected,
+    Preparing,
     Subscribing,
     Subscribed,
     Running,
     /// Nothing more is sent but what was due.
     Draining,
+    Clearing,
+    /// What was retained is cleared, as far as it was.
+    Cleared,
     /// Until this time.
     Leaving(u64),
 }
@@ -135,6 +143,7 @@ impl Worker {
             rows: Rows::new(fleet.began),
             returning: Returning::new(&fleet.load),
             slow: SlowReaders::default(),
+            absences: Absences::default(),
             wave: 0,
             connecting_since: fleet.began,
             // Where connecting is what is measured, it counts from here.
@@ -190,6 +199,8 @@ impl Worker {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Connect(wave, since) => self.begin_wave(wave, since),
+            Order::Prepare => self.prepare(),
+            Order::Clear => self.clear(),
             Order::Subscribe => {
                 self.stage = ClientStage::Subscribing;
                 self.each_open(|client, shard| {
@@ -339,6 +350,7 @@ impl Worker {
         for crew in &mut self.crews {
             has_ended |= crew.hand_out(time, &mut self.places, is_counted);
         }
+        self.take_absent();
         // A count is reached: what is sent from here on is nothing.
         if has_ended && self.stage == ClientStage::Running && self.has_sent_all() {
             self.end();
@@ -347,7 +359,7 @@ impl Worker {
 
     /// Whether all messages of a count are handed out, if they are counted.
     fn has_sent_all(&self) -> bool {
-        self.fleet.load.mode.publishes() && self.crews.iter().all(Crew::has_sent_all)
+        self.fleet.load.mode.has_schedule() && self.crews.iter().all(Crew::has_sent_all)
     }
 
     /// A turn for each client that has something to do. Whether some were left over.
@@ -379,20 +391,31 @@ impl Worker {
                 let slot = match outcome {
                     Ok(mut opened) => {
                         let is_resumed = is_resumed(&mut opened, self.fleet.load.resumes_tls);
-                        shard.recorder.connected(&opened.times, is_resumed);
                         self.board.connected.fetch_add(1, Ordering::Relaxed);
+                        let due = if self.absences.is_empty() {
+                            None
+                        } else {
+                            self.absences.end(index, shard, &self.board)
+                        };
+                        match due {
+                            None => shard.recorder.connected(&opened.times, is_resumed),
+                            Some(_) => shard.recorder.times(&opened.times, is_resumed),
+                        }
                         let (number, flows) = (place.number, place.flows);
                         let mut client =
                             Client::new(opened.link, opened.session, number, flows, shard.publishes());
                         if shard.read_every > 0 {
                             client.read_slowly();
                         }
+                        due.into_iter().flatten().for_each(|due| client.push(due));
                         Slot::Open(client)
                     }
                     Err(error) => {
-                        shard.recorder.counts.failed += 1;
                         shard.recorder.error(error.to_string());
-                        self.board.failed.fetch_add(1, Ordering::Relaxed);
+                        if !self.absences.fail(index, shard) {
+                            shard.recorder.counts.failed += 1;
+                            self.board.failed.fetch_add(1, Ordering::Relaxed);
+                        }
                         Slot::Gone
                     }
                 };
@@ -403,6 +426,9 @@ impl Worker {
                 }
                 // Its first turn, while all of it is at hand.
                 self.take_turn(index);
+                if !self.absences.is_empty() {
+                    self.dial_absent(index);
+                }
             }
             Slot::Open(client) if client.is_away() => self.poll_outage(index),
             Slot::Open(client) => {
@@ -415,73 +441,13 @@ impl Worker {
                         }
                     }
                     Ok(Turn::Unfinished) => place.waker.wake_by_ref(),
+                    Ok(Turn::Cut(due)) => self.end_connection(index, due),
                     Ok(Turn::Ended) => self.lose(index, None),
                     Err(error) => self.lose(index, Some(&error)),
                 }
                 if !self.returning.is_empty() {
                     self.look_back(index);
                 }
-            }
-        }
-    }
-
-    fn lose(&mut self, index: u32, error: Option<&Error>) {
-        self.board.connected.fetch_sub(1, Ordering::Relaxed);
-        let place = &mut self.places[index as usize];
-        if matches!(self.stage, ClientStage::Leaving(_)) {
-            place.slot = Slot::Gone;
-            return;
-        }
-        let Crew { shard, abandoned, .. } = &mut self.crews[usize::from(place.group)];
-        shard.recorder.counts.lost += 1;
-        shard.recorder.second.lost += 1;
-        if let Some(error) = error {
-            shard.recorder.error(match error {
-                Error::Refused { .. } => error.to_string(),
-                Error::Link { cause, .. } => format!("connection lost: {cause}"),
-                _ => format!("connection lost: {error}"),
-            });
-        }
-        if shard.reconnects {
-            return self.begin_outage(index, error);
-        }
-        if let Slot::Open(client) = std::mem::replace(&mut place.slot, Slot::Gone) {
-            abandoned.take(&client, shard);
-            shard.unsubscribed(client.unsubscribed(), now());
-        }
-        self.say_if_alone();
-        self.end_without_publishers();
-    }
-
-    /// The rest of a count has no client to send it. With a schedule each message is counted when it is due.
-    fn end_without_publishers(&mut self) {
-        let counted = matches!(self.fleet.load.stop, StopAfter::Count(_))
-            && self.crews.iter().all(|crew| crew.pacer.is_none());
-        let publishes = self.fleet.load.mode.publishes();
-        if counted && publishes && self.stage == ClientStage::Running && !self.open().any(Client::publishes) {
-            for Crew { shard, .. } in &mut self.crews {
-                shard.recorder.messages(Phase::Measure).not_sent += std::mem::take(&mut shard.quota);
-            }
-            self.end();
-        }
-    }
-
-    /// What is left when the run ends.
-    fn count_unfinished(&mut self) {
-        let time = now();
-        for Crew { shard, abandoned, .. } in &mut self.crews {
-            abandoned.count(shard, time);
-        }
-        for place in &self.places {
-            let Slot::Open(client) = &place.slot else { continue };
-            let shard = &mut self.crews[usize::from(place.group)].shard;
-            shard.unsubscribed(client.unsubscribed(), time);
-            for (due, sent, count) in client.unanswered() {
-                shard.unanswered(due, sent, time, count);
-            }
-            let unsent: Vec<_> = client.unsent(shard).collect();
-            for (due, receivers) in unsent {
-                shard.unsent(due, time, 1, receivers);
             }
         }
     }
@@ -501,6 +467,11 @@ impl Worker {
                 self.stage = ClientStage::Subscribed;
                 let _ = self.news.send(News::Subscribed);
             }
+            ClientStage::Preparing if self.open().all(Client::is_idle) => {
+                self.stage = ClientStage::Connected;
+                let _ = self.news.send(News::Prepared);
+            }
+            ClientStage::Clearing => self.say_if_cleared(),
             ClientStage::Running if self.has_sent_all() => self.end(),
             _ => {}
         }
@@ -523,7 +494,7 @@ impl Worker {
         self.board.expected.store(expected, Ordering::Relaxed);
         self.board.delivered.store(delivered, Ordering::Relaxed);
         if self.stage == ClientStage::Draining {
-            let idle = self.open().all(Client::is_idle);
+            let idle = self.open().all(Client::is_idle) && self.absences.is_idle();
             self.board.ended.store(1, Ordering::Release);
             self.board.idle.store(idle.into(), Ordering::Release);
         }

@@ -104,7 +104,11 @@ impl LoadReport {
                 object.insert("saturated".into(), self.generator.saturated.into());
                 object.insert("thread_cpu_share".into(), self.generator.thread_cpu_share.clone().into());
             }
-            Section::Connections | Section::Throughput | Section::Broker | Section::Derived => {}
+            Section::Connections
+            | Section::Throughput
+            | Section::Operations
+            | Section::Broker
+            | Section::Derived => {}
         }
         let figures = FIGURES.iter().filter(|figure| figure.section == section);
         object.extend(figures.map(|figure| (figure.key.to_owned(), figure.json(self))));

@@ -4,11 +4,15 @@
 
 use serde_json::Value;
 
+mod operations;
+
 use self::Better::{Less, More};
 use self::Section::{Broker, Connections, Derived, Generator, Messages, Throughput};
 use self::Unit::{Bytes, Count, Microseconds, PerSecond, Seconds, Share};
 use self::When::{Acknowledged, Own, Publishing, Receiving};
+use self::operations::OPERATION_RATE;
 use super::super::config::Mode;
+use super::super::operation::OperationStep;
 use super::super::recorder::LatencyKind;
 use super::latency::{round, statistic};
 
@@ -60,6 +64,8 @@ pub(crate) enum Section {
     Throughput,
     Messages,
     Generator,
+    /// What clients did in place of publishing.
+    Operations,
     /// What was seen of its process.
     Broker,
     /// It is not in the JSON object, as it follows from other figures.
@@ -67,8 +73,14 @@ pub(crate) enum Section {
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Connections, Self::Messages, Self::Throughput, Self::Generator, Self::Broker];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Connections,
+        Self::Messages,
+        Self::Throughput,
+        Self::Operations,
+        Self::Generator,
+        Self::Broker,
+    ];
 
     /// Its name in the report.
     pub(crate) fn key(self) -> &'static str {
@@ -76,6 +88,7 @@ impl Section {
             Self::Connections => "connections",
             Self::Throughput => "throughput",
             Self::Messages => "messages",
+            Self::Operations => "operations",
             Self::Generator => "generator",
             Self::Broker => "broker",
             Self::Derived => "",
@@ -95,6 +108,12 @@ pub(crate) enum When {
     Receiving,
     /// It receives what it published itself, so that what is missing is known.
     Own,
+    /// The broker was given something to retain.
+    Storing,
+    /// Its clients do something in place of publishing.
+    Operating,
+    /// Its clients do something that has this step.
+    Doing(OperationStep),
 }
 
 impl When {
@@ -106,6 +125,9 @@ impl When {
             Self::Acknowledged => mode.publishes() && report.qos > 0,
             Self::Receiving => mode.receives_its_own() || mode == Mode::Subscribe,
             Self::Own => mode.receives_its_own(),
+            Self::Storing => mode == Mode::Retained,
+            Self::Operating => !report.operations.is_empty(),
+            Self::Doing(step) => report.operations.iter().any(|kind| kind.steps().contains(&step)),
         }
     }
 }
@@ -408,6 +430,10 @@ pub(crate) static FIGURES: &[Figure] = &[
     // Sent before the measurement, and not part of the other figures.
     Figure::count(Messages, "warmup_sent", "warmup-sent", |r| r.counts.messages[0].sent),
 
+    operations::STORED, operations::STORED_RATE, operations::SUBSCRIBES, operations::SUBSCRIBE_RATE,
+    operations::UNSUBSCRIBES, operations::UNSUBSCRIBE_RATE, operations::CONNECTS, operations::CONNECT_RATE,
+    operations::ENDS, operations::END_RATE, operations::UNDONE, OPERATION_RATE,
+
     Figure { better: Less, derive: Some(|report| sum(&report["errors"], |cause| cause["count"].as_f64())),
         ..Figure::count(Derived, "", "errors", |r| r.errors.iter().map(|cause| cause.count).sum()) },
     Figure { better: Less,
@@ -470,6 +496,7 @@ fn main_rate(mode: Mode, qos: u8) -> Figure {
         (Mode::Connect, _) => CONNECTED_RATE,
         (Mode::Publish, 0) => TAKEN_RATE,
         (Mode::Publish, _) => ACKNOWLEDGED_RATE,
+        (Mode::Churn, _) => OPERATION_RATE,
         _ => DELIVERED_RATE,
     }
 }
@@ -485,105 +512,4 @@ fn sum(list: &Value, value: fn(&Value) -> Option<f64>) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::SeriesSecond;
-    use super::super::help::help;
-    use super::super::latency::{LATENCIES, STATISTICS};
-    use super::*;
-    use serde_json::{Value, json};
-    use std::collections::HashSet;
-
-    #[test]
-    fn figure_names_are_unique() {
-        let mut seen = HashSet::new();
-        let names = FIGURES.iter().map(|figure| figure.name).filter(|name| !name.is_empty());
-        for name in names.chain(LATENCIES.iter().map(|latency| latency.key)) {
-            assert!(seen.insert(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn figures_that_do_not_stand_in_a_report_are_derived_from_it() {
-        for figure in FIGURES.iter().filter(|figure| !figure.name.is_empty()) {
-            assert_eq!(figure.derive.is_some(), figure.section == Derived, "{}", figure.name);
-        }
-    }
-
-    #[test]
-    fn help_lists_every_figure() {
-        let help = help(100);
-        let words: Vec<&str> = help.split([' ', ',', ';', '\n']).collect();
-        let figures = FIGURES.iter().map(|figure| figure.name).filter(|name| !name.is_empty());
-        let latencies = LATENCIES.iter().map(|latency| latency.key);
-        for name in figures.chain(latencies).chain(STATISTICS.iter().map(|statistic| statistic.name)) {
-            assert!(words.contains(&name), "{name}");
-        }
-        assert!(help.lines().all(|line| line.len() <= 100), "{help}");
-    }
-
-    /// Sets the properties of an object of the schema to those named, with their types; descriptions and
-    /// what else it has stay.
-    fn set(object: &mut Value, wanted: Vec<(String, Value)>) {
-        object["required"] = wanted.iter().map(|(name, _)| name.clone()).collect();
-        let before = object["properties"].take();
-        let property = |(name, kind): (String, Value)| {
-            let mut property = before.get(&name).cloned().unwrap_or_else(|| json!({}));
-            if property.get("type").is_none_or(|found| *found != kind) && property.get("enum").is_none() {
-                property["type"] = kind;
-                property["minimum"] = 0.into();
-            }
-            (name, property)
-        };
-        object["properties"] = Value::Object(wanted.into_iter().map(property).collect());
-    }
-
-    /// The schema has the figures of the table. `UPDATE_EXPECT=1` writes them into it.
-    #[test]
-    fn schema_has_every_figure() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schema/bench.schema.json");
-        let found: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        let mut schema = found.clone();
-        for section in Section::ALL {
-            let figures = FIGURES.iter().filter(|figure| figure.section == section).map(|figure| {
-                let kind = match figure.read {
-                    Reading::Count(_) => json!("integer"),
-                    Reading::Real(_) => json!("number"),
-                    Reading::CountIfKnown(_) => json!(["integer", "null"]),
-                    Reading::RealIfKnown(_) => json!(["number", "null"]),
-                };
-                (figure.key.to_owned(), kind)
-            });
-            let others: &[(&str, &str)] = match section {
-                Section::Messages => &[("qos", "integer")],
-                Section::Generator => &[("saturated", "boolean"), ("thread_cpu_share", "array")],
-                _ => &[],
-            };
-            let others = others.iter().map(|(name, kind)| ((*name).to_owned(), json!(kind)));
-            set(&mut schema["properties"][section.key()], others.chain(figures).collect());
-        }
-        let counts = ["count", "unanswered"].map(|name| (name.to_owned(), json!("integer")));
-        let statistics = STATISTICS.iter().map(|statistic| (statistic.key.to_owned(), json!("number")));
-        set(&mut schema["$defs"]["latency"], counts.into_iter().chain(statistics).collect());
-        let columns = serde_json::to_value(SeriesSecond::default()).unwrap();
-        let kind = |value: &Value| match value {
-            Value::Null => json!(["number", "null"]),
-            Value::Number(number) if number.is_f64() => json!("number"),
-            Value::Number(_) => json!("integer"),
-            _ => json!("string"),
-        };
-        let columns = columns.as_object().unwrap().iter().map(|(name, value)| (name.clone(), kind(value)));
-        set(&mut schema["properties"]["series"]["items"], columns.collect());
-        let units = [Unit::Microseconds, Unit::Count, Unit::PerSecond, Unit::Share, Unit::Bytes];
-        schema["properties"]["thresholds"]["items"]["properties"]["unit"]["enum"] =
-            units.map(Unit::key).into_iter().collect();
-        for figure in FIGURES.iter().filter(|figure| !figure.name.is_empty()) {
-            assert!(units.contains(&figure.unit), "{}", figure.name);
-        }
-        if std::env::var_os("UPDATE_EXPECT").is_some() {
-            std::fs::write(path, format!("{schema:#}\n")).unwrap();
-        } else {
-            let text = |schema: &Value| format!("{schema:#}");
-            assert_eq!(text(&found), text(&schema), "UPDATE_EXPECT=1 cargo test --lib bench");
-        }
-    }
-}
+mod tests;

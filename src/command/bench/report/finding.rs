@@ -19,6 +19,12 @@ pub(crate) enum Problem {
         of: u64,
         limit_us: f64,
     },
+    /// Likewise of operations.
+    OperatedLate {
+        late: u64,
+        of: u64,
+        limit_us: f64,
+    },
     /// Likewise of connections.
     ConnectedLate {
         late: u64,
@@ -59,6 +65,8 @@ pub(crate) enum Problem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nothing {
     NoneDue,
+    NoOperationDue,
+    NoOperationDone(u64),
     StillWarmUp,
     NoneSent(u64),
     AllRefused(u64),
@@ -73,6 +81,7 @@ impl Problem {
     pub(crate) fn code(self) -> &'static str {
         match self {
             Self::SentLate { .. } => "sent-late",
+            Self::OperatedLate { .. } => "operated-late",
             Self::ConnectedLate { .. } => "connected-late",
             Self::ThreadBusy { .. } => "thread-busy",
             Self::SubscribeUnanswered => "subscribe-unanswered",
@@ -100,7 +109,8 @@ pub(crate) const SATURATION_HINT: &str = "ask for less with a lower rate (--rate
                                           as they are with --allow-saturated";
 
 /// Codes of the problems that show the limits of the generator and not those of the broker.
-pub(crate) const SATURATION: [&str; 4] = ["sent-late", "connected-late", "thread-busy", "shards-saturated"];
+pub(crate) const SATURATION: [&str; 5] =
+    ["sent-late", "operated-late", "connected-late", "thread-busy", "shards-saturated"];
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,6 +118,10 @@ impl fmt::Display for Problem {
             Self::SentLate { late, of, limit_us } => {
                 let (late, of, limit) = (whole(late), whole(of), time(limit_us));
                 write!(f, "generator saturated: {late} of {of} messages were sent more than {limit} late")
+            }
+            Self::OperatedLate { late, of, limit_us } => {
+                let (late, of, limit) = (whole(late), whole(of), time(limit_us));
+                write!(f, "generator saturated: {late} of {of} operations were begun more than {limit} late")
             }
             Self::ConnectedLate { late, of, limit_us } => {
                 let (late, of, limit) = (whole(late), whole(of), time(limit_us));
@@ -149,6 +163,10 @@ impl fmt::Display for Nothing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NoneDue => f.write_str("no message was due while it lasted"),
+            Self::NoOperationDue => f.write_str("no operation was due while it lasted"),
+            Self::NoOperationDone(operations) => {
+                write!(f, "none of {} was done", counted(operations, "operation"))
+            }
             Self::StillWarmUp => {
                 f.write_str("messages of the warm-up were still being sent when the measurement ended")
             }
@@ -228,6 +246,8 @@ pub(crate) enum Note {
     OtherClock,
     /// Clients that had lost their connection when the run ended.
     NotBack(u64),
+    /// Of what the broker was given to retain.
+    RetainedLeft,
     /// Disturbances whose time did not come.
     NotDisturbed(u64),
     /// The process of --broker-pid has ended, so long after the run began.
@@ -285,6 +305,7 @@ impl Note {
             Self::Unstamped(_) => "unstamped",
             Self::OtherClock => "other-clock",
             Self::NotBack(_) => "not-back",
+            Self::RetainedLeft => "retained-left",
             Self::NotDisturbed(_) => "not-disturbed",
             Self::BrokerProcessEnded { .. } => "broker-process-ended",
             Self::BrokerDescriptorsUnread => "broker-descriptors-unread",
@@ -429,6 +450,10 @@ impl fmt::Display for Note {
                 f,
                 "no latency of deliveries is shown: messages went between {machines} machines, whose clocks differ; mqtt bench rr measures round trips, on one clock"
             ),
+            Self::RetainedLeft => f.write_str(
+                "the broker still retains messages of this run: it has not confirmed that they are cleared; \
+                 mqtt retain-clear removes them",
+            ),
             Self::NotBack(clients) => write!(
                 f,
                 "clients that were not back when the run ended: {}; 'until back' includes them with the time they had been away",
@@ -456,6 +481,7 @@ mod tests {
         let drain = Duration::from_secs(5);
         let problems = vec![
             Problem::SentLate { late: 10, of: 999, limit_us: 5000.0 },
+            Problem::OperatedLate { late: 10, of: 999, limit_us: 5000.0 },
             Problem::ConnectedLate { late: 10, of: 999, limit_us: 5000.0 },
             Problem::ThreadBusy { share: 0.99 },
             Problem::SubscribeUnanswered,
@@ -488,6 +514,7 @@ mod tests {
             Note::Unstamped(1),
             Note::OtherClock,
             Note::NotBack(1),
+            Note::RetainedLeft,
             Note::NotDisturbed(1),
             Note::BrokerProcessEnded { after_us: 1e6 },
             Note::BrokerDescriptorsUnread,

@@ -26,8 +26,6 @@ pub fn help(width: usize) -> String {
         list(&mut limited().map(|figure| figure.name)),
         "Names in the report work too, in any case, joined by space, _ or -.".into(),
         format!("In percent: {}.", percent.join("; ")),
-        "What had no answer, or was not sent, counts as later than any limit.".into(),
-        "rate: connections, messages taken or acknowledged (pub), else deliveries.".into(),
     ];
     // What continues a paragraph is indented further, so that it is seen where the next begins.
     let lines = paragraphs.iter().flat_map(|text| {

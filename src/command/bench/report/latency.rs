@@ -51,6 +51,8 @@ pub(crate) static LATENCIES: [TimeFigure; LatencyKind::COUNT] = [
     TimeFigure::new(LatencyKind::ConnAck, "connack", "CONNACK").compared(&["p99"]),
     TimeFigure::new(LatencyKind::UntilConnAck, "connect_to_connack", "until CONNACK"),
     TimeFigure::new(LatencyKind::SubAck, "suback", "SUBACK"),
+    TimeFigure::new(LatencyKind::UnsubAck, "unsuback", "UNSUBACK").compared(&["p99"]),
+    TimeFigure::new(LatencyKind::Again, "connect_again", "connect again").compared(&["p50", "p99"]),
     TimeFigure::new(LatencyKind::Back, "back", "until back").compared(&["p50", "p99", "max"]),
     TimeFigure::new(LatencyKind::Acknowledge, "acknowledge", "acknowledge")
         .compared(&["p50", "p99", "p99.9"]),
@@ -59,6 +61,8 @@ pub(crate) static LATENCIES: [TimeFigure; LatencyKind::COUNT] = [
     TimeFigure::below(LatencyKind::DeliveryFromSend, "delivery_from_send"),
     TimeFigure::new(LatencyKind::RoundTrip, "round_trip", "round trip").compared(&["p50", "p99", "p99.9"]),
     TimeFigure::below(LatencyKind::RoundTripFromSend, "round_trip_from_send"),
+    TimeFigure::new(LatencyKind::AllRetained, "all_retained", "all retained")
+        .compared(&["p50", "p99", "max"]),
     TimeFigure {
         row: LatencyRow::Only("p99"),
         ..TimeFigure::new(LatencyKind::ScheduleLag, "schedule_lag", "late")

@@ -47,6 +47,7 @@ use self::latency::{Latency, microseconds, round};
 use super::config::{Configuration, Mode};
 use super::disturber::Disturbed;
 use super::machine::Host;
+use super::operation::OperationKind;
 use super::recorder::{Counts, LatencyKind, MessageCounts, Recorder, Second};
 use super::rows::{Course, Row};
 use super::shard::record::{MergedRun, ShardRecord};
@@ -71,6 +72,10 @@ pub(crate) struct RunOutcome {
     pub(crate) timeline: Timeline,
     /// Length of the measurement.
     pub(crate) window_s: f64,
+    /// How long the broker took to be given what it is to retain, if there is anything.
+    pub(crate) stored_s: Option<f64>,
+    /// It still retains some of it.
+    pub(crate) retained_left: bool,
     pub(crate) interrupted: bool,
     /// What has ended it before its time.
     pub(crate) aborted: Option<Aborted>,
@@ -125,6 +130,10 @@ pub(crate) struct LoadReport {
     pub(crate) connecting_s: f64,
     /// Length of the measurement: rates are of the events in it, whichever message they belong to.
     pub(crate) window_s: f64,
+    /// What clients do in place of publishing.
+    pub(crate) operations: Vec<OperationKind>,
+    /// How long the broker took to be given what it is to retain, if there is anything.
+    pub(crate) stored_s: Option<f64>,
     /// Of shared-subscription groups.
     pub(crate) balance: Option<Balance>,
     /// The time until the broker had read the last message, if it was asked and answered.

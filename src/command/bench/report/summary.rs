@@ -79,6 +79,7 @@ impl LoadReport {
             aborted: outcome.aborted,
             started: outcome.started,
             host: outcome.host,
+            operations: configuration.operations.iter().map(|load| load.kind).collect(),
             configuration,
             is_part: asked.is_part,
             shard: outcome.shard,
@@ -88,6 +89,7 @@ impl LoadReport {
             groups: outcome.groups,
             connecting_s: outcome.phases.connect.max(ramp_s),
             window_s: outcome.window_s,
+            stored_s: outcome.stored_s,
             balance: Balance::of(&recorder.shares),
             taken_s,
             main_latency: None,
@@ -117,15 +119,19 @@ impl LoadReport {
         let never = |kind| never(&report, kind, recorder.histogram(kind).is_some());
         let latencies = LATENCIES.iter().map(|latency| latency.kind);
         report.latencies = latencies.filter_map(|kind| Latency::new(&recorder, kind, never(kind))).collect();
-        let main = asked.main_latency();
-        report.main_latency =
-            main.filter(|main| report.latency(*main).is_some_and(|found| found.all.is_some()));
+        let is_measured = |kind: &LatencyKind| report.latency(*kind).is_some_and(|found| found.all.is_some());
+        // Connections may be all that comes and goes.
+        let other = Some(LatencyKind::Again).filter(|_| asked.mode == Mode::Churn);
+        report.main_latency = asked.main_latency().filter(is_measured).or(other.filter(is_measured));
         if let Some(records) = recorder.beside.as_ref().and_then(|beside| beside.stages.as_ref()) {
             report.stages = stage::stages(&asked.stages, records, (outcome.began, outcome.timeline), &report);
             stage::mark(&mut report.series, &report.stages);
         }
         report.judge(asked, outcome.drained);
         report.explain(asked, outcome.drained, outcome.window, outcome.payload_bytes);
+        if outcome.retained_left {
+            report.findings.notes.push(Note::RetainedLeft);
+        }
         report
     }
 }
@@ -158,6 +164,7 @@ fn nothing_measured(asked: &AskedLoad, counts: &Counts) -> Option<Nothing> {
     Some(match asked.mode {
         Mode::Subscribe if measured.delivered == 0 => Nothing::NoneReceived,
         Mode::Subscribe => return None,
+        Mode::Retained | Mode::Churn | Mode::Wills => return no_operation(counts),
         _ if due == 0 => Nothing::NoneDue,
         _ if counts.window.own_sent == 0 && counts.window.sent + warmup.not_sent > 0 => Nothing::StillWarmUp,
         _ if counts.window.own_sent == 0 => Nothing::NoneSent(due),
@@ -167,6 +174,17 @@ fn nothing_measured(asked: &AskedLoad, counts: &Counts) -> Option<Nothing> {
         Mode::Request if measured.delivered == 0 => Nothing::NoneAnswered(sent),
         _ => return None,
     })
+}
+
+/// Why a load whose clients do something in place of publishing has measured nothing, if it has not.
+fn no_operation(counts: &Counts) -> Option<Nothing> {
+    let done: u64 = counts.operations.iter().map(|step| step.done).sum();
+    let undone: u64 = counts.operations.iter().map(|step| step.undone).sum();
+    match (done, undone) {
+        (0, 0) => Some(Nothing::NoOperationDue),
+        (0, undone) => Some(Nothing::NoOperationDone(undone)),
+        _ => None,
+    }
 }
 
 /// Whether a load has no result because the broker has not confirmed its messages. A closed loop waits with a
@@ -188,10 +206,10 @@ fn lateness(lag: &Histogram<u64>, mode: Mode) -> Option<Problem> {
     let (late, of) = (lag.len() - lag.count_between(0, LATE_NS), lag.len());
     #[allow(clippy::cast_precision_loss, reason = "a time is shown with three digits")]
     let limit_us = LATE_NS as f64 / 1000.0;
-    (late >= FEWEST_LATE && late * LATE_PART > of).then_some(if mode == Mode::Connect {
-        Problem::ConnectedLate { late, of, limit_us }
-    } else {
-        Problem::SentLate { late, of, limit_us }
+    (late >= FEWEST_LATE && late * LATE_PART > of).then_some(match mode {
+        Mode::Connect => Problem::ConnectedLate { late, of, limit_us },
+        Mode::Retained | Mode::Churn | Mode::Wills => Problem::OperatedLate { late, of, limit_us },
+        _ => Problem::SentLate { late, of, limit_us },
     })
 }
 
@@ -199,7 +217,7 @@ fn lateness(lag: &Histogram<u64>, mode: Mode) -> Option<Problem> {
 fn notes(asked: &AskedLoad, report: &LoadReport) -> Vec<Note> {
     let (counts, measured) = (&report.counts, report.measured());
     let timed = asked.main_latency().is_some();
-    let own = asked.mode.publishes();
+    let own = asked.mode.has_schedule();
     let about = [
         (measured.not_sent, true, Note::NotSent { messages: measured.not_sent, timed }),
         (measured.unacknowledged, true, Note::Unacknowledged(measured.unacknowledged)),

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::super::config::Mode;
+use super::super::config::{Mode, OperationLoad, RetainedLoad};
+use super::super::operation::OperationKind;
 use super::super::rows::Course;
 use super::beside;
 use super::figure::{CONNECTED_RATE, FIGURES, Figure, FigureRow, Unit};
@@ -312,6 +313,8 @@ pub(crate) fn load(report: &LoadReport) -> String {
         }
     }
     let qos = c.messages.as_ref().map_or(0, |messages| messages.qos);
+    parts.extend(c.retained.as_ref().map(retained));
+    parts.extend(c.operations.iter().map(operation));
     if let Some(sending) = &c.sending {
         parts.push(match sending.rate_per_s {
             Some(rate) if !sending.stages.is_empty() => {
@@ -333,6 +336,25 @@ pub(crate) fn load(report: &LoadReport) -> String {
         parts.push(counted(u64::try_from(sending.payload_bytes).unwrap_or(u64::MAX), "byte"));
     }
     parts.join(", ")
+}
+
+/// What the broker is given to retain.
+fn retained(load: &RetainedLoad) -> String {
+    let bytes = u64::try_from(load.payload_bytes).unwrap_or(u64::MAX);
+    format!("{} of {}", counted(load.messages, "retained message"), counted(bytes, "byte"))
+}
+
+/// What the clients of a group do in place of publishing.
+fn operation(load: &OperationLoad) -> String {
+    let what = match load.kind {
+        OperationKind::Subscribe if load.filters > 1 => "SUBSCRIBE and UNSUBSCRIBE of several filters",
+        OperationKind::Subscribe => "SUBSCRIBE and UNSUBSCRIBE",
+        OperationKind::Connect => "disconnect and connect again",
+        OperationKind::End => "end without DISCONNECT",
+        OperationKind::Fetch => "subscribe",
+    };
+    let rate = load.rate_per_s.map_or_else(|| "all at once".to_owned(), |rate| format!("{}/s", count(rate)));
+    format!("{} that {what}, {rate}", counted(load.clients.into(), "client"))
 }
 
 /// How the broker is spoken to, in brackets behind its name.

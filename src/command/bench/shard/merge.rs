@@ -395,6 +395,8 @@ impl Merge {
             window: self.window.unwrap_or(u16::MAX),
             process_cpu_s: self.process_cpu_s,
             memory_bytes: self.memory_bytes,
+            stored_s: None,
+            retained_left: false,
             shard: None,
         }
     }

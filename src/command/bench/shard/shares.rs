@@ -110,6 +110,7 @@ mod tests {
             waves: 1,
             cuts: Vec::new(),
             protocol: Protocol::V5,
+            ends: Arc::new([]),
             run,
             threads,
             began: 0,

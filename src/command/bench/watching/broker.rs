@@ -82,7 +82,7 @@ impl<'a> BrokerWatch<'a> {
     /// None, if there is nothing to look at.
     pub(super) fn new(
         options: &'a WatchOptions,
-        process: Option<&BrokerProcess>,
+        process: Option<BrokerProcess>,
         fleet: &Fleet,
         diagnostics: &'a Diagnostics,
     ) -> Option<Self> {
@@ -101,7 +101,7 @@ impl<'a> BrokerWatch<'a> {
             sys_failed: false,
         }));
         let mut work: Vec<Work<'a>> = Vec::new();
-        if let Some(process) = process {
+        if let Some(process) = &process {
             work.push(Box::pin(watch_process(process.clone(), Rc::clone(&look))));
         }
         if let Some(page) = &options.broker_metrics {
@@ -112,7 +112,7 @@ impl<'a> BrokerWatch<'a> {
         }
         let (has_page, has_sys) = (options.broker_metrics.is_some(), options.broker_sys);
         let is_needed = !work.is_empty();
-        is_needed.then(|| Self { look, work, process: process.cloned(), has_page, has_sys })
+        is_needed.then(|| Self { look, work, process, has_page, has_sys })
     }
 
     /// Goes on with what is due.

@@ -54,6 +54,48 @@ static GAUGES: [SeriesMetric; 3] = [
     metric("mqtt_bench_messages_overdue", "Messages that are due and not sent", |s| s.overdue),
 ];
 
+/// What a process has used: CPU time since it began, states as of the last second.
+struct ProcessMetric {
+    name: &'static str,
+    help: &'static str,
+    kind: MetricType,
+    read: fn(&MetricsState) -> Option<f64>,
+}
+
+#[allow(clippy::cast_precision_loss, reason = "bytes and descriptors are below 9 × 10¹⁵")]
+static PROCESSES: [ProcessMetric; 5] = [
+    ProcessMetric {
+        name: "mqtt_bench_process_cpu_seconds_total",
+        help: "CPU time of the load generator",
+        kind: MetricType::COUNTER,
+        read: |state| Some(state.own_cpu_s),
+    },
+    ProcessMetric {
+        name: "mqtt_bench_broker_cpu_seconds_total",
+        help: "CPU time of the broker's process",
+        kind: MetricType::COUNTER,
+        read: |state| state.broker.map(|broker| broker.cpu_s),
+    },
+    ProcessMetric {
+        name: "mqtt_bench_process_resident_memory_bytes",
+        help: "Resident memory of the load generator",
+        kind: MetricType::GAUGE,
+        read: |state| Some(state.own_bytes as f64),
+    },
+    ProcessMetric {
+        name: "mqtt_bench_broker_resident_memory_bytes",
+        help: "Resident memory of the broker's process",
+        kind: MetricType::GAUGE,
+        read: |state| state.broker.map(|broker| broker.resident_bytes as f64),
+    },
+    ProcessMetric {
+        name: "mqtt_bench_broker_open_fds",
+        help: "Open descriptors of the broker's process",
+        kind: MetricType::GAUGE,
+        read: |state| state.broker.and_then(|broker| broker.descriptors).map(|open| open as f64),
+    },
+];
+
 /// The metrics of the run under way.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RunMetrics(Arc<Mutex<MetricsState>>);
@@ -159,40 +201,12 @@ impl MetricsState {
             let help = "The latency that the mode is about, from the intended send time";
             all.push(family("mqtt_bench_latency_seconds", help, MetricType::HISTOGRAM, samples));
         }
-        let broker = self.broker;
-        let times = [
-            ("mqtt_bench_process_cpu_seconds_total", "CPU time of the load generator", Some(self.own_cpu_s)),
-            (
-                "mqtt_bench_broker_cpu_seconds_total",
-                "CPU time of the broker's process",
-                broker.map(|broker| broker.cpu_s),
-            ),
-        ];
-        for (name, help, value) in times {
-            all.extend(
-                value.map(|value| family(name, help, MetricType::COUNTER, vec![counter(&[run], value)])),
-            );
-        }
-        let states = [
-            (
-                "mqtt_bench_process_resident_memory_bytes",
-                "Resident memory of the load generator",
-                Some(self.own_bytes),
-            ),
-            (
-                "mqtt_bench_broker_resident_memory_bytes",
-                "Resident memory of the broker's process",
-                broker.map(|broker| broker.resident_bytes),
-            ),
-            (
-                "mqtt_bench_broker_open_fds",
-                "Open descriptors of the broker's process",
-                broker.and_then(|broker| broker.descriptors),
-            ),
-        ];
-        for (name, help, value) in states {
-            let sample = |value: u64| family(name, help, MetricType::GAUGE, vec![gauge(&now, value as f64)]);
-            all.extend(value.map(sample));
+        for ProcessMetric { name, help, kind, read } in &PROCESSES {
+            let sample = |value: f64| match kind {
+                MetricType::COUNTER => counter(&[run], value),
+                _ => gauge(&now, value),
+            };
+            all.extend(read(self).map(|value| family(name, help, *kind, vec![sample(value)])));
         }
         all
     }

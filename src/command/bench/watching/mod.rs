@@ -22,14 +22,15 @@ mod progress;
 mod samples;
 mod sys;
 
-pub use self::options::WatchOptions;
+pub use self::options::{WatchOptions, WatchedProcess};
 pub(super) use self::progress::{Look, Stage};
 
+use std::cell::RefCell;
 use std::task::Context;
 
 use self::broker::{BrokerWatch, ProcessSecond};
 use self::metrics::RunMetrics;
-use self::page::{MetricsPage, PageServer};
+use self::page::MetricsPage;
 use self::panel::Panel;
 use self::process::BrokerProcess;
 use self::progress::RunProgress;
@@ -52,7 +53,8 @@ const SHORTEST_SHOWN: f64 = 0.1;
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     options: WatchOptions,
-    process: Option<BrokerProcess>,
+    /// That of the embedded broker is another in each run.
+    process: RefCell<Option<BrokerProcess>>,
     page: Option<MetricsPage>,
 }
 
@@ -62,12 +64,26 @@ impl Watched {
     /// # Errors
     /// There is no such process; the address of the page cannot be had.
     pub(super) fn open(options: &WatchOptions, diagnostics: &Diagnostics) -> Result<Self, Error> {
-        let process = options.broker_pid.map(BrokerProcess::find).transpose()?;
+        let process = match options.broker_pid {
+            Some(WatchedProcess::Pid(pid)) => Some(BrokerProcess::find(pid)?),
+            Some(WatchedProcess::Embedded) | None => None,
+        };
         let page = options.prometheus.map(MetricsPage::open).transpose()?;
         if let Some(page) = &page {
             diagnostics.state(format_args!("metrics: {}", page.url()));
         }
-        Ok(Self { options: options.clone(), process, page })
+        Ok(Self { options: options.clone(), process: process.into(), page })
+    }
+
+    /// The embedded broker of the next run has this process, to be watched if that is asked for.
+    ///
+    /// # Errors
+    /// It has ended already.
+    pub(super) fn aim_at(&self, embedded: u32) -> Result<(), Error> {
+        if self.options.broker_pid == Some(WatchedProcess::Embedded) {
+            *self.process.borrow_mut() = Some(BrokerProcess::find(embedded)?);
+        }
+        Ok(())
     }
 }
 
@@ -77,7 +93,7 @@ pub(super) struct Watching<'a> {
     live: Live,
     panel: Panel,
     broker: Option<BrokerWatch<'a>>,
-    page: Option<(PageServer<'a>, RunMetrics)>,
+    metrics: Option<RunMetrics>,
     progress: RunProgress,
     has_messages: bool,
     began: u64,
@@ -88,16 +104,15 @@ pub(super) struct Watching<'a> {
 
 impl<'a> Watching<'a> {
     pub(super) fn new(fleet: &Fleet, watched: &'a Watched, diagnostics: &'a Diagnostics) -> Self {
-        let page = watched.page.as_ref().map(|page| {
-            page.metrics.begin(fleet);
-            (PageServer::new(page), page.metrics.clone())
-        });
+        let metrics = watched.page.as_ref().map(|page| page.metrics.clone());
+        metrics.iter().for_each(|metrics| metrics.begin(fleet));
+        let process = watched.process.borrow().clone();
         Self {
             diagnostics,
-            page,
+            metrics,
             live: Live::start(diagnostics),
             panel: Panel::new(fleet),
-            broker: BrokerWatch::new(&watched.options, watched.process.as_ref(), fleet, diagnostics),
+            broker: BrokerWatch::new(&watched.options, process, fleet, diagnostics),
             progress: RunProgress::new(&fleet.load, fleet.began),
             has_messages: fleet.load.mode != Mode::Connect,
             began: fleet.began,
@@ -119,9 +134,6 @@ impl<'a> Watching<'a> {
         if let Some(broker) = &mut self.broker {
             broker.poll(cx);
         }
-        if let Some((server, _)) = &mut self.page {
-            server.poll(cx);
-        }
     }
 
     /// A row of the series is complete.
@@ -132,7 +144,7 @@ impl<'a> Watching<'a> {
             shown.broker_memory_bytes = Some(process.resident_bytes);
             shown.broker_descriptors = process.descriptors;
         }
-        if let Some((_, metrics)) = &self.page {
+        if let Some(metrics) = &self.metrics {
             metrics.add(&shown, second, self.process());
         }
         // A moment of a phase is in the series, and would only push others off the screen.

@@ -2,16 +2,18 @@
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::metrics::RunMetrics;
 use crate::error::Error;
 
 /// Connections that are served at once; others wait.
 const MOST_CONNECTIONS: usize = 8;
+/// After a connection that could not be taken.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// The longest head of a request.
 const MOST_HEAD: usize = 8 * 1024;
 /// How long a connection may take.
@@ -20,15 +22,22 @@ const PATH: &str = "/metrics";
 const METRICS: &str = prometheus::TEXT_FORMAT;
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// The page, open for as many runs as there are.
+/// The page, served from before the first run to after the last: also between two of them, and while a run starts.
 pub(super) struct MetricsPage {
-    listener: tokio::net::TcpListener,
+    url: String,
     pub(super) metrics: RunMetrics,
+    server: JoinHandle<()>,
 }
 
 impl fmt::Debug for MetricsPage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MetricsPage").finish_non_exhaustive()
+    }
+}
+
+impl Drop for MetricsPage {
+    fn drop(&mut self) {
+        self.server.abort();
     }
 }
 
@@ -41,38 +50,39 @@ impl MetricsPage {
         let listen = || {
             let listener = TcpListener::bind(address)?;
             listener.set_nonblocking(true)?;
-            tokio::net::TcpListener::from_std(listener)
+            let bound = listener.local_addr()?;
+            Ok((tokio::net::TcpListener::from_std(listener)?, bound))
         };
-        let listener = listen()
+        let (listener, bound) = listen()
             .map_err(|error| Error::file(format!("--prometheus: cannot listen on {address}"), error))?;
-        Ok(Self { listener, metrics: RunMetrics::default() })
+        let metrics = RunMetrics::default();
+        let server = tokio::spawn(serve_all(listener, metrics.clone()));
+        Ok(Self { url: format!("http://{bound}{PATH}"), metrics, server })
     }
 
     /// Where it is.
-    pub(super) fn url(&self) -> String {
-        self.listener.local_addr().map_or_else(|_| String::new(), |address| format!("http://{address}{PATH}"))
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
 }
 
-/// Serves the page during a run.
-pub(super) struct PageServer<'a> {
-    page: &'a MetricsPage,
-    connections: Vec<std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>>,
-}
-
-impl<'a> PageServer<'a> {
-    pub(super) fn new(page: &'a MetricsPage) -> Self {
-        Self { page, connections: Vec::new() }
-    }
-
-    /// Takes connections, and answers what they ask.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
-        while self.connections.len() < MOST_CONNECTIONS {
-            // What cannot be accepted now is tried again when the director looks next.
-            let Poll::Ready(Ok((stream, _))) = self.page.listener.poll_accept(cx) else { break };
-            self.connections.push(Box::pin(serve(stream, &self.page.metrics)));
+/// Takes connections, and answers what they ask, without end.
+async fn serve_all(listener: tokio::net::TcpListener, metrics: RunMetrics) {
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        if connections.len() >= MOST_CONNECTIONS {
+            connections.join_next().await;
+            continue;
         }
-        self.connections.retain_mut(|connection| connection.as_mut().poll(cx).is_pending());
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let metrics = metrics.clone();
+                connections.spawn(async move { serve(stream, &metrics).await });
+            }
+            // Such as too many open files: others may be closed meanwhile.
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
     }
 }
 

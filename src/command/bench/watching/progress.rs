@@ -12,12 +12,16 @@ const SECOND: u64 = 1_000_000_000;
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) enum Stage {
     Connect,
+    /// The broker is given so many messages to retain.
+    Store(u64),
     /// Up to this time.
     Subscribe(u64),
     /// Warm-up and measurement.
     Load(Timeline),
     /// Up to this time.
     Drain(u64),
+    /// What the broker retains is cleared.
+    Clear,
     Leave,
 }
 
@@ -118,6 +122,15 @@ impl RunProgress {
             Stage::Subscribe(limit) => {
                 let text = format!("at most {} left", whole_seconds(limit.saturating_sub(now)));
                 RunPlace { phase: "subscribe", done: None, text }
+            }
+            Stage::Store(messages) => {
+                let (text, done) =
+                    (format!("{} of {messages} messages", look.sent), part(look.sent, messages));
+                RunPlace { phase: "store", done: Some(done), text }
+            }
+            Stage::Clear => {
+                let text = "what the broker retains".into();
+                RunPlace { phase: "clear", done: None, text }
             }
             Stage::Load(timeline) if now < timeline.measure => {
                 let all = timeline.measure.saturating_sub(timeline.start);

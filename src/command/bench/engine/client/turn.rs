@@ -1,5 +1,7 @@
 //! A turn of a client: the handler of its connection, which sends what is due and records what arrives.
 
+mod operating;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,6 +15,7 @@ use super::{ClientState, Fence, NextRead, Subscribing};
 use crate::alarm::now;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::session::{Event, Session};
+use crate::command::bench::operation::OperationStep;
 use crate::command::bench::plan::{Plan, correlation};
 use crate::command::bench::recorder::LatencyKind;
 use crate::command::bench::stamp::{Phase, Recognised, Stamp};
@@ -70,7 +73,8 @@ impl<'a> InTurn<'a> {
 }
 
 fn subscription(filter: &str, qos: QoS) -> Subscription<'_> {
-    Subscription { filter, qos, no_local: false, retain_as_published: false, retain_handling: 2 }
+    let retain_handling = 2; // without retained messages
+    Subscription { filter, qos, no_local: false, retain_as_published: false, retain_handling }
 }
 
 impl InTurn<'_> {
@@ -79,9 +83,7 @@ impl InTurn<'_> {
         let filters: Vec<(String, QoS)> = if self.shard.answers && self.shard.publishes() {
             vec![(Plan::response_topic(self.shard.run, number), self.shard.qos)]
         } else {
-            let each = self.shard.subscriptions.iter();
-            each.flat_map(|(plan, qos)| plan.filters(number).into_iter().map(|filter| (filter, *qos)))
-                .collect()
+            self.shard.filters(number)
         };
         let mut requests = 0;
         for part in filters.chunks(FILTERS_PER_REQUEST) {
@@ -94,9 +96,6 @@ impl InTurn<'_> {
 
     /// Messages that are due, oldest first, as far as window and buffer allow.
     fn send_backlog(&mut self, session: &mut Session, out: &mut BytesMut) -> Result<(), Error> {
-        if self.state.backlog.is_empty() {
-            return Ok(());
-        }
         let sent = now();
         while out.len() < OUTPUT_BYTES && session.can_publish(self.shard.qos) {
             let Some(intended) = self.state.backlog.pop_front() else { break };
@@ -198,7 +197,10 @@ impl InTurn<'_> {
         shard.payload.fill(number, sequence)?;
         let publisher = shard.first_publisher + number;
         let (bytes, rest, stamp_at) = (&shard.payload.bytes, shard.payload.rest_hash, shard.payload.stamp_at);
-        let stamp = Stamp { run: shard.run, phase, publisher, sequence, intended, sent: Some(sent) };
+        // What the broker retains is delivered in the measurement.
+        let delivered = if shard.prepares { Phase::Measure } else { phase };
+        let stamp =
+            Stamp { run: shard.run, phase: delivered, publisher, sequence, intended, sent: Some(sent) };
         let write = |ahead: u32, payload: &mut [u8]| {
             let stamp = Stamp { sequence: sequence + u64::from(ahead), ..stamp };
             StampedMessage::write_stamp(&stamp, stamp_at, payload, rest);
@@ -268,7 +270,7 @@ impl InTurn<'_> {
     fn message(&mut self, publish: &Publish<'_>) {
         let arrived = self.now;
         if self.shard.read_every > 0
-            && let Some(own) = &mut self.state.responder
+            && let Some(own) = &mut self.state.extra
         {
             own.reading = NextRead::From(arrived.saturating_add(self.shard.read_every));
         }
@@ -276,8 +278,8 @@ impl InTurn<'_> {
         if shard.answers && !shard.publishes() {
             match shard.recognise(publish.payload, arrived) {
                 Recognised::Whole(_) => {
-                    let responder = self.state.responder.get_or_insert_default();
-                    responder.requests.push_back(Bytes::copy_from_slice(publish.payload));
+                    let extra = self.state.extra.get_or_insert_default();
+                    extra.requests.push_back(Bytes::copy_from_slice(publish.payload));
                 }
                 Recognised::Corrupt => shard.recorder.counts.corrupt += 1,
                 Recognised::Foreign => shard.recorder.counts.foreign += 1,
@@ -291,6 +293,10 @@ impl InTurn<'_> {
 
     fn other_event(&mut self, event: &Event<'_>) {
         match event {
+            Event::Subscribed { reasons, .. } if self.shard.operation.is_some() => {
+                self.answered(OperationStep::Subscribe, reasons);
+            }
+            Event::Unsubscribed { reasons, .. } => self.answered(OperationStep::Unsubscribe, reasons),
             Event::Subscribed { reasons, .. } => {
                 let refused = reasons.iter().filter(|reason| ReasonCode(**reason).is_failure());
                 for reason in refused {
@@ -317,9 +323,9 @@ impl InTurn<'_> {
     /// Answers requests: the payload goes back as it came.
     fn answer(&mut self, session: &mut Session, out: &mut BytesMut) {
         let qos = self.shard.qos;
-        let Some(responder) = &mut self.state.responder else { return };
+        let Some(extra) = &mut self.state.extra else { return };
         while out.len() < OUTPUT_BYTES && session.can_publish(qos) {
-            let Some(payload) = responder.requests.pop_front() else { return };
+            let Some(payload) = extra.requests.pop_front() else { return };
             let Recognised::Whole(stamp) = self.shard.recognise(&payload, self.now) else {
                 continue;
             };
@@ -327,11 +333,11 @@ impl InTurn<'_> {
             if requester >= self.shard.requesters as usize {
                 continue;
             }
-            if responder.answers.len() <= requester {
-                responder.answers.resize(requester + 1, None);
+            if extra.answers.len() <= requester {
+                extra.answers.resize(requester + 1, None);
             }
             let (run, protocol) = (self.shard.run, session.protocol());
-            let template = responder.answers[requester].get_or_insert_with(|| {
+            let template = extra.answers[requester].get_or_insert_with(|| {
                 let topic = Plan::response_topic(run, stamp.publisher);
                 let properties = correlation(protocol, stamp.publisher, None);
                 Arc::new(PublishTemplate::new(protocol, topic.as_bytes(), qos, false, &properties))
@@ -362,10 +368,16 @@ impl Handler for InTurn<'_> {
         if self.state.subscribing == Subscribing::Wanted {
             self.send_subscriptions(session, out);
         }
-        if self.state.has_requests() {
+        if self.state.extra.is_some() {
             self.answer(session, out);
+            self.clear(session, out)?;
         }
-        self.send_backlog(session, out)?;
+        if !self.state.backlog.is_empty() {
+            match self.shard.operation {
+                None => self.send_backlog(session, out)?,
+                Some(kind) => self.operate(kind, session, out),
+            }
+        }
         if self.state.pulling {
             self.pull(session, out)?;
         }
@@ -408,7 +420,7 @@ impl Handler for InTurn<'_> {
     fn is_full(&self) -> bool {
         self.shard.read_every > 0
             && !self.state.leaving
-            && self.state.responder.as_ref().is_some_and(|own| own.reading != NextRead::Now)
+            && self.state.extra.as_ref().is_some_and(|own| own.reading != NextRead::Now)
     }
 
     #[inline]

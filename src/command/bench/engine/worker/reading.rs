@@ -35,6 +35,11 @@ impl Worker {
             let Slot::Open(client) = &place.slot else { continue };
             let group = usize::from(place.group);
             let (shard, snapshot) = (&self.crews[group].shard, &mut snapshots[group]);
+            if shard.operation.is_some() {
+                let dues = client.awaited().into_iter().chain(client.overdue());
+                dues.for_each(|due| shard.note_undone(snapshot, due, time));
+                continue;
+            }
             for (due, _, count) in client.unanswered() {
                 shard.note_waiting(snapshot, due, time.saturating_sub(due), count, 0);
             }

@@ -1,0 +1,57 @@
+//! What the broker retains: it is given to it before the load, and cleared after it.
+
+use super::super::engine::shared::Order;
+use super::super::report::finding::Problem;
+use super::super::watching::Stage;
+use super::{Director, SLOW_TICK, TICK, nanoseconds, seconds};
+use crate::alarm::now;
+use crate::command::bench::config::Load;
+
+impl Director<'_> {
+    /// Gives the broker what it is to retain. Whether it has all of it: it is waited for as long as it takes some of it
+    /// within the time of the drain.
+    pub(super) async fn store(&mut self, load: &Load) -> bool {
+        let (all, began) = (self.orders.len(), now());
+        let groups = load.groups();
+        let messages = groups.iter().filter_map(|group| {
+            let publish = group.publish.as_ref().filter(|publish| publish.retain)?;
+            Some(u64::from(group.clients) * u64::from(publish.topics))
+        });
+        self.watching.enter(Stage::Store(messages.sum()), began);
+        self.retained_left = true;
+        self.order(Order::Prepare);
+        loop {
+            let before = self.sum(|board| &board.sent) + self.sum(|board| &board.acknowledged);
+            let limit = now().saturating_add(nanoseconds(load.drain));
+            let over = |this: &Self| this.prepared == all || this.is_alone();
+            if self.wait(limit, TICK, over).await {
+                break;
+            }
+            if self.interrupted {
+                return false;
+            }
+            if self.sum(|board| &board.sent) + self.sum(|board| &board.acknowledged) == before {
+                self.problems.push(Problem::Unanswered { drain: load.drain });
+                return false;
+            }
+        }
+        self.stored_s = Some(seconds(now() - began));
+        self.prepared == all && !self.is_over()
+    }
+
+    /// Clears what the broker was given to retain, if anything. Its end is awaited as long as that of the drain.
+    pub(super) async fn clear(&mut self, load: &Load) {
+        if !self.retained_left || self.failed.is_some() {
+            return;
+        }
+        self.retained_left = false;
+        self.watching.enter(Stage::Clear, now());
+        self.order(Order::Clear);
+        let all = self.orders.len();
+        // A signal here ends only this.
+        let before = std::mem::replace(&mut self.interrupted, false);
+        let limit = now().saturating_add(nanoseconds(load.drain));
+        self.retained_left |= !self.wait(limit, SLOW_TICK, |this| this.cleared == all).await;
+        self.interrupted |= before;
+    }
+}
