@@ -43,7 +43,7 @@ fn packet_against_the_standard_ends_the_run_the_second_time(#[values(1, 2)] brok
             peer.grant_subscription(V5);
             // QoS 3.
             peer.send(&[0x36, 2, 0, 0]);
-            peer.expect_end();
+            peer.drain();
         }
         if broken_links == 1 {
             let mut peer = server.accept_session(V5);

@@ -258,7 +258,7 @@ fn subscription_answered(code: u8, protocol: mqtt::protocol::Protocol) -> Outcom
         peer.send(&packets::suback(protocol, identifier, &[code]));
         while peer.next().is_some() {}
     });
-    Mqtt::subscribe(server.port()).args(["-V", version(protocol), "-t", "a"]).run()
+    Mqtt::subscribe(server.port()).args(["-V", version(protocol), "-t", "a", "--reconnect", "never"]).run()
 }
 
 #[rstest]

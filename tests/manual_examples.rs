@@ -233,6 +233,9 @@ static RUN: &[Run] = &[
         .changed(&[HERE])
         .before("mqtt bench e2e --qos 1 --duration 200ms --warmup 0 --show-scenario > fleet.toml"),
     run("mqtt bench e2e --qos 1 --show-scenario > fleet.toml", Success, "").then("cat fleet.toml", "qos = 1"),
+    run("mqtt bench merge shard-1.json shard-2.json", Success, "merged").before(SHARDS),
+    run("mqtt bench merge shard-*.json -o whole.json", Success, "").before(SHARDS).then("cat whole.json", "bench"),
+    run("mqtt bench merge shard-*.json --fail-if 'p99 > 20ms'", Load, "p99 > 20ms").before(SHARDS),
     run("mqtt bench compare before.json after.json", Success, "p99").before(TWO_REPORTS),
     run("mqtt bench compare before.json after.json --fail-if 'p99 +10%'", Load, "p99 +10%").before(TWO_REPORTS),
     run("mqtt bench compare a1.json a2.json a3.json vs b1.json b2.json b3.json", Success, "p99").before(
@@ -265,6 +268,7 @@ static RUN: &[Run] = &[
     run("mqtt ping --quiet --timeout 3s", Success, "").changed(&[("3s", "120s")]),
     run("mqtt broker", Never, "listening on 127.0.0.1:").changed(&[("mqtt broker", "mqtt broker -p 0")]),
     run("mqtt broker -p 0", Never, "listening on 127.0.0.1:"),
+    run("mqtt broker --log", Never, "listening on 127.0.0.1:").changed(&[("mqtt broker", "mqtt broker -p 0")]),
     run(
         "mqtt broker --listen mqtt://127.0.0.1 --listen mqtts://127.0.0.1 --listen ws://127.0.0.1 --tls-self-signed \
          ca.pem",
@@ -310,6 +314,10 @@ static RUN: &[Run] = &[
         .before("mkdir -p .config/fish/completions")
         .then("cat .config/fish/completions/mqtt.fish", "complete"),
 ];
+
+/// Reports of two shards of one run.
+const SHARDS: &str = "for shard in 1 2; do mqtt bench pub --rate 100/s --duration 200ms --warmup 0 --run-id x \\
+    --shard $shard/2 --json > shard-$shard.json; done";
 
 const TWO_REPORTS: &str =
     "mqtt bench --rate 100/s --duration 200ms --warmup 0 --json | tee before.json > after.json";

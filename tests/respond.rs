@@ -272,7 +272,7 @@ fn more_requests_than_may_be_unacknowledged_end_the_run(#[values(V3_1_1, V5)] pr
         peer.send(&Message::new("q", b"").at(QoS::AtLeastOnce, 1).bytes(protocol));
         peer.drain();
     });
-    let line = ["-V", version(protocol), "-t", "q", "-e", "a", "-m", "y", "-q", "1"];
+    let line = ["-V", version(protocol), "-t", "q", "-e", "a", "-m", "y", "-q", "1", "--reconnect", "never"];
     respond(server.port()).args(line).run().exits(1).mentions(&format!("Receive Maximum of {most}"));
     server.finish();
 }

@@ -313,13 +313,14 @@ pub(super) struct Configuration {
     #[serde(flatten)]
     pub(super) messages: Option<MessageLoad>,
     /// What clients do in place of publishing, by group.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) operations: Vec<OperationLoad>,
     /// What the broker is given to retain, before the load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retained: Option<RetainedLoad>,
     /// Of a load whose clients do something in place of publishing.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    // Read, it would take the key of the same name from `Sending`. Shards have no such load.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(super) drain_s: Option<f64>,
     pub(super) duration_s: Option<f64>,
     pub(super) count: Option<u64>,

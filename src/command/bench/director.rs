@@ -516,16 +516,6 @@ impl<'a> Director<'a> {
         Ok((merged, groups, phases))
     }
 
-    fn series(&mut self) -> Vec<SeriesSecond> {
-        let mut series = std::mem::take(&mut self.series);
-        // Of the last rows, some threads have seen nothing.
-        let rest = std::mem::take(&mut self.seconds).into_iter();
-        series.extend(rest.map(|(row, (_, second))| SeriesSecond::new(row, self.began, &second)));
-        series.sort_by(|one, other| one.second.total_cmp(&other.second));
-        series.retain(|row| row.length_s > 0.0);
-        series
-    }
-
     /// Waits until `done`, an interruption (once) or a time; whether it was `done`, which is asked at
     /// all news, and every `tick` nanoseconds.
     async fn wait(&mut self, until: u64, tick: u64, mut done: impl FnMut(&Self) -> bool) -> bool {

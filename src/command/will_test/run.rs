@@ -497,9 +497,7 @@ impl<'a> WillSubscriber<'a> {
     /// number of early ones.
     async fn catch_up(&mut self, linger: Duration) -> Result<usize, CaseStop> {
         self.link.ping();
-        let mut live = 0;
-        let mut until = None;
-        let limit = self.link.answer_limit();
+        let (mut live, mut until, limit) = (0, None, self.link.answer_limit());
         let answered = async {
             loop {
                 let incoming = tokio::select! {

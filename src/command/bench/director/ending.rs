@@ -6,6 +6,7 @@ use super::{Deliveries, Director, KILL_LIMIT, SILENCE, SLOW_TICK, STILL, TICK, n
 use crate::alarm::now;
 use crate::command::bench::config::Load;
 use crate::command::bench::recorder::Recorder;
+use crate::command::bench::report::SeriesSecond;
 use crate::command::bench::report::group::GroupReport;
 use crate::command::bench::shard::record::GroupRecord;
 use crate::command::bench::stamp::Timeline;
@@ -65,5 +66,16 @@ impl Director<'_> {
             merged.merge(recorder);
         }
         (merged, reports)
+    }
+
+    /// The rows of the series, in their order.
+    pub(super) fn series(&mut self) -> Vec<SeriesSecond> {
+        let mut series = std::mem::take(&mut self.series);
+        // Of the last rows, some threads have seen nothing.
+        let rest = std::mem::take(&mut self.seconds).into_iter();
+        series.extend(rest.map(|(row, (_, second))| SeriesSecond::new(row, self.began, &second)));
+        series.sort_by(|one, other| one.second.total_cmp(&other.second));
+        series.retain(|row| row.length_s > 0.0);
+        series
     }
 }
