@@ -252,14 +252,14 @@ fn origin(arrived: &Arrived, listener: &Arc<Listener>, shared: &SharedBroker) ->
         Arrived::Tcp(stream) => stream.peer_addr().ok(),
         Arrived::Unix(_) => None,
     };
-    Some(inner.core.arrived(ClientOrigin { number: 0, peer, listener: Some(Arc::clone(listener)) }))
+    Some(Box::new(inner.core.arrived(ClientOrigin { number: 0, peer, listener: Some(Arc::clone(listener)) })))
 }
 
 /// The same for a stream of this process.
 fn unknown_origin(shared: &SharedBroker) -> Option<Box<ClientOrigin>> {
     let mut inner = shared.lock();
     let is_watched = inner.core.is_watched();
-    is_watched.then(|| inner.core.arrived(ClientOrigin { number: 0, peer: None, listener: None }))
+    is_watched.then(|| Box::new(inner.core.arrived(ClientOrigin { number: 0, peer: None, listener: None })))
 }
 
 /// The next connection, the listener that it came to, and its place.

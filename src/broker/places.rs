@@ -99,6 +99,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::unused_async, reason = "listeners are opened inside a runtime")]
     async fn listeners(count: usize, limit: usize) -> Listeners {
         let open = (0..count).map(|_| OpenListener::open(&Listener::default()).unwrap());
         Listeners::new(open.collect(), limit)

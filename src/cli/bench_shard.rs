@@ -32,6 +32,7 @@ enum WhenShardFails {
 /// Which part of the load this process has.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Shards")]
+#[allow(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct ShardArgs {
     /// Be part I of N of this load, from 1/N to N/N; or auto, as the engine says that has started this process
     ///

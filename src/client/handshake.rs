@@ -481,10 +481,10 @@ fn beginning(received: &[u8]) -> String {
     let text = String::from_utf8_lossy(received);
     let masked = masked(&text);
     if *masked == *text {
-        return printable(&received[..received.len().min(LONGEST_CHARS)]).to_string();
+        return printable(&received[..received.len().min(LONGEST_CHARS)]);
     }
     let start: String = masked.chars().take(LONGEST_CHARS).collect();
-    printable(&*start).to_string()
+    printable(&*start)
 }
 
 /// The error for a broker that expects TLS on this port; `error` decides whether a retry helps.

@@ -31,6 +31,7 @@ pub(super) enum ConnectionPhase {
 }
 
 /// One network connection.
+#[allow(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 pub(super) struct Connection {
     pub(super) phase: ConnectionPhase,
     pub(super) protocol: Protocol,

@@ -28,11 +28,11 @@ impl Core {
     }
 
     /// Where a new connection comes from, with its number, and tells of it.
-    pub(in crate::broker) fn arrived(&mut self, mut origin: ClientOrigin) -> Box<ClientOrigin> {
+    pub(in crate::broker) fn arrived(&mut self, mut origin: ClientOrigin) -> ClientOrigin {
         self.arrivals += 1;
         origin.number = self.arrivals;
         self.tell_of(Some(&origin), None, EventKind::Arrived);
-        Box::new(origin)
+        origin
     }
 
     /// Tells of a connection that has not come to MQTT.

@@ -141,6 +141,7 @@ fn disturbances_are_in_their_order() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn contradictory_options_are_refused_before_anything_is_opened() {
     all_wrong(&[
         (&["bench", "--rate", "0"], "more than 0"),

@@ -88,6 +88,7 @@ impl Deliveries {
 ///
 /// # Errors
 /// A broker that cannot be reached at all; files that cannot be read.
+#[allow(clippy::too_many_lines, reason = "the steps of a run, one after the other")]
 pub(super) async fn run(
     mut load: Load,
     (limits, watched): (&RunLimits, &Watched),

@@ -210,7 +210,8 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         BenchTask::Calibrate { client, threads, duration } => {
             let mut attention = Attention::start(None)?.for_reader();
             let json = results.json;
-            let text = calibrate::run(&client, threads, duration, json, &mut attention, diagnostics).await?;
+            let measuring = calibrate::run(&client, threads, duration, json, &mut attention, diagnostics);
+            let text = Box::pin(measuring).await?;
             print(text.as_bytes(), &mut attention, diagnostics).await?;
             return Ok(Exit::Success);
         }

@@ -32,6 +32,7 @@ const PASSES: u32 = 2;
 /// The wait before a second verification: a cluster may acknowledge a message before all of its nodes have it.
 const SETTLING: Duration = Duration::from_secs(1);
 
+#[allow(clippy::too_many_lines, reason = "the steps of a run, one after the other")]
 pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let asks = !clear.dry_run && !clear.yes;
     if asks && !can_ask(diagnostics) {

@@ -79,7 +79,8 @@ impl Director<'_> {
                     barrier.ready();
                 }
                 let has_decided = |this: &Self| {
-                    this.barrier.as_ref().is_none_or(|barrier| barrier.has_decided()) || this.is_alone()
+                    this.barrier.as_ref().is_none_or(super::super::shard::barrier::ShardBarrier::has_decided)
+                        || this.is_alone()
                 };
                 self.wait(u64::MAX, SLOW_TICK, has_decided).await;
                 let barrier = self.barrier.as_ref()?;
@@ -109,7 +110,10 @@ impl Director<'_> {
 
     /// Takes note of that, in a measurement that began at this time.
     pub(super) fn note_lost_shard(&mut self, measure: u64) {
-        let Some(limit) = self.barrier.as_ref().and_then(|barrier| barrier.end()) else { return };
+        let Some(limit) = self.barrier.as_ref().and_then(super::super::shard::barrier::ShardBarrier::end)
+        else {
+            return;
+        };
         let after_s = seconds(now().saturating_sub(measure));
         self.aborted.get_or_insert(Aborted { after_s, limit });
     }

@@ -11,6 +11,7 @@ use crate::protocol::QoS;
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an answer of its own")]
 pub(crate) struct AskedLoad {
     pub(crate) mode: Mode,
     pub(crate) qos: u8,

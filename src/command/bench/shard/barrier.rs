@@ -74,10 +74,13 @@ struct BarrierState {
     wanted: BarrierWish,
 }
 
+/// The run of the client that the shards meet with.
+type BarrierClient = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
+
 /// The way to the other shards.
 pub(in crate::command::bench) struct ShardBarrier {
     shared: Rc<RefCell<BarrierState>>,
-    client: Option<Pin<Box<dyn Future<Output = Result<(), Error>>>>>,
+    client: Option<BarrierClient>,
     number: u32,
     stops: bool,
     is_shown: bool,
@@ -89,14 +92,14 @@ impl ShardBarrier {
         load: &Load,
         configuration: impl FnOnce(&Load) -> Configuration,
     ) -> Option<Self> {
-        let (shard, options) = (load.shard.as_ref()?, &load.client);
-        let SharedStart::Barrier { topic, limit, stops } = &shard.start else { return None };
+        let (own, options) = (load.shard.as_ref()?, &load.client);
+        let SharedStart::Barrier { topic, limit, stops } = &own.start else { return None };
         let configuration = digest(load, &configuration(load));
         let shared = Rc::new(RefCell::new(BarrierState::default()));
-        let base = format!("{topic}/{}", shard.run_id);
+        let base = format!("{topic}/{}", own.run_id);
         let token = fastrand::u64(..);
         let will = Will {
-            topic: format!("{base}/failed/{}", shard.number),
+            topic: format!("{base}/failed/{}", own.number),
             payload: json(&ShardFailure::gone(token)),
             qos: QoS::AtLeastOnce,
             retain: false,
@@ -121,12 +124,12 @@ impl ShardBarrier {
         let mut link = BarrierLink {
             shared: Rc::clone(&shared),
             base,
-            number: shard.number,
-            of: shard.of,
+            number: own.number,
+            of: own.of,
             token,
             configuration: configuration.clone(),
             limit: *limit,
-            assembly: (shard.number == 1).then(|| Assembly::new(shard.of, configuration)),
+            assembly: (own.number == 1).then(|| Assembly::new(own.of, configuration)),
             subscribing: BarrierSubscription::No,
             next_word: 0,
             has_said_ready: false,
@@ -134,7 +137,7 @@ impl ShardBarrier {
             outbox: VecDeque::new(),
         };
         let client = Box::pin(async move { client::run(&options, &mut link).await });
-        Some(Self { shared, client: Some(client), number: shard.number, stops: *stops, is_shown: false })
+        Some(Self { shared, client: Some(client), number: own.number, stops: *stops, is_shown: false })
     }
 
     /// Goes on with it.
@@ -181,8 +184,8 @@ impl ShardBarrier {
         if let Some(error) = shared.heard.refused.take() {
             return Some(error);
         }
-        let (shard, why) = shared.heard.failed.clone().filter(|_| self.stops)?;
-        shared.heard.start.is_none().then(|| failed_before(shard, &why))
+        let (number, why) = shared.heard.failed.clone().filter(|_| self.stops)?;
+        shared.heard.start.is_none().then(|| failed_before(number, &why))
     }
 
     /// The shard that has failed after the start, where that ends the run of this one.
@@ -396,7 +399,7 @@ impl BarrierLink {
             let mut shared = self.shared.borrow_mut();
             if !failure.is_gone || shared.heard.start.is_some() {
                 let why = ShardFailure::new(failure.token, &failure.why).why;
-                shared.heard.failed.get_or_insert((shard, printable(&why).to_string()));
+                shared.heard.failed.get_or_insert((shard, printable(&why)));
             }
         }
     }

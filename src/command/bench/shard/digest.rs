@@ -12,7 +12,9 @@ pub(super) const OF_ONE_SHARD: [&str; 4] = ["broker", "embedded", "threads", "lo
 /// A digest of the configuration that all shards have in common.
 pub(in crate::command::bench) fn digest(load: &Load, configuration: &Configuration) -> String {
     let mut groups = load.groups();
-    groups.iter_mut().for_each(|group| group.local_addresses.clear());
+    for group in &mut groups {
+        group.local_addresses.clear();
+    }
     let text = format!("{} {} {groups:?}", output::VERSION, common(configuration));
     format!("{:016x}", stamp::hash(text.as_bytes()))
 }
@@ -22,7 +24,9 @@ pub(super) fn common(configuration: &Configuration) -> Value {
     // A struct of numbers and texts is always an object.
     let mut value = serde_json::to_value(configuration).unwrap_or_default();
     if let Some(settings) = value.as_object_mut() {
-        OF_ONE_SHARD.iter().for_each(|name| _ = settings.remove(*name));
+        for name in OF_ONE_SHARD {
+            settings.remove(name);
+        }
     }
     value
 }

@@ -113,15 +113,13 @@ impl ShardFile {
         let (None, Some(shard)) = (&text.error, text.shard) else {
             let name = text.shard.and_then(|shard| serde_json::from_str(shard.get()).ok());
             return match (text.error, name) {
-                (Some(error), Some(name)) => {
-                    Self { name, outcome: Err(printable(&error).to_string()) }.checked()
-                }
+                (Some(error), Some(name)) => Self { name, outcome: Err(printable(&error)) }.checked(),
                 (Some(error), None) => Err(format!("that run failed: {}", printable(&error))),
                 (None, _) => Err("it is the report of a run without --shard".into()),
             };
         };
         if text.tool_version != output::VERSION {
-            let (found, expected) = (printable(&text.tool_version).to_string(), output::VERSION);
+            let (found, expected) = (printable(&text.tool_version), output::VERSION);
             return Err(format!("it was written by mqtt {found}, and this is mqtt {expected}"));
         }
         let record: ShardRecord = serde_json::from_str(shard.get()).map_err(other)?;
@@ -131,7 +129,7 @@ impl ShardFile {
         let configuration: Configuration = serde_json::from_str(configuration.get()).map_err(other)?;
         let is_whole = record.asked.mode.publishes() == configuration.sending.is_some()
             && record.asked.qos <= 2
-            && record.groups.len() <= usize::from(u16::MAX);
+            && u16::try_from(record.groups.len()).is_ok();
         if !is_whole {
             return Err(format!("{NO_REPORT}: its configuration is not that of its shard"));
         }

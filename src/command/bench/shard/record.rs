@@ -88,6 +88,7 @@ pub(crate) struct RecordedCounts {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[allow(clippy::struct_field_names, reason = "these are the keys of the report")]
 struct SharedGroup {
     group: usize,
     shared_group: u32,

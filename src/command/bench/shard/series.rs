@@ -92,7 +92,9 @@ fn add(sum: &mut SeriesSecond, row: &SeriesSecond) {
         (&mut sum.reconnected, reconnected),
         (&mut sum.disturbances, disturbances),
     ];
-    counts.into_iter().for_each(|(sum, more)| *sum = sum.saturating_add(*more));
+    for (sum, more) in counts {
+        *sum = sum.saturating_add(*more);
+    }
     sum.second = sum.second.min(*second);
     sum.length_s = sum.length_s.max(*length_s);
     sum.max_us = [sum.max_us, *max_us].into_iter().flatten().reduce(f64::max);

@@ -262,8 +262,8 @@ mod tests {
             let scenario = scenario(clients, arrivals, rate, shared, topic);
             let folder = tempfile::tempdir().unwrap();
             let credentials = folder.path().join("users.csv");
-            let users: String = (0..60).map(|number| format!("u{number}\n")).collect();
-            std::fs::write(&credentials, format!("username\n{users}")).unwrap();
+            let users: Vec<String> = (0..60).map(|number| format!("u{number}")).collect();
+            std::fs::write(&credentials, format!("username\n{}\n", users.join("\n"))).unwrap();
             let local: Vec<IpAddr> = (1..=addresses).map(|last| IpAddr::from([127, 0, 0, last])).collect();
             let load = Load {
                 rate,

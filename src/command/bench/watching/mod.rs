@@ -105,7 +105,9 @@ pub(super) struct Watching<'a> {
 impl<'a> Watching<'a> {
     pub(super) fn new(fleet: &Fleet, watched: &'a Watched, diagnostics: &'a Diagnostics) -> Self {
         let metrics = watched.page.as_ref().map(|page| page.metrics.clone());
-        metrics.iter().for_each(|metrics| metrics.begin(fleet));
+        if let Some(metrics) = &metrics {
+            metrics.begin(fleet);
+        }
         let process = watched.process.borrow().clone();
         Self {
             diagnostics,

@@ -63,7 +63,9 @@ impl Worker {
     pub(super) fn count_absent(&mut self, time: u64) {
         for (index, dues) in std::mem::take(&mut self.absences.0) {
             let shard = &mut self.crews[usize::from(self.places[index as usize].group)].shard;
-            dues.into_iter().for_each(|due| shard.undone(due, time, 1));
+            for due in dues {
+                shard.undone(due, time, 1);
+            }
         }
     }
 
@@ -112,8 +114,8 @@ impl Worker {
 
     /// Says so when the broker has read all that clears what it retains.
     pub(super) fn say_if_cleared(&mut self) {
-        let is_one = |group: u16| self.crews[usize::from(group)].shard.prepares;
-        let mut own = self.places.iter().filter(|place| is_one(place.group));
+        let prepares = |group: u16| self.crews[usize::from(group)].shard.prepares;
+        let mut own = self.places.iter().filter(|place| prepares(place.group));
         let is_done =
             |slot: &Slot| !matches!(slot, Slot::Open(client) if !client.is_away() && !client.is_idle());
         if own.clone().all(|place| is_done(&place.slot)) {
