@@ -152,7 +152,9 @@ fn retained_messages_are_counted_and_cleared() {
         }
         publisher.expect(V, &packets::pingreq());
         publisher.send(&packets::pingresp());
-        subscribers.iter_mut().for_each(|(_, subscriber)| subscriber.expect_disconnect(V));
+        for (_, subscriber) in &mut subscribers {
+            subscriber.expect_disconnect(V);
+        }
         publisher.expect_disconnect(V);
     });
     let line = ["retained", "-V", "311", "--messages", "10", "--subscribers", "2", "--drain", "1s"];
