@@ -159,14 +159,16 @@ fn an_interruption_while_listing() {
 /// A server that never answers the subscription has not shown that nothing is there.
 #[test]
 fn a_subscription_without_an_answer() {
-    let server = Server::start(|server| {
-        let mut peer = server.accept_session(mqtt::protocol::Protocol::V5);
-        peer.packet();
-        peer.rest();
-    });
-    let run = retain_clear(server.port(), &["a", "--dry-run", "-W", "200ms"]).run();
-    run.exits(1).mentions("the broker has not answered the subscription within 200ms");
-    server.finish();
+    for limit in ["-W", "--connect-timeout"] {
+        let server = Server::start(|server| {
+            let mut peer = server.accept_session(mqtt::protocol::Protocol::V5);
+            peer.packet();
+            peer.rest();
+        });
+        let run = retain_clear(server.port(), &["a", "--dry-run", limit, "200ms"]).run();
+        run.exits(1).mentions("the broker has not answered the subscription within 200ms");
+        server.finish();
+    }
 }
 
 /// Properties that the link cannot carry are not dropped in silence.

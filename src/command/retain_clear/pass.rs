@@ -101,3 +101,16 @@ impl Pass {
         self.awaited == Some(0) && self.state == PassState::Subscribed
     }
 }
+
+/// The state of the link.
+#[derive(Debug)]
+pub(super) enum LinkState {
+    NotYet,
+    Up,
+    /// Lost for this reason.
+    Lost(String),
+    /// Everything was received, and the link may be closed.
+    Done,
+    /// Closed.
+    Gone,
+}

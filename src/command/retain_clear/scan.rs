@@ -23,7 +23,7 @@ use super::super::attention::{Attention, Supervisor, report_change};
 use super::super::stored::{self, Care, EndOfStored};
 use super::backup::Backup;
 use super::entry::{Fate, RetainedTopic, fingerprint};
-use super::pass::{MOST_FOUND_BYTES, Pass, PassPurpose, PassState, ScanEndedBy};
+use super::pass::{LinkState, MOST_FOUND_BYTES, Pass, PassPurpose, PassState, ScanEndedBy};
 use super::selection::Selection;
 use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::session::{Event, Session};
@@ -171,19 +171,6 @@ pub(super) async fn scan(
         refused: scanner.refused,
         unselected: scanner.unselected,
     }
-}
-
-/// The state of the link.
-#[derive(Debug)]
-enum LinkState {
-    NotYet,
-    Up,
-    /// Lost for this reason.
-    Lost(String),
-    /// Everything was received, and the link may be closed.
-    Done,
-    /// Closed.
-    Gone,
 }
 
 /// A message that only a checking pass has received, at QoS 0.
@@ -474,6 +461,25 @@ impl Scanner<'_> {
     }
 }
 
+fn unanswered(limit: Duration) -> Error {
+    let why = format!("the broker has not answered the subscription within {}", duration(limit));
+    Error::fatal(Layer::Mqtt, why)
+}
+
+impl Scanner<'_> {
+    /// Whether nothing was received since the first SUBSCRIBE.
+    fn is_unanswered(&self) -> bool {
+        let is_empty = self.found.is_empty() && self.missed.is_empty() && self.end.count() == 0;
+        is_empty && self.end.is_subscribing()
+    }
+
+    /// Waits for the response to the first SUBSCRIBE. Ready when that takes too long.
+    fn poll_unanswered(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let waits = self.is_unanswered() && matches!(self.link, LinkState::Up);
+        self.answer.poll_waiting(cx, waits).map(unanswered)
+    }
+}
+
 impl Handler for Scanner<'_> {
     /// On a new connection the scan starts again: which messages the lost link had not delivered is unknown.
     fn on_connected(&mut self, _session: &mut Session, _connected: &Connected) -> Result<(), Error> {
@@ -515,6 +521,9 @@ impl Handler for Scanner<'_> {
                 Some(PassState::ToSubscribe) => self.subscribe(session, out),
                 Some(_) => {}
             }
+            if let Poll::Ready(error) = self.poll_unanswered(cx) {
+                return Poll::Ready(Err(error));
+            }
             let ended_by = std::task::ready!(self.poll_complete(cx, session, out));
             // The end of the checking pass decides: it covers the passes before it, and the passes after it
             // are by name.
@@ -548,17 +557,8 @@ impl Handler for Scanner<'_> {
     /// packets, or is gone. If it is the deadline of the run, received messages still count, so this is
     /// checked first.
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let is_unanswered = self.found.is_empty()
-            && self.missed.is_empty()
-            && self.end.is_subscribing()
-            && self.end.count() == 0;
-        let unanswered = |limit| {
-            let why = format!("the broker has not answered the subscription within {}", duration(limit));
-            Poll::Ready(Err(Error::fatal(Layer::Mqtt, why)))
-        };
-        let waits = is_unanswered && matches!(self.link, LinkState::Up);
-        if let Poll::Ready(limit) = self.answer.poll_waiting(cx, waits) {
-            return unanswered(limit);
+        if let Poll::Ready(error) = self.poll_unanswered(cx) {
+            return Poll::Ready(Err(error));
         }
         // Connecting has timeouts of its own.
         if matches!(self.link, LinkState::NotYet | LinkState::Gone)
@@ -571,8 +571,8 @@ impl Handler for Scanner<'_> {
             let limit = duration(self.options.timeout);
             return Poll::Ready(Err(Error::link(Layer::Mqtt, format!("no scan within {limit}: {why}"))));
         }
-        if is_unanswered {
-            return unanswered(self.options.timeout);
+        if self.is_unanswered() {
+            return Poll::Ready(Err(unanswered(self.options.timeout)));
         }
         if self.pass.is_some() || !self.to_ask.is_empty() {
             self.ended_by = ScanEndedBy::Timeout;
