@@ -236,9 +236,9 @@ static RUN: &[Run] = &[
     run("mqtt bench merge shard-1.json shard-2.json", Load, "merged").before(SHARDS),
     run("mqtt bench merge shard-*.json -o whole.json", Load, "merged").before(SHARDS),
     run("mqtt bench merge shard-*.json --fail-if 'p99 > 20ms'", Load, "p99 > 20ms").before(SHARDS),
-    run("mqtt bench compare before.json after.json", Success, "p99").before(TWO_REPORTS),
+    run("mqtt bench compare before.json after.json", Load, "p99").before(TWO_REPORTS),
     run("mqtt bench compare before.json after.json --fail-if 'p99 +10%'", Load, "p99 +10%").before(TWO_REPORTS),
-    run("mqtt bench compare a1.json a2.json a3.json vs b1.json b2.json b3.json", Success, "p99").before(
+    run("mqtt bench compare a1.json a2.json a3.json vs b1.json b2.json b3.json", Load, "p99").before(
         "mqtt bench --rate 100/s --duration 200ms --warmup 0 --json > a1.json; \
          for copy in a2 a3 b1 b2 b3; do cp a1.json $copy.json; done",
     ),
