@@ -1,11 +1,11 @@
-//! What a thread records beside the figures of the whole run, where that is asked for: around disturbances, by stage, and
-//! by the second in which messages were due. A run without any of it pays for one look at a pointer.
+//! Optional records of a thread besides the figures of the whole run: around disturbances, by stage, and by
+//! the second in which messages were due. A run without any of them only checks one pointer.
 
 use super::impact::Impact;
 use super::recorder::{LatencyKind, Recorder};
 use super::stamp::{Arrival, Phase};
 
-/// All of it; of messages of the measurement.
+/// The optional records; they contain only messages of the measurement.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Beside {
     pub(super) impact: Option<Impact>,
@@ -13,11 +13,11 @@ pub(super) struct Beside {
     pub(super) ledger: Option<Ledger>,
 }
 
-/// A latency of messages that were due at the same time, or of one.
+/// A latency of one message, or of several that were due at the same time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timed {
     pub(super) kind: LatencyKind,
-    /// The run is about it.
+    /// Whether this is the main latency of the run.
     pub(super) is_main: bool,
     pub(super) due: u64,
     pub(super) took: u64,
@@ -29,7 +29,8 @@ impl Beside {
         self.impact.is_none() && self.stages.is_none() && self.ledger.is_none()
     }
 
-    /// Messages that were due and sent at these times, and the deliveries they lead to.
+    /// Records messages that were due and sent at these times, and the number of deliveries expected for
+    /// them.
     #[inline(never)]
     pub(super) fn sent(&mut self, (due, time): (u64, u64), count: u64, expected: u64) {
         if let Some(impact) = &mut self.impact {
@@ -48,7 +49,7 @@ impl Beside {
         }
     }
 
-    /// A message was refused that would have led to this number of deliveries.
+    /// Records a refused message, for which this number of deliveries was expected.
     pub(super) fn refused(&mut self, due: u64, deliveries: u64) {
         if let Some(impact) = &mut self.impact {
             let window = impact.at(due);
@@ -65,7 +66,7 @@ impl Beside {
         }
     }
 
-    /// Messages that were due at one time were acknowledged at another.
+    /// Records acknowledgements at `time` of messages that were due at `due`.
     #[inline(never)]
     pub(super) fn acknowledged(&mut self, due: u64, time: u64, count: u64) {
         if let Some(stages) = &mut self.stages {
@@ -74,8 +75,8 @@ impl Beside {
         }
     }
 
-    /// A message that was due at one time came at another; between members of a shared-subscription group there is no
-    /// order.
+    /// Records the arrival at `time` of a message that was due at `due`. Messages to a shared-subscription
+    /// group have no order across its members.
     #[inline(never)]
     pub(super) fn arrived(
         &mut self,
@@ -108,7 +109,7 @@ impl Beside {
         }
     }
 
-    /// A message came at this time that carries no stamp, or is of another run.
+    /// Records the arrival of a message without a stamp, or of another run.
     pub(super) fn arrived_unstamped(&mut self, time: u64, bytes: usize) {
         if let Some(stages) = &mut self.stages {
             let recorder = stages.at(time);
@@ -118,7 +119,7 @@ impl Beside {
         }
     }
 
-    /// How long messages took.
+    /// Records the latency of messages.
     #[inline(never)]
     pub(super) fn time(&mut self, timed: Timed, from_send: Option<(LatencyKind, u64)>) {
         let Timed { kind, due, took, count, .. } = timed;
@@ -132,7 +133,7 @@ impl Beside {
         }
     }
 
-    /// How long messages had waited that had no answer when the run ended.
+    /// Records how long messages without an answer had waited at the end of the run.
     pub(super) fn wait(&mut self, timed: Timed) {
         self.time_impact(timed);
         if let Some(stages) = &mut self.stages {
@@ -149,7 +150,7 @@ impl Beside {
         }
     }
 
-    /// Messages that were due and have no acknowledgement, or were not sent, when the run ended.
+    /// Records messages that were due, but not acknowledged or not sent at the end of the run.
     pub(super) fn unfinished(&mut self, due: u64, unacknowledged: u64, not_sent: u64) {
         if let Some(stages) = &mut self.stages {
             let messages = stages.at(due).messages(Phase::Measure);
@@ -158,7 +159,7 @@ impl Beside {
         }
     }
 
-    /// Adds what another thread has recorded.
+    /// Adds the records of another thread.
     pub(super) fn merge(&mut self, other: Self) {
         let Self { impact, stages, ledger } = other;
         match (&mut self.impact, impact) {
@@ -176,23 +177,23 @@ impl Beside {
     }
 }
 
-/// What was recorded of each stage. Messages belong to that in which they were due, and rates are of the events in a
+/// The records of each stage. A message belongs to the stage in which it was due; rates count the events in a
 /// stage.
 #[derive(Debug, Clone)]
 pub(super) struct StageRecords {
-    /// When each begins, in nanoseconds of the monotonic clock; there is one at least.
+    /// The start of each stage, in nanoseconds of the monotonic clock; at least one.
     marks: Vec<u64>,
     pub(super) recorders: Vec<Recorder>,
 }
 
 impl StageRecords {
-    /// With the begin of each stage.
+    /// `marks` has the start of each stage.
     pub(super) fn new(marks: Vec<u64>) -> Self {
         let recorders = marks.iter().map(|_| Recorder::default()).collect();
         Self { marks, recorders }
     }
 
-    /// When a stage began.
+    /// The start of a stage.
     pub(super) fn mark(&self, stage: usize) -> Option<u64> {
         self.marks.get(stage).copied()
     }
@@ -209,28 +210,28 @@ impl StageRecords {
     }
 }
 
-/// `DueDeliveries` by the second in which their messages were due: what is missing of an old second is lost, and of a young
-/// one may still come.
+/// `DueDeliveries` by the second in which their messages were due. Deliveries missing from an old second are
+/// lost; those missing from a recent one may still arrive.
 #[derive(Debug, Clone)]
 pub(super) struct Ledger {
-    /// Of the measurement.
+    /// The start of the measurement.
     began: u64,
     seconds: Vec<DueDeliveries>,
 }
 
-/// `DueDeliveries` that messages lead to.
+/// Deliveries of messages that were due in the same time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct DueDeliveries {
     pub(super) expected: u64,
     pub(super) delivered: u64,
 }
 
-/// Seconds that are told apart: a month.
+/// Limit of seconds that are recorded separately: a month.
 const MOST_SECONDS: usize = 31 * 24 * 3600;
 const SECOND: u64 = 1_000_000_000;
 
 impl Ledger {
-    /// The measurement begins at this time of the monotonic clock.
+    /// `began` is the start of the measurement on the monotonic clock.
     pub(super) fn new(began: u64) -> Self {
         Self { began, seconds: Vec::new() }
     }
@@ -244,7 +245,7 @@ impl Ledger {
         &mut self.seconds[second]
     }
 
-    /// What was due from one time on and before another, in whole seconds.
+    /// The deliveries due from `from` until before `until`, in whole seconds.
     pub(super) fn between(&self, from: u64, until: u64) -> DueDeliveries {
         let place = |time: u64, round_up: bool| {
             let since = time.saturating_sub(self.began);
@@ -267,7 +268,7 @@ impl Ledger {
 }
 
 impl DueDeliveries {
-    /// How many did not come.
+    /// The number of deliveries that did not arrive.
     pub(super) fn missing(self) -> u64 {
         self.expected.saturating_sub(self.delivered)
     }

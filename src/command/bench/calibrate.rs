@@ -1,6 +1,6 @@
-//! `bench calibrate`: what this machine can generate, measured against a sink. Sink and generator share the
-//! machine, so the CPU time of the generator is measured: its ceiling is the rate that it would reach with
-//! the cores to itself.
+//! `bench calibrate`: the load that this machine can generate, measured against a sink. The sink and the
+//! generator share the machine, so the CPU time of the generator is measured: its ceiling is the rate that it
+//! would reach if it had the cores to itself.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -22,11 +22,11 @@ use crate::output::Diagnostics;
 use crate::protocol::QoS;
 use crate::quantity::counted;
 
-/// Clients of each part that publishes, and of the one that connects.
+/// Clients of each part that publishes, and of the part that connects.
 const PUBLISHERS: u32 = 100;
 const CONNECTIONS: u32 = 2_000;
 const WINDOW: u16 = 100;
-/// The parts, in progress and table alike.
+/// Names of the parts, for both progress and table.
 const CONNECTIONS_NAME: &str = "connections";
 const QOS_0_NAME: &str = "QoS 0";
 const QOS_1_NAME: &str = "QoS 1";
@@ -34,7 +34,7 @@ const QOS_1_NAME: &str = "QoS 1";
 /// Measures and reports.
 ///
 /// # Errors
-/// A part that could not be run.
+/// A part failed.
 pub(super) async fn run(
     client: &ClientOptions,
     threads: usize,
@@ -102,7 +102,7 @@ pub(super) async fn run(
     Ok(out)
 }
 
-/// How much of something the threads did for each second of their CPU time.
+/// The rate per second of the threads' CPU time.
 #[allow(clippy::cast_precision_loss, reason = "a rate needs no 16 digits")]
 fn per_cpu_second(report: &LoadReport, done: u64) -> f64 {
     let cpu = report.generator.threads_cpu_s;
@@ -117,7 +117,7 @@ async fn part(
     let outcome =
         director::run(load.clone(), (&RunLimits::default(), &Watched::default()), attention, diagnostics)
             .await?;
-    // Also after the measurement: there is no report of a calibration that was not finished.
+    // An interruption after the measurement counts too: an unfinished calibration has no report.
     match attention.asked() {
         Some(asked) => Err(asked.error()),
         None => Ok(LoadReport::new(load, outcome)),

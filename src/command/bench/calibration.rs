@@ -11,7 +11,7 @@ use crate::error::Error;
 pub(super) const KIND: &str = "bench-calibration";
 pub(super) const VERSION: u32 = 1;
 
-/// What an earlier calibration found possible, in connections and in messages a second.
+/// The ceilings found by an earlier calibration, in connections and messages per second.
 pub(super) struct Calibration {
     connections: f64,
     qos0: f64,
@@ -20,7 +20,7 @@ pub(super) struct Calibration {
 
 impl Calibration {
     /// # Errors
-    /// A file that cannot be read or is no calibration.
+    /// A file that cannot be read or is not a calibration report.
     pub(super) fn read(file: &Path) -> Result<Self, Error> {
         let found = read_report(file, KIND, VERSION, "mqtt bench calibrate")?;
         let figure = |name: &str| {
@@ -36,7 +36,7 @@ impl Calibration {
         })
     }
 
-    /// A load's share of it.
+    /// The share of the ceiling that a load used.
     pub(super) fn share(&self, report: &LoadReport) -> f64 {
         let (figure, ceiling) = match (report.mode, report.qos) {
             (Mode::Connect, _) => (CONNECTED_RATE, self.connections),

@@ -1,4 +1,4 @@
-//! `compare --fail-if 'p99 +10%'`: by how much a figure may change from one side to another.
+//! `compare --fail-if 'p99 +10%'`: the limit on the change of a figure between two sides.
 
 use std::str::FromStr;
 
@@ -9,29 +9,29 @@ use super::report::figure::Unit;
 use super::report::numbers::{count, time};
 use super::threshold::{What, what};
 
-/// A change that must not be.
+/// A limit on the change of a figure.
 #[derive(Debug, Clone)]
 pub struct ChangeLimit {
-    /// As it was typed.
+    /// The condition as typed.
     text: String,
     what: What,
-    /// As a part of the value before: 0.1 is 10 % more, -0.05 is 5 % less.
+    /// As a fraction of the earlier value: 0.1 is 10 % more, -0.05 is 5 % less.
     limit: f64,
 }
 
-/// Whether a figure has changed by more than it may.
+/// Whether a figure has changed by more than its limit.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct ChangeResult {
     pub(super) broken: bool,
     /// The condition.
     text: String,
-    /// The side whose figure is compared with that of the first.
+    /// The side that is compared with the first.
     side: String,
     before: Option<f64>,
     after: Option<f64>,
-    /// As a part of the value before; null where that was 0 or is not known.
+    /// As a fraction of the earlier value; null if that was 0 or is unknown.
     change: Option<f64>,
-    /// Null with fewer than three runs a side.
+    /// Null with fewer than three runs per side.
     more_than_noise: Option<bool>,
     #[serde(skip)]
     unit: Unit,
@@ -55,7 +55,7 @@ impl FromStr for ChangeLimit {
 }
 
 impl ChangeLimit {
-    /// The figure in a report that was written, in its unit.
+    /// The figure in a written report, in its unit.
     pub(super) fn value(&self, report: &Value) -> Option<f64> {
         match self.what {
             What::Latency(of, statistic) => {
@@ -66,8 +66,8 @@ impl ChangeLimit {
         }
     }
 
-    /// What a change between two medians means. What is within noise is no change, and what is not known on both
-    /// sides does not pass.
+    /// Judges the change between two medians. A change within noise counts as none, and a figure that is
+    /// unknown on one side does not pass.
     pub(super) fn judge(
         &self,
         side: &str,
@@ -98,7 +98,7 @@ impl ChangeLimit {
 }
 
 impl ChangeResult {
-    /// A line for people.
+    /// The result as a line of text.
     pub(super) fn shown(&self) -> String {
         let Self { text, side, before, after, change, more_than_noise, unit, .. } = self;
         let (Some(before), Some(after)) = (before, after) else {

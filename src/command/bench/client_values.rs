@@ -1,4 +1,4 @@
-//! Values of each client, from a CSV file with a heading line: what `{csv:NAME}` stands for.
+//! Values of each client from a CSV file with a heading line, for `{csv:NAME}`.
 
 use std::io::BufRead;
 use std::path::Path;
@@ -10,11 +10,11 @@ use crate::error::Error;
 use crate::file;
 use crate::quantity::counted;
 
-/// The longest file. Memory does not grow with it: only the lines of clients are kept.
+/// Maximum size of the file. Memory use does not grow with it: only the lines of clients are kept.
 const MOST_BYTES: u64 = 256 << 20;
 const MOST_COLUMNS: usize = 64;
 
-/// The lines of a file, which clients take in turn.
+/// The lines of a file, assigned to clients in turn.
 #[derive(Debug, Default)]
 pub(super) struct ClientValues {
     names: Vec<String>,
@@ -22,10 +22,10 @@ pub(super) struct ClientValues {
 }
 
 impl ClientValues {
-    /// Reads the file for so many clients.
+    /// Reads the file for this number of clients.
     ///
     /// # Errors
-    /// A file that cannot be read, or does not hold what it should.
+    /// A file that cannot be read or has invalid content.
     pub(super) fn read(path: &Path, clients: u32) -> Result<Self, Error> {
         let unread = |error| Error::file(format!("cannot read {}", path.display()), error);
         let read = move |path: &Path| Ok(Self::of(file::open_written(path, MOST_BYTES)?, clients));
@@ -57,12 +57,12 @@ impl ClientValues {
         if values.rows.is_empty() { Err("no line with values".to_owned().into()) } else { Ok(values) }
     }
 
-    /// The place of a column.
+    /// The index of a column.
     pub(super) fn column(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|known| known == name)
     }
 
-    /// The line of a client; there are fewer lines than clients where several share one.
+    /// The line of a client; with fewer lines than clients, several clients share a line.
     pub(super) fn row(&self, client: u32) -> ClientRow {
         self.rows.get(client as usize % self.rows.len().max(1)).cloned()
     }

@@ -1,5 +1,5 @@
-//! `bench compare`: reports side by side, with ratios, and whether a difference exceeds the differences
-//! between the runs of one side.
+//! `bench compare`: reports side by side, with ratios, and whether a difference exceeds the variation between
+//! the runs of one side.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -20,27 +20,27 @@ use crate::notation::printable;
 use crate::output::wrapped;
 use crate::quantity::counted;
 
-/// Stands between the runs of two sides.
+/// Separates the runs of two sides.
 const BETWEEN: &str = "vs";
-/// Runs a side from which on a difference can be told from noise.
+/// Minimum runs per side to tell a difference from noise.
 const ENOUGH_RUNS: usize = 3;
-/// Of the range of a side's three runs: runs of the other that are nearer than that tell nothing.
+/// Minimum gap between two sides of three runs, as a fraction of the wider range: a smaller gap may be noise.
 const NEAR: f64 = 0.5;
-/// Columns of everything but the table itself, which is as wide as it has sides.
+/// Width of everything except the table, whose width depends on the number of sides.
 const WIDTH: usize = 80;
-/// Columns of a side's name.
+/// Width of a side's name.
 const NAME: usize = 12;
 
-/// What is compared.
+/// A figure that is compared.
 pub(super) struct Compared {
     pub(super) name: String,
-    /// In the report.
+    /// The path in the report.
     place: String,
     pub(super) unit: Unit,
     pub(super) better: Better,
 }
 
-/// What the table of figures has to be compared.
+/// The compared figures of the table.
 fn compared() -> Vec<Compared> {
     let figures = |own: bool| {
         let figures = FIGURES.iter().filter(move |figure| (figure.section == Section::Generator) == own);
@@ -62,15 +62,15 @@ fn compared() -> Vec<Compared> {
 }
 
 impl Compared {
-    /// A value, without a unit where the name has it.
+    /// A value, without a unit if the name contains it.
     fn text(&self, value: f64) -> String {
         if self.unit == Unit::Microseconds { time(value) } else { count(value) }
     }
 }
 
-/// Runs that are weighed together.
+/// Runs whose medians are compared with another side's.
 pub(super) struct Side {
-    /// The name of its first run and how many more there are.
+    /// The name of the first run and the number of further runs.
     pub(super) name: String,
     pub(super) files: Vec<PathBuf>,
     pub(super) reports: Vec<Value>,
@@ -81,8 +81,7 @@ impl Side {
         self.reports.iter().filter(|report| report["valid"] != true).count()
     }
 
-    /// Whether all runs are valid, or have shown no more than the limits of the generator where that is
-    /// allowed.
+    /// Whether all runs are valid, or, if allowed, only limited by the generator.
     fn is_valid(&self, allow_saturated: bool) -> bool {
         self.reports.iter().all(|report| {
             let codes = report["problem_codes"].as_array();
@@ -96,23 +95,23 @@ impl Side {
     }
 }
 
-/// What `bench compare` is to do.
+/// The configuration of `bench compare`.
 #[derive(Debug, Clone)]
 pub struct CompareConfig {
     /// Reports, with `vs` between the sides.
     pub files: Vec<PathBuf>,
-    /// What must not have changed by more, from the first side to another.
+    /// Limits on changes from the first side to any other.
     pub fail_if: Vec<ChangeLimit>,
-    /// Where the table goes as well, in Markdown.
+    /// A file for the table in Markdown.
     pub markdown: Option<PathBuf>,
-    /// Where a page goes.
+    /// A file for the table as an HTML page.
     pub html: Option<PathBuf>,
 }
 
-/// Reads reports and sets them side by side.
+/// Reads reports and compares them.
 ///
 /// # Errors
-/// A file that cannot be read or is no report.
+/// A file that cannot be read or is not a report.
 pub(super) fn run(config: &CompareConfig, as_json: bool, allow_saturated: bool) -> Result<Comparison, Error> {
     let files = &config.files;
     let groups: Vec<&[PathBuf]> = if files.iter().any(|file| file.as_os_str() == BETWEEN) {
@@ -143,19 +142,19 @@ pub(super) fn run(config: &CompareConfig, as_json: bool, allow_saturated: bool) 
     })
 }
 
-/// What reports show side by side.
+/// The comparison of reports.
 pub(super) struct Comparison {
     pub(super) text: Vec<u8>,
-    /// For the files that were asked for.
+    /// The contents of the requested files.
     pub(super) markdown: Option<String>,
     pub(super) page: Option<String>,
-    /// Every run counts.
+    /// Whether every run is valid.
     pub(super) is_valid: bool,
-    /// What was not to change.
+    /// The results of the limits on changes.
     pub(super) changes: Vec<ChangeResult>,
 }
 
-/// How the median of a figure has changed from the first side to another.
+/// The change of a figure's median from the first side to another.
 fn result(change: &ChangeLimit, one: &Side, other: &Side) -> ChangeResult {
     let values =
         |side: &Side| -> Vec<f64> { side.reports.iter().filter_map(|report| change.value(report)).collect() };
@@ -163,8 +162,8 @@ fn result(change: &ChangeLimit, one: &Side, other: &Side) -> ChangeResult {
     change.judge(&other.name, median(&before), median(&after), differs(&before, &after))
 }
 
-/// What sides are called: by the file of the first run, with its folder only if another side's would
-/// otherwise have the same name.
+/// Names of the sides: the file of the first run, with its folder only if two sides would otherwise have the
+/// same name.
 fn names(groups: &[&[PathBuf]]) -> Vec<String> {
     let by = |name: fn(&Path) -> &OsStr| -> Vec<String> {
         let first = groups.iter().filter_map(|files| Some((files.first()?, files.len())));
@@ -179,7 +178,7 @@ fn names(groups: &[&[PathBuf]]) -> Vec<String> {
     if distinct.len() == short.len() { short } else { by(Path::as_os_str) }
 }
 
-/// The end of a name that is too long for its column: that is where names of runs differ.
+/// The end of a name that is too long for its column, as names of runs differ at the end.
 fn short(name: &str) -> String {
     let name = printable(name);
     let length = name.chars().count();
@@ -195,7 +194,7 @@ fn read(file: &Path) -> Result<Value, Error> {
         .map_err(|why| Error::file(format!("cannot read {}", file.display()), std::io::Error::other(why)))
 }
 
-/// The report, if what is read of it is what it should be.
+/// The report, if the parts that are read have the expected form.
 fn checked(report: Value) -> Result<Value, String> {
     for Compared { place, .. } in compared() {
         if report.pointer(&place).is_some_and(|value| !value.is_null() && !value.is_number()) {
@@ -219,9 +218,9 @@ pub(super) fn median(values: &[f64]) -> Option<f64> {
     if sorted.len() % 2 == 1 { Some(*upper) } else { Some(f64::midpoint(sorted[middle - 1], *upper)) }
 }
 
-/// Whether no run of one side lies among those of the other, and, as with three runs a side that
-/// happens by chance once in ten times, neither near them; `None` if there are too few to say. By
-/// chance that is so once in forty times (log-normal values, simulated; four runs a side: 1 in 35).
+/// Whether the ranges of the two sides do not overlap; `None` with too few runs. With three runs per side,
+/// one of ten comparisons meets this by chance, so the gap must also exceed a share of the wider range, which
+/// lowers that to one of forty (log-normal values, simulated; with four runs per side: 1 of 35).
 fn differs(one: &[f64], other: &[f64]) -> Option<bool> {
     if one.len() < ENOUGH_RUNS || other.len() < ENOUGH_RUNS {
         return None;
@@ -236,18 +235,18 @@ fn differs(one: &[f64], other: &[f64]) -> Option<bool> {
     Some(gap > 0.0 && (!few || gap > spread * NEAR))
 }
 
-/// A figure of all sides.
+/// A figure with its values on all sides.
 pub(super) struct ComparedRow {
     pub(super) figure: Compared,
-    /// Of each side.
+    /// One for each side.
     pub(super) medians: Vec<Option<f64>>,
-    /// To the first side, of each of the others.
+    /// The ratio of each further side to the first.
     pub(super) ratios: Vec<Option<f64>>,
-    /// Whether each of the others differs from the first by more than noise.
+    /// Whether each further side differs from the first by more than noise.
     pub(super) differs: Vec<Option<bool>>,
 }
 
-/// The figures that a side has.
+/// The figures that at least one side has.
 pub(super) fn rows(sides: &[Side]) -> Vec<ComparedRow> {
     let row = |figure: Compared| {
         let values: Vec<Vec<f64>> = sides.iter().map(|side| side.values(&figure.place)).collect();
@@ -261,12 +260,12 @@ pub(super) fn rows(sides: &[Side]) -> Vec<ComparedRow> {
 }
 
 impl ComparedRow {
-    /// Whether it is more than a row of zeros.
+    /// Whether any value is not zero.
     pub(super) fn is_of_interest(&self) -> bool {
         self.medians.iter().any(|median| median.is_some_and(|median| median != 0.0))
     }
 
-    /// The cells, in pairs from the second side on: median and, but for the first side, ratio with its mark.
+    /// The cells of each side: the median and, from the second side on, the ratio with its mark.
     pub(super) fn cells(&self) -> impl Iterator<Item = (String, Option<(String, char)>)> + '_ {
         self.medians.iter().enumerate().map(|(place, median)| {
             let median = median.map_or("-".into(), |median| self.figure.text(median));
@@ -284,8 +283,8 @@ impl ComparedRow {
     }
 }
 
-/// Medians of each side and, from the second side on, their ratio to the first, with a mark where
-/// there are enough runs to tell a difference from noise.
+/// Medians of each side and, from the second side on, their ratio to the first, with a mark if there are
+/// enough runs to tell a difference from noise.
 fn as_table(sides: &[Side]) -> String {
     let mut out = format!("{:<17}", "");
     for (place, side) in sides.iter().enumerate() {
@@ -314,7 +313,7 @@ fn as_table(sides: &[Side]) -> String {
     out
 }
 
-/// What to know when reading the table.
+/// Remarks that explain the table.
 pub(super) fn remarks(sides: &[Side], rows: &[ComparedRow]) -> Vec<String> {
     let mut remarks = Vec::new();
     for Side { name, files, .. } in sides.iter().filter(|side| side.files.len() > 1) {
@@ -352,10 +351,10 @@ pub(super) fn remarks(sides: &[Side], rows: &[ComparedRow]) -> Vec<String> {
     remarks
 }
 
-/// Something that runs were asked to do differently.
+/// A setting that differs between runs.
 pub(super) struct ComparedSetting {
     pub(super) name: String,
-    /// Of each side, all different ones.
+    /// All different values of each side.
     pub(super) values: Vec<Vec<String>>,
 }
 
@@ -385,7 +384,7 @@ pub(super) fn differences(sides: &[Side]) -> Vec<ComparedSetting> {
     for name in names.filter(|name| seen.insert(name.as_str())) {
         compare(name, &|report| {
             let configuration = &report["configuration"];
-            // Each has a port of its own, and that is no other broker.
+            // Each embedded broker has its own port, but is not a different broker.
             let own = name == "broker" && configuration["embedded"] == true;
             if own { "embedded".into() } else { shown(&configuration[name]) }
         });
@@ -393,7 +392,7 @@ pub(super) fn differences(sides: &[Side]) -> Vec<ComparedSetting> {
     found
 }
 
-/// A value as the configuration is shown: texts without their quotes.
+/// A value in the form of the configuration: texts without quotes.
 fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -456,7 +455,7 @@ mod tests {
         assert_eq!(object["not_the_same"], json!({"qos": ["0", "0 and 2"]}));
     }
 
-    /// What `compare` makes of two files.
+    /// The output of `compare` for two files.
     fn both(one: &[u8], other: &[u8]) -> Result<String, String> {
         let folder = tempfile::tempdir().unwrap();
         let files = [folder.path().join("one.json"), folder.path().join("other.json")];
@@ -498,7 +497,7 @@ mod tests {
     }
 
     proptest! {
-        /// A damaged file is compared or refused; what it holds is not obeyed by a terminal.
+        /// A damaged file is compared or refused, and its control characters do not reach the terminal.
         #[test]
         fn damaged_files_do_no_harm(
             damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),

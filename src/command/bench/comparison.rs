@@ -1,4 +1,4 @@
-//! Reports side by side, in Markdown, as a page and as a JSON object.
+//! Comparisons of reports as Markdown, HTML page and JSON object.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use super::report::markdown::escaped;
 use super::report::page::{self, ChartLine, chart, nines, times};
 use crate::output::put_json_line;
 
-/// The table for an issue or a pull request.
+/// The table in Markdown, for an issue or a pull request.
 pub(super) fn as_markdown(sides: &[Side], changes: &[ChangeResult]) -> String {
     let mut out = "| |".to_owned();
     for (place, side) in sides.iter().enumerate() {
@@ -43,7 +43,7 @@ pub(super) fn as_markdown(sides: &[Side], changes: &[ChangeResult]) -> String {
     out
 }
 
-/// The same as a page, with the latency of the sides by percentile.
+/// The table as an HTML page, with a chart of latency by percentile.
 pub(super) fn as_page(sides: &[Side], changes: &[ChangeResult]) -> String {
     let names: Vec<&str> = sides.iter().map(|side| side.name.as_str()).collect();
     let mut out = page::begin(&format!("mqtt bench compare: {}", names.join(", ")));
@@ -80,7 +80,7 @@ pub(super) fn as_page(sides: &[Side], changes: &[ChangeResult]) -> String {
     out
 }
 
-/// The medians of the percentiles of a side's main latency, each nine as wide as the last.
+/// The medians of the percentiles of a side's main latency; every nine has the same width.
 fn percentiles(side: &Side) -> Vec<(f64, f64)> {
     let Some(main) = side.reports.first().and_then(|report| report["main_latency"].as_str()) else {
         return Vec::new();
@@ -93,7 +93,7 @@ fn percentiles(side: &Side) -> Vec<(f64, f64)> {
     points.collect()
 }
 
-/// One JSON object.
+/// The comparison as one JSON object.
 pub(super) fn as_object(sides: &[Side], changes: &[ChangeResult]) -> Vec<u8> {
     let figures: Vec<Value> = rows(sides)
         .iter()

@@ -15,24 +15,24 @@ use crate::masking;
 use crate::quantity::counted;
 use crate::quotation::cut;
 
-/// The longest file. Memory does not grow with it: it is read record by record, and only the lines of clients
-/// are kept.
+/// Maximum size of the file. Memory use does not grow with it: it is read record by record, and only the
+/// lines of clients are kept.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// What a heading may name.
+/// Known column names.
 const COLUMNS: [&str; 5] = ["client_id", "username", "password", "cert", "key"];
 
-/// What clients show to be let in, by their numbers.
+/// The credentials of the clients, by client number.
 #[derive(Debug)]
 pub(super) struct ClientCredentials {
     lines: Vec<CsvLine>,
-    /// Of each line, if it has a certificate.
+    /// The certificate and key of each line, if it has them.
     identities: Vec<Option<Identity>>,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct CsvLine {
-    /// In the file, from 1.
+    /// The line number in the file, from 1.
     number: usize,
     client_identifier: Option<Box<str>>,
     user_name: Option<Box<str>>,
@@ -42,11 +42,11 @@ struct CsvLine {
 }
 
 impl ClientCredentials {
-    /// Reads the file for so many clients, and all certificates that it names. Their paths count from
-    /// its folder.
+    /// Reads the file for this number of clients, and all certificates that it names. Their paths are
+    /// relative to its folder.
     ///
     /// # Errors
-    /// A file that cannot be read, or does not hold what it should; certificates without TLS.
+    /// A file that cannot be read or has invalid content; certificates without TLS.
     pub(super) fn read(path: &Path, options: &ClientOptions, clients: u32) -> Result<Self, Error> {
         let unread = |error| Error::file(format!("cannot read {}", path.display()), error);
         let wrong = |why| Error::usage(format!("{}: {why}", path.display()));
@@ -65,7 +65,7 @@ impl ClientCredentials {
         Ok(Self { lines, identities })
     }
 
-    /// Gives a client the credentials of its line.
+    /// Sets the credentials of a client.
     pub(super) fn apply(&self, number: u32, options: &mut ClientOptions) {
         let place = number as usize % self.lines.len();
         let line = &self.lines[place];
@@ -84,8 +84,8 @@ impl ClientCredentials {
     }
 }
 
-/// Whether no two clients would share an identifier: the broker would close the connection of the
-/// first when the second comes ([MQTT-3.1.4-3]).
+/// Checks that no two clients share an identifier: the broker would close the connection of the first when
+/// the second connects ([MQTT-3.1.4-3]).
 fn check_identifiers(lines: &[CsvLine], clients: u32) -> Result<(), String> {
     let mut seen = HashMap::new();
     for line in lines {
@@ -103,7 +103,7 @@ fn check_identifiers(lines: &[CsvLine], clients: u32) -> Result<(), String> {
 }
 
 impl CsvLine {
-    /// The lines below the heading, all of which are checked; those of the clients are kept.
+    /// Reads and checks all lines after the heading, and keeps those of the clients.
     fn read(input: impl BufRead, clients: u32) -> Result<Vec<Self>, FileFault> {
         let mut records = CsvRecords::new(input, COLUMNS.len());
         let heading: Vec<&str> = match records.next()? {
@@ -149,10 +149,10 @@ impl CsvLine {
     }
 }
 
-/// A name of the heading.
+/// A column name of the heading.
 fn column((index, name): (usize, &[u8])) -> Result<&'static str, String> {
     let known = COLUMNS.into_iter().find(|known| known.as_bytes() == name);
-    // What stands there is not shown: where the heading is missing, it is somebody's password.
+    // The text is not shown: in a file without a heading it may be a password.
     known.ok_or_else(|| {
         let names = COLUMNS.join(", ");
         format!("line 1: column {} of the heading is unknown; the columns are {names}", index + 1)
@@ -180,7 +180,7 @@ mod tests {
     }
 
     fn parse_for(text: &str, clients: u32) -> Result<Vec<CsvLine>, String> {
-        // Read in small pieces, whose ends fall everywhere.
+        // A small buffer, so that records cross the ends of reads.
         let input = io::BufReader::with_capacity(7, text.as_bytes());
         CsvLine::read(input, clients).map_err(|fault| match fault {
             FileFault::Content(why) => why,
@@ -220,7 +220,7 @@ mod tests {
         }
     }
 
-    /// What no CONNECT can carry.
+    /// Strings that CONNECT does not allow.
     #[test]
     fn string_that_mqtt_does_not_allow_is_refused() {
         let long = "x".repeat(65_536);
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(parse_for(&(text + "a,b\n"), 3).unwrap_err(), "line 1002: 2 values for 1 column");
     }
 
-    /// What would fill the memory if it were gathered.
+    /// Records that would fill the memory if they were collected.
     #[test]
     fn records_without_an_end_are_refused() {
         for (text, line) in [

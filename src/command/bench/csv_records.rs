@@ -4,7 +4,7 @@ use std::io::{self, BufRead};
 
 use csv_core::ReadRecordResult;
 
-/// Why a file is of no use.
+/// The reason why a file is rejected.
 #[derive(Debug)]
 pub(super) enum FileFault {
     Io(io::Error),
@@ -17,18 +17,18 @@ impl From<String> for FileFault {
     }
 }
 
-/// The longest string that MQTT has.
+/// Maximum length of a string in MQTT.
 pub(super) const MOST_VALUE_BYTES: usize = u16::MAX as usize;
 
-/// The records of a CSV file, each in the same buffers: whatever stands in a file, a quote that is never closed
-/// or a line of commas, takes no memory. That is why `csv-core` reads it, and not `csv`, which gathers as much
-/// as a record has.
+/// The records of a CSV file, each read into the same buffers, so that an unclosed quote or a line of commas
+/// takes no memory. That is why `csv-core` reads the file and not `csv`, which collects whole records of any
+/// size.
 pub(super) struct CsvRecords<R> {
     input: R,
     reader: csv_core::Reader,
     text: Vec<u8>,
     ends: Vec<usize>,
-    /// Line feeds that were read.
+    /// Line feeds read.
     line_feeds: usize,
 }
 
@@ -50,9 +50,9 @@ impl Values<'_> {
 }
 
 impl<R: BufRead> CsvRecords<R> {
-    /// Of records that have at most so many values.
+    /// `most_values` is the maximum number of values in a record.
     pub(super) fn new(input: R, most_values: usize) -> Self {
-        // Room for what a record holds, and a little more: what does not fit is an error.
+        // A little more than a valid record needs: a record that does not fit is an error.
         Self {
             input,
             reader: csv_core::Reader::new(),
@@ -62,7 +62,7 @@ impl<R: BufRead> CsvRecords<R> {
         }
     }
 
-    /// The next record that is not blank, and its line.
+    /// The next record that is not blank, with its line number.
     pub(super) fn next(&mut self) -> Result<Option<(usize, Values<'_>)>, FileFault> {
         loop {
             let Some((line, length, count)) = self.read()? else { return Ok(None) };
@@ -74,7 +74,7 @@ impl<R: BufRead> CsvRecords<R> {
         }
     }
 
-    /// Reads a record; its line, the length of its values and their number.
+    /// Reads a record; returns its line number, the length of its values and their number.
     fn read(&mut self) -> Result<Option<(usize, usize, usize)>, FileFault> {
         let (mut length, mut count) = (0, 0);
         loop {

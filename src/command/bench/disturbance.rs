@@ -1,4 +1,4 @@
-//! What disturbs a run on purpose: commands of the user's, and clients that are cut off.
+//! Disturbances of a run: commands of the user, and disconnected clients.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -8,41 +8,41 @@ use std::time::Duration;
 use super::impact::Impact;
 use crate::quantity::duration;
 
-/// What is to happen beside the load.
+/// The disturbances of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Disturbances {
-    /// In the order of their times.
+    /// In order of time.
     pub all: Vec<Disturbance>,
-    /// Variables of this program's environment that commands do not get.
+    /// Variables of this program's environment that are not passed to commands.
     pub foreign_variables: Vec<OsString>,
 }
 
-/// One of them.
+/// A disturbance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Disturbance {
-    /// Since the begin of the measurement.
+    /// Time since the start of the measurement.
     pub at: Duration,
-    /// What happens.
+    /// The kind of disturbance.
     pub what: Disturbing,
 }
 
-/// What happens.
+/// The kind of disturbance.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Disturbing {
-    /// A command for the shell runs.
+    /// Run a shell command.
     Command(String),
-    /// A share of the clients is cut off: 0 to 1.
+    /// Disconnect a share of the clients.
     Drop(ClientShare),
-    /// Likewise, and again whenever one of them is back, for so long.
+    /// Disconnect a share of the clients, and again after each reconnect, for this time.
     Flap(ClientShare, Duration),
-    /// A share of the clients is cut off and stays away for so long.
+    /// Disconnect a share of the clients and keep them away for this time.
     Away(ClientShare, Duration),
 }
 
 /// A share of the clients, or of those of a group.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClientShare {
-    /// 0 to 1.
+    /// From 0 to 1.
     pub part: f64,
     /// The group's name.
     pub group: Option<String>,
@@ -56,14 +56,14 @@ impl From<f64> for ClientShare {
 
 impl fmt::Display for ClientShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the digits that a binary fraction adds.
+        // Rounded, to hide the inexact digits of binary fractions.
         write!(f, "{}%", (self.part * 1e8).round() / 1e6)?;
         self.group.as_ref().map_or(Ok(()), |group| write!(f, " of {group}"))
     }
 }
 
 impl Disturbing {
-    /// The clients that are cut off.
+    /// The clients that are disconnected.
     #[must_use]
     pub fn share(&self) -> Option<&ClientShare> {
         match self {
@@ -74,7 +74,7 @@ impl Disturbing {
 }
 
 impl Disturbance {
-    /// As `--disturb` takes it: a time has no spaces.
+    /// In the syntax of `--disturb`, without spaces in the time.
     #[must_use]
     pub fn written(&self) -> String {
         let time = |time: Duration| humantime::format_duration(time).to_string().replace(' ', "");
@@ -107,28 +107,29 @@ impl fmt::Display for Disturbing {
     }
 }
 
-/// Clients that are cut off.
+/// Clients that a disturbance disconnects.
 #[derive(Debug)]
 pub(super) struct ClientCut {
-    /// Which of the disturbances it is.
+    /// The index of the disturbance.
     pub(super) place: usize,
-    /// How long each of them is cut off again, in nanoseconds.
+    /// How long each client is disconnected again after each reconnect, in nanoseconds.
     pub(super) length: u64,
-    /// How long each of them stays away, likewise.
+    /// How long each client stays away, in nanoseconds.
     pub(super) away: u64,
-    /// By the number of the client.
+    /// By client number.
     clients: Vec<bool>,
 }
 
 impl ClientCut {
-    /// Whether it is meant for this client.
+    /// Whether this client is disconnected.
     pub(super) fn hits(&self, client: u32) -> bool {
         self.clients.get(client as usize).is_some_and(|hit| *hit)
     }
 }
 
 impl Disturbances {
-    /// When each of them begins, if the measurement begins at this time of the monotonic clock, in nanoseconds.
+    /// The start of each disturbance, if the measurement starts at `measure`; nanoseconds of the monotonic
+    /// clock.
     pub(super) fn marks(&self, measure: u64) -> Vec<u64> {
         let due = |disturbance: &Disturbance| {
             measure.saturating_add(u64::try_from(disturbance.at.as_nanos()).unwrap_or(u64::MAX))
@@ -136,7 +137,7 @@ impl Disturbances {
         self.all.iter().map(|disturbance| Impact::mark(due(disturbance))).collect()
     }
 
-    /// How long clients are away by each of them, in nanoseconds.
+    /// How long each disturbance keeps clients away, in nanoseconds.
     pub(super) fn away(&self) -> Vec<Option<u64>> {
         let away = |disturbance: &Disturbance| match disturbance.what {
             Disturbing::Away(_, away) => Some(u64::try_from(away.as_nanos()).unwrap_or(u64::MAX)),
@@ -145,7 +146,8 @@ impl Disturbances {
         self.all.iter().map(away).collect()
     }
 
-    /// Those that cut off clients, of groups with these names and numbers of clients: the same with the same seed.
+    /// The disconnected clients of each disturbance, for groups with these names and client numbers; the same
+    /// seed gives the same clients.
     pub(super) fn cuts(&self, groups: &[(String, Range<u32>)], seed: u64) -> Vec<ClientCut> {
         let cuts = self.all.iter().enumerate().filter_map(|(place, disturbance)| {
             let share = disturbance.what.share()?;
@@ -168,7 +170,7 @@ impl Disturbances {
     }
 }
 
-/// A share of these clients, at least one, drawn at random.
+/// A random share of these clients, at least one.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

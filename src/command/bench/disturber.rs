@@ -1,5 +1,5 @@
-//! Runs the commands of disturbances at their times, and says of each disturbance when it begins. Threads cut off
-//! their clients by themselves.
+//! Runs the commands of disturbances at their times, and reports the start of each disturbance. The load
+//! threads disconnect their clients themselves.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,12 +10,12 @@ use crate::alarm::now;
 use crate::output::Diagnostics;
 use crate::quantity::duration;
 
-/// What became of a disturbance.
+/// The outcome of a disturbance.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Disturbed {
     /// When its command ended.
     pub(super) ended: Option<u64>,
-    /// Why its command has failed.
+    /// Why its command failed.
     pub(super) failure: Option<String>,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Disturber<'a> {
     disturbances: &'a Disturbances,
     commands: Commands<'a>,
     diagnostics: &'a Diagnostics,
-    /// When each is due; none before the measurement is known.
+    /// The time of each disturbance; empty until the start of the measurement is known.
     marks: Vec<u64>,
     begun: usize,
     disturbed: Vec<Disturbed>,
@@ -41,17 +41,17 @@ impl<'a> Disturber<'a> {
         Self { disturbances, commands, diagnostics, marks: Vec::new(), begun: 0, disturbed }
     }
 
-    /// The measurement begins at this time.
+    /// `measure` is the start of the measurement.
     pub(super) fn start(&mut self, measure: u64) {
         self.marks = self.disturbances.marks(measure);
     }
 
-    /// Nothing more is begun.
+    /// Starts no further disturbances.
     pub(super) fn stop(&mut self) {
         self.marks.truncate(self.begun);
     }
 
-    /// Begins what is due, and takes note of commands that have ended. When the next is due.
+    /// Starts due disturbances, and records the ends of commands. Returns the time of the next disturbance.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Option<u64> {
         while let Some(mark) = self.marks.get(self.begun)
             && *mark <= now()
@@ -60,7 +60,7 @@ impl<'a> Disturber<'a> {
             let at = duration(disturbance.at);
             self.diagnostics.state(format_args!("disturbance at {at}: {}", disturbance.what));
             if let Disturbing::Command(command) = &disturbance.what {
-                // Standard output has the report.
+                // Standard output is reserved for the report.
                 let command = ExecCommand::Shell(format!("exec >&2\n{command}").into());
                 let (payload, variables) = (Arc::from([]), Vec::new());
                 let input =
@@ -88,17 +88,17 @@ impl<'a> Disturber<'a> {
         self.marks.get(self.begun).copied()
     }
 
-    /// Whether a command runs.
+    /// Whether a command is running.
     pub(super) fn runs(&self) -> bool {
         self.commands.count() > 0
     }
 
-    /// Ends the commands that run.
+    /// Kills the running commands.
     pub(super) fn kill(&self) {
         self.commands.kill();
     }
 
-    /// What became of each that was begun.
+    /// The outcome of each started disturbance.
     pub(super) fn finish(&mut self) -> Vec<Disturbed> {
         let mut disturbed = std::mem::take(&mut self.disturbed);
         disturbed.truncate(self.begun);

@@ -1,5 +1,5 @@
-//! `bench find-limit`: the highest rate, number of clients or payload size at which a load holds its objectives. Each
-//! value is a run with connections of its own, so that no run inherits the queues of another.
+//! `bench find-limit`: the highest rate, number of clients or payload size at which a load meets its
+//! objectives. Each value has a run with its own connections, so that no queues of an earlier run affect it.
 
 use std::fmt;
 
@@ -13,14 +13,14 @@ use super::rows::Course;
 use super::threshold::Objective;
 use crate::quantity::counted;
 
-/// What changes from run to run.
+/// The parameter that changes from run to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Axis {
-    /// Messages a second of all publishers, or new connections a second.
+    /// Messages per second of all publishers, or new connections per second.
     Rate,
-    /// All clients.
+    /// The number of clients.
     Clients,
-    /// Bytes of each payload.
+    /// Bytes per payload.
     Size,
 }
 
@@ -44,7 +44,7 @@ impl Axis {
         }
     }
 
-    /// A value for people.
+    /// A value as text, with its unit.
     #[must_use]
     pub fn text(self, value: f64) -> String {
         match self {
@@ -63,20 +63,20 @@ fn whole(value: f64) -> u64 {
 /// A search for a limit.
 #[derive(Debug, Clone)]
 pub struct FindLimit {
-    /// What every run has in common.
+    /// The load of all runs.
     pub load: Load,
-    /// What changes.
+    /// The parameter that changes.
     pub axis: Axis,
-    /// Where it is searched.
+    /// The range of the search.
     pub bounds: Bounds,
-    /// What has to hold.
+    /// The conditions that must hold.
     pub objectives: Vec<Objective>,
-    /// Messages a second of each publisher, however many there are.
+    /// Messages per second of each publisher, for any number of publishers.
     pub rate_per_client: Option<f64>,
 }
 
 impl FindLimit {
-    /// The load of a value.
+    /// The load for a value.
     pub(super) fn load_at(&self, value: f64) -> Load {
         let mut load = self.load.clone();
         match self.axis {
@@ -94,7 +94,7 @@ impl FindLimit {
         load
     }
 
-    /// Whether a run held.
+    /// Whether a run met the objectives.
     pub(super) fn judge(
         &self,
         rung: Rung,
@@ -119,8 +119,8 @@ impl FindLimit {
     }
 }
 
-/// So many clients as publishers and subscribers, in the proportion that was asked for. A side of one client has one,
-/// as in fan-in and fan-out.
+/// Divides the clients into publishers and subscribers in the requested proportion. A side with one client
+/// keeps one, for fan-in and fan-out.
 fn shared_out(clients: u64, publishers: u32, subscribers: u32) -> (u32, u32) {
     let clients = u32::try_from(clients).unwrap_or(u32::MAX);
     match (publishers, subscribers) {
@@ -137,7 +137,7 @@ fn shared_out(clients: u64, publishers: u32, subscribers: u32) -> (u32, u32) {
     }
 }
 
-/// What was the limit.
+/// The cause of the limit.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Limiter {
     Broker,
@@ -156,28 +156,28 @@ impl Limiter {
     }
 }
 
-/// Why a run did not hold.
+/// Why a run failed.
 #[derive(Debug, Clone)]
 pub(super) enum StepFailure {
     Objective(ObjectiveResult),
-    /// It is not valid.
+    /// The run is not valid.
     Problem(Problem),
-    /// The broker confirmed fewer than were due, and the rest was not lost: a backlog grew.
+    /// The broker confirmed fewer messages than were due without losing the rest: a backlog grew.
     FellBehind {
         due: f64,
         confirmed: f64,
     },
-    /// The median rose from the first third of the measurement to the last: a backlog grew.
+    /// The median latency rose from the first third of the measurement to the last: a backlog grew.
     Rising {
         from_us: f64,
         to_us: f64,
     },
-    /// It could not be made, for this reason.
+    /// The run could not be made, for this reason.
     Unmade(String),
 }
 
 impl StepFailure {
-    /// Its name for programs, which stays when the text changes.
+    /// A stable code for programs, independent of the text.
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::Objective(_) => "slo",
@@ -207,16 +207,16 @@ impl fmt::Display for StepFailure {
     }
 }
 
-/// A run of the search.
+/// One run of the search.
 #[derive(Debug)]
 pub(super) struct LadderStep {
     pub(super) rung: Rung,
-    /// Why it did not hold; none if it did.
+    /// Why the run failed; empty if it held.
     pub(super) failures: Vec<StepFailure>,
-    /// What was the limit, if it did not hold.
+    /// The cause of the limit, if the run failed.
     pub(super) limiter: Option<Limiter>,
     pub(super) objectives: Vec<ObjectiveResult>,
-    /// Of a run that could be made.
+    /// Only of a run that could be made.
     pub(super) report: Option<LoadReport>,
 }
 
@@ -232,15 +232,15 @@ impl LadderStep {
     }
 }
 
-/// So many fewer than were due, and such a part of them, are a backlog; less is what is in flight at the ends of the
-/// measurement.
+/// A backlog is at least this number of messages and this share of those due; smaller differences are in
+/// flight at the boundaries of the measurement.
 const FEWEST_BEHIND: f64 = 10.0;
 const BEHIND: f64 = 0.02;
-/// Connections that are so much later than their schedule are behind it, in seconds.
+/// Connections count as behind schedule from this delay on, in seconds.
 const CONNECTED_BEHIND_S: f64 = 0.1;
 
-/// Whether the broker confirmed less than was due on the schedule. What comes from the warm-up makes up for what goes
-/// beyond the end, so that a latency that stays the same is no backlog.
+/// Whether the broker confirmed fewer messages than were due. Confirmations of warm-up messages stand in for
+/// those after the end, so that a constant latency does not count as a backlog.
 #[allow(clippy::cast_precision_loss, reason = "counts of messages are below 9 × 10¹⁵")]
 fn fell_behind(load: &Load, report: &LoadReport) -> Option<StepFailure> {
     let (measured, window) = (report.measured(), report.counts.window);
@@ -271,7 +271,7 @@ fn fell_behind(load: &Load, report: &LoadReport) -> Option<StepFailure> {
         .then(|| StepFailure::FellBehind { due: due / seconds, confirmed: confirmed / seconds })
 }
 
-/// A median that rose by such a factor and so much is not steady.
+/// The latency is rising if the median grows by both this factor and this difference.
 const RISEN: f64 = 2.0;
 const RISEN_US: f64 = 10_000.0;
 

@@ -2,18 +2,18 @@
 
 use hdrhistogram::{Counter, Histogram};
 
-/// To three significant digits.
+/// With three significant digits.
 pub(super) fn histogram() -> Histogram<u64> {
     empty(3)
 }
 
-/// To two, where there are many of them.
+/// With two significant digits, where many histograms are needed.
 pub(super) fn coarse_histogram() -> Histogram<u32> {
     empty(2)
 }
 
 fn empty<T: Counter>(digits: u8) -> Histogram<T> {
-    // The library accepts up to 5 digits; its error has nothing else to say.
+    // The library accepts up to 5 digits and has no other error.
     let made = Histogram::new(digits);
     #[allow(clippy::unwrap_used, reason = "3 and 2 digits are allowed, as tests show")]
     made.unwrap()

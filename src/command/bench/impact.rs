@@ -1,65 +1,65 @@
-//! What a thread records around disturbances: a window of time from each to the next. Messages belong to the window
-//! in which they were due, connections to that in which they were lost.
+//! Records of a thread around disturbances, in one window of time from each disturbance to the next. A
+//! message belongs to the window in which it was due, a connection to that in which it was lost.
 
 use hdrhistogram::Histogram;
 
 use super::histogram::{coarse_histogram, histogram};
 
-/// The windows, the first of which is before the first disturbance.
+/// The windows; the first is before the first disturbance.
 #[derive(Debug, Clone)]
 pub(super) struct Impact {
-    /// When each disturbance begins, in nanoseconds of the monotonic clock.
+    /// The start of each disturbance, in nanoseconds of the monotonic clock.
     marks: Vec<u64>,
     pub(super) windows: Vec<Window>,
 }
 
-/// From one disturbance to the next.
+/// The time from one disturbance to the next.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Window {
-    /// When the disturbance began.
+    /// The start of the disturbance.
     pub(super) began: u64,
-    /// Connections that were closed on purpose.
+    /// Connections that the disturbance closed.
     pub(super) cut: u64,
-    /// Clients that lost their link, each time it was there.
+    /// Clients that lost their connection; a client counts each time.
     pub(super) lost: u64,
-    /// When the first did, since the disturbance.
+    /// The time from the disturbance to the first loss.
     pub(super) first_lost: Option<u64>,
-    /// When they could go on, since the disturbance.
+    /// The times from the disturbance until clients were back.
     pub(super) back: Option<Histogram<u64>>,
     pub(super) sessions_present: u64,
     pub(super) sessions_lost: u64,
-    /// Deliveries that the messages should lead to.
+    /// Expected deliveries of the messages.
     pub(super) expected: u64,
     pub(super) delivered: u64,
     pub(super) duplicates: u64,
-    /// What is queued for clients that stay away.
+    /// Messages queued for clients that are kept away.
     pub(super) queue: Option<Queue>,
-    /// Latencies, by the time since the disturbance at which messages were due.
+    /// Latencies by the time from the disturbance until messages were due.
     slots: Vec<Option<Latencies>>,
 }
 
 /// Messages that are due while clients are away.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Queue {
-    /// When the clients come back.
+    /// When the clients reconnect.
     pub(super) until: u64,
-    /// Those that came after it, and when the last of them did.
+    /// Messages that arrived after that, and the time of the last.
     pub(super) messages: u64,
     pub(super) last: u64,
 }
 
-/// Of a slot, to two digits.
+/// Latencies of a slot, with two significant digits.
 pub(super) type Latencies = Histogram<u32>;
 
-/// The time stamp of small messages has this precision, and a message must be in the same window when it is sent and
-/// when it arrives.
+/// The precision of the time stamp in small messages. Marks are rounded to it, so that sender and receiver
+/// put a message into the same window.
 const PRECISION: u64 = 256;
-/// The shortest slot has 2 to the power of this nanoseconds.
+/// The length of the shortest slot is 2 to the power of this number, in nanoseconds.
 const SHORTEST_BITS: u32 = 23;
-/// Shortest slots, before they get longer: by an eighth of the time since the disturbance.
+/// The number of shortest slots. Later slots are an eighth of the time since the disturbance long.
 const SHORT_SLOTS: u64 = 16;
 
-/// The slot of a time since the disturbance.
+/// The index of the slot for a time since the disturbance.
 fn slot(since: u64) -> usize {
     let units = since >> SHORTEST_BITS;
     let slot = if units < SHORT_SLOTS {
@@ -72,17 +72,19 @@ fn slot(since: u64) -> usize {
 }
 
 impl Impact {
-    /// When a disturbance begins that is due at this time.
+    /// The start of a disturbance that is due at this time.
     pub(super) fn mark(due: u64) -> u64 {
         due.div_ceil(PRECISION).saturating_mul(PRECISION)
     }
 
-    /// When a stage begins that is due at this time: a moment before it, so that what is due exactly then is in it.
+    /// The start of a stage that is due at this time: slightly earlier, so that messages due exactly then
+    /// belong to it.
     pub(super) fn mark_before(due: u64) -> u64 {
         due.saturating_sub(PRECISION / 2) / PRECISION * PRECISION
     }
 
-    /// With a mark for each disturbance, in order, and how long clients are away by it; the measurement begins at `measure`.
+    /// `marks` has the start of each disturbance in order, `away` how long each keeps clients away; the
+    /// measurement starts at `measure`.
     pub(super) fn new(measure: u64, marks: Vec<u64>, away: &[Option<u64>]) -> Self {
         let began = std::iter::once(measure).chain(marks.iter().copied());
         let away = std::iter::once(None).chain(away.iter().copied()).chain(std::iter::repeat(None));
@@ -94,7 +96,7 @@ impl Impact {
         Self { marks, windows }
     }
 
-    /// The number of the window of a time.
+    /// The index of the window of a time.
     pub(super) fn place(&self, time: u64) -> usize {
         self.marks.partition_point(|mark| *mark <= time)
     }
@@ -106,7 +108,7 @@ impl Impact {
         &mut self.windows[place]
     }
 
-    /// A client has lost its link: in which window.
+    /// Records the loss of a client's connection; returns the index of the window.
     pub(super) fn lose(&mut self, time: u64) -> usize {
         let place = self.place(time);
         let window = &mut self.windows[place];
@@ -116,14 +118,14 @@ impl Impact {
         place
     }
 
-    /// A client that lost its link in this window can go on.
+    /// Records that a client which lost its connection in this window is back.
     pub(super) fn return_to(&mut self, window: usize, time: u64) {
         let Some(window) = self.windows.get_mut(window) else { return };
         let since = time.saturating_sub(window.began);
         let _ = window.back.get_or_insert_with(histogram).record(since); // it grows as it must
     }
 
-    /// Adds what another thread has recorded of the same disturbances.
+    /// Adds another thread's records of the same disturbances.
     pub(super) fn merge(&mut self, other: Self) {
         for (mine, theirs) in self.windows.iter_mut().zip(other.windows) {
             mine.merge(theirs);
@@ -132,7 +134,7 @@ impl Impact {
 }
 
 impl Window {
-    /// So many messages, due at this time, took so long.
+    /// Records the latency of messages that were due at this time.
     pub(super) fn time(&mut self, due: u64, took: u64, count: u64) {
         if let Some(queue) = &mut self.queue
             && due < queue.until
@@ -149,7 +151,7 @@ impl Window {
         let _ = self.slots[slot].get_or_insert_with(coarse_histogram).record_n(took, count);
     }
 
-    /// Latencies of messages that were due up to this time since the disturbance, or after it.
+    /// Latencies of messages that were due up to `until` after the disturbance, and of later ones.
     pub(super) fn split(&self, until: Option<u64>) -> [Latencies; 2] {
         let mut parts = [coarse_histogram(), coarse_histogram()];
         for (place, found) in self.slots.iter().enumerate() {
@@ -161,7 +163,7 @@ impl Window {
         parts
     }
 
-    /// Names every field, so that none is forgotten.
+    /// Names every field, so that the compiler reports a forgotten one.
     fn merge(&mut self, other: Self) {
         let Self {
             began: _,
@@ -236,7 +238,7 @@ mod tests {
         assert_eq!((during.len(), after.len()), (0, 4));
     }
 
-    /// The short stamp tells a time only to its lowest bits.
+    /// The short stamp contains only the lowest bits of a time.
     #[test]
     fn marks_are_as_precise_as_the_shortest_stamp() {
         assert_eq!(

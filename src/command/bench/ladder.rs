@@ -1,16 +1,16 @@
-//! The search for the highest value that holds: doubled from the lowest until one fails, then halves of what is left
-//! between the highest that held and the lowest that failed, then once more the answer. A value that fails is tried
-//! once more before it counts, as a machine has bad moments. It makes no load: it says what to try, and hears what
-//! became of it.
+//! The search for the highest value that holds. It doubles the lowest value until a run fails, then bisects
+//! between the highest value that held and the lowest that failed, and finally confirms the answer. A value
+//! counts as failed only after a second failed run, because a machine may have a bad moment. This module
+//! generates no load: it proposes values, and records the results.
 
 /// Why a value is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RunPurpose {
     /// To find a value that fails.
     Step,
-    /// To come nearer to the limit.
+    /// To narrow down the limit.
     Bisection,
-    /// To see the answer again.
+    /// To confirm the answer.
     Confirmation,
 }
 
@@ -30,36 +30,36 @@ impl RunPurpose {
 pub(super) struct Rung {
     pub(super) value: f64,
     pub(super) purpose: RunPurpose,
-    /// It has failed once.
+    /// Whether the value has failed once.
     pub(super) is_retry: bool,
 }
 
-/// Where to search.
+/// The range of the search.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// The lowest value, which is tried first.
     pub from: f64,
-    /// The highest.
+    /// The highest value.
     pub to: f64,
-    /// How near the answer has to be to a value that failed, as a part of the answer.
+    /// The maximum distance between the answer and a value that failed, as a fraction of the answer.
     pub precision: f64,
-    /// Most runs.
+    /// The maximum number of runs.
     pub runs: u32,
-    /// Values are whole numbers.
+    /// Whether values are whole numbers.
     pub whole: bool,
 }
 
-/// A search in its course.
+/// The state of a search.
 #[derive(Debug)]
 pub(super) struct Ladder {
     bounds: Bounds,
     runs: u32,
-    /// Values that held, from the lowest.
+    /// Values that held, in ascending order.
     held: Vec<f64>,
-    /// The lowest that failed twice.
+    /// The lowest value that failed twice.
     failed: Option<f64>,
     confirmed: bool,
-    /// What was tried last and failed for the first time.
+    /// The value that was tried last and failed for the first time.
     again: Option<Rung>,
 }
 
@@ -68,7 +68,7 @@ impl Ladder {
         Self { bounds, runs: 0, held: Vec::new(), failed: None, confirmed: false, again: None }
     }
 
-    /// What to try next; `None` at the end of the search.
+    /// The next value to try; `None` at the end of the search.
     pub(super) fn next(&self) -> Option<Rung> {
         if self.confirmed || self.runs >= self.bounds.runs {
             return None;
@@ -91,7 +91,7 @@ impl Ladder {
         }
     }
 
-    /// What became of a value.
+    /// Records the result of a run.
     pub(super) fn record(&mut self, rung: Rung, held: bool) {
         self.runs += 1;
         self.again = None;
@@ -103,7 +103,7 @@ impl Ladder {
             }
         } else if is_retry {
             self.failed = Some(value);
-            // An answer that fails the second time round was too high, and the search goes on below it.
+            // An answer that fails a second time was too high; the search continues below it.
             self.held.retain(|held| *held < value);
         } else {
             self.again = Some(rung);
@@ -120,7 +120,7 @@ impl Ladder {
         self.failed
     }
 
-    /// Whether the answer held once more.
+    /// Whether a further run confirmed the answer.
     pub(super) fn is_confirmed(&self) -> bool {
         self.confirmed
     }
@@ -143,7 +143,7 @@ mod tests {
 
     const BOUNDS: Bounds = Bounds { from: 1000.0, to: 1e7, precision: 0.02, runs: 50, whole: false };
 
-    /// All rungs of a search, with what became of each.
+    /// Runs a whole search; returns all rungs, and whether each held.
     fn climbed(bounds: Bounds, mut holds: impl FnMut(Rung) -> bool) -> (Ladder, Vec<(Rung, bool)>) {
         let (mut ladder, mut rungs) = (Ladder::new(bounds), Vec::new());
         while let Some(rung) = ladder.next() {
@@ -208,18 +208,18 @@ mod tests {
     }
 
     proptest! {
-        /// A limit that stands still is found to within the precision, in few runs.
+        /// A constant limit is found within the precision, in few runs.
         #[test]
         fn steady_limit_is_found(limit in 1000.0..5e6_f64, precision in 0.005..0.1_f64) {
             let (ladder, rungs) = climbed(Bounds { precision, ..BOUNDS }, |rung| rung.value <= limit);
             let answer = ladder.answer().unwrap();
             prop_assert!(ladder.is_confirmed());
-            // Above 1,000 values are whole.
+            // Values above 1,000 are whole numbers.
             prop_assert!(answer <= limit && limit - answer <= answer * precision + 1.0, "{} {}", answer, limit);
             prop_assert!(rungs.len() < 45);
         }
 
-        /// Whatever becomes of the runs, the search ends.
+        /// The search ends, whatever the results.
         #[test]
         fn search_ends(outcomes in proptest::collection::vec(any::<bool>(), 50), whole in any::<bool>()) {
             let mut outcomes = outcomes.into_iter();
