@@ -1,4 +1,4 @@
-//! What a report says of each disturbance: connections, sessions and messages around it.
+//! The effects of each disturbance in the report: on connections, sessions and messages.
 
 use std::time::Duration;
 
@@ -14,64 +14,64 @@ use super::latency::{microseconds, round};
 use super::numbers::{count, short_time, whole};
 use crate::quantity::duration;
 
-/// A disturbance, and what became of the load from it to the next.
+/// A disturbance, and its effects on the load until the next.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Aftermath {
-    /// Since the begin of the measurement.
+    /// Time since the start of the measurement.
     pub(crate) at_s: f64,
-    /// Since the first connection, as in the series.
+    /// Time since the first connection, as in the series.
     pub(crate) second: f64,
     pub(crate) what: String,
-    /// When the command ended, since the disturbance.
+    /// Time from the disturbance to the end of its command.
     pub(crate) command_s: Option<f64>,
-    /// Why the command has failed.
+    /// Why the command failed.
     pub(crate) failure: Option<String>,
     pub(crate) connections: AffectedConnections,
-    /// Null where the run cannot tell.
+    /// Null if the run cannot determine it.
     pub(crate) messages: Option<AffectedMessages>,
-    /// What was queued for clients that stayed away; left out of other disturbances.
+    /// Messages queued for clients that stayed away; absent for other disturbances.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) queue: Option<DrainedQueue>,
     pub(crate) latency_us: LatenciesAround,
 }
 
-/// Times are since the disturbance.
+/// All times are since the disturbance.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct AffectedConnections {
-    /// Closed on purpose.
+    /// Connections closed by the disturbance.
     pub(crate) cut: u64,
-    /// Clients that lost their connection, each time they had one.
+    /// Lost connections of clients; a client counts each time.
     pub(crate) lost: u64,
     pub(crate) back: u64,
     pub(crate) sessions_present: u64,
     pub(crate) sessions_lost: u64,
     pub(crate) first_lost_s: Option<f64>,
-    /// Null if there was none; likewise below, if not so many came back.
+    /// Null if no client was back; the following are null if fewer clients were back.
     pub(crate) first_back_s: Option<f64>,
     pub(crate) half_back_s: Option<f64>,
-    /// 99 % of those that were lost.
+    /// When 99 % of the lost clients were back.
     pub(crate) most_back_s: Option<f64>,
     pub(crate) last_back_s: Option<f64>,
 }
 
-/// Messages that were due from the disturbance on.
+/// Messages that were due after the disturbance.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct AffectedMessages {
     pub(crate) expected: u64,
     pub(crate) delivered: u64,
     pub(crate) lost: u64,
     pub(crate) duplicates: u64,
-    /// They were due before the disturbance, since the one before it.
+    /// Lost messages that were due before this disturbance and after the previous one.
     pub(crate) lost_before: u64,
-    /// They took longer than any that was due before the disturbance.
+    /// Messages that took longer than any that was due before the disturbance.
     pub(crate) late: Option<u64>,
 }
 
-/// Messages that were due while clients were away and came after that.
+/// Messages that were due while clients were away and arrived afterwards.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct DrainedQueue {
     pub(crate) messages: u64,
-    /// From the end of the time away until the last of them came.
+    /// The time from the clients' return until the last of these messages arrived.
     pub(crate) drained_s: Option<f64>,
     pub(crate) per_s: Option<f64>,
 }
@@ -86,8 +86,8 @@ impl DrainedQueue {
     }
 }
 
-/// The latency that the run is about: of messages that were due before the disturbance, until everything was back, and
-/// after that.
+/// The main latency of messages that were due before the disturbance, until all clients were back, and after
+/// that.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct LatenciesAround {
     pub(crate) before: Option<LatencyAround>,
@@ -124,7 +124,7 @@ fn seconds(nanoseconds: u64) -> f64 {
     round(microseconds(nanoseconds) / 1e6)
 }
 
-/// What the recorded windows say of the disturbances that were begun; the first connection was begun at `began`.
+/// The effects of the disturbances that were started; the first connection was started at `began`.
 pub(crate) fn aftermaths(
     load: &Load,
     impact: &Impact,
@@ -163,14 +163,14 @@ pub(crate) fn aftermaths(
                 after: LatencyAround::of(&after),
             },
         };
-        // Where it has not recovered, there is nothing that the next could be compared with.
+        // Without recovery there is no value to compare the next disturbance with.
         (before, earlier) = (after, window);
         aftermath
     });
     aftermaths.collect()
 }
 
-/// When everything was as before, since the disturbance; none if nothing was otherwise.
+/// The time from the disturbance until the load was as before; none if there was no effect.
 fn recovery(what: &Disturbing, disturbed: &Disturbed, window: &Window) -> Option<u64> {
     let own = match what {
         Disturbing::Command(_) => {
@@ -196,7 +196,7 @@ fn connections(window: &Window) -> AffectedConnections {
         reason = "counts of connections"
     )]
     let time = |share: f64| {
-        // Of those that were lost, and not only of those that came back.
+        // The share is of all lost clients, not only of those that came back.
         let rank = ((window.lost as f64 * share).ceil() as u64).max(1);
         let back = back.filter(|_| rank <= all)?;
         Some(seconds(back.value_at_quantile((rank as f64 - 0.5) / all as f64)))
@@ -215,7 +215,7 @@ fn connections(window: &Window) -> AffectedConnections {
     }
 }
 
-/// Notes in each row of the series how many disturbances begin in it.
+/// Sets in each row of the series the number of disturbances that started in it.
 pub(crate) fn mark(series: &mut [SeriesSecond], aftermaths: &[Aftermath]) {
     for aftermath in aftermaths {
         let place = series.partition_point(|row| row.second <= aftermath.second);
@@ -225,18 +225,18 @@ pub(crate) fn mark(series: &mut [SeriesSecond], aftermaths: &[Aftermath]) {
     }
 }
 
-/// Whether the run tells which messages were lost.
+/// Whether the run can determine which messages were lost.
 pub(crate) fn tells_messages(mode: Mode, is_interrupted: bool, unstamped: u64) -> bool {
     mode.receives_its_own() && !is_interrupted && unstamped == 0
 }
 
 impl Aftermath {
-    /// The disturbance in a line.
+    /// The disturbance as one line.
     pub(crate) fn title(&self) -> String {
         format!("at {}: {}", shown(self.at_s), self.what)
     }
 
-    /// What became of the load, with a name for each line.
+    /// The effects on the load, as lines with names.
     pub(crate) fn lines(&self) -> Vec<(&'static str, String)> {
         let mut lines = Vec::new();
         if let Some(why) = &self.failure {
@@ -287,7 +287,7 @@ impl Aftermath {
     }
 }
 
-/// A time in seconds.
+/// A time in seconds as text.
 fn shown(seconds: f64) -> String {
     duration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
@@ -325,7 +325,7 @@ mod tests {
         };
         let found = times(&window(100, &back));
         assert!(near(found, [Some(10.0), Some(10.0), Some(500.0), Some(990.0), Some(1000.0)]), "{found:?}");
-        // Half of 200 are all that came back.
+        // Of 200 lost clients, only half came back.
         let found = times(&window(200, &back));
         assert!(near(found, [Some(10.0), Some(10.0), Some(1000.0), None, None]), "{found:?}");
         assert_eq!(times(&window(0, &[])), [None; 5]);

@@ -1,5 +1,5 @@
-//! What was asked for, as far as the judgement of a run needs it: so that what several processes have measured can be judged
-//! as what one has.
+//! The parts of the configuration that are needed to judge a run, so that the merged results of several
+//! processes can be judged like those of one.
 
 use std::time::Duration;
 
@@ -9,37 +9,37 @@ use super::super::config::{Load, Mode, Rate, StopAfter};
 use super::super::recorder::LatencyKind;
 use crate::protocol::QoS;
 
-/// What was asked for.
+/// The requested load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an answer of its own")]
 pub(crate) struct AskedLoad {
     pub(crate) mode: Mode,
     pub(crate) qos: u8,
-    /// As fast as the broker takes messages.
+    /// Whether each message is sent as soon as the broker takes it.
     pub(crate) closed_loop: bool,
-    /// Clients come back when their connection is lost.
+    /// Whether clients reconnect.
     pub(crate) reconnects: bool,
-    /// New connections a second.
+    /// New connections per second.
     pub(crate) ramp: Option<f64>,
     pub(crate) has_jitter: bool,
     drain_s: f64,
-    /// How long to measure, if it is not a number of messages.
+    /// The length of the measurement, if it is not given as a number of messages.
     pub(crate) duration_s: Option<f64>,
     pub(crate) max_inflight: u16,
-    /// Messages a second, on average.
+    /// Average messages per second.
     pub(crate) mean_rate: Option<f64>,
     pub(crate) stages: Vec<AskedStage>,
     pub(crate) disturbances: u64,
-    /// It is a part of a load: what the others have of it is not known here.
+    /// Whether this is one shard of a load, whose other shards are unknown here.
     #[serde(skip)]
     pub(crate) is_part: bool,
 }
 
-/// A stage that was asked for.
+/// A requested stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AskedStage {
     pub(crate) what: String,
-    /// Messages a second, on average.
+    /// Average messages per second.
     pub(crate) rate: f64,
 }
 
@@ -66,12 +66,12 @@ impl AskedLoad {
         }
     }
 
-    /// The longest wait for what is under way.
+    /// The maximum time to wait for messages in flight.
     pub(crate) fn drain(&self) -> Duration {
         Duration::try_from_secs_f64(self.drain_s).unwrap_or_default()
     }
 
-    /// The latency that the run is about, if it has one.
+    /// The main latency, if there is one.
     pub(crate) fn main_latency(&self) -> Option<LatencyKind> {
         let qos = QoS::from_bits(self.qos).unwrap_or_default();
         LatencyKind::main(self.mode, qos)

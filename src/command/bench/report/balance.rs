@@ -1,19 +1,20 @@
-//! How evenly the members of shared-subscription groups get their messages.
+//! How evenly messages are distributed to the members of shared-subscription groups.
 
 use std::collections::BTreeMap;
 
-/// Of the group in which it is least even.
+/// The values of the least even group.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Balance {
-    /// Jain's index: 1 if all members get the same, and 1 by the number of members if one gets all.
+    /// Jain's index: 1 if all members get the same number, and 1 divided by the number of members if one gets
+    /// all.
     pub(crate) fairness: f64,
-    /// The part of their group's messages that the member with the fewest got, and that with the most.
+    /// The smallest and the largest share of their group's messages that a member got.
     pub(crate) least: f64,
     pub(crate) most: f64,
 }
 
 impl Balance {
-    /// Of these deliveries to each member of each group; none if no message came.
+    /// `shares` has the deliveries to each member of each group; `None` if no message arrived.
     pub(crate) fn of<K>(shares: &BTreeMap<K, Vec<u64>>) -> Option<Self> {
         let all = shares.values().filter_map(|members| Self::of_group(members));
         all.min_by(|one, other| one.fairness.total_cmp(&other.fairness))

@@ -1,4 +1,4 @@
-//! What was seen of the broker beside the load, for people: lines, charts and a table.
+//! Observations of the broker besides the load, for users: lines, charts and a table.
 
 use super::super::rows::Course;
 use super::broker::{SampleSource, SampledSeries};
@@ -8,32 +8,32 @@ use super::page::{ChartLine, counts};
 use super::{LoadReport, SeriesSecond, text};
 use crate::quantity::counted;
 
-/// Chosen numbers that the text and the page show.
+/// Maximum number of selected metrics in text and page.
 const MOST_SHOWN: usize = 12;
 
 impl SampledSeries {
-    /// Whether it is a counter by its name, whose value alone says little.
+    /// Whether its name marks it as a counter, whose absolute value says little.
     fn is_counter(&self) -> bool {
         let name = self.name.split('{').next().unwrap_or_default();
         self.source == SampleSource::Metrics
             && ["_total", "_count", "_sum"].iter().any(|end| name.ends_with(end))
     }
 
-    /// What a chart of it is called, and its points: of a counter, by how much it grows in a second.
+    /// The title and the points of its chart; for a counter, the increase per second.
     fn chart(&self) -> (String, Vec<(f64, f64)>) {
         if !self.is_counter() {
             return (self.name.clone(), self.points.clone());
         }
         let growth = |two: &[(f64, f64)]| {
             let [(before, one), (at, other)] = two else { return None };
-            // One that is less has begun again.
+            // A counter that decreased was reset.
             (at > before && other >= one).then(|| (*at, (other - one) / (at - before)))
         };
         (format!("{}, a second", self.name), self.points.windows(2).filter_map(growth).collect())
     }
 }
 
-/// What figures of the broker are read from.
+/// Figures of the broker.
 impl LoadReport {
     fn broker_seconds<T>(
         &self,
@@ -42,7 +42,7 @@ impl LoadReport {
         self.series.iter().filter_map(move |second| Some((second, read(second)?)))
     }
 
-    /// The CPU time of its process in the measurement, by time.
+    /// CPU time of the broker's process during the measurement, divided by the time.
     pub(crate) fn broker_cpu(&self) -> Option<f64> {
         let measured = self.broker_seconds(|second| second.broker_cpu_share);
         let (mut used, mut length) = (0.0, 0.0);
@@ -53,7 +53,7 @@ impl LoadReport {
         (length > 0.0).then(|| (used / length * 1e4).round() / 1e4)
     }
 
-    /// In the second in which it was highest.
+    /// The maximum over all seconds.
     pub(crate) fn broker_cpu_max(&self) -> Option<f64> {
         self.broker_seconds(|second| second.broker_cpu_share).map(|(_, share)| share).reduce(f64::max)
     }
@@ -67,7 +67,7 @@ impl LoadReport {
     }
 }
 
-/// What was seen, in lines with a name.
+/// The observations, as lines with names.
 pub(crate) fn lines(report: &LoadReport) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     let figures = text::shown(report, |row| matches!(row, FigureRow::Broker));
@@ -106,17 +106,17 @@ fn has_changed(series: &SampledSeries) -> bool {
     series.least != series.most
 }
 
-/// A number of the broker's, of which the unit is not known.
+/// A number from the broker, whose unit is unknown.
 pub(crate) fn shown(value: f64) -> String {
     if value.abs() < 1e15 { count((value * 1e3).round() / 1e3) } else { format!("{value:e}") }
 }
 
-/// The same beside a line across a chart.
+/// The same, short enough for the axis of a chart.
 pub(crate) fn short_number(value: f64) -> String {
     if value >= 1e4 { counts(value) } else { shown(value) }
 }
 
-/// Charts of chosen numbers.
+/// Charts of the selected metrics.
 pub(crate) fn charts(report: &LoadReport) -> impl Iterator<Item = (String, ChartLine<'static>)> {
     let chosen = report.broker.samples.iter().filter(|series| series.chosen).take(MOST_SHOWN);
     chosen.map(|series| {
@@ -125,7 +125,7 @@ pub(crate) fn charts(report: &LoadReport) -> impl Iterator<Item = (String, Chart
     })
 }
 
-/// Headings and rows of a table of the numbers that have changed.
+/// Headings and rows of a table of the metrics that changed.
 pub(crate) fn table(report: &LoadReport) -> ([&'static str; 5], Vec<Vec<String>>) {
     let changed = report.broker.samples.iter().filter(|series| has_changed(series));
     let row = |series: &SampledSeries| {

@@ -1,24 +1,24 @@
-//! What was seen of the broker beside the load: its process and the numbers that it tells of itself.
+//! Observations of the broker besides the load: its process, and the metrics that it publishes.
 
 use serde::{Serialize, Serializer};
 
 use super::finding::Note;
 
-/// What was seen of the broker.
+/// Observations of the broker.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BrokerReport {
-    /// The command of its process, if that was watched.
+    /// The command of its process, if it was observed.
     pub(crate) process: Option<String>,
-    /// What it tells of itself.
+    /// The metrics that it publishes.
     pub(crate) samples: Vec<SampledSeries>,
-    /// What was not seen.
+    /// What could not be observed.
     pub(crate) notes: Vec<Note>,
 }
 
-/// Where a broker tells numbers.
+/// The source of a broker's metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SampleSource {
-    /// Its page for Prometheus.
+    /// Its Prometheus page.
     Metrics,
     /// Topics below `$SYS`.
     Sys,
@@ -33,19 +33,19 @@ impl Serialize for SampleSource {
     }
 }
 
-/// A number over time.
+/// The values of a metric over time.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct SampledSeries {
     pub(crate) source: SampleSource,
     /// A metric with its labels, or a topic.
     pub(crate) name: String,
-    /// The user has named it.
+    /// Whether the user selected it.
     #[serde(skip)]
     pub(crate) chosen: bool,
     pub(crate) first: f64,
     pub(crate) last: f64,
     pub(crate) least: f64,
     pub(crate) most: f64,
-    /// Second of the run, and value. Of a long run, not each.
+    /// Second of the run, and value; thinned out for long runs.
     pub(crate) points: Vec<(f64, f64)>,
 }

@@ -1,5 +1,5 @@
-//! The report for programs: as a JSON object, CSV and `JUnit`'s XML; and the files it goes to, in any form. They are
-//! opened before the run: a file that cannot be written must not fail after an hour of load.
+//! The report for programs: as JSON object, CSV and `JUnit` XML; and the output files of all forms. They are
+//! opened before the run, so that a file that cannot be written is reported before hours of load.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -24,7 +24,7 @@ use crate::output::{self, TestCase, TestOutcome, put_json_line};
 
 /// The type of the report.
 pub(crate) const KIND: &str = "bench";
-/// The version of its form.
+/// The version of the report format.
 pub(crate) const VERSION: u32 = 1;
 impl Serialize for LoadReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -87,13 +87,13 @@ fn texts(all: &[impl ToString]) -> Vec<String> {
 }
 
 impl LoadReport {
-    /// Its latencies, by their names.
+    /// The latencies, by name.
     pub(crate) fn latency_objects(&self) -> Object {
         let shown = self.latencies.iter().filter(|latency| latency.all.is_some());
         shown.map(|latency| (latency.key().into(), latency.object())).collect()
     }
 
-    /// An object of the report: its figures in the order of the table.
+    /// A section of the report: its figures in the order of the table.
     pub(crate) fn section(&self, section: Section) -> Object {
         let mut object = Object::new();
         match section {
@@ -116,8 +116,8 @@ impl LoadReport {
     }
 }
 
-/// Histograms in the form in which those of `HdrHistogram` exchange theirs, V2 and compressed, as
-/// base64: a line of its logs. Without compression most of them would not take it.
+/// A histogram in the exchange format of `HdrHistogram` (V2, compressed, base64), as in its logs. Most
+/// implementations do not read the uncompressed format.
 fn encoded<E: serde::ser::Error>(histogram: &Histogram<u64>) -> Result<String, E> {
     let mut bytes = Vec::new();
     V2DeflateSerializer::new().serialize(histogram, &mut bytes).map_err(E::custom)?;
@@ -132,13 +132,12 @@ pub(crate) fn json(report: &LoadReport) -> Result<Vec<u8>, Error> {
     Ok(line)
 }
 
-/// The JSON object of a run that failed: for the reader of standard output, an error in place of
-/// figures.
+/// The JSON object of a failed run: an error instead of figures, for the reader of standard output.
 pub(crate) fn json_of_failure(mode: Mode, error: &Error) -> Vec<u8> {
     json_of_failed_shard(mode, error, None)
 }
 
-/// The same of a part of a run, which the merge is to know.
+/// The same for a failed shard, with what the merge needs.
 pub(crate) fn json_of_failed_shard(mode: Mode, error: &Error, shard: Option<&LoadShard>) -> Vec<u8> {
     let mut line = Vec::new();
     let mut report = serde_json::json!({
@@ -156,13 +155,13 @@ pub(crate) fn json_of_failed_shard(mode: Mode, error: &Error, shard: Option<&Loa
     line
 }
 
-/// The most a report read back may have: days of seconds.
+/// Maximum size of a report that is read: enough for a series of days.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// A report that an earlier run wrote with `--json`.
+/// Reads a report that an earlier run wrote with `--json`.
 ///
 /// # Errors
-/// A file that cannot be read or holds something else.
+/// A file that cannot be read or has other content.
 pub(crate) fn read_report(file: &Path, kind: &str, version: u32, command: &str) -> Result<Value, Error> {
     let what = || format!("cannot read {}", file.display());
     let Written { bytes: text, .. } =
@@ -180,7 +179,7 @@ pub(crate) fn read_report(file: &Path, kind: &str, version: u32, command: &str) 
     }
 }
 
-/// The seconds of the report as CSV (RFC 4180), one line each.
+/// The series as CSV (RFC 4180), one line per second.
 fn csv(report: &LoadReport) -> String {
     let columns = |second: &SeriesSecond| match serde_json::to_value(second) {
         Ok(Value::Object(columns)) => columns,
@@ -191,11 +190,11 @@ fn csv(report: &LoadReport) -> String {
     as_csv(std::iter::once(heading).chain(rows))
 }
 
-/// Rows of as many fields each, as CSV.
+/// Rows with the same number of fields, as CSV.
 pub(crate) fn as_csv(rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     for row in rows {
-        // Into memory, and of as many fields as the others: nothing that can fail.
+        // Cannot fail: it writes to memory, and all rows have the same number of fields.
         let _ = writer.write_record(&row);
     }
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
@@ -205,18 +204,18 @@ pub(crate) fn field(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(name) => name.clone(),
-        // 1 and not 1.0.
+        // Written as 1 instead of 1.0.
         Value::Number(number) if number.is_f64() => number.as_f64().unwrap_or_default().to_string(),
         other => other.to_string(),
     }
 }
 
-/// Thresholds as test cases in `JUnit`'s XML, for continuous integration.
+/// Thresholds as test cases in `JUnit` XML, for continuous integration.
 fn junit(report: &LoadReport) -> String {
     suite(report.mode, report.phases_s.measure, test_cases(report))
 }
 
-/// A run and its thresholds as test cases, each with its name.
+/// A run and its thresholds as test cases, with their names.
 pub(crate) fn test_cases(report: &LoadReport) -> Vec<(String, TestOutcome)> {
     let problems = texts(&report.findings.problems).join("; ");
     let valid = if report.valid { TestOutcome::Passed(None) } else { TestOutcome::Failed(problems) };
@@ -225,7 +224,7 @@ pub(crate) fn test_cases(report: &LoadReport) -> Vec<(String, TestOutcome)> {
         cases.push(("the run was not aborted".to_owned(), TestOutcome::Failed(aborted.shown())));
     }
     if report.interrupted {
-        // Like the exit status: an interruption by the user is not a failure.
+        // As for the exit status, an interruption by the user is not a failure.
         let why = "it was interrupted: the figures cover the time until then";
         cases.push(("the run was completed".to_owned(), TestOutcome::Skipped(why.to_owned())));
     }
@@ -239,7 +238,7 @@ pub(crate) fn test_cases(report: &LoadReport) -> Vec<(String, TestOutcome)> {
 
 const VALID: &str = "the run is valid";
 
-/// A run that could not be made.
+/// The file for a run that could not be made.
 pub(crate) fn junit_of_failure(mode: Mode, why: &str) -> String {
     suite(mode, 0.0, vec![(VALID.to_owned(), TestOutcome::Failed(why.to_owned()))])
 }
@@ -256,29 +255,29 @@ pub(crate) fn suite(mode: Mode, seconds: f64, cases: Vec<(String, TestOutcome)>)
     output::junit(&format!("mqtt bench {}", mode.name()), seconds, &cases.collect::<Vec<_>>())
 }
 
-/// What a file of results holds.
+/// The form of a result file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Figures per second.
+    /// Figures by second.
     Csv,
-    /// A page to look at.
+    /// An HTML page.
     Html,
-    /// Tables for an issue.
+    /// Tables for an issue or a pull request.
     Markdown,
     /// Thresholds as test cases.
     Junit,
 }
 
-/// The files that results go to.
+/// The result files.
 pub type Files = Vec<(Form, PathBuf)>;
 
-/// All of them.
+/// The open result files.
 #[derive(Debug, Default)]
 pub(crate) struct Outputs(Vec<Output>);
 
 impl Outputs {
-    /// Opens the files that results go to, and leaves what they hold. If one of them cannot be written, the
-    /// others say so.
+    /// Opens the result files without changing their content. If one cannot be written, the others report
+    /// that.
     ///
     /// # Errors
     /// A file that cannot be written.
@@ -299,7 +298,7 @@ impl Outputs {
         }
     }
 
-    /// Writes the report to all files, to the others even if one fails.
+    /// Writes the report to all files, even if one fails.
     ///
     /// # Errors
     /// The first failure.
@@ -312,7 +311,7 @@ impl Outputs {
         })
     }
 
-    /// Writes a text to each file, to the others even if one fails.
+    /// Writes a text to each file, even if one fails.
     ///
     /// # Errors
     /// The first failure.
@@ -321,10 +320,10 @@ impl Outputs {
         written.into_iter().collect()
     }
 
-    /// Says why there is no report: continuous integration looks for a test that failed.
+    /// Writes why there is no report, because continuous integration expects a failed test.
     pub(crate) fn fail(self, mode: Mode, error: &Error) {
         for output in self.0.into_iter().filter(|output| output.form == Form::Junit) {
-            // Why there is no report is the error to end with.
+            // The error that prevented the report is the one to end with.
             let _ = output.write(|_| junit_of_failure(mode, &error.to_string()));
         }
     }
@@ -343,7 +342,7 @@ struct Output {
     path: PathBuf,
     file: OutputFile,
     form: Form,
-    /// There was none before, and it holds nothing yet.
+    /// Whether the file was created by this run; then it is still empty.
     is_new: bool,
 }
 
@@ -371,7 +370,7 @@ impl Output {
 }
 
 impl Drop for Output {
-    /// A run without a report leaves no empty files.
+    /// Removes a new file of a run without a report, instead of leaving it empty.
     fn drop(&mut self) {
         if self.is_new {
             let _ = std::fs::remove_file(&self.path);

@@ -1,6 +1,6 @@
-//! The figures of a report: **the** table. The text, the page, the JSON object, `compare`, `--fail-if`
-//! with its suggestions, the list in the help and the schema all walk it. A new figure is a line here
-//! and the measurement that it is read from.
+//! The figures of a report: **the** table. The text, the page, the JSON object, `compare`, `--fail-if` with
+//! its suggestions, the list in the help and the schema all use it. A new figure is one line here and the
+//! measurement that provides its value.
 
 use serde_json::Value;
 
@@ -19,12 +19,12 @@ use super::latency::{round, statistic};
 use super::numbers::{count, time};
 use super::{LoadReport, per_second};
 
-/// What a value is.
+/// The unit of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     Count,
     PerSecond,
-    /// A share, 0 to 1; shown and given in percent.
+    /// A share from 0 to 1; shown and typed in percent.
     Share,
     Bytes,
     Seconds,
@@ -57,18 +57,18 @@ impl Unit {
     }
 }
 
-/// An object of the report.
+/// A section of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Section {
     Connections,
     Throughput,
     Messages,
     Generator,
-    /// What clients did in place of publishing.
+    /// Operations of clients that do not publish.
     Operations,
-    /// What was seen of its process.
+    /// Observations of the broker's process.
     Broker,
-    /// It is not in the JSON object, as it follows from other figures.
+    /// Not in the JSON object, because it follows from other figures.
     Derived,
 }
 
@@ -96,23 +96,23 @@ impl Section {
     }
 }
 
-/// The runs that have something.
+/// The runs that have a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum When {
     Always,
     /// This program publishes.
     Publishing,
-    /// It publishes, and the broker says of each message what became of it.
+    /// It publishes, and the broker acknowledges each message.
     Acknowledged,
     /// It receives messages.
     Receiving,
-    /// It receives what it published itself, so that what is missing is known.
+    /// It receives its own messages, so that missing ones are known.
     Own,
-    /// The broker was given something to retain.
+    /// The broker was given messages to retain.
     Storing,
-    /// Its clients do something in place of publishing.
+    /// Its clients perform operations instead of publishing.
     Operating,
-    /// Its clients do something that has this step.
+    /// Its clients perform an operation with this step.
     Doing(OperationStep),
 }
 
@@ -132,10 +132,10 @@ impl When {
     }
 }
 
-/// What 100 % of a count is.
+/// The count that corresponds to 100 %.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Whole {
-    /// In the help.
+    /// The name in the help.
     pub(crate) name: &'static str,
     pub(crate) read: fn(&LoadReport) -> u64,
 }
@@ -147,27 +147,27 @@ const DUE: Whole = Whole { name: "messages", read: |r| r.measured().sent + r.mea
 const ATTEMPTS: Whole = Whole { name: "connections", read: |r| r.counts.attempted };
 const LOSSES: Whole = Whole { name: "lost connections", read: |r| r.counts.lost };
 const TLS_HANDSHAKES: Whole = Whole { name: "TLS handshakes", read: |r| r.counts.tls_handshakes };
-/// What counts are shares of, but for connections that were made.
+/// The counts of which shares are computed, except completed connections.
 pub(super) const WHOLES: [Whole; 6] = [EXPECTED, DELIVERIES, SENDS, ATTEMPTS, LOSSES, TLS_HANDSHAKES];
 const CONNECTED: Whole = Whole { name: "connections", read: |r| r.counts.connected };
 
-/// Where the table and the page show a figure.
+/// Where text and page show a figure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FigureRow {
     Nowhere,
-    /// In the line of the connections, if it is not 0.
+    /// In the line of the connections, unless it is 0.
     Connections,
-    /// A rate with the count it belongs to, and a remark.
+    /// A rate with its count and a remark.
     Stage(When, &'static str),
-    /// Beside the number of lost messages.
+    /// In the line of lost messages.
     Defect,
-    /// Among what else became of messages, if it is not 0.
+    /// Among other results of messages, unless it is 0.
     Stray(When),
-    /// What the generator needed.
+    /// Among the values of the generator.
     Generator,
-    /// How often this was in the way.
+    /// How often this delayed the generator.
     HeldBack,
-    /// What its process used, if that was watched.
+    /// Resources of the broker's process, if it was observed.
     Broker,
 }
 
@@ -179,7 +179,7 @@ pub(crate) enum Better {
 }
 
 impl Better {
-    /// Its name in a comparison.
+    /// The name in a comparison.
     pub(crate) fn key(self) -> Option<&'static str> {
         match self {
             Self::More => Some("more"),
@@ -194,33 +194,33 @@ impl Better {
 pub(crate) enum Reading {
     Count(fn(&LoadReport) -> u64),
     Real(fn(&LoadReport) -> f64),
-    /// Null in the report where there is no value.
+    /// Null in the report if there is no value.
     CountIfKnown(fn(&LoadReport) -> Option<u64>),
-    /// Likewise.
+    /// Null in the report if there is no value.
     RealIfKnown(fn(&LoadReport) -> Option<f64>),
 }
 
-/// A figure that is no latency.
+/// A figure that is not a latency.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Figure {
     pub(crate) section: Section,
-    /// In its section of the report.
+    /// The key in its section of the report.
     pub(crate) key: &'static str,
-    /// What `--fail-if` calls it; empty if it cannot have a limit.
+    /// The name for `--fail-if`; empty if the figure cannot have a limit.
     pub(crate) name: &'static str,
-    /// The name in the report; `--fail-if` accepts it, too.
+    /// The name in the text; `--fail-if` also accepts it.
     pub(crate) label: &'static str,
     pub(crate) unit: Unit,
     read: Reading,
-    /// How it is read from a report that was written, where it does not stand there under its section and key.
+    /// How the figure is read from a written report, if that does not contain it under its section and key.
     derive: Option<fn(&Value) -> Option<f64>>,
-    /// Whether there is anything to compare with a limit.
+    /// The runs that have a value to compare with a limit.
     pub(crate) when: When,
     pub(crate) whole: Option<Whole>,
-    /// Of a rate or a share: the count it belongs to.
+    /// For a rate or a share: its count.
     pub(crate) count: Option<&'static Figure>,
     pub(crate) row: FigureRow,
-    /// What `compare` calls it, if it shows it.
+    /// The name in `compare`, if the figure is shown there.
     pub(crate) compared: Option<&'static str>,
     pub(crate) better: Better,
 }
@@ -253,12 +253,12 @@ impl Figure {
         Self::new(section, key, name, Count, Reading::Count(read))
     }
 
-    /// Events in the measurement by its length.
+    /// Events of the measurement divided by its length.
     const fn rate(key: &'static str, name: &'static str, read: fn(&LoadReport) -> f64) -> Self {
         Self::new(Throughput, key, name, PerSecond, Reading::Real(read))
     }
 
-    /// Its value, if the run has one that can be compared with a limit.
+    /// The value, if the run has one that can be compared with a limit.
     #[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
     pub(crate) fn value(&self, report: &LoadReport) -> Option<f64> {
         let value = match self.read {
@@ -270,7 +270,7 @@ impl Figure {
         value.filter(|_| self.when.holds(report))
     }
 
-    /// Whether it is known of a part of the messages, such as those of a stage.
+    /// Whether it can be computed for a part of the messages, such as those of a stage.
     pub(crate) fn is_of_messages(&self) -> bool {
         const OF_THE_RUN: [&str; 9] = [
             "taken-rate",
@@ -287,7 +287,7 @@ impl Figure {
         (is_derived || matches!(self.section, Messages | Throughput)) && !OF_THE_RUN.contains(&self.name)
     }
 
-    /// The value in a report that was written; `None` where it is not known.
+    /// The value in a written report; `None` if it is unknown.
     pub(crate) fn recorded(&self, report: &Value) -> Option<f64> {
         match self.derive {
             Some(derive) => derive(report),
@@ -295,14 +295,14 @@ impl Figure {
         }
     }
 
-    /// The value as a part of what it is counted among; of nothing there is no part.
+    /// The value as a share of `whole`; `None` if that is 0.
     #[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
     pub(crate) fn part(&self, whole: Whole, report: &LoadReport) -> Option<f64> {
         let whole = (whole.read)(report);
         self.value(report).filter(|_| whole > 0).map(|number| number / whole as f64)
     }
 
-    /// Its value as the report has it, in every mode.
+    /// The value as in the JSON report, in every mode.
     pub(crate) fn json(&self, report: &LoadReport) -> Value {
         match self.read {
             Reading::Count(read) => read(report).into(),
@@ -352,7 +352,7 @@ const HANDSHAKES: Figure =
     Figure::count(Connections, "tls_handshakes", "handshakes", |r| r.counts.tls_handshakes);
 const EXPECTED_MESSAGES: Figure = Figure::count(Messages, "expected", "expected", |r| r.measured().expected);
 
-/// The table. Names above are of figures that are spoken of elsewhere.
+/// The table. The figures with a name, above it, are also used elsewhere.
 #[rustfmt::skip]
 pub(crate) static FIGURES: &[Figure] = &[
     Figure::count(Connections, "attempted", "attempted", |r| r.counts.attempted),
@@ -389,7 +389,7 @@ pub(crate) static FIGURES: &[Figure] = &[
     Figure { better: More,
         ..Figure::rate("delivered_bytes_per_s", "delivered-bytes-rate",
                        |r| r.per_second(r.counts.window.delivered_bytes)) },
-    // What the mode is about.
+    // The main rate of the mode.
     Figure { better: More, derive: Some(recorded_rate),
         ..Figure::new(Derived, "", "rate", PerSecond, Reading::Real(LoadReport::rate)) },
 
@@ -418,16 +418,16 @@ pub(crate) static FIGURES: &[Figure] = &[
         ..Figure::count(Messages, "stale", "stale", |r| r.measured().stale) },
     Figure { row: FigureRow::Stray(Publishing), better: Less, ..Figure::count(Messages, "foreign", "foreign", |r| r.counts.foreign) },
     Figure { row: FigureRow::Stray(When::Always), better: Less, ..Figure::count(Messages, "corrupt", "corrupt", |r| r.counts.corrupt) },
-    // Of the shared-subscription group that is least even: Jain's index, and the parts of its members.
+    // Of the least even shared-subscription group: Jain's index, and the shares of its members.
     Figure { label: "fairness", row: FigureRow::Stray(Receiving), better: More,
         ..Figure::new(Messages, "share_fairness", "fairness", Count, Reading::RealIfKnown(|r| Some(round(r.balance?.fairness)))) },
     Figure { label: "least share", row: FigureRow::Stray(Receiving), better: More,
         ..Figure::new(Messages, "share_least", "least-share", Share, Reading::RealIfKnown(|r| Some(r.balance?.least))) },
     Figure { label: "most share", row: FigureRow::Stray(Receiving), better: Less,
         ..Figure::new(Messages, "share_most", "most-share", Share, Reading::RealIfKnown(|r| Some(r.balance?.most))) },
-    // Counted, but too small to be told apart or timed.
+    // Messages that are counted, but too small for a sequence number and time stamp.
     Figure::count(Messages, "unstamped", "unstamped", |r| r.counts.unstamped),
-    // Sent before the measurement, and not part of the other figures.
+    // Sent before the measurement, and not included in the other figures.
     Figure::count(Messages, "warmup_sent", "warmup-sent", |r| r.counts.messages[0].sent),
 
     operations::STORED, operations::STORED_RATE, operations::SUBSCRIBES, operations::SUBSCRIBE_RATE,
@@ -469,14 +469,14 @@ pub(crate) static FIGURES: &[Figure] = &[
                       Reading::CountIfKnown(LoadReport::broker_descriptors)) },
 ];
 
-/// What figures are read from that is not a count of the recorder.
+/// Values of figures that are not counts of the recorder.
 impl LoadReport {
-    /// Events in the measurement by its length.
+    /// Events of the measurement divided by its length.
     fn per_second(&self, count: u64) -> f64 {
         per_second(count, self.window_s)
     }
 
-    /// Messages without a stamp are all alike.
+    /// A count that needs stamps; `None` if messages have none, as they are indistinguishable.
     fn told_apart(&self, count: u64) -> Option<u64> {
         (self.counts.unstamped == 0).then_some(count)
     }
@@ -490,7 +490,7 @@ impl LoadReport {
     }
 }
 
-/// The rate that the mode is about.
+/// The main rate of the mode.
 fn main_rate(mode: Mode, qos: u8) -> Figure {
     match (mode, qos) {
         (Mode::Connect, _) => CONNECTED_RATE,

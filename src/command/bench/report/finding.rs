@@ -1,5 +1,5 @@
-//! Problems of a run, and notes for reading its figures: each with a stable code for programs and a text
-//! for people. Nothing is decided by the text.
+//! Problems of a run, and notes on its figures: each has a stable code for programs and a text for users. No
+//! decision depends on the text.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use super::numbers::{count, time, whole};
 use crate::net::page::PageFault;
 use crate::quantity::{counted, duration};
 
-/// Why the figures do not stand for the broker and the load that was asked for.
+/// Why the figures do not represent the broker under the requested load.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Problem {
-    /// So many messages of all were sent more than `limit_us` after their time.
+    /// Messages sent more than `limit_us` after their time.
     SentLate {
         late: u64,
         of: u64,
         limit_us: f64,
     },
-    /// Likewise of operations.
+    /// Operations started later than that.
     OperatedLate {
         late: u64,
         of: u64,
         limit_us: f64,
     },
-    /// Likewise of connections.
+    /// Connections started later than that.
     ConnectedLate {
         late: u64,
         of: u64,
@@ -36,7 +36,7 @@ pub(crate) enum Problem {
         share: f64,
     },
     SubscribeUnanswered,
-    /// The drain of this length was over.
+    /// The drain timed out after this time.
     Unanswered {
         drain: Duration,
     },
@@ -47,21 +47,21 @@ pub(crate) enum Problem {
     },
     ConnectionsLost(u64),
     SubscriptionsRefused(u64),
-    /// Commands that were to disturb the run.
+    /// Commands of disturbances failed.
     CommandsFailed(u64),
-    /// Shards whose report is not there.
+    /// Shards without a report.
     ShardsMissing(NamedShards),
-    /// Shards that could not make their run.
+    /// Shards whose run failed.
     ShardsFailed(NamedShards),
     /// Shards whose generator was saturated.
     ShardsSaturated(NamedShards),
-    /// Shards that did not start together, by the clocks of their machines.
+    /// Shards that did not start together, according to their machines' clocks.
     ShardsApart {
         apart_us: f64,
     },
 }
 
-/// Why nothing was measured, with the number of messages it was about.
+/// Why nothing was measured, with the number of messages concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nothing {
     NoneDue,
@@ -77,7 +77,7 @@ pub(crate) enum Nothing {
 }
 
 impl Problem {
-    /// Its name for programs, which stays when the text changes.
+    /// A stable code for programs, independent of the text.
     pub(crate) fn code(self) -> &'static str {
         match self {
             Self::SentLate { .. } => "sent-late",
@@ -98,17 +98,17 @@ impl Problem {
         }
     }
 
-    /// Whether it shows the limits of the generator and not those of the broker.
+    /// Whether the problem shows the limits of the generator instead of those of the broker.
     pub(crate) fn is_saturation(self) -> bool {
         SATURATION.contains(&self.code())
     }
 }
 
-/// What to do about a saturated generator.
+/// The advice for a saturated generator.
 pub(crate) const SATURATION_HINT: &str = "ask for less with a lower rate (--rate, for conn --ramp), or take the figures \
                                           as they are with --allow-saturated";
 
-/// Codes of the problems that show the limits of the generator and not those of the broker.
+/// Codes of the problems that show the limits of the generator instead of those of the broker.
 pub(crate) const SATURATION: [&str; 5] =
     ["sent-late", "operated-late", "connected-late", "thread-busy", "shards-saturated"];
 
@@ -173,7 +173,7 @@ impl fmt::Display for Nothing {
             Self::NoneSent(of) => write!(f, "no message of {} could be sent while it lasted", whole(of)),
             Self::AllRefused(of) => write!(f, "the broker refused all messages ({})", whole(of)),
             Self::NoneAcknowledged(of) => write!(f, "no message of {} was acknowledged", whole(of)),
-            // No broker says why: it drops what a user may not read without a word.
+            // Brokers do not report this: they silently drop messages that a user may not read.
             Self::NoneArrived(of) => {
                 write!(f, "no message of {} arrived; may this user both publish and subscribe there?", whole(of))
             }
@@ -189,47 +189,47 @@ impl fmt::Display for Nothing {
     }
 }
 
-/// What to know when reading the figures.
+/// A note on the figures.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Note {
-    /// Messages were due and not sent when the run ended; whether latencies count them.
+    /// Messages that were due but not sent at the end of the run, and whether latencies include them.
     NotSent {
         messages: u64,
         timed: bool,
     },
     Unacknowledged(u64),
     NeverArrived(u64),
-    /// As the run was interrupted, they may still have come.
+    /// Messages that had not arrived when the run was interrupted.
     NotYetArrived(u64),
-    /// Of another run on the same topics.
+    /// Messages of another run on the same topics.
     ForeignMessages(u64),
-    /// Messages of the warm-up, of all that were sent in the measurement.
+    /// Warm-up messages among those sent during the measurement.
     WarmUpInMeasurement {
         warmup: u64,
         of: u64,
     },
-    /// The drain of this length was over.
+    /// The drain timed out after this time.
     Unanswered {
         drain: Duration,
     },
     StillArriving {
         drain: Duration,
     },
-    /// Connecting took as long as a repeated SYN, at p99.
+    /// The p99 of connecting was as long as a repeated SYN takes.
     ConnectRepeated {
         p99_us: f64,
     },
-    /// No connection was left after a part of the time.
+    /// All connections were lost before the end of the measurement.
     CutShort {
         measured_us: f64,
         asked_us: f64,
     },
-    /// Messages a second.
+    /// Messages per second.
     RateNotReached {
         asked: f64,
         sent: f64,
     },
-    /// The broker's Receive Maximum is less than what was asked for.
+    /// The broker's Receive Maximum is lower than the requested window.
     WindowLimited {
         window: u16,
         asked: u16,
@@ -237,31 +237,31 @@ pub(crate) enum Note {
     NoStamp {
         payload_bytes: usize,
     },
-    /// The stamp has no room for the actual send time.
+    /// The stamp is too short for the actual send time.
     ShortStamp {
         payload_bytes: usize,
     },
     Unstamped(u64),
-    /// The latencies are between clocks of two processes.
+    /// The latencies compare the clocks of two processes.
     OtherClock,
-    /// Clients that had lost their connection when the run ended.
+    /// Clients that were disconnected at the end of the run.
     NotBack(u64),
-    /// Of what the broker was given to retain.
+    /// The broker still has messages that it was given to retain.
     RetainedLeft,
-    /// Disturbances whose time did not come.
+    /// Disturbances that were not started.
     NotDisturbed(u64),
-    /// The process of --broker-pid has ended, so long after the run began.
+    /// The process of --broker-pid ended this long after the start of the run.
     BrokerProcessEnded {
         after_us: f64,
     },
     BrokerDescriptorsUnread,
-    /// The page of --broker-metrics could not be read so often.
+    /// How often the page of --broker-metrics could not be read.
     BrokerPageFailed {
         failed: u64,
         of: u64,
         why: PageFault,
     },
-    /// It held no numbers.
+    /// The page contained no metrics.
     BrokerPageEmpty {
         empty: u64,
         of: u64,
@@ -273,19 +273,19 @@ pub(crate) enum Note {
     BrokerMetricsMissing(u64),
     BrokerSysFailed,
     BrokerSysSilent,
-    /// The figures are those of one shard of several.
+    /// The figures are those of one of several shards.
     OneShard {
         number: u32,
         of: u32,
     },
-    /// Messages went from machine to machine, whose clocks differ.
+    /// Messages went between machines, whose clocks differ.
     OneWayWithheld {
         machines: usize,
     },
 }
 
 impl Note {
-    /// Its name for programs, which stays when the text changes.
+    /// A stable code for programs, independent of the text.
     pub(crate) fn code(self) -> &'static str {
         match self {
             Self::NotSent { .. } => "not-sent",
@@ -463,7 +463,7 @@ impl fmt::Display for Note {
     }
 }
 
-/// All that was found.
+/// All problems and notes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Findings {
     pub(crate) problems: Vec<Problem>,
@@ -474,8 +474,7 @@ pub(crate) struct Findings {
 mod tests {
     use super::*;
 
-    /// One of each. A variant that is missing here makes the schema and the code differ in every report
-    /// that has it.
+    /// One of each variant. A missing variant makes schema and code differ for reports that contain it.
     fn one_of_each() -> (Vec<Problem>, Vec<Note>) {
         let shards = NamedShards::of(&[1, 3], 4).unwrap();
         let drain = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! What each group of clients of a scenario measured.
+//! The measurements of each group of clients of a scenario.
 
 use serde::{Serialize, Serializer};
 
@@ -7,7 +7,7 @@ use super::super::stamp::Phase;
 use super::latency::microseconds;
 use super::numbers::{short, short_time, whole};
 
-/// One group.
+/// A group.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct GroupReport {
     pub(crate) name: String,
@@ -15,23 +15,23 @@ pub(crate) struct GroupReport {
     pub(crate) connected: u64,
     pub(crate) failed: u64,
     pub(crate) lost: u64,
-    /// Messages of the measurement that it sent, and the deliveries that they should lead to.
+    /// Messages of the measurement sent by the group, and their expected deliveries.
     pub(crate) sent: u64,
     pub(crate) acknowledged: u64,
     pub(crate) refused: u64,
     pub(crate) expected: u64,
-    /// Deliveries to it.
+    /// Deliveries to the group.
     pub(crate) delivered: u64,
     pub(crate) duplicates: u64,
     pub(crate) reordered: u64,
     pub(crate) foreign: u64,
-    /// Of deliveries to it, or of responses.
+    /// Latency of deliveries to the group, or of responses.
     pub(crate) delivery_us: Option<Percentiles>,
-    /// Of what it published.
+    /// Latency of acknowledgements of the group's messages.
     pub(crate) acknowledge_us: Option<Percentiles>,
 }
 
-/// Of a latency, in microseconds.
+/// Percentiles of a latency, in microseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Percentiles([f64; 4]);
 
@@ -52,7 +52,7 @@ impl Percentiles {
 }
 
 impl GroupReport {
-    /// Of what its clients on all threads have recorded.
+    /// `recorder` has the records of its clients on all threads.
     pub(crate) fn new(name: &str, clients: u32, recorder: &Recorder) -> Self {
         let counts = &recorder.counts;
         let measured = &counts.messages[Phase::Measure as usize];
@@ -76,11 +76,11 @@ impl GroupReport {
         }
     }
 
-    /// The headings of its row.
+    /// The headings of the table of groups.
     pub(crate) const HEADINGS: [&'static str; 7] =
         ["clients", "up", "sent", "acked", "delivered", "p50", "p99"];
 
-    /// Its row: latencies are those of deliveries to it, or else of its acknowledgements.
+    /// The group's row: latencies are those of deliveries to it, otherwise of its acknowledgements.
     pub(crate) fn row(&self) -> [String; 7] {
         let count = |number: u64| if number == 0 { "-".into() } else { whole(number) };
         let latency = self.delivery_us.or(self.acknowledge_us);

@@ -3,7 +3,7 @@
 use super::figure::{FIGURES, Figure, Unit, WHOLES};
 use super::latency::{LATENCIES, LatencyRow, STATISTICS, TimeFigure};
 
-/// The list of figures in the help, in lines of this number of characters.
+/// The list of figures in the help, wrapped to this width.
 #[must_use]
 pub fn help(width: usize) -> String {
     let list = |names: &mut dyn Iterator<Item = &'static str>| names.collect::<Vec<_>>().join(", ");
@@ -27,7 +27,7 @@ pub fn help(width: usize) -> String {
         "Names in the report work too, in any case, joined by space, _ or -.".into(),
         format!("In percent: {}.", percent.join("; ")),
     ];
-    // What continues a paragraph is indented further, so that it is seen where the next begins.
+    // Continuation lines are indented further, so that the start of each paragraph is visible.
     let lines = paragraphs.iter().flat_map(|text| {
         let indents = std::iter::once("  ").chain(std::iter::repeat("    "));
         indents.zip(crate::output::wrapped(text, width - 4))

@@ -1,4 +1,4 @@
-//! The report as one page that loads nothing from the network: figures, charts as inline SVG, the
+//! The report as an HTML page that loads nothing from the network: figures, charts as inline SVG, the
 //! configuration.
 
 use std::fmt::Write as _;
@@ -45,7 +45,7 @@ pub(crate) fn render(report: &LoadReport) -> String {
     stages(&mut out, report);
     latencies(&mut out, report);
     disturbances(&mut out, report);
-    // The last second is not whole, and in it everyone leaves.
+    // The last second is incomplete, and all clients disconnect in it.
     let series = match &report.series[..] {
         [whole @ .., last] if whole.len() > 1 && last.phase == Course::Drain => whole,
         all => all,
@@ -70,13 +70,13 @@ fn line<'a>(
     series: &[SeriesSecond],
     value: impl Fn(&SeriesSecond) -> Option<f64>,
 ) -> ChartLine<'a> {
-    // At the end of each second: that is when it is known.
+    // Points are at the end of each second, when its value is known.
     let at = |second: &SeriesSecond| second.second + second.length_s;
     let points = series.iter().filter_map(|second| Some((at(second), value(second)?))).collect();
     ChartLine { name, color, points }
 }
 
-/// A moment is too short for a rate.
+/// A rate per second; `None` for a row that is too short.
 fn rate(second: &SeriesSecond, count: u64) -> Option<f64> {
     (second.length_s > 0.2).then(|| second.per_s(count))
 }
@@ -97,7 +97,7 @@ fn latency_over_time(series: &[SeriesSecond]) -> Vec<ChartLine<'static>> {
     ]
 }
 
-/// The main latency by the share of messages that took no longer, each nine as wide as the last.
+/// The main latency by the share of messages that took no longer; every nine has the same width.
 fn percentiles(out: &mut String, report: &LoadReport) {
     let main = report.main_latency.and_then(|main| report.latency(main));
     let Some(histogram) = main.and_then(|main| main.all.as_ref()) else { return };
@@ -106,11 +106,11 @@ fn percentiles(out: &mut String, report: &LoadReport) {
     let mut points = Vec::new();
     for (value, times) in buckets(histogram) {
         below += number(times);
-        // The last message has no finite place on this scale: it stands where half of one would.
+        // The last message would be at infinity on this scale; it is drawn at the position of half a message.
         let beyond = ((all - below) / all).max(0.5 / all);
         points.push((-beyond.log10(), number(value) / 1000.0));
     }
-    // A pixel or two hold thousands of buckets.
+    // Omits points that would be drawn on the same pixels: there may be thousands of buckets.
     points.dedup_by(|next, kept| next.0 - kept.0 < 0.002 && next.1 - kept.1 < 0.01 * kept.1);
     let lines = [ChartLine { name: "latency", color: 'a', points }];
     chart(out, "Latency by percentile", "%", (&lines, &[]), times, nines);
@@ -182,7 +182,7 @@ fn latencies(out: &mut String, report: &LoadReport) {
     out.push_str("</table></section>\n");
 }
 
-/// What was seen of the broker, second by second.
+/// Charts of the broker's process and metrics.
 fn broker(out: &mut String, report: &LoadReport, series: &[SeriesSecond], marks: &[f64]) {
     let cpu = [line("CPU", 'a', series, |s| s.broker_cpu_share.map(|share| share * 100.0))];
     chart(out, "CPU of the broker", "s", (&cpu, marks), |percent| format!("{percent:.0} %"), count);
@@ -238,7 +238,7 @@ fn configuration(out: &mut String, report: &LoadReport) {
         let _ = write!(out, "<div><dt>{}</dt><dd>{}</dd></div>", escaped(name), escaped(value));
     };
     let all = [configuration, host];
-    // What was not asked for is in the JSON, for programs.
+    // Options that were not given are only in the JSON.
     let given = |value: &Value| {
         !value.is_null() && value != "" && value.as_array().is_none_or(|list| !list.is_empty())
     };

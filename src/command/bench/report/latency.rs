@@ -1,5 +1,5 @@
-//! The table of latencies and of their statistics, and a latency as a run has measured it. Text, page, JSON
-//! object, `compare` and `--fail-if` walk the table.
+//! The tables of latencies and of their statistics, and the measured latencies of a run. Text, page, JSON
+//! object, `compare` and `--fail-if` use the tables.
 
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value};
@@ -7,26 +7,26 @@ use serde_json::{Map, Value};
 use super::super::recorder::{LatencyKind, Recorder};
 use super::numbers::whole;
 
-/// A latency in the table: each statistic of it is a figure.
+/// A latency in the table; each of its statistics is a figure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TimeFigure {
     pub(crate) kind: LatencyKind,
-    /// Its name in the report and in `--fail-if`.
+    /// The name in the JSON report and in `--fail-if`.
     pub(crate) key: &'static str,
-    /// The name in the report; `--fail-if` accepts it, too.
+    /// The name in the text; `--fail-if` also accepts it.
     pub(crate) label: &'static str,
-    /// Whether the table and the page show it, and below which other.
+    /// Whether text and page show it, and below which other latency.
     pub(crate) row: LatencyRow,
-    /// The statistics that `compare` shows.
+    /// The statistics in `compare`.
     pub(crate) compared: &'static [&'static str],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LatencyRow {
     Own,
-    /// From the actual send, below the one from the intended send.
+    /// Measured from the actual send, below the latency from the intended send.
     Below,
-    /// Among what the generator needed, where only this statistic of it is shown.
+    /// Among the values of the generator; only this statistic is shown there.
     Only(&'static str),
 }
 
@@ -44,7 +44,7 @@ impl TimeFigure {
     }
 }
 
-/// In the order in which they happen.
+/// In the order in which the measured events happen.
 pub(crate) static LATENCIES: [TimeFigure; LatencyKind::COUNT] = [
     TimeFigure::new(LatencyKind::Connect, "connect", "connect"),
     TimeFigure::new(LatencyKind::Tls, "tls_handshake", "TLS"),
@@ -73,10 +73,10 @@ pub(crate) static LATENCIES: [TimeFigure; LatencyKind::COUNT] = [
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Statistic {
     pub(crate) name: &'static str,
-    /// Its name in the report.
+    /// The name in the report.
     pub(crate) key: &'static str,
     pub(crate) is: Is,
-    /// Whether the page has room for it.
+    /// Whether the page shows it.
     pub(crate) on_page: bool,
 }
 
@@ -106,32 +106,32 @@ pub(crate) static STATISTICS: [Statistic; 9] = [
     Statistic::new("max", "max", Is::Max, true),
 ];
 
-/// The statistic of this name.
+/// The statistic with this name.
 pub(crate) fn statistic(name: &str) -> Option<&'static Statistic> {
     STATISTICS.iter().find(|statistic| statistic.name == name)
 }
 
-/// What the table has of a kind.
+/// The table entry of a kind.
 pub(crate) fn entry(kind: LatencyKind) -> &'static TimeFigure {
     let found = LATENCIES.iter().find(|latency| latency.kind == kind);
     found.unwrap_or(&LATENCIES[0]) // each kind has its line, as a test shows
 }
 
-/// A latency of the run.
+/// A latency measured in the run.
 #[derive(Debug, Clone)]
 pub(crate) struct Latency {
     pub(crate) kind: LatencyKind,
-    /// All that were measured, those that had no answer when the run ended with the time they had waited.
+    /// All values; messages without an answer at the end of the run are included with their waiting time.
     pub(crate) all: Option<Histogram<u64>>,
-    /// Of them, those that had an answer.
+    /// Only the values of answered messages.
     pub(crate) answered: Option<Histogram<u64>>,
-    /// How many had none, with those that are in no histogram.
+    /// The number of unanswered messages, including those not in the histogram.
     pub(crate) missing: u64,
     waited: u64,
 }
 
 impl Latency {
-    /// What the recorder has of a kind, if it has anything; so many others never had an answer.
+    /// The recorded values of a kind, if there are any; `never` further messages had no answer.
     pub(crate) fn new(recorder: &Recorder, kind: LatencyKind, never: u64) -> Option<Self> {
         let waited = recorder.waited(kind).map_or(0, Histogram::len);
         let (all, answered) = (recorder.whole(kind), recorder.histogram(kind).cloned());
@@ -147,7 +147,7 @@ impl Latency {
     pub(crate) fn value(&self, statistic: &Statistic) -> f64 {
         let Some(all) = &self.all else { return 0.0 };
         match statistic.is {
-            // What was due in the last instant and had no answer has waited for nothing yet.
+            // Unanswered messages that were due in the last instant have a waiting time of almost 0.
             Is::Min => microseconds(self.answered.as_ref().unwrap_or(all).min()),
             Is::Mean => round(all.mean() / 1000.0),
             Is::Quantile(quantile) => microseconds(all.value_at_quantile(quantile)),
@@ -158,14 +158,14 @@ impl Latency {
     pub(crate) fn object(&self) -> Value {
         let mut object = Map::new();
         object.insert("count".into(), self.all.as_ref().map_or(0, Histogram::len).into());
-        // Of them, those that had no answer when the run ended.
+        // The number of values that belong to unanswered messages.
         object.insert("unanswered".into(), self.waited.into());
         object.extend(STATISTICS.iter().map(|found| (found.key.to_owned(), self.value(found).into())));
         object.into()
     }
 
-    /// A statistic in microseconds for comparison with a limit. What had no answer took longer than
-    /// every limit by an unknown time, and so every percentile has to include it.
+    /// A statistic in microseconds, for comparison with a limit. Unanswered messages count as above every
+    /// limit, so every percentile includes them.
     #[allow(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -179,7 +179,7 @@ impl Latency {
         let answered = self.answered();
         let at = |rank: u64| match &self.answered {
             Some(histogram) if rank <= answered => {
-                // Between two ranks, so that rounding leads to neither of the neighbours.
+                // The middle between two ranks, so that rounding does not select a neighbouring rank.
                 let quantile = (rank as f64 - 0.5) / answered as f64;
                 histogram.value_at_quantile(quantile) as f64 / 1000.0
             }
@@ -198,7 +198,7 @@ impl Latency {
         self.answered.as_ref().map_or(0, Histogram::len)
     }
 
-    /// How many of how many had no answer, in words.
+    /// The number of unanswered messages, as text.
     #[allow(clippy::cast_precision_loss, reason = "a percentage")]
     pub(crate) fn without_answer(&self) -> String {
         let all = self.answered() + self.missing;
@@ -212,7 +212,7 @@ pub(crate) fn microseconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1000.0
 }
 
-/// To three digits after the point.
+/// Rounds to three decimal places.
 pub(crate) fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
@@ -235,7 +235,7 @@ mod tests {
         }
     }
 
-    /// A fifth without an answer is behind every percentile from the 80th on.
+    /// If a fifth of the messages has no answer, every percentile from the 80th on exceeds the limit.
     #[test]
     fn missing_messages_exceed_every_limit() {
         let mut recorder = Recorder::default();

@@ -1,4 +1,4 @@
-//! The report in Markdown, for an issue or a pull request: the lines of the table for people, as tables.
+//! The report in Markdown, for an issue or a pull request: the lines of the text report, as tables.
 
 use std::fmt::Write as _;
 
@@ -125,7 +125,7 @@ fn verdict(out: &mut String, report: &LoadReport) {
     }
 }
 
-/// Text that Markdown does not take for its own signs.
+/// Text with Markdown's special characters escaped.
 pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in printable(text).chars() {

@@ -1,20 +1,20 @@
-//! The report of a run: what it holds. The table of its figures is [`figure`].
+//! The contents of a run's report. The table of its figures is [`figure`].
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
 //! | `figure`, `latency` | the table of all figures, and that of latencies and their statistics |
 //! | `help` | the figures in the help |
 //! | `finding` | problems and notes |
-//! | `asked` | what was asked for, as far as the judgement of a run needs it |
-//! | `aftermath` | what became of the load around each disturbance |
-//! | `broker`, `beside` | what was seen of the broker, and how it is shown |
-//! | `group`, `stage` | what each group of clients of a scenario measured; what was measured in each stage |
-//! | `balance` | how evenly members of shared-subscription groups get their messages |
+//! | `asked` | the parts of the configuration that are needed to judge a run |
+//! | `aftermath` | the effects of each disturbance |
+//! | `broker`, `beside` | observations of the broker, and how they are shown |
+//! | `group`, `stage` | measurements of each group of clients of a scenario; measurements of each stage |
+//! | `balance` | how evenly messages are distributed to members of shared-subscription groups |
 //! | `summary` | computes the report from the recorded values, and whether it is valid |
-//! | `text`, `html` | the report for people |
-//! | `page` | the frame of a page, and its charts |
-//! | `export` | the report for programs, and the files it goes to |
-//! | `numbers` | numbers for people |
+//! | `text`, `html` | the report for users |
+//! | `page` | the frame of an HTML page, and its charts |
+//! | `export` | the report for programs, and the output files |
+//! | `numbers` | numbers as readable text |
 
 mod aftermath;
 pub(super) mod asked;
@@ -56,89 +56,90 @@ use super::stamp::{Phase, Timeline};
 /// How the drain ended.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Drained {
-    /// Its time was over, and the broker had not answered everything that was sent.
+    /// It timed out before the broker had answered all messages.
     pub(crate) is_unanswered: bool,
-    /// Likewise, and deliveries were still coming.
+    /// It timed out while deliveries were still arriving.
     pub(crate) is_arriving: bool,
 }
 
-/// What a run has led to.
+/// The result of a run.
 pub(crate) struct RunOutcome {
     pub(crate) recorder: Recorder,
-    /// Of each group of a scenario.
+    /// The groups of a scenario.
     pub(crate) groups: Vec<GroupReport>,
     pub(crate) series: Vec<SeriesSecond>,
     pub(crate) phases: Phases,
     pub(crate) timeline: Timeline,
     /// Length of the measurement.
     pub(crate) window_s: f64,
-    /// How long the broker took to be given what it is to retain, if there is anything.
+    /// Time to store the retained messages on the broker, if there are any.
     pub(crate) stored_s: Option<f64>,
-    /// It still retains some of it.
+    /// Whether the broker still retains some of them.
     pub(crate) retained_left: bool,
     pub(crate) interrupted: bool,
-    /// What has ended it before its time.
+    /// The limit that ended the run early.
     pub(crate) aborted: Option<Aborted>,
     pub(crate) drained: Drained,
     pub(crate) problems: Vec<Problem>,
-    /// What was seen of the broker.
+    /// Observations of the broker.
     pub(crate) beside: BrokerReport,
-    /// What became of disturbances that were begun.
+    /// The outcome of disturbances that were started.
     pub(crate) disturbed: Vec<Disturbed>,
-    /// When the first connection was begun, on the monotonic clock in nanoseconds.
+    /// When the first connection was started, in nanoseconds of the monotonic clock.
     pub(crate) began: u64,
     pub(crate) started: String,
     pub(crate) broker: String,
     pub(crate) protocol: String,
     pub(crate) host: Host,
     pub(crate) payload_bytes: usize,
-    /// Messages that the broker lets a client have in flight, up to those that were asked for.
+    /// The number of messages that the broker allows a client to have in flight, at most the requested
+    /// number.
     pub(crate) window: u16,
     pub(crate) process_cpu_s: f64,
     pub(crate) memory_bytes: u64,
-    /// Its part in a run of several processes.
+    /// The shard's part of a run of several processes.
     pub(crate) shard: Option<Box<ShardRecord>>,
 }
 
-/// What a run has led to. Its figures are read from here by the table of [`figure`].
+/// The report of a run. The table in [`figure`] reads its figures from here.
 #[derive(Debug, Clone)]
 pub(crate) struct LoadReport {
     pub(crate) mode: Mode,
     pub(crate) qos: u8,
-    /// Whether the figures stand for the broker.
+    /// Whether the figures represent the broker.
     pub(crate) valid: bool,
-    /// Why not, and what to know when reading the figures.
+    /// Problems of the run, and notes on its figures.
     pub(crate) findings: Findings,
     pub(crate) interrupted: bool,
-    /// The limit that has ended it before its time.
+    /// The limit that ended the run early.
     pub(crate) aborted: Option<Aborted>,
-    /// RFC 3339, UTC.
+    /// Start time in RFC 3339, UTC.
     pub(crate) started: String,
     pub(crate) host: Host,
     pub(crate) configuration: Configuration,
-    /// It is a part of a load: what the others have of it is not known here.
+    /// Whether this is one shard of a load, whose other shards are unknown here.
     pub(crate) is_part: bool,
-    /// What is needed to merge it with the others.
+    /// The data needed to merge it with the other shards.
     pub(crate) shard: Option<Box<ShardRecord>>,
-    /// Of what it was merged.
+    /// The shards from which it was merged.
     pub(crate) merged: Option<MergedRun>,
     pub(crate) phases_s: Phases,
     pub(crate) counts: Counts,
-    /// Of each group of a scenario.
+    /// The groups of a scenario.
     pub(crate) groups: Vec<GroupReport>,
-    /// The time that connecting took, or should have taken.
+    /// The time in which connections were made or scheduled, whichever is longer.
     pub(crate) connecting_s: f64,
-    /// Length of the measurement: rates are of the events in it, whichever message they belong to.
+    /// Length of the measurement. Rates count the events in it, regardless of when their messages were due.
     pub(crate) window_s: f64,
-    /// What clients do in place of publishing.
+    /// Operations of clients instead of publishing.
     pub(crate) operations: Vec<OperationKind>,
-    /// How long the broker took to be given what it is to retain, if there is anything.
+    /// Time to store the retained messages on the broker, if there are any.
     pub(crate) stored_s: Option<f64>,
-    /// Of shared-subscription groups.
+    /// The balance of shared-subscription groups.
     pub(crate) balance: Option<Balance>,
-    /// The time until the broker had read the last message, if it was asked and answered.
+    /// The time until the broker had read the last message, if it confirmed that.
     pub(crate) taken_s: Option<f64>,
-    /// The latency that thresholds without a name and the live display mean.
+    /// The latency of the live display and of thresholds that name only a statistic.
     pub(crate) main_latency: Option<LatencyKind>,
     pub(crate) latencies: Vec<Latency>,
     pub(crate) generator: Generator,
@@ -146,18 +147,18 @@ pub(crate) struct LoadReport {
     pub(crate) thresholds: Vec<ThresholdResult>,
     pub(crate) series: Vec<SeriesSecond>,
     pub(crate) disturbances: Vec<Aftermath>,
-    /// What was seen of the broker.
+    /// Observations of the broker.
     pub(crate) broker: BrokerReport,
-    /// Those that were begun.
+    /// The stages that were started.
     pub(crate) stages: Vec<StageReport>,
 }
 
-/// A limit that was broken and has ended the run.
+/// A broken limit that ended the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Aborted {
-    /// Since the begin of the measurement.
+    /// Time since the start of the measurement.
     pub(crate) after_s: f64,
-    /// With what it was then.
+    /// The limit, with the value at that time.
     pub(crate) limit: String,
 }
 
@@ -167,21 +168,21 @@ impl Aborted {
     }
 }
 
-/// A stage that was begun.
+/// A stage that was started.
 #[derive(Debug, Clone)]
 pub(crate) struct StageReport {
     /// From 1.
     pub(crate) number: usize,
     pub(crate) what: String,
-    /// When it began, since the first connection.
+    /// When it started, since the first connection.
     pub(crate) second: f64,
-    /// Messages a second that were asked for, on average.
+    /// Requested messages per second, on average.
     pub(crate) rate_per_s: f64,
-    /// Of the messages that were due in it.
+    /// The figures of the messages that were due in it.
     pub(crate) part: LoadReport,
 }
 
-/// How long each took, in seconds.
+/// The length of each phase in seconds.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Phases {
     pub(crate) connect: f64,
@@ -194,19 +195,19 @@ pub(crate) struct Phases {
 #[derive(Debug, Clone)]
 pub(crate) struct Generator {
     pub(crate) saturated: bool,
-    /// Of each thread in the measurement (of `conn`, while it connects): CPU time by time.
+    /// CPU time of each thread divided by the time, in the measurement (for `conn`: while connecting).
     pub(crate) thread_cpu_share: Vec<f64>,
-    /// Of all threads in that time.
+    /// CPU time of all threads in that time.
     #[cfg_attr(not(feature = "broker"), expect(dead_code, reason = "it is for `calibrate`"))]
     pub(crate) threads_cpu_s: f64,
     pub(crate) process_cpu_s: f64,
     pub(crate) memory_bytes: u64,
-    /// Of what `calibrate` found this machine to be able to generate.
+    /// The share of the rate that `calibrate` found as this machine's ceiling.
     pub(crate) share_of_ceiling: Option<f64>,
 }
 
 impl Generator {
-    /// The share of its time for which the busiest thread was busy.
+    /// The share of the time in which the busiest thread was busy.
     pub(crate) fn busiest(&self) -> f64 {
         self.thread_cpu_share.iter().copied().fold(0.0, f64::max)
     }
@@ -221,71 +222,71 @@ pub(crate) struct Cause {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ThresholdResult {
     pub(crate) fail_if: String,
-    /// Null if the run did not yield it, or it is beyond any limit.
+    /// Null if the run has no value, or the value is infinite.
     pub(crate) value: Option<f64>,
     pub(crate) limit: f64,
-    /// Of both: `us`, `count`, `1/s`, `share` or `bytes`.
+    /// The unit of value and limit: `us`, `count`, `1/s`, `share` or `bytes`.
     pub(crate) unit: &'static str,
-    /// The value for people.
+    /// The value as text.
     pub(crate) text: String,
     pub(crate) broken: bool,
-    /// What has to hold.
+    /// The condition that has to hold.
     #[serde(skip)]
     pub(crate) opposite: String,
 }
 
-/// What became of a condition that must hold.
+/// The result of a condition that must hold.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ObjectiveResult {
     pub(crate) slo: String,
-    /// Null if the run did not yield it, or it is beyond any limit.
+    /// Null if the run has no value, or the value is infinite.
     pub(crate) value: Option<f64>,
     pub(crate) limit: f64,
-    /// Of both, as of a threshold.
+    /// The unit of value and limit, as for thresholds.
     pub(crate) unit: &'static str,
-    /// The value for people.
+    /// The value as text.
     pub(crate) text: String,
     pub(crate) held: bool,
 }
 
 impl ThresholdResult {
-    /// The condition, and what the figure was.
+    /// The condition and the measured value.
     pub(crate) fn shown(&self) -> String {
         format!("fail if {}: it was {}", self.fail_if, self.text)
     }
 }
 
-/// A row of the series: the report and the CSV file have these columns.
+/// A row of the series; JSON report and CSV file have these columns.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct SeriesSecond {
-    /// When it began, since the first connection.
+    /// When it started, since the first connection.
     pub(crate) second: f64,
     pub(crate) phase: Course,
     pub(crate) connected: u64,
     pub(crate) sent: u64,
     pub(crate) acknowledged: u64,
     pub(crate) delivered: u64,
-    /// Publishes without answer, at its end.
+    /// Unacknowledged messages at its end.
     pub(crate) in_flight: u64,
     pub(crate) errors: u64,
     pub(crate) p50_us: Option<f64>,
     pub(crate) p99_us: Option<f64>,
     pub(crate) max_us: Option<f64>,
-    /// Messages due and not sent, at its end.
+    /// Messages due but not sent at its end.
     pub(crate) overdue: u64,
-    /// 1, but for the last row of each phase.
+    /// 1, except for the last row of each phase.
     pub(crate) length_s: f64,
-    /// Connections that ended before their time.
+    /// Connections lost in it.
     pub(crate) lost: u64,
-    /// Clients that went on after that.
+    /// Clients that resumed after a reconnect.
     pub(crate) reconnected: u64,
-    /// Disturbances that began in it.
+    /// Disturbances that started in it.
     pub(crate) disturbances: u64,
-    /// CPU time of the broker's process by time, if it is watched.
+    /// CPU time of the broker's process divided by the time, if it is observed.
     pub(crate) broker_cpu_share: Option<f64>,
     pub(crate) broker_memory_bytes: Option<u64>,
     pub(crate) broker_descriptors: Option<u64>,
-    /// The stage in which it began, from 1; 0 if there are none, and outside of the measurement.
+    /// The stage in which the row started, from 1; 0 without stages, and outside the measurement.
     pub(crate) stage: u64,
 }
 
@@ -318,14 +319,14 @@ impl SeriesSecond {
         }
     }
 
-    /// So many of its events as a rate, which a row shorter than a second would not show.
+    /// A count of the row as a rate, which matters for rows shorter than a second.
     #[allow(clippy::cast_precision_loss, reason = "a rate needs no 16 digits")]
     pub(crate) fn per_s(&self, count: u64) -> f64 {
         count as f64 / self.length_s.max(0.001)
     }
 }
 
-/// Value and count of every bucket in use, from the least.
+/// Value and count of each non-empty bucket, in ascending order.
 pub(crate) fn buckets(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
     let recorded = histogram.iter_recorded();
     recorded.map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value())).collect()
@@ -346,39 +347,39 @@ impl LoadReport {
         self.latencies.iter().find(|latency| latency.kind == kind)
     }
 
-    /// Deliveries that did not come.
+    /// Deliveries that did not arrive.
     pub(crate) fn lost(&self) -> u64 {
         if self.interrupted || self.is_part { 0 } else { undelivered(&self.counts) }
     }
 
-    /// The same, where it is known.
+    /// Deliveries that did not arrive, if that is known.
     pub(crate) fn known_lost(&self) -> Option<u64> {
         (!self.is_part).then(|| self.lost())
     }
 
-    /// Deliveries that had not arrived when the run was interrupted; they may not be lost.
+    /// Deliveries that had not arrived when the run was interrupted; they may still be in flight.
     pub(crate) fn under_way(&self) -> u64 {
         if self.interrupted && !self.is_part { undelivered(&self.counts) } else { 0 }
     }
 
-    /// The part of the expected deliveries that did not come.
+    /// The share of the expected deliveries that did not arrive.
     #[allow(clippy::cast_precision_loss, reason = "counts of messages are below 9 × 10¹⁵")]
     pub(crate) fn loss(&self) -> f64 {
         let expected = self.measured().expected;
         if expected == 0 { 0.0 } else { self.lost() as f64 / expected as f64 }
     }
 
-    /// Whether saturation is all that is wrong.
+    /// Whether saturation is the only problem.
     pub(crate) fn only_saturated(&self) -> bool {
         self.findings.problems.iter().all(|problem| problem.is_saturation())
     }
 }
 
-/// Deliveries that did not come: lost, or still under way when the run was interrupted. What came and is
-/// too old to tell from a duplicate makes up for nothing.
+/// Deliveries that did not arrive: lost, or still in flight when the run was interrupted. Arrivals too old to
+/// tell from duplicates do not offset them.
 pub(crate) fn undelivered(counts: &Counts) -> u64 {
     let [warmup, measured] = counts.messages;
-    // Messages that carry no stamp tell no phase: all of them are weighed against all.
+    // Messages without a stamp do not show their phase, so totals over all phases are compared.
     if counts.unstamped > 0 {
         return (warmup.expected + measured.expected).saturating_sub(warmup.delivered + measured.delivered);
     }

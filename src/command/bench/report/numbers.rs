@@ -1,6 +1,6 @@
 //! Numbers as readable text.
 
-/// A time in microseconds with three digits and a unit.
+/// A time in microseconds, with three digits and a unit.
 pub(crate) fn time(microseconds: f64) -> String {
     with_unit(microseconds, " ")
 }
@@ -10,7 +10,7 @@ pub(crate) fn short_time(microseconds: f64) -> String {
     with_unit(microseconds, "")
 }
 
-/// The bounds are where rounding leads to the next digit.
+/// The thresholds are the values at which rounding adds a digit.
 fn with_unit(microseconds: f64, space: &str) -> String {
     let (value, unit) = match microseconds {
         us if us < 999.5 => (us, "µs"),
@@ -25,9 +25,9 @@ fn with_unit(microseconds: f64, space: &str) -> String {
     format!("{value:.digits$}{space}{unit}")
 }
 
-/// A count with its thousands apart.
+/// A count with separators between thousands.
 pub(crate) fn count(value: f64) -> String {
-    // Three digits behind a point look like thousands, but not behind a 0.
+    // Three decimals look like thousands, except after a leading 0.
     match value {
         value if value.fract() == 0.0 => {}
         ..0.9995 => return format!("{value:.3}"),
@@ -51,7 +51,7 @@ pub(crate) fn whole(value: u64) -> String {
     count(value as f64)
 }
 
-/// A count in four digits or fewer.
+/// A count with at most four characters.
 #[allow(clippy::cast_precision_loss, reason = "shown with three digits")]
 pub(crate) fn short(count: u64) -> String {
     let (value, unit) = match count {

@@ -1,21 +1,22 @@
-//! A page that loads nothing from the network: its frame, and charts as inline SVG. It follows the reader's choice of
-//! light or dark and the width of a phone. No script: the page shows the same in every browser, mail and archive.
+//! An HTML page that loads nothing from the network: its frame, and charts as inline SVG. It follows the
+//! reader's choice of light or dark and fits the width of a phone. It has no script, so that it looks the
+//! same in every browser, mail client and archive.
 
 use std::fmt::Write as _;
 
 use super::numbers::{short, short_time};
 use crate::notation::printable;
 
-/// Units of a chart's own coordinates.
+/// Units of the chart's coordinates.
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 280.0;
 const LEFT: f64 = 104.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 40.0;
-/// The width of a letter on a phone, where letters are largest: labels must not lie on each other.
+/// The width of a letter on a phone, where letters are largest; prevents overlapping labels.
 const LETTER: f64 = 13.0;
-/// Most spaces between the lines across a chart.
+/// Maximum number of intervals between grid lines.
 const STEPS: f64 = 5.0;
 
 const STYLE: &str = "\
@@ -37,7 +38,7 @@ td:first-child,th:first-child{text-align:left;padding-left:0}th{color:var(--dim)
 .one{columns:1}dt{color:var(--dim)}dd{margin:0;text-align:right;overflow-wrap:anywhere;min-width:0}
 @media(max-width:40rem){svg text{font-size:24px}.n td,.n th{font-size:.76rem}.n td+td,.n th+th{padding-left:.2rem}.n td:nth-child(6),.n th:nth-child(6){display:none}}";
 
-/// A page with a title, up to its first line.
+/// The start of a page with a title, up to its first line.
 pub(crate) fn begin(title: &str) -> String {
     let title = escaped(title);
     format!(
@@ -45,17 +46,17 @@ pub(crate) fn begin(title: &str) -> String {
     )
 }
 
-/// What ends the page, behind its sections.
+/// The end of the page, after its sections.
 pub(crate) const END: &str = "</div></main></body></html>\n";
-/// What begins its sections.
+/// The start of its sections.
 pub(crate) const SECTIONS: &str = "<div class=\"grid\">\n";
 
-/// A line above the sections.
+/// Adds a line above the sections.
 pub(crate) fn say(out: &mut String, class: &str, text: &str) {
     let _ = writeln!(out, "<p class=\"{class}\">{}</p>", escaped(text));
 }
 
-/// A section with a table: headings, and rows of as many cells.
+/// Adds a section with a table: headings, and rows with the same number of cells.
 pub(crate) fn table(
     out: &mut String,
     title: &str,
@@ -78,21 +79,21 @@ pub(crate) fn table(
 /// A line of a chart.
 pub(crate) struct ChartLine<'a> {
     pub(crate) name: &'a str,
-    /// `a`, `b` or `c` of the style.
+    /// `a`, `b` or `c` of the style sheet.
     pub(crate) color: char,
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-/// A percentile by its nines: 90, 99, 99.9 and so on.
+/// A percentile by its number of nines: 90, 99, 99.9 and so on.
 pub(crate) fn nines(nines: f64) -> String {
-    // A digit behind the point for each nine behind the second.
+    // One decimal for each nine after the second.
     let digits = if nines > 2.0 { nines.round() - 2.0 } else { 0.0 };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few")]
     let digits = digits as usize;
     format!("{:.digits$}", 100.0 * (1.0 - 10_f64.powf(-nines)))
 }
 
-/// A section with a chart and its marks; nothing if there is nothing to draw.
+/// Adds a section with a chart and its marks; nothing if there are no points.
 pub(crate) fn chart(
     out: &mut String,
     title: &str,
@@ -159,7 +160,7 @@ pub(crate) fn chart(
         let points: Vec<String> =
             line.points.iter().map(|(a, b)| format!("{:.1},{:.1}", x(*a), y(*b))).collect();
         match &points[..] {
-            // A single second is a point, which a line would not show.
+            // A single second is drawn as a dot, since a line would be invisible.
             [_] => {
                 let (a, b) = line.points[0];
                 let _ = write!(
@@ -193,7 +194,8 @@ pub(crate) fn chart(
     out.push_str("</p></section>\n");
 }
 
-/// Lines that lie on each other are still all seen: each is thinner than the one below it.
+/// The thickness of a line: each is thinner than the one below it, so that lines with equal values remain
+/// visible.
 fn thickness(place: usize, of: usize) -> f64 {
     match place {
         _ if of == 1 => 2.0,
@@ -215,13 +217,13 @@ fn ticks(low: f64, high: f64, finest: f64) -> Vec<f64> {
     values.take_while(|value| *value <= high * 1.000_001).collect()
 }
 
-/// What stands beside a line across a chart of counts.
+/// The labels of grid lines for counts.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
 pub(crate) fn counts(value: f64) -> String {
     short(value.round() as u64)
 }
 
-/// Likewise of times.
+/// The labels of grid lines for times.
 pub(crate) fn times(microseconds: f64) -> String {
     if microseconds == 0.0 { "0".into() } else { short_time(microseconds) }
 }
@@ -231,13 +233,13 @@ pub(crate) fn number(value: u64) -> f64 {
     value as f64
 }
 
-/// Those lines that are not zero from end to end.
+/// The lines that are not zero throughout.
 pub(crate) fn in_use(mut lines: Vec<ChartLine<'_>>) -> Vec<ChartLine<'_>> {
     lines.retain(|line| line.points.iter().any(|(_, value)| *value > 0.0));
     lines
 }
 
-/// Text as HTML has it, without characters that change how others are read.
+/// Text escaped for HTML, without control characters that change the direction of text.
 pub(crate) fn escaped(text: &str) -> String {
     printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,4 +1,4 @@
-//! What each stage of a load measured: a report of its own, whose figures the table of figures reads.
+//! The measurements of each stage of a load: a separate report, from which the table of figures reads.
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -13,7 +13,7 @@ use super::numbers::{short, short_time};
 use super::summary::never;
 use super::{LoadReport, SeriesSecond, StageReport, ThresholdResult};
 
-/// A column of the table: its heading, and the figure or the statistic of the main latency.
+/// A column of the table: its heading, and the name of a figure or of a statistic of the main latency.
 const COLUMNS: [(&str, &str); 6] = [
     ("sent", "sent"),
     ("sent/s", "sent-rate"),
@@ -40,7 +40,7 @@ impl Serialize for StageReport {
 }
 
 impl StageReport {
-    /// The headings of its row.
+    /// The headings of the table of stages.
     pub(crate) fn headings() -> [&'static str; 7] {
         let mut headings = ["asked/s"; 7];
         headings[1..].copy_from_slice(&COLUMNS.map(|(heading, _)| heading));
@@ -51,7 +51,7 @@ impl StageReport {
         format!("{} {}", self.number, self.what)
     }
 
-    /// Its row; what it did not measure is a dash.
+    /// The stage's row; a missing value is a dash.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -77,8 +77,8 @@ impl StageReport {
     }
 }
 
-/// What the recorded stages say, of a run whose first connection was begun at `began`. Those that were not begun are
-/// left out.
+/// The reports of the recorded stages, in a run whose first connection was started at `began`. Stages that
+/// were not started are omitted.
 pub(crate) fn stages(
     asked: &[AskedStage],
     records: &StageRecords,
@@ -123,7 +123,7 @@ pub(crate) fn stages(
     entered.collect()
 }
 
-/// Marks the rows of a series with their stage.
+/// Sets the stage of each row of the series.
 pub(crate) fn mark(series: &mut [SeriesSecond], stages: &[StageReport]) {
     for row in series.iter_mut().filter(|row| row.phase == Course::Measure) {
         let entered = stages.iter().rev().find(|stage| stage.second <= row.second + 0.001);
@@ -132,7 +132,7 @@ pub(crate) fn mark(series: &mut [SeriesSecond], stages: &[StageReport]) {
 }
 
 impl LoadReport {
-    /// All limits, those of stages with the stage they are of.
+    /// All limits; those of stages with the stage's name.
     pub(crate) fn limits(&self) -> impl Iterator<Item = (String, &ThresholdResult)> {
         let whole = self.thresholds.iter().map(|result| (String::new(), result));
         let of_stage = |stage: &StageReport| format!("stage {}: ", stage.number);

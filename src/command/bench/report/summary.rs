@@ -1,6 +1,5 @@
-//! How a report is computed from the recorded values, and whether it is valid: whether the run measured
-//! anything, and how messages without an answer at its end count. Without these a hung broker would look
-//! fast.
+//! Computes the report from the recorded values, and decides whether it is valid: whether the run measured
+//! anything, and how unanswered messages count. Otherwise a hung broker would look fast.
 
 use hdrhistogram::Histogram;
 
@@ -16,36 +15,37 @@ use super::latency::{LATENCIES, Latency, microseconds, round, statistic};
 use super::stage;
 use super::{Cause, Drained, Generator, LoadReport, RunOutcome, undelivered};
 
-/// Shares of CPU time are of this time or longer: what a thread does in a moment says nothing.
+/// Minimum time for a share of CPU time: shorter samples are not meaningful.
 const SHORTEST_WATCH: u64 = 100_000_000;
 
-/// A thread that is busy for this part of the time has no time to be on time.
+/// A thread that is busy for this share of the time cannot send on time.
 const MOST_CPU: f64 = 0.95;
-/// Own sending that is later than this is late, in nanoseconds.
+/// A message sent later than this is late, in nanoseconds.
 const LATE_NS: u64 = 5_000_000;
-/// So many late messages, and such a part of all, say more about the generator than about the
-/// broker. Fewer are what any system does now and then.
+/// The generator counts as late from this number and this share of late messages on. Fewer occur on any
+/// system.
 const FEWEST_LATE: u64 = 10;
 const LATE_PART: u64 = 100;
-/// A connection whose first SYN was not answered waits for a second before it asks again (RFC 6298,
-/// 2.1): one that takes nearly as long or longer did, as a rule.
+/// A client whose first SYN is not answered repeats it after one second (RFC 6298, 2.1): a connection that
+/// takes about that long or longer usually had a repeated SYN.
 const SYN_RETRY_US: f64 = 900_000.0;
-/// Such a part of what was sent in the measurement being the warm-up's is worth a word: from there on it
-/// is in the percentiles. A few are what any boundary has.
+/// A share of warm-up messages in the measurement above 1 in this number gets a note, because it affects
+/// percentiles. A few occur at every boundary.
 const MUCH_WARMUP: u64 = 100;
 const FEWEST_WARMUP: u64 = 10;
-/// Below this part of the rate that was asked for, it was not reached.
+/// Below this share of the requested rate, a note says that the rate was not reached.
 const REACHED: f64 = 0.9;
 
 impl LoadReport {
-    /// Sums a run up.
+    /// Computes the report.
     pub(crate) fn new(load: &Load, outcome: RunOutcome) -> Self {
         let (broker, protocol) = (outcome.broker.clone(), outcome.protocol.clone());
         let configuration = Configuration::of(load, broker, protocol, outcome.payload_bytes);
         Self::sum_up((&AskedLoad::of(load), configuration), Some(load), outcome)
     }
 
-    /// Sums up what was asked for and what it has led to; the load itself is there where this process has put it on.
+    /// Computes the report from the requested load and the result; `load` is present if this process
+    /// generated it.
     pub(crate) fn sum_up(
         (asked, configuration): (&AskedLoad, Configuration),
         load: Option<&Load>,
@@ -56,11 +56,11 @@ impl LoadReport {
         let taken_s = (recorder.fenced_at > outcome.timeline.measure && counts.unconfirmed == 0)
             .then(|| microseconds(recorder.fenced_at - outcome.timeline.measure) / 1e6)
             .filter(|_| {
-                // What a lost connection has taken with it, the broker may not have read.
+                // After a lost connection, the broker may not have read all messages sent on it.
                 let is_whole = !asked.reconnects || counts.lost == 0;
                 asked.qos == 0 && asked.mode.publishes() && !outcome.drained.is_unanswered && is_whole
             });
-        // At 1 a second, the first of 3 connections is made at once, and yet they take 3 seconds.
+        // At 1 per second, the first of 3 connections starts at once, but all three take 3 seconds.
         let ramp_s = asked.ramp.map_or(0.0, |ramp| quotient(counts.attempted, ramp));
         let share =
             |cpu: &CpuTime| round(microseconds(cpu.busy) / microseconds(cpu.passed.max(SHORTEST_WATCH)));
@@ -120,7 +120,7 @@ impl LoadReport {
         let latencies = LATENCIES.iter().map(|latency| latency.kind);
         report.latencies = latencies.filter_map(|kind| Latency::new(&recorder, kind, never(kind))).collect();
         let is_measured = |kind: &LatencyKind| report.latency(*kind).is_some_and(|found| found.all.is_some());
-        // Connections may be all that comes and goes.
+        // Churn may have connections only.
         let other = Some(LatencyKind::Again).filter(|_| asked.mode == Mode::Churn);
         report.main_latency = asked.main_latency().filter(is_measured).or(other.filter(is_measured));
         if let Some(records) = recorder.beside.as_ref().and_then(|beside| beside.stages.as_ref()) {
@@ -141,8 +141,8 @@ fn quotient(count: u64, per_second: f64) -> f64 {
     count as f64 / per_second
 }
 
-/// How many are missing of a latency that are in no histogram: deliveries that never came, and connections
-/// that failed.
+/// The number of missing values of a latency that are not in its histogram: deliveries that did not arrive,
+/// and failed connections.
 pub(crate) fn never(report: &LoadReport, kind: LatencyKind, has_answers: bool) -> u64 {
     let unstamped = report.counts.unstamped > 0;
     let undelivered = if unstamped || report.is_part { 0 } else { undelivered(&report.counts) };
@@ -154,7 +154,7 @@ pub(crate) fn never(report: &LoadReport, kind: LatencyKind, has_answers: bool) -
     }
 }
 
-/// Why a load with messages has measured nothing, if it has not.
+/// Why a load with messages measured nothing, if so.
 fn nothing_measured(asked: &AskedLoad, counts: &Counts) -> Option<Nothing> {
     if asked.mode == Mode::Connect || counts.connected == 0 || asked.is_part {
         return None;
@@ -176,7 +176,7 @@ fn nothing_measured(asked: &AskedLoad, counts: &Counts) -> Option<Nothing> {
     })
 }
 
-/// Why a load whose clients do something in place of publishing has measured nothing, if it has not.
+/// Why a load with operations instead of publishing measured nothing, if so.
 fn no_operation(counts: &Counts) -> Option<Nothing> {
     let done: u64 = counts.operations.iter().map(|step| step.done).sum();
     let undone: u64 = counts.operations.iter().map(|step| step.undone).sum();
@@ -187,21 +187,20 @@ fn no_operation(counts: &Counts) -> Option<Nothing> {
     }
 }
 
-/// Whether a load has no result because the broker has not confirmed its messages. A closed loop waits with a
-/// broker that hangs, so that few messages are without an answer; and of messages at QoS 0 nothing else is
-/// known.
+/// Whether a load has no result because the broker did not confirm its messages. In a closed loop the
+/// generator waits for a hung broker, so few messages are unanswered; for QoS 0 there is no other evidence.
 fn unconfirmed(asked: &AskedLoad, drained: Drained) -> Option<Problem> {
     let unheard = asked.mode == Mode::Publish && asked.qos == 0;
     ((asked.closed_loop || unheard) && drained.is_unanswered)
         .then_some(Problem::Unanswered { drain: asked.drain() })
 }
 
-/// Whether connections had to ask again.
+/// A note if connections had to repeat their SYN.
 fn syn_note(p99_us: f64) -> Option<Note> {
     (p99_us >= SYN_RETRY_US).then_some(Note::ConnectRepeated { p99_us })
 }
 
-/// Whether the generator was late too often to be what it should be.
+/// Whether the generator was late too often.
 fn lateness(lag: &Histogram<u64>, mode: Mode) -> Option<Problem> {
     let (late, of) = (lag.len() - lag.count_between(0, LATE_NS), lag.len());
     #[allow(clippy::cast_precision_loss, reason = "a time is shown with three digits")]
@@ -213,7 +212,7 @@ fn lateness(lag: &Histogram<u64>, mode: Mode) -> Option<Problem> {
     })
 }
 
-/// What to know of the messages that are not, or not only, in the figures.
+/// Notes on messages that the figures do not contain, or that they contain in addition.
 fn notes(asked: &AskedLoad, report: &LoadReport) -> Vec<Note> {
     let (counts, measured) = (&report.counts, report.measured());
     let timed = asked.main_latency().is_some();
@@ -231,7 +230,7 @@ fn notes(asked: &AskedLoad, report: &LoadReport) -> Vec<Note> {
         .map(|(.., note)| note)
         .collect();
     let (warmup, of) = (counts.window.sent - counts.window.own_sent, counts.window.sent);
-    // Jitter moves messages of the warm-up into the measurement.
+    // Jitter moves warm-up messages into the measurement.
     let moved = asked.has_jitter;
     let much = warmup >= FEWEST_WARMUP && warmup * MUCH_WARMUP > of;
     if much && counts.window.own_sent > 0 && !moved {
@@ -241,7 +240,7 @@ fn notes(asked: &AskedLoad, report: &LoadReport) -> Vec<Note> {
 }
 
 impl LoadReport {
-    /// Whether the figures stand for the broker and the load that was asked for.
+    /// Decides whether the figures represent the broker under the requested load.
     pub(crate) fn judge(&mut self, asked: &AskedLoad, drained: Drained) {
         let lag = self.latency(LatencyKind::ScheduleLag).and_then(|lag| lag.answered.as_ref());
         let late = lag.and_then(|lag| lateness(lag, asked.mode));
@@ -268,7 +267,8 @@ impl LoadReport {
         self.valid = problems.is_empty();
     }
 
-    /// What to know when reading the figures. The broker lets a client have so many messages in flight.
+    /// Adds notes on the figures. `window` is the number of messages that the broker allows a client to have
+    /// in flight.
     pub(crate) fn explain(&mut self, asked: &AskedLoad, drained: Drained, window: u16, payload_bytes: usize) {
         let sent = SENT_RATE.value(self).unwrap_or(0.0);
         let mut notes = notes(asked, self);
@@ -318,7 +318,7 @@ impl LoadReport {
         }
         let cut_short = self.interrupted || self.aborted.is_some();
         let disturbed = self.generator.saturated || cut_short || self.counts.lost > 0;
-        // Jitter goes past the end, and a count ends with the last answer.
+        // Jitter delays messages past the end, and a count ends with the last answer.
         let disturbed = disturbed || asked.has_jitter || asked.duration_s.is_none();
         if let Some(rate) = asked.mean_rate
             && asked.mode.publishes()
@@ -349,7 +349,7 @@ mod tests {
         assert!(syn_note(1_020_000.0).unwrap().to_string().contains("--ramp"));
     }
 
-    /// An old message that cannot be told from a duplicate is no proof that another has arrived.
+    /// An old message that cannot be told from a duplicate does not prove that another has arrived.
     #[test]
     fn duplicates_do_not_offset_losses() {
         let mut counts = Counts::default();

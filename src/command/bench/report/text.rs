@@ -1,6 +1,6 @@
-//! The report as a table for people, at most 80 columns wide.
+//! The report as text, at most 80 columns wide.
 //!
-//! The page uses the same functions for single lines, so that both have the same text.
+//! The HTML page uses the same functions for single lines, so that both have the same text.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -21,13 +21,13 @@ use crate::notation::printable;
 use crate::output::{self, StandardStream, Tone};
 use crate::quantity::{agree, counted, duration};
 
-/// Columns of everything.
+/// Width of the output.
 const WIDTH: usize = 80;
-/// Columns of a bar.
+/// Width of a bar.
 const BAR: usize = 40;
-/// Threads that are shown one by one.
+/// Maximum number of threads shown individually.
 const MOST_THREADS: usize = 8;
-/// Rows of the distribution.
+/// Maximum number of rows of the distribution.
 const ROWS: usize = 12;
 
 /// The whole report.
@@ -46,7 +46,7 @@ pub(crate) fn render(report: &LoadReport, stream: StandardStream) -> String {
 }
 
 fn row(out: &mut String, name: &str, value: &str) {
-    // Causes of errors and the broker's name are not only ours.
+    // Error texts and the broker's name may contain control characters.
     let mut line = format!("{name:<16} {}", printable(value));
     if line.chars().count() > WIDTH {
         line = line.chars().take(WIDTH - 1).chain(['…']).collect();
@@ -87,7 +87,7 @@ fn put_figures(out: &mut String, report: &LoadReport) {
     out.push('\n');
 }
 
-/// The groups of a scenario, one a line.
+/// The groups of a scenario, one per line.
 fn put_groups(out: &mut String, report: &LoadReport) {
     if report.groups.is_empty() {
         return;
@@ -106,7 +106,7 @@ fn put_groups(out: &mut String, report: &LoadReport) {
     out.push('\n');
 }
 
-/// The stages, one a line.
+/// The stages, one per line.
 fn put_stages(out: &mut String, report: &LoadReport) {
     if report.stages.is_empty() {
         return;
@@ -156,7 +156,7 @@ fn put_disturbances(out: &mut String, report: &LoadReport) {
     }
 }
 
-/// The main latency's distribution: how many messages took how long, on a logarithmic scale.
+/// The distribution of the main latency: a histogram on a logarithmic scale.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -168,7 +168,8 @@ fn distribution(out: &mut String, report: &LoadReport) {
     let Some(latency) = report.main_latency.and_then(|main| report.latency(main)) else { return };
     let Some(buckets) = latency.all.as_ref().map(buckets) else { return };
     let [first, .., last] = &buckets[..] else { return };
-    // What had only begun to wait when the run ended would take most of the scale, and says nothing.
+    // Messages that were due just before the end of the run have waited for almost no time. They would take
+    // most of the scale.
     let floor = latency.answered.as_ref().map_or(0, Histogram::min);
     let (low, high) = (floor.max(first.0).max(1) as f64, last.0.max(2) as f64);
     let names = ["distribution".to_owned(), format!("({})", latency::entry(latency.kind).label)];
@@ -182,7 +183,7 @@ fn distribution(out: &mut String, report: &LoadReport) {
     for (place, number) in rows.iter().enumerate() {
         let up_to = low * step.powi(place as i32 + 1) / 1000.0;
         let length = *number as f64 / most as f64 * BAR as f64;
-        // A few are not nothing.
+        // A small number is shown as more than nothing.
         let bar = if *number > 0 && length < 1.0 { "▏".to_owned() } else { "█".repeat(length as usize) };
         let share = *number as f64 / all as f64 * 100.0;
         let text = format!("≤ {:>8} {bar:<BAR$} {share:>6.2} %", time(up_to));
@@ -230,7 +231,7 @@ fn verdict(out: &mut String, report: &LoadReport, stream: StandardStream) {
     }
 }
 
-/// What is put stands in the colour of a verdict.
+/// Writes the text of `put` in the colour of `tone`.
 fn in_color(out: &mut String, stream: StandardStream, tone: Tone, put: impl FnOnce(&mut String)) {
     let start = out.len();
     put(out);
@@ -239,7 +240,7 @@ fn in_color(out: &mut String, stream: StandardStream, tone: Tone, put: impl FnOn
     out.push('\n');
 }
 
-/// A text over several lines.
+/// Wraps a text over several lines.
 fn wrapped(out: &mut String, name: &str, text: &str) {
     for (index, line) in output::wrapped(text, WIDTH - 17).iter().enumerate() {
         row(out, if index == 0 { name } else { "" }, line);
@@ -251,8 +252,8 @@ fn whole_rate(per_second: f64) -> u64 {
     per_second.round() as u64
 }
 
-/// A second of the run on one line of 80 columns; only where it has errors or is behind as well may it
-/// be longer, and they do not stand at its end, which a terminal cuts off.
+/// A second of the run on one line of 80 columns. The line may be longer if there are errors or overdue
+/// messages; these are not at its end, which a terminal cuts off.
 pub(crate) fn live_line(second: &SeriesSecond, connected_before: u64, has_messages: bool) -> String {
     let phase = if second.phase == Course::WarmUp { "warm-up" } else { second.phase.key() };
     let (end, up) = (second.second + second.length_s, short(second.connected));
@@ -280,7 +281,7 @@ pub(crate) fn live_line(second: &SeriesSecond, connected_before: u64, has_messag
     line
 }
 
-/// Which part of a run the report is of, or of which parts it was merged.
+/// The shard that the report is of, or the shards from which it was merged.
 pub(crate) fn shards(report: &LoadReport) -> Option<(&'static str, String)> {
     if let Some(shard) = &report.shard {
         let clients = counted(shard.clients.into(), "client");
@@ -293,7 +294,7 @@ pub(crate) fn shards(report: &LoadReport) -> Option<(&'static str, String)> {
     Some(("merged", format!("{present} of {} shards of run {}, on {machines}", merged.shards, merged.run_id)))
 }
 
-/// What was asked for, in a line.
+/// The requested load, as one line.
 pub(crate) fn load(report: &LoadReport) -> String {
     let c = &report.configuration;
     let (publisher, subscriber) =
@@ -338,13 +339,13 @@ pub(crate) fn load(report: &LoadReport) -> String {
     parts.join(", ")
 }
 
-/// What the broker is given to retain.
+/// The messages that the broker is given to retain.
 fn retained(load: &RetainedLoad) -> String {
     let bytes = u64::try_from(load.payload_bytes).unwrap_or(u64::MAX);
     format!("{} of {}", counted(load.messages, "retained message"), counted(bytes, "byte"))
 }
 
-/// What the clients of a group do in place of publishing.
+/// The operations of a group's clients.
 fn operation(load: &OperationLoad) -> String {
     let what = match load.kind {
         OperationKind::Subscribe if load.filters > 1 => "SUBSCRIBE and UNSUBSCRIBE of several filters",
@@ -357,7 +358,7 @@ fn operation(load: &OperationLoad) -> String {
     format!("{} that {what}, {rate}", counted(load.clients.into(), "client"))
 }
 
-/// How the broker is spoken to, in brackets behind its name.
+/// The protocol to the broker, in parentheses after its name.
 pub(crate) fn protocol(report: &LoadReport) -> String {
     let c = &report.configuration;
     let transport = match &*c.transport {
@@ -370,7 +371,7 @@ pub(crate) fn protocol(report: &LoadReport) -> String {
     format!("MQTT {}{transport}{embedded}", c.protocol)
 }
 
-/// How long each phase took, in a line.
+/// The length of each phase, as one line.
 pub(crate) fn phases(report: &LoadReport) -> String {
     let p = &report.phases_s;
     let seconds = |length: f64| duration(Duration::try_from_secs_f64(length).unwrap_or_default());
@@ -383,7 +384,7 @@ pub(crate) fn phases(report: &LoadReport) -> String {
     )
 }
 
-/// What became of the connections, in a line.
+/// The results of connections, as one line.
 pub(crate) fn connections(report: &LoadReport) -> String {
     let (made, rate) = (whole(report.counts.connected), CONNECTED_RATE.value(report).unwrap_or(0.0));
     let mut text = format!("{made} of {} made, {}/s", whole(report.counts.attempted), count(rate));
@@ -395,7 +396,7 @@ pub(crate) fn connections(report: &LoadReport) -> String {
     text
 }
 
-/// The figures with such a row that the run has, and their values if they are known.
+/// The figures of the run with such a row, and their values if known.
 pub(super) fn shown(
     report: &LoadReport,
     row: fn(FigureRow) -> bool,
@@ -404,7 +405,7 @@ pub(super) fn shown(
     figures.map(|figure| (figure, figure.value(report)))
 }
 
-/// Messages that went through a stage, with their rate.
+/// Messages that passed a step from publisher to subscriber, with their rate.
 pub(crate) struct StageRate {
     pub(crate) name: &'static str,
     pub(crate) number: Option<f64>,
@@ -412,7 +413,7 @@ pub(crate) struct StageRate {
     pub(crate) remark: &'static str,
 }
 
-/// The stages that the run has.
+/// The steps that the run has.
 pub(crate) fn stages(report: &LoadReport) -> Vec<StageRate> {
     let stages = FIGURES.iter().filter_map(|figure| {
         let FigureRow::Stage(when, remark) = figure.row else { return None };
@@ -423,14 +424,14 @@ pub(crate) fn stages(report: &LoadReport) -> Vec<StageRate> {
     stages.collect()
 }
 
-/// Lost, doubled and reordered messages, where the mode can tell: how many, if they are known.
+/// Lost, duplicate and reordered messages, if the mode can detect them: the number, if known.
 pub(crate) fn defects(report: &LoadReport) -> Vec<(&'static str, String)> {
     shown(report, |row| matches!(row, FigureRow::Defect))
         .map(|(figure, value)| (figure.label, value.map_or("-".into(), |value| figure.unit.text(value))))
         .collect()
 }
 
-/// What else became of messages, as far as it did.
+/// Other results of messages, if there are any.
 pub(crate) fn strays(report: &LoadReport) -> Vec<(&'static str, String)> {
     let strays = shown(report, |row| matches!(row, FigureRow::Stray(_)));
     let here = strays.filter(|(figure, value)| {
@@ -439,14 +440,14 @@ pub(crate) fn strays(report: &LoadReport) -> Vec<(&'static str, String)> {
     here.map(|(figure, value)| (figure.label, figure.unit.text(value.unwrap_or(0.0)))).collect()
 }
 
-/// The latencies of the run that have a row, in the order in which they happen.
+/// The latencies of the run that have a row, in the order in which the measured events happen.
 pub(crate) fn latencies(report: &LoadReport) -> impl Iterator<Item = (&'static TimeFigure, &Latency)> {
     let found = LATENCIES.iter().filter(|latency| !matches!(latency.row, LatencyRow::Only(_)));
     let found = found.filter_map(|figure| Some((figure, report.latency(figure.kind)?)));
     found.filter(|(_, latency)| latency.all.is_some())
 }
 
-/// What the generator needed, in parts.
+/// The resources of the generator, in several lines.
 pub(crate) fn generator(report: &LoadReport) -> Vec<(&'static str, String)> {
     let shares = &report.generator.thread_cpu_share;
     let cpu: Vec<String> = shares.iter().take(MOST_THREADS).map(|share| percent(*share)).collect();
@@ -471,7 +472,7 @@ pub(super) fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
-/// How often something was due and the broker was not ready for it, in a line.
+/// How often something was due while the broker was not ready for it, as one line.
 pub(crate) fn held_back(report: &LoadReport) -> Option<String> {
     let all: Vec<_> = shown(report, |row| matches!(row, FigureRow::HeldBack)).collect();
     let parts: Vec<String> = all
@@ -513,7 +514,7 @@ mod tests {
         assert!(failing.starts_with("120s measure 10.0k up, 12.3k errors, 7 overdue, out 50.0k/s, in "));
         let part = SeriesSecond { second: 2.0, phase: Course::WarmUp, length_s: 0.5, sent: 2000, ..second };
         assert!(live_line(&part, 0, true).starts_with("  2s warm-up 10.0k up, out 4000/s, in "));
-        // Connections made are what there is to see before there are messages, or if there are none.
+        // Without messages, or before them, the line shows new connections.
         let idle = SeriesSecond { in_flight: 0, ..part };
         let connecting = SeriesSecond { phase: Course::Connect, ..idle };
         assert!(live_line(&connecting, 9_500, true).starts_with("  2s connect 10.0k up, 1000/s, p50 "));

@@ -1,5 +1,5 @@
-//! Figures of what clients do in place of publishing: subscribe, connect, end; and of what the broker is given to retain
-//! before that.
+//! Figures of operations instead of publishing (subscribe, connect, end), and of the messages that the broker
+//! is given to retain.
 
 use super::super::super::operation::{OperationCounts, OperationStep};
 use super::super::super::stamp::Phase;
@@ -17,7 +17,7 @@ const fn rate(key: &'static str, name: &'static str, read: fn(&LoadReport) -> f6
     Figure { better: More, ..Figure::new(Operations, key, name, Unit::PerSecond, Reading::Real(read)) }
 }
 
-/// The row of a rate that only runs have which do something.
+/// The row of a rate that only runs with operations have.
 const ROW: FigureRow = FigureRow::Stage(Operating, "");
 
 pub(super) const STORED: Figure = Figure { when: Storing, ..count("stored", "stored", LoadReport::stored) };
@@ -80,7 +80,7 @@ pub(super) const END_RATE: Figure = Figure {
     ..rate("ends_per_s", "end-rate", |r| r.step_rate(OperationStep::End))
 };
 
-/// Refused, without an answer, or not begun.
+/// Operations that were refused, not answered, or not started.
 pub(super) const UNDONE: Figure = Figure {
     when: Operating,
     label: "operations not done",
@@ -104,7 +104,7 @@ impl LoadReport {
         per_second(self.step(step).in_window, self.window_s)
     }
 
-    /// Messages that the broker has retained, as far as it confirms them.
+    /// Messages that the broker retained, as far as it confirms them.
     fn stored(&self) -> u64 {
         let before = &self.counts.messages[Phase::Warmup as usize];
         match (self.stored_s, self.qos) {

@@ -1,4 +1,4 @@
-//! The table of figures, held against the help and the schema.
+//! Compares the table of figures with the help and the schema.
 
 use super::super::SeriesSecond;
 use super::super::help::help;
@@ -35,8 +35,8 @@ fn help_lists_every_figure() {
     assert!(help.lines().all(|line| line.len() <= 100), "{help}");
 }
 
-/// Sets the properties of an object of the schema to those named, with their types; descriptions and
-/// what else it has stay.
+/// Sets the properties of an object in the schema to these names and types; descriptions and other content
+/// stay.
 fn set(object: &mut Value, wanted: Vec<(String, Value)>) {
     object["required"] = wanted.iter().map(|(name, _)| name.clone()).collect();
     let before = object["properties"].take();
@@ -51,7 +51,7 @@ fn set(object: &mut Value, wanted: Vec<(String, Value)>) {
     object["properties"] = Value::Object(wanted.into_iter().map(property).collect());
 }
 
-/// The schema has the figures of the table. `UPDATE_EXPECT=1` writes them into it.
+/// The schema has the figures of the table. `UPDATE_EXPECT=1` writes them to it.
 #[test]
 fn schema_has_every_figure() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schema/bench.schema.json");
