@@ -1,4 +1,4 @@
-//! What a search for a limit has found, in every form.
+//! The result of a search for a limit, in all output forms.
 
 use std::fmt::Write as _;
 
@@ -19,12 +19,12 @@ use crate::notation::printable;
 use crate::output::{TestOutcome, put_json_line, wrapped};
 use crate::quantity::counted;
 
-/// Columns of everything.
+/// Width of the output.
 const WIDTH: usize = 80;
-/// Columns of a line's name.
+/// Width of a line's name.
 const NAME: usize = 17;
 
-/// What a search has found.
+/// The result of a search.
 #[derive(Debug)]
 pub(super) struct LimitReport {
     mode: Mode,
@@ -37,7 +37,7 @@ pub(super) struct LimitReport {
     failed: Option<f64>,
     confirmed: bool,
     pub(super) interrupted: bool,
-    /// Why the search ended before its end.
+    /// Why the search ended early.
     failure: Option<String>,
 }
 
@@ -56,7 +56,7 @@ impl LimitReport {
         }
     }
 
-    /// One more run has ended.
+    /// Adds the result of a run.
     pub(super) fn add(&mut self, step: LadderStep) {
         self.steps.push(step);
     }
@@ -65,13 +65,13 @@ impl LimitReport {
         &self.steps
     }
 
-    /// So many of the last runs could not be made, and not for want of something on this machine.
+    /// The number of final runs that could not be made, for reasons other than a shortage on this machine.
     pub(super) fn unmade_at_the_end(&self) -> usize {
         let is_unmade = |step: &&LadderStep| step.report.is_none() && step.limiter == Some(Limiter::Broker);
         self.steps.iter().rev().take_while(is_unmade).count()
     }
 
-    /// The search is over.
+    /// Ends the search.
     pub(super) fn end(&mut self, ladder: &Ladder, failure: Option<&Error>) {
         (self.limit, self.failed) = (ladder.answer(), ladder.failed());
         self.confirmed = ladder.is_confirmed();
@@ -87,14 +87,14 @@ impl LimitReport {
         self.steps.iter().filter_map(|step| Some((step, step.report.as_ref()?)))
     }
 
-    /// The step that tells what the limit is due to: the last of the lowest value that failed.
+    /// The step that shows the cause of the limit: the last run of the lowest failed value.
     fn decisive(&self) -> Option<(&Limiter, &[StepFailure])> {
         let failed = |step: &&LadderStep| self.failed == Some(step.rung.value) && !step.has_held();
         let step = self.steps.iter().rev().find(failed)?;
         Some((step.limiter.as_ref()?, &step.failures))
     }
 
-    /// The answer in a sentence.
+    /// The limit as a sentence.
     fn answer(&self) -> String {
         let value = |value| self.axis.text(value);
         let mut answer = match (self.limit, self.failed) {
@@ -119,7 +119,7 @@ impl LimitReport {
         answer
     }
 
-    /// What was the limit, in a sentence.
+    /// The cause of the limit as a sentence.
     fn limited_by(&self) -> Option<String> {
         let (limiter, failures) = self.decisive()?;
         let by = match limiter {
@@ -137,7 +137,7 @@ impl LimitReport {
     /// The lines above the table: names and texts.
     fn head(&self) -> Vec<(&'static str, String)> {
         let over = format!("{} over {}", self.mode.name(), self.axis.name());
-        // The load of the answer, else of the last run.
+        // The load of the limit, otherwise of the last run.
         let answer = self.runs().filter(|(step, _)| self.limit == Some(step.rung.value)).last();
         let Some((_, report)) = answer.or_else(|| self.runs().last()) else {
             return vec![("find-limit", over), ("hold", self.objectives.join("; "))];
@@ -183,7 +183,7 @@ impl LimitReport {
         })
     }
 
-    /// What a file of this form holds.
+    /// The content of a file in this form.
     pub(super) fn as_form(&self, form: Form) -> String {
         match form {
             Form::Csv => self.as_csv(),
@@ -193,7 +193,7 @@ impl LimitReport {
         }
     }
 
-    /// The ladder for people, at most 80 columns wide.
+    /// The table of runs as text, at most 80 columns wide.
     pub(super) fn as_table(&self) -> String {
         let mut out = String::new();
         let lines = |lines: Vec<(&str, String)>, out: &mut String| {
@@ -219,7 +219,7 @@ impl LimitReport {
         out
     }
 
-    /// The same for an issue or a pull request.
+    /// The table of runs in Markdown, for an issue or a pull request.
     fn as_markdown(&self) -> String {
         let mut out = format!("### mqtt bench find-limit {}\n\n", self.mode.name());
         for (name, text) in self.head().into_iter().chain(self.verdict()) {
@@ -235,7 +235,7 @@ impl LimitReport {
         out
     }
 
-    /// A line a run, with every figure.
+    /// One line per run, with every figure.
     fn as_csv(&self) -> String {
         let leading = ["value", "purpose", "held"];
         let runs: Vec<_> = self
@@ -248,7 +248,7 @@ impl LimitReport {
         csv(&leading, &runs)
     }
 
-    /// The answer as test cases.
+    /// The limit as test cases.
     fn as_junit(&self) -> String {
         let seconds = self.runs().map(|(_, report)| report.phases_s.measure).sum();
         let outcome = |passed: bool| {
@@ -267,7 +267,7 @@ impl LimitReport {
         suite(self.mode, seconds, cases.map(|(name, passed)| (name.to_owned(), outcome(passed))).collect())
     }
 
-    /// A page with the curve.
+    /// An HTML page with the curve.
     fn as_page(&self) -> String {
         let mut out = page::begin(&format!("mqtt bench find-limit {}", self.mode.name()));
         for (name, text) in self.head() {
@@ -283,7 +283,7 @@ impl LimitReport {
             Axis::Size => "bytes",
         };
         let title = format!("Latency by {}", self.axis.name());
-        // From microseconds to minutes: only a logarithm shows both ends.
+        // Latencies range from microseconds to minutes: only a logarithmic scale shows both.
         let latency = |name| {
             self.curve(move |report| {
                 Some(report.latency(report.main_latency?)?.value(statistic(name)?).max(1.0).log10())
@@ -300,7 +300,7 @@ impl LimitReport {
         out
     }
 
-    /// A figure by the value that was asked for; of several runs of a value, the last.
+    /// A figure by the requested value; for several runs of a value, of the last.
     fn curve(&self, figure: impl Fn(&LoadReport) -> Option<f64>) -> Vec<(f64, f64)> {
         let mut points: Vec<(f64, f64)> = Vec::new();
         for (step, report) in self.runs() {
@@ -315,7 +315,7 @@ impl LimitReport {
     /// One JSON object, with the whole report of each run.
     ///
     /// # Errors
-    /// None that is known.
+    /// No known case.
     pub(super) fn as_object(&self) -> Result<Vec<u8>, Error> {
         let steps: Result<Vec<Value>, serde_json::Error> = self.steps.iter().map(step_object).collect();
         let steps = steps.map_err(|error| Error::file("cannot write the report", error.into()))?;

@@ -1,5 +1,5 @@
-//! This machine: its facts for the report, the checks of limits before the first connection, and the
-//! embedded broker as a process of its own.
+//! This machine: its facts for the report, the checks of its limits before the first connection, and the
+//! embedded broker as a separate process.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -36,8 +36,8 @@ pub(super) fn facts() -> Host {
     }
 }
 
-/// A digest of what tells the monotonic clock of this machine from those of others; of its own for each process where the
-/// system does not say.
+/// A digest that identifies the monotonic clock of this machine; different for each process if the system
+/// does not identify the clock.
 pub(super) fn clock_identity() -> String {
     let text = match std::fs::read_to_string("/proc/sys/kernel/random/boot_id") {
         Ok(boot) => boot + &std::fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default(),
@@ -46,12 +46,12 @@ pub(super) fn clock_identity() -> String {
     format!("{:016x}", hash(text.as_bytes()))
 }
 
-/// Bytes of memory that this process could still get; 0 where the system does not say.
+/// Bytes of memory that are available; 0 if the system does not tell.
 pub(super) fn available_bytes() -> u64 {
     memory("MemAvailable:")
 }
 
-/// Bytes of memory this process has in use; 0 where the system does not say.
+/// Bytes of memory in use by this process; 0 if the system does not tell.
 pub(super) fn resident_bytes() -> u64 {
     kibibytes(&std::fs::read_to_string("/proc/self/status").unwrap_or_default(), "VmRSS:")
 }
@@ -60,26 +60,26 @@ fn memory(name: &str) -> u64 {
     kibibytes(&std::fs::read_to_string("/proc/meminfo").unwrap_or_default(), name)
 }
 
-/// The value of a line of the kernel's tables, as bytes.
+/// A value of the kernel's tables in /proc, in bytes.
 pub(super) fn kibibytes(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     let number = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     number.unwrap_or(0) * 1024
 }
 
-/// Descriptors beside those of the connections: the runtimes', timers, files, standard streams.
+/// Descriptors besides those of connections: runtimes, timers, files, standard streams.
 const OTHER_DESCRIPTORS: u64 = 64;
-/// Bytes a plain connection takes here, and one with TLS.
+/// Bytes of memory per plain connection; the next constant is for TLS.
 const PLAIN_BYTES: u64 = 2 * 1024;
 const TLS_BYTES: u64 = 24 * 1024;
-/// Where Linux keeps the range of ports that connections start from.
+/// The file in which Linux provides the range of local ports.
 const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
-/// Checks what can be known to be short before the first connection: descriptors, ports, memory. The soft
-/// limit of descriptors is raised without asking; for the rest the commands are named.
+/// Checks descriptors, ports and memory before the first connection. It raises the soft limit of descriptors;
+/// for the other shortages the error names the commands.
 ///
 /// # Errors
-/// What is short, with the commands that help.
+/// A shortage, with the commands that help.
 pub(super) fn check_limits(load: &Load, diagnostics: &Diagnostics) -> Result<(), Error> {
     descriptors(u64::from(load.own_clients()) + OTHER_DESCRIPTORS)?;
     ports(load)?;
@@ -103,7 +103,7 @@ fn descriptors(needed: u64) -> Result<(), Error> {
         .map_err(|error| Error::file("cannot raise the limit of open files", error.into()))
 }
 
-/// A connection needs a port of its own for each source address, as all go to one broker.
+/// Checks the ports: all connections go to one broker, so each needs its own port per source address.
 fn ports(load: &Load) -> Result<(), Error> {
     let Ok(text) = std::fs::read_to_string(PORT_RANGE) else { return Ok(()) };
     let bounds: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
@@ -111,8 +111,7 @@ fn ports(load: &Load) -> Result<(), Error> {
     let addresses = load.own_addresses(&load.local_addresses).len().max(1) as u64;
     let clients = u64::from(load.own_clients());
     let ports = (last.saturating_sub(first) + 1) * addresses;
-    // The port of the first contact is not free again at once, and a broker on this machine may
-    // have one of them too.
+    // The port of the first contact is not free again at once, and a broker on this machine may use another.
     let clients = clients + 2;
     if ports >= clients {
         return Ok(());
@@ -131,7 +130,7 @@ fn ports(load: &Load) -> Result<(), Error> {
     Err(short(format!("{clients} ports are needed, and {from} {ports}")).with_hint(hint))
 }
 
-/// Too little memory is a warning: the free memory changes during the run.
+/// Checks the memory. A shortage is only a warning, because free memory changes during the run.
 fn check_memory(load: &Load, diagnostics: &Diagnostics) {
     let each = if load.client.endpoint.transport.is_secure() { TLS_BYTES } else { PLAIN_BYTES };
     let needed = u64::from(load.own_clients()) * each + flow_bytes(load);
@@ -146,7 +145,7 @@ fn check_memory(load: &Load, diagnostics: &Diagnostics) {
     }
 }
 
-/// What telling messages apart may take.
+/// Maximum bytes of the records that tell messages apart.
 fn flow_bytes(load: &Load) -> u64 {
     GroupPlan::all(&load.groups()).iter().map(GroupPlan::flow_bytes).sum()
 }
@@ -155,8 +154,8 @@ fn short(what: String) -> Error {
     Error::usage(what)
 }
 
-/// The embedded broker as a target: a process of its own, so that it does not share the generator's threads. It
-/// ends when this is dropped.
+/// The embedded broker as a target: a separate process, so that it does not share the generator's threads. It
+/// ends when this value is dropped.
 pub(super) struct EmbeddedTarget(Child);
 
 impl EmbeddedTarget {
@@ -172,15 +171,15 @@ impl Drop for EmbeddedTarget {
     }
 }
 
-/// Starts the broker if the load asks for it, and aims the load at it.
+/// Starts the broker if the load asks for it, and sets its address in the load.
 pub(super) fn start_target(load: &mut Load) -> Result<Option<EmbeddedTarget>, Error> {
     let Some(program) = &load.embedded else { return Ok(None) };
     let failed = |error| Error::file("cannot start the embedded broker", error);
     let mut command = Command::new(program);
-    // The pipe to it is closed however this process ends, and then it ends as well.
+    // The broker ends at the end of its standard input; the pipe is closed however this process ends.
     command.args(["broker", "--port", "0", "--quiet", "--until-eof"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    // Ctrl-C is for the generator, which still has to hear the broker out.
+    // Ctrl-C must reach only the generator, which still needs the broker's answers.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut target = EmbeddedTarget(command.spawn().map_err(failed)?);

@@ -1,5 +1,4 @@
-//! Loads one after the other that differ in the size of payloads and in QoS, each of them once or more often: one
-//! table of them all.
+//! Several loads that differ in payload size and QoS, each measured once or more, with one table for all.
 
 use std::fmt::Write as _;
 
@@ -16,28 +15,28 @@ use crate::error::Error;
 use crate::output::{TestOutcome, put_json_line, wrapped};
 use crate::quantity::counted;
 
-/// What is measured.
+/// The loads to measure.
 #[derive(Debug, Clone)]
 pub struct Matrix {
-    /// The loads; more than one, or one that is repeated.
+    /// The loads; either several, or one that is repeated.
     pub loads: Vec<Load>,
-    /// How often each is measured.
+    /// How many times each load is measured.
     pub repeat: u32,
 }
 
 impl Matrix {
-    /// All runs: once each load, then all of them again. What changes with time then touches all of them.
+    /// All runs: each load once, then all again, so that gradual changes of the environment affect all loads.
     pub(super) fn runs(&self) -> impl Iterator<Item = &Load> {
         (0..self.repeat).flat_map(|_| &self.loads)
     }
 
-    /// How many runs there are.
+    /// The number of runs.
     pub(super) fn len(&self) -> usize {
         self.loads.len() * self.repeat as usize
     }
 }
 
-/// What tells a load from the others.
+/// The values that distinguish a load from the others.
 pub(super) fn name(load: &Load) -> String {
     let qos = format!("QoS {}", load.qos as u8);
     match load.payload {
@@ -48,29 +47,29 @@ pub(super) fn name(load: &Load) -> String {
 
 /// A load and the reports of its runs.
 struct MeasuredLoad<'a> {
-    /// Of each payload.
+    /// Bytes per payload.
     bytes: usize,
     qos: u8,
     reports: Vec<&'a LoadReport>,
 }
 
 impl MeasuredLoad<'_> {
-    /// What tells it from the others.
+    /// The values that distinguish the load from the others.
     fn name(&self) -> String {
         format!("{}, QoS {}", counted(self.bytes as u64, "byte"), self.qos)
     }
 }
 
-/// How repeated runs are shown.
+/// The explanation of medians for repeated runs.
 const MEDIANS: &str = "medians of the runs; ± half of their range";
 
-/// What all runs have led to, in the order of the runs; of an interrupted matrix, fewer than were asked for.
+/// The results in the order of the runs; after an interruption, fewer than requested.
 #[derive(Debug)]
 pub(super) struct MatrixReport {
     mode: Mode,
     loads: usize,
     runs: Vec<LoadReport>,
-    /// Why there are fewer.
+    /// Why there are fewer results.
     failure: Option<String>,
 }
 
@@ -79,12 +78,12 @@ impl MatrixReport {
         Self { mode, loads, runs: Vec::new(), failure: None }
     }
 
-    /// One more run has ended.
+    /// Adds the report of a run.
     pub(super) fn add(&mut self, report: LoadReport) {
         self.runs.push(report);
     }
 
-    /// A run could not be made.
+    /// Records that a run could not be made.
     pub(super) fn fail(&mut self, error: &Error) {
         self.failure = Some(error.to_string());
     }
@@ -103,7 +102,7 @@ impl MatrixReport {
         (0..self.loads).filter_map(of).collect()
     }
 
-    /// What is wrong with runs, and which thresholds they break: in lines.
+    /// Problems of runs and broken thresholds, one line each.
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         for load in self.loads() {
@@ -118,12 +117,12 @@ impl MatrixReport {
         remarks
     }
 
-    /// Whether runs are medians.
+    /// Whether the values are medians of several runs.
     fn is_repeated(&self) -> bool {
         self.runs.len() > self.loads
     }
 
-    /// What a file of this form holds.
+    /// The content of a file in this form.
     pub(super) fn as_form(&self, form: Form) -> String {
         match form {
             Form::Csv => self.as_csv(),
@@ -133,14 +132,14 @@ impl MatrixReport {
         }
     }
 
-    /// A line a run, with every figure.
+    /// One line per run, with every figure.
     fn as_csv(&self) -> String {
         let runs: Vec<_> =
             self.runs.iter().enumerate().map(|(place, run)| (vec![(place + 1).to_string()], run)).collect();
         csv(&["run"], &runs)
     }
 
-    /// The table as a page.
+    /// The table as an HTML page.
     fn as_page(&self) -> String {
         let first = self.runs.first();
         let of =
@@ -186,7 +185,7 @@ impl MatrixReport {
         suite(self.mode, seconds, cases)
     }
 
-    /// The table for people, at most 80 columns wide.
+    /// The table as text, at most 80 columns wide.
     pub(super) fn as_table(&self) -> String {
         const WIDTH: usize = 80;
         let is_repeated = self.is_repeated();
@@ -218,7 +217,7 @@ impl MatrixReport {
         out
     }
 
-    /// The same for an issue or a pull request.
+    /// The table in Markdown, for an issue or a pull request.
     fn as_markdown(&self) -> String {
         let mut out = "| bytes | QoS |".to_owned();
         for column in &COLUMNS {
@@ -242,7 +241,7 @@ impl MatrixReport {
     /// All reports as one JSON object.
     ///
     /// # Errors
-    /// None that is known.
+    /// No known case.
     pub(super) fn as_object(&self) -> Result<Vec<u8>, Error> {
         let runs: Result<Vec<Value>, _> = self.runs.iter().map(serde_json::to_value).collect();
         let runs = runs.map_err(|error| Error::file("cannot write the report", error.into()))?;

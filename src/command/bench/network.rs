@@ -1,19 +1,19 @@
-//! What the network of this machine shows of a run: whether segments had to be sent again, and whether an interface
-//! was full. Both count the machine and not the run alone; on Linux only.
+//! Effects of a run on this machine's network: retransmitted segments, and an interface at its full speed.
+//! Both counters cover the whole machine and not only the run. Only on Linux.
 
 use std::fmt;
 use std::fs::read_to_string;
 
 use crate::alarm::now;
 
-/// From such a part of segments sent again on, the network loses packets.
+/// Packet loss is assumed from this share of retransmitted segments on.
 const RETRANSMITTED: f64 = 0.01;
-/// Fewer segments say nothing.
+/// Minimum number of segments for a conclusion.
 const FEWEST_SEGMENTS: u64 = 100;
-/// An interface that carries such a part of its speed, of which headers take some, has no room left.
+/// An interface counts as full from this share of its speed on; headers take part of the rest.
 const FULL: f64 = 0.9;
 
-/// What the system has counted until now.
+/// The counters of the system.
 #[derive(Debug, Clone, Default)]
 pub(super) struct NetworkCounters {
     at: u64,
@@ -27,16 +27,16 @@ struct Interface {
     name: String,
     received: u64,
     sent: u64,
-    /// Where the system knows it; not of the loopback interface.
+    /// The speed, if the system knows it; unknown for the loopback interface.
     bytes_per_s: Option<f64>,
 }
 
 /// Why the network was the limit.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum NetworkLimit {
-    /// This part of all segments was sent again.
+    /// This share of all segments was retransmitted.
     Retransmitted(f64),
-    /// The interface carried this part of its speed.
+    /// The interface carried this share of its speed.
     Full { interface: String, share: f64 },
 }
 
@@ -62,7 +62,7 @@ impl NetworkCounters {
     }
 
     fn parsed(at: u64, snmp: &str, dev: &str, speed: impl Fn(&str) -> Option<f64>) -> Self {
-        // A line of names, and one of numbers.
+        // One line of names and one of numbers.
         let mut tcp = snmp.lines().filter_map(|line| line.strip_prefix("Tcp:"));
         let (names, numbers) = (tcp.next().unwrap_or_default(), tcp.next().unwrap_or_default());
         let count = |wanted: &str| {
@@ -76,7 +76,7 @@ impl NetworkCounters {
             Some(Interface {
                 name: name.to_owned(),
                 received: numbers.next()?,
-                // Behind seven more of what was received.
+                // Seven more fields of received traffic come before it.
                 sent: numbers.nth(7)?,
                 bytes_per_s: speed(name),
             })
@@ -85,7 +85,7 @@ impl NetworkCounters {
         Self { at, segments: count("OutSegs"), retransmitted: count("RetransSegs"), interfaces }
     }
 
-    /// Why the network was the limit since then, if it was.
+    /// Why the network was the limit since `before`, if it was.
     #[allow(clippy::cast_precision_loss, reason = "shares need no 16 digits")]
     pub(super) fn limit_since(&self, before: &Self) -> Option<NetworkLimit> {
         let segments = self.segments.saturating_sub(before.segments);

@@ -1,4 +1,4 @@
-//! The rows of the series: seconds, cut where a phase of the run ends.
+//! The rows of the series: seconds, with an additional cut at the end of each phase of the run.
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -6,7 +6,7 @@ use super::stamp::Timeline;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Where the run is.
+/// The phase of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Course {
@@ -37,7 +37,7 @@ impl Course {
         }
     }
 
-    /// When it is over.
+    /// When the phase ends.
     fn end(self, timeline: Timeline) -> u64 {
         match self {
             Self::Connect => timeline.start,
@@ -54,15 +54,15 @@ impl Serialize for Course {
     }
 }
 
-/// A row: the same in all threads.
+/// A row; it is the same in all threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Row {
     pub(super) course: Course,
-    /// Which of its phase.
+    /// The number of the row in its phase.
     pub(super) number: u32,
 }
 
-/// The row under way in a thread.
+/// The current row of a thread.
 #[derive(Debug)]
 pub(super) struct Rows {
     row: Row,
@@ -75,12 +75,13 @@ impl Rows {
         Self { row: Row { course: Course::Connect, number: 0 }, begin: began }
     }
 
-    /// When the row under way is over.
+    /// When the current row ends.
     pub(super) fn end(&self, timeline: Timeline) -> u64 {
         (self.begin + SECOND).min(self.row.course.end(timeline)).max(self.begin)
     }
 
-    /// The row that is over at this time, from when to when it was; another has begun.
+    /// If the current row has ended at this time, starts the next; returns the ended row, its start and its
+    /// end.
     pub(super) fn cut(&mut self, time: u64, timeline: Timeline) -> Option<(Row, u64, u64)> {
         let end = self.end(timeline);
         (time >= end).then(|| {
@@ -92,7 +93,7 @@ impl Rows {
         })
     }
 
-    /// The last one, which is over because everything is.
+    /// The last row, which ends with the run.
     pub(super) fn last(&self, time: u64) -> (Row, u64, u64) {
         (self.row, self.begin, time.max(self.begin))
     }
@@ -106,7 +107,7 @@ mod tests {
         Row { course, number }
     }
 
-    /// Every phase begins a row, and ends one.
+    /// A row starts at the start of each phase, and ends at its end.
     #[test]
     fn rows_of_the_series_end_with_their_phase() {
         let never = Timeline::NEVER;
@@ -132,7 +133,7 @@ mod tests {
         assert_eq!(rows.last(7 * SECOND + 5), (row(Course::Drain, 1), 7 * SECOND, 7 * SECOND + 5));
     }
 
-    /// An end that is told late, and one before the measurement.
+    /// A delayed end, and one before the measurement.
     #[test]
     fn early_end_starts_the_drain() {
         let open = Timeline { start: 0, measure: 0, end: u64::MAX };

@@ -1,4 +1,5 @@
-//! Several runs side by side: the columns of their table, and a line for each in CSV. Both read the table of figures.
+//! Several runs side by side: the columns of their table, and one line for each in CSV. Both read the table
+//! of figures.
 
 use super::compare::median;
 use super::report::LoadReport;
@@ -11,9 +12,9 @@ use super::threshold::{What, what};
 /// A column of the table.
 pub(super) struct Column {
     pub(super) heading: &'static str,
-    /// What `--fail-if` calls the figure.
+    /// The name of the figure in `--fail-if`.
     figure: &'static str,
-    /// Where runs are repeated, how far they lie apart is shown.
+    /// Whether the range of repeated runs is shown.
     pub(super) spreads: bool,
 }
 
@@ -31,7 +32,7 @@ impl Column {
         what(self.figure).ok()?.of_run(report)
     }
 
-    /// A value in six letters or fewer.
+    /// A value in at most six characters.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -46,7 +47,7 @@ impl Column {
     }
 }
 
-/// A value with half of the range of its runs, as a part of the median.
+/// A value with half the range of its runs, as a share of the median.
 pub(super) struct Cell {
     pub(super) text: String,
     pub(super) spread: String,
@@ -69,13 +70,14 @@ impl Cell {
         }
     }
 
-    /// Both, where there is room for them.
+    /// The value and the range, if both fit.
     pub(super) fn joined(&self) -> String {
         format!("{} {}", self.text, self.spread).trim_end().to_owned()
     }
 }
 
-/// A line a run: what tells it from the others, then every figure, called as in the JSON object.
+/// One line per run: the values that distinguish it from the others, then every figure, named as in the JSON
+/// object.
 pub(super) fn csv(leading: &[&str], runs: &[(Vec<String>, &LoadReport)]) -> String {
     let has = |key: &str| {
         let latencies = runs.iter().flat_map(|(_, report)| &report.latencies);

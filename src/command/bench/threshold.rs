@@ -13,17 +13,17 @@ use crate::notation::Size;
 #[derive(Debug, Clone)]
 pub struct Threshold(FigureCondition);
 
-/// What must not be.
+/// Conditions that must not hold.
 #[derive(Debug, Clone, Default)]
 pub struct RunLimits {
-    /// In the whole run.
+    /// For the whole run.
     pub whole: Vec<Threshold>,
-    /// In each stage.
+    /// For each stage.
     pub stages: Vec<Vec<Threshold>>,
 }
 
 impl RunLimits {
-    /// Whether there is none.
+    /// Whether there are no conditions.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.whole.is_empty() && self.stages.iter().all(Vec::is_empty)
@@ -34,31 +34,31 @@ impl RunLimits {
 #[derive(Debug, Clone)]
 pub struct Objective(FigureCondition);
 
-/// A figure and what it is compared with.
+/// A figure, a comparison and a limit.
 #[derive(Debug, Clone)]
 struct FigureCondition {
-    /// As it was typed.
+    /// The condition as typed.
     text: String,
     what: What,
     comparison: Operator,
-    /// In the unit of what it limits.
+    /// In the unit of the figure.
     limit: f64,
-    /// What has to hold instead, as a person reads it.
+    /// The opposite condition, as text.
     opposite: String,
 }
 
-/// What has a limit.
+/// The value that has a limit.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum What {
-    /// A statistic of a latency, the main one if it has no name: microseconds.
+    /// A statistic of a latency in microseconds; of the main latency if none is named.
     Latency(Option<&'static TimeFigure>, &'static Statistic),
     Figure(&'static Figure),
-    /// A count as a part of what it is counted among.
+    /// A count as a share of another count.
     Part(&'static Figure, Whole),
 }
 
 impl What {
-    /// The figure of a run as its table has it: messages without an answer count with the time they had waited.
+    /// The value as the text report shows it, with unanswered messages included at their waiting time.
     pub(super) fn of_run(self, report: &LoadReport) -> Option<f64> {
         match self {
             Self::Latency(of, statistic) => Some(latency_of(of, report)?.value(statistic)),
@@ -98,7 +98,7 @@ impl Operator {
         }
     }
 
-    /// The sign of what holds where this does not.
+    /// The symbol of the opposite comparison.
     fn opposite(self) -> &'static str {
         match self {
             Self::Less => ">=",
@@ -163,7 +163,7 @@ impl FromStr for FigureCondition {
     }
 }
 
-/// A name without the parts that do not matter: upper and lower case, and the separators of words.
+/// A name without insignificant differences: case, and separators between words.
 fn plain(name: &str) -> String {
     let name = name.to_ascii_lowercase().replace(['_', ' '], "-");
     name.strip_suffix("/s").map_or_else(|| name.clone(), |count| format!("{count}-rate"))
@@ -174,7 +174,7 @@ fn limited() -> impl DoubleEndedIterator<Item = &'static Figure> {
     FIGURES.iter().filter(|figure| !figure.name.is_empty())
 }
 
-/// The figure of this name; else, the one that the report calls so, with `/s` or without.
+/// The figure with this name, otherwise the one with this label in the report, with or without `/s`.
 fn figure(typed: &str) -> Option<&'static Figure> {
     let typed = plain(typed);
     let label = |figure: &Figure| {
@@ -184,8 +184,8 @@ fn figure(typed: &str) -> Option<&'static Figure> {
     by(&|figure| figure.name.into()).or_else(|| by(&label)).or_else(|| by(&|figure| figure.label.into()))
 }
 
-/// The latency of this name, or that the report calls so. What is from the actual send stands below another
-/// there, which its name alone does not tell.
+/// The latency with this name, or with this label in the report. A latency from the actual send is listed
+/// below another there, and has no unique label.
 fn latency_figure(typed: &str) -> Option<&'static TimeFigure> {
     let typed = plain(typed);
     let is_labelled = |found: &&TimeFigure| found.row != LatencyRow::Below && plain(found.label) == typed;
@@ -196,12 +196,12 @@ fn statistic(typed: &str) -> Option<&'static Statistic> {
     latency::statistic(&plain(typed))
 }
 
-/// The figure of this name.
+/// The figure with this name.
 pub(super) fn what(name: &str) -> Result<What, String> {
     if let Some(found) = figure(name) {
         return Ok(What::Figure(found));
     }
-    // As the report has it: only this statistic of it is shown.
+    // Like the report, which shows only this statistic of it.
     if let Some(found) = latency_figure(name)
         && let LatencyRow::Only(shown) = found.row
         && let Some(statistic) = statistic(shown)
@@ -215,7 +215,7 @@ pub(super) fn what(name: &str) -> Result<What, String> {
     Ok(What::Latency(of, statistic(typed).ok_or_else(|| unknown(name))?))
 }
 
-/// A name that is not known, with the one that is most like it, or what there is.
+/// The error for an unknown name, with the most similar name or the list of names.
 fn unknown(name: &str) -> String {
     let typed = plain(name);
     if let Some(TimeFigure { key, .. }) = latency_figure(name) {
@@ -244,7 +244,7 @@ fn microseconds(value: &str) -> Result<f64, String> {
     Ok(duration.as_nanos() as f64 / 1e3)
 }
 
-/// A value in the unit of its figure, perhaps in thousands or millions.
+/// A value in the unit of its figure; thousands and millions may be abbreviated.
 fn number(figure: &Figure, unit: Unit, value: &str) -> Result<f64, String> {
     let name = figure.name;
     let suffixes: &[(&str, f64)] = match unit {
@@ -267,7 +267,7 @@ fn number(figure: &Figure, unit: Unit, value: &str) -> Result<f64, String> {
     let no_number = || format!("invalid value '{value}' for {name}");
     let number: f64 = digits.trim().parse().map_err(|_| no_number())?;
     let number = Some(number * factor).filter(|number| number.is_finite()).ok_or_else(no_number)?;
-    // Who types `loss > 5` means messages, or percent, and would wait for 500 % in vain.
+    // Users who type `loss > 5` mean messages or percent; taken as 500 %, the condition would never hold.
     if unit == Unit::Share && number >= 1.0 && !value.ends_with('%') {
         let count = figure.count.map(|count| format!(", or as a number: '{} > {digits}'", count.name));
         let count = count.unwrap_or_default();
@@ -277,13 +277,13 @@ fn number(figure: &Figure, unit: Unit, value: &str) -> Result<f64, String> {
 }
 
 impl Threshold {
-    /// The condition, as it was typed.
+    /// The condition as typed.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.0.text
     }
 
-    /// Whether it is about messages and their latencies, which a part of a run has as well.
+    /// Whether it is about messages and their latencies, which are also known for a part of a run.
     #[must_use]
     pub fn is_of_messages(&self) -> bool {
         match self.0.what {
@@ -293,13 +293,13 @@ impl Threshold {
         }
     }
 
-    /// Whether the figure is known, and the condition holds.
+    /// Whether the figure is known and the condition holds.
     pub(super) fn is_broken(&self, report: &LoadReport) -> bool {
         let Self(condition) = self;
         condition.value(report).is_some_and(|value| condition.comparison.holds(value, condition.limit))
     }
 
-    /// What became of it.
+    /// The result of the condition.
     pub(super) fn result(&self, report: &LoadReport) -> ThresholdResult {
         let Self(condition) = self;
         let value = condition.value(report);
@@ -309,7 +309,7 @@ impl Threshold {
             limit: condition.limit,
             unit: condition.what.unit().key(),
             text: condition.text_of(value, report),
-            // A figure that the run did not yield has no value, and that is a failure too: nothing was shown.
+            // A figure without a value is a failure too, because nothing was measured.
             broken: value.is_none_or(|value| condition.comparison.holds(value, condition.limit)),
             opposite: condition.opposite.clone(),
         }
@@ -317,12 +317,12 @@ impl Threshold {
 }
 
 impl Objective {
-    /// The condition, as it was typed.
+    /// The condition as typed.
     pub(super) fn text(&self) -> &str {
         &self.0.text
     }
 
-    /// Whether it holds: a figure that the run did not yield holds nothing.
+    /// The result. The objective is not met if the figure has no value.
     pub(super) fn result(&self, report: &LoadReport) -> ObjectiveResult {
         let Self(condition) = self;
         let value = condition.value(report);
@@ -338,7 +338,7 @@ impl Objective {
 }
 
 impl FigureCondition {
-    /// A value for people.
+    /// A value as text.
     fn text_of(&self, value: Option<f64>, report: &LoadReport) -> String {
         match (value, self.what) {
             (None, _) => "not measured".into(),
@@ -358,7 +358,7 @@ impl FigureCondition {
     }
 }
 
-/// What was measured of a latency, or of the main one.
+/// The measured values of a latency, or of the main one.
 fn latency_of<'a>(of: Option<&TimeFigure>, report: &'a LoadReport) -> Option<&'a Latency> {
     report.latency(of.map(|of| of.kind).or(report.main_latency)?)
 }
@@ -367,7 +367,7 @@ fn latency_of<'a>(of: Option<&TimeFigure>, report: &'a LoadReport) -> Option<&'a
 mod tests {
     use super::*;
 
-    /// What a condition is about.
+    /// The description of a condition's figure.
     fn about(what: What) -> String {
         match what {
             What::Latency(of, statistic) => format!("{} {}", of.map_or("", |of| of.key), statistic.name),
@@ -407,7 +407,7 @@ mod tests {
         }
     }
 
-    /// What the report calls its figures, `--fail-if` calls so as well.
+    /// `--fail-if` accepts the names that the report shows.
     #[test]
     fn names_in_the_report_are_accepted() {
         for (words, name) in [

@@ -1,5 +1,5 @@
-//! `RunLimits` that end a run while it lasts: `--abort-on-fail`. Every second the threads say what they have recorded so far, and
-//! of that a report is made as at the end of a run.
+//! `RunLimits` that end a run early: `--abort-on-fail`. Every second the threads report what they have
+//! recorded so far, and a report is made from it as at the end of a run.
 
 use std::time::Duration;
 
@@ -12,52 +12,53 @@ use super::report::{Aborted, Drained, LoadReport, Phases, RunOutcome};
 use super::stamp::{Phase, Timeline};
 use super::threshold::{RunLimits, Threshold};
 
-/// As a number for the monotonic clock.
+/// Converts to nanoseconds of the monotonic clock.
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Between two looks, in nanoseconds.
+/// The interval of the checks, in nanoseconds.
 const PAUSE: u64 = 1_000_000_000;
 
-/// The limits of a run, and when they are looked at.
+/// The limits of a run, and the time of the next check.
 pub(super) struct LimitWatch<'a> {
     load: &'a Load,
     limits: &'a RunLimits,
-    /// From this time of the measurement, or of a stage, on, in nanoseconds.
+    /// Limits apply from this time of the measurement or stage on, in nanoseconds.
     grace: u64,
-    /// None before the measurement is known.
+    /// `None` until the start of the measurement is known.
     timeline: Option<Timeline>,
     next: u64,
-    /// What threads have said at the look that is under way.
+    /// The records that threads have sent for the current check.
     heard: Vec<Vec<Recorder>>,
 }
 
 impl<'a> LimitWatch<'a> {
-    /// The watch over these limits, if a broken one ends the run.
+    /// A watch over these limits, if a broken limit ends the run.
     pub(super) fn new(load: &'a Load, limits: &'a RunLimits) -> Option<Self> {
         let grace = nanoseconds(load.abort_after?);
         Some(Self { load, limits, grace, timeline: None, next: u64::MAX, heard: Vec::new() })
     }
 
-    /// The marks of the run are known.
+    /// Sets the timeline of the run.
     pub(super) fn start(&mut self, timeline: Timeline) {
         self.timeline = Some(timeline);
         self.next = timeline.measure.saturating_add(self.grace.max(PAUSE));
     }
 
-    /// When to look next.
+    /// When the next check is due.
     pub(super) fn next(&self) -> u64 {
         self.next
     }
 
-    /// The threads are asked, and not again before all have answered.
+    /// Notes that the threads were asked; they are asked again only after all have answered.
     pub(super) fn asks(&mut self) {
         self.next = u64::MAX;
         self.heard.clear();
     }
 
-    /// A thread has answered, one of so many: what ends the run, if anything does.
+    /// Adds the records of one of `threads` threads. Returns the broken limit that ends the run, if there is
+    /// one.
     pub(super) fn hear(&mut self, recorders: Vec<Recorder>, threads: usize, time: u64) -> Option<Aborted> {
         self.heard.push(recorders);
         if self.heard.len() < threads {
@@ -98,7 +99,8 @@ impl<'a> LimitWatch<'a> {
         Some(Aborted { after_s, limit: format!("{of}{}", result.shown()) })
     }
 
-    /// Takes out what may still arrive: deliveries count as missing once their messages are older than the drain.
+    /// Removes messages that may still arrive: deliveries count as missing once their messages are older than
+    /// the drain timeout.
     fn settle(&self, recorder: &mut Recorder, timeline: Timeline) {
         let Recorder { counts, beside, .. } = recorder;
         let Some(Beside { stages, ledger: Some(ledger), .. }) = beside.as_deref_mut() else { return };
@@ -117,7 +119,7 @@ impl<'a> LimitWatch<'a> {
     }
 }
 
-/// What has been recorded, as if the run had ended.
+/// The result as if the run had ended now.
 fn so_far(recorder: Recorder, timeline: Timeline, window_s: f64) -> RunOutcome {
     RunOutcome {
         recorder,

@@ -1,5 +1,5 @@
-//! The broker beside the load: its process, its page of metrics and what it publishes below `$SYS`, once a second.
-//! None of it is in the way of the load: it runs with the director, and has its own time limits.
+//! Observes the broker during the load once a second: its process, its page of metrics and its topics below
+//! `$SYS`. The observation does not delay the load: it runs in the director's thread, with its own timeouts.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,19 +19,19 @@ use crate::alarm::now;
 use crate::net::page::{PageAddress, PageFault};
 use crate::output::Diagnostics;
 
-/// Between two looks.
+/// The interval of observations.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long a page may take, so that it is over before the next look.
+/// The timeout of a page, shorter than the interval.
 const PAGE_LIMIT: Duration = Duration::from_millis(800);
-/// The longest page.
+/// Maximum size of a page.
 const MOST_PAGE_BYTES: usize = 1 << 20;
 
-/// What was seen of the broker.
+/// Observations of the broker.
 #[derive(Debug)]
 pub(super) struct BrokerLook {
-    /// When the run began.
+    /// When the run started.
     began: u64,
-    /// The run is.
+    /// Whether the run has ended.
     pub(super) is_over: bool,
     process: ProcessLook,
     page: PageLook,
@@ -56,12 +56,12 @@ struct PageLook {
     why: Option<PageFault>,
 }
 
-/// What a second shows of the process.
+/// Observations of the process in one second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ProcessSecond {
-    /// CPU time by time; more than 1 with several threads.
+    /// CPU time divided by the time; with several threads it may exceed 1.
     pub(super) cpu_share: Option<f64>,
-    /// Since it began.
+    /// Since the start of the process.
     pub(super) cpu_s: f64,
     pub(super) resident_bytes: u64,
     pub(super) descriptors: Option<u64>,
@@ -69,7 +69,7 @@ pub(super) struct ProcessSecond {
 
 type Work<'a> = std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// Looks at the broker as long as the run goes on.
+/// Observes the broker during a run.
 pub(super) struct BrokerWatch<'a> {
     look: Rc<RefCell<BrokerLook>>,
     work: Vec<Work<'a>>,
@@ -79,7 +79,7 @@ pub(super) struct BrokerWatch<'a> {
 }
 
 impl<'a> BrokerWatch<'a> {
-    /// None, if there is nothing to look at.
+    /// `None` if nothing is to be observed.
     pub(super) fn new(
         options: &'a WatchOptions,
         process: Option<BrokerProcess>,
@@ -115,12 +115,12 @@ impl<'a> BrokerWatch<'a> {
         is_needed.then(|| Self { look, work, process, has_page, has_sys })
     }
 
-    /// Goes on with what is due.
+    /// Continues the observations that are due.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
         self.work.retain_mut(|work| work.as_mut().poll(cx) == Poll::Pending);
     }
 
-    /// The process as it was seen last, as long as it runs.
+    /// The last observation of the process, while it runs.
     pub(super) fn process(&self) -> Option<ProcessSecond> {
         let look = self.look.borrow();
         let (_, used) = look.process.last.filter(|_| look.process.ended.is_none())?;
@@ -132,12 +132,12 @@ impl<'a> BrokerWatch<'a> {
         })
     }
 
-    /// Nothing more is to be looked at; the client of `$SYS` leaves.
+    /// Ends the observations; the client for `$SYS` disconnects.
     pub(super) fn end(&self) {
         self.look.borrow_mut().is_over = true;
     }
 
-    /// What was seen.
+    /// The observations.
     pub(super) fn finish(&mut self) -> BrokerReport {
         self.work.clear();
         let mut look = self.look.borrow_mut();

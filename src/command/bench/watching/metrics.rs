@@ -1,5 +1,6 @@
-//! What a run shows to Prometheus: the counters of the series, summed up by phase, and latencies as a histogram.
-//! They are read once a second from what the threads report anyway, and written when the page is asked for.
+//! Metrics of a run for Prometheus: the counters of the series, summed up by phase, and latencies as a
+//! histogram. They are updated once a second from the regular reports of the threads, and formatted on
+//! request.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,13 +17,13 @@ use super::super::rows::Course;
 use super::broker::ProcessSecond;
 
 const PHASES: [Course; 4] = [Course::Connect, Course::WarmUp, Course::Measure, Course::Drain];
-/// Upper bounds of the buckets of latencies, in seconds.
+/// Upper bounds of the latency buckets, in seconds.
 const BOUNDS: [f64; 18] = [
     0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
     30.0, 60.0,
 ];
 
-/// A column of the series.
+/// A metric from a column of the series.
 struct SeriesMetric {
     name: &'static str,
     help: &'static str,
@@ -33,7 +34,7 @@ const fn metric(name: &'static str, help: &'static str, read: fn(&SeriesSecond) 
     SeriesMetric { name, help, read }
 }
 
-/// Events, summed up.
+/// Counters, summed up over the run.
 static COUNTERS: [SeriesMetric; 6] = [
     metric("mqtt_bench_messages_sent_total", "Messages handed to a socket", |s| s.sent),
     metric("mqtt_bench_messages_acknowledged_total", "Messages that the broker acknowledged", |s| {
@@ -47,14 +48,14 @@ static COUNTERS: [SeriesMetric; 6] = [
     }),
 ];
 
-/// States, as of the last second.
+/// Gauges, with the values of the last second.
 static GAUGES: [SeriesMetric; 3] = [
     metric("mqtt_bench_connections", "Clients that are connected", |s| s.connected),
     metric("mqtt_bench_messages_in_flight", "Publishes without an answer", |s| s.in_flight),
     metric("mqtt_bench_messages_overdue", "Messages that are due and not sent", |s| s.overdue),
 ];
 
-/// What a process has used: CPU time since it began, states as of the last second.
+/// A metric of a process: CPU time since its start, or a value of the last second.
 struct ProcessMetric {
     name: &'static str,
     help: &'static str,
@@ -96,7 +97,7 @@ static PROCESSES: [ProcessMetric; 5] = [
     },
 ];
 
-/// The metrics of the run under way.
+/// The metrics of the current run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RunMetrics(Arc<Mutex<MetricsState>>);
 
@@ -116,7 +117,7 @@ struct MetricsState {
 
 #[derive(Debug, Clone, Default)]
 struct LatencyBuckets {
-    /// Those of [`BOUNDS`], and what is beyond.
+    /// One for each of [`BOUNDS`], and one for larger values.
     counts: [u64; BOUNDS.len() + 1],
     sum_s: f64,
 }
@@ -137,7 +138,7 @@ impl RunMetrics {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A run begins.
+    /// Resets the metrics for a new run.
     pub(super) fn begin(&self, fleet: &Fleet) {
         let load = &fleet.load;
         *self.state() = MetricsState {
@@ -148,7 +149,7 @@ impl RunMetrics {
         };
     }
 
-    /// A row of the series is complete.
+    /// Adds a complete row of the series.
     #[allow(clippy::cast_precision_loss, reason = "seconds")]
     pub(super) fn add(&self, row: &SeriesSecond, second: &Second, broker: Option<ProcessSecond>) {
         let (own_cpu_s, own_bytes) = (process_cpu() as f64 / 1e9, resident_bytes());
@@ -165,10 +166,10 @@ impl RunMetrics {
         state.last = row.clone();
     }
 
-    /// The page, in Prometheus's text format.
+    /// The page in Prometheus's text format.
     pub(super) fn page(&self) -> String {
         let families = self.state().families();
-        // Writing to a text does not fail, and each family has its name and a sample.
+        // Writing to a text does not fail, and each family has a name and a sample.
         TextEncoder::new().encode_to_string(&families).unwrap_or_default()
     }
 }
@@ -215,7 +216,7 @@ impl MetricsState {
 impl LatencyBuckets {
     fn sample(&self, labels: &[(&str, &str)]) -> Metric {
         let mut below = 0;
-        // The encoder adds the bucket of all.
+        // The encoder adds the bucket of all values.
         let filled = BOUNDS.iter().zip(self.counts).map(|(bound, count)| {
             below += count;
             let mut bucket = Bucket::default();
@@ -285,7 +286,7 @@ mod tests {
         assert!((found.sum_s / 70.00195 - 1.0).abs() < 0.01, "{}", found.sum_s);
     }
 
-    /// Every number of the series is on the page, or is said here not to be.
+    /// Every number of the series is either on the page or listed here as excluded.
     #[test]
     fn the_page_has_every_count_of_the_series() {
         let row = serde_json::to_value(SeriesSecond::default()).unwrap();

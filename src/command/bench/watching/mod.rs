@@ -1,16 +1,17 @@
-//! What is seen of a run while it goes on.
+//! Observations during a run.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `options` | what is asked for |
-//! | `broker` | the broker beside the load |
-//! | `process`, `samples`, `sys` | its process; the numbers that it tells of itself, on its page and below `$SYS` |
-//! | `metrics`, `page` | what the run shows to Prometheus, and the page of it |
+//! | `options` | the options |
+//! | `broker` | observations of the broker |
+//! | `process`, `samples`, `sys` | its process; its metrics, from its page and from topics below `$SYS` |
+//! | `metrics`, `page` | metrics of the run for Prometheus, and their web page |
 //! | `panel` | the live display on a terminal |
-//! | `progress` | where the run is, and how long it still takes |
+//! | `progress` | the phase of the run, and the remaining time |
 //!
-//! All of it reads the counters that exist, once a second or on a timer: the threads of the load do the same with
-//! and without it.
+//! All observations read existing counters, once a second or on a timer: the threads of the load do the same
+//! work
+//! with and without them.
 
 mod broker;
 mod metrics;
@@ -43,26 +44,25 @@ use super::rows::Row;
 use crate::error::Error;
 use crate::output::{Diagnostics, Live};
 
-/// Between two drawings of the display, in nanoseconds: a little less than the time after which the director looks
-/// again.
+/// The minimum interval between redraws, in nanoseconds; slightly shorter than the interval of the director.
 const REDRAWN_EVERY: u64 = 190_000_000;
-/// Seconds of a row that is shown as the run goes.
+/// Minimum length in seconds of a row on the live display.
 const SHORTEST_SHOWN: f64 = 0.1;
 
-/// What is watched, checked and open. It serves as many runs as there are.
+/// The observations, checked and opened; used for all runs.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     options: WatchOptions,
-    /// That of the embedded broker is another in each run.
+    /// The process differs between runs with the embedded broker.
     process: RefCell<Option<BrokerProcess>>,
     page: Option<MetricsPage>,
 }
 
 impl Watched {
-    /// Checks what can be known to be wrong before the first connection.
+    /// Checks the options before the first connection.
     ///
     /// # Errors
-    /// There is no such process; the address of the page cannot be had.
+    /// There is no such process; the address of the page cannot be used.
     pub(super) fn open(options: &WatchOptions, diagnostics: &Diagnostics) -> Result<Self, Error> {
         let process = match options.broker_pid {
             Some(WatchedProcess::Pid(pid)) => Some(BrokerProcess::find(pid)?),
@@ -75,10 +75,10 @@ impl Watched {
         Ok(Self { options: options.clone(), process: process.into(), page })
     }
 
-    /// The embedded broker of the next run has this process, to be watched if that is asked for.
+    /// Sets the process of the embedded broker of the next run, if it is to be observed.
     ///
     /// # Errors
-    /// It has ended already.
+    /// It has already ended.
     pub(super) fn aim_at(&self, embedded: u32) -> Result<(), Error> {
         if self.options.broker_pid == Some(WatchedProcess::Embedded) {
             *self.process.borrow_mut() = Some(BrokerProcess::find(embedded)?);
@@ -87,7 +87,7 @@ impl Watched {
     }
 }
 
-/// Who watches a run.
+/// The observations of one run.
 pub(super) struct Watching<'a> {
     diagnostics: &'a Diagnostics,
     live: Live,
@@ -123,7 +123,7 @@ impl<'a> Watching<'a> {
         }
     }
 
-    /// The run goes on to its next stage.
+    /// Starts the next part of the run.
     pub(super) fn enter(&mut self, stage: Stage, now: u64) {
         self.progress.enter(stage, now);
         if let (Stage::Leave, Some(broker)) = (stage, &self.broker) {
@@ -131,14 +131,14 @@ impl<'a> Watching<'a> {
         }
     }
 
-    /// Goes on with what is watched beside the load.
+    /// Continues the observations that are due.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
         if let Some(broker) = &mut self.broker {
             broker.poll(cx);
         }
     }
 
-    /// A row of the series is complete.
+    /// Adds a complete row of the series.
     pub(super) fn second(&mut self, row: Row, second: &Second) -> SeriesSecond {
         let mut shown = SeriesSecond::new(row, self.began, second);
         if let Some(process) = self.process() {
@@ -149,7 +149,7 @@ impl<'a> Watching<'a> {
         if let Some(metrics) = &self.metrics {
             metrics.add(&shown, second, self.process());
         }
-        // A moment of a phase is in the series, and would only push others off the screen.
+        // Very short rows of a phase are in the series, but would only push others off the screen.
         if shown.length_s >= SHORTEST_SHOWN {
             if self.live.is_panel() {
                 self.panel.add(&shown);
@@ -162,12 +162,12 @@ impl<'a> Watching<'a> {
         shown
     }
 
-    /// Says something of the run.
+    /// Prints a message about the run.
     pub(super) fn say(&self, text: &str) {
         self.diagnostics.state(text);
     }
 
-    /// Whether the display is to be drawn again.
+    /// Whether a redraw is due.
     pub(super) fn is_due(&self, now: u64) -> bool {
         self.live.is_panel() && now >= self.drawn_at + REDRAWN_EVERY
     }
@@ -183,7 +183,7 @@ impl<'a> Watching<'a> {
         self.broker.as_ref()?.process()
     }
 
-    /// Takes the display away. What was seen of the broker.
+    /// Removes the display; returns the observations of the broker.
     pub(super) fn finish(&mut self) -> BrokerReport {
         self.live.finish();
         self.broker.as_mut().map(BrokerWatch::finish).unwrap_or_default()

@@ -1,29 +1,29 @@
-//! What is watched beside the load, as it is asked for.
+//! Options for observations besides the load.
 
 use std::net::SocketAddr;
 
 use crate::net::page::PageAddress;
 
-/// A process of this machine.
+/// A process on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WatchedProcess {
-    /// Of this number.
+    /// By its process identifier.
     Pid(u32),
-    /// That of the embedded broker, which each run starts.
+    /// The embedded broker, which is started for each run.
     Embedded,
 }
 
-/// What is watched beside the load.
+/// The requested observations.
 #[derive(Debug, Clone, Default)]
 pub struct WatchOptions {
     /// The broker's process on this machine.
     pub broker_pid: Option<WatchedProcess>,
-    /// Its page of metrics.
+    /// The broker's page of metrics.
     pub broker_metrics: Option<PageAddress>,
-    /// Only these of them, if there are any.
+    /// The selected metrics; empty for all.
     pub metric_names: Vec<String>,
-    /// What it publishes below `$SYS`.
+    /// Whether to subscribe to the broker's topics below `$SYS`.
     pub broker_sys: bool,
-    /// Where the run shows its own metrics.
+    /// The address for the run's own metrics.
     pub prometheus: Option<SocketAddr>,
 }

@@ -1,4 +1,4 @@
-//! The page of a run's metrics: a small web server beside the load.
+//! The page of a run's metrics: a small web server besides the load.
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -10,19 +10,20 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::metrics::RunMetrics;
 use crate::error::Error;
 
-/// Connections that are served at once; others wait.
+/// Maximum number of concurrent connections; others wait.
 const MOST_CONNECTIONS: usize = 8;
-/// After a connection that could not be taken.
+/// The pause after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-/// The longest head of a request.
+/// Maximum size of a request's head.
 const MOST_HEAD: usize = 8 * 1024;
-/// How long a connection may take.
+/// The timeout of a connection.
 const LIMIT: Duration = Duration::from_secs(5);
 const PATH: &str = "/metrics";
 const METRICS: &str = prometheus::TEXT_FORMAT;
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// The page, served from before the first run to after the last: also between two of them, and while a run starts.
+/// The page. It is served from before the first run until after the last, also between runs and while a run
+/// starts.
 pub(super) struct MetricsPage {
     url: String,
     pub(super) metrics: RunMetrics,
@@ -42,10 +43,10 @@ impl Drop for MetricsPage {
 }
 
 impl MetricsPage {
-    /// Listens at this address.
+    /// Listens on this address.
     ///
     /// # Errors
-    /// The address cannot be had.
+    /// The address cannot be used.
     pub(super) fn open(address: SocketAddr) -> Result<Self, Error> {
         let listen = || {
             let listener = TcpListener::bind(address)?;
@@ -60,13 +61,13 @@ impl MetricsPage {
         Ok(Self { url: format!("http://{bound}{PATH}"), metrics, server })
     }
 
-    /// Where it is.
+    /// The URL of the page.
     pub(super) fn url(&self) -> &str {
         &self.url
     }
 }
 
-/// Takes connections, and answers what they ask, without end.
+/// Accepts connections and answers requests, without end.
 async fn serve_all(listener: tokio::net::TcpListener, metrics: RunMetrics) {
     let mut connections = JoinSet::new();
     loop {
@@ -80,7 +81,7 @@ async fn serve_all(listener: tokio::net::TcpListener, metrics: RunMetrics) {
                 let metrics = metrics.clone();
                 connections.spawn(async move { serve(stream, &metrics).await });
             }
-            // Such as too many open files: others may be closed meanwhile.
+            // For example too many open files, of which some may be closed soon.
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }

@@ -1,4 +1,4 @@
-//! The live display: what a terminal shows of a run as it goes, in at most twelve lines of 80 columns.
+//! The live display of a run on a terminal, with at most twelve lines of 80 columns.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -15,32 +15,32 @@ use crate::notation::printable;
 use crate::output::{LiveLine, LiveLook, Tone};
 use crate::protocol::QoS;
 
-/// Most lines.
+/// Maximum number of lines.
 #[cfg(test)]
 const LINES: usize = 12;
-/// Columns.
+/// Width of the display.
 const WIDTH: usize = 80;
-/// Columns of the bar of the phase.
+/// Width of the progress bar.
 const BAR: usize = 32;
-/// Seconds of a curve, a column each.
+/// The number of seconds in a curve, one column each.
 const SECONDS: usize = 36;
-/// The eighths of a column.
+/// Column heights in eighths.
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// The display.
+/// The live display.
 #[derive(Debug)]
 pub(super) struct Panel {
     title: String,
     has: PanelRows,
-    /// What the main latency is called.
+    /// The name of the main latency.
     latency: Option<&'static str>,
-    /// The last ones.
+    /// The last seconds.
     seconds: VecDeque<PanelSecond>,
     errors: u64,
     lost: u64,
 }
 
-/// The stages that messages of the run go through.
+/// The rows of the display that the run has.
 #[derive(Debug, Clone, Copy)]
 struct PanelRows {
     sent: bool,
@@ -55,7 +55,7 @@ struct PanelSecond {
     made: u64,
 }
 
-/// Whether a load has this count, its name, how it is read from a second, and its sum.
+/// Whether a load has this count, its name, its value in a second, and its sum.
 type LiveRate<'a> = (bool, &'a str, fn(&SeriesSecond) -> u64, u64);
 
 impl Panel {
@@ -83,7 +83,7 @@ impl Panel {
         }
     }
 
-    /// Takes note of a second.
+    /// Adds a second.
     pub(super) fn add(&mut self, second: &SeriesSecond) {
         let before = self.seconds.back().map_or(0, |shown| shown.second.connected);
         if self.seconds.len() == SECONDS {
@@ -95,7 +95,7 @@ impl Panel {
         self.seconds.push_back(PanelSecond { second: second.clone(), made });
     }
 
-    /// The display as it is now.
+    /// The current lines of the display.
     pub(super) fn lines(
         &self,
         place: &RunPlace,
@@ -145,7 +145,7 @@ impl Panel {
                 let _ = write!(text, ", {} {what}", short(number));
             }
         }
-        // Connections made are what there is to see before there are messages, or if there are none.
+        // Without messages, or before them, the display shows new connections.
         let connecting = self.seconds.back().is_some_and(|shown| shown.second.phase == Course::Connect);
         if connecting {
             let rate = |shown: &PanelSecond| Some(shown.second.per_s(shown.made));
@@ -158,7 +158,7 @@ impl Panel {
         text
     }
 
-    /// The last value of each second, as a curve, and the highest of them.
+    /// The last value, the recent values as a curve, and their maximum.
     fn curve(&self, value: impl Fn(&PanelSecond) -> Option<f64>) -> (Option<f64>, String, f64) {
         let values: Vec<Option<f64>> = self.seconds.iter().map(value).collect();
         let most = values.iter().flatten().copied().fold(0.0, f64::max);
@@ -195,7 +195,7 @@ fn per_s(rate: f64) -> String {
     short(rate.round() as u64)
 }
 
-/// A column as high as this part of the highest; what is not nothing is seen.
+/// A column whose height is this share of the maximum; a value above 0 is always visible.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 8")]
 fn level(value: f64, most: f64) -> char {
     let height = if most > 0.0 { (value / most * 8.0).ceil() as usize } else { 0 };

@@ -1,4 +1,4 @@
-//! The broker's process on this machine, as `/proc` shows it. On Linux only.
+//! The broker's process on this machine, from `/proc`. Only on Linux.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,33 +6,33 @@ use std::path::PathBuf;
 use crate::error::Error;
 use crate::notation::printable;
 
-/// Keys of the values that the kernel gives to a program (getauxval(3)).
+/// Keys of the auxiliary vector (getauxval(3)).
 const AT_CLKTCK: usize = 17;
-/// Where the system does not say: Linux has counted in hundredths of a second for decades.
+/// The fallback if the system does not tell: Linux has used 100 ticks per second for decades.
 const USUAL_TICKS: usize = 100;
 
 /// A process.
 #[derive(Debug, Clone)]
 pub(in super::super) struct BrokerProcess {
     pid: u32,
-    /// Its command, without its path.
+    /// Its command, without path.
     pub(in super::super) name: String,
-    /// When it began, in ticks: another process may get its number.
+    /// When it started, in ticks; detects that another process has got its identifier.
     began: u64,
     ticks_per_s: usize,
 }
 
-/// What it has used.
+/// Resources used by a process.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in super::super) struct ProcessUse {
-    /// User and system, of all threads, since it began.
+    /// User and system time of all threads, since its start.
     pub(in super::super) cpu_s: f64,
     pub(in super::super) resident_bytes: u64,
-    /// Only its user and root may know.
+    /// Known only to the user of the process and to root.
     pub(in super::super) descriptors: Option<u64>,
 }
 
-/// What `/proc/PID/stat` says.
+/// The fields of `/proc/PID/stat`.
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     name: String,
@@ -46,7 +46,7 @@ impl Stat {
         Self::parsed(&fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// The name stands in brackets, and may have some itself.
+    /// The name is in parentheses, and may contain parentheses itself.
     fn parsed(text: &[u8]) -> Option<Self> {
         let open = memchr::memchr(b'(', text)?;
         let close = memchr::memrchr(b')', text)?;
@@ -59,14 +59,14 @@ impl Stat {
         Some(Self { name, state, ticks: number(14)? + number(15)?, began: number(22)? })
     }
 
-    /// Whether it runs. One that has ended may wait for its parent.
+    /// Whether it is running; an ended process may be a zombie until its parent waits for it.
     fn runs(&self) -> bool {
         !matches!(self.state, 'Z' | 'X')
     }
 }
 
 impl BrokerProcess {
-    /// The process of this number.
+    /// The process with this identifier.
     ///
     /// # Errors
     /// There is none.
@@ -82,7 +82,7 @@ impl BrokerProcess {
         Ok(Self { pid, name: stat.name, began: stat.began, ticks_per_s })
     }
 
-    /// What it has used until now; none if it has ended.
+    /// The resources used so far; `None` if it has ended.
     #[allow(clippy::cast_precision_loss, reason = "hundredths of seconds")]
     pub(in super::super) fn read(&self) -> Option<ProcessUse> {
         let stat = Stat::read(self.pid).filter(|stat| stat.runs() && stat.began == self.began)?;
@@ -96,15 +96,15 @@ impl BrokerProcess {
 
     fn descriptors(&self) -> Option<u64> {
         let folder = format!("/proc/{}/fd", self.pid);
-        // From Linux 6.2 on, the length of the folder is the number of its entries: a hundred thousand of them take long
-        // to read.
+        // From Linux 6.2 on, the size of the folder is the number of its entries, which avoids reading up to
+        // a hundred thousand entries.
         let length = fs::metadata(&folder).map(|found| found.len()).unwrap_or_default();
         let entries = fs::read_dir(folder).ok()?;
         Some(if length > 0 { length } else { entries.count() as u64 })
     }
 }
 
-/// Ticks of a second in the times of processes.
+/// Ticks per second in the times of processes.
 fn ticks_per_s(auxiliary: &[u8]) -> usize {
     const WORD: usize = size_of::<usize>();
     let word = |bytes: &[u8]| bytes.try_into().map(usize::from_ne_bytes).ok();

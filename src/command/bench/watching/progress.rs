@@ -1,4 +1,4 @@
-//! Where a run is, and how long it still takes.
+//! The phase of a run, and its remaining time.
 
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use crate::quantity::duration;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// A part of the run, as the director goes through them.
+/// A part of the run, in the director's order.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) enum Stage {
     Connect,
-    /// The broker is given so many messages to retain.
+    /// The broker is given this number of messages to retain.
     Store(u64),
-    /// Up to this time.
+    /// Ends at this time.
     Subscribe(u64),
     /// Warm-up and measurement.
     Load(Timeline),
-    /// Up to this time.
+    /// Ends at this time.
     Drain(u64),
-    /// What the broker retains is cleared.
+    /// The retained messages are cleared.
     Clear,
     Leave,
 }
 
-/// What the boards of all threads show.
+/// Sums of the counters of all threads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in super::super) struct Look {
     pub(in super::super) connected: u64,
@@ -36,31 +36,31 @@ pub(in super::super) struct Look {
     pub(in super::super) delivered: u64,
 }
 
-/// What the display shows of it.
+/// The progress as displayed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct RunPlace {
     pub(super) phase: &'static str,
-    /// The part of the phase that is over, 0 to 1, if that is known.
+    /// The completed share of the phase, 0 to 1, if known.
     pub(super) done: Option<f64>,
     pub(super) text: String,
 }
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Debug)]
 pub(super) struct RunProgress {
     stage: Stage,
     entered: u64,
     clients: u64,
-    /// Messages of the measurement, where their number ends it.
+    /// Messages of the measurement, if their number ends it.
     count: Option<u64>,
-    /// How long they take on their schedule, if there is one.
+    /// How long they take on schedule, if there is one.
     scheduled: Option<u64>,
-    /// Of [`Mode::Subscribe`], messages that arrive are counted.
+    /// Whether arriving messages are counted, as for [`Mode::Subscribe`].
     counts_arrivals: bool,
     warmup: u64,
-    /// How long the measurement takes, where that is known.
+    /// The length of the measurement, if known.
     measure: Option<u64>,
-    /// Messages there were before the measurement.
+    /// The number of messages before the measurement.
     before: Option<u64>,
 }
 
@@ -107,7 +107,7 @@ impl RunProgress {
         (self.stage, self.entered) = (stage, now);
     }
 
-    /// Where the run is at this time.
+    /// The progress at this time.
     pub(super) fn at(&mut self, now: u64, look: &Look) -> RunPlace {
         let passed = now.saturating_sub(self.entered);
         match self.stage {
@@ -153,7 +153,7 @@ impl RunProgress {
         }
     }
 
-    /// So long after the measurement has begun.
+    /// The progress this long after the start of the measurement.
     fn measured(&mut self, passed: u64, look: &Look) -> RunPlace {
         let phase = "measure";
         let Some(count) = self.count else {
@@ -163,7 +163,7 @@ impl RunProgress {
             return RunPlace { phase, done: Some(part(passed, all)), text };
         };
         let all = if self.counts_arrivals { look.delivered } else { look.sent };
-        // What arrives in the warm-up counts where arrivals are counted.
+        // If arrivals are counted, those of the warm-up count too.
         let before = if self.counts_arrivals { 0 } else { *self.before.get_or_insert(all) };
         let made = (all - before.min(all)).min(count);
         let left = match self.scheduled {
@@ -175,7 +175,7 @@ impl RunProgress {
     }
 }
 
-/// This number of nanoseconds by this ratio.
+/// `time * by / of`, in nanoseconds.
 fn scale(time: u64, by: u64, of: u64) -> u64 {
     u64::try_from(u128::from(time) * u128::from(by) / u128::from(of.max(1))).unwrap_or(u64::MAX)
 }
@@ -185,12 +185,12 @@ fn part(done: u64, all: u64) -> f64 {
     (done as f64 / all.max(1) as f64).min(1.0)
 }
 
-/// Until the measurement ends, if that is known.
+/// The time until the end of the measurement, if known.
 fn about(left: Option<u64>) -> String {
     left.map_or_else(String::new, |left| format!(", about {} left", whole_seconds(left)))
 }
 
-/// Rounded up, so that 0 is the end.
+/// Rounded up, so that only the end shows 0.
 fn whole_seconds(nanoseconds: u64) -> String {
     duration(Duration::from_secs(nanoseconds.div_ceil(SECOND)))
 }
@@ -209,7 +209,7 @@ mod tests {
     fn each_phase_tells_how_long_it_takes() {
         let mut timed = progress(Rate::Max, StopAfter::After(Duration::from_secs(10)));
         let place = timed.at(SECOND, &Look { connected: 4, failed: 1, ..Look::default() });
-        // 15 more take 3 s, and then come 2 s and 10 s.
+        // 15 more take 3 s, then follow 2 s and 10 s.
         assert_eq!((place.text.as_str(), place.done), ("5 of 20, about 15s left", Some(0.25)));
         assert_eq!(timed.at(SECOND, &Look::default()).text, "0 of 20");
         timed.enter(Stage::Load(TIMELINE), SECOND);

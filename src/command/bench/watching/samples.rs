@@ -1,26 +1,26 @@
-//! Numbers that a broker tells of itself, by their names, second by second. However many it tells and for however
-//! long, only so many are kept.
+//! Metrics of a broker by name, second by second. Their number and length are bounded.
 
 use std::collections::BTreeMap;
 
 use super::super::report::broker::{SampleSource, SampledSeries};
 use crate::notation::printable;
 
-/// Most names of a source.
+/// Maximum number of names per source.
 pub(super) const MOST_NAMES: usize = 256;
-/// Most characters of a name.
+/// Maximum length of a name.
 const LONGEST_NAME: usize = 256;
-/// Points of a series; beyond them every other one is left out, and from there on as well.
+/// Maximum number of points in a series; at this number, every other point is removed, and the interval
+/// doubles.
 const MOST_POINTS: usize = 1024;
 
-/// The numbers of one source.
+/// The metrics of one source.
 #[derive(Debug)]
 pub(super) struct BrokerSamples {
     source: SampleSource,
-    /// Only these, if there are any.
+    /// Only these metrics; empty for all.
     chosen: Vec<String>,
     series: BTreeMap<String, KeptSeries>,
-    /// Of one look, those that were not kept.
+    /// The number of metrics of the current observation that were not kept.
     left_out: u64,
     most_left_out: u64,
 }
@@ -28,7 +28,7 @@ pub(super) struct BrokerSamples {
 #[derive(Debug, Default)]
 struct KeptSeries {
     points: Vec<(f64, f64)>,
-    /// Each so-manieth is kept.
+    /// One of this number of values is kept.
     every: u64,
     seen: u64,
     first: f64,
@@ -42,7 +42,7 @@ impl BrokerSamples {
         Self { source, chosen, series: BTreeMap::new(), left_out: 0, most_left_out: 0 }
     }
 
-    /// A number, at this second of the run.
+    /// Adds the value of a metric at this second of the run.
     pub(super) fn add(&mut self, name: &str, second: f64, value: f64) {
         let is_chosen = self.chosen.is_empty() || self.chosen.iter().any(|chosen| is_meant(name, chosen));
         if !is_chosen || !value.is_finite() {
@@ -62,7 +62,7 @@ impl BrokerSamples {
         }
     }
 
-    /// All numbers of a page in the text format of Prometheus; whether there were any.
+    /// Adds all metrics of a page in Prometheus's text format; returns whether there were any.
     pub(super) fn add_page(&mut self, page: &[u8], second: f64) -> bool {
         self.left_out = 0;
         let mut has_any = false;
@@ -75,17 +75,17 @@ impl BrokerSamples {
         has_any
     }
 
-    /// How many numbers of one page were not kept.
+    /// The maximum number of metrics of one page that were not kept.
     pub(super) fn most_left_out(&self) -> u64 {
         self.most_left_out
     }
 
-    /// Whether names were chosen.
+    /// Whether names were selected.
     pub(super) fn has_choice(&self) -> bool {
         !self.chosen.is_empty()
     }
 
-    /// Those that were chosen and never came.
+    /// Selected metrics that were never observed.
     pub(super) fn missing(&self) -> impl Iterator<Item = &String> {
         self.chosen.iter().filter(|chosen| !self.series.keys().any(|name| is_meant(name, chosen)))
     }
@@ -125,12 +125,12 @@ impl KeptSeries {
     }
 }
 
-/// Whether a sample is meant: by its whole name, or by its name without labels.
+/// Whether a metric is selected: by its whole name, or by its name without labels.
 fn is_meant(name: &str, chosen: &str) -> bool {
     name.strip_prefix(chosen).is_some_and(|rest| rest.is_empty() || rest.starts_with('{'))
 }
 
-/// A line of the text format: name and labels, value, perhaps a time.
+/// A line of the text format: name and labels, value, optional time.
 fn sample(line: &str) -> Option<(&str, f64)> {
     let line = line.trim();
     if line.starts_with('#') {
@@ -144,7 +144,7 @@ fn sample(line: &str) -> Option<(&str, f64)> {
     (name_end > 0).then_some((name, value))
 }
 
-/// The end of labels: the values in them may have brackets.
+/// The end of the labels, whose values may contain braces.
 fn labels_end(labels: &str) -> Option<usize> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     for (place, letter) in labels.char_indices() {
@@ -159,7 +159,7 @@ fn labels_end(labels: &str) -> Option<usize> {
     None
 }
 
-/// The number at the start of a text, such as that of `$SYS/broker/uptime`: `37 seconds`.
+/// The number at the start of a text, for example `37 seconds` in `$SYS/broker/uptime`.
 pub(super) fn leading_number(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text.get(..text.len().min(LONGEST_NAME))?).ok()?;
     text.split_whitespace().next()?.parse().ok().filter(|number: &f64| number.is_finite())

@@ -1,4 +1,4 @@
-//! What the broker publishes of itself below `$SYS`: one more client, which subscribes to it.
+//! Topics of the broker below `$SYS`, observed by a further client.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -25,7 +25,7 @@ struct SysListener {
     is_subscribed: bool,
 }
 
-/// Takes note of the numbers below `$SYS`, until the run is over.
+/// Records the numbers below `$SYS`, until the run ends.
 pub(super) async fn listen(client: ClientOptions, run: u32, look: Rc<RefCell<BrokerLook>>) {
     let options = ClientOptions {
         client_identifier: format!("bench-{run:08x}-sys"),
@@ -52,7 +52,7 @@ impl Handler for SysListener {
         session: &mut Session,
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
-        // The director looks often enough, and with it this is asked again.
+        // The director polls often enough, and this is polled with it.
         if self.look.borrow().is_over {
             return Poll::Ready(Ok(()));
         }
