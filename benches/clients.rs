@@ -1,9 +1,9 @@
-//! `cargo bench`: what `mqtt pub` and `mqtt sub` cost beside mosquitto's clients.
+//! `cargo bench`: the cost of `mqtt pub` and `mqtt sub`, compared with mosquitto's clients.
 //!
-//! The two programs take turns against a server in this process that does the least a server can:
-//! it answers, acknowledges and throws away, or sends the same message again and again. Figures are
-//! medians; what counts is the ratio, and CPU time rather than rates, because on a small machine a
-//! rate measures the server too. Nothing here passes or fails.
+//! The two programs run alternately against a minimal server in this process: it answers, acknowledges and
+//! discards, or sends the same message repeatedly. Figures are medians. Compare the ratios, and CPU time
+//! rather than rates, because on a small machine a rate also measures the server. No value fails the
+//! benchmark.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a benchmark, run by hand")]
 
 mod measure;
@@ -15,14 +15,14 @@ use std::thread;
 
 use measure::{MQTT, ROUNDS, median, run, words};
 
-/// What the server sends once a client has subscribed.
+/// The messages that the server sends to a client after its SUBSCRIBE.
 #[derive(Clone)]
 struct Blast {
     packets: Vec<u8>,
     repeat: usize,
 }
 
-/// A server for clients of both versions, one thread a connection; returns its port.
+/// A server for clients of MQTT 3.1.1 and 5, with one thread per connection; returns its port.
 fn serve(blast: Option<Blast>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -35,7 +35,7 @@ fn serve(blast: Option<Blast>) -> u16 {
     port
 }
 
-/// Takes packets apart just enough to answer them.
+/// Decodes packets only as far as needed to answer them.
 fn converse(mut stream: TcpStream, blast: Option<&Blast>) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = vec![0; 1 << 18];
@@ -84,8 +84,8 @@ fn converse(mut stream: TcpStream, blast: Option<&Blast>) -> std::io::Result<()>
     }
 }
 
-/// One shape of work for both programs. Mosquitto's client may get less of it, where it would lose
-/// messages or take minutes; figures are per million.
+/// The same work for both programs. Mosquitto's client may get a smaller number of messages if it would
+/// otherwise lose some or take minutes; figures are per million.
 struct Shape {
     name: &'static str,
     unit: &'static str,
@@ -94,12 +94,12 @@ struct Shape {
     wall: bool,
 }
 
-/// What one of the two programs does.
+/// The work of one of the two programs.
 struct Side {
     program: String,
     arguments: Vec<String>,
     input: Option<Vec<u8>>,
-    /// Of how many messages, in millions.
+    /// The number of messages in millions.
     millions: f64,
 }
 
@@ -114,7 +114,7 @@ impl Side {
         Self { arguments: vec!["-c".to_owned(), command], ..Self::new("sh", "", messages) }
     }
 
-    /// Reads this from standard input.
+    /// Sets the standard input.
     fn reads(self, input: Vec<u8>) -> Self {
         Self { input: Some(input), ..self }
     }
@@ -165,7 +165,7 @@ fn main() {
     measure(&Shape {
         name: "pub -m, one message",
         unit: "ms wall",
-        // A thousand times a thousandth of a second.
+        // 1,000 runs, shown in milliseconds.
         ours: Side::new(MQTT, &format!("pub {to} -m 23.4"), 1_000),
         theirs: Side::new("mosquitto_pub", &format!("{to} -m 23.4"), 1_000),
         wall: true,
@@ -216,13 +216,13 @@ fn main() {
             format!("{MQTT} sub {} --json | {MQTT} pub {to} --json", from(1_000_000)),
             1_000_000,
         ),
-        // It passes on payloads of text, and no topics.
+        // Mosquitto's clients pass on text payloads only, without topics.
         theirs: Side::pipeline(format!("mosquitto_sub {} | mosquitto_pub {to} -l", from(50_000)), 50_000),
         wall: false,
     });
 }
 
-/// The same message, of this many bytes, 1.5 million times.
+/// The same message with this payload length, 1.5 million times.
 fn blast(size: usize) -> Blast {
     let mut packet = vec![0x30];
     let mut remaining = 3 + size;

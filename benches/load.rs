@@ -1,9 +1,9 @@
-//! `cargo bench --bench load`: what `mqtt bench` costs beside the least a client can do: loops over
-//! plain sockets with packets made beforehand, which know nothing of sessions, schedules or stamps.
+//! `cargo bench --bench load`: the cost of `mqtt bench`, compared with a minimal client: loops over plain
+//! sockets with prepared packets, without sessions, schedules or stamps.
 //!
-//! Both take turns against the same server, which throws everything away. Figures are medians of the
-//! CPU time of the client alone, and of how late it sends; what counts is the ratio. Memory has nothing
-//! to be compared with: a bare socket needs none of it. Nothing here passes or fails.
+//! Both run alternately against the same server, which discards everything. Figures are medians of the
+//! client's CPU time, and of the delay of its messages; compare the ratios. Memory has no reference value,
+//! because a plain socket needs none. No value fails the benchmark.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark, run by hand")]
 
 mod measure;
@@ -27,14 +27,14 @@ use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 const CLIENTS: usize = 100;
 const MANY_CLIENTS: usize = 1_000;
 const CONNECTIONS: usize = 5_000;
-/// Of the run whose lateness is measured.
+/// The rate of the run whose delay is measured.
 const RATE: u32 = 50_000;
 const RATE_SECONDS: u32 = 5;
 const PAYLOAD: usize = 64;
-/// Where a packet's topic ends: fixed header of two bytes, length, `t`.
+/// The end of the topic in a packet: fixed header of two bytes, length, `t`.
 const TOPIC_END: usize = 5;
 
-/// CPU seconds of this thread for a piece of work.
+/// The CPU seconds of this thread for some work.
 fn cost(work: impl FnOnce()) -> f64 {
     let used = || measure::seconds(&getrusage(UsageWho::RUSAGE_THREAD).unwrap());
     let before = used();
@@ -63,7 +63,7 @@ fn publish(qos: u8) -> Vec<u8> {
     packet
 }
 
-/// Messages by turns on all connections, so many in a write.
+/// Sends messages on all connections in turn, with `per_write` messages per write.
 fn flood(streams: &mut [TcpStream], messages: usize, per_write: usize) {
     let block = publish(0).repeat(per_write);
     for turn in 0..messages / per_write {
@@ -72,7 +72,7 @@ fn flood(streams: &mut [TcpStream], messages: usize, per_write: usize) {
     }
 }
 
-/// A window of messages on each connection in turn, refilled once all of it is acknowledged.
+/// Sends a window of messages on each connection in turn; the next window follows when all are acknowledged.
 fn windows(streams: &mut [TcpStream], messages: usize, window: usize) {
     let one = publish(1);
     let mut block = one.repeat(window);
@@ -94,7 +94,7 @@ fn windows(streams: &mut [TcpStream], messages: usize, window: usize) {
     }
 }
 
-/// Messages on a schedule, by turns on all connections; how late each was sent, at p99, in microseconds.
+/// Sends messages on a schedule on all connections in turn; returns the p99 delay in microseconds.
 fn schedule(streams: &mut [TcpStream]) -> f64 {
     let packet = publish(0);
     let mut late = Histogram::<u64>::new(3).unwrap();
@@ -112,7 +112,8 @@ fn schedule(streams: &mut [TcpStream]) -> f64 {
     Duration::from_nanos(late.value_at_quantile(0.99)).as_secs_f64() * 1e6
 }
 
-/// Nanoseconds of a histogram entry, of latencies as they are: most near each other, some far away.
+/// The nanoseconds for a histogram entry, with a realistic distribution of latencies: most are close
+/// together, some far away.
 fn entry() -> f64 {
     const ENTRIES: u32 = 1 << 24;
     let mut random = fastrand::Rng::with_seed(1);
@@ -129,7 +130,8 @@ fn entry() -> f64 {
     seconds * 1e9 / f64::from(ENTRIES)
 }
 
-/// A server with TLS that answers CONNECT and then only listens; its port, and its certificate's file.
+/// A server with TLS that answers CONNECT and then only reads; returns its port and the file of its
+/// certificate.
 fn serve_tls(folder: &Path) -> (u16, String) {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let file = folder.join("server.pem");
@@ -168,8 +170,8 @@ fn figure(line: &str, place: &str) -> f64 {
     report(line).pointer(place).unwrap().as_f64().unwrap()
 }
 
-/// One line of the table: medians of what ours (beside it its time in all) and the least took in
-/// turns. Returns ours.
+/// Prints one line of the table: the medians of our program (with its total time) and of the minimal client,
+/// run alternately. Returns our median.
 fn compare(
     name: &str,
     unit: &str,
@@ -188,7 +190,7 @@ fn compare(
     ours
 }
 
-/// The same for CPU time. `per` is how many of the unit both did.
+/// The same for CPU time. `per` is the amount of work of both.
 fn compare_cpu(name: &str, unit: &str, per: f64, line: &str, mut least: impl FnMut()) -> f64 {
     let ours = || {
         let cost = run(MQTT, &words(line), None);
@@ -197,12 +199,12 @@ fn compare_cpu(name: &str, unit: &str, per: f64, line: &str, mut least: impl FnM
     compare(name, unit, ours, || cost(&mut least) / per)
 }
 
-/// One line of what has nothing to be compared with.
+/// Prints one line for a value without a reference.
 fn alone(name: &str, unit: &str, ours: f64) {
     println!("{name:<32} {unit:>9} {ours:>11.3}");
 }
 
-/// KiB of a process, by the median of some runs.
+/// The memory of a process in KiB, as the median of several runs.
 fn memory(line: &str) -> f64 {
     median((0..ROUNDS).map(|_| figure(line, "/generator/memory_bytes") / 1024.0).collect())
 }
@@ -242,7 +244,7 @@ fn main() {
         let few = &mut streams[..CLIENTS];
         message_us = compare_cpu(&name, "CPU-s/M", 5.0, &line, || windows(few, 5_000_000, window));
     }
-    // Of each message two latencies are kept: from when it was due, and from when it was sent.
+    // Two latencies are recorded for each message: from its due time, and from its send time.
     let share = 2.0 * median((0..ROUNDS).map(|_| entry()).collect()) / (message_us * 1e3);
     alone("  keeping its latencies", "%", share * 100.0);
     let line =
@@ -254,7 +256,7 @@ fn main() {
     alone("memory, alone", "MiB", memory(&conn(&plain, 1)) / 1024.0);
     let line = format!("{} --count 5000000", publishing(MANY_CLIENTS));
     alone("memory, 1,000 clients publishing", "MiB", memory(&line) / 1024.0);
-    // What every further one takes: the first of them take what all share.
+    // The memory per additional connection, without what all connections share.
     let further = |to: &str, few: usize, many: usize| {
         let added = memory(&conn(to, many)) - memory(&conn(to, few));
         added / f64::from(u32::try_from(many - few).unwrap())

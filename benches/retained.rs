@@ -1,9 +1,9 @@
-//! `cargo bench --bench retained`: how long `mqtt retain-clear` takes for 100,000 retained messages on a
-//! mosquitto, beside a client that does nothing but ask and count, as fast as the server answers.
+//! `cargo bench --bench retained`: the time of `mqtt retain-clear` for 100,000 retained messages on a
+//! mosquitto, compared with a client that only requests and counts as fast as the server answers.
 //!
-//! Both take turns. Figures are medians of the wall time; what counts is the ratio. In that of the
-//! program is all it does besides: it puts the list in order and writes it, waits whether more comes, and
-//! looks again once it has cleared. Nothing here passes or fails.
+//! Both run alternately. Figures are medians of the wall time; compare the ratios. The time of the program
+//! includes its other work: it sorts and writes the list, waits for further messages, and checks the result
+//! after clearing. No value fails the benchmark.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark, run by hand")]
 
 mod measure;
@@ -18,21 +18,21 @@ use std::time::Instant;
 use measure::{MQTT, ROUNDS, median, run, words};
 
 const TOPICS: usize = 100_000;
-/// What mosquitto lets a client have under way.
+/// Mosquitto's limit on messages in flight per client.
 const WINDOW: usize = 20;
 
-/// A mosquitto on a port of its own, that ends with this.
+/// A mosquitto on its own port. It ends when this value is dropped.
 struct Server {
     child: Child,
     port: u16,
 }
 
 impl Server {
-    /// `None`: it is not installed.
+    /// `None` if it is not installed.
     fn start(folder: &Path) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let configuration = folder.join("mosquitto.conf");
-        // It drops retained messages that it cannot queue.
+        // Without this setting it drops retained messages that exceed its queue.
         let text = format!(
             "listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nlog_type none\n"
         );
@@ -54,7 +54,7 @@ impl Drop for Server {
     }
 }
 
-/// A client over a plain socket, with MQTT 3.1.1.
+/// A minimal client over a plain socket, for MQTT 3.1.1.
 struct Least {
     stream: TcpStream,
     received: Vec<u8>,
@@ -69,7 +69,7 @@ impl Least {
         Self { stream, received: Vec::new() }
     }
 
-    /// Reads once, and counts the packets of that type.
+    /// Reads once, and counts the packets of this type.
     fn count(&mut self, packet_type: u8) -> usize {
         let mut buffer = vec![0; 1 << 16];
         let read = self.stream.read(&mut buffer).unwrap();
@@ -84,7 +84,7 @@ impl Least {
         count
     }
 
-    /// Subscribes to everything at QoS 0 and reads that many messages.
+    /// Subscribes to all topics at QoS 0 and reads this number of messages.
     fn list(&mut self, mut topics: usize) {
         self.stream.write_all(b"\x82\x06\x00\x01\x00\x01#\x00").unwrap();
         while topics > 0 {

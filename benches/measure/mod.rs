@@ -1,4 +1,4 @@
-//! What the benchmarks share: running the program, and what that cost.
+//! Common parts of the benchmarks: running the program, and measuring its cost.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use nix::sys::resource::{Usage, UsageWho, getrusage};
 pub(crate) const MQTT: &str = env!("CARGO_BIN_EXE_mqtt");
 pub(crate) const ROUNDS: usize = 5;
 
-/// What one run of a child process used.
+/// The resources that one run of a child process used.
 #[derive(Clone, Copy)]
 pub(crate) struct Cost {
     pub(crate) cpu: f64,
@@ -24,7 +24,7 @@ pub(crate) fn seconds(usage: &Usage) -> f64 {
     (time(usage.user_time()) + time(usage.system_time())).as_secs_f64()
 }
 
-/// Runs a command to its end, its output read and thrown away.
+/// Runs a command until it ends, and discards its output.
 pub(crate) fn run(program: &str, arguments: &[String], input: Option<&[u8]>) -> Cost {
     let before = seconds(&getrusage(UsageWho::RUSAGE_CHILDREN).unwrap());
     let start = Instant::now();
