@@ -1,4 +1,4 @@
-//! What comes before MQTT on a new connection: TLS and the upgrade to a WebSocket.
+//! The layers below MQTT on a new connection: TLS and the WebSocket upgrade.
 
 use std::io;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::stream::ByteStream;
 use super::websocket;
 use crate::net::ServerTls;
 
-/// What is spoken between the socket and MQTT.
+/// The layers between the socket and MQTT.
 #[derive(Clone)]
 pub(super) struct Layers {
     pub(super) tls: Option<ServerTls>,
@@ -22,13 +22,13 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// Whether MQTT is straight on the socket.
+    /// Whether MQTT runs directly on the socket.
     pub(super) fn are_none(&self) -> bool {
         self.tls.is_none() && !self.web_socket
     }
 }
 
-/// Makes the handshakes, within the time that CONNECT has as well, and serves the connection to its end.
+/// Performs the handshakes within the connect timeout, and serves the connection until it ends.
 pub(super) async fn serve(
     arrived: Arrived,
     layers: Layers,
@@ -41,7 +41,7 @@ pub(super) async fn serve(
         Arrived::Tcp(stream) => tokio::time::timeout(limit, opened(stream, layers)).await,
         Arrived::Unix(stream) => tokio::time::timeout(limit, opened(stream, layers)).await,
     };
-    // A client that fails here has not begun to speak MQTT, and learns of it by TLS or HTTP.
+    // A client that fails here has not started MQTT, and is informed by TLS or HTTP.
     let failed = match opened {
         Ok(Ok(stream)) => return ConnectionTask::new(stream, origin, place, shared).await,
         Ok(Err(error)) => Some(error),
@@ -51,7 +51,7 @@ pub(super) async fn serve(
     shared.lock().core.tell_of(origin.as_deref(), None, kind);
 }
 
-/// The stream that carries MQTT.
+/// The stream for MQTT, after the handshakes.
 async fn opened(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     layers: Layers,

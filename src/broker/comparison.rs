@@ -1,13 +1,13 @@
-//! Where passwords are compared: a thread of its own, so that nobody waits for it but those who log in. A
-//! connection has at most one password there.
+//! Compares passwords in a separate thread, so that only the clients that log in wait for it. Each connection
+//! has at most one password there.
 
 use std::sync::mpsc::{self, Sender};
 
 use super::core::Check;
 
-/// The thread. It ends when this is dropped.
+/// The thread. It ends when this value is dropped.
 pub(super) struct PasswordThread {
-    /// `None` if the system gives no thread: then every client is refused.
+    /// `None` if the system cannot start a thread: then every client is refused.
     checks: Option<Sender<Check>>,
 }
 
@@ -24,10 +24,10 @@ pub(super) fn start(done: impl Fn(&Check, bool) + Send + 'static) -> PasswordThr
 }
 
 impl PasswordThread {
-    /// Without a thread, the client waits until its time to connect is over.
+    /// Without a thread, the client waits until its connect timeout.
     pub(super) fn send(&self, check: Check) {
         if let Some(checks) = &self.checks {
-            // The thread ends only after this.
+            // The thread runs as long as this sender exists.
             let _ = checks.send(check);
         }
     }

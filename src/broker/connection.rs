@@ -1,4 +1,4 @@
-//! One connection's task: moves bytes between its stream and the core.
+//! The task of one connection: it moves bytes between its stream and the core.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -17,43 +17,43 @@ use super::pace::OutputPace;
 use super::places::ListenerPlace;
 use super::stream::ByteStream;
 
-/// One read takes this much at most.
+/// Maximum size of one read.
 const READ_BYTES: usize = 64 << 10;
-/// Turns of reading and writing before other tasks get theirs. Two, because the second read is what
-/// registers the task to be woken.
+/// Number of rounds of reading and writing before other tasks run. Two, because the second read registers the
+/// task to be woken.
 const TURNS: usize = 2;
 thread_local! {
-    /// All connections of a thread read into this; each keeps only the packet that is not whole.
+    /// The read buffer of all connections of a thread; a connection keeps only its incomplete packet.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The task of one connection. It ends when the connection has.
+/// The task of one connection. It ends with the connection.
 pub(super) struct ConnectionTask<S> {
     stream: S,
     id: ConnectionId,
     shared: Arc<SharedBroker>,
-    /// Received, and not yet taken by the core.
+    /// Received bytes that the core has not processed.
     tail: Vec<u8>,
-    /// The core did not take all of `tail` because the connection was paused, or its turn over.
+    /// The core did not process all of `tail`, because the connection was paused or its turn was over.
     held: bool,
-    /// This side of the stream was ended.
+    /// This side of the stream was shut down.
     write_ended: bool,
-    /// How the output is held up, on request.
+    /// The simulated delays of the output.
     pace: Option<Box<OutputPace>>,
-    /// Its place among the connections of its listener.
+    /// The connection's slot at its listener.
     _place: ListenerPlace,
 }
 
-/// What became of an attempt to move bytes.
+/// The result of an attempt to move bytes.
 enum Moved {
     Some,
     Nothing,
-    /// The stream is over.
+    /// The stream has ended.
     End,
 }
 
 impl<S: ByteStream> ConnectionTask<S> {
-    /// Where the stream comes from is for the observer, if there is one.
+    /// `origin` is for the observer, if there is one.
     pub(super) fn new(
         stream: S,
         origin: Option<Box<ClientOrigin>>,
@@ -73,7 +73,7 @@ impl<S: ByteStream> ConnectionTask<S> {
         }
     }
 
-    /// Writes what the core has for this connection.
+    /// Writes the core's output for this connection.
     fn write(&mut self, core: &mut Core, cx: &mut Context<'_>, now: Instant) -> Moved {
         let (single, delay) = (core.options().faults.single_byte_writes, core.options().faults.delay);
         let mut most = usize::MAX;
@@ -105,7 +105,7 @@ impl<S: ByteStream> ConnectionTask<S> {
         }
     }
 
-    /// Reads once and hands it to the core.
+    /// Reads once, and passes the bytes to the core.
     fn read(&mut self, core: &mut Core, cx: &mut Context<'_>, now: Instant) -> Moved {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.resize(READ_BYTES, 0);
@@ -128,7 +128,7 @@ impl<S: ByteStream> ConnectionTask<S> {
         })
     }
 
-    /// Hands the core what was received before.
+    /// Passes the bytes that were received earlier to the core.
     fn hand_over(&mut self, core: &mut Core, now: Instant) {
         if core.is_large(&self.tail) {
             let input = Bytes::from(std::mem::take(&mut self.tail));
@@ -145,7 +145,7 @@ impl<S: ByteStream> ConnectionTask<S> {
         self.note_held(core, now);
     }
 
-    /// Notes why something is left in `tail`, and how much.
+    /// Records why bytes are left in `tail`, and their number.
     fn note_held(&mut self, core: &mut Core, now: Instant) {
         core.holds_partial(self.id, self.tail.capacity(), now);
         let state = core.state(self.id);
@@ -156,7 +156,7 @@ impl<S: ByteStream> ConnectionTask<S> {
         self.held = state == Directive::Paused || core.turn_is_over();
     }
 
-    /// Writes, reads, and says whether the connection is over, or whether there may be more to do.
+    /// Writes and reads. Returns whether the connection is over, or whether there may be more to do.
     fn turn(&mut self, core: &mut Core, cx: &mut Context<'_>, now: Instant) -> Moved {
         let state = core.state(self.id);
         if state == Directive::Dead {
@@ -188,7 +188,7 @@ impl<S: ByteStream> ConnectionTask<S> {
                         Poll::Ready(Ok(())) => self.write_ended = true,
                     }
                 }
-                // The core ignores it; the end of it is what is waited for.
+                // The core ignores the input; only its end matters.
                 self.read(core, cx, now)
             }
         }
@@ -221,7 +221,7 @@ impl<S: ByteStream> Future for ConnectionTask<S> {
             }
         }
         if inner.core.is_unfinished(this.id) {
-            // Not woken at once: the runtime looks for input and timers of others first.
+            // Wakes the task only after the runtime has checked the input and timers of other tasks.
             let _ = pin!(tokio::task::yield_now()).poll(cx);
         }
         shared.compare_passwords(&mut inner.core);

@@ -1,5 +1,5 @@
-//! Who may connect, and what each client may publish and receive: in the formats of mosquitto's password and
-//! ACL files.
+//! Access control: the clients that may connect, and the topics that each may publish to and receive, in the
+//! formats of mosquitto's password and ACL files.
 
 mod passwords;
 mod permissions;
@@ -11,71 +11,72 @@ pub(super) use self::passwords::StoredPassword;
 use self::permissions::Permissions;
 pub(super) use self::permissions::Rights;
 
-/// Why a file cannot be used, and in which line, counted from 1.
+/// Why a file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLine {
-    /// The line.
+    /// The number of the line, from 1.
     pub line: usize,
-    /// What is wrong with it. It repeats no password.
+    /// The fault. The text contains no password.
     pub why: String,
 }
 
-/// Which clients may connect, and what each of them may do. By default every client may connect and do everything.
+/// The clients that may connect, and the rights of each. By default every client may connect and has all
+/// rights.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
-    /// `None`: there are no users, and no client needs a user name.
+    /// `None` if there are no users; then no client needs a user name.
     users: Option<HashMap<String, Arc<StoredPassword>>>,
     permissions: Option<Permissions>,
-    /// Whether a client without a user name is let in where there are users.
+    /// Whether a client without a user name may connect although there are users.
     anonymous: bool,
 }
 
-/// What is to be done about a client's user name and password.
+/// How a client's user name and password are handled.
 #[derive(Debug)]
 pub(super) enum Admission {
-    /// It is let in under no name.
+    /// The client may connect without a name.
     Anonymous,
-    /// It is let in under the name that it gives, as there are no users.
+    /// The client may connect under its own name, because there are no users.
     Unchecked,
     Refused,
-    /// The password is to be compared, which takes its time. Nothing is stored for a name that does not exist,
-    /// and the comparison takes as long.
+    /// The password must be compared, which takes some time. For an unknown name nothing is stored, but the
+    /// comparison takes the same time.
     Compare(Option<Arc<StoredPassword>>),
 }
 
 impl Access {
-    /// Adds a user, or replaces the one of that name.
+    /// Adds a user, or replaces the user with this name.
     pub fn add_user(&mut self, name: &str, password: &[u8]) {
         let users = self.users.get_or_insert_default();
         users.insert(name.to_owned(), Arc::new(StoredPassword::of(password)));
     }
 
-    /// Adds the users of a password file of mosquitto's: a line for each, a name, a colon, and the hash of its
-    /// password in the format `$7$` or `$6$`.
+    /// Adds the users of a password file in mosquitto's format: one per line, with name, colon and the hash
+    /// of the password in the format `$7$` or `$6$`.
     ///
     /// # Errors
-    /// A line that has another form.
+    /// An invalid line.
     pub fn add_password_file(&mut self, text: &[u8]) -> Result<(), BadLine> {
         let read = passwords::read(text)?;
         self.users.get_or_insert_default().extend(read);
         Ok(())
     }
 
-    /// Takes what clients may do from an ACL file of mosquitto's.
+    /// Sets the rights of clients from an ACL file in mosquitto's format.
     ///
     /// # Errors
-    /// A line that has another form.
+    /// An invalid line.
     pub fn set_acl_file(&mut self, text: &[u8]) -> Result<(), BadLine> {
         self.permissions = Some(Permissions::read(text)?);
         Ok(())
     }
 
-    /// Lets clients without a user name in.
+    /// Allows clients without a user name.
     pub fn allow_anonymous(&mut self) {
         self.anonymous = true;
     }
 
-    /// Whether there are rules for what clients may do.
+    /// Whether there are rules on clients' rights.
     pub(super) fn has_permissions(&self) -> bool {
         self.permissions.is_some()
     }
@@ -89,12 +90,12 @@ impl Access {
         }
     }
 
-    /// What a client may do; `None` is everything.
+    /// The rights of a client; `None` for all rights.
     pub(super) fn rights(&self, user_name: Option<&str>, client_identifier: &str) -> Option<Arc<Rights>> {
         self.permissions.as_ref().map(|permissions| Arc::new(permissions.of(user_name, client_identifier)))
     }
 
-    /// Whether a client that `before` has let in under this name would be let in the same way.
+    /// Whether a client that `before` admitted under this name would be admitted in the same way.
     pub(super) fn still_admits(&self, before: &Self, user_name: Option<&str>) -> bool {
         let stored =
             |access: &Self, name: &str| access.users.as_ref().and_then(|users| users.get(name).cloned());
@@ -105,7 +106,7 @@ impl Access {
     }
 }
 
-/// The lines of a file with their numbers, without comments and empty ones.
+/// The lines of a file with their numbers, without comments and empty lines.
 fn lines(text: &[u8]) -> impl Iterator<Item = (usize, Result<&str, BadLine>)> {
     let numbered = text.split(|byte| *byte == b'\n').zip(1..);
     numbered.filter_map(|(bytes, line)| {

@@ -13,32 +13,32 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{BadLine, lines};
 
-/// More would take the broker's time for minutes.
+/// A larger number would take minutes of CPU time.
 const MOST_ITERATIONS: u32 = 10_000_000;
-/// What `mosquitto_passwd` 2.0 takes, for a name that does not exist.
+/// The number of `mosquitto_passwd` 2.0; used for unknown names.
 const USUAL_ITERATIONS: NonZeroU32 = NonZeroU32::new(101).expect("it is not 0");
 const SALT_BYTES: usize = 12;
 
-/// A password that can be compared and not be read.
+/// A password that can be compared but not read.
 #[derive(PartialEq, Eq)]
 pub(in crate::broker) struct StoredPassword {
-    /// Of PBKDF2; `None` is one SHA-512 of the password and the salt.
+    /// The iterations of PBKDF2; `None` stands for one SHA-512 of password and salt.
     iterations: Option<NonZeroU32>,
     salt: Vec<u8>,
     hash: [u8; SHA512_OUTPUT_LEN],
 }
 
 impl StoredPassword {
-    /// Stores a password that is known.
+    /// Hashes a known password.
     pub(super) fn of(password: &[u8]) -> Self {
         let mut salt = vec![0; SALT_BYTES];
-        // It matters only to those who get hold of the hash, which is never written anywhere.
+        // The salt protects only against a leaked hash, and this hash is never written anywhere.
         let _ = rand::fill(&mut salt);
         let hash = salted(password, &salt);
         Self { iterations: None, salt, hash }
     }
 
-    /// Whether it is this one. The time does not tell where they differ.
+    /// Whether the password matches, compared in constant time.
     pub(in crate::broker) fn is(&self, password: &[u8]) -> bool {
         match self.iterations {
             None => verify_slices_are_equal(&salted(password, &self.salt), &self.hash).is_ok(),
@@ -49,7 +49,7 @@ impl StoredPassword {
         }
     }
 
-    /// Takes as long as a comparison usually does.
+    /// Takes the time of a usual comparison.
     pub(in crate::broker) fn compare_with_nothing(password: &[u8]) {
         let nothing = Self { iterations: Some(USUAL_ITERATIONS), salt: vec![0; SALT_BYTES], hash: [0; 64] };
         nothing.is(password);

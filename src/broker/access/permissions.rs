@@ -1,5 +1,6 @@
-//! What clients may publish and receive, as an ACL file of mosquitto's says it. With such a file, what no line
-//! allows is denied. Every subscription is granted; what the client may not read is not delivered.
+//! The rights of clients to publish and receive, from an ACL file in mosquitto's format. With such a file,
+//! everything that no line allows is denied. Every subscription is granted, but messages that the client may
+//! not read are not delivered.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use super::{BadLine, lines};
 use crate::protocol::topic;
 
-/// What a line allows.
+/// The access that a line allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AclGrant {
     Deny,
@@ -26,14 +27,14 @@ struct AclRule {
 /// An ACL file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Permissions {
-    /// For clients without a user name: what stands before the first `user`.
+    /// For clients without a user name: the lines before the first `user`.
     anonymous: Arc<[AclRule]>,
     users: HashMap<String, Arc<[AclRule]>>,
-    /// For everyone.
+    /// For all clients.
     patterns: Vec<AclRule>,
 }
 
-/// What one client may do.
+/// The rights of one client.
 #[derive(Debug)]
 pub(in crate::broker) struct Rights {
     own: Arc<[AclRule]>,
@@ -68,13 +69,13 @@ impl Permissions {
         Ok(Self { anonymous, users: users.collect(), patterns })
     }
 
-    /// What a client may do.
+    /// The rights of a client.
     pub(super) fn of(&self, user_name: Option<&str>, client_identifier: &str) -> Rights {
         let own = match user_name {
             None => Arc::clone(&self.anonymous),
             Some(name) => self.users.get(name).cloned().unwrap_or_default(),
         };
-        // A name with a wildcard would make a pattern match what is meant for others.
+        // A name with a wildcard would extend a pattern to the topics of other clients.
         let is_wild = |name: &str| name.contains(['+', '#']);
         let is_plain = !is_wild(client_identifier) && !user_name.is_some_and(is_wild);
         let patterns = self.patterns.iter().filter(|rule| {
@@ -89,7 +90,7 @@ impl Permissions {
     }
 }
 
-/// The access, if it is given, and the topic filter, which may hold blanks.
+/// The access, if given, and the topic filter, which may contain spaces.
 fn rule(text: &str) -> Result<AclRule, String> {
     let (grant, topic_filter) = match text.split_once(' ') {
         None => (AclGrant::ReadWrite, text),
@@ -108,7 +109,7 @@ fn rule(text: &str) -> Result<AclRule, String> {
     Ok(AclRule { grant, topic_filter: topic_filter.to_owned() })
 }
 
-/// Each name is put in once: what stands in it is not looked at again.
+/// Replaces each placeholder once; placeholders inside a name stay as they are.
 fn expanded(pattern: &str, user_name: &str, client_identifier: &str) -> String {
     let mut out = String::new();
     let mut rest = pattern;
@@ -134,8 +135,8 @@ impl Rights {
         self.allow(topic_name, |grant| matches!(grant, AclGrant::Read | AclGrant::ReadWrite))
     }
 
-    /// As in mosquitto, the client's own lines come before the patterns, and in each of the two what is denied
-    /// before what is allowed.
+    /// As in mosquitto, the client's own lines are checked before the patterns, and in both, denials before
+    /// permissions.
     fn allow(&self, topic_name: &str, is_enough: impl Fn(AclGrant) -> bool) -> bool {
         let name = topic_name.as_bytes();
         for rules in [&*self.own, &self.patterns] {

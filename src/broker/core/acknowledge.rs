@@ -1,4 +1,4 @@
-//! Acknowledgements from a client, for both directions of QoS 1 and 2.
+//! Acknowledgements from a client, in both directions of QoS 1 and 2.
 
 use std::time::Instant;
 
@@ -10,8 +10,8 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Ack, Malformed, PacketType};
 
 impl Core {
-    /// PUBACK: the exchange of a QoS 1 message is over, failed or not. One without a message is
-    /// left unnoticed: after a reconnect that is no fault of the client.
+    /// PUBACK: ends the exchange of a QoS 1 message, successful or not. A PUBACK without a message is
+    /// ignored, because it may follow a reconnect without a fault of the client.
     ///
     /// # Errors
     /// It acknowledges a QoS 2 message ([MQTT-4.3.3-4]).
@@ -32,7 +32,7 @@ impl Core {
         }
     }
 
-    /// PUBREC: a QoS 2 message has arrived, or was refused and is over ([MQTT-4.3.3-4]).
+    /// PUBREC: a QoS 2 message was received, or was refused and its exchange ends ([MQTT-4.3.3-4]).
     ///
     /// # Errors
     /// It acknowledges a QoS 1 message.
@@ -65,7 +65,7 @@ impl Core {
         Ok(())
     }
 
-    /// PUBCOMP: the exchange of a QoS 2 message is over.
+    /// PUBCOMP: ends the exchange of a QoS 2 message.
     ///
     /// # Errors
     /// No PUBREL was sent for it.
@@ -88,7 +88,7 @@ impl Core {
         }
     }
 
-    /// PUBREL: the client will not repeat a QoS 2 message any more ([MQTT-4.3.3-11]).
+    /// PUBREL: the client will not repeat a QoS 2 message ([MQTT-4.3.3-11]).
     pub(super) fn released(&mut self, id: ConnectionId, session: SessionId, ack: &Ack<'_>) {
         let Some(state) = self.sessions.get_mut(session) else { return };
         let known = state.received.remove(&ack.packet_identifier);
@@ -99,7 +99,7 @@ impl Core {
         self.acknowledge(id, PacketType::PubComp, ack.packet_identifier, reason);
     }
 
-    /// Sends an acknowledgement unless it is withheld on request; whether it was sent.
+    /// Sends an acknowledgement, unless a simulated fault withholds it; returns whether it was sent.
     pub(super) fn acknowledge(
         &mut self,
         id: ConnectionId,
@@ -117,13 +117,13 @@ impl Core {
         true
     }
 
-    /// How far the exchange of a message in flight is.
+    /// The stage of a message in flight.
     fn stage(&mut self, session: SessionId, packet_identifier: u16) -> Option<&mut DeliveryStage> {
         let entry = self.sessions.get_mut(session)?.in_flight.get_mut(packet_identifier)?;
         Some(&mut entry.stage)
     }
 
-    /// Ends an exchange: the window has room again.
+    /// Ends an exchange, which frees a place in the window.
     fn finish(&mut self, id: ConnectionId, session: SessionId, packet_identifier: u16, now: Instant) {
         let Some(state) = self.sessions.get_mut(session) else { return };
         if let Some(DeliveryStage::Published(pending)) =

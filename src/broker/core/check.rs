@@ -1,4 +1,4 @@
-//! Users: passwords that are compared elsewhere, as that takes long, and what each client may do.
+//! Users: asynchronous comparison of passwords, and the rights of each client.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,17 +10,17 @@ use crate::protocol::Protocol;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Packet};
 
-/// A password to be compared.
+/// A password to compare.
 pub(in crate::broker) struct Check {
     connection: ConnectionId,
     serial: u64,
-    /// `None`: there is no such user.
+    /// `None` if there is no such user.
     stored: Option<Arc<StoredPassword>>,
     password: Box<[u8]>,
 }
 
 impl Check {
-    /// Compares, which takes long. [`Core::checked`] is to be called with the result.
+    /// Compares the password, which takes long. Pass the result to [`Core::checked`].
     pub(in crate::broker) fn run(&self) -> bool {
         if let Some(stored) = &self.stored {
             stored.is(&self.password)
@@ -32,7 +32,8 @@ impl Check {
 }
 
 impl Core {
-    /// Has a password compared, and keeps the CONNECT until then; `false`, and it is not, if too much waits.
+    /// Queues a password for comparison, and keeps the CONNECT until then. Returns `false`, and queues
+    /// nothing, if too many are waiting.
     pub(super) fn compare(
         &mut self,
         id: ConnectionId,
@@ -53,19 +54,19 @@ impl Core {
         true
     }
 
-    /// The next password to be compared.
+    /// The next password to compare.
     pub(in crate::broker) fn take_check(&mut self) -> Option<Check> {
         self.checks.pop_front()
     }
 
-    /// Forgets a CONNECT that waits, as its connection is gone or its time has come.
+    /// Removes a waiting CONNECT, after the end of its connection or the connect timeout.
     pub(super) fn take_checking(&mut self, id: ConnectionId) -> Option<Box<Checking>> {
         let checking = self.connections.get_mut(id)?.left.checking.take()?;
         self.checking_bytes -= checking.packet.len();
         Some(checking)
     }
 
-    /// A password was compared: the CONNECT goes on.
+    /// Continues a CONNECT whose password was compared.
     pub(in crate::broker) fn checked(&mut self, check: &Check, is_right: bool, now: Instant) {
         let id = check.connection;
         let Some(connection) = self.connections.get_mut(id) else { return };
@@ -78,7 +79,7 @@ impl Core {
         if !is_right {
             return self.refuse(id, ReasonCode::BAD_USER_NAME_OR_PASSWORD, "", now);
         }
-        // It was decoded before.
+        // It was decoded before without an error.
         let Ok(Packet::Connect(connect)) = wire::decode(Protocol::V3_1_1, &checking.packet) else { return };
         if let Err(malformed) = self.admitted(id, &connect, connect.user_name, now) {
             if let Some(connection) = self.connections.get_mut(id) {
@@ -88,14 +89,14 @@ impl Core {
         }
     }
 
-    /// Notes who a session's client is, and what it may do.
+    /// Sets the user of a session, and the user's rights.
     pub(super) fn set_user(&mut self, id: SessionId, user: Option<&str>) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.user = user.map(Into::into);
         session.rights = self.options.access.rights(user, &session.client_identifier);
     }
 
-    /// Replaces users and rights. Clients that would not be let in the same way now are disconnected.
+    /// Replaces users and rights. Clients that would not be admitted in the same way are disconnected.
     pub(in crate::broker) fn set_access(&mut self, access: Access, now: Instant) {
         let before = std::mem::replace(&mut self.options.access, access);
         let mut ended = Vec::new();

@@ -1,4 +1,4 @@
-//! CONNECT: which clients are accepted, with which session, and what CONNACK announces.
+//! CONNECT: the clients that are accepted, their sessions, and the contents of CONNACK.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -17,17 +17,17 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Connect, LARGEST_PACKET_BYTES, Malformed, PacketType};
 use crate::protocol::{Protocol, QoS, topic};
 
-/// Why a CONNECT is refused, in a code and in words.
+/// Why a CONNECT is refused, as Reason Code and text.
 type Refused = (ReasonCode, &'static str);
 
 /// Seconds that stand for "does not expire" ([MQTT-3.1.2.11.2]).
 const FOR_EVER: u32 = u32::MAX;
 
 impl Core {
-    /// Handles a CONNECT, of which `packet` is the whole.
+    /// Handles a CONNECT; `packet` has all its bytes.
     ///
     /// # Errors
-    /// A rule of the standard about its properties that the packet breaks.
+    /// The packet breaks a rule of the standard on its properties.
     pub(super) fn connect(
         &mut self,
         id: ConnectionId,
@@ -49,8 +49,8 @@ impl Core {
         let has_bad_will =
             connect.will.as_ref().is_some_and(|will| topic::check_name(will.topic.as_bytes()).is_err());
         if connect.protocol != Protocol::V5 && has_bad_will {
-            // A violation of the protocol ([MQTT-4.7.1-1], [MQTT-4.7.3-1]), for which there is no return code: the
-            // Network Connection is closed [MQTT-4.8.0-1].
+            // A protocol error ([MQTT-4.7.1-1], [MQTT-4.7.3-1]) without a return code: the Network Connection
+            // is closed [MQTT-4.8.0-1].
             return Err(Malformed::protocol_error(PacketType::Connect, "invalid will topic"));
         }
         if connect.properties.binary(PropertyId::AuthenticationData).is_some()
@@ -83,7 +83,7 @@ impl Core {
         }
     }
 
-    /// Goes on with a CONNECT whose client is let in, under this user name.
+    /// Continues a CONNECT of an admitted client, under this user name.
     ///
     /// # Errors
     /// As [`Core::connect`].
@@ -135,7 +135,8 @@ impl Core {
         }
         let present = session.is_some();
         let session = session.unwrap_or_else(|| self.new_session(name));
-        // The old one was published or is taken back: the client is here in time ([MQTT-3.1.3-9]).
+        // The will of the old connection was published, or is cancelled because the client reconnected in
+        // time ([MQTT-3.1.3-9]).
         self.take_will(session);
         let bytes = will.as_ref().map_or(0, |will| will.message.bytes());
         if !self.has_last_room(bytes) || !self.hold(session, bytes + if present { 0 } else { name.len() }) {
@@ -157,7 +158,7 @@ impl Core {
         Ok(())
     }
 
-    /// Whether a client is let in.
+    /// Whether a client is accepted.
     fn admit(&mut self, id: ConnectionId, connect: &Connect<'_>) -> Result<(), Refused> {
         let options = &self.options;
         if !options.protocols.contains(&connect.protocol) {
@@ -217,7 +218,7 @@ impl Core {
             && !withheld
         {
             if reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
-                // The broker answers in the format it knows, as one that knows no MQTT 5 must.
+                // Answers in the format of a version that this broker speaks, like a broker without MQTT 5.
                 connection.protocol = connection.protocol.min(version);
             }
             let mut properties = PropertyBlock::default();
@@ -235,8 +236,8 @@ impl Core {
         self.leave(id, false, now);
     }
 
-    /// An identifier no session has ([MQTT-3.1.3-6]). Not a plain number: clients that reconnect to
-    /// a restarted server must not meet in one session.
+    /// A new client identifier ([MQTT-3.1.3-6]). It is not a plain number: clients that reconnect to a
+    /// restarted broker must not get each other's session.
     fn assign(&mut self) -> String {
         loop {
             self.assigned += 1;
@@ -247,7 +248,7 @@ impl Core {
         }
     }
 
-    /// Disconnects the client that has this identifier now ([MQTT-3.1.4-3]).
+    /// Disconnects the client that currently has this identifier ([MQTT-3.1.4-3]).
     fn take_over(&mut self, name: &str, now: Instant) {
         let session = self.names.get(name).and_then(|session| self.sessions.get(*session));
         if let Some(old) = session.and_then(|session| session.connection) {
@@ -262,7 +263,7 @@ impl Core {
         id
     }
 
-    /// Joins connection and session.
+    /// Connects a session to its connection.
     fn attach(
         &mut self,
         id: ConnectionId,
@@ -295,7 +296,7 @@ impl Core {
         state.in_flight.rewind();
     }
 
-    /// The Keep Alive that holds, in seconds.
+    /// The effective Keep Alive in seconds.
     fn keep_alive(&self, connect: &Connect<'_>) -> u16 {
         let limits = &self.options.limits;
         let wanted = match limits.server_keep_alive {
@@ -308,7 +309,7 @@ impl Core {
         }
     }
 
-    /// Sends the CONNACK with everything the client has to know.
+    /// Sends CONNACK with all that the client must know.
     fn welcome(
         &mut self,
         id: ConnectionId,
@@ -357,13 +358,13 @@ impl Core {
         if let Some(name) = assigned {
             properties.push(PropertyId::AssignedClientIdentifier, Value::Text(name)); // [MQTT-3.2.2-16]
         }
-        // MQTT 3.1 reserves the byte.
+        // MQTT 3.1 reserves this byte.
         let present = present && connect.protocol != Protocol::V3_1;
         let Some(connection) = self.connections.get_mut(id) else { return };
         let before = connection.out.len();
         wire::connack(&mut connection.out, connect.protocol, present, ReasonCode::SUCCESS, &properties);
         if connection.out.len() - before > connection.maximum_packet_size as usize {
-            // What the client has to know does not fit into what it takes ([MQTT-3.1.2-24]).
+            // The CONNACK exceeds the client's Maximum Packet Size ([MQTT-3.1.2-24]).
             connection.out.truncate(before);
             self.refuse(id, ReasonCode::PACKET_TOO_LARGE, "", now);
         } else {

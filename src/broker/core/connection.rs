@@ -15,95 +15,96 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, LARGEST_PACKET_BYTES, Publish};
 use crate::protocol::{Protocol, QoS};
 
-/// Where a connection is in its life.
+/// The phase of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConnectionPhase {
-    /// CONNECT has not come.
+    /// Before CONNECT.
     Connecting,
-    /// The password in CONNECT is being compared.
+    /// The password of CONNECT is being compared.
     Checking,
     /// CONNACK was sent.
     Up(SessionId),
-    /// The last bytes are on their way; nothing more is read.
+    /// The last bytes are being sent; nothing more is read.
     Closing,
     /// To be closed at once.
     Dead,
 }
 
-/// One network connection.
+/// A Network Connection.
 #[allow(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 pub(super) struct Connection {
     pub(super) phase: ConnectionPhase,
     pub(super) protocol: Protocol,
-    /// Encoded packets, written up to `written`. Append only, and truncate what was appended since.
+    /// Encoded packets, already sent up to `written`. Bytes are only appended, or truncated before they are
+    /// sent.
     pub(super) out: BytesMut,
     written: usize,
-    /// Payloads that are not copied into `out`, and before which of its bytes they are to be written.
+    /// Payloads that are not copied into `out`, each with its position in `out`.
     shared: VecDeque<(usize, Bytes)>,
-    /// Bytes of all of them that are not written.
+    /// Unwritten bytes of all shared payloads.
     shared_bytes: usize,
-    /// How many of the first are.
+    /// Written bytes of the first shared payload.
     shared_written: usize,
-    /// There are too many connections: its CONNECT is to be refused.
+    /// The connection exceeds the limit: its CONNECT is refused.
     pub(super) is_over: bool,
-    /// Stands in the list of connections the driver has to look after.
+    /// Whether it is in the list of connections for the driver.
     pub(super) changed: bool,
-    /// The deadline set.
+    /// The deadline that is set.
     pub(super) timer: Option<Instant>,
-    /// The end of the connect timeout or of the goodbye, outside `ConnectionPhase::Up`.
+    /// The connect timeout, or the timeout for closing; not in `ConnectionPhase::Up`.
     pub(super) ends_at: Option<Instant>,
-    /// One and a half times the keep-alive ([MQTT-3.1.2-22]).
+    /// 1.5 times the Keep Alive ([MQTT-3.1.2-22]).
     pub(super) keep_alive: Option<Duration>,
     pub(super) last_received: Instant,
     pub(super) packets_received: u64,
-    /// Packets after which it is cut, if it is to be.
+    /// Number of packets before a simulated cut, if one is set.
     pub(super) cut_after: Option<u64>,
-    /// The largest packet the client takes, in bytes.
+    /// The client's Maximum Packet Size in bytes.
     pub(super) maximum_packet_size: u32,
-    /// QoS 1 and 2 messages in flight to the client.
+    /// Maximum number of QoS 1 and 2 messages in flight to the client.
     pub(super) window: usize,
-    /// Whether the client wants Reason Strings ([MQTT-3.1.2-29]).
+    /// The client's Request Problem Information: whether it accepts Reason Strings ([MQTT-3.1.2-29]).
     pub(super) problem_information: bool,
     /// Topic names by the client's aliases.
     pub(super) aliases: HashMap<u16, Arc<str>>,
-    /// Aliases the client lets us define.
+    /// The client's Topic Alias Maximum.
     pub(super) alias_maximum: u16,
-    /// Our aliases by topic name: the first names get them, for good.
+    /// The broker's aliases by topic name. The first names get them and keep them.
     own_aliases: HashMap<Box<[u8]>, u16>,
-    /// Bytes of their topic names.
+    /// Bytes of the topic names of these aliases.
     own_alias_bytes: usize,
-    /// Its output has grown over the limit of all memory: it is to be closed.
+    /// Its output exceeds the limit on all memory: it must be closed.
     pub(super) overflows: bool,
     /// Received QoS 1 messages whose PUBACK is withheld: they count against Receive Maximum.
     pub(super) unacknowledged: HashSet<u16>,
-    /// Not read from until the slow reader it publishes to has caught up.
+    /// Not read until the slow subscriber of its messages has caught up.
     pub(super) paused: bool,
-    /// Not read from until then, as it has sent more messages than the rate allows.
+    /// Not read until this time, because it exceeded the message rate.
     pub(super) resume_at: Option<Instant>,
-    /// When the messages that it has sent would be due at that rate.
+    /// When its messages so far would be due at the message rate.
     pub(super) messages_until: Option<Instant>,
-    /// When a message that is kept back on request goes out, if no other one comes.
+    /// When a message that is held back for reordering is sent without waiting for another.
     pub(super) late_at: Option<Instant>,
     pub(super) lag: Lag,
     pub(super) left: LeftToDo,
-    /// What its events need, if there is an observer.
+    /// Data for its events, if there is an observer.
     pub(super) traced: Option<Box<Traced>>,
 }
 
-/// What a turn has left of a connection's input and work.
+/// Input and work of a connection that the last turn did not finish.
 #[derive(Default)]
 pub(super) struct LeftToDo {
-    /// There is more to do for it than one turn allows: see [`super::Core::resume`].
+    /// The connection needs another turn: see [`super::Core::resume`].
     pub(super) unfinished: bool,
-    /// An UNSUBSCRIBE, before whose answer no other packet is handled.
+    /// An UNSUBSCRIBE in progress; no other packet is handled before its answer.
     pub(super) unsubscribe: Option<Box<Unsubscribe>>,
-    /// What it holds of a packet that is not whole.
+    /// Bytes of an incomplete packet.
     pub(super) tail_bytes: usize,
-    /// What was counted of its buffers.
+    /// Bytes of its buffers as counted last.
     pub(super) buffer_bytes: usize,
     /// Bytes of the topic names of the client's aliases.
     pub(super) alias_bytes: usize,
-    /// What it holds of a packet that is not whole, as far as it counts against the limit.
+    /// Bytes of an incomplete packet that count against the limit.
     pub(super) partial_bytes: usize,
     /// A CONNECT whose password is being compared.
     pub(super) checking: Option<Box<Checking>>,
@@ -111,27 +112,27 @@ pub(super) struct LeftToDo {
 
 /// A CONNECT whose password is being compared.
 pub(super) struct Checking {
-    /// Another comparison of this connection's number is not meant.
+    /// The number of the comparison; results with another number are outdated.
     pub(super) serial: u64,
     pub(super) packet: Box<[u8]>,
 }
 
-/// An UNSUBSCRIBE that takes more than one turn.
+/// An UNSUBSCRIBE that needs more than one turn.
 pub(super) struct Unsubscribe {
     pub(super) packet_identifier: u16,
-    /// Still to be removed, the last one first.
+    /// Filters still to be removed, starting at the end.
     pub(super) filters: Vec<Box<str>>,
-    /// Of those that were.
+    /// The Reason Codes of removed filters.
     pub(super) reasons: Vec<ReasonCode>,
 }
 
-/// How a connection keeps up with what is published to it.
+/// How far a connection lags behind the messages for it.
 pub(super) struct Lag {
-    /// Publishers waiting for it to catch up.
+    /// Publishers that wait for it to catch up.
     pub(super) waiting: Vec<ConnectionId>,
-    /// When it last took anything.
+    /// When it last accepted output.
     pub(super) last_progress: Instant,
-    /// It read nothing for too long: publishers do not wait for it until it has caught up.
+    /// It accepted no output for too long: publishers do not wait for it until it has caught up.
     pub(super) stalled: bool,
 }
 
@@ -172,7 +173,7 @@ impl Connection {
         }
     }
 
-    /// Bytes to be written, the first piece of them.
+    /// Bytes to write, up to the next shared payload.
     pub(super) fn pending(&self) -> &[u8] {
         let piece = match self.shared.front() {
             Some((before, payload)) if *before == self.written => payload.get(self.shared_written..),
@@ -182,12 +183,12 @@ impl Connection {
         piece.unwrap_or_default()
     }
 
-    /// How many bytes are to be written.
+    /// The number of bytes to write.
     pub(super) fn backlog(&self) -> usize {
         self.out.len() - self.written + self.shared_bytes
     }
 
-    /// How much memory its buffers and aliases take.
+    /// The memory of its buffers and aliases.
     pub(super) fn buffer_bytes(&self) -> usize {
         self.left.tail_bytes
             + self.out.capacity()
@@ -196,25 +197,25 @@ impl Connection {
             + self.own_alias_bytes
     }
 
-    /// Defines no more aliases: those there are stay.
+    /// Stops assigning aliases; existing ones stay.
     pub(super) fn define_no_aliases(&mut self) {
         self.alias_maximum =
             self.alias_maximum.min(u16::try_from(self.own_aliases.len()).unwrap_or(u16::MAX));
     }
 
-    /// Whether it is not read from for now.
+    /// Whether it is currently not read.
     pub(super) fn is_held(&self) -> bool {
         self.is_waiting() || self.backlog() >= OUTPUT_FULL_BYTES
     }
 
-    /// Whether it has to wait with what it sends.
+    /// Whether it must wait before it may send more.
     pub(super) fn is_waiting(&self) -> bool {
         self.paused || self.resume_at.is_some()
     }
 
-    /// Counts a message against a rate; `true` if the next one has to wait.
+    /// Counts a message against the rate limit; returns `true` if the next one must wait.
     pub(super) fn count_message(&mut self, per_second: u32, now: Instant) -> bool {
-        /// What may come at once.
+        /// The burst that is accepted at once.
         const BURST: Duration = Duration::from_secs(1);
         let due = self.messages_until.map_or(now, |until| until.max(now));
         let until = due + Duration::from_secs(1) / per_second.max(1);
@@ -225,7 +226,7 @@ impl Connection {
         self.resume_at.is_some()
     }
 
-    /// That many bytes were written. Not `BytesMut::advance`: it hides how much memory is held.
+    /// Records written bytes. `BytesMut::advance` is not used, because it hides how much memory is held.
     pub(super) fn advance(&mut self, bytes: usize) {
         if let Some((_, payload)) = self.shared.front().filter(|(before, _)| *before == self.written) {
             self.shared_written += bytes;
@@ -244,7 +245,7 @@ impl Connection {
             self.out.clear();
             self.written = 0;
         } else if self.written > self.out.len() / 2 {
-            // Moves less than it has written, so each byte is moved once at most on average.
+            // Moves less than was written, so on average each byte is moved at most once.
             self.out.copy_within(self.written.., 0);
             self.out.truncate(self.out.len() - self.written);
             self.shared.iter_mut().for_each(|(before, _)| *before -= self.written);
@@ -255,12 +256,12 @@ impl Connection {
         }
     }
 
-    /// The first payload that is elsewhere and belongs after this byte of `out`, and where.
+    /// The first shared payload after this position of `out`, with its own position.
     pub(super) fn payload_after(&self, at: usize) -> Option<(usize, &Bytes)> {
         self.shared.iter().find(|(before, _)| *before > at).map(|(before, payload)| (*before, payload))
     }
 
-    /// Takes back what was put out since `out` had this length.
+    /// Removes the output that was appended since `out` had this length.
     pub(super) fn truncate(&mut self, length: usize) {
         self.out.truncate(length);
         while self.shared.back().is_some_and(|(before, _)| *before > length)
@@ -278,8 +279,8 @@ impl Connection {
         }
     }
 
-    /// Puts a PUBLISH out; `false`, and nothing is put out, if it is larger than the client allows
-    /// ([MQTT-3.1.2-24]). `block` is memory for its properties.
+    /// Appends a PUBLISH. Returns `false`, and appends nothing, if it exceeds the client's Maximum Packet
+    /// Size ([MQTT-3.1.2-24]). `block` is memory for its properties.
     pub(super) fn publish(
         &mut self,
         view: &View<'_>,
@@ -338,7 +339,7 @@ impl Connection {
         true
     }
 
-    /// The alias for a topic name, and whether the client knows it already ([MQTT-3.1.2-26]).
+    /// The alias for a topic name, and whether the client already knows it ([MQTT-3.1.2-26]).
     fn alias(&self, topic: &[u8]) -> Option<(u16, bool)> {
         if self.alias_maximum == 0 {
             return None;
@@ -350,8 +351,8 @@ impl Connection {
         (next <= self.alias_maximum).then_some((next, false))
     }
 
-    /// Appends a packet other than PUBLISH, or a shorter form of it, or nothing, so that the client's
-    /// Maximum Packet Size is kept. Whether something was appended.
+    /// Appends a packet other than PUBLISH, or a shorter form of it, or nothing, so that it respects the
+    /// client's Maximum Packet Size. Returns whether anything was appended.
     pub(super) fn put(
         &mut self,
         properties: &PropertyBlock,
@@ -369,13 +370,13 @@ impl Connection {
     }
 }
 
-/// How a message goes out to one client.
+/// How a message is sent to one client.
 #[derive(Clone, Copy)]
 pub(super) struct Delivering<'a> {
     pub(super) dup: bool,
     pub(super) qos: QoS,
     pub(super) retain: bool,
-    /// Without meaning at QoS 0.
+    /// Unused at QoS 0.
     pub(super) packet_identifier: u16,
     pub(super) identifiers: &'a [u32],
 }

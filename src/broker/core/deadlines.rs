@@ -1,32 +1,32 @@
-//! When the core has to be called again although no client sends anything.
+//! The times at which the core must be called even if no client sends anything.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::{ConnectionId, SessionId};
 
-/// Whose time has come.
+/// The owner of a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum TimerOf {
-    /// Connect timeout, keep-alive, time limit of a slow reader, or the wait after DISCONNECT.
+    /// Connect timeout, Keep Alive, timeout of a slow subscriber, or the wait after DISCONNECT.
     Connection(ConnectionId),
     /// Will delay or session expiry.
     Session(SessionId),
-    /// The state below `$SYS`.
+    /// The messages below `$SYS`.
     System,
 }
 
-/// At most one deadline for each connection and session. An ordered set and not a heap: entries are
-/// taken out when their owner goes, or clients that come and go would fill it.
+/// At most one deadline per connection and session. An ordered set instead of a heap: entries are removed
+/// with their owner; otherwise clients that come and go would fill it.
 #[derive(Default)]
 pub(super) struct Deadlines {
     set: BTreeSet<(Instant, TimerOf)>,
-    /// A deadline before all others was added: the sleeping task must look again.
+    /// A deadline earlier than all others was added: the main task must recompute its sleep.
     earlier: bool,
 }
 
 impl Deadlines {
-    /// Moves a deadline from `old`, where it was set before, to `new`.
+    /// Replaces the deadline `old` by `new`.
     pub(super) fn set(&mut self, timer: TimerOf, old: &mut Option<Instant>, new: Option<Instant>) {
         if *old == new {
             return;
@@ -41,17 +41,17 @@ impl Deadlines {
         *old = new;
     }
 
-    /// The next moment to call `due`.
+    /// When to call `due` next.
     pub(super) fn next(&self) -> Option<Instant> {
         self.set.first().map(|(at, _)| *at)
     }
 
-    /// Whether `next` became earlier since it was last asked this.
+    /// Whether `next` became earlier since the last call of this.
     pub(super) fn take_earlier(&mut self) -> bool {
         std::mem::take(&mut self.earlier)
     }
 
-    /// Takes out one whose time has come; its owner's record of it is to be cleared.
+    /// Removes a deadline that has passed; the owner's record of it must be cleared.
     pub(super) fn due(&mut self, now: Instant) -> Option<TimerOf> {
         if self.next()? > now {
             return None;

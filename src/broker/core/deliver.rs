@@ -1,5 +1,5 @@
-//! Delivery to a client: at once, within the Receive Maximum, or into the queue; and which publishers are
-//! paused while a subscriber is slow.
+//! Delivery of messages to a client: at once within its Receive Maximum, or by the queue. Pauses publishers
+//! while a subscriber is slow.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,14 +16,14 @@ use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, PacketType};
 
-/// A connected session with more messages than this waiting holds back its publishers.
+/// A connected session with more queued messages than this pauses its publishers.
 const QUEUE_HIGH_MESSAGES: usize = 4096;
-/// Or with more bytes than this.
+/// The same limit in bytes.
 const QUEUE_HIGH_BYTES: usize = 4 << 20;
-/// With less than one part in this of both it goes on.
+/// The session's publishers continue below this fraction of both limits.
 const QUEUE_LOW_PART: usize = 2;
 
-/// What one session is entitled to.
+/// How a message is delivered to one session.
 #[derive(Clone, Copy)]
 pub(super) struct Delivery<'a> {
     pub(super) qos: QoS,
@@ -32,15 +32,15 @@ pub(super) struct Delivery<'a> {
 }
 
 impl Delivery<'_> {
-    /// The same with the message, to be kept.
+    /// The message with its delivery, for queueing.
     pub(super) fn pending(&self, message: Arc<SharedMessage>) -> Pending {
         Pending { message, qos: self.qos, retain: self.retain, identifiers: self.identifiers.into() }
     }
 }
 
 impl Core {
-    /// Hands a message to a session. `from` is the connection it came from, to be held back if the
-    /// receiver lags.
+    /// Delivers a message to a session. `from` is its publisher's connection, which is paused if the
+    /// subscriber lags.
     pub(super) fn deliver(
         &mut self,
         to: SessionId,
@@ -59,7 +59,7 @@ impl Core {
         }
     }
 
-    /// The same in any order.
+    /// The same without simulated reordering.
     pub(super) fn hand_over(
         &mut self,
         to: SessionId,
@@ -112,19 +112,19 @@ impl Core {
         self.hold_back(from, id, now);
     }
 
-    /// Counts a message as sent.
+    /// Counts a sent message.
     fn count_sent(&mut self, id: ConnectionId, payload_bytes: usize) {
         self.statistics.messages_sent += 1;
         self.statistics.payload_bytes_sent += payload_bytes as u64;
         self.touch(id);
     }
 
-    /// Counts a message as dropped.
+    /// Counts a dropped message.
     fn lose(&mut self, to: SessionId, view: &View<'_>, qos: QoS, cause: DropCause) {
         self.drop_message(to, view.topic, qos, view.payload.len(), cause);
     }
 
-    /// Sends a QoS 1 or 2 message for the first time, if there is room for it.
+    /// Sends a QoS 1 or 2 message for the first time, if the limits allow it.
     fn start(
         &mut self,
         session: SessionId,
@@ -140,7 +140,7 @@ impl Core {
         }
     }
 
-    /// The same for a message whose memory is counted.
+    /// The same for a message whose memory is already counted.
     fn start_held(
         &mut self,
         session: SessionId,
@@ -167,8 +167,8 @@ impl Core {
         self.lose(session, &pending.message.view(), pending.qos, DropCause::TooLarge);
     }
 
-    /// Lets a QoS 1 or 2 message wait in its session, or drops it if that is full: the newest goes,
-    /// so that what was promised first is kept.
+    /// Queues a QoS 1 or 2 message in its session, or drops it if the queue is full: the newest is dropped to
+    /// keep the older ones.
     fn enqueue(&mut self, to: SessionId, routed: &mut Routed<'_>, delivery: Delivery<'_>) {
         let waiting = self.sessions.get(to).map_or(usize::MAX, |session| session.queue.len());
         if waiting >= self.options.limits.queue_messages {
@@ -195,7 +195,7 @@ impl Core {
         Some(pending)
     }
 
-    /// Sends whatever may be sent: first what an earlier connection left unacknowledged, in its old
+    /// Sends all that may be sent: first unacknowledged messages of an earlier connection in their original
     /// order ([MQTT-4.4.0-1], [MQTT-4.6.0-1]), then retained messages, then the queue.
     pub(super) fn pump(&mut self, id: SessionId, now: Instant) {
         loop {
@@ -228,7 +228,7 @@ impl Core {
         }
     }
 
-    /// Sends one message of an earlier connection again, or its PUBREL; whether there may be more.
+    /// Sends one message of an earlier connection again, or its PUBREL; returns whether there may be more.
     fn resend(&mut self, id: SessionId, connected: ConnectionId, now: Instant) -> bool {
         let withheld = self.withheld(PacketType::PubRel);
         let (Some(session), Some(connection)) =
@@ -272,7 +272,7 @@ impl Core {
         true
     }
 
-    /// Sends the next retained message of a new subscription; whether there may be more.
+    /// Sends the next retained message for a new subscription; returns whether there may be more.
     fn replay(&mut self, id: SessionId, connected: ConnectionId, now: Instant) -> bool {
         let (Some(session), Some(connection)) =
             (self.sessions.get_mut(id), self.connections.get_mut(connected))
@@ -288,7 +288,7 @@ impl Core {
         };
         let message = match search {
             Search::Found(message) => Arc::clone(message),
-            // The caller sees that the work of this turn is done.
+            // The caller sees that the work of this turn is used up.
             Search::Paused => return true,
             Search::End => {
                 session.replays.pop_front();
@@ -325,12 +325,12 @@ impl Core {
         true
     }
 
-    /// Sends the first message of the queue; whether there may be more.
+    /// Sends the first message of the queue; returns whether there may be more.
     fn send_queued(&mut self, id: SessionId, connected: ConnectionId, now: Instant) -> bool {
         let Some(pending) = self.dequeue(id) else { return false };
         let Some(session) = self.sessions.get_mut(id) else { return false };
         let view = pending.message.view();
-        // Since it was queued the rights may have changed, or the user of the session.
+        // The rights or the user of the session may have changed since it was queued.
         if view.is_expired(now) || !may_read(session.rights.as_ref(), view.topic) {
             self.release_pending(id, &pending);
             self.lose(id, &pending.message.view(), pending.qos, DropCause::Expired);
@@ -348,8 +348,8 @@ impl Core {
         true
     }
 
-    /// Stops reading from a publisher whose receiver lags. Not from the receiver itself: its
-    /// acknowledgements come the same way.
+    /// Pauses reading from a publisher whose subscriber lags. The subscriber itself is not paused, because
+    /// its acknowledgements arrive on the same connection.
     fn hold_back(&mut self, from: Option<ConnectionId>, to: ConnectionId, now: Instant) {
         let Some(from) = from.filter(|from| *from != to) else { return };
         let limits = &self.options.limits;
@@ -371,7 +371,7 @@ impl Core {
         self.arm(to, now);
     }
 
-    /// Lets publishers go on once a connection has caught up.
+    /// Resumes publishers after a connection has caught up.
     pub(super) fn relieve(&mut self, id: ConnectionId, now: Instant) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         if connection.lag.waiting.is_empty() && !connection.lag.stalled {
@@ -389,13 +389,13 @@ impl Core {
         }
     }
 
-    /// Lets the publishers that wait for a connection go on.
+    /// Resumes the publishers that wait for a connection.
     pub(super) fn release_publishers(&mut self, id: ConnectionId, now: Instant) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         for publisher in std::mem::take(&mut connection.lag.waiting) {
             if let Some(connection) = self.connections.get_mut(publisher) {
                 connection.paused = false;
-                // It may have sent long ago what is read only now.
+                // It may have sent bytes while it was paused that are read only now.
                 connection.last_received = now;
                 self.touch(publisher);
             }

@@ -1,4 +1,4 @@
-//! Every way in which a connection ends, and what it does to the session and the will.
+//! All ways in which a connection ends, and the effects on session and will.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Malformed, PacketType};
 
-/// How long a peer may take to read the last bytes and to close its side. Closing without waiting
-/// would reset the connection if anything is unread, and the peer would never see the reason.
+/// Time for a peer to read the last bytes and to close its side. Without this wait, unread input would reset
+/// the connection, and the peer would not receive the Reason Code.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Stands for "does not expire".
 const FOR_EVER: u32 = u32::MAX;
@@ -25,7 +25,7 @@ impl Core {
     /// DISCONNECT from a client.
     ///
     /// # Errors
-    /// A Session Expiry Interval where CONNECT had none ([MQTT-3.1.2.11.2]).
+    /// A Session Expiry Interval although CONNECT had none ([MQTT-3.1.2.11.2]).
     pub(super) fn farewell(
         &mut self,
         id: ConnectionId,
@@ -51,7 +51,7 @@ impl Core {
         Ok(())
     }
 
-    /// Ends a connection for a broken rule ([MQTT-4.13.1-1]).
+    /// Ends a connection after a protocol error ([MQTT-4.13.1-1]).
     pub(super) fn fail(&mut self, id: ConnectionId, packet: &[u8], malformed: &Malformed, now: Instant) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         if connection.phase == ConnectionPhase::Connecting {
@@ -61,11 +61,11 @@ impl Core {
         }
     }
 
-    /// Ends a connection whose CONNECT cannot be used. Only two kinds are answered: a version
-    /// that does not exist, in the format that clients of every version read, and MQTT 5 ([MQTT-3.1.4-1]).
+    /// Ends a connection with an invalid CONNECT. Only two kinds are answered: an unknown version, in the
+    /// format that clients of all versions read, and MQTT 5 ([MQTT-3.1.4-1]).
     fn fail_connect(&mut self, id: ConnectionId, packet: &[u8], malformed: &Malformed, now: Instant) {
         let is_connect = packet.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8);
-        // Any length of the fixed header: the protocol name is followed by its level.
+        // For any length of the fixed header: the protocol name is followed by the protocol level.
         let is_v5 = packet.windows(7).take(5).any(|bytes| bytes == b"\x00\x04MQTT\x05");
         if is_connect && let Some(connection) = self.connections.get_mut(id) {
             let mut properties = PropertyBlock::default();
@@ -88,7 +88,7 @@ impl Core {
         self.leave(id, false, now);
     }
 
-    /// Ends a connection from this side; an MQTT 5 client is told why.
+    /// Ends a connection; clients of MQTT 5 get the reason.
     pub(super) fn disconnect(&mut self, id: ConnectionId, reason: ReasonCode, text: &str, now: Instant) {
         let withheld = self.withheld(PacketType::Disconnect);
         if let Some(connection) = self.connections.get_mut(id)
@@ -110,7 +110,7 @@ impl Core {
         self.leave(id, false, now);
     }
 
-    /// The transport is gone: nothing can be sent, and the number is free.
+    /// The transport has ended: nothing more can be sent, and the identifier is free.
     pub(in crate::broker) fn close(&mut self, id: ConnectionId, now: Instant) {
         self.tell_leaving(id, Leaving::Closed);
         self.leave(id, true, now);
@@ -123,7 +123,7 @@ impl Core {
         }
     }
 
-    /// Cuts every connection without a word, as a broken network would. Sessions stay.
+    /// Closes all connections without DISCONNECT, like a network failure. Sessions stay.
     pub(in crate::broker) fn cut_all(&mut self, now: Instant) {
         let ids: Vec<ConnectionId> = self.connections.iter().map(|(id, _)| id).collect();
         for id in ids {
@@ -140,7 +140,7 @@ impl Core {
         }
     }
 
-    /// Parts connection and session. What is in the output is still written unless `at_once`.
+    /// Disconnects the session from its connection. Pending output is still written, unless `at_once`.
     pub(super) fn leave(&mut self, id: ConnectionId, at_once: bool, now: Instant) {
         self.release_publishers(id, now);
         let Some(connection) = self.connections.get_mut(id) else { return };
@@ -159,7 +159,7 @@ impl Core {
         }
     }
 
-    /// A session without its connection: the will is due now or later, the session ends now or later.
+    /// Handles a session after the loss of its connection: will and session expiry are due now or later.
     fn detach(&mut self, id: SessionId, now: Instant) {
         self.queue_late(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
@@ -212,8 +212,8 @@ impl Core {
         self.arm_session(id);
     }
 
-    /// Ends a session, publishing a will that has waited for it ([MQTT-3.1.3.2.2]). Nothing is sent to it any
-    /// more; subscriptions beyond the work of a turn are removed in the next ones.
+    /// Ends a session, and publishes a will that waited for this ([MQTT-3.1.3.2.2]). Nothing more is sent to
+    /// it. Subscriptions beyond the work of a turn are removed in later turns.
     pub(super) fn end_session(&mut self, id: SessionId, now: Instant) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.ended.is_some() {
@@ -230,7 +230,7 @@ impl Core {
         self.remove_ended(id, now);
     }
 
-    /// Removes the subscriptions of a session that has ended, as many as the turn has work for.
+    /// Removes subscriptions of an ended session, within the work of the turn.
     fn remove_ended(&mut self, id: SessionId, now: Instant) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Some(filters) = &mut session.ended else { return };
@@ -246,7 +246,7 @@ impl Core {
         }
     }
 
-    /// `rights`: those of the client now, which may have lost some since CONNECT.
+    /// `rights` are the current rights of the client, which may be fewer than at CONNECT.
     fn publish_will(
         &mut self,
         id: SessionId,

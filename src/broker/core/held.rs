@@ -1,16 +1,16 @@
-//! The memory that sessions hold: names, wills, and messages queued and in flight. Everything that outlives
-//! a connection is counted here, against the limit of its session and that of all sessions.
+//! Memory of sessions: names, wills, and messages queued and in flight. All that outlives a connection is
+//! counted here, against the limits of its session and of all sessions.
 
 use super::session::{Pending, Session, WillMessage};
 use super::{Core, SessionId};
 
-/// How much of a session's memory a message takes.
+/// Memory of a message in a session.
 fn bytes(pending: &Pending) -> usize {
     pending.message.bytes() + pending.identifiers.len() * size_of::<u32>()
 }
 
 impl Core {
-    /// Counts bytes as held by a session; `false`, and nothing is counted, if that is too much.
+    /// Counts bytes against a session's limits. Returns `false`, and counts nothing, if they are exceeded.
     pub(super) fn hold(&mut self, id: SessionId, bytes: usize) -> bool {
         let limits = &self.options.limits;
         let Some(session) = self.sessions.get_mut(id) else { return false };
@@ -40,14 +40,14 @@ impl Core {
         self.release(id, bytes(pending));
     }
 
-    /// Takes a session's will away from it.
+    /// Removes a session's will.
     pub(super) fn take_will(&mut self, id: SessionId) -> Option<WillMessage> {
         let will = self.sessions.get_mut(id)?.will.take()?;
         self.release(id, will.message.bytes());
         Some(will)
     }
 
-    /// Forgets everything a session held that was taken out.
+    /// Releases all memory of a session that was removed.
     pub(super) fn release_all(&mut self, session: &Session) {
         self.held_bytes -= session.held_bytes;
         self.queued_messages -= session.queue.len();

@@ -1,4 +1,4 @@
-//! The numbers by which the core names connections and sessions.
+//! The identifiers of connections and sessions in the core.
 
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident) => {
@@ -21,17 +21,17 @@ macro_rules! identifier {
 }
 
 identifier!(
-    /// A network connection; the number is used again after [`Core::close`](super::Core::close).
+    /// A Network Connection; the number is reused after [`Core::close`](super::Core::close).
     ConnectionId
 );
 
 identifier!(
-    /// A session; the number is used again after the session's end.
+    /// A session; the number is reused after the session's end.
     SessionId
 );
 
 impl ConnectionId {
-    /// The number, to index the driver's own table.
+    /// The number, as an index into the driver's table.
     pub(in crate::broker) fn index(self) -> usize {
         self.0 as usize
     }

@@ -4,20 +4,20 @@ use std::collections::VecDeque;
 
 use super::session::Pending;
 
-/// Packet identifiers run 1 to 65,535, so this many before one comes again.
+/// Packet identifiers are 1 to 65,535, so they repeat after this number.
 const CYCLE: u64 = 65_535;
 
-/// How far the exchange of one message is.
+/// The stage of a message's exchange.
 pub(super) enum DeliveryStage {
-    /// PUBLISH sent, PUBACK or PUBREC awaited.
+    /// PUBLISH was sent; waits for PUBACK or PUBREC.
     Published(Pending),
-    /// PUBREL sent, PUBCOMP awaited; the message is no longer needed.
+    /// PUBREL was sent; waits for PUBCOMP. The message is no longer needed.
     Released,
 }
 
-/// One message in flight.
+/// A message in flight.
 pub(super) struct DeliveryInFlight {
-    /// Counts all messages of the session; the packet identifier follows from it.
+    /// Numbers all messages of the session; determines the packet identifier.
     serial: u64,
     pub(super) stage: DeliveryStage,
 }
@@ -32,12 +32,12 @@ fn packet_identifier(serial: u64) -> u16 {
     u16::try_from(serial % CYCLE + 1).unwrap_or(1)
 }
 
-/// The messages in flight in the order of their first sending, which is the order of resending
-/// ([MQTT-4.6.0-1]). Serial numbers make that order searchable, without a map of identifiers.
+/// The messages in flight in the order of their first transmission, which is also the order of retransmission
+/// ([MQTT-4.6.0-1]). Serial numbers make this order searchable without a map of identifiers.
 #[derive(Default)]
 pub(super) struct InFlight {
     entries: VecDeque<DeliveryInFlight>,
-    /// Entries before this one were sent on the present connection, the others on an earlier one.
+    /// Entries before this one were sent on the current connection, the others on an earlier one.
     sent: usize,
     next_serial: u64,
 }
@@ -47,40 +47,40 @@ impl InFlight {
         self.entries.len()
     }
 
-    /// Messages sent on the present connection and unacknowledged.
+    /// Unacknowledged messages sent on the current connection.
     pub(super) fn sent(&self) -> usize {
         self.sent
     }
 
-    /// Whether a new message may be sent; those to be sent again come first.
+    /// Whether a new message may be sent; retransmissions come first.
     pub(super) fn has_room(&self, window: usize) -> bool {
         self.unsent().is_none() && self.len() < window
     }
 
-    /// Everything has to be sent again: the connection is gone.
+    /// Marks all messages for retransmission after the loss of the connection.
     pub(super) fn rewind(&mut self) {
         self.sent = 0;
     }
 
-    /// The next message to send again.
+    /// The next message to retransmit.
     pub(super) fn unsent(&self) -> Option<&DeliveryInFlight> {
         self.entries.get(self.sent)
     }
 
-    /// The message given by `unsent` was sent.
+    /// The message returned by `unsent` was sent.
     pub(super) fn advance(&mut self) {
         self.sent = (self.sent + 1).min(self.entries.len());
     }
 
-    /// The message given by `unsent` cannot be sent.
+    /// Removes the message returned by `unsent`, which cannot be sent.
     pub(super) fn give_up(&mut self) -> Option<DeliveryInFlight> {
         self.entries.remove(self.sent)
     }
 
-    /// The identifier the next new message gets: never one that is in use ([MQTT-2.2.1-3]). The
-    /// caller keeps fewer than 65,535 in flight and has sent again whatever was to be.
+    /// The packet identifier of the next new message, never one in use ([MQTT-2.2.1-3]). The caller keeps
+    /// fewer than 65,535 messages in flight and has finished retransmission.
     pub(super) fn next_packet_identifier(&mut self) -> u16 {
-        // Only an entry a whole cycle old can hold the same identifier.
+        // Only an entry that is at least a whole cycle old can have the same identifier.
         while self.entries.front().is_some_and(|oldest| self.next_serial - oldest.serial >= CYCLE)
             && self.find(packet_identifier(self.next_serial)).is_some()
         {
@@ -89,7 +89,7 @@ impl InFlight {
         packet_identifier(self.next_serial)
     }
 
-    /// Adds a message sent with the identifier last given by `next_packet_identifier`.
+    /// Adds a message sent with the identifier that `next_packet_identifier` returned last.
     pub(super) fn push(&mut self, pending: Pending) {
         self.entries.push_back(DeliveryInFlight {
             serial: self.next_serial,

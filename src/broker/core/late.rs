@@ -1,4 +1,4 @@
-//! Messages that are sent twice, or after the next one, on request.
+//! Simulated faults: messages sent twice, and messages sent after the next one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,11 +9,11 @@ use super::message::{Routed, View};
 use super::{ConnectionId, Core, SessionId};
 use crate::protocol::QoS;
 
-/// How long a message waits for the next one.
+/// Maximum time that a message is held back for the next one.
 const LATE: Duration = Duration::from_millis(100);
 
 impl Core {
-    /// Sends a message that was just sent once more, if that is asked for and falls to it.
+    /// Sends a message again that was just sent, if the fault applies to it.
     pub(super) fn duplicate(
         &mut self,
         id: ConnectionId,
@@ -31,8 +31,8 @@ impl Core {
         }
     }
 
-    /// Keeps a message back until the next one has gone out; `false`, and it is not, if there is one already, or
-    /// it does not fall to it.
+    /// Holds a message back until the next one is sent. Returns `false` if another is already held back, or
+    /// if the fault does not apply.
     pub(super) fn keep_back(
         &mut self,
         to: SessionId,
@@ -62,7 +62,7 @@ impl Core {
         true
     }
 
-    /// Sends what was kept back.
+    /// Sends the message that was held back.
     pub(super) fn deliver_late(&mut self, to: SessionId, now: Instant) {
         let Some(session) = self.sessions.get_mut(to) else { return };
         let Some(pending) = session.late.take() else { return };
@@ -76,7 +76,7 @@ impl Core {
         self.hand_over(to, &mut Routed::stored(&message), delivery, None, now);
     }
 
-    /// Sends it if no other message has come in time.
+    /// Sends the message that was held back, if no other arrived in time.
     pub(super) fn late_due(&mut self, id: ConnectionId, now: Instant) {
         let Some(connection) = self.connections.get(id) else { return };
         if connection.late_at.is_some_and(|at| at <= now)
@@ -86,7 +86,7 @@ impl Core {
         }
     }
 
-    /// Puts it into the queue, as its connection has ended; at QoS 0 it is lost.
+    /// Queues the message that was held back after the loss of the connection; a QoS 0 message is lost.
     pub(super) fn queue_late(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Some(pending) = session.late.take() else { return };

@@ -1,10 +1,10 @@
-//! Moving averages of the broker's counters, as mosquitto publishes them: per minute, over 1, 5 and 15 minutes.
+//! Moving averages of the broker's counters in mosquitto's form: per minute, over 1, 5 and 15 minutes.
 
 use std::time::Instant;
 
 use crate::broker::statistics::Statistics;
 
-/// A counter, and its name below `load/`.
+/// The name below `load/`, and the counter.
 type Counter = (&'static str, fn(&Statistics) -> u64);
 
 const COUNTERS: [Counter; 9] = [
@@ -19,19 +19,19 @@ const COUNTERS: [Counter; 9] = [
     ("connections", |counted| counted.connects_received),
 ];
 
-/// The spans, and their seconds.
+/// The periods, and their lengths in seconds.
 const SPANS: [(&str, f64); 3] = [("1min", 60.0), ("5min", 300.0), ("15min", 900.0)];
 
 /// The averages of all counters.
 #[derive(Default)]
 pub(super) struct LoadAverages {
-    /// When the averages were last brought up to date, and what was counted then.
+    /// When the averages were updated last, and the counters at that time.
     last: Option<(Instant, Statistics)>,
     averages: [[f64; SPANS.len()]; COUNTERS.len()],
 }
 
 impl LoadAverages {
-    /// Takes in what was counted since the last time.
+    /// Updates the averages with the current counters.
     pub(super) fn update(&mut self, counted: &Statistics, now: Instant) {
         let Some((at, last)) = self.last.replace((now, *counted)) else { return };
         let seconds = now.saturating_duration_since(at).as_secs_f64();
@@ -67,7 +67,8 @@ mod tests {
         load.topics().find(|(name, _)| name == topic).unwrap().1
     }
 
-    /// 100 messages in 10 seconds are 600 a minute, of which the average of a minute takes `1 - exp(-10/60)`.
+    /// 100 messages in 10 seconds are 600 per minute; the average over one minute takes `1 - exp(-10/60)` of
+    /// it.
     #[test]
     fn averages_are_those_of_mosquitto() {
         let (mut load, start) = (LoadAverages::default(), Instant::now());

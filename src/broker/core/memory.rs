@@ -1,5 +1,5 @@
-//! All memory that clients can make the broker use, as one sum with one limit. Messages may take three quarters of it:
-//! with all of them full, connections, sessions and subscriptions still have the rest.
+//! The memory that clients can make the broker use, as one sum with one limit. Messages may use three
+//! quarters of it, so that the rest remains for connections, sessions and subscriptions.
 
 use super::bounds::{FREE_PARTIAL_BYTES, RECEIVED_BYTES};
 use super::connection::Connection;
@@ -7,16 +7,16 @@ use super::{ConnectionId, ConnectionPhase, Core, OUTPUT_LOW_BYTES, SessionId};
 use crate::broker::journal::Leaving;
 use crate::protocol::reason::ReasonCode;
 
-/// What a connection takes without its buffers: its state, its task, its deadline.
+/// Memory of a connection without its buffers: state, task, deadline.
 const CONNECTION_BYTES: usize = 2 << 10;
-/// What a session takes without its messages, its subscriptions and its name.
+/// Memory of a session without messages, subscriptions and name.
 const SESSION_BYTES: usize = 1 << 10;
 
-/// The part of the limit that messages leave to the rest.
+/// The fraction of the limit that is reserved for other data than messages.
 const RESERVE_PART: usize = 4;
 
 impl Core {
-    /// What all of it takes, near enough for limits.
+    /// The total memory, precise enough for limits.
     pub(super) fn memory(&self) -> usize {
         self.held_bytes
             + self.retained.bytes()
@@ -27,30 +27,30 @@ impl Core {
             + self.sessions.len() * SESSION_BYTES
     }
 
-    /// Whether messages may take that much more.
+    /// Whether this number of bytes is available for messages.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
         let total = self.options.limits.total_bytes;
         self.memory().saturating_add(bytes) <= total - total / RESERVE_PART
     }
 
-    /// Whether anything may.
+    /// Whether this number of bytes is available for any purpose.
     pub(super) fn has_last_room(&self, bytes: usize) -> bool {
         self.memory().saturating_add(bytes) <= self.options.limits.total_bytes
     }
 
-    /// Whether a new connection may.
+    /// Whether memory for a new connection is available.
     pub(in crate::broker) fn has_room_for_connection(&self) -> bool {
         self.has_last_room(CONNECTION_BYTES)
     }
 
-    /// Whether a message of that size may be put out to a client. One at a time always may: a client that reads is
-    /// served when the others have filled the memory.
+    /// Whether a message of this size may be sent to a client. A client without pending output may also use
+    /// the reserve, so that a client that reads is served even if others have filled the memory.
     pub(super) fn may_send(&self, connection: &Connection, bytes: usize) -> bool {
         if connection.backlog() == 0 { self.has_last_room(bytes) } else { self.has_room(bytes) }
     }
 
-    /// Counts the buffers of a connection again. One whose output has grown beyond all limits is closed: its client
-    /// asks, and does not read the answers.
+    /// Updates the count of a connection's buffers. A connection whose output exceeds the limits is closed:
+    /// its client sends requests without reading the answers.
     pub(super) fn count_buffers(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let (before, bytes) = (connection.left.buffer_bytes, connection.buffer_bytes());
@@ -70,7 +70,7 @@ impl Core {
         }
     }
 
-    /// Closes a connection that has overflowed.
+    /// Closes a connection whose output exceeded the limits.
     pub(super) fn end_overflow(&mut self, id: ConnectionId, now: std::time::Instant) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         if std::mem::take(&mut connection.overflows) {
@@ -80,13 +80,13 @@ impl Core {
         }
     }
 
-    /// Notes a QoS 2 message until its PUBREL; `false` if there is no room for it.
+    /// Reserves memory for a QoS 2 message until its PUBREL; `false` if there is none.
     pub(super) fn hold_received(&mut self, session: SessionId) -> bool {
         self.has_last_room(RECEIVED_BYTES) && self.hold(session, RECEIVED_BYTES)
     }
 
-    /// A connection holds that many bytes of packets that are not whole. It is ended if all of them hold
-    /// more than the limit.
+    /// Sets the number of bytes that a connection holds of incomplete packets. It is closed if all
+    /// connections together exceed the limit.
     pub(in crate::broker) fn holds_partial(
         &mut self,
         id: ConnectionId,

@@ -1,5 +1,5 @@
-//! An Application Message inside the broker: borrowed while it is passed on, and stored once if it has to
-//! be kept.
+//! An Application Message inside the broker: borrowed while it is passed on, and stored once if it must be
+//! kept.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::protocol::QoS;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::{Malformed, PacketType};
 
-/// A message in memory. Sessions, retained store and wills share it.
+/// A stored message, shared by sessions, retained messages and wills.
 #[derive(Debug)]
 pub(super) struct SharedMessage {
     topic: Bytes,
@@ -37,39 +37,38 @@ impl SharedMessage {
         }
     }
 
-    /// The topic name, to be shared.
+    /// The topic name, which can be shared.
     pub(super) fn topic(&self) -> &Bytes {
         &self.topic
     }
 
-    /// Bytes it takes in memory, near enough for limits.
+    /// Memory of the message, precise enough for limits.
     pub(super) fn bytes(&self) -> usize {
-        // A large payload is a part of what was read with it.
+        // A large payload shares the buffer of the bytes that were read with it.
         let around = if self.payload.len() >= SHARED_BYTES { SHARED_BYTES } else { 0 };
         self.topic.len() + self.payload.len() + self.properties.bytes().len() + around + 320
     }
 }
 
-/// A message, wherever its bytes are.
+/// A message whose bytes may be borrowed or stored.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     pub(super) topic: &'a [u8],
     pub(super) payload: &'a [u8],
-    /// Without Topic Alias, Message Expiry Interval and Subscription Identifiers, which are set
-    /// for each receiver.
+    /// Without Topic Alias, Message Expiry Interval and Subscription Identifiers, which are set for each
+    /// receiver.
     pub(super) properties: Properties<'a>,
     pub(super) expires: Option<Instant>,
     pub(super) qos: QoS,
     pub(super) retain: bool,
-    /// The client identifier of the publisher, for No Local on retained messages.
+    /// The client identifier of the publisher, for No Local with retained messages.
     pub(super) publisher: Option<&'a Arc<str>>,
-    /// The payload, where it can be kept without a copy.
+    /// The payload, if it can be kept without copying.
     pub(super) shared: Option<&'a Bytes>,
 }
 
 impl View<'_> {
-    /// A copy to keep: one allocation for the bytes, one for the rest. A payload that is shared is not
-    /// copied.
+    /// A stored copy: one allocation for the bytes, one for the rest. A shared payload is not copied.
     pub(super) fn store(&self) -> Arc<SharedMessage> {
         let (topic, payload) = if let Some(payload) = self.shared {
             (Bytes::copy_from_slice(self.topic), payload.clone())
@@ -91,13 +90,13 @@ impl View<'_> {
         })
     }
 
-    /// Whether its Message Expiry Interval has passed ([MQTT-3.3.2-5]).
+    /// Whether the Message Expiry Interval has passed ([MQTT-3.3.2-5]).
     pub(super) fn is_expired(&self, now: Instant) -> bool {
         self.expires.is_some_and(|at| at < now)
     }
 
-    /// What is left of the Message Expiry Interval, in whole seconds, rounded up so that a message
-    /// passed on at once keeps its number ([MQTT-3.3.2-6]).
+    /// The remaining Message Expiry Interval in whole seconds. It is rounded up, so that a message that is
+    /// passed on at once keeps its value ([MQTT-3.3.2-6]).
     pub(super) fn remaining_seconds(&self, now: Instant) -> Option<u32> {
         let left = self.expires?.saturating_duration_since(now);
         let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
@@ -105,7 +104,7 @@ impl View<'_> {
     }
 }
 
-/// A message that is stored when the first receiver needs it stored.
+/// A message that is stored when a receiver first needs it stored.
 pub(super) struct Routed<'a> {
     pub(super) view: View<'a>,
     stored: Option<Arc<SharedMessage>>,
@@ -116,7 +115,7 @@ impl<'a> Routed<'a> {
         Self { view, stored: None }
     }
 
-    /// A message that is stored.
+    /// A message that is already stored.
     pub(super) fn stored(message: &'a Arc<SharedMessage>) -> Self {
         Self { view: message.view(), stored: Some(Arc::clone(message)) }
     }
@@ -126,7 +125,7 @@ impl<'a> Routed<'a> {
     }
 }
 
-/// The properties of a PUBLISH or will, sorted into what is passed on and what is for the broker.
+/// The properties of a PUBLISH or will: those to forward, and those for the broker.
 pub(super) struct Sorted<'a> {
     kept: Properties<'a>,
     rebuilt: Option<PropertyBlock>,
@@ -136,11 +135,12 @@ pub(super) struct Sorted<'a> {
 }
 
 impl<'a> Sorted<'a> {
-    /// Sorts. Order and repeats of what is passed on stay ([MQTT-3.3.2-17], [MQTT-3.3.2-18]).
+    /// Separates the properties. The order and repetition of forwarded ones stay ([MQTT-3.3.2-17],
+    /// [MQTT-3.3.2-18]).
     ///
     /// # Errors
-    /// A Subscription Identifier, which a client may not send ([MQTT-3.3.4-6]), or a Response Topic
-    /// with wildcards ([MQTT-3.3.2-14]).
+    /// A Subscription Identifier, which a client may not send ([MQTT-3.3.4-6]), or a Response Topic with
+    /// wildcards ([MQTT-3.3.2-14]).
     pub(super) fn new(packet: PacketType, properties: Properties<'a>) -> Result<Self, Malformed> {
         let mut sorted = Self {
             kept: properties,
@@ -191,7 +191,7 @@ impl<'a> Sorted<'a> {
         Ok(sorted)
     }
 
-    /// What is passed on.
+    /// The properties to forward.
     pub(super) fn forwarded(&self) -> Properties<'_> {
         self.rebuilt.as_ref().map_or(self.kept, PropertyBlock::view)
     }
@@ -202,7 +202,7 @@ impl<'a> Sorted<'a> {
     }
 }
 
-/// A moment that many seconds from now; `None` if the clock cannot name it.
+/// The time this number of seconds from now; `None` if the clock cannot represent it.
 pub(super) fn after(now: Instant, seconds: u32) -> Option<Instant> {
     now.checked_add(Duration::from_secs(u64::from(seconds)))
 }

@@ -1,19 +1,19 @@
 //! The broker without its network: packets of numbered connections go in, packets for numbered connections
-//! come out, and the time is an argument. It has no socket, no runtime and no clock, so that every rule can
-//! be tested to the byte and to the second.
+//! come out, and the time is an argument. The core has no socket, runtime or clock, so that every rule can be
+//! tested to the byte and to the second.
 //!
-//! The driver calls [`Core::open`] for a new connection, [`Core::receive`] with what it sent,
-//! [`Core::close`] when it is gone and [`Core::advance`] when [`Core::next_deadline`] has come. After
-//! each it looks after the connections [`Core::take_changed`] names: writes [`Core::output`], reports
-//! it with [`Core::wrote`], reads on or not as [`Core::state`] says.
+//! The driver calls [`Core::open`] for a new connection, [`Core::receive`] with its input, [`Core::close`]
+//! after its end, and [`Core::advance`] at [`Core::next_deadline`]. After each call it handles the
+//! connections from [`Core::take_changed`]: it writes [`Core::output`], reports that with [`Core::wrote`],
+//! and reads or not according to [`Core::state`].
 //!
-//! Work is done in short turns: [`Core::resume`] begins one, and work beyond [`TURN_WORK`](bounds::TURN_WORK) continues in the
-//! next turn ([`Core::is_unfinished`]), after the other connections have had theirs.
+//! Work is done in short turns: [`Core::resume`] starts one, and work beyond [`TURN_WORK`](bounds::TURN_WORK)
+//! continues in the next turn ([`Core::is_unfinished`]), after those of the other connections.
 //!
-//! Memory is bounded: queues and stores by their limits, output by back-pressure. A publisher whose message
-//! goes to a connected subscriber that lags is not read from until the subscriber has caught up. A
-//! subscriber that reads nothing for `Limits::patience` is no longer waited for, and messages over its
-//! limits are dropped. The broker is for tests, to which a loss matters more than the rate of a publisher.
+//! Memory is bounded: queues and stores by their limits, output by back-pressure. A publisher whose messages
+//! go to a lagging connected subscriber is not read until the subscriber has caught up. After
+//! `Limits::patience`, publishers no longer wait for a subscriber that reads nothing, and messages over its
+//! limits are dropped. This broker is for tests, where a loss matters more than a publisher's rate.
 
 mod acknowledge;
 mod bounds;
@@ -73,14 +73,14 @@ use subscriptions::{Match, Subscriptions};
 use system::System;
 use traced::Traced;
 
-/// What the driver is to do with a connection.
+/// How the driver must handle a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Directive {
     /// Write and read.
     Open,
-    /// Write, but hand no more input to `receive` before the next change.
+    /// Write, but pass no more input to `receive` before the next change.
     Paused,
-    /// Write what is left, end the stream, and wait until the peer does too.
+    /// Write the remaining output, end the stream, and wait for the peer's end.
     Closing,
     /// Drop the stream at once.
     Dead,
@@ -98,37 +98,37 @@ pub(super) struct Core {
     statistics: Statistics,
     changed: Vec<ConnectionId>,
     spare: Vec<BytesMut>,
-    /// Sums over the sessions.
+    /// The sum over all sessions.
     queued_messages: usize,
     held_bytes: usize,
-    /// Connections over the limit, which are being refused.
+    /// Connections over the limit, whose CONNECT is refused.
     over_limit: usize,
-    /// Sum over the connections.
+    /// The sum over all connections.
     partial_bytes: usize,
-    /// Sum of their buffers: what is received in part, what is to be written, topic aliases.
+    /// The sum over all connections: incomplete input, pending output, topic aliases.
     buffer_bytes: usize,
-    /// Sessions that have ended and still have subscriptions in the tree.
+    /// Ended sessions whose subscriptions are not all removed.
     ended_sessions: usize,
-    /// What this turn has done.
+    /// The work of this turn so far.
     work: usize,
-    /// What is being received, where it may be kept without a copy.
+    /// The input being processed, if it may be kept without copying.
     input: Option<Bytes>,
-    /// Passwords to be compared, and the number of the last one.
+    /// Passwords to compare, and the number of the last one.
     checks: VecDeque<Check>,
     last_check: u64,
-    /// Bytes of the CONNECTs that wait for it.
+    /// Bytes of the CONNECTs that wait for comparisons.
     checking_bytes: usize,
-    /// For identifiers this broker assigns.
+    /// Counter for assigned client identifiers.
     assigned: u64,
     system: System,
-    /// For faults that happen to a share.
+    /// The random numbers for faults with a probability.
     random: fastrand::Rng,
-    /// Connections refused and cut by request so far.
+    /// Connections refused and cut by simulated faults.
     refused: u32,
     cut: u32,
-    /// Connections the observer was told of.
+    /// Connections reported to the observer.
     arrivals: u64,
-    /// Memory kept between messages.
+    /// Reused memory.
     matches: Vec<Match>,
     identifiers: Vec<u32>,
     block: PropertyBlock,
@@ -170,7 +170,7 @@ impl Core {
         }
     }
 
-    /// Replaces the faults; their counters start again.
+    /// Replaces the simulated faults, and resets their counters.
     pub(super) fn set_faults(&mut self, faults: Faults) {
         self.options.faults = faults;
         (self.refused, self.cut) = (0, 0);
@@ -194,8 +194,7 @@ impl Core {
         }
     }
 
-    /// A new network connection. Where it comes from is for the observer; one over the limit is to be
-    /// refused.
+    /// A new Network Connection. `origin` is for the observer; a connection over the limit is refused.
     pub(super) fn open(
         &mut self,
         origin: Option<Box<ClientOrigin>>,
@@ -220,7 +219,7 @@ impl Core {
         id
     }
 
-    /// Begins a connection's turn, with what the last one has left to do.
+    /// Starts a connection's turn, with the work left from the last one.
     pub(super) fn resume(&mut self, id: ConnectionId, now: Instant) {
         self.work = 0;
         let Some(connection) = self.connections.get_mut(id) else { return };
@@ -229,13 +228,13 @@ impl Core {
             && self.go_on_unsubscribing(id, session, now)
         {
             self.pump(session, now);
-            // Its input has a share of its own: a PINGREQ behind a SUBSCRIBE does not wait for all of the
-            // replay.
+            // Input has its own share of the work: a PINGREQ after a SUBSCRIBE does not wait for all retained
+            // messages.
             self.work = 0;
         }
     }
 
-    /// Whether this turn has done its work: nothing more is to be read before the next.
+    /// Whether the work of this turn is used up: nothing more may be read before the next.
     pub(super) fn turn_is_over(&self) -> bool {
         self.work >= TURN_WORK
     }
@@ -245,8 +244,8 @@ impl Core {
         self.connections.get(id).is_some_and(|connection| connection.left.unfinished)
     }
 
-    /// Takes whole packets from the beginning of `input` and returns how many bytes they were. The
-    /// rest is to be handed in again with more behind it.
+    /// Handles complete packets at the start of `input`; returns their number of bytes. The rest must be
+    /// passed again, together with further input.
     pub(super) fn receive(&mut self, id: ConnectionId, input: &[u8], now: Instant) -> usize {
         let mut rest = input;
         if let Some(connection) = self.connections.get_mut(id) {
@@ -279,7 +278,7 @@ impl Core {
                 }
             };
             let start = match (connection.phase, rest.first()) {
-                // Something else than MQTT, perhaps HTTP: there is no use in waiting for its end.
+                // Not MQTT, perhaps HTTP: waiting for the end of the packet is pointless.
                 (ConnectionPhase::Connecting, Some(first)) if first >> 4 != PacketType::Connect as u8 => {
                     Err(Malformed::protocol_error(PacketType::Connect, "it has to be the first packet"))
                 }
@@ -302,7 +301,7 @@ impl Core {
         taken
     }
 
-    /// The same for input of which a large payload is kept without a copy.
+    /// The same for input whose large payload is kept without copying.
     pub(super) fn receive_owned(&mut self, id: ConnectionId, input: &Bytes, now: Instant) -> usize {
         self.input = Some(input.clone());
         let taken = self.receive(id, input, now);
@@ -310,13 +309,13 @@ impl Core {
         taken
     }
 
-    /// Whether `input` begins with a whole packet that is worth [`Core::receive_owned`].
+    /// Whether `input` starts with a complete packet that should go to [`Core::receive_owned`].
     pub(super) fn is_large(&self, input: &[u8]) -> bool {
         let most = self.options.limits.maximum_packet_size;
         input.len() >= SHARED_BYTES && matches!(wire::frame(input, most), Ok(Some(SHARED_BYTES..)))
     }
 
-    /// Handles one packet, and the fault that may follow it.
+    /// Handles one packet, and a simulated fault after it.
     fn packet(&mut self, id: ConnectionId, packet: &[u8], now: Instant) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.packets_received += 1;
@@ -352,7 +351,7 @@ impl Core {
                     self.statistics.connects_received += 1;
                     self.connect(id, &connect, packet, now)
                 }
-                // Ruled out by `receive` [MQTT-3.1.0-1].
+                // `receive` excludes this [MQTT-3.1.0-1].
                 _ => Err(Malformed::protocol_error(PacketType::Connect, "it has to be the first packet")),
             };
         };
@@ -385,7 +384,7 @@ impl Core {
             }
             // [MQTT-3.1.0-2]
             Packet::Connect(_) => return Err(Malformed::protocol_error(PacketType::Connect, "a second one")),
-            // Enhanced authentication was refused in CONNECT, so none can be going on.
+            // CONNECT with enhanced authentication was refused, so there is none in progress.
             Packet::Auth { .. } => return unexpected(PacketType::Auth),
             Packet::ConnAck { .. } => return unexpected(PacketType::ConnAck),
             Packet::SubAck { .. } => return unexpected(PacketType::SubAck),
@@ -395,7 +394,7 @@ impl Core {
         Ok(())
     }
 
-    /// Whether a packet of this type is not sent, on request.
+    /// Whether a simulated fault withholds this packet.
     fn withheld(&mut self, packet: PacketType) -> bool {
         if self.options.faults.withhold.is_empty() {
             return false;
@@ -405,17 +404,17 @@ impl Core {
         share.is_some_and(|share| self.falls(Share(share)))
     }
 
-    /// Whether a fault of that share happens now.
+    /// Whether a fault with this probability happens now.
     fn falls(&mut self, share: Share) -> bool {
         share.0 >= Share::ALL.0 || self.random.u32(0..Share::ALL.0) < share.0
     }
 
-    /// Bytes to be written in all.
+    /// The number of bytes to write.
     pub(super) fn backlog(&self, id: ConnectionId) -> usize {
         self.connections.get(id).map_or(0, Connection::backlog)
     }
 
-    /// The broker did nothing for a while: the silence of its clients does not count.
+    /// Ignores the silence of clients while the broker itself was stopped.
     pub(super) fn forgive_silence(&mut self, now: Instant) {
         for (_, connection) in self.connections.iter_mut() {
             connection.last_received = now;
@@ -423,12 +422,12 @@ impl Core {
         }
     }
 
-    /// Bytes to be written.
+    /// The next bytes to write.
     pub(super) fn output(&self, id: ConnectionId) -> &[u8] {
         self.connections.get(id).map_or(&[], Connection::pending)
     }
 
-    /// That many bytes of the output were written.
+    /// Records written bytes.
     pub(super) fn wrote(&mut self, id: ConnectionId, bytes: usize, now: Instant) {
         self.statistics.bytes_sent += bytes as u64;
         let Some(connection) = self.connections.get_mut(id) else { return };
@@ -444,7 +443,7 @@ impl Core {
         self.settle(id, now);
     }
 
-    /// Gives an empty output buffer back, so that an idle connection has none.
+    /// Releases an empty output buffer, so that idle connections have none.
     fn settle(&mut self, id: ConnectionId, now: Instant) {
         self.trace_sent(id);
         self.count_buffers(id);
@@ -463,7 +462,7 @@ impl Core {
         }
     }
 
-    /// What to do with a connection.
+    /// How to handle a connection.
     pub(super) fn state(&self, id: ConnectionId) -> Directive {
         match self.connections.get(id) {
             None => Directive::Dead,
@@ -497,20 +496,20 @@ impl Core {
         }
     }
 
-    /// The next moment to call `advance`.
+    /// When to call `advance` next.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.next()
     }
 
-    /// Whether `next_deadline` became earlier since this was last asked.
+    /// Whether `next_deadline` became earlier since the last call of this.
     pub(super) fn take_earlier_deadline(&mut self) -> bool {
         self.deadlines.take_earlier()
     }
 
-    /// Does what is due.
+    /// Handles passed deadlines.
     pub(super) fn advance(&mut self, now: Instant) {
         self.work = 0;
-        // What is left is still due when this is called next.
+        // The remaining deadlines are handled in the next call.
         while self.work < TURN_WORK
             && let Some(timer) = self.deadlines.due(now)
         {
@@ -560,8 +559,8 @@ impl Core {
         self.arm(id, now);
     }
 
-    /// Sets the deadline of a connection. It is not moved with every packet: it comes at the old
-    /// time, finds that something was received, and is set again.
+    /// Sets the deadline of a connection. It is not moved with every packet: when it passes and something was
+    /// received since, it is set again.
     fn arm(&mut self, id: ConnectionId, now: Instant) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let at = match connection.phase {

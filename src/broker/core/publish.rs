@@ -1,4 +1,4 @@
-//! PUBLISH from a client: which messages are refused, and where the others go.
+//! PUBLISH from a client: refusal and routing.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +22,7 @@ impl Core {
     /// Handles a PUBLISH.
     ///
     /// # Errors
-    /// What ends the connection: a broken rule, or a limit the client was told of.
+    /// A protocol error, or a limit that was announced to the client.
     pub(super) fn publish(
         &mut self,
         id: ConnectionId,
@@ -61,7 +61,7 @@ impl Core {
         if publish.qos == QoS::ExactlyOnce
             && self.sessions.get(session).is_some_and(|s| s.received.contains(&publish.packet_identifier))
         {
-            // Passed on when it came first ([MQTT-4.3.3-10]).
+            // It was passed on when first received ([MQTT-4.3.3-10]).
             self.acknowledge(id, PacketType::PubRec, publish.packet_identifier, ReasonCode::SUCCESS);
             return Ok(());
         }
@@ -101,7 +101,7 @@ impl Core {
                 publisher: publisher.as_ref(),
                 shared: shared.as_ref(),
             };
-            // A large payload is kept once for all its receivers.
+            // A large payload is stored once for all receivers.
             let stored = (publish.payload.len() >= SHARED_BYTES).then(|| view.store());
             let mut routed = stored.as_ref().map_or_else(|| Routed::borrowed(view), Routed::stored);
             let kept = !publish.retain || self.retain(&mut routed);
@@ -132,7 +132,7 @@ impl Core {
         Ok(())
     }
 
-    /// The topic name of a PUBLISH, its alias followed or noted.
+    /// The topic name of a PUBLISH; resolves or records its alias.
     fn resolve<'a>(
         &mut self,
         id: ConnectionId,
@@ -163,8 +163,8 @@ impl Core {
         Ok(Name::Given(name))
     }
 
-    /// Counts what the client has in flight against our Receive Maximum ([MQTT-3.3.4-9]). That
-    /// exists in MQTT 5 only; memory is bounded by the number of packet identifiers anyway.
+    /// Counts the client's messages in flight against the broker's Receive Maximum ([MQTT-3.3.4-9]). It
+    /// exists only in MQTT 5; otherwise the number of packet identifiers limits memory.
     fn check_receive_maximum(
         &mut self,
         id: ConnectionId,
@@ -188,15 +188,15 @@ impl Core {
         Ok(())
     }
 
-    /// Keeps a message as its topic's last known value, or forgets the topic if the payload is empty
-    /// ([MQTT-3.3.1-5], [MQTT-3.3.1-6]); `false` if the limits leave no room.
+    /// Stores a retained message, or removes the topic's message if the payload is empty ([MQTT-3.3.1-5],
+    /// [MQTT-3.3.1-6]); `false` if the limits do not allow it.
     pub(super) fn retain(&mut self, routed: &mut Routed<'_>) -> bool {
         if routed.view.payload.is_empty() {
             self.retained.remove(routed.view.topic);
             return true;
         }
         if !self.has_room(routed.view.payload.len()) {
-            // It is no longer the last known value.
+            // The old message would be outdated.
             self.retained.remove(routed.view.topic);
             return false;
         }
@@ -204,9 +204,9 @@ impl Core {
         self.retained.insert(routed.message(), limits.retained_messages, limits.retained_bytes)
     }
 
-    /// Passes a message on to everyone entitled to it; whether anyone was. A session with several
-    /// matching subscriptions gets it once, at the highest QoS, with all their identifiers
-    /// ([MQTT-3.3.4-2], [MQTT-3.3.4-4]).
+    /// Passes a message to all subscribers; returns whether there were any. A session with several matching
+    /// subscriptions gets it once, with the highest QoS and all Subscription Identifiers ([MQTT-3.3.4-2],
+    /// [MQTT-3.3.4-4]).
     pub(super) fn route(
         &mut self,
         routed: &mut Routed<'_>,
@@ -263,7 +263,7 @@ impl Core {
     }
 }
 
-/// Where a topic name comes from.
+/// The source of a topic name.
 enum Name<'a> {
     Given(&'a str),
     Alias(Arc<str>),

@@ -1,4 +1,4 @@
-//! The retained messages: one for a topic name.
+//! The retained messages, one per topic name.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -10,26 +10,27 @@ use bytes::Bytes;
 use super::bounds::{NAME_WORK, TURN_WORK};
 use super::message::SharedMessage;
 
-/// The byte after `/`: a name and this come after everything below the name.
+/// The byte after `/`: a name with this byte appended sorts after all names below it.
 const AFTER_SLASH: &[u8] = b"0";
 /// The byte after `$`.
 const AFTER_DOLLAR: &[u8] = b"%";
-/// No topic name holds it, so a name and this come directly after the name.
+/// The lowest byte, which topic names do not contain: a name with this byte appended is the next possible
+/// name.
 const AFTER_NAME: &[u8] = b"\0";
 
-/// Retained messages by topic name, in order. The search of a filter goes from one name that may match to
-/// the next as in a tree of levels: it skips what lies below a level that does not match.
+/// Retained messages, ordered by topic name. The search for a filter jumps to the next name that may match,
+/// as in a tree of levels: it skips names below a level that does not match.
 #[derive(Default)]
 pub(super) struct Retained {
     messages: BTreeMap<Bytes, Arc<SharedMessage>>,
     bytes: usize,
 }
 
-/// What a search has come to.
+/// The result of a search step.
 pub(super) enum Search<'a> {
     Found(&'a Arc<SharedMessage>),
     End,
-    /// The work of this turn is done; the search goes on from its cursor.
+    /// The work of this turn is used up; the search continues from its cursor.
     Paused,
 }
 
@@ -38,7 +39,7 @@ impl Retained {
         self.messages.len()
     }
 
-    /// How many bytes all of them take.
+    /// The memory of all messages.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
