@@ -53,7 +53,7 @@ impl AccessFiles {
             access.add_password_file(&text).map_err(|bad| wrong("--password-file", path, &bad))?;
         }
         for (name, path) in &self.users {
-            // What stands after the name may be the password itself.
+            // The text after the name may be the password itself.
             let text =
                 content(&format!("--user {}", printable(name.as_str())), None, path, LONGEST_PASSWORD_BYTES)
                     .map_err(|error| {

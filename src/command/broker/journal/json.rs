@@ -1,5 +1,5 @@
-//! The events of the broker in JSON, one object a line, for scripts that test clients:
-//! `tests/schema/events.schema.json` has every key.
+//! The events of the broker in JSON, one object per line, for scripts that test clients;
+//! `tests/schema/events.schema.json` describes every key.
 
 use serde_json::Value;
 
@@ -9,19 +9,19 @@ use crate::protocol::reason::ReasonCode;
 
 type Member = (&'static str, Value);
 
-/// Says how many lines are missing.
+/// A line with the number of missing lines.
 pub(super) fn gap(count: u64) -> String {
     broker_event(EventSource { connection: None, client: None }, "gap", [("count", count.into())])
 }
 
-/// The line of an event; nothing for a packet that is not to be shown, and where a packet says it.
+/// The line of an event; empty for packets that are not shown, and for events that are visible in a packet.
 pub(super) fn line(event: &BrokerEvent<'_>, shows_packets: bool) -> String {
     let source = EventSource { connection: event.origin.map(|origin| origin.number), client: event.client };
     let (kind, members): (_, Vec<Member>) = match &event.kind {
         EventKind::Packet(direction, packet) if shows_packets => {
             return broker_packet(source, *direction, packet);
         }
-        // SUBACK has it.
+        // SUBACK shows it.
         EventKind::Packet(..) | EventKind::Subscribed { .. } => return String::new(),
         EventKind::Arrived => ("arrived", arrived(event)),
         EventKind::Accepted { connect, keep_alive, session_present } => {

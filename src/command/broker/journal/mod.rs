@@ -1,4 +1,4 @@
-//! What the broker tells of itself: a log in the form of mosquitto's, and events in JSON. Neither makes it wait.
+//! Logs of the broker: a text log in mosquitto's format, and events in JSON. Neither delays the broker.
 
 mod json;
 mod text;
@@ -13,21 +13,21 @@ use crate::output::{Diagnostics, Log, Verbosity};
 /// How long the end of the program waits for the readers of its logs.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Where the log goes.
+/// The destination of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogPlace {
     /// Standard error.
     Stderr,
-    /// The end of a file.
+    /// Appended to a file.
     File(PathBuf),
 }
 
-/// The logs that were asked for.
+/// The requested logs.
 #[derive(Clone, Default)]
 pub(super) struct Logs {
     text: Option<Log>,
     json: Option<JsonLog>,
-    /// The one that other lines on standard error go through, or one would break into the other.
+    /// The log through which other lines to standard error go, so that lines are not mixed.
     stderr: Option<Log>,
     software: &'static str,
 }
@@ -39,7 +39,7 @@ struct JsonLog {
 }
 
 impl Logs {
-    /// Opens them.
+    /// Opens the logs.
     ///
     /// # Errors
     /// The file cannot be opened.
@@ -66,7 +66,7 @@ impl Logs {
         Ok(logs)
     }
 
-    /// What else is said on standard error, in its place among the events.
+    /// Diagnostics that write to standard error in order with the events.
     pub(super) fn diagnostics(&self, own: &Diagnostics) -> Diagnostics {
         match &self.stderr {
             Some(log) => own.for_writer(log.clone()),
@@ -74,7 +74,7 @@ impl Logs {
         }
     }
 
-    /// The observer of the broker; none where nothing is logged.
+    /// The observer of the broker; `None` without logs.
     pub(super) fn journal(&self) -> Option<Journal> {
         if self.text.is_none() && self.json.is_none() {
             return None;
@@ -92,12 +92,12 @@ impl Logs {
         }
     }
 
-    /// The broker begins to listen.
+    /// Logs the start of the broker.
     pub(super) fn starts(&self) {
         self.say(|| format!("{} starting", self.software));
     }
 
-    /// It listens.
+    /// Logs the listeners.
     pub(super) fn listens(&self, listeners: &[Listener], diagnostics: &Diagnostics) {
         for listener in listeners {
             self.say(|| text::opening(listener));
@@ -106,7 +106,7 @@ impl Logs {
         self.say(|| format!("{} running", self.software));
     }
 
-    /// It has ended.
+    /// Logs the end of the broker.
     pub(super) fn end(&self, diagnostics: &Diagnostics) {
         self.say(|| format!("{} terminating", self.software));
         diagnostics.change_event("ended", "the broker has ended");

@@ -1,5 +1,5 @@
-//! The log in the words of mosquitto's, which scripts know: the seconds since 1970, a colon, and what happened. What
-//! mosquitto does not say is in the same form.
+//! The text log in mosquitto's format, which scripts know: the seconds since 1970, a colon, and the event.
+//! Events that mosquitto does not log have the same form.
 
 use std::fmt::Write as _;
 use std::time::SystemTime;
@@ -12,10 +12,10 @@ use crate::protocol::wire::{Ack, Connect, Packet, Publish};
 use crate::protocol::{Direction, Protocol};
 use crate::quotation::cut_line;
 
-/// What mosquitto calls a client that has not named itself.
+/// Mosquitto's name for a client without an identifier.
 const UNKNOWN: &str = "<unknown>";
 
-/// A line with its time, safe to show.
+/// A line with its time, without control characters.
 pub(super) fn line(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     put_line(&mut out, text);
@@ -23,20 +23,20 @@ pub(super) fn line(text: &str) -> Vec<u8> {
 }
 
 fn put_line(out: &mut Vec<u8>, text: &str) {
-    // A clock before 1970 has no such number.
+    // A clock before 1970 is shown as 0.
     let seconds = clock::since_1970(SystemTime::now()).unwrap_or_default().as_secs();
     out.extend_from_slice(format!("{seconds}: ").as_bytes());
     put_printable(out, cut_line(text).as_bytes(), LineFeed::Show);
     out.push(b'\n');
 }
 
-/// Says how many lines are missing.
+/// A line with the number of missing lines.
 pub(super) fn gap(count: u64) -> String {
     let text = format!("Warning: {count} lines are missing here, as the reader of this log is slow.");
     String::from_utf8(line(&text)).unwrap_or_default()
 }
 
-/// Says what is listened on.
+/// The line for a listener.
 pub(super) fn opening(listener: &Listener) -> String {
     let kind = match listener.address() {
         _ if listener.web_socket => "websockets",
@@ -55,7 +55,7 @@ fn place(listener: &Listener) -> String {
     }
 }
 
-/// The lines that an event is worth.
+/// The lines for an event.
 pub(super) fn lines(event: &BrokerEvent<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     let client = event.client.unwrap_or(UNKNOWN);
@@ -77,7 +77,7 @@ pub(super) fn lines(event: &BrokerEvent<'_>) -> Vec<u8> {
                 }
             }
         }
-        // Before CONNECT was accepted, a client is known by its address.
+        // Before CONNECT is accepted, a client is known by its address.
         EventKind::Packet(Direction::Sent, packet @ Packet::ConnAck { reason, .. })
             if reason.is_failure() =>
         {
@@ -147,7 +147,7 @@ fn accepted(client: &str, connect: &Connect<'_>, keep_alive: u16, origin: Option
     text + ")."
 }
 
-/// What a message is.
+/// A summary of a message.
 fn message(publish: &Publish<'_>) -> String {
     let Publish { dup, qos, retain, packet_identifier, topic, payload, .. } = publish;
     format!(
@@ -168,7 +168,7 @@ fn packet_lines(client: &str, direction: Direction, packet: &Packet<'_>, say: &m
     let name = packet.kind().name();
     let mut one = |rest: String| say(&format!("{verb} {name} {way} {client}{rest}"));
     match packet {
-        // mosquitto tells of it only once it is accepted.
+        // Like mosquitto, log it only when it is accepted.
         Packet::Connect(_) => {}
         Packet::ConnAck { session_present, reason, .. } => {
             one(format!(" ({}, {})", u8::from(*session_present), reason.0));
@@ -209,7 +209,7 @@ fn acknowledgement(direction: Direction, packet: &Packet<'_>, ack: &Ack<'_>) -> 
     }
 }
 
-/// Why a connection ended: first as mosquitto says it, then what it leaves out.
+/// Why a connection ended: first in mosquitto's words, then the rest.
 fn left(client: &str, leaving: &Leaving<'_>) -> String {
     match leaving {
         Leaving::Disconnected(_) => format!("Client {client} disconnected."),
