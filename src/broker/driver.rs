@@ -1,9 +1,9 @@
 //! The broker's main task: accepts connections, calls the core at its deadlines, and shuts down.
 //!
-//! There is one task a connection, and the core is behind one lock. On a current-thread runtime, which is
-//! what the command uses, the lock is never contended, and it lets the same code run on any runtime.
-//! Reading and writing happen under it, so that packets go from the socket through the core into output
-//! buffers without a copy, a channel or an allocation.
+//! There is one task per connection, and the core is behind one lock. On a current-thread runtime, as used by
+//! the command, the lock is never contended, and it lets the same code run on any runtime. Reading and
+//! writing happen under the lock, so that packets go from the socket through the core into output buffers
+//! without a copy, a channel or an allocation.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -24,31 +24,31 @@ use super::options::Options;
 use super::places::{ListenerPlace, Listeners};
 use super::stream::ByteStream;
 
-/// The pause after a failed `accept`: with no file descriptor free it fails again at once.
+/// The pause after a failed `accept`: without free file descriptors it would fail again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The pause before listeners are opened again.
 const REOPEN_PAUSE: Duration = Duration::from_millis(10);
 
-/// What the tasks of one broker share.
+/// State shared by the tasks of one broker.
 pub(super) struct SharedBroker {
     inner: Mutex<Inner>,
-    /// An earlier deadline was set.
+    /// Notified when an earlier deadline is set.
     deadline: Notify,
-    /// Where passwords are compared, once there is one.
+    /// The thread that compares passwords, once it is started.
     comparison: OnceLock<PasswordThread>,
 }
 
 pub(super) struct Inner {
     pub(super) core: Core,
-    /// Of each connection's task, by the connection's number.
+    /// The wakers of the connections' tasks, by connection number.
     wakers: Vec<Option<Waker>>,
-    /// Nothing is read or written, on request.
+    /// Whether a simulated stall stops reading and writing.
     pub(super) stalled: bool,
 }
 
 impl Inner {
-    /// Notes whom to wake when a connection has something to do.
+    /// Sets the waker of a connection's task.
     pub(super) fn set_waker(&mut self, id: ConnectionId, waker: &Waker) {
         let index = id.index();
         if index >= self.wakers.len() {
@@ -66,7 +66,7 @@ impl Inner {
         }
     }
 
-    /// Wakes the connections that have work, except `own`, which is awake.
+    /// Wakes the connections that have work, except `own`, which is running.
     pub(super) fn wake(&mut self, own: Option<ConnectionId>) {
         while let Some(id) = self.core.take_changed() {
             if Some(id) != own
@@ -84,12 +84,12 @@ impl SharedBroker {
         Self { inner: Mutex::new(inner), deadline: Notify::new(), comparison: OnceLock::new() }
     }
 
-    /// The core. A panic elsewhere leaves it usable: every call leaves it in order.
+    /// The core. It is usable after a panic elsewhere, because every call leaves it consistent.
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls the core from outside a connection's task, and wakes those it concerns.
+    /// Calls the core outside a connection's task, and wakes the affected tasks.
     pub(super) fn with<T>(&self, now: Instant, call: impl FnOnce(&mut Core, Instant) -> T) -> T {
         let mut inner = self.lock();
         let result = call(&mut inner.core, now);
@@ -98,7 +98,7 @@ impl SharedBroker {
         result
     }
 
-    /// Stops to serve the connections, on request, or goes on with it.
+    /// Starts or ends a simulated stall.
     fn set_stalled(&self, stalled: bool) {
         let mut inner = self.lock();
         inner.stalled = stalled;
@@ -108,7 +108,7 @@ impl SharedBroker {
         }
     }
 
-    /// Has the passwords compared that wait for it.
+    /// Has waiting passwords compared.
     pub(super) fn compare_passwords(self: &Arc<Self>, core: &mut Core) {
         while let Some(check) = core.take_check() {
             let shared = Arc::downgrade(self);
@@ -123,7 +123,7 @@ impl SharedBroker {
         }
     }
 
-    /// Tells the main task if it sleeps too long.
+    /// Notifies the main task if its sleep is too long.
     pub(super) fn note_deadline(&self, core: &mut Core) {
         if core.take_earlier_deadline() {
             self.deadline.notify_one();
@@ -135,8 +135,8 @@ pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// Runs a broker until `stopped`, then until the last connection has ended. Dropping this future
-/// ends everything at once: the connections' tasks belong to it.
+/// Runs a broker until `stopped`, then until the last connection has ended. Dropping this future ends
+/// everything at once: the connections' tasks belong to it.
 pub(super) async fn run(
     listeners: Vec<OpenListener>,
     shared: Arc<SharedBroker>,
@@ -163,7 +163,7 @@ pub(super) async fn run(
                 Ok((arrived, listener, place)) => {
                     accept_again = None;
                     if !shared.lock().core.has_room_for_connection() {
-                        // No memory is left to refuse it with a reason.
+                        // There is no memory to refuse it with a Reason Code.
                         continue;
                     }
                     let layers = Layers {
@@ -191,7 +191,7 @@ pub(super) async fn run(
                 }
             }
             () = tokio::time::sleep(REOPEN_PAUSE), if !is_ending && !down.is_on() && listeners.len() < places.len() => {
-                // Another program may have taken a place in the meantime: then it is tried again.
+                // If another program took an address in the meantime, it is tried again.
                 let missing = &places[listeners.len()..];
                 let opened: Vec<_> = missing.iter().map_while(|place| OpenListener::open(place).ok()).collect();
                 listeners.extend(opened);
@@ -218,7 +218,7 @@ pub(super) async fn run(
     }
 }
 
-/// Serves a connection in a task of its own.
+/// Serves a connection in its own task.
 fn welcome(
     connections: &mut JoinSet<()>,
     arrived: Arrived,
@@ -227,11 +227,12 @@ fn welcome(
     shared: &Arc<SharedBroker>,
 ) {
     if let Arrived::Tcp(stream) = &arrived {
-        // Without it an acknowledgement waits for the next one. A socket that cannot be set is gone already.
+        // Without this an acknowledgement may be delayed until the next. An error means that the socket is
+        // closed.
         let _ = stream.set_nodelay(true);
     }
     match arrived {
-        // No box and no dynamic call for what most clients speak.
+        // The most common case avoids a box and dynamic calls.
         Arrived::Tcp(stream) if layers.are_none() => {
             connections.spawn(ConnectionTask::new(stream, origin, place, Arc::clone(shared)));
         }
@@ -241,28 +242,28 @@ fn welcome(
     }
 }
 
-/// Where a connection comes from, if there is an observer, who is told of it.
+/// Reports a new connection to the observer, if there is one.
 fn origin(arrived: &Arrived, listener: &Arc<Listener>, shared: &SharedBroker) -> Option<Box<ClientOrigin>> {
     let mut inner = shared.lock();
     if !inner.core.is_watched() {
         return None;
     }
     let peer = match arrived {
-        // One that is gone already has none.
+        // A closed socket has no peer address.
         Arrived::Tcp(stream) => stream.peer_addr().ok(),
         Arrived::Unix(_) => None,
     };
     Some(Box::new(inner.core.arrived(ClientOrigin { number: 0, peer, listener: Some(Arc::clone(listener)) })))
 }
 
-/// The same for a stream of this process.
+/// The same for a stream inside this process.
 fn unknown_origin(shared: &SharedBroker) -> Option<Box<ClientOrigin>> {
     let mut inner = shared.lock();
     let is_watched = inner.core.is_watched();
     is_watched.then(|| Box::new(inner.core.arrived(ClientOrigin { number: 0, peer: None, listener: None })))
 }
 
-/// The next connection, the listener that it came to, and its place.
+/// The next connection, its listener, and its slot.
 async fn accept(
     listeners: &mut Listeners,
     not_before: Option<tokio::time::Instant>,

@@ -1,39 +1,39 @@
-//! Misbehaviour on request, for tests of clients.
+//! Simulated faults, for tests of clients.
 
 use std::time::Duration;
 
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::PacketType;
 
-/// Topics refused, and how.
+/// Topics that are refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedTopics {
-    /// For publishing, a filter of the refused topic names; for subscribing, the refused filter
-    /// itself, or `#` for all.
+    /// For publishing, a filter of the refused topic names; for subscribing, the refused filter itself, or
+    /// `#` for all.
     pub topic_filter: String,
-    /// The failing Reason Code of the answer.
+    /// The Reason Code of the refusal.
     pub reason_code: ReasonCode,
-    /// How many of them are refused.
+    /// The share of packets that are refused.
     pub share: Share,
 }
 
-/// A connection cut without a word after a number of packets.
+/// A connection that is closed without DISCONNECT after a number of packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
-    /// Packets received on the connection, CONNECT included, of which the last is still handled.
+    /// The number of packets received on the connection, including CONNECT; the last one is still handled.
     pub after_packets: u64,
-    /// Whether the last packet's answer is sent before the cut, or lost with it.
+    /// Whether the answer to the last packet is sent before the cut, or lost with it.
     pub answer_last: bool,
-    /// How many connections suffer it; later ones are left alone.
+    /// The number of connections that are cut; later ones are not affected.
     pub connections: u32,
 }
 
 /// Packets of one type that are not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Withheld {
-    /// Their type, for example `PubAck` or `PingResp`.
+    /// The packet type, for example `PubAck` or `PingResp`.
     pub packet: PacketType,
-    /// How many of them.
+    /// The share of packets that are withheld.
     pub share: Share,
 }
 
@@ -44,55 +44,55 @@ impl From<PacketType> for Withheld {
     }
 }
 
-/// A part of all, in millionths.
+/// A probability in millionths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share(pub u32);
 
 impl Share {
-    /// All of them.
+    /// Always.
     pub const ALL: Self = Self(1_000_000);
 }
 
-/// Something that lasts a while, again and again.
+/// A fault that repeats, each time for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interval {
     /// How long it lasts.
     pub length: Duration,
-    /// From the beginning of one to that of the next, and from the start of the broker to the first; longer than
+    /// The time from one start to the next, and from the start of the broker to the first; longer than
     /// `length`.
     pub every: Duration,
 }
 
-/// Misbehaviour a test asks for. The default has none.
+/// Faults to simulate. The default has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// Refuses every CONNECT with this code (MQTT 3.x: the return code that comes nearest).
+    /// Refuse every CONNECT with this Reason Code (MQTT 3.x: the most similar return code).
     pub refuse_connect: Option<ReasonCode>,
-    /// Limits `refuse_connect` to this number of attempts, the first ones.
+    /// Limit `refuse_connect` to this number of first attempts.
     pub refuse_connect_times: Option<u32>,
-    /// Limits `refuse_connect` to a share of the attempts.
+    /// Limit `refuse_connect` to a share of the attempts.
     pub refuse_connect_share: Option<Share>,
-    /// Refuses these filters in SUBACK.
+    /// Refuse these filters in SUBACK.
     pub refuse_subscribe: Vec<RefusedTopics>,
-    /// Refuses messages to these topics in PUBACK or PUBREC; at QoS 0 and in MQTT 3.x, where no
-    /// answer can say so, they are dropped.
+    /// Refuse messages to these topics in PUBACK or PUBREC. At QoS 0 and in MQTT 3.x, which have no such
+    /// answer, they are dropped.
     pub refuse_publish: Vec<RefusedTopics>,
-    /// Cuts connections.
+    /// Cut connections.
     pub cut: Option<Cut>,
-    /// Packets that are not sent.
+    /// Withhold packets.
     pub withhold: Vec<Withheld>,
-    /// Messages that are sent twice to a client, the second time with DUP if the QoS is 1 or 2.
+    /// Send messages to clients twice, the second time with DUP if the QoS is 1 or 2.
     pub duplicate: Option<Share>,
-    /// Messages that are sent to a client after the next one.
+    /// Send messages to clients after the next one.
     pub reorder: Option<Share>,
-    /// Everything that is sent is sent that much later.
+    /// Delay all output by this time.
     pub delay: Option<Duration>,
-    /// Nothing is read, written or accepted.
+    /// Stall: read, write and accept nothing.
     pub stall: Option<Interval>,
-    /// Listeners and connections are closed; sessions and retained messages stay.
+    /// Close listeners and connections; sessions and retained messages stay.
     pub down: Option<Interval>,
-    /// Every CONNECT finds no session, as after the restart of a broker without a disk.
+    /// Report no session to any CONNECT, like a broker that restarts without persistence.
     pub forget_sessions: bool,
-    /// Writes every byte by itself.
+    /// Write each byte separately.
     pub single_byte_writes: bool,
 }

@@ -1,9 +1,9 @@
-//! WebSocket frames from a client, as they come: what they carry is handed on at once, so that a frame of any
-//! length takes no memory (RFC 6455, section 5).
+//! Decoder for WebSocket frames from a client. It returns payload bytes at once, so that frames of any length
+//! take no memory (RFC 6455, section 5).
 
-/// The longest head of a frame.
+/// Maximum size of a frame's head.
 const HEAD_BYTES: usize = 14;
-/// The most a control frame carries (section 5.5).
+/// Maximum payload of a control frame (section 5.5).
 const CONTROL_BYTES: u64 = 125;
 
 pub(super) const CONTINUATION: u8 = 0;
@@ -16,33 +16,33 @@ pub(super) const PONG: u8 = 10;
 const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
 
-/// Why a client's frames are not read further: the code of the close frame that says so (section 7.4.1).
+/// A protocol violation, with the status code for the close frame (section 7.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Violation(pub(super) u16);
 
 pub(super) const PROTOCOL_ERROR: Violation = Violation(1002);
-/// Text, where MQTT has binary messages only ([MQTT-6.0.0-1]).
+/// A text message; MQTT allows only binary messages ([MQTT-6.0.0-1]).
 const UNSUPPORTED_DATA: Violation = Violation(1003);
 
-/// Reads frames.
+/// A decoder for frames.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     head: [u8; HEAD_BYTES],
     head_bytes: usize,
-    /// What is still to come of the frame after its head.
+    /// Remaining payload bytes of the frame.
     left: u64,
     mask: [u8; 4],
-    /// How many bytes of the frame were unmasked.
+    /// Unmasked bytes of the frame.
     at: usize,
     opcode: u8,
-    /// Within a frame.
+    /// Whether the decoder is inside a frame.
     inside: bool,
-    /// Within a message of several frames.
+    /// Whether the decoder is inside a fragmented message.
     in_message: bool,
     control: Vec<u8>,
 }
 
-/// A control frame that has come.
+/// A received control frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Control {
     Close,
@@ -50,8 +50,8 @@ pub(super) enum Control {
 }
 
 impl Frames {
-    /// Puts what data frames carry to the beginning of `bytes`, and says how much that is. Control frames go
-    /// to `on_control`.
+    /// Moves the payload of data frames to the start of `bytes`, and returns its length. Control frames are
+    /// passed to `on_control`.
     pub(super) fn decode(
         &mut self,
         bytes: &mut [u8],
@@ -90,7 +90,7 @@ impl Frames {
         Ok(to)
     }
 
-    /// Takes bytes of a frame's head, and returns where the rest is.
+    /// Reads bytes of a frame's head; returns the position after them.
     fn take_head(&mut self, bytes: &[u8], mut from: usize) -> Result<usize, Violation> {
         loop {
             let needed = self.head_needed();
@@ -105,7 +105,7 @@ impl Frames {
         }
     }
 
-    /// How long the head is, as far as it is known.
+    /// The length of the head, as far as it is known.
     fn head_needed(&self) -> usize {
         if self.head_bytes < 2 {
             return 2;
@@ -115,14 +115,14 @@ impl Frames {
             127 => 8,
             _ => 0,
         };
-        // A mask is expected in any case: `begin` refuses what has none.
+        // Includes a mask; `begin` refuses frames without one.
         2 + extended + 4
     }
 
     fn begin(&mut self) -> Result<(), Violation> {
         let [first, second, ..] = self.head;
         let (is_final, reserved, opcode) = (first & FIN != 0, first & 0x70, first & 0x0F);
-        // A client has to mask (section 5.1).
+        // Clients must mask their frames (section 5.1).
         if reserved != 0 || second & MASKED == 0 {
             return Err(PROTOCOL_ERROR);
         }
@@ -148,7 +148,7 @@ impl Frames {
     }
 }
 
-/// The head of a frame that this side sends, which is never masked; and how long it is.
+/// The head of an outgoing frame, which is never masked, and its length.
 pub(super) fn head(opcode: u8, length: usize) -> ([u8; 10], usize) {
     let mut head = [0; 10];
     head[0] = FIN | opcode;
@@ -185,7 +185,7 @@ mod tests {
         head[..length].iter().copied().chain(mask).chain(masked).collect()
     }
 
-    /// What frames carry when they come in pieces of that length, and the control frames.
+    /// The payload and control frames of `bytes`, decoded in pieces of this length.
     fn decoded(bytes: &[u8], piece: usize) -> Result<(Vec<u8>, Vec<Control>), Violation> {
         let (mut frames, mut data, mut controls) = (Frames::default(), Vec::new(), Vec::new());
         for piece in bytes.chunks(piece) {

@@ -1,10 +1,10 @@
-//! When the broker stalls, or is down, on request.
+//! Timing of simulated stalls and downtimes.
 
 use std::time::Instant;
 
 use super::faults::Interval;
 
-/// Something that lasts a while, again and again.
+/// A fault that repeats, each time for a while.
 pub(super) struct Interruption {
     interval: Option<Interval>,
     began: Instant,
@@ -16,7 +16,7 @@ impl Interruption {
         Self { interval, began: now, is_on: false }
     }
 
-    /// When it begins or ends.
+    /// When it starts or ends next.
     pub(super) fn next(&self) -> Option<Instant> {
         let interval = self.interval?;
         self.began.checked_add(if self.is_on { interval.length } else { interval.every })
@@ -26,7 +26,7 @@ impl Interruption {
         self.is_on
     }
 
-    /// Whether it begins or ends now.
+    /// Whether it starts or ends now.
     pub(super) fn turns(&mut self, now: Instant) -> bool {
         if self.next().is_none_or(|at| at > now) {
             return false;

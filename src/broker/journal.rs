@@ -1,4 +1,4 @@
-//! What happens in a broker, told to an observer at once: for logs, and for scripts that test clients.
+//! Events of a broker, passed to an observer at once: for logs, and for scripts that test clients.
 
 use std::fmt;
 use std::io;
@@ -10,14 +10,15 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Connect, Packet, Publish};
 use crate::protocol::{Direction, QoS};
 
-/// An observer of the broker. It is called while the broker is locked: it must neither wait nor call the broker.
+/// An observer of the broker. It is called while the broker is locked, so it must neither block nor call the
+/// broker.
 #[derive(Clone)]
 pub struct Journal(Arc<Observe>);
 
 type Observe = dyn Fn(&BrokerEvent<'_>) + Send + Sync;
 
 impl Journal {
-    /// One that calls this function with each event.
+    /// An observer that calls this function with each event.
     pub fn new(observe: impl Fn(&BrokerEvent<'_>) + Send + Sync + 'static) -> Self {
         Self(Arc::new(observe))
     }
@@ -33,43 +34,43 @@ impl fmt::Debug for Journal {
     }
 }
 
-/// Where a connection comes from.
+/// The origin of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientOrigin {
-    /// Its number among the connections of the broker, from 1.
+    /// The number of the connection in this broker, from 1.
     pub number: u64,
-    /// The address of the client, where it has one.
+    /// The address of the client, if it has one.
     pub peer: Option<SocketAddr>,
-    /// What the client has connected to; nothing for a stream of this process.
+    /// The listener; `None` for a stream inside this process.
     pub listener: Option<Arc<Listener>>,
 }
 
-/// Something that happened.
+/// An event.
 #[derive(Debug)]
 pub struct BrokerEvent<'a> {
-    /// The connection, unless a session without one is meant.
+    /// The connection; `None` for an event of a session without one.
     pub origin: Option<&'a ClientOrigin>,
-    /// The client identifier, if it is known.
+    /// The client identifier, if known.
     pub client: Option<&'a str>,
     /// What happened.
     pub kind: EventKind<'a>,
 }
 
-/// What happened.
+/// The kind of an event.
 #[derive(Debug)]
 pub enum EventKind<'a> {
     /// A connection was accepted.
     Arrived,
-    /// A client was let in. What the packets say is told besides.
+    /// A client was accepted. Its packets are reported separately.
     Accepted {
         /// Its CONNECT.
         connect: &'a Connect<'a>,
-        /// The Keep Alive that holds, in seconds.
+        /// The effective Keep Alive in seconds.
         keep_alive: u16,
-        /// Whether it had a session.
+        /// Whether there was a session.
         session_present: bool,
     },
-    /// A packet was received or put out.
+    /// A packet was received or sent.
     Packet(Direction, &'a Packet<'a>),
     /// A subscription was granted.
     Subscribed {
@@ -78,27 +79,27 @@ pub enum EventKind<'a> {
         /// The granted QoS.
         qos: QoS,
     },
-    /// A message of the client is refused.
+    /// A message from the client is refused.
     Denied {
         /// The message.
         publish: &'a Publish<'a>,
-        /// Its topic name, also where an alias stands for it.
+        /// The topic name, also if the message has an alias.
         topic: &'a str,
-        /// Why.
+        /// The Reason Code.
         reason: ReasonCode,
     },
-    /// A message did not reach the client, which is a subscriber of it.
+    /// A message was not delivered to the client, although it subscribes to it.
     Dropped {
         /// The topic name.
         topic: &'a [u8],
-        /// The QoS it would have had.
+        /// The QoS of the delivery.
         qos: QoS,
-        /// The length of its payload.
+        /// The length of the payload.
         payload_bytes: usize,
-        /// Why.
+        /// The cause.
         cause: DropCause,
     },
-    /// The client reads nothing: publishers do not wait for it any more.
+    /// The client reads nothing: publishers no longer wait for it.
     Stalled,
     /// The will of the client is published.
     Will {
@@ -106,43 +107,43 @@ pub enum EventKind<'a> {
         topic: &'a [u8],
         /// The QoS of the will.
         qos: QoS,
-        /// Whether it is retained.
+        /// Whether the will is retained.
         retain: bool,
-        /// The length of its payload.
+        /// The length of the payload.
         payload_bytes: usize,
     },
-    /// The session of a client that is away has expired.
+    /// The session of a disconnected client has expired.
     Expired,
     /// The connection has ended, or is being closed.
     Left(Leaving<'a>),
 }
 
-/// Why a message did not reach a subscriber.
+/// Why a message was not delivered to a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DropCause {
     /// A limit of the broker is reached.
     Limit,
-    /// It is larger than the client's Maximum Packet Size.
+    /// The message exceeds the client's Maximum Packet Size.
     TooLarge,
-    /// Its Message Expiry Interval has passed.
+    /// The Message Expiry Interval has passed.
     Expired,
 }
 
 /// Why a connection ended.
 #[derive(Debug)]
 pub enum Leaving<'a> {
-    /// The client has sent DISCONNECT.
+    /// The client sent DISCONNECT.
     Disconnected(ReasonCode),
-    /// The client has closed it without DISCONNECT, or the network has.
+    /// The client or the network closed the connection without DISCONNECT.
     Closed,
-    /// No CONNECT came in time.
+    /// No CONNECT arrived in time.
     Silent,
-    /// The TLS or WebSocket handshake failed; nothing where it took too long.
+    /// The TLS or WebSocket handshake failed; `None` for a timeout.
     Handshake(Option<&'a io::Error>),
     /// CONNECT was refused.
     Refused(ReasonCode, &'a str),
-    /// The broker ends it: for a broken rule, a limit, or another reason.
+    /// The broker ends the connection: a protocol error, a limit, or another reason.
     Ended(ReasonCode, &'a str),
-    /// The broker cuts it on request.
+    /// A simulated fault cuts the connection.
     Cut,
 }

@@ -1,4 +1,4 @@
-//! What a broker listens on: TCP or a Unix socket, with TLS or without, with WebSockets or without.
+//! Listeners of a broker: TCP or a Unix socket, with or without TLS and WebSockets.
 
 use std::fmt;
 use std::io;
@@ -12,27 +12,27 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use crate::error::{Error, Layer};
 use crate::net;
 
-/// How many connections may wait to be accepted: a load makes thousands at once, and one that finds no room
-/// asks again only after a second.
+/// The accept backlog. A load opens thousands of connections at once, and without room a client retries only
+/// after a second.
 const BACKLOG: u32 = 4096;
 
-/// Where to listen.
+/// A listening address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bind {
-    /// An address and a port; port 0 lets the system choose.
+    /// An IP address and a port; port 0 lets the system choose.
     Network(SocketAddr),
     /// The path of a Unix socket.
     Unix(PathBuf),
 }
 
-/// Where to listen, and what is spoken there.
+/// A listening address and its protocols.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
-    /// Where to listen.
+    /// The listening address.
     pub place: Bind,
-    /// Whether MQTT is in TLS.
+    /// Whether TLS is used.
     pub tls: bool,
-    /// Whether MQTT is in WebSockets.
+    /// Whether WebSockets are used.
     pub web_socket: bool,
 }
 
@@ -43,7 +43,7 @@ impl Listener {
         Self { place: Bind::Network(address), tls: false, web_socket: false }
     }
 
-    /// The address on the network, if it has one.
+    /// The IP address and port, unless it is a Unix socket.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         match self.place {
@@ -52,13 +52,13 @@ impl Listener {
         }
     }
 
-    /// Whether only this machine can reach it.
+    /// Whether it is reachable only from this machine.
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.address().is_none_or(|address| address.ip().to_canonical().is_loopback())
     }
 
-    /// Whether it is MQTT straight on TCP.
+    /// Whether it is MQTT directly over TCP.
     #[must_use]
     pub fn is_plain_tcp(&self) -> bool {
         matches!(self.place, Bind::Network(_)) && !self.tls && !self.web_socket
@@ -71,7 +71,7 @@ impl Default for Listener {
     }
 }
 
-/// A URL, as clients take it; of a Unix socket, `unix:` and its path.
+/// A URL for clients; for a Unix socket `unix:` and its path.
 impl fmt::Display for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match (self.web_socket, self.tls) {
@@ -87,27 +87,27 @@ impl fmt::Display for Listener {
     }
 }
 
-/// A socket that clients connect to.
+/// A listening socket.
 enum Socket {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
-/// A client's connection, as the system hands it over.
+/// An accepted connection.
 pub(super) enum Arrived {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
-/// A listener that is open. Dropping it closes it and removes its Unix socket.
+/// An open listener. Dropping it closes it and removes its Unix socket.
 pub(super) struct OpenListener {
     socket: Socket,
-    /// With the port the system chose.
+    /// With the port chosen by the system.
     pub(super) listener: Arc<Listener>,
 }
 
 impl OpenListener {
-    /// Begins to listen.
+    /// Starts to listen.
     pub(super) fn open(listener: &Listener) -> Result<Self, Error> {
         let failed = |error: io::Error| {
             let cause = format!("cannot listen on {}: {}", named(listener), net::explain(&error));
@@ -146,13 +146,14 @@ impl OpenListener {
 impl Drop for OpenListener {
     fn drop(&mut self) {
         if let Bind::Unix(path) = &self.listener.place {
-            // It may be gone; what another program has put there in the meantime cannot be told from it.
+            // The file may be gone; a file that another program created there in the meantime cannot be
+            // distinguished.
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
-/// The address alone for plain TCP, which is what most people listen on.
+/// For plain TCP, the most common case, only the address.
 fn named(listener: &Listener) -> String {
     match listener.address() {
         Some(address) if listener.is_plain_tcp() => address.to_string(),
@@ -168,7 +169,8 @@ fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// A socket file that no program listens on is left from a broker that was killed.
+/// Binds a Unix socket. A socket file without a listening program is left over from a killed broker and is
+/// replaced.
 fn unix(path: &Path) -> io::Result<UnixListener> {
     use std::os::unix::fs::FileTypeExt as _;
     match UnixListener::bind(path) {
@@ -211,7 +213,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         let listener = Listener { place: Bind::Unix(path.clone()), ..Listener::default() };
-        // Left by a process that was killed.
+        // Left by a killed process.
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let open = OpenListener::open(&listener).unwrap();
         let second = OpenListener::open(&listener).err().unwrap();

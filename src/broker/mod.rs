@@ -1,8 +1,8 @@
-//! An embedded scratch broker, for development and tests: MQTT 3.1, 3.1.1 and 5 on one port, in
-//! memory only, several in one process.
+//! An embedded broker for development and tests. It supports MQTT 3.1, 3.1.1 and 5 on one port and keeps all
+//! state in memory; a process can run several.
 //!
-//! `core` holds the rules of the standard, without a network; `driver` and `connection` hold its network,
-//! without rules; `listener`, `arrival` and `websocket` hold what is below MQTT. It is not a broker for
+//! `core` has the rules of the standard, without a network; `driver` and `connection` have the network,
+//! without rules; `listener`, `arrival` and `websocket` have the layers below MQTT. It is not a broker for
 //! production: it has no persistence, and it pauses publishers rather than lose a message.
 //!
 //! ```
@@ -58,7 +58,7 @@ pub use statistics::Statistics;
 pub use stream::ByteStream;
 
 /// A running broker. Dropping it ends it at once, like a crash: every connection is closed without
-/// a word. [`Broker::shutdown`] ends it with a farewell.
+/// DISCONNECT. [`Broker::shutdown`] sends DISCONNECT first.
 pub struct Broker {
     listeners: Vec<Listener>,
     shared: Arc<SharedBroker>,
@@ -71,7 +71,7 @@ impl Broker {
     /// Starts a broker on the current tokio runtime; it runs until it is dropped or shut down.
     ///
     /// # Errors
-    /// A listener cannot be opened, or has TLS and there is no certificate.
+    /// A listener cannot be opened, or uses TLS without a certificate.
     pub fn start(options: Options) -> Result<Self, Error> {
         if options.tls.is_none() && options.listeners.iter().any(|listener| listener.tls) {
             return Err(Error::usage("a listener with TLS needs a certificate"));
@@ -85,13 +85,13 @@ impl Broker {
         Ok(Self { listeners, shared, attach, stop: Some(stop), task })
     }
 
-    /// What it listens on, with the ports the system chose if it was asked to.
+    /// The listeners, with ports chosen by the system.
     #[must_use]
     pub fn listeners(&self) -> &[Listener] {
         &self.listeners
     }
 
-    /// The address of the first listener on a network, if there is one.
+    /// The address of the first network listener, if there is one.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.listeners.iter().find_map(Listener::address)
@@ -99,41 +99,41 @@ impl Broker {
 
     /// Serves one more connection over any stream, for example one end of an in-memory pipe.
     pub fn attach(&self, stream: impl ByteStream + 'static) {
-        // The other end is gone only when the broker is, and then so is the stream.
+        // If the receiver is gone, the broker has ended, and the stream is closed too.
         let _ = self.attach.send(Box::new(stream));
     }
 
-    /// What was counted so far.
+    /// The current counters.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.shared.lock().core.statistics()
     }
 
-    /// Replaces the faults while the broker runs. [`Faults::cut`] counts the connections that come
-    /// from now on; [`Faults::stall`] and [`Faults::down`] stay as they were at the start.
+    /// Replaces the faults while the broker runs. [`Faults::cut`] counts only later connections;
+    /// [`Faults::stall`] and [`Faults::down`] keep their initial values.
     pub fn set_faults(&self, faults: Faults) {
         self.shared.lock().core.set_faults(faults);
     }
 
-    /// Replaces users and permissions while the broker runs. Clients that would not be let in the same way are
-    /// disconnected.
+    /// Replaces users and rights while the broker runs. Clients that would not be admitted in the same way
+    /// are disconnected.
     pub fn set_access(&self, access: Access) {
         self.shared.with(driver::now(), |core, now| core.set_access(access, now));
     }
 
-    /// Cuts every connection without a word, as a broken network would; sessions stay.
+    /// Closes every connection without DISCONNECT, like a network failure; sessions stay.
     pub fn cut_connections(&self) {
         self.shared.with(driver::now(), core::Core::cut_all);
     }
 
-    /// Ends the broker: no new connections, DISCONNECT 0x8B to clients of MQTT 5
-    /// ([MQTT-3.14.2.1]), all connections closed. Returns when everything has ended, which takes up
-    /// to a second if a client does not close its side.
+    /// Ends the broker: accepts no new connections, sends DISCONNECT 0x8B to clients of MQTT 5
+    /// ([MQTT-3.14.2.1]), and closes all connections. Returns after the last connection has ended, which
+    /// takes up to a second if a client does not close its side.
     pub async fn shutdown(mut self) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
-        // It ends by itself; an error would say that it panicked, and then it has ended too.
+        // An error would mean that the task panicked, and it has ended then too.
         let _ = (&mut self.task).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The options of a broker: address, credentials, limits, and faults on request.
+//! The options of a broker: listeners, access control, limits, and simulated faults.
 
 use std::time::Duration;
 
@@ -9,32 +9,33 @@ use super::listener::Listener;
 use crate::net::ServerTls;
 use crate::protocol::{Protocol, QoS};
 
-/// How a broker is to run. The default listens on a free port of 127.0.0.1, accepts every client and
-/// behaves well.
+/// The options of a broker. The default listens on a free port of 127.0.0.1, accepts every client and
+/// simulates no faults.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What to listen on.
+    /// The listening addresses.
     pub listeners: Vec<Listener>,
-    /// The certificate of the listeners with TLS.
+    /// The certificate for listeners with TLS.
     pub tls: Option<ServerTls>,
-    /// Who is let in, and what each client may do.
+    /// The users who may connect, and the rights of each client.
     pub access: Access,
-    /// The versions spoken. A client of another version is answered as a broker without MQTT 5
-    /// does: CONNACK with return code 1, in the format of 3.x.
+    /// The supported protocol versions. A client of another version is answered as by a broker without MQTT
+    /// 5: CONNACK with return code 1, in the format of 3.x.
     pub protocols: Vec<Protocol>,
-    /// How long a new connection may take to send its CONNECT.
+    /// Time for a new connection to send its CONNECT.
     pub connect_timeout: Duration,
-    /// What clients may use, and what bounds the memory.
+    /// Limits on clients and memory.
     pub limits: Limits,
-    /// Misbehaviour on request.
+    /// Faults to simulate.
     pub faults: Faults,
-    /// How often the broker's state is published below `$SYS`, where clients may not publish then.
+    /// The interval of the messages below `$SYS` about the broker's state. Clients may not publish there
+    /// while it is set.
     pub system_interval: Option<Duration>,
-    /// What is published as its name and version.
+    /// The broker's name and version in these messages.
     pub software: &'static str,
-    /// What faults with a share are drawn from: the same seed and the same packets have the same faults.
+    /// The seed for faults with a probability: the same seed and the same packets give the same faults.
     pub seed: u64,
-    /// Is told what happens.
+    /// The observer of events.
     pub journal: Option<Journal>,
 }
 
@@ -56,7 +57,7 @@ impl Default for Options {
     }
 }
 
-/// Something a broker may do without ([MQTT-3.2.2.3]).
+/// An optional feature of a broker ([MQTT-3.2.2.3]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feature {
     /// Retained messages ([MQTT-3.2.2.3.5]).
@@ -69,53 +70,53 @@ pub enum Feature {
     SharedSubscriptions,
 }
 
-/// What is announced to clients, and what bounds the broker's memory.
+/// Limits that are announced to clients, and limits on the broker's memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// QoS 1 and 2 messages a client may send before an acknowledgement; at least 1.
+    /// Maximum number of unacknowledged QoS 1 and 2 messages from a client; at least 1.
     pub receive_maximum: u16,
-    /// The largest packet taken, in bytes, fixed header included.
+    /// Maximum size of a received packet in bytes, including the fixed header.
     pub maximum_packet_size: u32,
-    /// The highest QoS taken and granted.
+    /// Maximum QoS, for both publishing and subscribing.
     pub maximum_qos: QoS,
-    /// Topic aliases a client may define; each keeps a topic name in memory.
+    /// Maximum number of topic aliases of a client; each keeps a topic name in memory.
     pub topic_alias_maximum: u16,
-    /// What this broker does without.
+    /// Features that are not available.
     pub unavailable: Vec<Feature>,
-    /// Replaces the keep-alive clients ask for, in seconds; 0 turns it off.
+    /// Keep Alive in seconds that replaces the clients' own; 0 turns it off.
     pub server_keep_alive: Option<u16>,
-    /// The longest a session outlives its connection, in seconds; `u32::MAX` is for ever.
+    /// Maximum Session Expiry Interval in seconds; `u32::MAX` does not expire.
     pub session_expiry_interval: u32,
-    /// QoS 1 and 2 messages in flight to one client, if it allows as many; at least 1.
+    /// Maximum number of QoS 1 and 2 messages in flight to one client, if it allows as many; at least 1.
     pub in_flight: u16,
-    /// Network connections, each with its client.
+    /// Maximum number of Network Connections.
     pub connections: usize,
-    /// The longest Keep Alive, in seconds; a client of MQTT 3.x that wants a longer one is refused.
+    /// Maximum Keep Alive in seconds; a client of MQTT 3.x with a longer one is refused.
     pub maximum_keep_alive: Option<u16>,
-    /// Messages a second of one client, after those of a second at once; it is not read from for as long as it
-    /// has sent more.
+    /// Maximum messages per second from one client, after a burst of one second; a client that exceeds it is
+    /// paused.
     pub message_rate: Option<u32>,
-    /// Sessions kept, connected ones included.
+    /// Maximum number of sessions, including connected ones.
     pub sessions: usize,
-    /// Subscriptions of one session.
+    /// Maximum number of subscriptions per session.
     pub subscriptions: usize,
-    /// Messages waiting in one session.
+    /// Maximum number of queued messages per session.
     pub queue_messages: usize,
-    /// Bytes of one session: messages waiting and in flight, will, name.
+    /// Maximum bytes per session: messages queued and in flight, will, name.
     pub session_bytes: usize,
-    /// Bytes of all sessions together.
+    /// Maximum bytes of all sessions together.
     pub all_sessions_bytes: usize,
-    /// Bytes of everything that clients can make the broker keep, in memory; messages may take three quarters of it.
+    /// Maximum bytes of memory for all data of clients; messages may use three quarters of it.
     pub total_bytes: usize,
-    /// Retained messages.
+    /// Maximum number of retained messages.
     pub retained_messages: usize,
-    /// Bytes of retained messages.
+    /// Maximum bytes of retained messages.
     pub retained_bytes: usize,
-    /// Bytes of packets that are not whole, of all connections together; of each, the first 128 KiB do not
+    /// Maximum bytes of incomplete packets of all connections together; the first 128 KiB of each do not
     /// count.
     pub partial_bytes: usize,
-    /// How long publishers wait for a connected subscriber that takes nothing, before messages to
-    /// it are dropped; zero drops at once.
+    /// How long publishers wait for a connected subscriber that reads nothing, before messages to it are
+    /// dropped; zero drops at once.
     pub patience: Duration,
 }
 
@@ -149,7 +150,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Whether a feature is there.
+    /// Whether a feature is available.
     #[must_use]
     pub fn has(&self, feature: Feature) -> bool {
         !self.unavailable.contains(&feature)

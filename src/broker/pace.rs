@@ -1,4 +1,4 @@
-//! Output that is held up on request: byte by byte, or later.
+//! Simulated delays of the output: byte by byte, or after a fixed time.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -8,25 +8,25 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-/// The pause between single bytes: without one, the reader would find several in its buffer.
+/// The pause between single bytes: otherwise the client would find several bytes in its buffer.
 const BYTE_GAP: Duration = Duration::from_millis(1);
-/// Output that comes within this is sent at one time.
+/// Output that arrives within this time is sent together.
 const GRAIN: Duration = Duration::from_millis(1);
 
-/// How the output of one connection is held up.
+/// The delayed output of one connection.
 #[derive(Debug, Default)]
 pub(super) struct OutputPace {
-    /// Bytes written, and bytes known of.
+    /// The number of bytes written, and the number of bytes seen so far.
     written: u64,
     known: u64,
-    /// How many bytes may be written from when on.
+    /// From each time on, this total number of bytes may be written.
     due: VecDeque<(Instant, u64)>,
     may_write: u64,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl OutputPace {
-    /// How much of what is to be written may be written now. If that is nothing, the task is woken in time.
+    /// The number of pending bytes that may be written now. If it is 0, the task will be woken in time.
     pub(super) fn allowed(
         &mut self,
         backlog: usize,
@@ -65,7 +65,7 @@ impl OutputPace {
         if single_bytes { most.min(1) } else { most }
     }
 
-    /// That many bytes were written.
+    /// Records written bytes.
     pub(super) fn wrote(&mut self, bytes: usize, single_bytes: bool, now: Instant, cx: &mut Context<'_>) {
         self.written += bytes as u64;
         if single_bytes {

@@ -1,4 +1,5 @@
-//! Which listener may accept a connection: a flood on one of them leaves the others their turn and some places.
+//! Connection slots of each listener: a flood of connections on one listener leaves others their turn and
+//! some slots.
 
 use std::io;
 use std::sync::Arc;
@@ -6,27 +7,27 @@ use std::task::{Context, Poll};
 
 use super::listener::{Arrived, Listener, OpenListener};
 
-/// Places that each listener has to itself, where there are several.
+/// Slots reserved for each listener, if there are several.
 const OWN_PLACES: usize = 64;
-/// Connections of a listener over its limit that are accepted all the same, to be refused with a reason.
+/// Number of connections above the limit that a listener accepts in order to refuse them with a Reason Code.
 const REFUSABLE: usize = 16;
 
-/// The place of a connection. It is free when this is dropped.
+/// The slot of a connection. It is free when this value is dropped.
 #[derive(Debug, Default, Clone)]
 pub(super) struct ListenerPlace {
     _counted: Arc<()>,
-    /// The connection is over the limit, and to be refused.
+    /// The connection exceeds the limit and must be refused.
     pub(super) is_over: bool,
 }
 
-/// The listeners that are open.
+/// The open listeners.
 pub(super) struct Listeners {
     open: Vec<OpenListener>,
-    /// For each of them: what its connections hold a copy of.
+    /// One per listener: its connections hold copies, which are counted.
     taken: Vec<Arc<()>>,
-    /// Whose turn it is.
+    /// The listener to start with.
     next: usize,
-    /// Connections of all listeners together.
+    /// Maximum number of connections of all listeners together.
     limit: usize,
 }
 
@@ -46,7 +47,7 @@ impl Listeners {
         self.open.extend(more);
     }
 
-    /// Closes all of them.
+    /// Closes all listeners.
     pub(super) fn clear(&mut self) {
         self.open.clear();
         self.taken.clear();
@@ -57,17 +58,17 @@ impl Listeners {
         self.taken.get(at).map_or(0, |taken| Arc::strong_count(taken) - 1)
     }
 
-    /// How many connections one of them may have now.
+    /// The current limit on one listener's connections.
     fn share(&self, at: usize) -> usize {
         let own = OWN_PLACES.min(self.limit / self.open.len().max(1));
         let others = (0..self.open.len()).filter(|other| *other != at);
-        // Those that another one has beyond its places are being refused.
+        // Another listener's connections above its own limit are being refused.
         let most = self.limit.saturating_sub(own * (self.open.len().max(1) - 1));
         let taken: usize = others.map(|other| self.connections(other).max(own).min(most)).sum();
         self.limit.saturating_sub(taken)
     }
 
-    /// The next connection, its listener, and its place.
+    /// The next connection, its listener, and its slot.
     pub(super) fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
@@ -105,7 +106,7 @@ mod tests {
         Listeners::new(open.collect(), limit)
     }
 
-    /// Connections that wait at a listener.
+    /// Opens connections that wait at a listener.
     async fn connect(listeners: &Listeners, at: usize, count: usize) -> Vec<TcpStream> {
         let mut streams = Vec::new();
         for _ in 0..count {
@@ -143,14 +144,14 @@ mod tests {
         }
         assert!(places.iter().all(|(at, _)| *at == 0));
         assert_eq!(places.iter().filter(|(_, place)| place.is_over).count(), REFUSABLE);
-        // The flood waits, and the other listener has its places.
+        // The flood waits, and the other listener has its slots.
         let _other = connect(&listeners, 1, 3).await;
         for _ in 0..3 {
             let (at, place) = accept(&mut listeners).await;
             assert_eq!((at, place.is_over), (1, false));
             places.push((at, place));
         }
-        // A place that gets free is taken again.
+        // A freed slot is used again.
         places.remove(0);
         assert_eq!(accept(&mut listeners).await.0, 0);
     }

@@ -1,5 +1,5 @@
-//! A broker that acknowledges everything and forwards nothing. A load on it measures what the load
-//! generator itself can do.
+//! A broker that acknowledges everything and forwards nothing. A load on it measures the capacity of the load
+//! generator.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Packet, PacketType};
 use crate::protocol::{Protocol, QoS};
 
-/// Bytes read at once.
+/// Maximum size of one read.
 const INPUT_BYTES: usize = 256 * 1024;
 
-/// A running sink, on a thread of its own. Dropping it ends it.
+/// A running sink, in its own thread. Dropping it ends it.
 pub struct Sink {
     address: SocketAddr,
     stop: Arc<Notify>,
@@ -38,7 +38,7 @@ impl Sink {
     /// Listens on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// The system's, if there is no port or no thread.
+    /// The system has no free port or no thread.
     pub fn start() -> Result<Self, Error> {
         let failed = |error: std::io::Error| Error::fatal(Layer::Connect, format!("cannot listen: {error}"));
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
@@ -60,7 +60,7 @@ impl Sink {
         Ok(Self { address, stop, thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// The listening address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -78,7 +78,7 @@ async fn serve(mut stream: TcpStream) {
     let mut protocol = Protocol::V5;
     let (mut input, mut output) = (BytesMut::new(), BytesMut::new());
     loop {
-        // A connection that has nothing to say holds no buffer.
+        // An idle connection holds no buffer.
         if stream.readable().await.is_err() {
             return;
         }
@@ -108,7 +108,7 @@ async fn serve(mut stream: TcpStream) {
     }
 }
 
-/// Appends the answer to a packet; whether the conversation goes on.
+/// Appends the answer to a packet; returns whether the connection continues.
 fn answer(protocol: &mut Protocol, packet: &[u8], out: &mut BytesMut) -> bool {
     let Ok(packet) = wire::decode(*protocol, packet) else { return false };
     let success = ReasonCode::SUCCESS;

@@ -1,23 +1,23 @@
 //! The counters of a broker.
 
-/// Numbers of one moment; counters run from the start of the broker.
+/// The current values; counters start with the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Statistics {
-    /// Open network connections.
+    /// Open Network Connections.
     pub connections: usize,
-    /// Clients that are connected.
+    /// Connected clients.
     pub clients: usize,
-    /// The most that were at the same time.
+    /// The maximum number of clients that were connected at the same time.
     pub clients_maximum: usize,
     /// Sessions, with and without a connection.
     pub sessions: usize,
     /// Subscriptions of all sessions.
     pub subscriptions: usize,
-    /// Those of them that are shared.
+    /// The shared ones among them.
     pub shared_subscriptions: usize,
     /// Retained messages.
     pub retained: usize,
-    /// Messages waiting in sessions, those in flight not counted.
+    /// Messages queued in sessions, without those in flight.
     pub queued: usize,
     /// Bytes of the messages in sessions and of retained ones.
     pub stored_bytes: usize,
@@ -25,20 +25,20 @@ pub struct Statistics {
     pub connections_opened: u64,
     /// CONNECT packets.
     pub connects_received: u64,
-    /// Packets of any type taken from clients.
+    /// Packets received from clients.
     pub packets_received: u64,
-    /// Packets of any type put out to clients.
+    /// Packets sent to clients.
     pub packets_sent: u64,
-    /// PUBLISH packets taken from clients, repeated ones included.
+    /// PUBLISH packets received from clients, including repeated ones.
     pub messages_received: u64,
-    /// PUBLISH packets put out to clients, repeated ones included.
+    /// PUBLISH packets sent to clients, including repeated ones.
     pub messages_sent: u64,
-    /// Bytes of the payloads of messages taken from clients.
+    /// Payload bytes of messages received from clients.
     pub payload_bytes_received: u64,
-    /// Bytes of the payloads of messages put out to clients.
+    /// Payload bytes of messages sent to clients.
     pub payload_bytes_sent: u64,
-    /// Messages that did not reach a subscriber entitled to them: queue full, larger than the
-    /// client's Maximum Packet Size, or expired.
+    /// Messages that were not delivered to a subscriber: its queue was full, the message exceeded the
+    /// client's Maximum Packet Size, or it had expired.
     pub messages_dropped: u64,
     /// Sessions that have expired.
     pub sessions_expired: u64,

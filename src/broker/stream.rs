@@ -1,8 +1,8 @@
-//! What a connection is served over.
+//! The transport of a connection.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// Something to speak MQTT over.
+/// A transport for MQTT.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}

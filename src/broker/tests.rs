@@ -1,4 +1,4 @@
-//! The driver over real sockets and in-memory pipes; the rules themselves are tested in `core`.
+//! The driver with real sockets and in-memory pipes; the rules are tested in `core`.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Connect, LARGEST_PACKET_BYTES, Packet, PacketType, Publish, Subscription};
 
-/// A client that writes raw packets and reads whole ones.
+/// A client that writes raw packets and reads complete ones.
 struct Peer<S> {
     stream: S,
     protocol: Protocol,
@@ -106,13 +106,13 @@ impl<S: ByteStream> Peer<S> {
     }
 }
 
-/// Thousands of connections that are made at once find room before they are accepted.
+/// Thousands of connections at once wait in the backlog until they are accepted.
 #[tokio::test]
 async fn many_connections_may_wait() {
     let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok();
     let most: usize = most.and_then(|most| most.trim().parse().ok()).unwrap_or(128);
     let broker = Broker::start(Options::default()).unwrap();
-    // Nobody accepts meanwhile: this is the only task there is, and it does not wait.
+    // No connection is accepted meanwhile: this is the only task, and it does not wait.
     let limit = std::time::Duration::from_secs(30);
     let connect = || std::net::TcpStream::connect_timeout(&broker.address().unwrap(), limit).unwrap();
     let waiting: Vec<_> = std::iter::repeat_with(connect).take(most.min(200)).collect();
@@ -136,14 +136,14 @@ async fn several_run_beside_each_other_and_end() {
     assert_eq!(one.statistics().connections, 2);
     let address = one.address().unwrap();
     let ending = tokio::spawn(one.shutdown());
-    // Server shutting down, and the end; nothing but the end in 3.x.
+    // In MQTT 5 "Server shutting down" before the end of the stream; in 3.x only the end.
     assert_eq!(reader.packet().await.unwrap()[..], [0xE0, 1, 0x8B]);
     assert_eq!(reader.packet().await, None);
     assert_eq!(writer.packet().await, None);
     drop((reader, writer));
     ending.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
-    // The address is free for the next one.
+    // The address can be used again.
     let again =
         Broker::start(Options { listeners: vec![Listener::tcp(address)], ..Options::default() }).unwrap();
     again.shutdown().await;
@@ -158,8 +158,7 @@ async fn an_address_in_use_is_an_error() {
     assert!(text.contains("cannot listen on 127.0.0.1:"), "{text}");
 }
 
-/// Many messages in one go, over a reader that reads only afterwards: batches, partial packets and
-/// back-pressure, and nothing lost.
+/// Many messages at once, read only afterwards: batches, partial packets and back-pressure lose nothing.
 #[tokio::test]
 async fn a_flood_arrives_whole() {
     for (qos, granted) in [(QoS::AtMostOnce, QoS::AtMostOnce), (QoS::AtLeastOnce, QoS::AtLeastOnce)] {
@@ -205,7 +204,7 @@ async fn a_flood_arrives_whole() {
     }
 }
 
-/// The reason is readable though much is unread behind the offending packet.
+/// The Reason Code is readable even if many bytes after the invalid packet are unread.
 #[tokio::test]
 async fn last_disconnect_arrives() {
     let broker = Broker::start(Options::default()).unwrap();
@@ -225,7 +224,7 @@ async fn last_disconnect_arrives() {
     broker.shutdown().await;
 }
 
-/// A pipe of a few bytes: every packet in pieces, both ways.
+/// A pipe of a few bytes: every packet is split, in both directions.
 #[tokio::test]
 async fn any_stream_is_accepted() {
     let broker = Broker::start(Options::default()).unwrap();
@@ -248,7 +247,7 @@ async fn any_stream_is_accepted() {
     broker.shutdown().await;
 }
 
-/// PUBLISH back, and PUBACK.
+/// The length of the PUBLISH to the client and its PUBACK.
 fn bytes_of_answer(payload: usize) -> usize {
     publish_bytes(V5, QoS::AtLeastOnce, 1, &vec![0; payload]).len() + 4
 }
@@ -268,7 +267,7 @@ async fn single_bytes() {
     broker.shutdown().await;
 }
 
-/// Sessions outlive a broken network, but not the broker.
+/// Sessions survive a network failure, but not the end of the broker.
 #[tokio::test]
 async fn cut_connections_and_crashes() {
     let broker = Broker::start(Options::default()).unwrap();
@@ -288,21 +287,21 @@ async fn cut_connections_and_crashes() {
     assert_eq!(writer.packet().await, None);
 }
 
-/// A client that closes without a word is noticed, also while it is not read from.
+/// The loss of a client is detected, even while it is not read.
 #[tokio::test]
 async fn lost_clients_are_noticed() {
     let broker = Broker::start(Options::default()).unwrap();
     let peer = Peer::connect(&broker, V5, "c").await;
     assert_eq!(broker.statistics().sessions, 1);
     drop(peer);
-    // Whatever the next client is told comes after the loss was handled, or soon after.
+    // Answers to the next client may arrive before the loss is handled.
     while broker.statistics().sessions > 0 {
         tokio::task::yield_now().await;
     }
     broker.shutdown().await;
 }
 
-/// The clock runs by itself: nothing but time passes.
+/// Nothing happens except the passage of time.
 #[tokio::test(start_paused = true)]
 async fn deadlines_come_without_traffic() {
     let broker = Broker::start(Options::default()).unwrap();
@@ -326,7 +325,7 @@ async fn deadlines_come_without_traffic() {
     broker.shutdown().await;
 }
 
-/// A shutdown does not wait for ever for a client that keeps its side open.
+/// A shutdown does not wait forever for a client that keeps its side open.
 #[tokio::test(start_paused = true)]
 async fn shutdown_has_an_end() {
     let broker = Broker::start(Options::default()).unwrap();
@@ -339,7 +338,7 @@ async fn shutdown_has_an_end() {
     drop(peer);
 }
 
-/// On a runtime of several threads too.
+/// Also on a multi-threaded runtime.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_threads() {
     let broker = Broker::start(Options::default()).unwrap();

@@ -1,7 +1,7 @@
-//! MQTT in WebSockets, the broker's side: the upgrade, and bytes in binary messages ([MQTT-6.0.0-1]).
+//! MQTT over WebSockets, the broker's side: the upgrade, and bytes in binary messages ([MQTT-6.0.0-1]).
 //!
-//! It is not the library that the client uses: that one reads whole messages, and of each connection a client
-//! may begin one of any length. Here frames are taken apart as they come.
+//! It does not use the client's library, which reads whole messages: each connection could start a message of
+//! any length. Here frames are decoded as they arrive.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,41 +12,41 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::frames::{self, Control, Frames, Violation};
 
-/// The longest request taken.
+/// Maximum size of a request.
 const REQUEST_BYTES: usize = 16 << 10;
 const HEADERS: usize = 100;
-/// The most that goes into one message.
+/// Maximum payload of an outgoing message.
 const MESSAGE_BYTES: usize = 64 << 10;
-/// Reads in one poll: frames that carry nothing must not keep the task.
+/// Maximum number of reads in one poll: empty frames must not keep the task busy.
 const READS: usize = 8;
-/// The subprotocol, and the one of MQTT 3.1.
+/// The subprotocol, and that of MQTT 3.1.
 const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
-/// A close that has no fault as its cause.
+/// The status code of a close without a fault.
 const NORMAL: u16 = 1000;
 
-/// Bytes over binary messages. What is once offered to `poll_write` has to be offered again until it is taken:
-/// the head of a frame, which says its length, goes before it.
+/// A byte stream over binary messages. Bytes passed to `poll_write` must be passed again until they are
+/// accepted, because the frame's head with its length is sent before them.
 pub(super) struct FramedStream<S> {
     stream: S,
     frames: Frames,
-    /// What came behind the request.
+    /// Bytes received after the request.
     early: Vec<u8>,
-    /// Control frames to be sent between two messages.
+    /// Control frames to send between two messages.
     control: Vec<u8>,
-    /// The head of the message that is being sent, and how much of it was.
+    /// The head of the current outgoing message, its length, and the number of bytes sent.
     head: [u8; 10],
     head_bytes: usize,
     head_sent: usize,
-    /// What of the message is still to be sent.
+    /// The unsent bytes of the current message.
     left: usize,
     close_sent: bool,
     ended: bool,
 }
 
-/// Answers the request for an upgrade.
+/// Answers the upgrade request.
 ///
 /// # Errors
-/// The system's; or the request is none for MQTT in a WebSocket, and was answered with an error of HTTP.
+/// A system error; or an invalid request, which was answered with an HTTP error.
 pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> io::Result<FramedStream<S>> {
     let mut request = Vec::with_capacity(1024);
     let (answer, end) = loop {
@@ -63,7 +63,7 @@ pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) ->
     stream.write_all(answer.as_bytes()).await?;
     stream.flush().await?;
     let Some(end) = end else {
-        // What is unread would reset the connection before the client has the answer.
+        // Unread input would reset the connection before the client has the answer.
         stream.shutdown().await?;
         let mut rest = [0; 1024];
         while stream.read(&mut rest).await? > 0 {}
@@ -91,7 +91,7 @@ fn refusal(status: &str, why: &str) -> String {
     )
 }
 
-/// The answer to a request, and where it ends if it is accepted; `None` if it is not whole.
+/// The answer to a request, and the end of the request if it is accepted; `None` if it is incomplete.
 fn answer(request: &[u8]) -> Option<(String, Option<usize>)> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
@@ -130,7 +130,7 @@ fn answer(request: &[u8]) -> Option<(String, Option<usize>)> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> FramedStream<S> {
-    /// Sends control frames, if no message is being sent.
+    /// Sends control frames, unless a message is being sent.
     fn poll_control(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.left == 0 && !self.control.is_empty() {
             let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.control))?;
@@ -148,13 +148,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FramedStream<S> {
         }
     }
 
-    /// Takes apart what was read, and returns how much data is at its beginning.
+    /// Decodes the bytes that were read; returns the length of the data at the start.
     fn decode(&mut self, bytes: &mut [u8]) -> usize {
         let (control, close_sent) = (&mut self.control, self.close_sent);
         let mut closed = false;
         let decoded = self.frames.decode(bytes, |frame| match frame {
             Control::Close => closed = true,
-            // Only the latest is answered if the client does not read (RFC 6455, section 5.5.3).
+            // If the client does not read, only the latest is answered (RFC 6455, section 5.5.3).
             Control::Ping(payload) if control.is_empty() && !close_sent => {
                 put_control(control, frames::PONG, &payload);
             }
@@ -286,7 +286,7 @@ mod tests {
     fn a_good_request_is_accepted_and_what_follows_it_kept() {
         let request = [REQUEST.as_bytes(), b"\x82\x80"].concat();
         let (text, end) = answer(&request).unwrap();
-        // The key and its answer are the example of RFC 6455, section 1.3.
+        // Key and answer are from the example in RFC 6455, section 1.3.
         assert!(text.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{text}");
         assert!(text.contains("Sec-WebSocket-Protocol: mqtt\r\n"), "{text}");
         assert_eq!(end, Some(REQUEST.len()));

@@ -44,8 +44,8 @@ impl Retained {
         self.bytes
     }
 
-    /// Keeps a message in place of the one its topic had; `false` if the limits leave no room, the
-    /// old one then being gone nevertheless: it is no longer the last known value.
+    /// Stores a message in place of the topic's earlier one. Returns `false` if the limits do not allow it;
+    /// the earlier message is removed even then, because it would be outdated.
     pub(super) fn insert(
         &mut self,
         message: Arc<SharedMessage>,
@@ -67,12 +67,12 @@ impl Retained {
         }
     }
 
-    /// The first message in the order of names that matches `filter` and whose name is at or after
-    /// `cursor`, which is moved behind it. Each name looked at counts as `work`.
+    /// The first message in order of names that matches `filter` and whose name is not before `cursor`; moves
+    /// the cursor after it. Each name that is checked counts as `work`.
     pub(super) fn next(&self, filter: &str, cursor: &mut Vec<u8>, work: &mut usize) -> Search<'_> {
         let filter = filter.as_bytes();
         if cursor.is_empty() {
-            // `a/#` matches `a` as well, so the slash before `#` is not part of the beginning.
+            // `a/#` matches `a` as well, so the slash before `#` is not part of the literal prefix.
             let literal = match memchr::memchr2(b'+', b'#', filter) {
                 Some(wildcard) if filter[wildcard] == b'#' => wildcard.saturating_sub(1),
                 Some(wildcard) => wildcard,
@@ -104,11 +104,11 @@ impl Retained {
     }
 }
 
-/// How a name stands to a filter.
+/// How a name compares with a filter.
 #[derive(Debug, PartialEq, Eq)]
 enum FilterFit<'a> {
     Matches,
-    /// The next name that may match is at or after this many bytes of the name and these.
+    /// The next name that may match is not before this number of bytes of the name, followed by these bytes.
     Seek(usize, [&'a [u8]; 2]),
     /// No later name matches.
     NoMore,
@@ -120,7 +120,7 @@ fn compare<'a>(filter: &'a [u8], name: &[u8]) -> FilterFit<'a> {
     }
     let mut rest = filter;
     let mut start = 0;
-    // The end of the last level that a `+` stands for: another one there may match.
+    // The end of the last level that was matched by `+`: names with another level there may match.
     let mut other = None;
     let go_on = |other: Option<usize>| {
         other.map_or(FilterFit::NoMore, |end| FilterFit::Seek(end, [AFTER_SLASH, b""]))
@@ -137,7 +137,7 @@ fn compare<'a>(filter: &'a [u8], name: &[u8]) -> FilterFit<'a> {
             b"+" => other = Some(end),
             _ if *level == name[start..end] => {}
             _ if level.cmp(tail) == Ordering::Greater => return FilterFit::Seek(start, [level, b""]),
-            // Between a level and what is below it come names such as `level!`.
+            // Names such as `level!` sort between a level and the names below it.
             _ if below.is_some() && tail.starts_with(level) && tail[level.len()] < b'/' => {
                 return FilterFit::Seek(start, [level, b"/"]);
             }
@@ -182,7 +182,7 @@ mod tests {
         retained
     }
 
-    /// All that match, and how many names were looked at.
+    /// All matching names, and the number of names checked.
     fn all(retained: &Retained, filter: &str) -> (Vec<String>, usize) {
         let (mut found, mut cursor, mut steps) = (Vec::new(), Vec::new(), 0);
         loop {
@@ -198,7 +198,7 @@ mod tests {
         }
     }
 
-    /// Names below a level that does not match are skipped, however many they are.
+    /// Names below a level that does not match are skipped, regardless of their number.
     #[test]
     fn a_search_does_not_look_at_what_cannot_match() {
         let names: Vec<String> =
@@ -225,7 +225,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
-        /// The search finds what matching name by name finds, in the order of names.
+        /// The search returns the same names as matching each name, in order.
         #[test]
         fn agrees_with_matching_one_by_one(
             filter in "(\\+|[ab!0$]{0,2})(/(\\+|[ab!0]{0,2})){0,3}(/#)?|#",

@@ -10,32 +10,32 @@ use super::message::SharedMessage;
 use crate::broker::access::Rights;
 use crate::protocol::QoS;
 
-/// A message for one client, as its subscriptions grant it.
+/// A message for one client, as granted by its subscriptions.
 pub(super) struct Pending {
     pub(super) message: Arc<SharedMessage>,
     pub(super) qos: QoS,
     pub(super) retain: bool,
-    /// The Subscription Identifiers of the subscriptions it comes from.
+    /// The Subscription Identifiers of the matching subscriptions.
     pub(super) identifiers: Box<[u32]>,
 }
 
-/// Retained messages still to be sent for a new subscription. A position and not a list: any number
-/// of subscriptions to `#` stays small.
+/// Retained messages still to be sent for a new subscription. A position instead of a list, so that many
+/// subscriptions to `#` take little memory.
 pub(super) struct Replay {
     pub(super) filter: Box<str>,
     pub(super) qos: QoS,
     pub(super) no_local: bool,
-    /// The Subscription Identifier; 0 is none.
+    /// The Subscription Identifier; 0 for none.
     pub(super) identifier: u32,
-    /// The names before it were looked at.
+    /// Names before this were already checked.
     pub(super) cursor: Vec<u8>,
-    /// Its number, by which `Session::filters` knows it: another one is out of date.
+    /// Its number in `Session::filters`; a replay with another number is outdated.
     pub(super) number: u64,
 }
 
-/// A Will Message, published when its connection ends without a farewell ([MQTT-3.1.2-8]).
+/// A Will Message, published when its connection ends without DISCONNECT ([MQTT-3.1.2-8]).
 pub(super) struct WillMessage {
-    /// Without expiry time, which counts from the publication.
+    /// Without expiry time, which starts at the publication.
     pub(super) message: Arc<SharedMessage>,
     pub(super) expiry_seconds: Option<u32>,
     pub(super) delay_seconds: u32,
@@ -45,34 +45,34 @@ pub(super) struct WillMessage {
 pub(super) struct Session {
     pub(super) client_identifier: Arc<str>,
     pub(super) connection: Option<ConnectionId>,
-    /// The name that its client was let in under.
+    /// The user name of its client.
     pub(super) user: Option<Box<str>>,
-    /// What it may publish and receive; `None` is everything.
+    /// The rights of its client; `None` for all rights.
     pub(super) rights: Option<Arc<Rights>>,
-    /// How long it outlives a connection; `u32::MAX` is for ever ([MQTT-3.1.2.11.2]).
+    /// How long it outlives a connection; `u32::MAX` does not expire ([MQTT-3.1.2.11.2]).
     pub(super) expiry_seconds: u32,
     pub(super) will: Option<WillMessage>,
     /// When the will of the last connection is due.
     pub(super) will_at: Option<Instant>,
-    /// When the session ends, while there is no connection.
+    /// When the session expires, while it has no connection.
     pub(super) ends_at: Option<Instant>,
-    /// The deadline set, the earlier of the two above.
+    /// The deadline that is set: the earlier of the two above.
     pub(super) timer: Option<Instant>,
-    /// Filters subscribed to, and the number of the latest replay for each; options are in the tree.
+    /// The subscribed filters, with the number of each one's latest replay; options are in the tree.
     pub(super) filters: HashMap<Box<str>, u64>,
-    /// It has ended, and these are its subscriptions in the tree that are still to be removed.
+    /// The subscriptions still to be removed from the tree, if the session has ended.
     pub(super) ended: Option<Vec<Box<str>>>,
     /// QoS 1 and 2 messages not sent yet.
     pub(super) queue: VecDeque<Pending>,
     pub(super) queue_bytes: usize,
-    /// All memory counted against the limits, the queue included.
+    /// All memory counted against the limits, including the queue.
     pub(super) held_bytes: usize,
     pub(super) replays: VecDeque<Replay>,
     pub(super) latest_replay: u64,
     pub(super) in_flight: InFlight,
-    /// Kept back on request, to go out after the next message.
+    /// A message held back for reordering, to be sent after the next one.
     pub(super) late: Option<Box<Pending>>,
-    /// Packet identifiers of QoS 2 messages received and not released ([MQTT-4.3.3-10]).
+    /// Packet identifiers of QoS 2 messages received but not released ([MQTT-4.3.3-10]).
     pub(super) received: HashSet<u16>,
 }
 
@@ -101,14 +101,14 @@ impl Session {
         }
     }
 
-    /// Whether a new QoS 1 or 2 message may be sent at once: nothing waits before it and the window
-    /// has room.
+    /// Whether a new QoS 1 or 2 message may be sent at once: no message waits before it and the window has
+    /// room.
     pub(super) fn is_open(&self, window: usize) -> bool {
         self.queue.is_empty() && self.replays.is_empty() && self.has_room(window)
     }
 
-    /// Adds a replay in place of an earlier one for the same filter. That one is passed by when its turn
-    /// comes; to look for it each time would cost the square of the number of filters.
+    /// Adds a replay in place of an earlier one for the same filter. The earlier one is skipped when its turn
+    /// comes; searching for it here would take quadratic time in the number of filters.
     pub(super) fn replay(&mut self, replay: Replay) {
         if let Some(number) = self.filters.get_mut(&replay.filter) {
             self.latest_replay += 1;
@@ -121,7 +121,7 @@ impl Session {
         }
     }
 
-    /// Whether the window has room for a new message; messages to be sent again come first.
+    /// Whether the window has room for a new message; retransmissions come first.
     pub(super) fn has_room(&self, window: usize) -> bool {
         self.in_flight.has_room(window)
     }

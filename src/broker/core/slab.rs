@@ -1,8 +1,8 @@
-//! Storage with numbered, reusable places, for connections and sessions.
+//! Storage with reusable numbered slots, for connections and sessions.
 
 use std::marker::PhantomData;
 
-/// Values under small numbers of the type `K`.
+/// Values with small numbers of the type `K`.
 pub(super) struct Slab<K, T> {
     places: Vec<Option<T>>,
     free: Vec<u32>,

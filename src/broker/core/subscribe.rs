@@ -13,18 +13,19 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::topic::{self, TopicError};
 use crate::protocol::wire::{self, Malformed, PacketType, Subscription, SubscriptionList};
 
-/// Topic filters of one packet: more than a session may have by default.
+/// Maximum number of topic filters in one packet: more than a session may have by default.
 pub(super) const PACKET_FILTERS: usize = 20_000;
 
-/// Levels of all topic filters of one SUBSCRIBE, each of which may be a new node of the tree: the packet is
-/// handled in one turn, which other clients wait for.
+/// Maximum number of levels of all topic filters in one SUBSCRIBE. Each may be a new node of the tree, and
+/// the packet is handled in one turn, for which other clients wait.
 pub(super) const PACKET_LEVELS: usize = 100_000;
 
 impl Core {
     /// Handles a SUBSCRIBE: the answer first, then the retained messages.
     ///
     /// # Errors
-    /// No Local on a shared subscription ([MQTT-3.8.3-4]), or an answer the client would not take.
+    /// No Local on a shared subscription ([MQTT-3.8.3-4]), or an answer above the client's Maximum Packet
+    /// Size.
     pub(super) fn subscribe(
         &mut self,
         id: ConnectionId,
@@ -47,7 +48,7 @@ impl Core {
             .map(|filter| {
                 let own = memchr::memchr_iter(b'/', filter.filter.as_bytes()).count() + 1;
                 levels += own;
-                // The retained messages come in the next turn where this one is used up.
+                // If this turn is used up, the retained messages are sent in the next.
                 self.work += own;
                 if levels > PACKET_LEVELS {
                     return ReasonCode::QUOTA_EXCEEDED;
@@ -67,8 +68,8 @@ impl Core {
         Ok(())
     }
 
-    /// Checks that each filter is well-formed ([MQTT-4.7.1-1], [MQTT-4.7.3-1], [MQTT-4.8.2-1]) and that the packet
-    /// makes no more work than one may.
+    /// Checks that each filter is well-formed ([MQTT-4.7.1-1], [MQTT-4.7.3-1], [MQTT-4.8.2-1]) and that the
+    /// packet stays within the limits on its work.
     fn check_filters(packet: PacketType, filters: &SubscriptionList<'_>) -> Result<(), Malformed> {
         let check = |filter: Subscription<'_>| topic::check_filter(filter.filter.as_bytes()).err();
         if let Some(error) = filters.iter().take(PACKET_FILTERS).find_map(check) {
@@ -86,10 +87,10 @@ impl Core {
         Err(Malformed::protocol_error(packet, what).with_reason(ReasonCode::QUOTA_EXCEEDED))
     }
 
-    /// Sends SUBACK or UNSUBACK unless it is withheld on request.
+    /// Sends SUBACK or UNSUBACK, unless a simulated fault withholds it.
     ///
     /// # Errors
-    /// It is larger than the client allows, and cannot be made smaller ([MQTT-3.1.2-24]).
+    /// It exceeds the client's Maximum Packet Size and cannot be shortened ([MQTT-3.1.2-24]).
     fn answer(
         &mut self,
         id: ConnectionId,
@@ -168,7 +169,7 @@ impl Core {
             1 => new,   // [MQTT-3.3.1-10]
             _ => false, // [MQTT-3.3.1-11]
         };
-        // Shared subscriptions get none ([MQTT-4.8.2]).
+        // Shared subscriptions get no retained messages ([MQTT-4.8.2]).
         if wanted && shared.is_none() && self.retained.len() > 0 {
             let (filter, cursor) = (filter.into(), Vec::new());
             state.replay(Replay { filter, qos, no_local, identifier, cursor, number: 0 });
@@ -176,11 +177,11 @@ impl Core {
         Ok(())
     }
 
-    /// Handles an UNSUBSCRIBE. What is beyond the work of a turn is removed in the next ones, and answered
-    /// then.
+    /// Handles an UNSUBSCRIBE. Filters beyond the work of a turn are removed in later turns; the answer
+    /// follows then.
     ///
     /// # Errors
-    /// The answer is larger than the client allows.
+    /// The answer exceeds the client's Maximum Packet Size.
     pub(super) fn unsubscribe(
         &mut self,
         id: ConnectionId,
@@ -208,7 +209,7 @@ impl Core {
         Ok(())
     }
 
-    /// Goes on with an UNSUBSCRIBE of an earlier turn, if there is one; whether it is done.
+    /// Continues an UNSUBSCRIBE of an earlier turn, if there is one; returns whether it is done.
     pub(super) fn go_on_unsubscribing(&mut self, id: ConnectionId, session: SessionId, now: Instant) -> bool {
         let left = |core: &mut Self| core.connections.get_mut(id)?.left.unsubscribe.take();
         let Some(mut rest) = left(self) else { return true };
@@ -249,7 +250,7 @@ impl Core {
     ) -> Result<(), Malformed> {
         self.touch(id);
         self.answer(id, PacketType::UnsubAck, packet_identifier, reasons)?;
-        // Messages may have waited for a replay that is out of date now.
+        // Messages may have waited for a replay that is now outdated.
         self.pump(session, now);
         Ok(())
     }

@@ -1,21 +1,21 @@
-//! The subscriptions as a tree of topic levels: the cost of a message depends on its levels, not on the
-//! number of subscriptions.
+//! The subscriptions as a tree of topic levels: the cost of a message depends on the levels of its topic, not
+//! on the number of subscriptions.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::SessionId;
 use crate::protocol::{QoS, topic};
 
-/// The deepest filter taken; a name of 65,535 slashes would make as many nodes.
+/// Maximum number of levels in a filter: a name of 65,535 slashes would need as many nodes.
 const MOST_LEVELS: usize = 200;
-/// What a node takes, and a subscription beside its filter, which is kept up to five times: in the tree, in the
-/// session, and while its retained messages are sent.
+/// Memory of a node, and of a subscription besides its filter. The filter may be stored up to five times: in
+/// the tree, in the session, and while its retained messages are sent.
 const NODE_BYTES: usize = 320;
 const SUBSCRIPTION_BYTES: usize = 200;
 const FILTER_COPIES: usize = 5;
-/// The most nodes of the tree.
+/// Maximum number of nodes in the tree.
 const MOST_NODES: usize = 1_000_000;
-/// The most bytes of all filters.
+/// Maximum size of all filters.
 const MOST_BYTES: usize = 64 << 20;
 
 /// A session's subscription to one filter.
@@ -25,11 +25,11 @@ pub(super) struct SubscribedSession {
     pub(super) qos: QoS,
     pub(super) no_local: bool,
     pub(super) retain_as_published: bool,
-    /// The Subscription Identifier; 0 is none.
+    /// The Subscription Identifier; 0 for none.
     pub(super) identifier: u32,
 }
 
-/// Whether the client of a subscription is there.
+/// Whether the client of a subscription is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
     Connected,
@@ -38,18 +38,18 @@ pub(super) enum Presence {
     Ended,
 }
 
-/// A subscriber entitled to a message.
+/// A subscriber that gets a message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Match {
     pub(super) subscriber: SubscribedSession,
-    /// Chosen from a shared subscription: not to be merged with the session's other matches.
+    /// Selected from a shared subscription: not merged with other matches of the session.
     pub(super) shared: bool,
 }
 
 #[derive(Default)]
 struct ShareGroup {
     members: Vec<SubscribedSession>,
-    /// Whose turn it is.
+    /// The index of the next member.
     next: usize,
 }
 
@@ -65,7 +65,7 @@ impl Subscribers {
         self.each.is_empty() && self.groups.is_empty()
     }
 
-    /// Adds or replaces; whether it is new.
+    /// Adds or replaces a subscription; returns whether it is new.
     fn insert(&mut self, share: Option<&str>, subscriber: SubscribedSession) -> bool {
         let list = match share {
             None => &mut self.each,
@@ -79,7 +79,8 @@ impl Subscribers {
         true
     }
 
-    /// How many were looked at to remove one, if it was there.
+    /// Removes a subscription. Returns the number of subscribers checked, or `None` if there was no such
+    /// subscription.
     fn remove(&mut self, share: Option<&str>, session: SessionId) -> Option<usize> {
         let remove = |list: &mut Vec<SubscribedSession>| {
             let at = list.iter().position(|known| known.session == session)?;
@@ -96,8 +97,8 @@ impl Subscribers {
         work
     }
 
-    /// Everyone, and of each shared subscription the next whose client is there, or else the next whose
-    /// session is. Returns how many were looked at.
+    /// Collects all subscribers, and for each shared subscription the next connected member, otherwise the
+    /// next member with a session. Returns the number of subscribers checked.
     fn collect(&mut self, presence: &impl Fn(SessionId) -> Presence, out: &mut Vec<Match>) -> usize {
         let mut work = self.each.len();
         out.extend(self.each.iter().map(|subscriber| Match { subscriber: *subscriber, shared: false }));
@@ -143,17 +144,17 @@ impl Node {
     }
 }
 
-/// All subscriptions. Node 0 is the root; indices and not references, so that dropping a deep tree
-/// does not recurse.
+/// All subscriptions. Node 0 is the root; nodes are linked by indices, so that dropping a deep tree does not
+/// recurse.
 pub(super) struct Subscriptions {
     nodes: Vec<Node>,
     free: Vec<usize>,
     count: usize,
-    /// Those of them that are shared.
+    /// The number of shared subscriptions.
     shared: usize,
     /// The length of all filters.
     bytes: usize,
-    /// Kept between calls of `matching`: node, and where in the name its next level starts.
+    /// Reused by `matching`: node, and the position of its next level in the name.
     stack: Vec<(usize, Option<usize>)>,
 }
 
@@ -167,23 +168,23 @@ impl Subscriptions {
         self.count
     }
 
-    /// How much memory they take, near enough for limits.
+    /// The memory of all subscriptions, precise enough for limits.
     pub(super) fn memory(&self) -> usize {
         self.nodes.len() * NODE_BYTES + self.bytes * FILTER_COPIES + self.count * SUBSCRIPTION_BYTES
     }
 
-    /// How much a new one takes at most.
+    /// Maximum memory of a new subscription.
     pub(super) fn most_memory(filter: &str) -> usize {
         let levels = memchr::memchr_iter(b'/', filter.as_bytes()).count() + 1;
         levels * NODE_BYTES + filter.len() * FILTER_COPIES + SUBSCRIPTION_BYTES
     }
 
-    /// How many of them are shared.
+    /// The number of shared subscriptions.
     pub(super) fn shared_len(&self) -> usize {
         self.shared
     }
 
-    /// Adds a subscription to a checked filter or replaces the session's earlier one; whether it is
+    /// Adds a subscription to a valid filter, or replaces the session's earlier one; returns whether it is
     /// new, or `None` if the tree is full.
     pub(super) fn insert(&mut self, filter: &str, subscriber: SubscribedSession) -> Option<bool> {
         let (share, filter) = split(filter);
@@ -231,8 +232,8 @@ impl Subscriptions {
         index
     }
 
-    /// Removes a session's subscription; `None` if there was none, or else how many levels and subscribers
-    /// were looked at.
+    /// Removes a session's subscription; returns the number of levels and subscribers checked, or `None` if
+    /// there was none.
     pub(super) fn remove(&mut self, filter: &str, session: SessionId) -> Option<usize> {
         let (share, filter) = split(filter);
         let mut at = 0;
@@ -268,9 +269,9 @@ impl Subscriptions {
         Some(work)
     }
 
-    /// Appends every subscriber entitled to a message on this topic name. One session may come
-    /// several times. `presence` decides who of a shared subscription is preferred. Returns
-    /// how many places and subscribers were looked at.
+    /// Appends every subscriber for a message with this topic name; a session may occur several times.
+    /// `presence` selects the members of shared subscriptions. Returns the number of nodes and subscribers
+    /// checked.
     pub(super) fn matching(
         &mut self,
         name: &str,
@@ -386,7 +387,7 @@ mod tests {
     }
 
     proptest! {
-        /// The tree finds what matching filter by filter finds, also after some have gone.
+        /// The tree returns the same as matching each filter, also after removals.
         #[test]
         fn agrees_with_matching_one_by_one(
             filters in proptest::collection::vec(("(\\+|[ab$]|)(/(\\+|[ab]|)){0,3}(/#)?|#", any::<bool>()), 1..20),

@@ -10,10 +10,10 @@ use super::message::{Routed, View};
 use crate::protocol::QoS;
 use crate::protocol::property::Properties;
 
-/// What was published last, and when the next time is.
+/// The last published values, and the time of the next publication.
 #[derive(Default)]
 pub(super) struct System {
-    /// The first client came then.
+    /// When the first client arrived.
     started: Option<Instant>,
     timer: Option<Instant>,
     /// The payloads, in the order of the topics.
@@ -22,7 +22,7 @@ pub(super) struct System {
 }
 
 impl Core {
-    /// Begins to publish the state, if that is asked for.
+    /// Starts the publication, if an interval is set.
     pub(super) fn start_system(&mut self, now: Instant) {
         if self.options.system_interval.is_some() && self.system.started.is_none() {
             self.system.started = Some(now);
@@ -30,7 +30,7 @@ impl Core {
         }
     }
 
-    /// Publishes what has changed, and sets the next time.
+    /// Publishes changed values, and sets the next time.
     pub(super) fn publish_system(&mut self, now: Instant) {
         let Some(interval) = self.options.system_interval else { return };
         self.system.timer = None;
@@ -56,7 +56,7 @@ impl Core {
                 shared: None,
             };
             let mut routed = Routed::borrowed(view);
-            // Without room for it, subscribers still get it.
+            // If it cannot be stored, subscribers still get it.
             self.retain(&mut routed);
             self.route(&mut routed, &topic, None, now);
         }

@@ -1,5 +1,4 @@
-//! What the observer of the broker is told of connections. Without an observer nothing is kept, and nothing is
-//! decoded.
+//! Events of connections for the broker's observer. Without an observer, nothing is recorded or decoded.
 
 use std::borrow::Cow;
 
@@ -9,7 +8,7 @@ use crate::broker::journal::{BrokerEvent, ClientOrigin, DropCause, EventKind, Le
 use crate::protocol::wire::{self, LARGEST_PACKET_BYTES, Packet};
 use crate::protocol::{Direction, QoS};
 
-/// A packet in the output, and how much of `Connection::out` it takes: a large payload is elsewhere.
+/// A packet in the output, and its length in `Connection::out`: a large payload is stored elsewhere.
 fn packet_at(connection: &Connection, at: usize) -> Option<(Cow<'_, [u8]>, usize)> {
     let rest = connection.out.get(at..).filter(|rest| !rest.is_empty())?;
     let elsewhere = connection.payload_after(at);
@@ -27,7 +26,7 @@ impl Core {
         self.options.journal.is_some()
     }
 
-    /// Where a new connection comes from, with its number, and tells of it.
+    /// Numbers a new connection and reports it.
     pub(in crate::broker) fn arrived(&mut self, mut origin: ClientOrigin) -> ClientOrigin {
         self.arrivals += 1;
         origin.number = self.arrivals;
@@ -35,7 +34,7 @@ impl Core {
         origin
     }
 
-    /// Tells of a connection that has not come to MQTT.
+    /// Reports an event of a connection that has not reached MQTT.
     pub(in crate::broker) fn tell_of(
         &self,
         origin: Option<&ClientOrigin>,
@@ -47,7 +46,7 @@ impl Core {
         }
     }
 
-    /// Tells what happened on a connection.
+    /// Reports an event of a connection.
     pub(super) fn tell(&self, id: ConnectionId, kind: EventKind<'_>) {
         if self.options.journal.is_none() {
             return;
@@ -57,7 +56,7 @@ impl Core {
         self.tell_of(traced.map(|traced| &traced.origin), client, kind);
     }
 
-    /// Tells what happened to a session, be its client there or not.
+    /// Reports an event of a session, whether its client is connected or not.
     pub(super) fn tell_of_session(&self, id: SessionId, kind: EventKind<'_>) {
         if self.options.journal.is_none() {
             return;
@@ -69,7 +68,7 @@ impl Core {
         }
     }
 
-    /// Tells of a message that a session does not get, and counts it.
+    /// Reports and counts a message that a session does not get.
     pub(super) fn drop_message(
         &mut self,
         to: SessionId,
@@ -82,7 +81,7 @@ impl Core {
         self.tell_of_session(to, EventKind::Dropped { topic, qos, payload_bytes, cause });
     }
 
-    /// Tells why a connection ends, once.
+    /// Reports why a connection ends, once.
     pub(super) fn tell_leaving(&self, id: ConnectionId, leaving: Leaving<'_>) {
         let is_open = |connection: &Connection| {
             !matches!(connection.phase, ConnectionPhase::Closing | ConnectionPhase::Dead)
@@ -92,14 +91,14 @@ impl Core {
         }
     }
 
-    /// Notes the name that a client has from now on.
+    /// Records the name of a client.
     pub(super) fn name_client(&mut self, id: ConnectionId, name: &str) {
         if let Some(traced) = self.connections.get_mut(id).and_then(|connection| connection.traced.as_mut()) {
             traced.client = name.into();
         }
     }
 
-    /// Tells of a packet that has come.
+    /// Reports a received packet.
     pub(super) fn trace_received(&mut self, id: ConnectionId, packet: &Packet<'_>) {
         if self.options.journal.is_none() {
             return;
@@ -110,7 +109,7 @@ impl Core {
         self.tell(id, EventKind::Packet(Direction::Received, packet));
     }
 
-    /// Tells of the packets that were put out for a connection.
+    /// Reports the packets that were appended to a connection's output.
     pub(super) fn trace_sent(&mut self, id: ConnectionId) {
         if self.options.journal.is_none() {
             return;

@@ -1,15 +1,15 @@
-//! What is kept of a connection for the observer of the broker.
+//! The data of a connection for the broker's observer.
 
 use crate::broker::journal::ClientOrigin;
 
-/// What is kept of a connection for its events.
+/// The data of a connection for its events.
 pub(super) struct Traced {
     pub(super) origin: ClientOrigin,
     /// The client identifier; empty before CONNECT.
     pub(super) client: Box<str>,
-    /// The packets in this much of the output were told.
+    /// Packets in this number of bytes of the output were reported.
     pub(super) shown: usize,
-    /// What is put out will be taken back.
+    /// Whether the current output will be removed again.
     pub(super) is_muted: bool,
 }
 
@@ -18,7 +18,7 @@ impl Traced {
         Self { origin, client: Box::default(), shown: 0, is_muted: false }
     }
 
-    /// That much of the output is gone, from its beginning.
+    /// Adjusts to the removal of bytes from the start of the output.
     pub(super) fn forget(&mut self, bytes: usize) {
         self.shown = self.shown.saturating_sub(bytes);
     }

@@ -1,12 +1,12 @@
-//! Arbitrary bytes from a client cause no panic and no output that is not MQTT, and leave no session and no
-//! memory in use.
+//! Arbitrary bytes from a client cause no panic and no invalid output, and leave no session and no memory in
+//! use.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::broker::options::Limits;
 
-/// What a client, the network or the clock may do next.
+/// A possible next action of a client, the network or the clock.
 #[derive(Debug, Clone)]
 enum Step {
     Connect {
@@ -132,7 +132,7 @@ fn bytes_of(protocol: Protocol, step: &Step) -> BytesMut {
     out
 }
 
-/// Plays a script over a few connections and checks what must hold at any time.
+/// Runs a script with several connections and checks all invariants.
 fn play(script: &[(u8, Step)], limits: Limits) {
     let mut world = World::with(Options { limits, ..Options::default() });
     let mut clients: [Option<Client>; 3] = [None; 3];
@@ -189,7 +189,7 @@ fn play(script: &[(u8, Step)], limits: Limits) {
         world.take(client);
         world.lose(client);
     }
-    // Wills retain messages and sessions end within 40 seconds; sessions of 3.x are kept.
+    // Wills create retained messages, and sessions end within 40 seconds; sessions of 3.x stay.
     world.wait_seconds(1000);
     let statistics = world.core.statistics();
     assert_eq!(statistics.connections, 0);
@@ -212,7 +212,7 @@ proptest! {
         play(&script, Limits::default());
     }
 
-    /// The same with hardly any room.
+    /// The same with very low limits.
     #[test]
     fn any_sequence_under_tight_limits(script in proptest::collection::vec((0..3_u8, steps()), 1..120)) {
         play(&script, Limits {
@@ -221,7 +221,7 @@ proptest! {
         });
     }
 
-    /// Bytes from nowhere, before and after CONNECT, in any pieces.
+    /// Arbitrary bytes before and after CONNECT, in arbitrary pieces.
     #[test]
     fn arbitrary_bytes(
         connected: bool, protocol in prop_oneof![Just(V3_1), Just(V3_1_1), Just(V5)],
@@ -241,7 +241,7 @@ proptest! {
         }
     }
 
-    /// One legal packet with some bytes changed.
+    /// A valid packet with some bytes changed.
     #[test]
     fn damaged_packets(
         protocol in prop_oneof![Just(V3_1), Just(V3_1_1), Just(V5)], step in steps(),

@@ -1,5 +1,4 @@
-//! CONNECT and the end of connections: which clients are accepted, which are refused, and with which Reason
-//! Code.
+//! CONNECT and the end of connections: accepted and refused clients, and the Reason Codes.
 
 use super::*;
 
@@ -33,7 +32,7 @@ fn client_identifiers_are_assigned_where_they_may_be() {
     let (_, answer) = world.try_connect(&hello(V5, ""));
     assert!(answer[0].starts_with("CONNACK 0x00 assigned-client-identifier=auto-"), "{answer:?}");
     assert_eq!(world.try_connect(&hello(V3_1_1, "")).1, ["CONNACK 0x00"]);
-    // [MQTT-3.1.3-8] of 3.1.1, and 3.1 knows no empty one.
+    // [MQTT-3.1.3-8] of 3.1.1; 3.1 does not allow an empty one.
     let kept = Connect { clean_start: false, ..hello(V3_1_1, "") };
     assert_eq!(world.try_connect(&kept).1, ["CONNACK 0x85"]);
     assert_eq!(world.try_connect(&hello(V3_1, "")).1, ["CONNACK 0x85"]);
@@ -94,7 +93,7 @@ fn unknown_versions_and_packets_other_than_connect_are_refused() {
         world.send(client, bytes);
         assert_eq!(world.core.output(client.id), answer, "{bytes:?}");
         assert_eq!(world.state(client), Directive::Closing);
-        // Whatever follows is ignored, and the end comes also if the peer says nothing.
+        // Further input is ignored, and the connection ends even if the peer sends nothing.
         world.send(client, &connect_bytes(&hello(V5, "c")));
         world.wait_seconds(1);
         assert_eq!(world.state(client), Directive::Dead);
@@ -125,7 +124,7 @@ fn slow_connect_is_cut_at_the_time_limit() {
     assert_eq!(world.state(client), Directive::Dead);
 }
 
-/// [MQTT-3.1.2-22]: one and a half times the keep-alive.
+/// [MQTT-3.1.2-22]: 1.5 times the Keep Alive.
 #[test]
 fn keep_alive() {
     for protocol in [V3_1_1, V5] {
@@ -188,7 +187,7 @@ fn mqtt_3_gets_no_disconnect() {
     assert_eq!(world.state(client), Directive::Closing);
 }
 
-/// Reason Strings are left out on request, and if the packet would be too large ([MQTT-3.1.2-29],
+/// Reason Strings are omitted on request, and if the packet would be too large ([MQTT-3.1.2-29],
 /// [MQTT-3.2.2-19]).
 #[test]
 fn reason_strings() {

@@ -1,4 +1,4 @@
-//! Faults on request.
+//! Simulated faults.
 
 use super::*;
 use crate::broker::faults::{Cut, Faults, RefusedTopics, Share, Withheld};
@@ -40,7 +40,7 @@ fn refused_filters_and_messages() {
     world.publish(client, &message("a/b", 2, 2, ""));
     world.publish(client, &message("a/b", 0, 0, ""));
     assert_eq!(world.take(client), ["PUBACK #1 0x87", "PUBREC #2 0x87"]);
-    // A refused QoS 2 message is over: the identifier is free.
+    // The exchange of a refused QoS 2 message has ended: the identifier is free.
     world.ack(client, PacketType::PubRel, 2, 0);
     assert_eq!(world.take(client), ["PUBCOMP #2 0x92"]);
     let old = world.connect(V3_1_1, "old");
@@ -63,7 +63,7 @@ fn cut_connections() {
         }
         assert_eq!(world.take(client), answers);
         assert_eq!(world.state(client), Directive::Closing);
-        // The last packet was handled, what came behind it was not.
+        // The last packet was handled, the next one was not.
         assert_eq!(world.core.statistics().messages_received, 2);
         let client = world.connect(V5, "c");
         for identifier in 1..9 {
@@ -97,8 +97,7 @@ fn withheld_packets() {
     assert_eq!(world.take(client), ["PUBLISH t q0 \"\"", "PUBACK #3"]);
 }
 
-/// With its PUBACKs withheld, a client that respects Receive Maximum stops, and one that does not is
-/// sent away.
+/// With withheld PUBACKs, a client that respects Receive Maximum stops, and another is disconnected.
 #[test]
 fn withheld_acknowledgements_count() {
     let mut options = Options::default();
@@ -122,7 +121,7 @@ fn forgotten_sessions() {
     assert_eq!(world.connect_kept(V3_1_1, "c").1, ["CONNACK 0x00"]);
 }
 
-/// A share is drawn from the seed: the same run has the same faults.
+/// Faults with a probability depend on the seed: runs with the same seed have the same faults.
 #[test]
 fn shares_follow_the_seed() {
     let run = |seed| {
@@ -163,7 +162,7 @@ fn duplicated_messages_have_dup_and_their_identifier() {
     assert!(world.take(receiver).is_empty());
 }
 
-/// Pairs change places; the last one goes out by itself, and none is lost with its connection.
+/// Pairs of messages are swapped; the last one is sent alone, and none is lost with its connection.
 #[test]
 fn reordered_messages_all_arrive() {
     let mut world = faulty(Faults { reorder: Some(Share::ALL), ..Faults::default() });

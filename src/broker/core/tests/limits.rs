@@ -1,4 +1,4 @@
-//! Limits: which are announced, which are enforced, and which publishers are paused.
+//! Limits: how they are announced and enforced, and which publishers are paused.
 
 use super::*;
 use crate::broker::options::{Feature, Limits};
@@ -33,7 +33,7 @@ fn limits_are_announced() {
     assert_eq!(world.subscribe_with(client, &[filter("a", 0)], &identifier), ["SUBACK #77 a1"]);
     world.wait_seconds(45);
     assert_eq!(world.take(client), ["DISCONNECT 0x8d"]);
-    // Server Keep Alive is MQTT 5's; a client of 3.x cannot know it.
+    // Server Keep Alive exists only in MQTT 5; a client of 3.x does not know it.
     let old = world.connect(V3_1_1, "old");
     world.wait_seconds(45);
     assert_eq!(world.state(old), Directive::Open);
@@ -84,7 +84,8 @@ fn receive_maximum_of_the_server() {
     assert_eq!(world.take(client).last().unwrap(), "DISCONNECT 0x93");
 }
 
-/// [MQTT-3.1.2-24], [MQTT-3.1.2-25]: too large for the client means not sent, and done.
+/// [MQTT-3.1.2-24], [MQTT-3.1.2-25]: a message that is too large for the client is not sent, and counts as
+/// delivered.
 #[test]
 fn maximum_packet_size_of_the_client() {
     let mut world = World::new();
@@ -104,7 +105,7 @@ fn maximum_packet_size_of_the_client() {
     send(&mut world);
     assert_eq!(world.take(client), ["PUBLISH t q0 \"short enough\"", "PUBLISH t q1 #1 \"short enough\""]);
     assert_eq!(world.core.statistics().messages_dropped, 2);
-    // The same from the queue, and for what is sent again.
+    // The same from the queue and for retransmissions.
     world.ack(client, PacketType::PubAck, 1, 0);
     world.lose(client);
     send(&mut world);
@@ -115,7 +116,7 @@ fn maximum_packet_size_of_the_client() {
     let (client, answer) = world.try_connect(&Connect { properties: block.view(), ..connect.clone() });
     assert_eq!(answer, ["CONNACK present 0x00"]);
     world.lose(client);
-    // A CONNACK that does not fit is replaced by the smallest there is.
+    // A CONNACK that is too large is replaced by the shortest one.
     let block = numbers(&[(PropertyId::MaximumPacketSize, 9)]);
     let (client, answer) = world.try_connect(&Connect { properties: block.view(), ..connect });
     assert_eq!((&answer[..], world.state(client)), (&["CONNACK 0x95".to_owned()][..], Directive::Closing));
@@ -129,11 +130,11 @@ fn sessions_and_subscriptions_are_bounded() {
     assert_eq!(world.try_connect(&hello(V3_1_1, "d")).1, ["CONNACK 0x88"]);
     let filters = [filter("a", 0), filter("b", 0), filter("c", 0), filter("a", 1)];
     assert_eq!(world.subscribe(client, &filters), ["SUBACK #77 00 00 97 01"]);
-    // Coming back is not a new session.
+    // A resumed session is not a new one.
     world.connect(V5, "c");
 }
 
-/// A publisher waits for a reader that lags, and goes on when it has caught up; nothing is lost.
+/// A publisher waits for a slow subscriber, and continues when it has caught up; no message is lost.
 #[test]
 fn a_publisher_waits_for_a_slow_reader() {
     for qos in [0, 1] {
@@ -154,7 +155,7 @@ fn a_publisher_waits_for_a_slow_reader() {
                 sent == total
                     || world.core.output(reader.id).len() + 1000 * world.core.queued_messages < 10 << 20
             );
-            // Waiting is not silence: the publisher's keep-alive does not run.
+            // A paused publisher is not silent: its Keep Alive does not expire.
             world.wait_seconds(4);
             for line in world.take(reader) {
                 seen += 1;
@@ -168,7 +169,7 @@ fn a_publisher_waits_for_a_slow_reader() {
     }
 }
 
-/// But not for ever, and not for itself.
+/// But a publisher waits neither forever nor for itself.
 #[test]
 fn slow_reader_is_disconnected_at_the_time_limit() {
     let mut world = World::new();
@@ -188,12 +189,12 @@ fn slow_reader_is_disconnected_at_the_time_limit() {
     }
     assert!(world.core.output(reader.id).len() < 5 << 20);
     assert!(world.core.statistics().messages_dropped > 50);
-    // Once it has caught up it is waited for again.
+    // After it has caught up, publishers wait for it again.
     world.take(reader);
     while world.state(writer) == Directive::Open {
         world.send(writer, &bytes);
     }
-    // Its end sets the publisher free at once.
+    // Its end resumes the publisher at once.
     world.lose(reader);
     assert_eq!(world.state(writer), Directive::Open);
     let own = world.connect(V3_1_1, "own");
@@ -204,8 +205,8 @@ fn slow_reader_is_disconnected_at_the_time_limit() {
     assert_eq!(world.state(own), Directive::Open);
 }
 
-/// What is in flight, and a will, counts like what waits: a client that never acknowledges does not
-/// fill the memory.
+/// Messages in flight and wills count like queued messages: a client that never acknowledges does not fill
+/// the memory.
 #[test]
 fn all_memory_of_sessions_is_bounded() {
     let mut world = limited(Limits { all_sessions_bytes: 10_000, ..Limits::default() });
@@ -220,7 +221,7 @@ fn all_memory_of_sessions_is_bounded() {
     assert_eq!(world.core.statistics().messages_dropped, 13);
     let connect = Connect { will: Some(will("w", &payload)), ..hello(V5, "c") };
     assert_eq!(world.try_connect(&connect).1, ["CONNACK 0x97"]);
-    // Acknowledgements make room.
+    // Acknowledgements free memory.
     world.ack(reader, PacketType::PubAck, 1, 0);
     let client = world.join(&connect);
     world.disconnect(client, 0, &PropertyBlock::default());
@@ -237,7 +238,7 @@ fn response_over_the_clients_limit_ends_the_connection() {
     assert_eq!(world.subscribe(client, &vec![filter("t", 0); 20]), ["DISCONNECT 0x95"]);
 }
 
-/// Nobody asks for more answers than it reads.
+/// A client that does not read answers cannot request more.
 #[test]
 fn unread_answers_are_bounded() {
     let mut world = World::new();
@@ -253,7 +254,7 @@ fn unread_answers_are_bounded() {
     world.take(client);
     assert_eq!(world.state(client), Directive::Open);
     world.send(client, &pings);
-    // Held for its own sake, it is silent by its own fault.
+    // A client that is paused for its own output counts as silent.
     for _ in 0..10 {
         world.offer(client, &pings);
     }
@@ -261,7 +262,7 @@ fn unread_answers_are_bounded() {
     assert_eq!(world.state(client), Directive::Closing);
 }
 
-/// After a burst of a second a client is read from at the rate, and nothing is lost.
+/// After a burst of one second, a client is read at the message rate, and no message is lost.
 #[test]
 fn rate_pauses_the_publisher() {
     let limits = Limits { message_rate: Some(10), ..Limits::default() };
@@ -311,7 +312,7 @@ fn connections_over_the_limit_are_refused() {
     world.connect(V5, "c");
 }
 
-/// Over the limit of all memory every kind of client is refused in its way, and one that reads is served.
+/// Above the limit on all memory, clients are refused in each of the ways, and a client that reads is served.
 #[test]
 fn all_memory_is_bounded() {
     let total_bytes = 4 << 20;
@@ -321,7 +322,7 @@ fn all_memory_is_bounded() {
     let writer = world.connect(V5, "writer");
     let payload = "x".repeat(30_000);
     let bounded = |world: &World| assert!(world.core.memory() <= total_bytes, "{}", world.core.memory());
-    // Slow consumers, at QoS 0 and 1.
+    // Slow subscribers at QoS 0 and 1.
     for number in 0..100 {
         let slow = world.connect(V5, &format!("slow {number}"));
         world.subscribe(slow, &[filter("s/#", number % 2)]);
@@ -361,7 +362,7 @@ fn all_memory_is_bounded() {
     assert_eq!(world.take(writer), ["PUBREC #2 0x97"]);
 }
 
-/// Whatever was counted is gone with its clients.
+/// All counted memory is free after the clients have gone.
 #[test]
 fn memory_of_clients_that_are_gone_is_free() {
     let mut world = World::new();

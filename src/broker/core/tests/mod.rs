@@ -1,4 +1,4 @@
-//! The broker's rules, packet by packet: raw packets go in, and what comes out is read as text.
+//! The broker's rules, packet by packet: raw packets go in, and the output is compared as text.
 
 mod arbitrary;
 mod connecting;
@@ -32,14 +32,14 @@ pub(super) struct World {
     pub(super) now: Instant,
 }
 
-/// One connection, and the version it speaks.
+/// A connection, and its protocol version.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Client {
     id: ConnectionId,
     protocol: Protocol,
 }
 
-/// A CONNECT with a clean session and nothing else.
+/// A CONNECT with a clean session and no other options.
 pub(super) fn hello(protocol: Protocol, client_identifier: &str) -> Connect<'_> {
     Connect {
         protocol,
@@ -53,7 +53,7 @@ pub(super) fn hello(protocol: Protocol, client_identifier: &str) -> Connect<'_> 
     }
 }
 
-/// A property block of numbers.
+/// A block of numeric properties.
 pub(super) fn numbers(pairs: &[(PropertyId, u32)]) -> PropertyBlock {
     let mut block = PropertyBlock::default();
     for (id, number) in pairs {
@@ -78,7 +78,7 @@ pub(super) fn filter(filter: &str, qos: u8) -> Subscription<'_> {
     Subscription { filter, qos, no_local: false, retain_as_published: false, retain_handling: 0 }
 }
 
-/// A PUBLISH; `packet_identifier` is not used at QoS 0.
+/// A PUBLISH; `packet_identifier` is unused at QoS 0.
 pub(super) fn message<'a>(topic: &'a str, qos: u8, packet_identifier: u16, payload: &'a str) -> Publish<'a> {
     Publish {
         dup: false,
@@ -112,19 +112,19 @@ impl World {
         Self { core: Core::new(options), now: Instant::now() }
     }
 
-    /// Opens a connection that has sent nothing.
+    /// Opens a connection that has sent no bytes.
     pub(super) fn open(&mut self, protocol: Protocol) -> Client {
         Client { id: self.core.open(None, false, self.now), protocol }
     }
 
-    /// Opens a connection, sends CONNECT, and gives the answer.
+    /// Opens a connection, sends CONNECT, and returns the answer.
     pub(super) fn try_connect(&mut self, connect: &Connect<'_>) -> (Client, Vec<String>) {
         let client = self.open(connect.protocol);
         self.send(client, &connect_bytes(connect));
         (client, self.take(client))
     }
 
-    /// The same for a CONNECT that is accepted; what follows CONNACK is left out.
+    /// The same for a CONNECT that is accepted; omits packets after CONNACK.
     pub(super) fn join(&mut self, connect: &Connect<'_>) -> Client {
         let (client, answer) = self.try_connect(connect);
         assert!(answer[0].starts_with("CONNACK") && answer[0].contains("0x00"), "{answer:?}");
@@ -135,21 +135,21 @@ impl World {
         self.join(&hello(protocol, name))
     }
 
-    /// A client that keeps its session for a day.
+    /// Connects a client whose session lasts for a day.
     pub(super) fn connect_kept(&mut self, protocol: Protocol, name: &str) -> (Client, Vec<String>) {
         let block = numbers(&[(PropertyId::SessionExpiryInterval, 86_400)]);
         let properties = if protocol == V5 { block.view() } else { Properties::NONE };
         self.try_connect(&Connect { clean_start: false, properties, ..hello(protocol, name) })
     }
 
-    /// Hands over bytes, all of which must be taken. Returns how many turns that needs.
+    /// Passes bytes, all of which must be accepted. Returns the number of turns needed.
     pub(super) fn send(&mut self, client: Client, bytes: &[u8]) -> usize {
         let (taken, turns) = self.offer(client, bytes);
         assert_eq!(taken, bytes.len());
         turns
     }
 
-    /// Hands over bytes. Returns how many of them were taken, and in how many turns.
+    /// Passes bytes. Returns the number of accepted bytes, and of turns.
     pub(super) fn offer(&mut self, client: Client, bytes: &[u8]) -> (usize, usize) {
         let (mut taken, mut turns) = (0, 0);
         loop {
@@ -204,7 +204,7 @@ impl World {
         self.send(client, &out);
     }
 
-    /// The transport breaks.
+    /// The transport fails.
     pub(super) fn lose(&mut self, client: Client) {
         self.core.close(client.id, self.now);
     }
@@ -213,7 +213,7 @@ impl World {
         self.core.state(client.id)
     }
 
-    /// Lets time pass, to the second whenever something is due.
+    /// Advances the time, stopping at each deadline.
     pub(super) fn wait(&mut self, duration: Duration) {
         let end = self.now + duration;
         while let Some(at) = self.core.next_deadline().filter(|at| *at <= end) {
@@ -227,7 +227,7 @@ impl World {
         self.wait(Duration::from_secs(seconds));
     }
 
-    /// Takes everything put out for a client, as text.
+    /// Takes all output for a client, as text.
     pub(super) fn take(&mut self, client: Client) -> Vec<String> {
         let mut bytes = Vec::new();
         loop {
@@ -254,7 +254,7 @@ impl World {
 
 fn describe_property(text: &mut String, property: &Property<'_>) {
     use std::fmt::Write;
-    // Announced by default and without interest here, or prose.
+    // Values that are always announced, and texts.
     let constant = [PropertyId::MaximumPacketSize, PropertyId::TopicAliasMaximum, PropertyId::ReasonString];
     if constant.contains(&property.id) {
         return;

@@ -1,4 +1,4 @@
-//! Quality of service in both directions ([MQTT-4.3]) and its repetition ([MQTT-4.4]).
+//! Quality of service in both directions ([MQTT-4.3]) and retransmission ([MQTT-4.4]).
 
 use super::*;
 
@@ -78,8 +78,8 @@ fn unknown_identifiers_are_answered() {
     }
 }
 
-/// [MQTT-4.4.0-1], [MQTT-4.6.0-1]: what is unacknowledged comes again, in order, with DUP; PUBREL
-/// comes again where PUBREC came.
+/// [MQTT-4.4.0-1], [MQTT-4.6.0-1]: unacknowledged messages are sent again, in order, with DUP; PUBREL is sent
+/// again where PUBREC was received.
 #[test]
 fn a_resumed_session_repeats_in_order() {
     for protocol in [V3_1_1, V5] {
@@ -94,7 +94,7 @@ fn a_resumed_session_repeats_in_order() {
         world.ack(reader, PacketType::PubAck, 4, 0);
         world.take(reader);
         world.lose(reader);
-        // And one more while it is away.
+        // One more while the subscriber is disconnected.
         world.publish(writer, &message("t", 1, 9, "away"));
         let (reader, answer) = world.connect_kept(protocol, "reader");
         assert_eq!(
@@ -116,7 +116,7 @@ fn a_resumed_session_repeats_in_order() {
     }
 }
 
-/// [MQTT-3.3.4-9]: the client's Receive Maximum is kept, also for what is repeated.
+/// [MQTT-3.3.4-9]: the client's Receive Maximum is respected, also by retransmissions.
 #[test]
 fn receive_maximum_is_kept() {
     let mut world = World::new();
@@ -136,7 +136,7 @@ fn receive_maximum_is_kept() {
     );
     world.ack(reader, PacketType::PubRec, 2, 0);
     assert_eq!(world.take(reader), ["PUBREL #2"]);
-    // A refused message is over at once ([MQTT-4.3.3-4]).
+    // The exchange of a refused message ends at once ([MQTT-4.3.3-4]).
     world.ack(reader, PacketType::PubRec, 1, 0x80);
     assert_eq!(world.take(reader), ["PUBLISH t q2 #3 \"3\""]);
     world.ack(reader, PacketType::PubComp, 2, 0);
@@ -151,7 +151,7 @@ fn receive_maximum_is_kept() {
     assert_eq!(world.take(reader), ["PUBLISH t q2 #5 \"5\""]);
 }
 
-/// Packet identifiers wrap at 65,535, and one still in use is passed over ([MQTT-2.2.1-3]).
+/// Packet identifiers wrap at 65,535, and one still in use is skipped ([MQTT-2.2.1-3]).
 #[test]
 fn packet_identifiers_wrap() {
     let mut world = World::new();
@@ -177,7 +177,7 @@ fn no_matching_subscribers_is_reported() {
     assert_eq!(world.take(client), ["PUBACK #1 0x10", "PUBREC #2 0x10"]);
 }
 
-/// Acknowledgements of the other quality of service end the connection: they hide a client's fault.
+/// An acknowledgement for the other QoS ends the connection, because it would hide a fault of the client.
 #[test]
 fn acknowledgements_of_the_wrong_kind_are_refused() {
     for (qos, packet) in [(1, PacketType::PubRec), (2, PacketType::PubAck), (2, PacketType::PubComp)] {

@@ -1,4 +1,4 @@
-//! Retained messages ([MQTT-3.3.1.3]) and who gets them on subscribing ([MQTT-3.8.3.1]).
+//! Retained messages ([MQTT-3.3.1.3]) and their delivery after SUBSCRIBE ([MQTT-3.8.3.1]).
 
 use super::*;
 use crate::broker::options::Limits;
@@ -22,10 +22,10 @@ fn retained_message_is_kept_replaced_and_deleted() {
             seen,
             ["SUBACK #77 02", "PUBLISH a/1 q1 #1 retain \"new\"", "PUBLISH a/2 q0 retain \"two\""]
         );
-        // Live messages to an established subscription carry no RETAIN ([MQTT-3.3.1-9]).
+        // Messages to an existing subscription have no RETAIN flag ([MQTT-3.3.1-9]).
         world.publish(writer, &retained("a/2", 0, "three"));
         assert_eq!(world.take(reader), ["PUBLISH a/2 q0 \"three\""]);
-        // An empty payload forgets the topic, and goes out as a message all the same.
+        // An empty payload removes the topic's retained message, and is also delivered as a message.
         world.publish(writer, &retained("a/2", 0, ""));
         assert_eq!(world.take(reader), ["PUBLISH a/2 q0 \"\""]);
         assert_eq!(world.core.statistics().retained, 1);
@@ -110,7 +110,7 @@ fn retained_messages_expire() {
     assert_eq!(world.core.statistics().retained, 0);
 }
 
-/// More retained messages than fit the window or the output come piece by piece, all of them, once.
+/// More retained messages than fit into window or output are sent in pieces, each once.
 #[test]
 fn a_long_replay_comes_in_pieces() {
     let mut world = World::new();
@@ -152,6 +152,6 @@ fn the_store_is_bounded() {
     assert_eq!(world.take(client), ["PUBACK #1 0x10", "PUBACK #1 0x10", "PUBACK #1 0x97"]);
     world.publish(client, &retained("a", 1, &"x".repeat(5000)));
     assert_eq!(world.take(client), ["PUBACK #1 0x97"]);
-    // What could not be kept does not leave an outdated value behind.
+    // A message that could not be stored does not leave an outdated value.
     assert_eq!(world.subscribe(client, &[filter("a", 0)]).len(), 1);
 }

@@ -1,4 +1,4 @@
-//! Sessions: kept, expired, taken over, bounded.
+//! Sessions: kept, expired, taken over, limited.
 
 use super::*;
 use crate::broker::options::Limits;
@@ -32,7 +32,7 @@ fn a_kept_session_queues_qos_1_and_2() {
         let (client, answer) = world.connect_kept(protocol, "c");
         assert_eq!(answer, ["CONNACK present 0x00", "PUBLISH t q1 #1 \"1\"", "PUBLISH t q2 #2 \"2\""]);
         world.disconnect(client, 0, &PropertyBlock::default());
-        // Clean start ends it ([MQTT-3.1.2-4]).
+        // Clean Start ends it ([MQTT-3.1.2-4]).
         let (_, answer) = world.try_connect(&hello(protocol, "c"));
         assert_eq!(answer, ["CONNACK 0x00"]);
         let statistics = world.core.statistics();
@@ -40,7 +40,7 @@ fn a_kept_session_queues_qos_1_and_2() {
     }
 }
 
-/// MQTT 3.1 has no Session Present: the byte is reserved.
+/// MQTT 3.1 has no Session Present flag: the byte is reserved.
 #[test]
 fn session_present_is_not_for_3_1() {
     let mut world = World::new();
@@ -49,7 +49,7 @@ fn session_present_is_not_for_3_1() {
     assert_eq!(world.connect_kept(V3_1, "c").1, ["CONNACK 0x00"]);
 }
 
-/// A session may go on in another version.
+/// A session may continue in another protocol version.
 #[test]
 fn versions_may_change() {
     let mut world = World::new();
@@ -71,7 +71,7 @@ fn session_expiry() {
     world.wait(Duration::from_millis(9_999));
     let (client, answer) = world.try_connect(&connect);
     assert_eq!(answer, ["CONNACK present 0x00"]);
-    // Connected, it does not expire.
+    // While connected it does not expire.
     world.wait_seconds(100);
     assert_eq!(world.core.statistics().sessions, 1);
     // DISCONNECT may change the interval ([MQTT-3.14.2.2.2]).
@@ -80,12 +80,12 @@ fn session_expiry() {
     assert_eq!(world.core.statistics().sessions, 1);
     world.wait_seconds(1);
     assert_eq!(world.core.statistics().sessions, 0);
-    // But not from 0 to something else ([MQTT-3.1.2.11.2]).
+    // But not from 0 to another value ([MQTT-3.1.2.11.2]).
     let client = world.connect(V5, "c");
     world.disconnect(client, 0, &expiry(20));
     assert_eq!(world.take(client), ["DISCONNECT 0x82"]);
     assert_eq!(world.core.statistics().sessions, 0);
-    // For ever, and for ever in 3.x.
+    // Without expiry, and in 3.x.
     let block = expiry(u32::MAX);
     let client = world.join(&Connect { properties: block.view(), ..hello(V5, "c") });
     world.lose(client);
@@ -119,7 +119,7 @@ fn a_second_connection_takes_over() {
         let goodbye: &[&str] = if protocol == V5 { &["DISCONNECT 0x8e"] } else { &[] };
         assert_eq!(world.take(first), goodbye);
         assert_eq!(world.state(first), Directive::Closing);
-        // The loss of the first connection does not concern the session any more.
+        // The end of the first connection does not affect the session.
         world.lose(first);
         world.publish(second, &message("t", 1, 1, "x"));
         assert_eq!(world.take(second), ["PUBLISH t q1 #1 \"x\"", "PUBACK #1"]);
@@ -157,8 +157,7 @@ fn queues_are_bounded_and_keep_the_oldest() {
     }
 }
 
-/// Messages whose time is over are not sent, the others with what is left ([MQTT-3.3.2-5],
-/// [MQTT-3.3.2-6]).
+/// Expired messages are not sent, the others with the remaining interval ([MQTT-3.3.2-5], [MQTT-3.3.2-6]).
 #[test]
 fn waiting_messages_expire() {
     let mut world = World::new();

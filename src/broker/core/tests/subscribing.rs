@@ -34,7 +34,7 @@ fn malformed_filters_end_the_connection() {
     assert_eq!(world.core.statistics().subscriptions, 0);
 }
 
-/// One message, the highest QoS, all identifiers ([MQTT-3.3.4-2], [MQTT-3.3.4-4]).
+/// One message with the highest QoS and all identifiers ([MQTT-3.3.4-2], [MQTT-3.3.4-4]).
 #[test]
 fn overlapping_subscriptions_deliver_once() {
     let mut world = World::new();
@@ -84,7 +84,7 @@ fn no_local() {
     assert_eq!(world.take(client), ["PUBACK #1 0x10"]);
     world.publish(other, &message("t", 0, 1, "yours"));
     assert_eq!(world.take(client), ["PUBLISH t q0 \"yours\""]);
-    // On a share it is a Protocol Error ([MQTT-3.8.3-4]).
+    // On a shared subscription it is a Protocol Error ([MQTT-3.8.3-4]).
     let seen = world.subscribe(client, &[Subscription { no_local: true, ..filter("$share/g/#", 0) }]);
     assert_eq!(seen, ["DISCONNECT 0x82"]);
 }
@@ -118,9 +118,9 @@ fn each_message_goes_to_one_member_of_a_shared_subscription() {
     for member in members {
         assert_eq!(world.take(member), ["PUBLISH t/x q1 #1 \"\"", "PUBLISH t/x q1 #2 \"\""]);
     }
-    // The other share, and the ordinary subscription beside it.
+    // The other share, and the ordinary subscription as well.
     assert_eq!(world.take(alone).len(), 8);
-    // Who is away is passed over, unless everyone is.
+    // A disconnected member is skipped, unless all are disconnected.
     world.lose(members[0]);
     world.publish(writer, &message("t/x", 1, 1, ""));
     world.publish(writer, &message("t/x", 1, 1, ""));
@@ -130,7 +130,7 @@ fn each_message_goes_to_one_member_of_a_shared_subscription() {
     assert_eq!(world.core.statistics().queued, 1);
 }
 
-/// Properties go through unchanged and in order ([MQTT-3.3.2-17], [MQTT-3.3.2-18]); 3.x gets none.
+/// Properties are passed on unchanged and in order ([MQTT-3.3.2-17], [MQTT-3.3.2-18]); 3.x gets none.
 #[test]
 fn properties_are_passed_on() {
     let mut world = World::new();
@@ -173,8 +173,8 @@ fn topic_aliases_of_the_client() {
     assert_eq!(world.take(client), ["DISCONNECT 0x94"]);
 }
 
-/// A client that announces a Topic Alias Maximum gets aliases ([MQTT-3.1.2-26], [MQTT-3.1.2-27]),
-/// and its next connection starts anew.
+/// A client with a Topic Alias Maximum gets aliases ([MQTT-3.1.2-26], [MQTT-3.1.2-27]); its next connection
+/// starts without any.
 #[test]
 fn topic_aliases_of_the_server() {
     let mut world = World::new();

@@ -20,8 +20,8 @@ fn subscribe_bytes(filters: &[String]) -> BytesMut {
     out
 }
 
-/// Thousands of filters that find nothing among many retained messages: another client is served after one
-/// turn, and the replay ends.
+/// Thousands of filters that match none of many retained messages: another client is served after one turn,
+/// and the replay ends.
 #[test]
 fn a_subscribe_of_many_wildcards_is_done_in_turns() {
     let mut world = World::new();
@@ -33,10 +33,10 @@ fn a_subscribe_of_many_wildcards_is_done_in_turns() {
     world.core.receive(greedy.id, &bytes, world.now);
     assert!(world.core.is_unfinished(greedy.id));
     assert!(world.core.work <= TURN_WORK + NAME_WORK + filters.len(), "{}", world.core.work);
-    // What comes after it waits for the next turn.
+    // The next packet waits for the next turn.
     assert_eq!(world.core.receive(greedy.id, &[0xC0, 0], world.now), 0);
     assert_eq!(world.subscribe(other, &[filter("7/value", 0)]).len(), 2);
-    // It does not wait for all of the replay, nor does a DISCONNECT or the end of the stream.
+    // It does not wait for the whole replay; neither do DISCONNECT or the end of the stream.
     world.core.resume(greedy.id, world.now);
     assert_eq!(world.core.receive(greedy.id, &[0xC0, 0], world.now), 2);
     assert!(world.core.is_unfinished(greedy.id));
@@ -50,7 +50,7 @@ fn a_subscribe_of_many_wildcards_is_done_in_turns() {
     assert_eq!((seen.len(), &seen[1][..]), (2, "PINGRESP"));
 }
 
-/// The work of the filters themselves: retained messages wait for the next turn.
+/// The filters count as work too: retained messages wait for the next turn.
 #[test]
 fn filters_of_a_subscribe_count_in_its_turn() {
     let mut world = World::new();
@@ -68,7 +68,7 @@ fn filters_of_a_subscribe_count_in_its_turn() {
     assert_eq!(world.take(client).len(), 101);
 }
 
-/// The same filters again and again, and taken back: an earlier replay is passed by.
+/// Repeated subscriptions to the same filters, and their removal: an earlier replay is skipped.
 #[test]
 fn a_replay_that_is_out_of_date_is_passed_by() {
     let mut world = World::new();
@@ -83,7 +83,7 @@ fn a_replay_that_is_out_of_date_is_passed_by() {
     assert_eq!(session, Some(0));
 }
 
-/// Matching that is expensive by the client's own subscriptions.
+/// Messages that match many subscriptions of the client itself.
 #[test]
 fn publishes_that_match_thousands_of_subscriptions_are_done_in_turns() {
     let mut world = World::new();
@@ -118,7 +118,7 @@ fn a_packet_of_too_many_filters_is_refused() {
     }
 }
 
-/// The filters up to the limit are granted, the others refused.
+/// Filters up to the limit are granted, the others refused.
 #[test]
 fn filters_over_the_levels_of_a_packet_are_refused() {
     let mut world = World::new();
@@ -131,7 +131,7 @@ fn filters_over_the_levels_of_a_packet_are_refused() {
     assert_eq!((granted, refused), (PACKET_LEVELS / 200, 2), "{seen:?}");
 }
 
-/// 200 levels, `#` among them, and the share name not.
+/// 200 levels, including `#` but without the share name.
 #[test]
 fn the_deepest_filter_has_200_levels() {
     let deep = |levels: usize, last: &str| format!("{}{last}", "a/".repeat(levels - 1));
@@ -150,7 +150,7 @@ fn the_deepest_filter_has_200_levels() {
     }
 }
 
-/// Beginnings of packets of all connections count against one limit, and whole packets do not.
+/// Incomplete packets of all connections count against one limit; complete packets do not.
 #[test]
 fn unfinished_packets_are_bounded() {
     let limits = Limits { partial_bytes: 1_000_000, ..Limits::default() };
@@ -162,7 +162,7 @@ fn unfinished_packets_are_bounded() {
     assert_eq!(world.state(clients[2]), Directive::Open);
     world.core.holds_partial(clients[3].id, 400_000, world.now);
     assert_eq!(world.take(clients[3]), ["DISCONNECT 0x97"]);
-    // Small ones are not the ones that take the memory.
+    // A connection with a small incomplete packet is not closed.
     world.core.holds_partial(clients[1].id, 100_000, world.now);
     assert_eq!(world.state(clients[1]), Directive::Open);
     for client in clients {
@@ -171,7 +171,7 @@ fn unfinished_packets_are_bounded() {
     assert_eq!(world.core.partial_bytes, 0);
 }
 
-/// A large payload is kept once, however many clients it goes to and is kept for.
+/// A large payload is stored once, regardless of the number of receivers and queues.
 #[test]
 fn a_large_payload_is_kept_once() {
     let mut world = World::new();
@@ -192,7 +192,7 @@ fn a_large_payload_is_kept_once() {
         let piece = world.core.output(reader.id);
         assert_eq!(piece.len(), 1 << 20);
         assert!(input.contains(&piece.as_ptr()), "it is the memory that was received");
-        // In parts, and with another message behind it.
+        // In parts, and with another message after it.
         world.core.wrote(reader.id, 1000, world.now);
         assert_eq!(world.core.output(reader.id).len(), (1 << 20) - 1000);
         let other = world.connect(V5, "other"); // the first one waits for the readers
@@ -205,7 +205,7 @@ fn a_large_payload_is_kept_once() {
     assert_eq!(world.subscribe(late, &[filter("t", 0)]).len(), 2);
 }
 
-/// Pieces of shared and of copied messages come out in their order, wherever a write ends.
+/// Pieces of shared and of copied messages keep their order, wherever a write ends.
 #[test]
 fn large_and_small_messages_keep_their_order() {
     for step in [1_000, 65_536, 70_001, 200_000] {
@@ -231,7 +231,7 @@ fn large_and_small_messages_keep_their_order() {
     }
 }
 
-/// As many deep filters as make the work of several turns, subscribed to by a client of this name.
+/// Connects a client with this name, and subscribes to deep filters whose removal takes several turns.
 fn many_subscriptions(world: &mut World, name: &str) -> (Client, Vec<String>) {
     let client = world.connect(V5, name);
     let deep = "/a".repeat(98);
@@ -244,7 +244,7 @@ fn many_subscriptions(world: &mut World, name: &str) -> (Client, Vec<String>) {
     (client, names)
 }
 
-/// The others are served between its turns, and what the client sends after it waits for its answer.
+/// Other clients are served between its turns, and the client's next packets wait for the answer.
 #[test]
 fn an_unsubscribe_of_many_filters_is_done_in_turns() {
     let mut world = World::new();
@@ -271,7 +271,7 @@ fn an_unsubscribe_of_many_filters_is_done_in_turns() {
     assert_eq!(world.core.statistics().subscriptions, 1);
 }
 
-/// A client that leaves in the middle of it leaves nothing behind.
+/// A client that disconnects during it leaves no subscriptions.
 #[test]
 fn a_client_may_leave_during_its_unsubscribe() {
     let mut world = World::new();
@@ -290,7 +290,7 @@ fn a_client_may_leave_during_its_unsubscribe() {
     assert_eq!((statistics.sessions, statistics.subscriptions), (0, 0));
 }
 
-/// It gets nothing more from its end on, and the same client may come again meanwhile.
+/// An ended session gets no more messages, and the same client may connect again meanwhile.
 #[test]
 fn the_end_of_a_session_of_many_subscriptions_is_done_in_turns() {
     let mut world = World::new();

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A world with one who reads everything.
+/// A world with a client that reads all messages.
 fn witnessed() -> (World, Client) {
     let mut world = World::new();
     let witness = world.connect(V5, "witness");
@@ -33,7 +33,7 @@ fn disconnect_does_not_publish_the_will() {
     }
 }
 
-/// [MQTT-3.14.2.1]: 0x04 asks for it.
+/// [MQTT-3.14.2.1]: Reason Code 0x04 requests the will.
 #[test]
 fn disconnect_with_will_message() {
     for reason in [0x04, 0x80] {
@@ -69,14 +69,14 @@ fn qos_retain_and_properties_of_a_will() {
     let client = world.join(&Connect { will: Some(will), ..hello(V5, "c") });
     world.wait_seconds(30);
     world.lose(client);
-    // The expiry counts from the publication, and the delay is the broker's alone.
+    // The expiry starts at the publication, and the delay is not sent.
     let sent = "PUBLISH w q1 #1 \"gone\" content-type=text/plain message-expiry-interval=60";
     assert_eq!(world.take(witness), [sent]);
     let late = world.connect(V3_1_1, "late");
     assert_eq!(world.subscribe(late, &[filter("w", 0)])[1..], ["PUBLISH w q0 retain \"gone\""]);
 }
 
-/// A delayed will comes after its delay or with the end of the session, whichever is first
+/// A delayed will is published after its delay or at the end of the session, whichever is first
 /// ([MQTT-3.1.3.2.2]).
 #[test]
 fn will_delay() {
@@ -112,12 +112,12 @@ fn client_that_reconnects_in_time_cancels_the_will() {
     let client = world.join(&connect);
     world.wait_seconds(50);
     assert!(world.take(witness).is_empty());
-    // Taking over is no loss either if the session goes on and the will is delayed.
+    // A takeover does not publish a delayed will either, if the session continues.
     let second = world.join(&connect);
     world.wait_seconds(50);
     assert!(world.take(witness).is_empty());
     world.lose(client);
-    // But a clean start ends the session, and the will goes with it.
+    // But Clean Start ends the session, and its will is published.
     world.join(&Connect { clean_start: true, will: None, ..connect });
     assert_eq!(world.take(witness), [GONE]);
     world.lose(second);
@@ -125,7 +125,7 @@ fn client_that_reconnects_in_time_cancels_the_will() {
     assert!(world.take(witness).is_empty());
 }
 
-/// Without a delay, being taken over publishes it ([MQTT-3.1.4-3]).
+/// Without a delay, a takeover publishes the will ([MQTT-3.1.4-3]).
 #[test]
 fn session_taken_over_publishes_the_will() {
     for protocol in [V3_1_1, V5] {
