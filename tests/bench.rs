@@ -1,5 +1,5 @@
-//! `mqtt bench` tells the truth: against brokers that stand still, lose, double, reorder and damage
-//! messages in known ways, and against real ones in every mode.
+//! The figures of `mqtt bench` are correct: against brokers that stall, or that lose, duplicate, reorder and
+//! damage messages in known ways, and against real ones in every mode.
 
 use std::time::{Duration, Instant};
 
@@ -18,19 +18,20 @@ use crate::support::packets;
 use crate::support::pki::Authority;
 use crate::support::server::{Peer, Server};
 
-/// `mqtt bench` against a port of 127.0.0.1; this machine's other work must not spoil the verdict.
+/// `mqtt bench` against a port of 127.0.0.1. A generator that is saturated by other work on this machine does
+/// not fail the run.
 pub(crate) fn bench(port: u16, line: &[&str]) -> Mqtt {
     watched(port, line).args(["--quiet"])
 }
 
-/// The same, with the lines about each second on standard error, which name the phase.
+/// The same, with a line per second on standard error, which names the phase.
 pub(crate) fn watched(port: u16, line: &[&str]) -> Mqtt {
     let (mode, rest) = line.split_first().unwrap();
     let port = port.to_string();
     Mqtt::new(["bench", mode, "-h", "127.0.0.1", "-p", &port, "--allow-saturated", "--json"]).args(rest)
 }
 
-/// The run was not made, for this reason: on standard error and in the report.
+/// Checks that the run failed for this reason, on standard error and in the report.
 #[track_caller]
 pub(crate) fn is_not_made(run: Mqtt, reason: &str) {
     let outcome = run.run().exits(1).mentions(reason);
@@ -38,7 +39,7 @@ pub(crate) fn is_not_made(run: Mqtt, reason: &str) {
     assert!(failed["error"].as_str().unwrap().contains(reason), "{failed:#}");
 }
 
-/// The report of a run, checked against its schema.
+/// The report of a run, validated against its schema.
 pub(crate) fn report(outcome: &Outcome) -> Value {
     let lines = outcome.lines();
     assert_eq!(lines.len(), 1, "one object");
@@ -64,12 +65,12 @@ pub(crate) fn is_near(found: f64, expected: f64, tolerance: f64) -> bool {
     (found / expected - 1.0).abs() <= tolerance
 }
 
-/// A broker that stands still for a second of six: the messages that were due meanwhile waited up
-/// to a second, and a load generator that waits with it would hide all but one of them.
+/// A broker that stalls for one second of six: messages that were due meanwhile waited for up to a second. A
+/// load generator that waits for the broker would hide all but one of them.
 #[test]
 fn stopped_broker_shows_in_the_latencies() {
     for qos in ["0", "1"] {
-        // A machine that is itself late adds to the latency, now and then; hiding would show always.
+        // A slow machine adds to the latency occasionally, while a wrong measurement would always be too low.
         let mut seen = Vec::new();
         loop {
             let Some(latencies) = latencies_behind_a_stop(qos) else { return };
@@ -82,7 +83,7 @@ fn stopped_broker_shows_in_the_latencies() {
     }
 }
 
-/// The p95 and the p99 of a run in which the broker is stopped for a second: found and expected, in µs.
+/// The p95 and the p99 of a run in which the broker stalls for a second: measured and expected, in µs.
 fn latencies_behind_a_stop(qos: &str) -> Option<[(f64, f64); 2]> {
     let broker = Mosquitto::start(&Setup::new())?;
     let load = ["--publishers", "4", "--subscribers", "2", "--rate", "1k", "--duration", "6s"];
@@ -96,17 +97,17 @@ fn latencies_behind_a_stop(qos: &str) -> Option<[(f64, f64); 2]> {
     let report = report(&running.finish().exits(0));
     assert_eq!((count(&report, "sent"), count(&report, "lost")), (6000, 0));
     let latency = |percentile| number(&report, &format!("/latency_us/delivery/{percentile}"));
-    // Of 6,000 messages 300 wait longer than the p95: those of the first 300 ms. So with the p99, and 60.
+    // Of 6,000 messages, 300 exceed the p95: those of the first 300 ms. For the p99 it is 60.
     Some([(latency("p95"), stop_us - 300_000.0), (latency("p99"), stop_us - 60_000.0)])
 }
 
-/// Takes in the client that only looks whether there is a server.
+/// Accepts the connection that only checks whether there is a server.
 pub(crate) fn expect_probe(listener: &mut crate::support::server::Listener) {
     let mut probe = listener.accept_session(Protocol::V3_1_1);
     probe.expect_disconnect(Protocol::V3_1_1);
 }
 
-/// Publisher and subscriber, in whichever order they come.
+/// Accepts publisher and subscriber, in any order.
 pub(crate) fn accept_pair(listener: &mut crate::support::server::Listener) -> (Peer, Peer) {
     let mut accept = || {
         let mut peer = listener.accept();
@@ -121,8 +122,8 @@ pub(crate) fn accept_pair(listener: &mut crate::support::server::Listener) -> (P
     (publisher, subscriber)
 }
 
-/// A broker between the two that does as the number of each message says: of a hundred, one is
-/// dropped, one doubled, two swapped, one damaged, and one was never sent.
+/// A broker that treats messages by their number: of a hundred, one is dropped, one duplicated, two swapped,
+/// one damaged, and one was never sent.
 fn mistreat(publisher: &mut Peer, subscriber: &mut Peer, qos: u8, size: usize) {
     const MESSAGES: usize = 1000;
     let (mut number, mut completed, mut fenced, mut delivered) = (0, 0, false, 0_u16);
@@ -191,7 +192,7 @@ fn what_a_broker_does_to_messages_is_counted_exactly(#[values(64, 16)] size: usi
             mistreat(&mut publisher, &mut subscriber, qos, size);
             publisher.expect_disconnect(Protocol::V3_1_1);
             if qos == 2 {
-                // Nothing was released, so it asks whether something is still to come.
+                // No PUBREL was sent, so the client asks with PINGREQ whether more will come.
                 subscriber.expect_fence_and_disconnect(Protocol::V3_1_1);
             } else {
                 subscriber.expect_disconnect(Protocol::V3_1_1);
@@ -224,10 +225,10 @@ fn what_a_broker_does_to_messages_is_counted_exactly(#[values(64, 16)] size: usi
         if size == 64 {
             assert_eq!([corrupt, foreign], [&10, &10], "QoS {qos}");
         } else {
-            // The short stamp takes one message in some hundreds for the other of the two.
+            // The short stamp takes one of some hundreds of messages for the other kind.
             assert_eq!(corrupt + foreign, 20, "QoS {qos}");
         }
-        // Rates count deliveries, not foreign messages.
+        // Rates count deliveries, but not messages of other runs.
         let rated = number(&report, "/throughput/delivered_per_s") * number(&report, "/throughput/window_s");
         assert!((rated - 980.0).abs() < 1.0, "{rated}");
         assert!(report["notes"].to_string().contains("--topic"), "{}", report["notes"]);
@@ -333,7 +334,7 @@ fn every_mode(port: u16) {
     );
 }
 
-/// The closed loop sends exactly what it is asked for, in whichever portions.
+/// The closed loop sends exactly the requested number, in any number of portions.
 #[test]
 fn count_is_exact() {
     let broker = Broker::start();
@@ -356,7 +357,7 @@ fn every_mode_with_the_embedded_broker() {
     every_mode(Broker::start().port());
 }
 
-/// Messages of another process, on the clock of the same machine.
+/// Messages of another process, with the clock of the same machine.
 #[test]
 fn a_subscriber_counts_what_others_publish() {
     let broker = Broker::start();
@@ -369,7 +370,7 @@ fn a_subscriber_counts_what_others_publish() {
     assert!(number(&report, "/latency_us/delivery/p50") < 1e6);
 }
 
-/// What the server has said it would refuse is known before the load begins.
+/// Limits that the server announced are checked before the load starts.
 #[test]
 fn messages_that_the_broker_does_not_accept_are_not_load() {
     let limits = Limits { maximum_packet_size: 100, ..Limits::default() };
@@ -421,7 +422,7 @@ fn the_embedded_broker_is_a_process_of_its_own() {
     assert_eq!((count(&report, "delivered"), count(&report, "lost")), (200, 0));
 }
 
-/// However the generator ends, its broker does not stay behind.
+/// However the generator ends, its broker ends too.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_embedded_broker_ends_with_a_generator_that_is_killed() {
@@ -451,14 +452,14 @@ fn each_client_has_its_credentials() {
     assert_eq!(number(&report, "/connections/connected"), 1.0);
     let cause = report["errors"][0]["cause"].as_str().unwrap();
     assert!(cause.contains("connection refused"), "{cause}");
-    // Before the others one connection is made as the first of them.
+    // Before all others, one connection is made with the credentials of the first client.
     std::fs::write(&file, "client_id,username,password\none,device,wrong\ntwo,device,secret\n").unwrap();
     let outcome = watched(broker.port(), &line).run().exits(134).mentions("the first line of --credentials");
     let report = crate::support::report("bench", &outcome.stdout);
     assert!(report["error"].as_str().unwrap().contains("Bad User Name or Password"), "{report}");
 }
 
-/// Each client shows its own certificate; one the server does not know is turned away.
+/// Each client uses its own certificate; an unknown one is refused by the server.
 #[test]
 fn each_client_has_its_certificate() {
     let (authority, other) = (Authority::new("Devices"), Authority::new("Strangers"));
@@ -467,7 +468,7 @@ fn each_client_has_its_certificate() {
     let (one, two) = (authority.issue("one", &[]), other.issue("two", &[]));
     let file = one.certificate.with_file_name("clients.csv");
     let (certificate, key) = (two.certificate.display(), two.key.display());
-    // As seen from the file's folder, or from everywhere.
+    // One relative to the file's folder, one absolute.
     let text = format!("cert,key\none.pem,one.key\n{certificate},{key}\n");
     std::fs::write(&file, text).unwrap();
     let authority = authority.file();
@@ -521,7 +522,7 @@ fn mistakes_are_explained() {
     }
 }
 
-/// It can be read once, and every thread has the payload.
+/// The file can be read only once, and every thread has the payload.
 #[test]
 fn payload_comes_from_a_pipe() {
     let broker = Broker::start();
@@ -543,14 +544,14 @@ fn payload_comes_from_a_pipe() {
         &path,
     ];
     let run = bench(broker.port(), &line).spawn();
-    // Beside the test, which must not wait for a run that never opens it.
+    // In another thread, because the test must not block if the run never opens it.
     std::thread::spawn(move || std::fs::write(&pipe, "x".repeat(1000)));
     let report = report(&run.wait_for_end().exits(0));
     assert_eq!((count(&report, "sent"), count(&report, "lost")), (30, 0));
     assert_eq!(report["configuration"]["payload_bytes"], 1000 + 32);
 }
 
-/// As many connections as the limit of descriptors allows, up to 10,000.
+/// As many connections as the descriptor limit allows, up to 10,000.
 #[test]
 fn thousands_of_connections() {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum.unwrap_or(20_000);

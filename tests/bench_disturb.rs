@@ -1,5 +1,5 @@
-//! `mqtt bench --disturb`: what is reported around a disturbance, against servers whose every loss is known, the
-//! embedded broker, and a real mosquitto that is killed and started again.
+//! `mqtt bench --disturb`: the report on disturbances, against servers with known losses, the embedded
+//! broker, and a real mosquitto that is killed and restarted.
 
 use std::time::{Duration, Instant};
 
@@ -25,8 +25,8 @@ fn seconds(report: &Value, name: &str) -> f64 {
     number(report, &format!("/disturbances/0/connections/{name}"))
 }
 
-/// Of a hundred messages the last fifty are due behind the disturbance: of these, every fifth is swallowed and every
-/// tenth comes twice.
+/// Of a hundred messages, the last fifty are due after the disturbance: of these, every fifth is dropped and
+/// every tenth is duplicated.
 fn mistreat(publisher: &mut Peer, subscriber: &mut Peer) {
     for number in 0..100 {
         let packet = publisher.packet();
@@ -41,7 +41,7 @@ fn mistreat(publisher: &mut Peer, subscriber: &mut Peer) {
     publisher.send(&packets::pingresp());
 }
 
-/// The messages around a disturbance are counted where they were due, also where the stamp has its short form.
+/// Messages around a disturbance are counted by the time at which they were due, even with the short stamp.
 #[test]
 fn messages_swallowed_behind_a_disturbance_are_counted_there() {
     for size in ["64", "16"] {
@@ -79,7 +79,7 @@ fn messages_swallowed_behind_a_disturbance_are_counted_there() {
     }
 }
 
-/// A known share of the clients is cut off at once, and with their sessions they lose nothing.
+/// A known share of the clients is disconnected at once; because sessions are kept, no message is lost.
 #[test]
 fn a_share_of_the_clients_is_cut_off_and_comes_back() {
     let broker = Broker::start();
@@ -96,7 +96,7 @@ fn a_share_of_the_clients_is_cut_off_and_comes_back() {
         let times = ["first_lost_s", "first_back_s", "half_back_s", "most_back_s", "last_back_s"]
             .map(|name| seconds(&report, name));
         assert!(times.is_sorted(), "{times:?}");
-        // What was published for a client that was away waited in its session, or for nobody.
+        // Messages for a disconnected client waited in its session, or had no receiver.
         let missing = of(&report, "messages/lost") + of(&report, "messages/lost_before");
         assert_eq!(missing, count(&report, "lost"));
         assert!(present == 0 || missing == 0, "{}", report["disturbances"]);
@@ -104,7 +104,7 @@ fn a_share_of_the_clients_is_cut_off_and_comes_back() {
     }
 }
 
-/// Each is cut off again as long as the time lasts, and comes back at its end.
+/// Each client is disconnected repeatedly for the given time, and reconnects at its end.
 #[test]
 fn flapping_clients_are_cut_off_again_and_again() {
     let broker = Broker::start();
@@ -118,7 +118,7 @@ fn flapping_clients_are_cut_off_again_and_again() {
     assert!(number(&report, "/disturbances/0/latency_us/during/count") >= 2.0);
 }
 
-/// What was to disturb the run and has not makes it not valid.
+/// A run whose disturbance failed is not valid.
 #[test]
 fn a_command_that_fails_is_reported() {
     let broker = Broker::start();
@@ -129,7 +129,7 @@ fn a_command_that_fails_is_reported() {
     assert!(why.contains("exit status: 7"), "{why}");
 }
 
-/// One that goes on for longer than the run is ended with it.
+/// A command that takes longer than the run is killed at its end.
 #[test]
 fn a_command_without_an_end_does_not_hold_the_run_up() {
     let broker = Broker::start();
@@ -141,7 +141,7 @@ fn a_command_without_an_end_does_not_hold_the_run_up() {
     assert!(why.contains("had not ended"), "{why}");
 }
 
-/// The broker is killed and started again by the command: every client loses its connection and comes back.
+/// The command kills and restarts the broker: every client loses its connection and reconnects.
 #[test]
 fn mosquitto_is_killed_and_started_again() {
     let Some(broker) = Mosquitto::start(&Setup::new().quiet()) else { return };
@@ -163,8 +163,8 @@ fn mosquitto_is_killed_and_started_again() {
     assert_eq!(number(&report, "/latency_us/back/count"), 20.0);
 }
 
-/// A broker that stands still for a second does not look faster because clients are cut off meanwhile: what was due in
-/// that second has waited for its end.
+/// A broker that stalls for a second does not look faster because clients are disconnected meanwhile:
+/// messages due in that second have waited for its end.
 #[test]
 fn stopped_broker_shows_across_a_reconnect() {
     let Some(broker) = Mosquitto::start(&Setup::new().quiet()) else { return };
@@ -175,7 +175,7 @@ fn stopped_broker_shows_across_a_reconnect() {
     let disturbed = ["--disturb", &stop, "--disturb", "1.2s: drop 100%", "--drain", "20s"];
     let report = report(&bench(broker.port(), &[&line[..], &clients, &disturbed].concat()).run().exits(0));
     assert_eq!((count(&report, "sent"), count(&report, "lost")), (6000, 0));
-    // Of 6,000 messages 300 wait longer than the p95: at least those of the first 300 ms. So with the p99, and 60.
+    // Of 6,000 messages, 300 exceed the p95: at least those of the first 300 ms. For the p99 it is 60.
     let latency = |percentile| number(&report, &format!("/latency_us/delivery/{percentile}"));
     assert!(
         latency("p95") >= 650_000.0 && latency("p99") >= 890_000.0,

@@ -1,4 +1,4 @@
-//! `mqtt bench find-limit` against brokers whose limit is known.
+//! `mqtt bench find-limit` against brokers with a known limit.
 
 use ::mqtt::protocol::Protocol;
 use serde_json::Value;
@@ -23,11 +23,12 @@ fn find_limit(port: u16, line: &[&str]) -> Mqtt {
     ])
 }
 
-/// The messages of a run that the broker of [`serve_runs`] delivers. What a run sends follows from rate and length, and
-/// so it drops by count and not by time what is beyond the rate that it can do.
+/// The number of messages that the broker of [`serve_runs`] delivers per run. It limits by number and not by
+/// time: the rate and the length of a run determine how many it sends.
 const SERVED: u32 = 1172;
 
-/// Delivers so many messages of each run and drops the others, until someone connects and says nothing.
+/// Delivers this number of messages of each run and drops the others, until a client connects and sends
+/// nothing.
 fn serve_runs(listener: &mut Listener) {
     loop {
         let mut probe = listener.accept();
@@ -65,7 +66,7 @@ fn limit_of_a_scripted_broker_is_found() {
     let load = ["e2e", "-V", "311", "--publishers", "1", "--subscribers", "1", "--json", "--precision", "3%"];
     let course =
         ["--step-duration", "0.5s", "--warmup", "0", "--drain", "300ms", "--from", "1k", "--slo", "loss = 0"];
-    // A machine that stalls twice at the same value makes the answer lower, and never higher.
+    // A machine that stalls twice at the same value makes the answer lower, but never higher.
     let mut found = Vec::new();
     while found.last().is_none_or(|last| *last < limit * 0.95) {
         assert!(found.len() < 4, "{found:?}");
@@ -107,7 +108,7 @@ fn status_is_3_if_the_lowest_value_fails() {
     assert!(std::fs::read_to_string(junit).unwrap().contains("failures=\"2\""));
 }
 
-/// Figures that depend on no machine: a condition holds up to a number of messages or clients.
+/// Figures that do not depend on the machine: a condition holds up to a number of messages or clients.
 #[test]
 fn ladder_is_written_in_every_form() {
     let broker = Broker::start();
@@ -154,7 +155,7 @@ fn clients_and_sizes_are_searched_as_well() {
     }
 }
 
-/// What is not there at all is an error, as of any load.
+/// An unreachable broker is an error, as for any load.
 #[test]
 fn search_without_a_broker_is_not_made() {
     let server = Server::start(|_| {});

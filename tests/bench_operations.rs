@@ -1,4 +1,4 @@
-//! `mqtt bench retained`, `churn` and `wills`, against servers that do known things, and real brokers.
+//! `mqtt bench retained`, `churn` and `wills`, against servers with known behaviour, and real brokers.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::packets::{self, Message};
 use crate::support::server::Server;
 
 const V: Protocol = Protocol::V3_1_1;
-/// What a scripted server takes its time for.
+/// The delay of a scripted server's answers.
 const DELAY: Duration = Duration::from_millis(30);
 const DELAY_US: f64 = 30_000.0;
 
@@ -25,7 +25,7 @@ fn messages<const N: usize>(report: &Value, names: [&str; N]) -> [u64; N] {
     names.map(|name| count(report, name))
 }
 
-/// Ten operations, each answered after 30 ms, and the third SUBSCRIBE refused.
+/// Ten operations, each answered after 30 ms; the third SUBSCRIBE is refused.
 #[test]
 fn answers_to_subscribe_and_unsubscribe_are_timed() {
     let server = Server::start(|listener| {
@@ -56,7 +56,7 @@ fn answers_to_subscribe_and_unsubscribe_are_timed() {
     server.finish();
 }
 
-/// Of five connections one is refused: the client connects again when it is its turn.
+/// One of five connections is refused: the client connects again on schedule.
 #[test]
 fn connections_that_are_made_again_are_counted() {
     let server = Server::start(|listener| {
@@ -87,7 +87,7 @@ fn connections_that_are_made_again_are_counted() {
     server.finish();
 }
 
-/// Of four wills, each published 30 ms after the end of its connection, one is lost and one comes twice.
+/// Of four wills, each published 30 ms after the end of its connection, one is lost and one is duplicated.
 #[test]
 fn wills_are_counted_and_timed() {
     let server = Server::start(|listener| {
@@ -125,7 +125,8 @@ fn wills_are_counted_and_timed() {
     server.finish();
 }
 
-/// One of two subscribers gets nine of ten messages, the other the last of them late. Then they are cleared.
+/// One of two subscribers gets nine of ten messages, the other gets the last of them late. Then they are
+/// cleared.
 #[test]
 fn retained_messages_are_counted_and_cleared() {
     let server = Server::start(|listener| {
@@ -174,7 +175,7 @@ fn retained_messages_are_counted_and_cleared() {
     server.finish();
 }
 
-/// A broker that does not confirm what it is to retain: nothing is measured, and the report says so.
+/// A broker that does not confirm retained messages: the report says that nothing was measured.
 #[test]
 fn broker_that_stores_nothing_is_reported() {
     let server = Server::start(|listener| {
@@ -221,7 +222,7 @@ fn every_operation_with_a_real_broker(
     left.args(["bench/#", "--dry-run"]).run().exits(0).prints("");
 }
 
-/// Groups of a file do the same beside others that publish.
+/// Groups in a file perform operations, while other groups publish.
 #[rstest]
 fn operations_stand_in_files(#[values(Real::Embedded, Real::Mosquitto)] broker: Real) {
     let Some(broker) = broker.start() else { return };
@@ -276,7 +277,7 @@ fn what_a_load_cannot_be_is_refused(#[case] line: &[&str], #[case] reason: &str)
     bench(1, line).run().exits(2).mentions(reason);
 }
 
-/// Three operations of a step and a half of a second: what is due at a broker that does not answer is not done.
+/// Three operations are due in 300 ms, and the broker does not answer the first: none of them counts as done.
 #[test]
 fn unanswered_operations_are_not_done() {
     let server = Server::start(|listener| {

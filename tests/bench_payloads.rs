@@ -1,4 +1,4 @@
-//! What the messages of a load carry behind their stamps.
+//! The payloads of a load after their stamps.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::support::broker::Broker;
 /// Hexadecimal digits of the stamp.
 const STAMP_DIGITS: usize = 64;
 
-/// What a load of so many messages carries, in the order of arrival, and after it the report.
+/// The payloads of a load with this number of messages, in the order of arrival, and the report.
 fn carried(line: &[&str], messages: usize) -> (Vec<String>, serde_json::Value) {
     let broker = Broker::start();
     let listener =
@@ -115,7 +115,7 @@ fn wrong_payloads_are_refused_before_the_connection() {
     }
 }
 
-/// A stamp within JSON: what goes over the wire is valid, and losses, duplicates and latencies are as exact.
+/// A stamp within JSON: payloads are valid JSON, and losses, duplicates and latencies are exact.
 #[test]
 fn a_stamp_within_json_is_found() {
     let broker = Broker::start();
@@ -137,7 +137,7 @@ fn a_stamp_within_json_is_found() {
     }
 }
 
-/// Subscribers of another run tell such messages, and one that is damaged is corrupt.
+/// Subscribers of another run recognise such messages, and a damaged one counts as corrupt.
 #[test]
 fn a_stamp_within_json_is_checked() {
     let broker = Broker::start();

@@ -1,4 +1,4 @@
-//! `mqtt bench` interrupted, or left by its broker, in every phase: there is a report, and an end.
+//! `mqtt bench` that is interrupted, or loses its broker, in every phase: it ends and writes a report.
 
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::support::server::Server;
 
 const LOAD: [&str; 9] = ["e2e", "--publishers", "2", "--subscribers", "2", "--rate", "500", "--qos", "1"];
 
-/// A signal in a phase, which the lines about each second name.
+/// Sends a signal in a phase, which the line of each second names.
 fn interrupted(line: &[&str], phase: &str) {
     let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
     let running = watched(broker.port(), line).spawn();
@@ -42,7 +42,7 @@ fn ctrl_c_in_the_measurement() {
     interrupted(&[&LOAD[..], &["--duration", "1m"]].concat(), " measure ");
 }
 
-/// What is left of a count is not sent after it.
+/// The rest of the requested number of messages is not sent.
 #[test]
 fn ctrl_c_in_a_count() {
     interrupted(&[&LOAD[..], &["--count", "1000000", "--drain", "1m"]].concat(), " measure ");
@@ -53,7 +53,7 @@ fn ctrl_c_while_the_connections_are_held() {
     interrupted(&["conn", "--clients", "10", "--hold", "1m"], " measure ");
 }
 
-/// A server that takes connections and says nothing: at first contact, and to SUBSCRIBE.
+/// A server that accepts connections and sends nothing: at first contact, and to SUBSCRIBE.
 #[test]
 fn ctrl_c_while_the_server_is_silent() {
     for answers in [false, true] {
@@ -80,7 +80,7 @@ fn ctrl_c_while_the_server_is_silent() {
     }
 }
 
-/// In the drain, with a broker that stands still.
+/// A run in its drain, with a stalled broker.
 fn draining(broker: &Mosquitto) -> Running {
     let line = [&LOAD[..], &["--duration", "2", "--drain", "1m"]].concat();
     let running = watched(broker.port(), &line).spawn();
@@ -104,7 +104,7 @@ fn ctrl_c_in_the_drain() {
     assert!(notes.iter().any(|note| note.as_str().unwrap().contains("without an answer")), "{notes:?}");
 }
 
-/// What is reported when the broker has died.
+/// The report of a run whose broker was killed.
 fn bereaved(running: Running) -> Value {
     let since = Instant::now();
     let report = report(&running.finish().exits(3));
@@ -114,7 +114,7 @@ fn bereaved(running: Running) -> Value {
     report
 }
 
-/// A broker that dies in a phase.
+/// Kills the broker in a phase.
 fn bereaved_in(phase: &str, line: &[&str]) {
     let Some(mut broker) = Mosquitto::start(&Setup::new()) else { return };
     let running = watched(broker.port(), line).spawn();
@@ -159,7 +159,7 @@ fn the_broker_dies_in_the_drain() {
     bereaved(running);
 }
 
-/// Nothing was measured at all: that is a failure and no verdict.
+/// If nothing was measured, the run has failed, and there is no verdict.
 #[test]
 fn the_broker_is_gone_after_the_first_contact() {
     let server = Server::start(|listener| {

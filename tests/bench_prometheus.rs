@@ -1,4 +1,4 @@
-//! `mqtt bench --prometheus`: the page, and the dashboard before a real Prometheus that scrapes it.
+//! `mqtt bench --prometheus`: the page, and the dashboard with a real Prometheus that scrapes it.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -19,7 +19,7 @@ use crate::support::packets;
 use crate::support::server::Server;
 use crate::support::{LIMIT, skip, wait_until};
 
-/// The answer to a request at this port.
+/// The answer to an HTTP request to this port.
 fn get(port: u16, path: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
@@ -28,7 +28,7 @@ fn get(port: u16, path: &str) -> String {
     answer
 }
 
-/// Starts a load with a page, and waits for its measurement: the load, and the port of the page.
+/// Starts a load with a page, and waits for its measurement: returns the load, and the port of the page.
 fn load(broker: &Broker, more: &[&str]) -> (Running, u16) {
     let line = ["e2e", "--qos", "1", "--rate", "500", "--duration", "100s", "--prometheus", "0"];
     let running = watched(broker.port(), &line).args(more.iter().copied()).spawn();
@@ -37,7 +37,7 @@ fn load(broker: &Broker, more: &[&str]) -> (Running, u16) {
     (running, port)
 }
 
-/// The port of the page, which standard error names.
+/// The port of the page, from standard error.
 fn page_port(running: &Running) -> u16 {
     let said = running.stderr();
     let port = said.split("mqtt: metrics: http://127.0.0.1:").nth(1).and_then(|rest| rest.split('/').next());
@@ -72,7 +72,8 @@ fn page_shows_the_run_while_it_lasts() {
     running.wait_for_end().exits(0);
 }
 
-/// Two runs with a broker that lets each wait: before its connection is accepted, and before its messages are read.
+/// Two runs with a broker that delays each: before it accepts the connection, and before it reads the
+/// messages.
 #[test]
 fn page_is_served_between_runs_and_changes_with_them() {
     const V: Protocol = Protocol::V3_1_1;
@@ -113,7 +114,7 @@ fn page_is_served_between_runs_and_changes_with_them() {
     server.finish();
 }
 
-/// The run that a page is about, once it is another than this.
+/// Waits until the page shows another run.
 fn wait_for_run(port: u16, other_than: Option<&String>) -> String {
     let mut found = None;
     wait_until(|| {
@@ -123,7 +124,7 @@ fn wait_for_run(port: u16, other_than: Option<&String>) -> String {
     found.unwrap()
 }
 
-/// The label of the run that a page is about.
+/// The label of the run that the page shows.
 fn runs_on(page: &str) -> Option<String> {
     let info = page.lines().find(|line| line.starts_with("mqtt_bench_run_info{"))?;
     Some(info.split("run=\"").nth(1)?.split('"').next()?.to_owned())
@@ -141,7 +142,7 @@ fn address_in_use_is_an_error_before_the_load() {
         .mentions("use a port or an IP address with one");
 }
 
-/// Ends with the test.
+/// A process that ends with the test.
 struct Prometheus(Child);
 
 impl Drop for Prometheus {
@@ -151,7 +152,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// A real Prometheus that scrapes this port each second, and its own port.
+/// A real Prometheus that scrapes this port each second; returns its own port too.
 fn prometheus(scraped: u16, folder: &std::path::Path) -> Option<(Prometheus, u16)> {
     let config = folder.join("prometheus.yml");
     let text = format!(
@@ -184,7 +185,7 @@ fn prometheus(scraped: u16, folder: &std::path::Path) -> Option<(Prometheus, u16
     Some((server, port))
 }
 
-/// Characters of a query that are not allowed in a URL, written as %XX.
+/// A query with reserved characters encoded as %XX.
 fn encoded(query: &str) -> String {
     let byte = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' => char::from(byte).to_string(),

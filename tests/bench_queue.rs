@@ -1,4 +1,5 @@
-//! Clients that stay away while the broker queues what is for them: `--disturb 'TIME: away SHARE% for DURATION'`.
+//! Clients that stay away while the broker queues their messages: `--disturb 'TIME: away SHARE% for
+//! DURATION'`.
 
 use ::mqtt::protocol::Protocol;
 use rstest::rstest;
@@ -8,7 +9,7 @@ use crate::bench_setup::{Real, accept_clients, scenario_report};
 use crate::support::packets;
 use crate::support::server::Server;
 
-/// Of a hundred messages, forty are due while the subscriber is away. Of these the broker loses three.
+/// Of a hundred messages, forty are due while the subscriber is away. The broker loses three of these.
 #[test]
 fn what_was_queued_and_lost_is_counted() {
     const V: Protocol = Protocol::V3_1_1;

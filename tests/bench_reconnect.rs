@@ -1,4 +1,4 @@
-//! `mqtt bench --reconnect`: clients that come back, against servers whose every loss is known.
+//! `mqtt bench --reconnect`: clients that reconnect, against servers with known losses.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn probe(listener: &mut Listener) {
     listener.accept_session(V5).expect_disconnect(V5);
 }
 
-/// The next PUBLISH: its packet identifier, and whether it is marked as sent again.
+/// The next PUBLISH: its packet identifier, and its DUP flag.
 fn publish(peer: &mut Peer) -> (u16, bool) {
     let bytes = peer.packet();
     match wire::decode(V5, &bytes).unwrap() {
@@ -29,7 +29,7 @@ fn publish(peer: &mut Peer) -> (u16, bool) {
     }
 }
 
-/// Acknowledges everything until the client leaves.
+/// Acknowledges all messages until the client disconnects.
 fn serve(peer: &mut Peer) {
     while let Some(packet) = peer.next() {
         match wire::decode(V5, &packet).unwrap() {
@@ -42,8 +42,8 @@ fn serve(peer: &mut Peer) {
     }
 }
 
-/// Three messages are without an answer when the link is lost. The broker that has the session gets them again
-/// with DUP and their identifiers, the other as new ones; none is missing at the end.
+/// Three messages are unacknowledged when the connection is lost. A broker that kept the session gets them
+/// again with DUP and their identifiers, another gets them as new ones; none is missing at the end.
 #[test]
 fn messages_in_flight_are_sent_again() {
     for session_present in [true, false] {
@@ -82,7 +82,8 @@ fn messages_in_flight_are_sent_again() {
     }
 }
 
-/// What is due while there is no link is sent after it, and has waited.
+/// Messages that are due without a connection are sent after the reconnect, and their latency includes the
+/// wait.
 #[test]
 fn messages_that_become_due_without_a_link_have_waited() {
     let server = Server::start(|listener| {
@@ -101,7 +102,7 @@ fn messages_that_become_due_without_a_link_have_waited() {
     let line = bench(server.port(), &line).args(["--reconnect", "always", "--fail-if", "back p99 > 1ms"]);
     let report = report(&line.run().exits(3));
     assert_eq!((count(&report, "acknowledged"), connections(&report, "reconnected")), (100, 1));
-    // Of 100 messages 50 became due in that half second.
+    // 50 of 100 messages became due in that half second.
     let p50 = number(&report, "/latency_us/acknowledge/p50");
     assert!(p50 > 1_000.0, "{p50}");
     assert!(number(&report, "/latency_us/acknowledge/max") >= 490_000.0, "{}", report["latency_us"]);
@@ -109,7 +110,7 @@ fn messages_that_become_due_without_a_link_have_waited() {
     server.finish();
 }
 
-/// A subscription that is lost with the session is made again, and only then is the client back.
+/// A subscription that was lost with the session is renewed, and only then the client counts as back.
 #[test]
 fn subscriptions_are_made_again_if_the_session_is_lost() {
     for session_present in [true, false] {
@@ -125,7 +126,7 @@ fn subscriptions_are_made_again_if_the_session_is_lost() {
                 peer.grant_subscription(V5);
                 peer
             };
-            // Whenever the measurement begins, five of them are in it.
+            // Whenever the measurement starts, five of them are in it.
             while peer.next_within(Duration::from_millis(10)).is_none() {
                 peer.send(&packets::Message::new("a", b"0123456789").bytes(V5));
             }
@@ -140,7 +141,7 @@ fn subscriptions_are_made_again_if_the_session_is_lost() {
     }
 }
 
-/// Who is not back when the run ends is in the result, as away for longer than any limit.
+/// A client that is not back at the end of the run is reported, as away for longer than any limit.
 #[test]
 fn clients_that_do_not_come_back_are_reported() {
     for attempts in ["always", "1"] {
@@ -173,7 +174,7 @@ fn clients_that_do_not_come_back_are_reported() {
     }
 }
 
-/// Without the option a lost link is what it was.
+/// Without the option, a lost connection ends the client's part.
 #[test]
 fn a_lost_link_is_the_end_of_it_without_the_option() {
     let server = Server::start(|listener| {

@@ -1,4 +1,4 @@
-//! What `mqtt bench` says of a run: the table, the JSON object, the page, and reports side by side.
+//! Reports of `mqtt bench`: the table, the JSON object, the page, and reports side by side.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -48,7 +48,7 @@ fn the_table_fits_its_columns_and_thresholds_decide() {
     assert_eq!(parts["thresholds"][1]["text"], "0.000 %");
 }
 
-/// Figures that are known: the runs of the second side have taken twice as long.
+/// Known figures: the runs of the second side took twice as long.
 #[test]
 fn change_beyond_its_limit_fails() {
     let broker = Broker::start();
@@ -157,7 +157,7 @@ fn sizes_and_qos_are_measured_one_after_the_other() {
     assert!(runs.iter().all(|run| count(run, "delivered") == 50));
 }
 
-/// The table has the runs before the one that could not be made.
+/// The table has the runs before the one that failed.
 #[test]
 fn runs_before_a_failure_are_shown() {
     let broker = Broker::start();
@@ -183,7 +183,7 @@ fn compare_shows_reports_side_by_side() {
         std::fs::write(file(name), &outcome.stdout).unwrap();
     }
     let (a, b) = (file("a"), file("b"));
-    // A run on a busy machine may be late, and so not valid.
+    // On a busy machine a run may be late, and thus not valid.
     let line = ["bench", "compare", "--allow-saturated", &a, &b, &a];
     let table = Mqtt::new(line).run().exits(0).lines();
     assert_eq!(table[0].matches("ratio").count(), 2);
@@ -197,7 +197,7 @@ fn compare_shows_reports_side_by_side() {
     assert_eq!(compared["sides"][1]["runs"], 3);
     assert!(compared["figures"][0]["more_than_noise"][0].is_boolean());
     assert_eq!(compared["not_the_same"]["payload_bytes"], serde_json::json!(["64", "48"]));
-    // Exit status 3, as of the run itself, where one is not valid.
+    // Exit status 3 for an invalid run, as for the run itself.
     let mut invalid: Value = serde_json::from_slice(&std::fs::read(&b).unwrap()).unwrap();
     for (code, options, status) in [
         ("sent-late", &[][..], 3),
@@ -212,7 +212,7 @@ fn compare_shows_reports_side_by_side() {
     Mqtt::new(["bench", "compare", &a, &b]).run().fails(1, "not a report");
 }
 
-/// A load is described by what it has, and by nothing else.
+/// The description of a load has its own options, and no others.
 #[test]
 fn the_configuration_has_what_the_mode_has() {
     let broker = Broker::start();
@@ -228,7 +228,7 @@ fn the_configuration_has_what_the_mode_has() {
     assert!(publish["configuration"].get("subscribers").is_none());
 }
 
-/// What the header says, and where the topic of a URL goes.
+/// The header describes the load, including the topic of a URL.
 #[test]
 fn load_is_the_requested_one() {
     let broker = Broker::start();
@@ -257,7 +257,7 @@ fn load_is_the_requested_one() {
     assert_eq!(report["configuration"]["topic"], "a/b");
 }
 
-/// Each histogram of the report, decoded, has the figures that the report gives of it.
+/// Each histogram of the report, when decoded, has the figures of the report.
 #[test]
 #[allow(clippy::cast_precision_loss, reason = "exact up to 104 days")]
 fn the_histograms_are_those_of_hdrhistogram() {
@@ -288,7 +288,7 @@ fn the_histograms_are_those_of_hdrhistogram() {
     }
 }
 
-/// One page, whole, that asks the network for nothing.
+/// The page is complete and loads nothing from the network.
 #[test]
 fn page_loads_nothing_else() {
     let broker = Broker::start();

@@ -13,7 +13,7 @@ use crate::support::mqtt::Mqtt;
 use crate::support::packets;
 use crate::support::server::Server;
 
-/// A file with this text, in a folder that has to live as long as it is used.
+/// A file with this text, and its temporary folder.
 fn file(text: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fleet.toml");
@@ -70,8 +70,8 @@ clients = 30
 keep-alive = 60
 "#;
 
-/// Devices that publish and subscribe, what serves them, who watches both, and many that are idle: every delivery is
-/// known before.
+/// Devices that publish and subscribe, a service for them, a watcher of both, and many idle clients: every
+/// delivery is known.
 #[rstest]
 fn each_group_of_a_fleet_is_counted(#[values(Real::Embedded, Real::Mosquitto)] broker: Real) {
     let Some(broker) = broker.start() else { return };
@@ -94,7 +94,7 @@ fn each_group_of_a_fleet_is_counted(#[values(Real::Embedded, Real::Mosquitto)] b
     assert_eq!(report["connections"]["connected"], 40);
 }
 
-/// A broker that loses messages to one group: the loss is that group's, and the run's.
+/// A broker that loses messages to one group: the loss is counted for the group and for the run.
 #[test]
 fn a_device_is_one_client_and_its_losses_are_counted() {
     const V: Protocol = Protocol::V3_1_1;
@@ -158,13 +158,13 @@ fn a_device_is_one_client_and_its_losses_are_counted() {
     server.finish();
 }
 
-/// Every scenario of this program runs as it is, but for a smaller number of clients and a shorter time.
+/// Every built-in scenario runs, with fewer clients and a shorter time.
 #[test]
 fn scenarios_that_are_built_in_run() {
     let broker = Broker::start();
     let names = Mqtt::new(["bench", "scenario", "list"]).run().exits(0).lines();
     assert!(names.len() >= 12);
-    // What is disturbed in it takes its time: tests of the queue have a smaller one.
+    // Its disturbances take long; the tests of the queue have a smaller one.
     for line in names.into_iter().filter(|line| !line.starts_with("offline-queue ")) {
         let name = line.split_whitespace().next().unwrap();
         let line = ["scenario", "run", name, "--scale", "0.1%", "--duration", "0.5s"];
@@ -178,7 +178,7 @@ fn scenarios_that_are_built_in_run() {
     }
 }
 
-/// The report for people has the groups, and that the scenario was shrunk.
+/// The text report has the groups, and says that the scenario was scaled down.
 #[test]
 fn report_shows_groups_and_scale() {
     let broker = Broker::start();
@@ -198,7 +198,7 @@ fn report_shows_groups_and_scale() {
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 }
 
-/// A run of a file's thresholds fails as one with options does.
+/// Thresholds in a file fail a run like those of options.
 #[test]
 fn thresholds_of_a_file_count() {
     let broker = Broker::start();

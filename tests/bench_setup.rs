@@ -1,4 +1,4 @@
-//! What tests of `mqtt bench` begin with: a real broker, a scenario's file, the clients of a scripted server.
+//! Common setup of tests of `mqtt bench`: a real broker, a scenario file, the clients of a scripted server.
 
 use ::mqtt::protocol::Protocol;
 use serde_json::Value;
@@ -19,7 +19,7 @@ pub(crate) enum Real {
 }
 
 impl Real {
-    /// Starts it; `None` if it is not installed.
+    /// Starts the broker; `None` if it is not installed.
     pub(crate) fn start(self) -> Option<Box<dyn Service>> {
         match self {
             Self::Embedded => Some(Box::new(Broker::start())),
@@ -28,7 +28,7 @@ impl Real {
     }
 }
 
-/// Runs the scenario of this text to its end.
+/// Runs the scenario with this text until it ends.
 #[track_caller]
 pub(crate) fn scenario(port: u16, text: &str, more: &[&str]) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
@@ -36,13 +36,13 @@ pub(crate) fn scenario(port: u16, text: &str, more: &[&str]) -> Outcome {
     watched(port, &["scenario", "run", &path]).args(more).run()
 }
 
-/// The report of a scenario that runs well.
+/// The report of a successful scenario.
 #[track_caller]
 pub(crate) fn scenario_report(port: u16, text: &str) -> Value {
     report(&scenario(port, text, &[]).exits(0))
 }
 
-/// Takes in so many clients, in whichever order they come; by the ends of their client identifiers, sorted.
+/// Accepts `N` clients in any order; returns them sorted by the ends of their client identifiers.
 pub(crate) fn accept_clients<const N: usize>(
     listener: &mut Listener,
     protocol: Protocol,
@@ -57,14 +57,15 @@ pub(crate) fn accept_clients<const N: usize>(
     all
 }
 
-/// What follows `bench-` and the run in the client identifier of a CONNECT of MQTT 3.1.1, for example `s0`.
+/// The part of the client identifier after `bench-` and the run, for example `s0`, in a CONNECT of MQTT
+/// 3.1.1.
 fn client_name(connect: &[u8]) -> String {
     let identifier = length_prefixed(connect).next().unwrap();
     String::from_utf8(identifier).unwrap().splitn(3, '-').nth(2).unwrap().to_owned()
 }
 
-/// The fields of the payload of a CONNECT of MQTT 3.1.1 with less than 128 bytes: client identifier, will topic, will
-/// payload.
+/// The fields in the payload of a CONNECT of MQTT 3.1.1 with less than 128 bytes: client identifier, will
+/// topic, will payload.
 pub(crate) fn length_prefixed(connect: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     const PAYLOAD: usize = 12;
     assert_eq!((connect[1] < 128, connect[8]), (true, 4), "a short CONNECT of MQTT 3.1.1");

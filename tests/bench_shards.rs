@@ -1,5 +1,5 @@
-//! `mqtt bench --shard`: parts of a load in several processes, the barrier at which they wait for each other, and the report of
-//! all of them.
+//! `mqtt bench --shard`: parts of a load in several processes, the barrier at which they wait for each other,
+//! and the merged report.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::support::broker::Broker;
 use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::{Mqtt, Outcome, Running};
 
-/// A broker of either kind.
+/// A kind of broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Embedded,
@@ -48,7 +48,7 @@ impl AnyBroker {
 
 const RUN: &str = "r1";
 
-/// A shard, which says on standard error what it waits for.
+/// A shard, which reports its waiting on standard error.
 fn shard(port: u16, (number, of): (u32, u32), line: &[&str], more: &[&str]) -> Mqtt {
     let (kind, rest) = line.split_first().unwrap();
     let (port, name) = (port.to_string(), format!("{number}/{of}"));
@@ -94,7 +94,8 @@ fn changed(file: &Path, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf 
 const LOAD: [&str; 11] =
     ["e2e", "--publishers", "5", "--subscribers", "7", "--qos", "1", "--rate", "500", "--count", "300"];
 
-/// Every count of the merged report is that of a single run, and every histogram the sum of those of the shards.
+/// Every count of the merged report equals that of a single run, and every histogram is the sum of those of
+/// the shards.
 #[rstest]
 fn merged_shards_equal_one_run(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
@@ -126,7 +127,8 @@ fn merged_shards_equal_one_run(
     }
     for name in ["acknowledge", "delivery", "connect", "suback", "schedule_lag"] {
         let number = |report: &Value| report["latency_us"][name]["count"].clone();
-        // How often messages were held back, and so not late by the generator's fault, is not the same in each run.
+        // How often messages were held back by the broker, and so are not counted as late, differs between
+        // runs.
         if name != "schedule_lag" {
             assert_eq!(number(&whole), number(&one), "{name}");
         }
@@ -154,7 +156,7 @@ fn merged_shards_equal_one_run(
     assert_eq!(series("delivered"), count(&whole, "delivered"));
 }
 
-/// Shards of other loads: those that have nothing to wait for, and a scenario with stages.
+/// Shards of other loads: those that wait for nothing, and a scenario with stages.
 #[test]
 fn loads_of_every_kind_are_merged() {
     let broker = Broker::start();
@@ -197,7 +199,7 @@ fn loads_of_every_kind_are_merged() {
     assert_eq!(whole["groups"][1]["delivered"], one["groups"][1]["delivered"]);
 }
 
-/// What does not belong together is refused, and what is not there is named.
+/// Reports that do not belong together are refused, and missing ones are named.
 #[test]
 fn shards_that_do_not_fit_are_named() {
     let broker = Broker::start();
@@ -235,7 +237,7 @@ fn shards_that_do_not_fit_are_named() {
     let outcome = bench(broker.port(), &load).run().exits(0);
     std::fs::write(&plain, &outcome.stdout).unwrap();
     merge(&[plain], &[]).exits(1).mentions("the report of a run without --shard");
-    // Conditions that the shards were given hold for the whole, and are not looked at before.
+    // Conditions given to shards apply to the merged run, and are not checked before.
     let load = [&load[..], &["--fail-if", "sent > 100", "--fail-if", "sent > 80"]].concat();
     let files = shards(broker.port(), 2, &load, folder.path());
     let whole = report(&merge(&files, &["--fail-if", "connected < 6"]).exits(3).mentions("sent > 80"));
@@ -244,7 +246,7 @@ fn shards_that_do_not_fit_are_named() {
     assert_eq!(verdicts, [&json!(false), &json!(true), &json!(false)]);
 }
 
-/// The report of a shard that could not make its run names it.
+/// The report of a failed shard names it.
 #[test]
 fn failed_shard_is_named() {
     let broker = Broker::start();
@@ -267,7 +269,7 @@ fn failed_shard_is_named() {
     merge(&files[1..], &[]).exits(1).mentions("no shard has measured anything");
 }
 
-/// Latencies between machines are not shown: their clocks differ.
+/// Latencies between machines are omitted, because their clocks differ.
 #[test]
 fn latencies_between_machines_are_withheld() {
     let broker = Broker::start();
@@ -286,7 +288,7 @@ fn latencies_between_machines_are_withheld() {
     assert_eq!(text[0], "not measured");
 }
 
-/// The merged report in its other forms, and as a side of a comparison.
+/// The merged report in its other forms, and as one side of a comparison.
 #[test]
 fn merged_report_has_every_form() {
     let broker = Broker::start();
@@ -360,7 +362,7 @@ fn what_shards_cannot_have_is_refused() {
     Mqtt::new(none).run().exits(2).mentions("shard 2/2 has no clients: the load has 1 client");
 }
 
-/// All start at the time that they are given, and one that is connected only after it fails.
+/// All shards start at the given time, and one that is not connected by then fails.
 #[test]
 fn shards_start_at_a_time() {
     let broker = Broker::start();
@@ -375,7 +377,7 @@ fn shards_start_at_a_time() {
         .map(|(place, running)| {
             let outcome = running.finish().exits(0);
             let started = report(&outcome)["shard"]["start_unix_s"].as_f64().unwrap();
-            // A busy machine may be late.
+            // On a busy machine it may be late.
             let late = Duration::try_from_secs_f64(started + 0.05)
                 .unwrap()
                 .checked_sub(Duration::from_secs(seconds));
@@ -416,7 +418,7 @@ fn barrier_starts_any_number_of_shards(
     assert!(spread < 0.5, "they start within the run-up of the barrier: {starts:?}");
 }
 
-/// Those that wait name who is missing, and give up at the limit.
+/// Waiting shards name the missing one, and give up at the timeout.
 #[rstest]
 fn missing_shard_is_named_at_the_barrier(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
@@ -450,7 +452,7 @@ fn doubled_and_foreign_shards_are_named(#[values(Kind::Embedded, Kind::Mosquitto
     again.finish().exits(1).mentions("two processes are shard 1");
 }
 
-/// One that comes when the others have started: its engine has started it again.
+/// A shard that arrives after the others have started, because its job was restarted.
 #[rstest]
 fn late_shard_is_named(#[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind) {
     let Some(broker) = AnyBroker::start(kind) else { return };
@@ -471,7 +473,7 @@ fn late_shard_is_named(#[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind) {
     }
 }
 
-/// A shard that is killed is named to the others by its Will Message: they stop, or go on as they were asked.
+/// The Will Message of a killed shard names it to the others: they stop, or continue if so configured.
 #[rstest]
 fn shard_that_dies_is_named(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
@@ -497,7 +499,7 @@ fn shard_that_dies_is_named(
     }
 }
 
-/// Before the start a shard may die and come again, as an engine restarts it.
+/// Before the start a shard may be killed and restarted, as by a CI system.
 #[rstest]
 fn shard_may_be_restarted_before_the_start(#[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind) {
     let Some(broker) = AnyBroker::start(kind) else { return };
@@ -513,7 +515,7 @@ fn shard_may_be_restarted_before_the_start(#[values(Kind::Embedded, Kind::Mosqui
     }
 }
 
-/// One that cannot connect its clients tells the others before they wait to their limit.
+/// A shard that cannot connect its clients tells the others, so that they do not wait until their timeout.
 #[test]
 fn shard_that_is_ended_before_the_start_ends_the_others() {
     let broker = Broker::start();

@@ -1,4 +1,5 @@
-//! How evenly shared subscriptions spread their messages: against a server that gives known parts, and real brokers.
+//! How evenly shared subscriptions distribute their messages: against a server with known shares, and real
+//! brokers.
 
 use ::mqtt::protocol::Protocol;
 use rstest::rstest;
@@ -10,7 +11,7 @@ use crate::support::broker::Broker;
 use crate::support::packets;
 use crate::support::server::Server;
 
-/// Of forty messages one member gets ten and the other thirty: by Jain, 40² by 2 (10² + 30²).
+/// Of forty messages one member gets ten and the other thirty; Jain's index is 40² / (2 (10² + 30²)).
 #[test]
 fn uneven_shares_are_reported() {
     const V: Protocol = Protocol::V3_1_1;

@@ -1,5 +1,5 @@
-//! `mqtt bench --stages`, limits that end a run, and what scenario files have beside groups: a course over time, slow
-//! consumers, groups that start after others, topic aliases.
+//! `mqtt bench --stages`, limits that end a run, and other features of scenario files: a course over time,
+//! slow consumers, groups that start after others, topic aliases.
 
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,8 @@ fn of(report: &Value, stage: usize, name: &str) -> u64 {
     report["stages"][stage]["messages"][name].as_u64().unwrap_or_else(|| panic!("{name} in {report}"))
 }
 
-/// Fifty messages in half a second and fifty in the quarter after it: of the second fifty, every fifth is swallowed and
-/// every tenth comes twice. The stamp of small messages tells the stage as well.
+/// Fifty messages in half a second, and fifty in the quarter after it: of the second fifty, every fifth is
+/// dropped and every tenth is duplicated. The stamp of small messages identifies the stage as well.
 #[test]
 fn messages_are_counted_in_the_stage_in_which_they_were_due() {
     for size in ["64", "16"] {
@@ -59,7 +59,7 @@ fn messages_are_counted_in_the_stage_in_which_they_were_due() {
     }
 }
 
-/// A ramp from 0 to 400/s in a second is 200 messages, and the stages of a file have limits of their own.
+/// A ramp from 0 to 400/s in a second is 200 messages, and the stages of a file have their own limits.
 const COURSE: &str = r#"
 fail-if = ["loss > 0"]
 [[stage]]
@@ -157,7 +157,7 @@ fn a_broken_limit_ends_the_run() {
     assert_eq!(report["thresholds"][0]["broken"], true);
 }
 
-/// Messages of the latest moment are no loss, and a limit of a stage ends the run in that stage only.
+/// The most recent messages do not count as lost, and a limit of a stage ends the run only in that stage.
 #[test]
 fn limits_that_hold_end_nothing() {
     let broker = Broker::start();
@@ -189,7 +189,8 @@ fn limits_that_hold_end_nothing() {
     assert_eq!(count(&report, "lost"), 0);
 }
 
-/// Ten messages at once, and a client that reads ten a second: the last is read most of a second after the first.
+/// Ten messages at once, and a client that reads ten per second: the last is read almost a second after the
+/// first.
 #[rstest]
 fn slow_consumers_read_no_faster(#[values(Real::Embedded, Real::Mosquitto)] broker: Real) {
     let Some(broker) = broker.start() else { return };
@@ -223,7 +224,7 @@ fn slow_consumers_read_no_faster(#[values(Real::Embedded, Real::Mosquitto)] brok
     assert_eq!(count(&report, "lost"), 0);
 }
 
-/// The second group connects once the first is connected and subscribed, and not before.
+/// The second group connects only after the first is connected and subscribed.
 #[test]
 fn a_group_starts_after_another() {
     const V: Protocol = Protocol::V3_1_1;
@@ -260,7 +261,7 @@ fn a_group_starts_after_another() {
     assert_eq!(report(&outcome)["connections"]["connected"], 2, "nothing was received, which is not valid");
 }
 
-/// A topic goes out once, and then its alias does; what the broker delivers has the topic.
+/// A topic is sent once, then its alias; the broker delivers the topic.
 #[rstest]
 fn topic_aliases_arrive(#[values(Real::Embedded, Real::Mosquitto)] broker: Real) {
     let Some(broker) = broker.start() else { return };
@@ -318,7 +319,7 @@ fn a_known_topic_is_left_out() {
     assert_eq!(count(&report, "sent"), 2);
 }
 
-/// A run that would last an hour is over soon: the time that a disturbance of a file takes is its own.
+/// A scenario file may have disturbances; they do not extend the run.
 #[test]
 fn disturbances_stand_in_files() {
     let broker = Broker::start();

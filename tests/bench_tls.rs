@@ -5,7 +5,8 @@ use crate::support::Service as _;
 use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::pki::Authority;
 
-/// Ten connections one after the other: the first takes the ticket of the connection before the load, or none.
+/// Ten connections, one after the other: the first uses the ticket of the connection before the load, or
+/// none.
 #[test]
 fn sessions_are_resumed_where_that_is_asked_for() {
     let authority = Authority::new("Brokers");

@@ -1,4 +1,4 @@
-//! `mqtt bench` does not make a broker look better than it is, nor say more than it knows.
+//! `mqtt bench` does not show a broker as better than it is, and reports nothing that it does not know.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use crate::support::server::Server;
 
 const LOAD: [&str; 8] = ["--publishers", "2", "--rate", "200", "--duration", "2s", "--drain", "1s"];
 
-/// A broker that stops and does not wake before the run has ended: no limit of a latency is kept,
-/// however long it is, and what had waited is in the percentiles.
+/// A broker that stalls until after the end of the run: no limit on a latency is met, however high, and
+/// percentiles include the waiting messages.
 #[test]
 fn a_broker_that_hangs_passes_no_limit() {
     for (mode, qos) in [("e2e", "0"), ("e2e", "1"), ("rr", "0"), ("pub", "1")] {
@@ -58,7 +58,7 @@ fn a_broker_that_hangs_passes_no_limit() {
     }
 }
 
-/// The closed loop waits with a broker that hangs: only what is under way has no answer.
+/// The closed loop waits with a broker that hangs: only messages in flight are unanswered.
 #[test]
 fn a_broker_that_hangs_confirms_nothing() {
     for qos in ["0", "1"] {
@@ -76,7 +76,7 @@ fn a_broker_that_hangs_confirms_nothing() {
     }
 }
 
-/// A SUBSCRIBE that nobody answers is in the percentiles with the time it has waited.
+/// Percentiles include a SUBSCRIBE without an answer, with its waiting time.
 #[test]
 fn a_subscribe_without_an_answer_counts() {
     let server = Server::start(|listener| {
@@ -94,7 +94,7 @@ fn a_subscribe_without_an_answer_counts() {
     server.finish();
 }
 
-/// What is published at QoS 0 says nothing of a broker that has not read it.
+/// Publishing at QoS 0 shows nothing about a broker that has not read the messages.
 #[test]
 fn unconfirmed_messages_are_not_a_rate() {
     let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
@@ -110,7 +110,7 @@ fn unconfirmed_messages_are_not_a_rate() {
     assert!(problems.contains("the broker had not answered everything"), "{problems}");
 }
 
-/// A count that is not answered in full ends like a duration: after the drain.
+/// A run with a number of messages that are not all answered ends like one with a duration: after the drain.
 #[test]
 fn a_count_does_not_wait_for_ever() {
     for (rate, exit) in [("500", 0), ("max", 3)] {
@@ -140,7 +140,7 @@ fn a_count_does_not_wait_for_ever() {
     }
 }
 
-/// Nothing arrives from a broker that stands still, and so a longer drain would not help.
+/// A stalled broker delivers nothing, so a longer drain is not suggested.
 #[test]
 fn unanswered_count_is_not_reported_as_still_arriving() {
     let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
@@ -154,7 +154,7 @@ fn unanswered_count_is_not_reported_as_still_arriving() {
     assert!(!report["notes"].to_string().contains("still arriving"), "{}", report["notes"]);
 }
 
-/// A requester of the closed loop waits for responses, and not for acknowledgements.
+/// A requester in a closed loop waits for responses, and not for acknowledgements.
 #[test]
 fn requests_without_a_response_are_as_many_as_allowed() {
     let server = Server::start(|listener| {
@@ -183,7 +183,7 @@ fn requests_without_a_response_are_as_many_as_allowed() {
     server.finish();
 }
 
-/// A subscriber that gets nothing has measured nothing; and whoever keeps only the object is told.
+/// A subscriber without messages has measured nothing; the JSON object says so too.
 #[test]
 fn a_subscriber_without_a_message_has_measured_nothing() {
     let broker = Broker::start();
@@ -194,7 +194,7 @@ fn a_subscriber_without_a_message_has_measured_nothing() {
     assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
 }
 
-/// Of a count, what a lost publisher was to send is not sent, and waits for nobody.
+/// Messages of a lost publisher are not sent, and no other client waits for them.
 #[test]
 fn a_lost_publisher_does_not_hold_a_count_up() {
     let server = Server::start(|listener| {
@@ -218,7 +218,7 @@ fn a_lost_publisher_does_not_hold_a_count_up() {
     server.finish();
 }
 
-/// A server that takes a hundred messages a second of the thousand that are due.
+/// A server that accepts a hundred messages per second of a thousand that are due.
 #[test]
 fn measurement_filled_by_the_warm_up_is_not_valid() {
     let server = Server::start(|listener| {
@@ -268,7 +268,7 @@ fn load_that_the_broker_refuses_is_not_valid() {
     server.finish();
 }
 
-/// What is asked of a connection is when it can be used.
+/// The latency of a connection ends when it can be used.
 #[test]
 fn conn_latency_covers_the_whole_connection() {
     let broker = Broker::start();
@@ -277,11 +277,11 @@ fn conn_latency_covers_the_whole_connection() {
     assert_eq!(report["main_latency"], "connect_to_connack");
     let min = |name: &str| number(&report, &format!("/latency_us/{name}/min"));
     assert!(min("connect_to_connack") >= min("connect") + min("connack") - 1.0, "{}", report["latency_us"]);
-    // Of 3 connections at 10 a second, the last is begun after two tenths of one, and not three.
+    // At 10 per second, the last of 3 connections starts after 0.2 s, not 0.3 s.
     assert!(number(&report, "/connections/connected_per_s") <= 10.0);
 }
 
-/// The first of 2 messages at 2 a second is sent at once, and the second after half a second.
+/// At 2 per second, the first of 2 messages is sent at once, the second after half a second.
 #[test]
 fn a_rate_is_of_the_time_that_messages_take() {
     let broker = Broker::start();
@@ -295,7 +295,7 @@ fn a_rate_is_of_the_time_that_messages_take() {
     }
 }
 
-/// Each row is of one phase and says how long it was; those of the measurement have its messages.
+/// Each row belongs to one phase and has its length; those of the measurement contain its messages.
 #[test]
 fn seconds_are_of_one_phase() {
     let broker = Broker::start();
@@ -313,7 +313,7 @@ fn seconds_are_of_one_phase() {
         if let Some(length) = length {
             assert!((sum(&rows, "length_s") - length).abs() < 0.01, "{rows:?}");
         }
-        // One message may be sent just behind the end of its phase.
+        // A message may be sent shortly after the end of its phase.
         assert!((sum(&rows, "sent") - sent).abs() <= 10.0, "{phase}: {rows:?}");
     }
     assert_eq!(sum(&series.iter().collect::<Vec<_>>(), "sent"), 180.0);
@@ -322,7 +322,7 @@ fn seconds_are_of_one_phase() {
     assert!(begins.is_sorted() && begins[0] == 0.0, "{begins:?}");
 }
 
-/// A port where nobody listens: who gets as far as to connect has another error.
+/// A port without a listener: an attempt to connect to it fails.
 fn nobody() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -371,7 +371,7 @@ fn clients_do_not_share_an_identifier() {
     bench(port, &line).run().fails(2, "client_id 'a' is in line 2 and in line 3");
 }
 
-/// Ctrl-C before the measurement: nothing is said of what was not looked at.
+/// Ctrl-C before the measurement: the report has nothing on what was not measured.
 #[test]
 fn interrupted_run_has_a_report() {
     let broker = Broker::start();
@@ -391,7 +391,7 @@ fn interrupted_run_has_a_report() {
     assert!(xml.contains("name=\"the run was completed\"><skipped message=\"it was interrupted"), "{xml}");
 }
 
-/// There is no window at QoS 0.
+/// At QoS 0 there is no window.
 #[test]
 fn report_names_the_actual_load() {
     let broker = Broker::start();
@@ -413,7 +413,7 @@ fn report_names_the_actual_load() {
     }
 }
 
-/// A gate that nothing was held against is not passed.
+/// A threshold on a figure without a value is not passed.
 #[test]
 fn unmeasured_figure_fails_its_threshold() {
     let broker = Broker::start();
@@ -428,7 +428,7 @@ fn unmeasured_figure_fails_its_threshold() {
     run("e2e", "loss > 0").exits(0);
 }
 
-/// What a responder is refused is why requests have no response.
+/// A refused responder explains why requests have no response.
 #[test]
 fn a_responder_may_be_refused() {
     let Some(broker) = Mosquitto::start(&Setup::new().access("topic readwrite bench/#")) else { return };

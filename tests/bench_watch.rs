@@ -1,4 +1,4 @@
-//! What `mqtt bench` watches beside the load: the broker's process, its page of metrics, `$SYS`.
+//! Observations of `mqtt bench` besides the load: the broker's process, its page of metrics, `$SYS`.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -23,11 +23,11 @@ fn samples<'a>(report: &'a Value, name: &str) -> &'a Value {
     all.iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("{name} in {all:?}"))
 }
 
-/// A server that answers each request with the next of these, and the last of them from there on.
+/// A server that answers each request with the next of these, and later ones with the last.
 fn serve(answers: &'static [&'static str]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    // It ends with the test program.
+    // The thread ends with the test program.
     std::thread::spawn(move || {
         for (number, stream) in listener.incoming().enumerate() {
             let mut stream = stream.unwrap();
@@ -66,7 +66,7 @@ fn process_and_sys_of_the_broker_are_in_the_report() {
     }
 }
 
-/// What the load does not need has no part in the report of a run that did not ask for it.
+/// The report has no observations that were not requested.
 #[test]
 fn broker_is_not_watched_unasked() {
     let broker = Broker::start();
@@ -117,7 +117,7 @@ fn end_of_the_broker_process_is_a_note() {
     assert!(number(&report, "/broker/memory_bytes") > 0.0);
 }
 
-/// Nobody listens at this port: the check comes before the first connection.
+/// No server listens on this port: the check comes before the first connection.
 #[test]
 fn unusable_options_are_refused_before_the_first_connection() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
@@ -132,7 +132,7 @@ fn unusable_options_are_refused_before_the_first_connection() {
     }
 }
 
-/// The embedded broker of each run is another process; its number is not known before.
+/// Each run has another embedded broker, whose process is not known beforehand.
 #[test]
 fn process_of_the_embedded_broker_is_watched() {
     let line = ["bench", "pub", "--embedded", "--repeat", "2", "--rate", "100", "--duration", "1500ms"];

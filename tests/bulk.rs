@@ -1,4 +1,4 @@
-//! Many lines through `mqtt pub -l`, a broker and `mqtt sub`: none lost, none twice, all in order.
+//! Many lines through `mqtt pub -l`, a broker and `mqtt sub`: none lost, none duplicated, all in order.
 
 use mqtt::protocol::Protocol;
 
@@ -18,7 +18,7 @@ fn carries(broker: &dyn Service, protocol: Protocol, qos: &str) {
     let v = version(protocol);
     let count = LINES.to_string();
     let args = ["-V", v, "-t", "bulk", "-q", qos, "-c", "-i", "reader"];
-    // The session is made beforehand, so that nothing can be published too early.
+    // The session is created first, so that no message is published too early.
     broker.subscribe().args(args).args(["-E"]).run().succeeds();
     let subscriber = broker.subscribe().args(args).args(["-C", &count]).spawn();
     let sent = input();

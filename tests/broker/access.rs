@@ -1,4 +1,4 @@
-//! Users, passwords and permissions, in mosquitto's formats.
+//! Users, passwords and access rights, in mosquitto's formats.
 
 use rustix::process::Signal;
 
@@ -6,7 +6,7 @@ use super::{Served, mosquitto};
 use crate::support::mqtt::Mqtt;
 use crate::support::write;
 
-/// Of `mosquitto_passwd` 2.0.11: `anna` has the password `pass word`, `bert` has `secret`.
+/// From `mosquitto_passwd` 2.0.11: `anna` has the password `pass word`, `bert` has `secret`.
 const PASSWORDS: &str = "anna:$7$101$iB3JrzTF9OjNVJtK$Xt6t1ffjGRwalu7vfz26PsKHZNlICqUZher30R1h+jIkYYhOBsx5uOyjExt8N0Ub+lQ85IoCVUIIJBrw4KdYfA==\nbert:$6$mc+EMw/1llMsP6EG$t5GjO5BeMMxB2Y0SyOrG++AvP7xo+S6OUi89eMt7kQ4iSuUEW0XHG39wy78EhBiR7h9/1muXNeUlQP4QXKZ5KQ==\n";
 const ACL: &str = "\
 topic read public/#
@@ -94,7 +94,7 @@ fn permissions_are_those_of_the_acl_file() {
         "1",
     ]);
     will.run().exits(0x87);
-    // What may not be read is not delivered, neither when it is published nor when it is retained.
+    // Messages that may not be read are not delivered, neither live nor retained.
     let all =
         |user: &[&str]| broker.client("sub").args(user).args(["-t", "#", "-v", "--retained-only"]).run();
     all(&anna).succeeds().prints("house/a house/a\n");
@@ -110,7 +110,7 @@ fn permissions_are_those_of_the_acl_file() {
     live.wait_for_end();
 }
 
-/// A user who is gone is disconnected, one who stays is not; a file that cannot be used changes nothing.
+/// A removed user is disconnected, another is not; an invalid file changes nothing.
 #[test]
 fn hang_up_reloads_users_and_permissions() {
     let (folder, passwords, acl) = files();
@@ -153,7 +153,7 @@ fn bad_files_are_named_with_their_line() {
     run.mentions("passwords, line 2: use a hash of mosquitto_passwd").does_not_mention("hunter2");
     let run = Mqtt::new(["broker", "-p", "0", "--user", "anna:/nonexistent"]).run();
     run.exits(1).mentions("--user anna: No such file");
-    // Users, too, let other machines in.
+    // With users, other machines are allowed too.
     let own = write(folder.path(), "own", "of cleo");
     let broker = Served::start(&["--listen", "0.0.0.0:0", "--user", &format!("cleo:{own}")]);
     broker.client("pub").args(["-t", "a", "-m", "1"]).run().exits(0x86);

@@ -1,4 +1,4 @@
-//! Faults on request, as our own clients see them.
+//! Simulated faults, as seen by this program's clients.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ fn refusals_have_their_reason_codes() {
     broker.client("sub").args(["-t", "b", "-W", "30"]).run().exits(0x8f);
 }
 
-/// Every line arrives, however often the connections of both are lost.
+/// Every line arrives, even though both clients lose their connections repeatedly.
 #[test]
 fn dropped_connections_lose_nothing() {
     let broker = faulty(&["drop-connection every 20"]);
@@ -45,7 +45,7 @@ fn dropped_connections_lose_nothing() {
     });
 }
 
-/// Sessions and retained messages are there after each of them.
+/// Sessions and retained messages survive each downtime.
 #[test]
 fn broker_that_is_down_keeps_what_it_had() {
     let broker = faulty(&["down 300ms every 2s"]);
@@ -68,7 +68,7 @@ fn delay_and_stall_take_their_time_and_lose_nothing() {
         broker.client("pub").args(["-q", "1", "-r", "-t", "a", "-m", "x"]).run().succeeds();
         start.elapsed()
     };
-    // CONNACK and PUBACK.
+    // The delays of CONNACK and PUBACK.
     assert!(publish(&faulty(&["delay 200ms"])) >= Duration::from_millis(400));
     let stalling = faulty(&["stall 90ms every 100ms"]);
     let lines: String = (0..5000).map(|number| format!("{number}\n")).collect();
@@ -85,7 +85,7 @@ fn split_writes_are_read_as_one() {
     broker.client("sub").args(["-t", "a/b", "-C", "1", "-W", "60"]).run().succeeds().prints("in pieces\n");
 }
 
-/// A receiver that keeps the rules writes a QoS 2 message once.
+/// A subscriber that follows the standard writes a QoS 2 message once.
 #[test]
 fn duplicates_are_written_once_at_qos_2() {
     let broker = faulty(&["duplicate"]);
@@ -102,7 +102,8 @@ fn duplicates_are_written_once_at_qos_2() {
     twice.wait_for_end().prints("1\n1\n2\n2\n3\n3\n");
 }
 
-/// The seed is said, so that a run can be made again; a wrong fault names the right ones.
+/// The broker prints the seed, so that a run can be repeated; the error for an invalid fault lists the valid
+/// ones.
 #[test]
 fn faults_say_their_seed_and_their_form() {
     let broker = Served::start(&["--fault", "no-puback 1%"]);

@@ -1,4 +1,4 @@
-//! The log in mosquitto's form, and events in JSON.
+//! The log in mosquitto's format, and events in JSON.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -30,7 +30,7 @@ fn talk(broker: &Served) {
     drop(raw);
 }
 
-/// The lines of a log without times, which all of them have; ports are `PORT`.
+/// The lines of a log without their times; ports are replaced by `PORT`.
 #[track_caller]
 fn untimed(text: &str) -> Vec<String> {
     let lines = text.lines().map(|line| {
@@ -45,7 +45,7 @@ fn untimed(text: &str) -> Vec<String> {
     lines.collect()
 }
 
-/// A whole run, line by line as mosquitto 2.0.11 with `-v` writes it, but for the line of the will.
+/// A whole run has the same lines as mosquitto 2.0.11 with `-v`, except the line about the will.
 #[test]
 fn log_has_the_lines_of_mosquitto() {
     let broker = Served::start(&["--log"]);
@@ -97,7 +97,7 @@ Sending SUBACK to s
     assert_eq!(lines[lines.len() - 3..], end);
 }
 
-/// With a client that is not ours, in a file that already has a line.
+/// With a raw client, and a file that already has a line.
 #[test]
 fn log_is_appended_to_a_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -121,7 +121,7 @@ fn events(outcome: &Outcome) -> Vec<Value> {
     outcome.stderr.lines().map(|line| report("events", line.as_bytes())).collect()
 }
 
-/// Every line is as the schema says, and tells which client it is about.
+/// Every line conforms to the schema, and names its client.
 #[test]
 fn events_tell_what_became_of_each_client() {
     let limits = ["--json-events", "--max-packet-size", "200", "--fault", "reason-code PUBLISH 0x87 secret"];
@@ -172,7 +172,7 @@ fn events_tell_what_became_of_each_client() {
     assert_eq!(states, ["listening", "ended"]);
 }
 
-/// Where no packets are asked for, the rest is there; a connection that fails before MQTT has its reason.
+/// Without packets, all other events are present; a connection that fails before MQTT has its reason.
 #[test]
 fn events_of_state_leave_packets_out() {
     let folder = tempfile::tempdir().unwrap();
@@ -198,7 +198,7 @@ fn events_of_state_leave_packets_out() {
     assert!(events.iter().all(|event| event["type"] != "packet"));
 }
 
-/// The broker serves on and ends, be the reader of its log slow or gone.
+/// The broker continues and ends normally, even if the reader of its log is slow or gone.
 #[test]
 fn reader_of_the_log_holds_nothing_up() {
     for is_gone in [false, true] {
@@ -214,7 +214,7 @@ fn reader_of_the_log_holds_nothing_up() {
         let mut line = String::new();
         std::io::BufRead::read_line(&mut stdout, &mut line).unwrap();
         let port = line.trim().rsplit(':').next().unwrap().to_owned();
-        // More lines than a pipe takes.
+        // More lines than fit into a pipe.
         let lines = "x\n".repeat(3000);
         Mqtt::new(["pub", "-p", &port, "-t", "a", "-q", "1", "-l"]).stdin(lines).run().succeeds();
         let process = rustix::process::Pid::from_child(&child);

@@ -1,4 +1,4 @@
-//! Limits, what is left of the broker when clients want more, and its state.
+//! Limits, the broker's service when clients exceed them, and its state.
 
 use std::io::{Read as _, Write as _};
 
@@ -32,8 +32,8 @@ fn limits_are_announced_and_kept() {
     broker.client("sub").args(["-t", "b", "-E", "-V", "311", "-k", "30"]).run().succeeds();
 }
 
-/// A subscriber that reads nothing is waited for a while, and then its messages are dropped, within its limits: the
-/// broker and the publisher go on.
+/// Publishers wait for a subscriber that reads nothing for a limited time; then its messages are dropped
+/// within its limits, and the broker and the publisher continue.
 #[test]
 fn slow_consumer_does_not_hold_the_broker_up_for_ever() {
     let broker = Served::spawn(
@@ -53,14 +53,14 @@ fn slow_consumer_does_not_hold_the_broker_up_for_ever() {
     broker.running.wait_for_end().exits(0);
 }
 
-/// With the limits that it has by default: under all kinds of load at once it goes on serving, in 1 GB of addresses.
+/// With default limits, the broker serves all kinds of load at once within 1 GB of address space.
 #[test]
 fn defaults_fit_into_a_gigabyte() {
     let broker = Served::spawn(Mqtt::new(["broker", "-p", "0"]).behind("ulimit -v 1000000"), 1);
     let connect = || std::net::TcpStream::connect(("127.0.0.1", broker.port(0))).unwrap();
     let before = broker.client("sub").args(["-t", "alive", "-q", "1", "-C", "1", "-d", "-W", "100"]).spawn();
     before.wait_until_subscribed();
-    // One client that is away, ten that read nothing, and retained messages.
+    // One disconnected client, ten that read nothing, and retained messages.
     broker
         .client("sub")
         .args(["-t", "q/#", "-q", "1", "-c", "-i", "away", "-x", "1h", "-E"])
@@ -75,7 +75,7 @@ fn defaults_fit_into_a_gigabyte() {
         stream.read_exact(&mut [0; 9]).unwrap();
         unread.push(stream);
     }
-    // Beginnings of packets of 60 MB.
+    // Incomplete packets of 60 MB.
     let mut unfinished = Vec::new();
     for number in b'a'..=b'z' {
         let mut stream = connect();
@@ -83,7 +83,7 @@ fn defaults_fit_into_a_gigabyte() {
         packet[14] = number;
         stream.write_all(&packet).unwrap();
         stream.read_exact(&mut [0; 4]).unwrap();
-        // The broker ends some of them.
+        // The broker closes some of them.
         let _ = stream.write_all(&vec![0; 20 << 20]);
         unfinished.push(stream);
     }
@@ -121,7 +121,7 @@ fn sessions_and_retained_messages_are_limited_in_number() {
     publish("a").exits(0x97);
 }
 
-/// Under mosquitto's names, and nobody else publishes there.
+/// Under mosquitto's topic names; clients cannot publish there.
 #[test]
 fn state_is_published_below_sys() {
     let broker = Served::start(&["--sys-interval", "100ms"]);

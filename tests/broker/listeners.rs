@@ -78,7 +78,7 @@ fn clients_without_a_certificate_of_the_authority_are_refused() {
     refused.args(["--reconnect", "never"]).run().exits(1);
 }
 
-/// A certificate that is not the one of its key, a file that is not there, a file that must not be replaced.
+/// A certificate that does not match its key, a missing file, a file that must not be replaced.
 #[test]
 fn wrong_files_are_named_before_anything_listens() {
     let authority = Authority::new("Test CA");
@@ -95,7 +95,7 @@ fn wrong_files_are_named_before_anything_listens() {
     assert_eq!(std::fs::read_to_string(&mine).unwrap(), "something\n");
 }
 
-/// The variables lead the command to a listener of any kind.
+/// The variables tell the command how to reach a listener of any kind.
 #[test]
 fn a_command_finds_a_listener_of_any_kind() {
     let folder = tempfile::tempdir().unwrap();
@@ -115,7 +115,7 @@ fn a_command_finds_a_listener_of_any_kind() {
     }
 }
 
-/// A browser, or a program that speaks plain MQTT.
+/// A browser, or a client that uses plain MQTT.
 #[test]
 fn what_is_no_websocket_is_answered_in_http() {
     let broker = Served::start(&["--listen", "ws://127.0.0.1:0"]);

@@ -1,4 +1,4 @@
-//! `mqtt broker` as its users run it: with our own clients, and with mosquitto's where they are installed.
+//! `mqtt broker` as users run it: with this program's clients, and with mosquitto's where they are installed.
 
 mod access;
 mod faults;
@@ -11,10 +11,10 @@ use std::process::{Command, Stdio};
 use crate::support::mqtt::{Mqtt, Running};
 use crate::support::skip;
 
-/// A running `mqtt broker`, and what it listens on.
+/// A running `mqtt broker`, and its listeners.
 struct Served {
     running: Running,
-    /// As it says on standard output, one for each `--listen`.
+    /// The listeners from standard output, one for each `--listen`.
     places: Vec<String>,
 }
 
@@ -42,13 +42,13 @@ impl Served {
         self.places[at].rsplit(':').next().unwrap().parse().unwrap()
     }
 
-    /// Our own client of the first listener, which is plain TCP.
+    /// This program's client for the first listener, which is plain TCP.
     fn client(&self, command: &str) -> Mqtt {
         Mqtt::new([command, "-h", "127.0.0.1", "-p", &self.port(0).to_string()])
     }
 }
 
-/// What a client of mosquitto's prints, and its status; `None` if it is not installed.
+/// The output of a mosquitto client, and its status; `None` if it is not installed.
 fn mosquitto(program: &str, arguments: &[&str]) -> Option<(i32, String, String)> {
     let command = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     match command {
