@@ -20,11 +20,11 @@ use crate::protocol::QoS;
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Connections that do nothing.
+    /// Idle connections.
     Connect,
-    /// Publishers alone.
+    /// Publishers only.
     Publish,
-    /// Subscribers alone, to whatever others publish.
+    /// Subscribers only, for messages of other programs.
     Subscribe,
     /// From publisher to subscriber.
     EndToEnd,
@@ -39,7 +39,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// All of them.
+    /// All modes.
     pub(super) const ALL: [Self; 8] = [
         Self::Connect,
         Self::Publish,
@@ -51,7 +51,7 @@ impl Mode {
         Self::Wills,
     ];
 
-    /// Its name on the command line.
+    /// The name on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -66,7 +66,7 @@ impl Mode {
         }
     }
 
-    /// The mode of this name.
+    /// The mode with this name.
     pub(super) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.name() == name)
     }
@@ -77,13 +77,13 @@ impl Mode {
         matches!(self, Self::EndToEnd | Self::Request | Self::Retained | Self::Wills)
     }
 
-    /// Whether publishing is what it measures.
+    /// Whether it measures publishing.
     #[must_use]
     pub fn publishes(self) -> bool {
         matches!(self, Self::Publish | Self::EndToEnd | Self::Request)
     }
 
-    /// Whether there is something that its clients have to do at a time, and the broker has to answer.
+    /// Whether its clients have scheduled work that the broker answers.
     pub(super) fn has_schedule(self) -> bool {
         self.publishes() || matches!(self, Self::Retained | Self::Churn | Self::Wills)
     }
@@ -102,44 +102,43 @@ impl<'de> Deserialize<'de> for Mode {
     }
 }
 
-/// How fast messages are published, by all publishers together.
+/// The rate of messages of all publishers together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rate {
-    /// Messages a second, on a schedule that does not wait for the broker (open loop).
+    /// Messages per second, on a schedule that does not wait for the broker (open loop).
     PerSecond(f64),
     /// As fast as the broker takes them (closed loop).
     Max,
 }
 
-/// How messages are spread over time.
+/// How messages are distributed over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrivals {
-    /// At even distances.
+    /// At equal intervals.
     Uniform,
-    /// Independent of each other, as from many devices.
+    /// At independent times, as from many devices.
     Poisson,
-    /// So many at once, at even distances.
+    /// This number of messages at once, at equal intervals.
     Burst(u32),
 }
 
-/// Who gets whose messages.
+/// The subscribers of each message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pattern {
-    /// Each message goes to one subscriber; with more subscribers than publishers, to its share of
-    /// them.
+    /// One subscriber per message; with more subscribers than publishers, a fixed share of them.
     Pairs,
-    /// Every subscriber gets every message.
+    /// All subscribers.
     All,
 }
 
-/// What a message carries behind its stamp.
+/// The payload of a message after its stamp.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {
-    /// This many bytes in all, stamp included.
+    /// This total number of bytes, including the stamp.
     Size(usize),
-    /// A text with `{client}` and `{sequence}` in it.
+    /// A text with the placeholders `{client}` and `{sequence}`.
     Template(Vec<u8>),
-    /// A text of the template room, with the values of each client from a CSV file.
+    /// A text with fields, and values for each client from a CSV file.
     Fields {
         /// The text.
         text: Vec<u8>,
@@ -148,7 +147,7 @@ pub enum Payload {
     },
     /// The content of a file.
     File(PathBuf),
-    /// A line of a file, drawn by the seed.
+    /// A line of a file, selected by the seed.
     Lines(PathBuf),
 }
 
@@ -169,68 +168,69 @@ pub const TOPIC: &str = "bench/{client}/{topic}";
 pub struct Load {
     /// What is measured.
     pub mode: Mode,
-    /// How to connect; identifier, credentials and local address differ from client to client.
+    /// Connection options; identifier, credentials and local address differ between clients.
     pub client: ClientOptions,
-    /// Of clients that publish; in [`Mode::Connect`], of all clients.
+    /// Number of publishing clients; in [`Mode::Connect`], of all clients.
     pub publishers: u32,
-    /// Of clients that subscribe; in [`Mode::Request`], that answer.
+    /// Number of subscribing clients; in [`Mode::Request`], of responders.
     pub subscribers: u32,
-    /// How fast.
+    /// The rate of messages.
     pub rate: Rate,
-    /// How spread.
+    /// The distribution of messages over time.
     pub arrivals: Arrivals,
-    /// Each message is late on purpose by a random time up to this.
+    /// Maximum random delay that is added to each message.
     pub jitter: Duration,
-    /// Most QoS 0 messages in one write at [`Rate::Max`].
+    /// Maximum number of QoS 0 messages per write at [`Rate::Max`].
     pub per_write: u32,
-    /// What is sent.
+    /// The payload.
     pub payload: Payload,
-    /// Topics of each publisher; of all, if the topic does not name the client.
+    /// Number of topics per publisher; in total, if the topic does not contain the client.
     pub topics: u32,
-    /// With `{client}` and `{topic}`.
+    /// With placeholders `{client}` and `{topic}`.
     pub topic: String,
-    /// Who gets what.
+    /// The subscribers of each message.
     pub pattern: Pattern,
-    /// Shared-subscription groups, each of which gets every message once; 0 for no sharing.
+    /// Number of shared-subscription groups, each of which gets every message once; 0 for ordinary
+    /// subscriptions.
     pub shared_groups: u32,
-    /// Of messages and subscriptions.
+    /// The QoS of messages and subscriptions.
     pub qos: QoS,
-    /// When to stop; in [`Mode::Connect`], how long the connections are held.
+    /// The end of publishing; in [`Mode::Connect`], how long connections are held.
     pub stop: StopAfter,
-    /// Load that does not count, before.
+    /// Length of the load before the measurement.
     pub warmup: Duration,
-    /// Longest wait, at the end, for what is still under way.
+    /// Maximum wait for messages in flight at the end.
     pub drain: Duration,
-    /// New connections a second; as fast as it goes if there is none.
+    /// New connections per second; unlimited if `None`.
     pub ramp: Option<f64>,
-    /// A client's identifier, credentials and certificate in each line.
+    /// A CSV file with a client identifier, credentials or certificate on each line.
     pub credentials: Option<PathBuf>,
     /// Local addresses, used in turn.
     pub local_addresses: Vec<IpAddr>,
-    /// Threads, each with its share of the clients.
+    /// Number of threads, each with a share of the clients.
     pub threads: usize,
-    /// This program, to start the embedded broker with, if that is the target.
+    /// The path of this program, if its embedded broker is the target.
     pub embedded: Option<PathBuf>,
-    /// Of everything random.
+    /// The seed of all random values.
     pub seed: u64,
-    /// Its groups of clients, where the options above do not say what they are.
+    /// The groups of clients of a mode whose options are not those above; otherwise empty.
     pub own_groups: Vec<ClientGroup>,
-    /// Its groups of clients, where they are not those of its mode.
+    /// The groups of a scenario, which replace those of the mode.
     pub scenario: Option<Arc<Scenario>>,
-    /// What disturbs it on purpose.
+    /// The disturbances of the run.
     pub disturbances: Disturbances,
-    /// How its rate changes, if it does; the rate is that before the first.
+    /// Changes of the rate; `rate` applies before the first.
     pub stages: Vec<RateStage>,
-    /// TLS sessions are resumed; otherwise every handshake is a full one.
+    /// Whether TLS sessions are resumed; otherwise every handshake is a full one.
     pub resumes_tls: bool,
-    /// A limit that is broken ends it, from this time of the measurement, or of a stage, on.
+    /// A broken limit ends the run, from this time of the measurement or stage on.
     pub abort_after: Option<Duration>,
-    /// Its part of this process, where several have parts of one load.
+    /// This process's part of the load, if several processes share it.
     pub shard: Option<LoadShard>,
 }
 
 impl Load {
-    /// A small load of these clients, as it is without options: 1,000 messages a second for ten seconds.
+    /// A load with these clients and the default options: 1,000 messages per second for ten seconds.
     #[must_use]
     pub fn new(mode: Mode, client: ClientOptions, publishers: u32, subscribers: u32, threads: usize) -> Self {
         Self {
@@ -267,13 +267,13 @@ impl Load {
         }
     }
 
-    /// Whether clients come back when their link is lost.
+    /// Whether clients reconnect.
     #[must_use]
     pub fn reconnects(&self) -> bool {
         self.client.reconnect.attempts != Some(0)
     }
 
-    /// All clients.
+    /// The number of clients.
     #[must_use]
     pub fn clients(&self) -> u32 {
         match &self.scenario {
@@ -283,8 +283,8 @@ impl Load {
     }
 }
 
-/// What was asked for, as the report holds it: all that shapes the load, so that it can be put on
-/// again. Users, passwords and keys are not in it: reports are shown to others.
+/// The configuration in the report: everything that determines the load, so that it can be repeated. Users,
+/// passwords and keys are omitted, because reports are shown to others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Configuration {
     pub(super) broker: String,
@@ -294,16 +294,16 @@ pub(super) struct Configuration {
     pub(super) transport: Cow<'static, str>,
     pub(super) protocol: String,
     pub(super) proxy: bool,
-    /// `full` or `resume`; left out without TLS.
+    /// `full` or `resume`; absent without TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tls_resumption: Option<Cow<'static, str>>,
     pub(super) embedded: bool,
-    /// Empty: the broker assigned one.
+    /// Empty if the broker assigned one.
     pub(super) client_id: String,
     pub(super) clean_start: bool,
     pub(super) session_expiry_s: Option<u32>,
     pub(super) max_packet_bytes: u32,
-    /// Of connections that do nothing.
+    /// For idle connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) clients: Option<u32>,
     #[serde(flatten)]
@@ -312,14 +312,14 @@ pub(super) struct Configuration {
     pub(super) receiving: Option<Receiving>,
     #[serde(flatten)]
     pub(super) messages: Option<MessageLoad>,
-    /// What clients do in place of publishing, by group.
+    /// Operations of clients instead of publishing, by group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) operations: Vec<OperationLoad>,
-    /// What the broker is given to retain, before the load.
+    /// Messages that the broker is given to retain before the load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retained: Option<RetainedLoad>,
-    /// Of a load whose clients do something in place of publishing.
-    // Read, it would take the key of the same name from `Sending`. Shards have no such load.
+    /// For a load with operations instead of publishing.
+    // Not read back: it would take the key of the same name from `Sending`. Shards have no such load.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(super) drain_s: Option<f64>,
     pub(super) duration_s: Option<f64>,
@@ -327,7 +327,7 @@ pub(super) struct Configuration {
     pub(super) ramp_per_s: Option<f64>,
     pub(super) keep_alive_s: u16,
     pub(super) connect_timeout_s: f64,
-    /// How many attempts in a row may fail, or `always`; left out where clients do not come back.
+    /// Number of consecutive attempts that may fail, or `always`; absent if clients do not reconnect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reconnect: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -346,12 +346,12 @@ pub(super) struct Configuration {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct NamedScenario {
     pub(super) name: String,
-    /// The part of its clients that there were.
+    /// The fraction of its clients that were used.
     pub(super) scale: f64,
 }
 
 impl NamedScenario {
-    /// Its name, and that it was shrunk if it was.
+    /// Its name, and its scale if that is not 1.
     pub(super) fn shown(&self) -> String {
         let percent = self.scale * 100.0;
         if self.scale < 1.0 {
@@ -362,30 +362,30 @@ impl NamedScenario {
     }
 }
 
-/// What only a load with messages of its own has.
+/// Settings of a load with its own messages.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Sending {
     pub(super) publishers: u32,
-    /// Messages a second, of stages on average; null in the closed loop.
+    /// Messages per second, with stages on average; null in the closed loop.
     pub(super) rate_per_s: Option<f64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) stages: Vec<String>,
     pub(super) arrivals: String,
     pub(super) jitter_s: f64,
     pub(super) inflight: u16,
-    /// Most QoS 0 messages in a write of the closed loop; null for as many as fit.
+    /// Maximum number of QoS 0 messages per write of the closed loop; null for as many as fit.
     pub(super) per_write: Option<u32>,
     /// `size`, `template`, `fields`, `file` or `lines`.
     pub(super) payload: Cow<'static, str>,
     pub(super) payload_text: Option<String>,
     pub(super) payload_file: Option<String>,
-    /// With the stamp; of a template, before it is filled in.
+    /// Including the stamp; for a template, before its placeholders are replaced.
     pub(super) payload_bytes: usize,
     pub(super) topics: u32,
     pub(super) drain_s: f64,
 }
 
-/// What only a load with subscribers has.
+/// Settings of a load with subscribers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Receiving {
     pub(super) subscribers: u32,
@@ -393,7 +393,7 @@ pub(super) struct Receiving {
     pub(super) shared_groups: u32,
 }
 
-/// What only a load with messages has, of whomever they are.
+/// Settings of a load with messages of any program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct MessageLoad {
     pub(super) topic: String,
@@ -401,15 +401,15 @@ pub(super) struct MessageLoad {
     pub(super) warmup_s: f64,
 }
 
-/// What the clients of a group do in place of publishing.
+/// The operations of a group's clients instead of publishing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct OperationLoad {
     pub(super) group: String,
     pub(super) kind: OperationKind,
     pub(super) clients: u32,
-    /// Operations a second of all of them together; null: all at once.
+    /// Operations per second of all clients together; null for all at once.
     pub(super) rate_per_s: Option<f64>,
-    /// Filters of each subscription.
+    /// Number of filters per subscription.
     pub(super) filters: u32,
 }
 
@@ -433,11 +433,11 @@ impl OperationLoad {
     }
 }
 
-/// What the broker is given to retain.
+/// Messages that the broker is given to retain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct RetainedLoad {
     pub(super) publishers: u32,
-    /// Of all of them together, each with a topic of its own.
+    /// Total number of messages, each with its own topic.
     pub(super) messages: u64,
     pub(super) payload_bytes: usize,
 }

@@ -1,5 +1,5 @@
-//! The course of a rate that changes, and how many messages are due until when. The schedule is the integral of the rate,
-//! so that it stays exact through ramps.
+//! The course of a changing rate, and the number of messages due at any time. The schedule is the integral of
+//! the rate, so that it stays exact through ramps.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use super::config::{Load, Rate};
 use super::impact::Impact;
 use super::stage::RateStage;
 
-/// A time in which the rate changes evenly, or stays.
+/// A period in which the rate is linear or constant.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct RatePiece {
     /// Seconds since the start.
     begin: f64,
     length: f64,
-    /// Messages that are due before it.
+    /// Messages due before it.
     before: f64,
-    /// Messages a second at its begin, and at its end.
+    /// Messages per second at its start and at its end.
     from: f64,
     to: f64,
 }
@@ -25,14 +25,14 @@ impl RatePiece {
         self.length * f64::midpoint(self.from, self.to)
     }
 
-    /// How many are due in its first `seconds`.
+    /// The number of messages due in its first `seconds`.
     #[cfg(test)]
     fn messages_in(&self, seconds: f64) -> f64 {
         seconds * (self.from + (self.to - self.from) / self.length * seconds / 2.0)
     }
 
-    /// How long after its begin so many are due: the root of the integral, in the form that takes no difference of
-    /// nearly equal numbers.
+    /// The time from its start until this number of messages is due: the root of the integral, in the form
+    /// that avoids differences of nearly equal numbers.
     fn seconds_of(&self, messages: f64) -> f64 {
         let slope = (self.to - self.from) / self.length;
         let root = (self.from * self.from + 2.0 * slope * messages).max(0.0).sqrt();
@@ -40,15 +40,16 @@ impl RatePiece {
     }
 }
 
-/// The course of the rate of a load.
+/// The course of a load's rate.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct RateCourse {
-    /// One behind the other.
+    /// In order of time.
     pieces: Vec<RatePiece>,
 }
 
 impl RateCourse {
-    /// Of these stages after a warm-up at the rate that the first begins with; `rate` is that before the first.
+    /// The course of these stages after a warm-up at the initial rate of the first; `rate` is the rate before
+    /// the first.
     fn new(stages: &[RateStage], rate: f64, warmup: Duration) -> Self {
         let mut course = Self { pieces: Vec::with_capacity(stages.len() + 1) };
         let mut current = match stages.first() {
@@ -78,12 +79,12 @@ impl RateCourse {
         self.pieces.push(RatePiece { begin, length: length.as_secs_f64(), before, from, to });
     }
 
-    /// In seconds.
+    /// The length in seconds.
     fn length(&self) -> f64 {
         self.pieces.last().map_or(0.0, |last| last.begin + last.length)
     }
 
-    /// All messages.
+    /// The total number of messages.
     fn messages(&self) -> f64 {
         self.pieces.last().map_or(0.0, |last| last.before + last.messages())
     }
@@ -95,7 +96,7 @@ impl RateCourse {
         piece.begin + piece.seconds_of((messages - piece.before).max(0.0))
     }
 
-    /// How many messages are due until this number of seconds after the start: the integral of the rate.
+    /// The number of messages due in this number of seconds after the start: the integral of the rate.
     #[cfg(test)]
     pub(super) fn messages_until(&self, seconds: f64) -> f64 {
         let place = self.pieces.partition_point(|piece| piece.begin <= seconds);
@@ -105,13 +106,13 @@ impl RateCourse {
 }
 
 impl Load {
-    /// The course of its rate, if it has stages.
+    /// The course of the rate, if it has stages.
     pub(super) fn course(&self) -> Option<RateCourse> {
         let Rate::PerSecond(rate) = self.rate else { return None };
         (!self.stages.is_empty()).then(|| RateCourse::new(&self.stages, rate, self.warmup))
     }
 
-    /// Messages a second, on average over the measurement.
+    /// Average messages per second in the measurement.
     pub(super) fn mean_rate(&self) -> Option<f64> {
         let Rate::PerSecond(rate) = self.rate else { return None };
         if self.stages.is_empty() {
@@ -121,14 +122,14 @@ impl Load {
         Some(course.messages() / course.length())
     }
 
-    /// The rate that it is to have in each stage, on average.
+    /// The average rate requested for each stage.
     pub(super) fn stage_rates(&self) -> Vec<f64> {
         let Rate::PerSecond(rate) = self.rate else { return Vec::new() };
         let course = RateCourse::new(&self.stages, rate, Duration::ZERO);
         course.pieces.iter().map(|piece| piece.messages() / piece.length).collect()
     }
 
-    /// When each stage begins, if the measurement begins at this time of the monotonic clock, in nanoseconds.
+    /// The start of each stage, if the measurement starts at `measure`; nanoseconds of the monotonic clock.
     pub(super) fn stage_marks(&self, measure: u64) -> Vec<u64> {
         let mut begin = Duration::ZERO;
         let mark = |stage: &RateStage| {
@@ -197,7 +198,7 @@ mod tests {
     }
 
     proptest! {
-        /// However the rate changes, as many messages are due until each time as the rate amounts to.
+        /// For any course, the number of messages due at each time is the integral of the rate.
         #[test]
         fn messages_that_are_due_are_the_integral_of_the_rate(
             stages in prop::collection::vec(stage(), 1..8),
@@ -208,7 +209,7 @@ mod tests {
             let all = course.messages().ceil() as u64;
             let times: Vec<f64> = (0..all).map(|index| course.seconds_of(index as f64)).collect();
             prop_assert!(times.is_sorted());
-            // Not by the same formula: in small steps.
+            // Computed in another way: in small steps.
             let until = part * course.length();
             let due = times.iter().filter(|time| **time <= until).count() as f64;
             let integral = course.messages_until(until);
@@ -220,7 +221,7 @@ mod tests {
                 piece.from + (piece.to - piece.from) * (time - piece.begin) / piece.length
             };
             let sum: f64 = (0..steps).map(|number| rate_at((f64::from(number) + 0.5) * step) * step).sum();
-            // A step in which the rate jumps is off by at most all of it.
+            // The error of a step in which the rate jumps is at most the whole step.
             let jumps = 2000.0 * step * 8.0;
             prop_assert!((sum - integral).abs() <= jumps + 1e-3 * integral + 1e-6, "{} is not {}", integral, sum);
         }

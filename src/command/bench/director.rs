@@ -1,5 +1,5 @@
-//! The course of a run: connect, subscribe, barrier, warm-up, measure, drain, leave. The director gives
-//! orders to the threads, watches signals, and collects what they measured.
+//! The course of a run: connect, subscribe, barrier, warm-up, measure, drain, disconnect. The director gives
+//! orders to the threads, handles signals, and collects the records.
 
 mod ending;
 mod start;
@@ -49,30 +49,31 @@ use crate::error::Error;
 use crate::output::Diagnostics;
 use crate::protocol::Protocol;
 
-/// How often the boards are looked at where the run goes on as soon as they say something.
+/// The interval of checking the boards when the run waits for a change in them.
 const TICK: u64 = 20_000_000;
-/// How often elsewhere, where what matters comes as news.
+/// The interval otherwise, when important changes are reported as news.
 const SLOW_TICK: u64 = 200_000_000;
-/// Between the barrier and the first message.
+/// The time between the barrier and the first message.
 const RUN_UP: u64 = 20_000_000;
-/// How long clients may take to leave, as long as some do; after an interruption less.
+/// The timeout of disconnecting, if clients still make progress; after an interruption it is shorter.
 const LEAVE_LIMIT: Duration = Duration::from_secs(7);
 const HASTY_LEAVE_LIMIT: Duration = Duration::from_secs(1);
-/// Once no client has left for so long, the others are dropped: the drain is over, and nothing is owed to them.
+/// If no client has disconnected for this time, the remaining ones are dropped: the drain is over, and
+/// nothing more is owed to the broker.
 const LEAVE_PAUSE: Duration = Duration::from_secs(1);
-/// Once nothing has arrived for so long, what is missing at the end counts as lost.
+/// If nothing has arrived for this time, missing messages at the end count as lost.
 const SILENCE: Duration = Duration::from_secs(2);
-/// If something has arrived since so long before the end of the drain, more was to come.
+/// If a message arrived in this time before the end of the drain, more were still arriving.
 const STILL: u64 = 200_000_000;
-/// Beyond what any run takes.
+/// Longer than any run.
 const LONGEST_COMMAND: Duration = Duration::from_secs(60 * 60 * 24 * 365);
-/// Commands that are ended have half a second to do so by themselves.
+/// The timeout of killed commands, which get half a second to end by themselves.
 const KILL_LIMIT: u64 = 2_000_000_000;
 
-/// Deliveries as the boards show them.
+/// Deliveries according to the boards.
 struct Deliveries {
     delivered: u64,
-    /// When there were more than before.
+    /// When their number last increased.
     last: Option<u64>,
 }
 
@@ -84,10 +85,10 @@ impl Deliveries {
     }
 }
 
-/// Runs a load to its end.
+/// Runs a load until it ends.
 ///
 /// # Errors
-/// A broker that cannot be reached at all; files that cannot be read.
+/// A broker that cannot be reached; files that cannot be read.
 #[allow(clippy::too_many_lines, reason = "the steps of a run, one after the other")]
 pub(super) async fn run(
     mut load: Load,
@@ -97,7 +98,7 @@ pub(super) async fn run(
 ) -> Result<RunOutcome, Error> {
     let groups = load.groups();
     let plans = GroupPlan::all(&groups);
-    // A file may be a pipe, and keep the run waiting.
+    // A file may be a pipe and block the run.
     let (asked, whose) = (load.clone(), groups.clone());
     let materials = attention.blocking(move || Material::read(&asked, &whose)).await?;
     let payload_bytes = materials.iter().map(|material| material.message.bytes.len()).max().unwrap_or(0);
@@ -202,8 +203,8 @@ pub(super) async fn run(
     };
     let counted = matches!(fleet.load.stop, StopAfter::Count(_)) && !outcome.interrupted;
     if counted && outcome.recorder.last_event > timeline.measure {
-        // The measurement ended with its last event, or with the time of the last message: at 10 a
-        // second, the first of 5 messages is sent at once, and yet they take half a second.
+        // The measurement ended with its last event, or at the end of the last message's interval: at 10 per
+        // second, the first of 5 messages is sent at once, but all five take half a second.
         let last = seconds(outcome.recorder.last_event - timeline.measure);
         outcome.window_s = last.max(scheduled_s(&fleet.load, &outcome.recorder));
         outcome.phases.measure = outcome.window_s;
@@ -212,7 +213,7 @@ pub(super) async fn run(
     Ok(outcome)
 }
 
-/// How long the messages of the measurement take on their schedule, if there is one.
+/// The scheduled time of the messages of the measurement, if there is a schedule.
 #[allow(clippy::cast_precision_loss, reason = "counts of messages are below 9 × 10¹⁵")]
 fn scheduled_s(load: &Load, recorder: &Recorder) -> f64 {
     let measured = recorder.counts.messages[Phase::Measure as usize];
@@ -245,37 +246,37 @@ struct Director<'a> {
     disturber: Disturber<'a>,
     watch: Option<LimitWatch<'a>>,
     began: u64,
-    /// Threads that have connected, subscribed, finished.
+    /// The number of threads that have connected, subscribed, finished.
     connected: usize,
     subscribed: usize,
-    /// Threads that have given the broker what it is to retain, and those that have cleared it.
+    /// The number of threads that have stored their retained messages, and that have cleared them.
     prepared: usize,
     cleared: usize,
-    /// How long the broker took for it; none if there was nothing to be retained.
+    /// The time to store the retained messages; `None` if there were none.
     stored_s: Option<f64>,
-    /// It is still there.
+    /// Whether the broker still retains some of them.
     retained_left: bool,
     finished: Vec<Vec<Recorder>>,
     failed: Option<Error>,
-    /// Rows that not all threads have reported yet, with how many have.
+    /// Rows that not all threads have reported, with the number of those that have.
     seconds: BTreeMap<Row, (usize, Second)>,
-    /// The others, without their histograms: a run may take days.
+    /// Complete rows, without their histograms: a run may take days.
     series: Vec<SeriesSecond>,
     interrupted: bool,
-    /// The limit that ends the measurement.
+    /// The limit that ended the measurement.
     aborted: Option<Aborted>,
     drained: Drained,
     problems: Vec<Problem>,
     memory_bytes: u64,
-    /// Marks on the clock.
+    /// Times of the monotonic clock.
     connected_at: u64,
     subscribed_at: u64,
     drained_at: u64,
-    /// What was seen of the broker.
+    /// Observations of the broker.
     beside: BrokerReport,
-    /// What groups have recorded, where other processes have parts of the load.
+    /// The records of groups, if other processes share the load.
     shard_groups: Vec<GroupRecord>,
-    /// The way to the other shards.
+    /// The connection to the other shards.
     barrier: Option<ShardBarrier>,
 }
 
@@ -324,7 +325,7 @@ impl<'a> Director<'a> {
         for thread in fleet.own_threads() {
             let (order, orders) = mpsc::unbounded_channel();
             if interrupted {
-                // Before it connects, so that a failure is reported.
+                // Sent before the threads connect, so that a failure is reported.
                 let _ = order.send(Order::Leave(now()));
             }
             let board = Arc::new(Board::default());
@@ -350,7 +351,7 @@ impl<'a> Director<'a> {
         self.boards.iter().map(|board| field(board).load(Ordering::Relaxed)).sum()
     }
 
-    /// What the boards show.
+    /// The sums of the boards.
     fn look(&self) -> Look {
         Look {
             connected: self.sum(|board| &board.connected),
@@ -362,7 +363,7 @@ impl<'a> Director<'a> {
         }
     }
 
-    /// From the first connection to the end of the drain. Returns the marks that were kept to.
+    /// Conducts the run from the first connection to the end of the drain. Returns the actual timeline.
     async fn conduct(&mut self, fleet: &Fleet) -> Timeline {
         let load = &fleet.load;
         let never = u64::MAX;
@@ -416,7 +417,7 @@ impl<'a> Director<'a> {
             StopAfter::Count(count) if load.mode == Mode::Subscribe => count,
             _ => never,
         };
-        // After a signal or a loss in the warm-up there is nothing to wait for.
+        // After a signal or a loss during the warm-up there is nothing to wait for.
         let end = if self.is_over() { end.min(now()) } else { end };
         let tick = if counted || received != never { TICK } else { SLOW_TICK };
         self.wait(end, tick, |this| {
@@ -431,7 +432,7 @@ impl<'a> Director<'a> {
         let limit = now().saturating_add(nanoseconds(load.drain));
         let mut arrivals = Deliveries { delivered: self.sum(|board| &board.delivered), last: None };
         if counted && !self.is_over() {
-            // The last answers belong to the measurement, as far as they come.
+            // The last answers belong to the measurement, if they arrive.
             self.wait(limit, TICK, |this| {
                 arrivals.note(this.sum(|board| &board.delivered));
                 this.is_alone() || this.all(|board| &board.idle)
@@ -447,12 +448,12 @@ impl<'a> Director<'a> {
         timeline
     }
 
-    /// Whether all threads have set this.
+    /// Whether this is set on the boards of all threads.
     fn all(&self, which: impl Fn(&Board) -> &AtomicU64) -> bool {
         self.boards.iter().all(|board| which(board).load(Ordering::Acquire) == 1)
     }
 
-    /// Whether nothing can come any more.
+    /// Whether no more events are possible.
     fn is_alone(&self) -> bool {
         let left = self.sum(|board| &board.connected) + self.sum(|board| &board.away);
         self.failed.is_some() || left == 0
@@ -462,7 +463,7 @@ impl<'a> Director<'a> {
         self.interrupted || self.is_alone()
     }
 
-    /// Lets everyone leave, and merges what they measured.
+    /// Disconnects all clients, and merges the records.
     async fn finish(
         &mut self,
         fleet: &Fleet,
@@ -471,7 +472,7 @@ impl<'a> Director<'a> {
         if self.memory_bytes == 0 {
             self.memory_bytes = machine::resident_bytes();
         }
-        // A broker that has let the drain pass without an answer has been waited for.
+        // A broker that did not answer in the drain has had enough time.
         let hasty = self.interrupted || self.drained.is_unanswered;
         let limit = if hasty { HASTY_LEAVE_LIMIT } else { LEAVE_LIMIT };
         self.watching.enter(Stage::Leave, now());
@@ -481,7 +482,7 @@ impl<'a> Director<'a> {
         loop {
             let over = |this: &Self| this.finished.len() == all || this.failed.is_some();
             let before = self.interrupted;
-            // A signal here only makes it shorter.
+            // A signal during this wait only shortens it.
             self.interrupted = false;
             let done = self.wait(now() + nanoseconds(LEAVE_PAUSE), SLOW_TICK, over).await;
             let signalled = std::mem::replace(&mut self.interrupted, before);
@@ -499,7 +500,7 @@ impl<'a> Director<'a> {
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
-        // What came with the last word.
+        // News sent before the threads ended.
         while let Ok(news) = self.news.try_recv() {
             self.hear(news);
         }
@@ -517,8 +518,8 @@ impl<'a> Director<'a> {
         Ok((merged, groups, phases))
     }
 
-    /// Waits until `done`, an interruption (once) or a time; whether it was `done`, which is asked at
-    /// all news, and every `tick` nanoseconds.
+    /// Waits until `done`, an interruption (once) or a time; returns whether it was `done`, which is checked
+    /// at all news and every `tick` nanoseconds.
     async fn wait(&mut self, until: u64, tick: u64, mut done: impl FnMut(&Self) -> bool) -> bool {
         let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         poll_fn(|cx| {
@@ -556,7 +557,7 @@ impl<'a> Director<'a> {
         .await
     }
 
-    /// Asks for what is recorded so far, if it is time to look at the limits; when that is next.
+    /// Asks for the records so far, if the limits must be checked; returns when the next check is due.
     fn look_at_limits(&mut self) -> u64 {
         let Some(watch) = &mut self.watch else { return u64::MAX };
         if watch.next() > now() {
@@ -583,7 +584,7 @@ impl<'a> Director<'a> {
             News::Subscribed => self.subscribed += 1,
             News::Finished(recorders) => self.finished.push(recorders),
             News::Failed(error) => self.failed = Some(error),
-            // The boards show whether others have any.
+            // The boards show whether other threads still have connections.
             News::Alone => {}
             News::Second(row, second) => {
                 let (threads, merged) = self.seconds.entry(row).or_default();

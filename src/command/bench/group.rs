@@ -1,5 +1,5 @@
-//! Groups of clients: what a load is made of. The options of a mode amount to one group or two; a scenario has as
-//! many as it likes.
+//! Groups of clients, of which a load consists. The options of a mode result in one or two groups; a scenario
+//! may have any number.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,129 +10,132 @@ use super::operation::OperationKind;
 use crate::client::options::{ClientOptions, Will};
 use crate::protocol::QoS;
 
-/// A load that has a name.
+/// A load with a name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
-    /// Of the file, or of those that this program has.
+    /// The name of the file or of the built-in scenario.
     pub name: String,
-    /// The part of its counts that is left, 1 for all.
+    /// The scale of its counts, 1 for all.
     pub scale: f64,
     /// Its clients.
     pub groups: Vec<ClientGroup>,
 }
 
-/// Clients that do the same.
+/// Clients with the same tasks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClientGroup {
     /// Its name in the report.
     pub name: String,
-    /// How many they are.
+    /// Number of clients.
     pub clients: u32,
-    /// What follows the run's client identifier, with `{client}`: the number of the client in its group, from 0.
+    /// The part of client identifiers after that of the run, with the placeholder `{client}`: the number of
+    /// the client in its group, from 0.
     pub client_id: String,
-    /// New connections a second of this group; without it, the load's.
+    /// New connections per second of this group; defaults to the load's.
     pub ramp: Option<f64>,
-    /// A client's identifier, credentials and certificate in each line; without it, the load's.
+    /// A CSV file with a client identifier, credentials or certificate on each line; defaults to the load's.
     pub credentials: Option<PathBuf>,
-    /// Local addresses, used in turn; if empty, the load's.
+    /// Local addresses, used in turn; defaults to the load's.
     pub local_addresses: Vec<IpAddr>,
-    /// How its connections differ from the load's.
+    /// Differences of its connections from the load's.
     pub connection: GroupConnection,
-    /// What each of them sends.
+    /// The messages that each client sends.
     pub publish: Option<GroupPublish>,
-    /// What each of them does in place of publishing.
+    /// The operation of each client instead of publishing.
     pub operation: Option<GroupOperation>,
-    /// What each of them receives.
+    /// The messages that each client receives.
     pub subscribe: Vec<GroupSubscription>,
-    /// The group whose requests they answer, by its place among all groups.
+    /// The index of the group whose requests these clients answer.
     pub respond: Option<usize>,
-    /// The group that has to be connected and subscribed before they connect, by its place among all groups.
+    /// The index of the group that must be connected and subscribed before these clients connect.
     pub starts_after: Option<usize>,
-    /// Messages a second that each of them reads at most.
+    /// Maximum number of messages per second that each client reads.
     pub read_rate: Option<f64>,
 }
 
-/// What the clients of a group do on a schedule in place of publishing.
+/// A scheduled operation of a group's clients instead of publishing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GroupOperation {
-    /// What it is.
+    /// The kind of operation.
     pub kind: OperationKind,
-    /// Of all of them together; at [`Rate::Max`] all of them at once.
+    /// The rate of all clients together; at [`Rate::Max`] all operations at once.
     pub rate: Rate,
-    /// How spread.
+    /// The distribution over time.
     pub arrivals: Arrivals,
 }
 
-/// How connections differ from those of the load.
+/// Differences of connections from those of the load.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupConnection {
-    /// Seconds; 0 turns keep-alive off.
+    /// Keep Alive in seconds; 0 turns it off.
     pub keep_alive: Option<u16>,
     /// Clean Start; Clean Session in MQTT 3.x.
     pub clean_start: Option<bool>,
-    /// Seconds (MQTT 5).
+    /// Session Expiry Interval in seconds (MQTT 5).
     pub session_expiry_interval: Option<u32>,
-    /// The Will Message; its topic may have `{client}`.
+    /// The Will Message; its topic may contain `{client}`.
     pub will: Option<Will>,
 }
 
-/// What the clients of a group send.
+/// The messages that a group's clients send.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupPublish {
-    /// Of all of them together.
+    /// The rate of all clients together.
     pub rate: Rate,
-    /// How spread.
+    /// The distribution over time.
     pub arrivals: Arrivals,
-    /// Each message is late on purpose by a random time up to this.
+    /// Maximum random delay that is added to each message.
     pub jitter: Duration,
-    /// Most QoS 0 messages in one write at [`Rate::Max`].
+    /// Maximum number of QoS 0 messages per write at [`Rate::Max`].
     pub per_write: u32,
-    /// Most messages in flight; without it, the load's.
+    /// Maximum number of messages in flight; defaults to the load's.
     pub inflight: Option<u16>,
-    /// What is sent.
+    /// The payload.
     pub payload: Payload,
-    /// Topics of each client; of all, if the topic does not name the client.
+    /// Number of topics per client; in total, if the topic does not contain the client.
     pub topics: u32,
-    /// With `{client}` and `{topic}`.
+    /// With placeholders `{client}` and `{topic}`.
     pub topic: String,
-    /// Of the messages.
+    /// The QoS of the messages.
     pub qos: QoS,
-    /// Whether the broker keeps them.
+    /// Whether messages are retained.
     pub retain: bool,
-    /// Whether a Topic Alias stands for the topic, as far as the broker allows them (MQTT 5).
+    /// Whether Topic Aliases are used, as far as the broker allows them (MQTT 5).
     pub alias: bool,
 }
 
-/// What the clients of a group subscribe to.
+/// The subscriptions of a group's clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupSubscription {
-    /// Whose messages.
+    /// The source of the messages.
     pub source: MessageSource,
-    /// Of the subscription.
+    /// The QoS of the subscription.
     pub qos: QoS,
-    /// Shared-subscription groups, each of which gets every message once; 0 for no sharing.
+    /// Number of shared-subscription groups, each of which gets every message once; 0 for ordinary
+    /// subscriptions.
     pub shared_groups: u32,
-    /// The name in `$share/NAME/`, with `{share}`, the number of the shared-subscription group.
+    /// The name in `$share/NAME/`, with the placeholder `{share}` for the number of the shared-subscription
+    /// group.
     pub share_name: String,
 }
 
-/// Whose messages a subscription is for.
+/// The source of a subscription's messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MessageSource {
-    /// Those of a group of this load.
+    /// A group of this load.
     Group {
-        /// Its place among all groups.
+        /// The index of the group.
         group: usize,
-        /// Who gets what.
+        /// The subscribers of each message.
         pattern: Pattern,
-        /// The topic filter, in place of one made of the topic.
+        /// A topic filter to use instead of one derived from the topic.
         filter: Option<String>,
     },
-    /// Whatever is published there.
+    /// Any publisher.
     Filter {
-        /// With `{client}` and `{filter}`.
+        /// With placeholders `{client}` and `{filter}`.
         filter: String,
-        /// How many of these, from 0.
+        /// The number of filters; `{filter}` counts from 0.
         filters: u32,
     },
 }
@@ -162,11 +165,11 @@ impl ClientGroup {
     }
 }
 
-/// In which wave each group connects: those that start after no other in the first, and each other in the one after that
-/// of its group.
+/// The wave in which each group connects: the first for groups that start after no other, the next after that
+/// of its predecessor for the others.
 ///
 /// # Errors
-/// The place of a group that would have to wait for itself.
+/// The index of a group that would wait for itself.
 pub(super) fn waves(groups: &[ClientGroup]) -> Result<Vec<u32>, usize> {
     let wave = |place: usize| {
         let (mut current, mut wave) = (place, 0);
@@ -181,7 +184,7 @@ pub(super) fn waves(groups: &[ClientGroup]) -> Result<Vec<u32>, usize> {
     (0..groups.len()).map(wave).collect()
 }
 
-/// What these groups measure together.
+/// The mode that these groups amount to.
 #[must_use]
 pub fn mode(groups: &[ClientGroup]) -> Mode {
     let any = |is_one: fn(&ClientGroup) -> bool| groups.iter().any(is_one);
@@ -208,13 +211,13 @@ pub fn mode(groups: &[ClientGroup]) -> Mode {
 }
 
 impl ClientGroup {
-    /// Whether this is what its clients do.
+    /// Whether this is the operation of its clients.
     #[must_use]
     pub fn does(&self, kind: OperationKind) -> bool {
         self.operation.is_some_and(|operation| operation.kind == kind)
     }
 
-    /// Makes of the load's options those of the group.
+    /// Changes the load's options to those of the group.
     pub(super) fn adjust(&self, options: &mut ClientOptions) {
         let GroupConnection { keep_alive, clean_start, session_expiry_interval, will } = &self.connection;
         options.keep_alive = keep_alive.unwrap_or(options.keep_alive);
@@ -227,7 +230,7 @@ impl ClientGroup {
 }
 
 impl Load {
-    /// What the options of a mode amount to.
+    /// The groups that result from the options of a mode.
     #[must_use]
     pub fn groups(&self) -> Vec<ClientGroup> {
         if let Some(scenario) = &self.scenario {
@@ -267,7 +270,7 @@ impl Load {
             share_name: SHARE_NAME.into(),
         };
         match self.mode {
-            // Those that do not publish have groups of their own.
+            // Clients that do not publish have their own groups.
             Mode::Connect | Mode::Publish | Mode::Retained | Mode::Churn | Mode::Wills => {
                 return vec![senders];
             }

@@ -1,34 +1,36 @@
 //! `mqtt bench`: the load generator.
 //!
-//! Every message has an intended send time on an absolute schedule; latency counts from it, so a stalled
-//! broker shows in the percentiles. Messages are stamped, so that losses, duplicates and reorderings are
-//! counted and not estimated. The generator measures itself: a run in which it was the bottleneck is
+//! Every message has an intended send time on an absolute schedule. Latency counts from that time, so a
+//! stalled broker shows in the percentiles. Messages are stamped, so that losses, duplicates and reorderings
+//! are counted and not estimated. The generator measures itself: a run in which it was the bottleneck is
 //! reported as not valid.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
 //! | `config` | the configuration, and its part in the report |
-//! | `group` | groups of clients: what the options of a mode amount to, and what scenarios have |
-//! | `topology`, `plan`, `pacer`, `stamp` | what groups send each other; which client sends what to which; the schedule; how a message is recognised |
+//! | `group` | groups of clients, from the options of a mode or a scenario |
+//! | `topology`, `plan`, `pacer`, `stamp` | messages between groups; topics and filters of each client; the
+//! schedule; the identification of messages |
 //! | `director`, `probe` | the phases of a run, and the orders to the threads; its first connection |
-//! | `operation` | what clients do on a schedule in place of publishing |
-//! | `stage`, `course` | how the rate of a load changes, and how many messages are due until when |
-//! | `disturbance`, `disturber`, `impact` | what disturbs a run on purpose; who carries it out; what is recorded around it |
-//! | `beside` | what is recorded beside the figures of the whole run |
+//! | `operation` | scheduled operations of clients instead of publishing |
+//! | `stage`, `course` | changes of a load's rate; the number of messages due at any time |
+//! | `disturbance`, `disturber`, `impact` | disturbances of a run; their execution; the records around them |
+//! | `beside` | optional records besides the figures of the whole run |
 //! | [`engine`] | the threads and their clients |
 //! | `recorder`, `rows`, `histogram` | histograms and counts; the seconds of the series |
 //! | [`report`] | the report of a run, in every form |
 //! | `threshold`, `watch` | `--fail-if` and `--slo`; `--abort-on-fail` |
-//! | `matrix` | several loads, and the table of them |
-//! | `find_limit`, `ladder` | the search for the highest load that holds: how a run is judged, and what is tried next |
-//! | [`watching`] | what is seen of a run while it goes on |
-//! | `network` | what the network shows of a run |
+//! | `matrix` | several loads, and their table |
+//! | `find_limit`, `ladder` | the search for a limit: how a run is judged; which value is tried next |
+//! | [`watching`] | observations during a run |
+//! | `network` | effects of a run on the network of this machine |
 //! | `limit_report`, `runs` | the report of a search; columns and lines of several runs |
-//! | `compare`, `comparison`, `change` | reports side by side, in every form, and by how much figures may change |
-//! | `calibrate`, `calibration` | the generator's own ceiling, and its report |
-//! | [`shard`] | a load that runs as several processes, and one report of all |
+//! | `compare`, `comparison`, `change` | reports side by side, in every form; limits on changes of figures |
+//! | `calibrate`, `calibration` | the ceiling of the generator, and its report |
+//! | [`shard`] | a load that runs as several processes, and their merged report |
 //! | `machine` | this machine and its limits |
-//! | `credentials`, `client_values`, `csv_records` | files with credentials and with other values of clients; CSV |
+//! | `credentials`, `client_values`, `csv_records` | files with credentials and with other values of clients;
+//! CSV |
 
 mod beside;
 #[cfg(feature = "broker")]
@@ -118,55 +120,55 @@ use crate::output::{Diagnostics, Stdout, Verbosity};
 /// A checked command line of `mqtt bench`.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What to do.
+    /// The task.
     pub task: BenchTask,
-    /// Where the results go.
+    /// The destinations of the results.
     pub results: Results,
-    /// What is said on standard error.
+    /// The verbosity on standard error.
     pub verbosity: Verbosity,
 }
 
-/// What to do.
+/// The task.
 #[derive(Debug, Clone)]
 pub enum BenchTask {
-    /// Put load on a broker.
+    /// Generate load on a broker.
     Load(Box<Load>),
-    /// Put several loads on a broker, one after the other.
+    /// Generate several loads on a broker, one after the other.
     Matrix(Matrix),
-    /// Find the highest load that holds its objectives.
+    /// Find the highest load that meets its objectives.
     FindLimit(Box<FindLimit>),
     #[cfg(feature = "broker")]
-    /// Put load on a broker that throws everything away, to see what this machine can generate.
+    /// Generate load on a sink, to measure the capacity of this machine.
     Calibrate {
-        /// Whose version and limits are used; the address is the broker's own.
+        /// The protocol version and limits to use; the address is the sink's.
         client: Box<ClientOptions>,
-        /// The threads to use.
+        /// The number of threads.
         threads: usize,
-        /// How long each part takes.
+        /// The length of each part.
         duration: Duration,
     },
-    /// Set reports side by side.
+    /// Compare reports.
     Compare(CompareConfig),
-    /// Make one report of those of shards.
+    /// Merge the reports of shards.
     Merge(MergeConfig),
     /// Print a text.
     Print(String),
 }
 
-/// Where the results go.
+/// The destinations of the results.
 #[derive(Debug, Clone, Default)]
 pub struct Results {
-    /// One JSON object on standard output instead of the table.
+    /// Print one JSON object instead of the table.
     pub json: bool,
     /// The files.
     pub files: Files,
-    /// What must not be.
+    /// Conditions that must not hold.
     pub limits: RunLimits,
-    /// A saturated generator is no failure.
+    /// Whether a saturated generator is accepted.
     pub allow_saturated: bool,
-    /// The report of an earlier `calibrate`, to compare the load with.
+    /// The report of an earlier `calibrate` to compare the load with.
     pub calibration: Option<PathBuf>,
-    /// What is watched beside the load.
+    /// Observations besides the load.
     pub watch: WatchOptions,
 }
 
@@ -221,7 +223,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         diagnostics.state(format_args!("shard {} of run {}{source}", shard.shown(), shard.run_id));
     }
     let watched = Watched::open(&results.watch, diagnostics)?;
-    // What can be known to fail at the end of the run fails before it.
+    // Failures that would prevent the report are detected before the run.
     let files = Outputs::open(&results.files, load.mode).and_then(|outputs| {
         Ok((outputs, results.calibration.as_deref().map(Calibration::read).transpose()?))
     });
@@ -265,39 +267,40 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         text::render(&report, diagnostics.terminal().stdout).into_bytes()
     };
     diagnostics.end_interrupted_line();
-    // The files first: the reader of standard output may take its time.
+    // The files are written first, because the reader of standard output may be slow.
     let (written, printed) = (outputs.write(&report), print(&text, &mut attention, diagnostics).await);
     written?;
     let has_verdict = to_files || report.limits().next().is_some();
     match printed {
-        // The figures were for a reader that has gone; the exit status still has the verdict.
+        // The reader of the figures has left, but the exit status still has the verdict.
         Err(Error::OutputClosed) if has_verdict => {}
         printed => printed?,
     }
     if results.json {
-        // The table says so itself; an object mostly goes into a file.
+        // The table contains this itself; an object usually goes to a file.
         say_what_is_wrong(&report, diagnostics);
     }
     Ok(if nothing { Exit::Failure } else { verdict(&report, &results) })
 }
 
-/// What ends a run early. A report that goes into a file as well is not for the reader of standard output alone.
+/// The signals and readers that end a run early. If the report also goes to a file, the run does not end with
+/// the reader of standard output.
 fn attention_for(results: &Results) -> Result<Attention, Error> {
     let attention = Attention::start(None)?;
     Ok(if results.files.is_empty() { attention.for_reader() } else { attention })
 }
 
-/// The report of a run, with what must not be.
+/// The report of a run, with its thresholds.
 fn reported(load: &Load, outcome: RunOutcome, results: &Results) -> LoadReport {
     let mut report = LoadReport::new(load, outcome);
-    // A part of a load is not what they are for: the merge looks at them.
+    // Thresholds apply to the whole load: the merge checks them for shards.
     if load.shard.is_none() {
         hold_against(&mut report, &results.limits);
     }
     report
 }
 
-/// Holds the figures of a report against what must not be.
+/// Checks the thresholds of a report.
 fn hold_against(report: &mut LoadReport, limits: &RunLimits) {
     report.thresholds = limits.whole.iter().map(|threshold| threshold.result(report)).collect();
     for (stage, fail_if) in report.stages.iter_mut().zip(&limits.stages) {
@@ -324,10 +327,10 @@ fn verdict(report: &LoadReport, results: &Results) -> Exit {
     if is_broken || !(report.valid || is_pardoned) { Exit::Negative } else { Exit::Success }
 }
 
-/// Runs all loads of a matrix and reports. If one of them cannot be made, the table has those before it.
+/// Runs all loads of a matrix and reports. If one fails, the table has those before it.
 ///
 /// # Errors
-/// As of a single load.
+/// As for a single load.
 async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let Some(mode) = matrix.loads.first().map(|load| load.mode) else { return Ok(Exit::Success) };
     let watched = Watched::open(&results.watch, diagnostics)?;
@@ -378,10 +381,10 @@ async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics
     failure.map_or(Ok(exit), Err)
 }
 
-/// Searches for a limit and reports. If a run cannot be made, the ladder has those before it.
+/// Searches for a limit and reports. If a run fails, the table has those before it.
 ///
 /// # Errors
-/// As of a single load.
+/// As for a single load.
 async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let watched = Watched::open(&results.watch, diagnostics)?;
     let outputs = Outputs::open(&results.files, search.load.mode)?;
@@ -410,8 +413,8 @@ async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnos
                     failure = Some(error);
                     break;
                 }
-                // What the broker refuses at a value it may take at a lower one; without any that held, or
-                // after two values, it is not the value.
+                // The broker may refuse one value and accept a lower one. But if no value has held, or two
+                // values have failed like this, the value is not the cause.
                 Err(error) if ladder.answer().is_none() || report.unmade_at_the_end() >= MOST_UNMADE => {
                     failure = Some(error);
                     break;
@@ -436,7 +439,7 @@ async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnos
     failure.map_or(Ok(exit), Err)
 }
 
-/// Makes one report of those of shards.
+/// Merges the reports of shards.
 ///
 /// # Errors
 /// A file that cannot be read or written, or does not belong to the run of the others.
@@ -461,7 +464,7 @@ async fn merge(config: MergeConfig, mut results: Results, diagnostics: &Diagnost
     Ok(verdict(&report, &results))
 }
 
-/// So many runs in a row that could not be made: two values, twice each.
+/// Maximum number of consecutive runs that could not be made: two values, twice each.
 const MOST_UNMADE: usize = 4;
 
 async fn set_side_by_side(
@@ -486,7 +489,7 @@ async fn set_side_by_side(
                 .buffer()
                 .extend_from_slice(format!("{verdict}: {}\n", printable(&change.shown())).as_bytes());
         } else if change.broken {
-            // The table says so itself; an object mostly goes into a file.
+            // The table contains this itself; an object usually goes to a file.
             diagnostics.state(format_args!("failed: {}", change.shown()));
         }
     }
@@ -494,7 +497,7 @@ async fn set_side_by_side(
     Ok(if compared.is_valid && !is_broken { Exit::Success } else { Exit::Negative })
 }
 
-/// With `--json`, an object that says why there is no report.
+/// With `--json`, prints an object that states why there is no report.
 async fn print_failure(
     (mode, shard): (Mode, Option<&LoadShard>),
     as_json: bool,
@@ -503,7 +506,7 @@ async fn print_failure(
     diagnostics: &Diagnostics,
 ) {
     if as_json && !matches!(error, Error::Usage { .. } | Error::OutputClosed) {
-        // Why there is no report is the error to end with.
+        // The error that prevented the report is the one to end with.
         let _ = print(&json_of_failed_shard(mode, error, shard), attention, diagnostics).await;
     }
 }

@@ -1,26 +1,26 @@
-//! What the clients of a group do on a schedule in place of publishing: subscribe, connect, end.
+//! Scheduled operations of a group's clients instead of publishing: subscribe, connect, end.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What each of the clients does when it is its turn.
+/// The operation of a client when it is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OperationKind {
-    /// It subscribes and unsubscribes, one after the other.
+    /// Subscribe and unsubscribe, alternately.
     Subscribe,
-    /// It disconnects, and connects again.
+    /// Disconnect and connect again.
     Connect,
-    /// It ends its connection without DISCONNECT, once, so that the broker publishes its will.
+    /// End the connection without DISCONNECT, once, so that the broker publishes its will.
     End,
-    /// It subscribes, once, to messages that the broker has retained.
+    /// Subscribe, once, to retained messages of the broker.
     Fetch,
 }
 
 impl OperationKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 4] = [Self::Subscribe, Self::Connect, Self::End, Self::Fetch];
 
-    /// Its name in a scenario and in reports.
+    /// The name in scenarios and reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -31,18 +31,18 @@ impl OperationKind {
         }
     }
 
-    /// Whether a client does it only once.
+    /// Whether a client performs it only once.
     #[must_use]
     pub fn is_done_once(self) -> bool {
         matches!(self, Self::End | Self::Fetch)
     }
 
-    /// Whether it is about the connection, and not done on it.
+    /// Whether it opens or closes the connection.
     pub(super) fn is_of_links(self) -> bool {
         matches!(self, Self::Connect | Self::End)
     }
 
-    /// What is counted of it.
+    /// The steps that are counted.
     pub(super) fn steps(self) -> &'static [OperationStep] {
         match self {
             Self::Subscribe => &[OperationStep::Subscribe, OperationStep::Unsubscribe],
@@ -67,7 +67,7 @@ impl Serialize for OperationKind {
     }
 }
 
-/// A part of an operation that is counted by itself.
+/// A part of an operation that is counted separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OperationStep {
     Subscribe,
@@ -80,14 +80,14 @@ impl OperationStep {
     pub(super) const COUNT: usize = Self::End as usize + 1;
 }
 
-/// How many there were of a step, of those that were due in the measurement.
+/// Counts of a step, for operations that were due in the measurement.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct OperationCounts {
-    /// The broker has answered them with success, or there was nothing to be answered.
+    /// Answered by the broker with success, or without an answer to wait for.
     pub(super) done: u64,
-    /// Of whichever time, those that ended in the measurement.
+    /// Ended in the measurement, whenever they were due.
     pub(super) in_window: u64,
-    /// The broker has refused them, or they had no answer when the run ended, or were not begun.
+    /// Refused by the broker, unanswered at the end of the run, or not started.
     pub(super) undone: u64,
 }
 

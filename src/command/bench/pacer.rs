@@ -1,5 +1,5 @@
-//! The schedule of the open loop: when each publisher sends, independent of the broker. Times are absolute,
-//! computed from one start, so that delays do not add up.
+//! The schedule of the open loop: when each publisher sends, independent of the broker. Times are absolute
+//! and computed from one start, so that delays do not accumulate.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -8,36 +8,36 @@ use std::sync::Arc;
 use super::config::Arrivals;
 use super::course::RateCourse;
 
-/// How far ahead of time the schedule is laid out where messages may overtake each other.
+/// Maximum number of messages that are scheduled ahead with jitter, which changes their order.
 const MOST_AHEAD: usize = 65_536;
 
-/// One message that is to be sent.
+/// A message to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct DueMessage {
     /// Nanoseconds of the monotonic clock.
     pub(super) at: u64,
-    /// Which of this thread's publishers.
+    /// The index of the publisher on this thread.
     pub(super) publisher: u32,
 }
 
-/// What a changing rate has for one group of publishers.
+/// The share of a group of publishers in a changing rate.
 #[derive(Debug, Clone)]
 pub(super) struct CourseShare {
     pub(super) course: Arc<RateCourse>,
-    /// The group's part of it.
+    /// The fraction.
     pub(super) part: f64,
 }
 
-/// What a schedule is made of.
+/// The parameters of a schedule.
 #[derive(Debug, Clone)]
 pub(super) struct Schedule {
     /// Nanoseconds of the monotonic clock.
     pub(super) start: u64,
-    /// From here on messages count.
+    /// The start of the measurement.
     pub(super) measure: u64,
-    /// The schedule ends after so many that count, of all threads together.
+    /// The number of messages in the measurement, of all threads together, after which the schedule ends.
     pub(super) count: Option<u64>,
-    /// Messages a second of all threads together.
+    /// Messages per second of all threads together.
     pub(super) rate: f64,
     pub(super) arrivals: Arrivals,
     /// Nanoseconds.
@@ -48,27 +48,27 @@ pub(super) struct Schedule {
     pub(super) thread: u32,
     pub(super) threads: u32,
     pub(super) seed: u64,
-    /// In place of the rate, if that changes.
+    /// Replaces the rate, if that changes.
     pub(super) course: Option<CourseShare>,
 }
 
-/// The schedule of one thread: its part of a row of messages that is the same however many threads
-/// share it, in the order of their times.
+/// The schedule of one thread: its part of a sequence of messages that is the same for any number of threads,
+/// in order of time.
 #[derive(Debug)]
 pub(super) struct Pacer {
     schedule: Schedule,
     /// Publishers of this thread.
     own: u32,
-    /// Messages laid out so far: of this thread, or in Poisson's case of all.
+    /// Number of messages scheduled so far: of this thread, or with Poisson arrivals of all.
     count: u64,
-    /// The number of the first message that the schedule no longer has.
+    /// The number of the first message after the end of the schedule.
     limit: u64,
-    /// Where Poisson's row is, in seconds since the start, or in messages of the mean where the rate changes; and how many
-    /// of it counted.
+    /// The position of the Poisson sequence, in seconds since the start, or in messages at the mean if the
+    /// rate changes; and the number of its messages in the measurement.
     elapsed: f64,
     counted: u64,
     random: fastrand::Rng,
-    /// What jitter has put out of order.
+    /// Messages reordered by jitter.
     ahead: BinaryHeap<Reverse<DueMessage>>,
     next: Option<DueMessage>,
 }
@@ -94,12 +94,12 @@ impl Pacer {
         pacer
     }
 
-    /// The next message; `None` if there is no more, or this thread has no publisher.
+    /// The next message; `None` if there are no more, or this thread has no publisher.
     pub(super) fn peek(&self) -> Option<DueMessage> {
         self.next
     }
 
-    /// Goes on to the message after it.
+    /// Advances to the next message.
     pub(super) fn advance(&mut self) {
         self.next = self.following();
     }
@@ -111,8 +111,8 @@ impl Pacer {
         if self.schedule.jitter == 0 {
             return self.lay_out().map(|(_, due)| due);
         }
-        // A message laid out later is not due before its own slot: once the heap's first is due
-        // before the next slot, nothing can overtake it.
+        // A message scheduled later is not due before its own slot: when the first of the heap is due before
+        // the next slot, no other can precede it.
         loop {
             let slot = self.slot_time();
             match self.ahead.peek() {
@@ -129,15 +129,15 @@ impl Pacer {
         }
     }
 
-    /// When a message is due whose slot is at this time. One of the warm-up stays one.
+    /// When a message with this slot is due, with jitter. A message of the warm-up stays in it.
     fn delayed(&self, number: u64, at: u64) -> u64 {
-        // Of the message, and not of the row of random numbers: threads lay out different ones.
+        // Seeded by the message and not by a common sequence, because threads schedule different messages.
         let seed = self.schedule.seed ^ number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let late = at.saturating_add(fastrand::Rng::with_seed(seed).u64(..self.schedule.jitter));
         if at < self.schedule.measure { late.min(self.schedule.measure - 1) } else { late }
     }
 
-    /// No message that is still to be laid out comes before this time.
+    /// No message that is not scheduled yet is due before this time.
     fn slot_time(&self) -> u64 {
         match self.schedule.arrivals {
             Arrivals::Poisson => self.elapsed_time(),
@@ -158,7 +158,7 @@ impl Pacer {
         Some((index, DueMessage { at: self.time_of(index), publisher }))
     }
 
-    /// Every thread draws the whole row, and takes what is its own.
+    /// Every thread draws the whole sequence, and keeps its own messages.
     fn draw(&mut self) -> Option<(u64, DueMessage)> {
         let Schedule { rate, publishers, thread, threads, measure, count, .. } = self.schedule;
         let rate = self.schedule.course.as_ref().map_or(rate, |share| share.part);
@@ -177,7 +177,7 @@ impl Pacer {
         }
     }
 
-    /// The first message of an even row that is not due before this time.
+    /// The first message of a uniform sequence that is not due before this time.
     fn first_from(&self, time: u64) -> u64 {
         let (mut low, mut high) = (0_u64, 1 << 53);
         while low < high {
@@ -191,8 +191,8 @@ impl Pacer {
         low
     }
 
-    /// Publishers take turns: the number among all threads' messages of this thread's n-th, and
-    /// whose it is.
+    /// The number of this thread's n-th message among those of all threads, and its publisher; publishers
+    /// take turns.
     fn index_of(&self, count: u64) -> (u64, u32) {
         let own = u64::from(self.own);
         let place = count % own;
@@ -214,7 +214,7 @@ impl Pacer {
         }
     }
 
-    /// When the latest message of Poisson's row is due.
+    /// When the latest message of the Poisson sequence is due.
     fn elapsed_time(&self) -> u64 {
         match &self.schedule.course {
             None => self.at_seconds(self.elapsed),
@@ -228,7 +228,7 @@ impl Pacer {
     }
 }
 
-/// How many of `all` fall to one of several threads, dealt out in turn.
+/// The share of one of several threads in `all`, assigned in turn.
 pub(super) fn share(all: u32, thread: u32, threads: u32) -> u32 {
     all / threads + u32::from(thread < all % threads)
 }
@@ -264,7 +264,7 @@ mod tests {
         dues
     }
 
-    /// All threads together make one even row, in which publishers take turns.
+    /// All threads together send one uniform sequence, in which publishers take turns.
     #[test]
     fn threads_share_one_schedule() {
         for (publishers, threads) in [(1, 1), (1, 4), (7, 2), (10, 3), (5, 5)] {
@@ -282,8 +282,8 @@ mod tests {
         }
     }
 
-    /// However many threads there are, the same publishers send at the same times; and a count ends
-    /// with the row's n-th message that counts, jitter or not.
+    /// With any number of threads, the same publishers send at the same times; and a limited schedule ends
+    /// with the same message, with or without jitter.
     #[test]
     fn threads_do_not_change_the_schedule() {
         for arrivals in [Arrivals::Uniform, Arrivals::Poisson, Arrivals::Burst(7)] {

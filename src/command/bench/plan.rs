@@ -1,5 +1,5 @@
-//! Which client publishes to which: topics, filters, and the number of deliveries of a message. All of it
-//! is computed and not stored, so that a hundred thousand clients need no table.
+//! Topics, filters, and the number of deliveries of each message. All of it is computed and not stored, so
+//! that a hundred thousand clients need no table.
 
 use super::config::{Mode, Pattern};
 use super::group::{ClientGroup, GroupPublish, GroupSubscription, MessageSource, SHARE_NAME};
@@ -10,32 +10,32 @@ use crate::protocol::topic::{self, matches};
 use crate::protocol::wire::{PublishTemplate, TopicAlias};
 use crate::protocol::{Protocol, QoS};
 
-/// What goes from one group of clients to another: all that is said here of publishers and subscribers is of their
-/// numbers within these groups.
+/// The messages from one group of clients to another. Numbers of publishers and subscribers are those within
+/// their groups.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     publishers: u32,
     subscribers: u32,
     topics: u32,
     topic: String,
-    /// The topic names the publisher, so that no two share one.
+    /// Whether the topic contains the publisher, so that no two publishers share one.
     by_client: bool,
     pattern: Pattern,
-    /// In place of a filter made of the topic.
+    /// A filter to use instead of one derived from the topic.
     filter: Option<String>,
-    /// How many filters a subscriber has to whatever others publish.
+    /// Number of filters of a subscriber to messages of any publisher.
     filters: u32,
     pub(super) groups: u32,
     share_name: String,
     mode: Mode,
     qos: QoS,
     retain: bool,
-    /// A Topic Alias stands for the topic.
+    /// Whether a Topic Alias is used.
     alias: bool,
 }
 
 impl Plan {
-    /// What a group publishes, to nobody yet.
+    /// The messages that a group publishes, without receivers.
     pub(super) fn publishing(publishers: u32, publish: &GroupPublish) -> Self {
         Self {
             publishers,
@@ -80,7 +80,7 @@ impl Plan {
         Self { subscribers: responders, mode: Mode::Request, ..self }
     }
 
-    /// The same to these clients.
+    /// The same for these receivers.
     pub(super) fn received_by(self, group: &ClientGroup, subscription: &GroupSubscription) -> Self {
         let MessageSource::Group { pattern, filter, .. } = &subscription.source else { return self };
         Self {
@@ -94,7 +94,7 @@ impl Plan {
         }
     }
 
-    /// A subscription to whatever is published there.
+    /// A subscription to messages of any publisher.
     pub(super) fn listening(subscribers: u32, subscription: &GroupSubscription) -> Self {
         let (filter, filters) = match &subscription.source {
             MessageSource::Filter { filter, filters } => (filter.clone(), *filters),
@@ -130,13 +130,13 @@ impl Plan {
         self.qos
     }
 
-    /// The topic of a publisher's message; its messages go round all of its topics.
+    /// The topic of a publisher's message; messages use all of its topics in turn.
     pub(super) fn topic_of(&self, publisher: u32, sequence: u64) -> String {
         let place = self.place_of(publisher, sequence);
         self.topic.replace("{client}", &publisher.to_string()).replace("{topic}", &place.to_string())
     }
 
-    /// What a publisher's message has in common with its others of that topic.
+    /// The common parts of a publisher's messages to the same topic.
     pub(super) fn template(
         &self,
         protocol: Protocol,
@@ -154,7 +154,7 @@ impl Plan {
         template.with_topic_alias(if self.alias { TopicAlias::Auto } else { TopicAlias::None })
     }
 
-    /// A message without a payload to one of a publisher's topics: the broker no longer retains what it has there.
+    /// A message without payload to one of a publisher's topics, which clears its retained message.
     pub(super) fn clearing(&self, protocol: Protocol, publisher: u32, place: u32) -> PublishTemplate {
         let topic = self.topic_of(publisher, place.into());
         PublishTemplate::new(protocol, topic.as_bytes(), QoS::AtMostOnce, true, &PropertyBlock::default())
@@ -166,12 +166,12 @@ impl Plan {
         u32::try_from((first + sequence) % u64::from(self.topics)).unwrap_or(0)
     }
 
-    /// Where answers to a requester go: nowhere that a responder's own filter could match.
+    /// The topic of responses to a requester; no filter of a responder matches it.
     pub(super) fn response_topic(run: u32, publisher: u32) -> String {
         format!("bench-response/{run:08x}/{publisher}/answer")
     }
 
-    /// How many subscribers get a message, each group counted once.
+    /// The number of subscribers that get a message; a shared-subscription group counts once.
     pub(super) fn receivers(&self, publisher: u32, sequence: u64) -> u64 {
         match self.mode {
             Mode::Connect | Mode::Publish | Mode::Subscribe | Mode::Retained | Mode::Churn | Mode::Wills => 0,
@@ -195,12 +195,12 @@ impl Plan {
         }
     }
 
-    /// Whether subscribers get parts of the messages, by publisher or by topic.
+    /// Whether subscribers get only some of the messages, by publisher or by topic.
     fn is_divided(&self) -> bool {
         self.pattern == Pattern::Pairs && self.groups == 0
     }
 
-    /// What a subscriber subscribes to.
+    /// The filters of a subscriber.
     pub(super) fn filters(&self, subscriber: u32) -> Vec<String> {
         if self.mode == Mode::Subscribe {
             let client = self.topic.replace("{client}", &subscriber.to_string());
@@ -236,7 +236,7 @@ impl Plan {
         }
     }
 
-    /// Whether a message is for a subscriber.
+    /// Whether a subscriber gets a message.
     fn is_for(&self, subscriber: u32, publisher: u32, sequence: u64) -> bool {
         if !self.is_divided() {
             return true;
@@ -253,8 +253,9 @@ impl Plan {
         }
     }
 
-    /// A filter and a topic of these that do not go together: a message does not come once to those it is for, or
-    /// comes to others. Where the subscription is not for them, it must come to nobody.
+    /// Finds a filter and a topic among these that do not match as intended: a message would not arrive once
+    /// at its subscribers, or would arrive at others. If the subscription is for other messages, no message
+    /// may arrive.
     pub(super) fn mismatch(
         &self,
         subscribers: u32,
@@ -276,7 +277,7 @@ impl Plan {
         None
     }
 
-    /// The topic with its placeholders filled in, or as wildcards.
+    /// The topic with its placeholders replaced by values or wildcards.
     fn wildcard(&self, client: Option<u32>, place: Option<u32>) -> String {
         let fill = |value: Option<u32>| value.map_or_else(|| "+".into(), |value| value.to_string());
         let place = if self.topics == 1 { Some(0) } else { place };
@@ -284,7 +285,7 @@ impl Plan {
         template.replace("{client}", &fill(client)).replace("{topic}", &fill(place))
     }
 
-    /// How many flows a subscriber has; those of a group are counted with its first member.
+    /// The number of flows of a subscriber; those of a group are counted with its first member.
     pub(super) fn flows_of(&self, subscriber: u32) -> usize {
         let publishers = match self.mode {
             Mode::Connect | Mode::Publish | Mode::Subscribe | Mode::Retained | Mode::Churn | Mode::Wills => 0,
@@ -302,7 +303,7 @@ impl Plan {
         publishers as usize * self.topics as usize
     }
 
-    /// Which of a subscriber's flows a message belongs to, and its number in it.
+    /// The subscriber's flow of a message, and the number of the message in it.
     pub(super) fn flow_of(&self, publisher: u32, sequence: u64) -> (usize, u64) {
         let topics = u64::from(self.topics);
         let rank = if self.mode == Mode::Request {
@@ -317,7 +318,7 @@ impl Plan {
     }
 }
 
-/// Of so many: the first two and the last.
+/// A sample of this number: the first two and the last.
 pub(super) fn some_of(all: u32) -> impl Iterator<Item = u32> {
     let places = [0, 1, all.saturating_sub(1)];
     places
@@ -327,10 +328,10 @@ pub(super) fn some_of(all: u32) -> impl Iterator<Item = u32> {
         .map(|(_, number)| number)
 }
 
-/// Why a topic template will not do; for the command line's checks.
+/// Checks a topic template of the command line.
 ///
 /// # Errors
-/// What is wrong, in one line.
+/// The fault as one line.
 pub fn check_topic(template: &str, topics: u32) -> Result<(), String> {
     if topics > 1 && !template.contains("{topic}") {
         return Err(format!("{topics} topics need {{topic}} in the topic"));
@@ -344,8 +345,8 @@ pub fn check_topic(template: &str, topics: u32) -> Result<(), String> {
     topic::check_name(filled.as_bytes()).map(|_| ()).map_err(|why| why.to_string())
 }
 
-/// MQTT 5's way of pairing an answer with its request ([MQTT-4.10]). The stamp pairs them as well,
-/// message by message; these are there because a broker has to carry them.
+/// Correlation data, by which MQTT 5 pairs responses with requests ([MQTT-4.10]). The stamp pairs them too;
+/// the property is sent because the broker must forward it.
 pub(super) fn correlation(protocol: Protocol, publisher: u32, response_topic: Option<&str>) -> PropertyBlock {
     let mut properties = PropertyBlock::default();
     if protocol == Protocol::V5 {
@@ -382,7 +383,7 @@ mod tests {
         }
     }
 
-    /// Receivers and flows, held against the filters the subscribers really have.
+    /// Receivers and flows, compared with the actual filters of subscribers.
     #[test]
     fn expected_deliveries_are_those_that_the_filters_match() {
         for pattern in [Pattern::Pairs, Pattern::All] {

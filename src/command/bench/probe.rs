@@ -1,4 +1,4 @@
-//! The first connection of a run, which shows whether the broker takes its load.
+//! The first connection of a run, which shows whether the broker supports its load.
 
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -13,18 +13,18 @@ use crate::client::{self, Opened};
 use crate::error::Error;
 use crate::protocol::Protocol;
 
-/// The client as which the first connection is made.
+/// The client for the first connection.
 pub(super) struct FirstClient<'a> {
     group: Option<(&'a ClientGroup, &'a Material)>,
     /// The line of its credentials, from 0.
     line: u32,
     local_address: Option<IpAddr>,
-    /// What follows its client identifier, where other processes make connections as well.
+    /// Appended to its client identifier, if other processes connect as well.
     suffix: String,
 }
 
 impl<'a> FirstClient<'a> {
-    /// The first of this process.
+    /// The first client of this process.
     pub(super) fn of(
         load: &Load,
         groups: &'a [ClientGroup],
@@ -46,8 +46,8 @@ impl<'a> FirstClient<'a> {
     }
 }
 
-/// Makes one connection, to know that there is a broker, at which address, which version of the
-/// protocol it speaks, and that it takes the load's messages: the version, and the broker by name.
+/// Makes one connection, to check the broker's address, its protocol version, and whether it supports the
+/// load's messages. Returns the version and the name of the broker.
 pub(super) async fn probe(
     options: &mut ClientOptions,
     resumes_tls: bool,
@@ -63,7 +63,7 @@ pub(super) async fn probe(
     if let Some((group, _)) = group {
         group.adjust(&mut first);
     }
-    // Its end is no loss, and its session is of no use.
+    // Its end must not publish a will, and its session is not needed.
     let (clean_start, expiry) = (options.clean_start, options.session_expiry_interval);
     (first.will, first.clean_start, first.session_expiry_interval) = (None, clean_start, expiry);
     first.endpoint.bind = local_address.or(first.endpoint.bind);
@@ -93,7 +93,7 @@ pub(super) async fn probe(
     Ok((protocol, broker))
 }
 
-/// Disconnects in good order.
+/// Sends DISCONNECT.
 async fn goodbye(mut opened: Opened) {
     struct Nothing;
     impl client::handler::Handler for Nothing {

@@ -1,5 +1,5 @@
-//! What one thread measures: histograms, counts, errors by cause. Nothing is shared while it runs;
-//! at the end the recorders of all threads are merged once.
+//! The records of one thread: histograms, counts, errors by cause. No record is shared during the run; at the
+//! end the recorders of all threads are merged once.
 
 use std::collections::BTreeMap;
 
@@ -15,19 +15,19 @@ use super::stamp::Phase;
 use crate::client::Times;
 use crate::protocol::QoS;
 
-/// What took time.
+/// The kind of a latency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LatencyKind {
     Connect,
     Tls,
     ConnAck,
-    /// All of it: from the start of the connection to CONNACK.
+    /// From the start of the connection to CONNACK.
     UntilConnAck,
     SubAck,
     UnsubAck,
-    /// From the time at which a client was to disconnect until the CONNACK of its next connection.
+    /// From the time at which a DISCONNECT was due until the CONNACK of the client's next connection.
     Again,
-    /// From the loss of a connection until its client went on.
+    /// From the loss of a connection until its client could resume.
     Back,
     /// From the intended send to PUBACK or PUBCOMP.
     Acknowledge,
@@ -39,14 +39,14 @@ pub(super) enum LatencyKind {
     RoundTripFromSend,
     /// From SUBSCRIBE until the last of the retained messages.
     AllRetained,
-    /// Own sending after the intended time, where nothing but the generator was in the way.
+    /// Delay of sending after the intended time, if only the generator caused it.
     ScheduleLag,
 }
 
 impl LatencyKind {
     pub(super) const COUNT: usize = Self::ScheduleLag as usize + 1;
 
-    /// Whether it is one of messages, and not of connections or of the generator.
+    /// Whether it is a latency of messages, and not of connections or of the generator.
     pub(super) fn is_of_messages(self) -> bool {
         matches!(
             self,
@@ -59,8 +59,8 @@ impl LatencyKind {
         )
     }
 
-    /// The latency that a mode is about, if it has one: that of thresholds without a name, of the
-    /// live display and of the distribution.
+    /// The main latency of a mode, if it has one: for thresholds that name only a statistic, the live display
+    /// and the distribution.
     pub(super) fn main(mode: Mode, qos: QoS) -> Option<Self> {
         match mode {
             Mode::Connect => Some(Self::UntilConnAck),
@@ -77,30 +77,30 @@ impl LatencyKind {
 /// Messages of one phase.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct MessageCounts {
-    /// Handed to a socket.
+    /// Written to a socket.
     pub(super) sent: u64,
     pub(super) acknowledged: u64,
-    /// Refused by the broker, at sending or in its answer.
+    /// Refused by the broker's limits or by its answer.
     pub(super) refused: u64,
-    /// Deliveries the sent messages should lead to.
+    /// Expected deliveries of the sent messages.
     pub(super) expected: u64,
-    /// Deliveries, duplicates not counted.
+    /// Deliveries without duplicates.
     pub(super) delivered: u64,
     pub(super) duplicates: u64,
     pub(super) reordered: u64,
-    /// Neither called delivered nor duplicates: too old to know.
+    /// Counted neither as delivered nor as duplicates: too old to decide.
     pub(super) stale: u64,
-    /// Still without answer when the run ended.
+    /// Unacknowledged at the end of the run.
     pub(super) unacknowledged: u64,
-    /// On the schedule, but never sent.
+    /// Due on the schedule, but never sent.
     pub(super) not_sent: u64,
 }
 
-/// Events in the window of the measurement, of whichever message.
+/// Events during the measurement, whenever their messages were due.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct MeasuredWindow {
     pub(super) sent: u64,
-    /// Of them, messages of the measurement.
+    /// Those of messages due in the measurement.
     pub(super) own_sent: u64,
     pub(super) acknowledged: u64,
     pub(super) delivered: u64,
@@ -114,35 +114,35 @@ pub(super) struct Counts {
     pub(super) window: MeasuredWindow,
     pub(super) foreign: u64,
     pub(super) corrupt: u64,
-    /// Arrived without a stamp, as the payload is too small for one.
+    /// Arrived without a stamp, because the payload is too small.
     pub(super) unstamped: u64,
     pub(super) attempted: u64,
     pub(super) connected: u64,
-    /// TLS handshakes, and those of them that resumed a session.
+    /// TLS handshakes, and the resumed ones among them.
     pub(super) tls_handshakes: u64,
     pub(super) tls_resumed: u64,
     pub(super) failed: u64,
-    /// Connections that ended before their time.
+    /// Connections that were lost.
     pub(super) lost: u64,
-    /// Clients that went on after they had lost their connection: how often.
+    /// Clients that resumed after losing their connection; a client counts each time.
     pub(super) reconnected: u64,
-    /// Attempts at that which failed.
+    /// Failed attempts to reconnect.
     pub(super) failed_reconnects: u64,
-    /// Clients that were not back when the run ended.
+    /// Clients that were not back at the end of the run.
     pub(super) away: u64,
-    /// Connections made again whose session the broker had.
+    /// Reconnects for which the broker had the session.
     pub(super) sessions_present: u64,
-    /// Likewise where it had none.
+    /// Reconnects for which the broker had no session.
     pub(super) sessions_lost: u64,
-    /// Messages that were taken up again on another connection.
+    /// Messages retransmitted on another connection.
     pub(super) resent: u64,
     pub(super) subscribed: u64,
     pub(super) refused_subscriptions: u64,
     /// By [`OperationStep`].
     pub(super) operations: [OperationCounts; OperationStep::COUNT],
-    /// How often a message was due and the window was full.
+    /// How often a message was due while the window was full.
     pub(super) full_windows: u64,
-    /// How often one was due and the socket took nothing.
+    /// How often a message was due while the socket accepted no bytes.
     pub(super) blocked_sockets: u64,
     /// Barriers without an answer.
     pub(super) unconfirmed: u64,
@@ -156,25 +156,25 @@ pub(super) struct Second {
     pub(super) delivered: u64,
     pub(super) errors: u64,
     pub(super) connected: u64,
-    /// Connections that ended before their time.
+    /// Connections that were lost.
     pub(super) lost: u64,
-    /// Clients that went on after that.
+    /// Clients that resumed after that.
     pub(super) reconnected: u64,
-    /// Publishes without answer, at its end.
+    /// Unacknowledged messages at its end.
     pub(super) in_flight: u64,
-    /// Messages that are due and not sent, at its end.
+    /// Messages due but not sent at its end.
     pub(super) overdue: u64,
-    /// From when to when, in nanoseconds of the monotonic clock.
+    /// Start and end, in nanoseconds of the monotonic clock.
     pub(super) begin: u64,
     pub(super) end: u64,
     /// Of the messages that arrived or were acknowledged in it.
     pub(super) latency: Option<Histogram<u64>>,
 }
 
-/// Causes told apart; what is more than that is counted together.
+/// Maximum number of distinct error causes; further ones are counted together.
 const MOST_CAUSES: usize = 50;
 
-/// What a thread used of its time while it was watched, in nanoseconds.
+/// The time of a thread while its CPU time was measured, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CpuTime {
     pub(super) busy: u64,
@@ -184,35 +184,36 @@ pub(super) struct CpuTime {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Recorder {
     latency: [Option<Histogram<u64>>; LatencyKind::COUNT],
-    /// How long those had waited that had no answer when the run ended: less than their latency.
+    /// The waiting times of unanswered messages at the end of the run; their latency would be longer.
     waited: [Option<Histogram<u64>>; LatencyKind::COUNT],
     pub(super) counts: Counts,
     pub(super) errors: BTreeMap<String, u64>,
     /// Of each thread, in the measurement.
     pub(super) cpu: Vec<CpuTime>,
-    /// When the last PINGRESP of the fence behind the measurement came; 0 if none did.
+    /// When the last PINGRESP of the barrier after the measurement arrived; 0 if none did.
     pub(super) fenced_at: u64,
     /// When the last message was sent, acknowledged or delivered.
     pub(super) last_event: u64,
-    /// The second under way.
+    /// The current second.
     pub(super) second: Second,
-    /// Whose latency the live display and the series show, and what of it earlier seconds had.
+    /// The latency of the live display and the series, and its values in earlier seconds.
     main: Option<LatencyKind>,
     shown: Option<Histogram<u64>>,
-    /// Deliveries to each member of each shared-subscription group, by the number of the load's group and of its own.
+    /// Deliveries to each member of each shared-subscription group, by the index of the load's group and the
+    /// number of the shared-subscription group.
     pub(super) shares: BTreeMap<(usize, u32), Vec<u64>>,
-    /// What is recorded beside the figures of the whole run, if anything is.
+    /// Optional records besides the figures of the whole run.
     pub(super) beside: Option<Box<Beside>>,
 }
 
 impl Recorder {
-    /// An empty one that shows this latency as it goes.
+    /// An empty recorder whose live display shows this latency.
     pub(super) fn showing(main: Option<LatencyKind>) -> Self {
         Self { main, ..Self::default() }
     }
 
-    /// The second that is over. Its latencies are what the histogram of the run has more than a
-    /// second before: that costs a copy a second, and not another entry for each message.
+    /// Ends the current second. Its latencies are the difference between the run's histogram now and a second
+    /// before: that costs a copy per second, instead of another entry per message.
     pub(super) fn take_second(&mut self) -> Second {
         let mut second = std::mem::take(&mut self.second);
         let Some(all) = self.main.and_then(|main| self.latency[main as usize].as_ref()) else {
@@ -236,13 +237,13 @@ impl Recorder {
         second
     }
 
-    /// Takes note of a connection.
+    /// Records a connection.
     pub(super) fn connected(&mut self, times: &Times, is_resumed: bool) {
         self.counts.connected += 1;
         self.times(times, is_resumed);
     }
 
-    /// Takes note of how long the steps of a connection took, and of its handshake.
+    /// Records the duration of each step of a connection, and its handshake.
     pub(super) fn times(&mut self, times: &Times, is_resumed: bool) {
         self.counts.tls_handshakes += u64::from(times.tls.is_some());
         self.counts.tls_resumed += u64::from(is_resumed);
@@ -263,18 +264,18 @@ impl Recorder {
         self.record_many(kind, nanoseconds, 1);
     }
 
-    /// The same for so many messages.
+    /// The same for several messages.
     pub(super) fn record_many(&mut self, kind: LatencyKind, nanoseconds: u64, count: u64) {
-        // Auto-resizing histograms refuse nothing.
+        // Auto-resizing histograms accept every value.
         let _ = self.latency[kind as usize].get_or_insert_with(histogram).record_n(nanoseconds, count);
     }
 
-    /// A latency that only the live display and the series show, as the report does not count it.
+    /// Records a latency only for the live display and the series, because the report does not count it.
     pub(super) fn record_live(&mut self, nanoseconds: u64, count: u64) {
         let _ = self.second.latency.get_or_insert_with(histogram).record_n(nanoseconds, count);
     }
 
-    /// So many had no answer, and had waited so long.
+    /// Records the waiting time of messages without an answer.
     pub(super) fn wait(&mut self, kind: LatencyKind, nanoseconds: u64, count: u64) {
         if count > 0 {
             let _ = self.waited[kind as usize].get_or_insert_with(histogram).record_n(nanoseconds, count);
@@ -290,14 +291,14 @@ impl Recorder {
         &mut self.counts.messages[phase as usize]
     }
 
-    /// Where messages of this phase are recorded beside the figures of the whole run.
+    /// The optional records for messages of this phase.
     #[inline]
     pub(super) fn beside(&mut self, phase: Phase) -> Option<&mut Beside> {
         let beside = self.beside.as_deref_mut()?;
         (phase == Phase::Measure).then_some(beside)
     }
 
-    /// What is recorded around disturbances, if there are any.
+    /// The records around disturbances, if there are any.
     pub(super) fn impact(&mut self) -> Option<&mut Impact> {
         self.beside.as_mut()?.impact.as_mut()
     }
@@ -306,7 +307,7 @@ impl Recorder {
         self.latency[kind as usize].as_ref().filter(|histogram| !histogram.is_empty())
     }
 
-    /// All of a kind, with those that had no answer.
+    /// All values of a kind, including those without an answer.
     pub(super) fn whole(&self, kind: LatencyKind) -> Option<Histogram<u64>> {
         let mut whole = self.histogram(kind).cloned();
         if let Some(waited) = self.waited(kind) {
@@ -315,14 +316,14 @@ impl Recorder {
         whole
     }
 
-    /// Adds what was recorded elsewhere of a kind: of messages with an answer, or of those that waited for one.
+    /// Adds a histogram recorded elsewhere: latencies of answered messages, or waiting times of others.
     pub(super) fn add_histogram(&mut self, kind: LatencyKind, has_answer: bool, histogram: Histogram<u64>) {
         let mine = if has_answer { &mut self.latency } else { &mut self.waited };
         let mine = &mut mine[kind as usize];
         *mine = both(mine.take(), Some(histogram));
     }
 
-    /// Forgets what was recorded of a kind.
+    /// Removes the records of a kind.
     pub(super) fn forget(&mut self, kind: LatencyKind) {
         (self.latency[kind as usize], self.waited[kind as usize]) = (None, None);
     }
@@ -336,13 +337,14 @@ impl Recorder {
         self.add_errors(cause, 1);
     }
 
-    /// So many errors of one cause.
+    /// Counts errors of one cause.
     pub(super) fn add_errors(&mut self, cause: String, count: u64) {
         let known = self.errors.len() < MOST_CAUSES || self.errors.contains_key(&cause);
         *self.errors.entry(if known { cause } else { "other causes".into() }).or_default() += count;
     }
 
-    /// Adds what another thread has measured. The pattern names every field, so that none is forgotten.
+    /// Adds the records of another thread. The pattern names every field, so that the compiler reports a
+    /// forgotten one.
     pub(super) fn merge(&mut self, other: Self) {
         let Self {
             latency,
@@ -378,8 +380,8 @@ impl Recorder {
 }
 
 impl Counts {
-    /// The sum of both. Like the others below it names every field: a field that is left out does not
-    /// compile.
+    /// The sum of both. Like the others below, it names every field, so that the compiler reports a forgotten
+    /// one.
     fn plus(self, other: Self) -> Self {
         let [warmup, measured] = self.messages;
         Self {
@@ -459,7 +461,7 @@ impl Second {
     }
 }
 
-/// What two histograms hold.
+/// The sum of two histograms.
 fn both(one: Option<Histogram<u64>>, other: Option<Histogram<u64>>) -> Option<Histogram<u64>> {
     match (one, other) {
         (Some(mut sum), Some(other)) => {
@@ -476,7 +478,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// What several threads recorded is what one would have.
+        /// The merged records of several threads equal those of one thread.
         #[test]
         fn histograms_merge_exactly(values in proptest::collection::vec((0_usize..4, 0_u64..1 << 40), 1..500)) {
             let mut parts: [Recorder; 4] = Default::default();
@@ -494,7 +496,7 @@ mod tests {
         }
     }
 
-    /// Every counter is added to itself, and none to another.
+    /// Every counter is added to itself, and to no other.
     #[test]
     fn merged_counts_are_sums() {
         fn fill(value: &mut serde_json::Value, next: &mut u64) {

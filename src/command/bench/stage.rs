@@ -1,33 +1,33 @@
-//! Stages of a load: how its rate changes over time.
+//! Stages of a load: changes of its rate over time.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A part of a load over time, for all of its publishers together; rates are messages a second.
+/// A period of a load, for all of its publishers together; rates are messages per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RateStage {
-    /// The rate changes evenly: from that before it if it does not say from which, and from 0 if it is the first.
+    /// The rate changes linearly. Without `from` it starts at the previous rate, or at 0 in the first stage.
     Ramp {
-        /// At its begin.
+        /// The rate at its start.
         from: Option<f64>,
-        /// At its end.
+        /// The rate at its end.
         to: f64,
-        /// How long it takes.
+        /// The length.
         length: Duration,
     },
-    /// The rate stays.
+    /// The rate stays the same.
     Hold(Duration),
-    /// Another rate, after which that before it comes back.
+    /// Another rate, followed by the previous one.
     Spike {
-        /// While it lasts.
+        /// The rate during the spike.
         rate: f64,
-        /// How long it lasts.
+        /// The length.
         length: Duration,
     },
 }
 
 impl RateStage {
-    /// How long it takes.
+    /// The length.
     #[must_use]
     pub fn length(&self) -> Duration {
         match self {
@@ -35,7 +35,7 @@ impl RateStage {
         }
     }
 
-    /// The same with this part of its rates.
+    /// The same with all rates multiplied by `part`.
     #[must_use]
     pub fn scaled(self, part: f64) -> Self {
         match self {
@@ -60,13 +60,13 @@ impl fmt::Display for RateStage {
     }
 }
 
-/// How long all of them take.
+/// The total length.
 #[must_use]
 pub fn length(stages: &[RateStage]) -> Duration {
     stages.iter().map(RateStage::length).fold(Duration::ZERO, Duration::saturating_add)
 }
 
-/// Whether a warm-up before these stages has any messages: none has where the first is a ramp from 0.
+/// Whether a warm-up before these stages sends messages: not if the first is a ramp from 0.
 #[must_use]
 pub fn begins_with_messages(stages: &[RateStage]) -> bool {
     match stages.first() {

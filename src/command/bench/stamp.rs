@@ -1,5 +1,5 @@
-//! The stamp at the start of every payload: run, publisher, number of the message, send time, and a check over
-//! the whole payload.
+//! The stamp at the start of every payload: run, publisher, sequence number, send time, and a check over the whole
+//! payload.
 //!
 //! The long form has 32 bytes, four little-endian words:
 //!
@@ -8,39 +8,40 @@
 //! | 0 | run 32, phase 8, check 24 |
 //! | 1 | publisher 24, sequence 40 |
 //! | 2 | intended send time, ns of the monotonic clock |
-//! | 3 | actual send time, likewise |
+//! | 3 | actual send time, ns of the monotonic clock |
 //!
-//! The short form is for payloads that have no room for it. It has 16 bytes and no actual send time:
+//! The short form is for payloads without room for the long form. It has 16 bytes and no actual send time:
 //!
 //! | word | bits 0–… |
 //! |---|---|
 //! | 0 | run 8, intended send time 40 (the lowest bits of its count of 256 ns), check 16 |
 //! | 1 | publisher 24, phase 1, sequence 39 |
 //!
-//! The text form is for payloads that have to stay text, such as JSON: the mark `mqtt-bench-` and the 32 bytes of the long form
-//! in base64 (RFC 4648, URL-safe and without padding), wherever `{stamp}` stands in the payload.
+//! The text form is for payloads that must stay text, such as JSON: the mark `mqtt-bench-` and the 32 bytes of the
+//! long form in base64 (RFC 4648, URL-safe and without padding), at the position of `{stamp}` in the payload.
 //!
-//! The check detects a damaged message; one of 16 million goes unnoticed, in the short form one of 65,536. A message
-//! of another run is taken for one of this run if check and run agree by accident: one of 16 million in the short form.
+//! The check detects a damaged message; one of 16 million is undetected, in the short form one of 65,536. A message
+//! of another run is mistaken for one of this run if check and run match by accident: one of 16 million in the short
+//! form.
 //!
-//! Which messages of a flow have arrived: new, late or duplicate. A flow is what one publisher sends on one
-//! topic to one subscriber (or one group of them), numbered from 0.
+//! The second part of this module decides whether a message of a flow is new, late or a duplicate. A flow is the
+//! messages, numbered from 0, of one publisher on one topic to one subscriber or one group of subscribers.
 //!
-//! Memory is constant: a bit for each of the latest messages. An older message counts as stale, neither as
-//! new nor as a duplicate, and the report has their number.
+//! Memory is constant: one bit for each of the latest messages. An older message counts as stale, neither as new nor
+//! as a duplicate, and the report has the number of stale messages.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
-/// Bytes of a stamp in its long form.
+/// Length of a stamp in its long form, in bytes.
 pub const LONG_BYTES: usize = 32;
-/// Bytes of a stamp as text.
+/// Length of a stamp as text, in bytes.
 pub const TEXT_BYTES: usize = MARK.len() + 43;
-/// What a stamp as text begins with.
+/// The start of a stamp as text.
 const MARK: &[u8; 11] = b"mqtt-bench-";
-/// Bytes of a stamp in its short form. Shorter payloads carry none and are only counted.
+/// Length of a stamp in its short form, in bytes. Shorter payloads have no stamp and are only counted.
 pub const SHORT_BYTES: usize = 16;
-/// Publishers the stamp can tell apart.
+/// Maximum number of publishers that stamps can distinguish.
 pub const MOST_PUBLISHERS: u32 = 1 << 24;
 
 const SEQUENCE_BITS: u32 = 40;
@@ -49,32 +50,32 @@ const SHORT_SEQUENCE_BITS: u32 = 39;
 const SHORT_RUN_BITS: u32 = 8;
 const SHORT_TIME_BITS: u32 = 40;
 const SHORT_CHECK_SHIFT: u32 = SHORT_RUN_BITS + SHORT_TIME_BITS;
-/// A unit of time of the short form is 2 to the power of this, in nanoseconds.
+/// The time unit of the short form is 2 to the power of this, in nanoseconds.
 const SHORT_TIME_UNIT: u32 = 8;
-/// The longest time, in nanoseconds, that a message of an unknown run may have been under way: an hour. Without the
-/// run, a longer one tells the short form from other payloads of 16 bytes and more.
+/// The maximum time in flight of a message whose run is unknown, in nanoseconds: an hour. Without the run,
+/// longer times distinguish the short form from other payloads of 16 bytes or more.
 const LONGEST_UNDER_WAY: u64 = 3_600_000_000_000;
 
-/// In which phase a message was to be sent.
+/// The phase in which a message was to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Warmup = 0,
     Measure = 1,
 }
 
-/// The marks of the run on the monotonic clock, in nanoseconds.
+/// The timeline of a run, in nanoseconds of the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Timeline {
-    /// The first message is due.
+    /// When the first message is due.
     pub(super) start: u64,
-    /// The first message that counts is due.
+    /// When the first message of the measurement is due.
     pub(super) measure: u64,
-    /// No message is due from here on; `u64::MAX` until it is known.
+    /// No message is due from here on; `u64::MAX` until the end is known.
     pub(super) end: u64,
 }
 
 impl Timeline {
-    /// Before the start of everything.
+    /// Before the start of the run.
     pub(super) const NEVER: Self = Self { start: u64::MAX, measure: u64::MAX, end: u64::MAX };
 
     pub(super) fn phase(&self, intended: u64) -> Phase {
@@ -90,11 +91,11 @@ pub(super) struct Stamp {
     pub(super) sequence: u64,
     /// Nanoseconds of the monotonic clock.
     pub(super) intended: u64,
-    /// Likewise; the short form does not tell it.
+    /// Nanoseconds of the monotonic clock; absent in the short form.
     pub(super) sent: Option<u64>,
 }
 
-/// Bytes of the stamp of a payload with so many.
+/// The length of the stamp in a payload of this length.
 pub(super) const fn bytes_in(payload_bytes: usize) -> usize {
     match payload_bytes {
         LONG_BYTES.. => LONG_BYTES,
@@ -103,18 +104,18 @@ pub(super) const fn bytes_in(payload_bytes: usize) -> usize {
     }
 }
 
-/// What a received payload turned out to be.
+/// The result of checking a received payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recognised {
-    /// Whole.
+    /// Undamaged.
     Whole(Stamp),
-    /// Stamped by this run, but not what was sent.
+    /// A stamp of this run, but a damaged message.
     Corrupt,
     /// Not of this run, or without a stamp.
     Foreign,
 }
 
-/// A hash of bytes, eight at a time; for damage by accident, not by intent.
+/// A hash of bytes, eight at a time; it detects accidental damage only.
 pub(super) fn hash(bytes: &[u8]) -> u64 {
     let mut state = 0x9E37_79B9_7F4A_7C15 ^ bytes.len() as u64;
     let (words, rest) = bytes.as_chunks::<8>();
@@ -142,7 +143,7 @@ fn multiply(one: u64, other: u64) -> u64 {
     u64::try_from(low ^ high).unwrap_or(0)
 }
 
-/// Two products that do not wait for each other: this is computed for every message.
+/// Two products that do not depend on each other, because this is computed for every message.
 fn check([a, b, c, d]: [u64; 4], rest: u64) -> u64 {
     let head = multiply(a ^ 0xE703_7ED1_A0B4_28DB, b ^ 0x8EBC_6AF0_9C88_C6E3);
     let times = multiply(c ^ 0x5899_65CC_7537_4CC3, d.rotate_left(32) ^ 0x1D8E_4E27_C47D_124F);
@@ -159,7 +160,7 @@ const fn lowest(bits: u32) -> u64 {
 }
 
 impl Stamp {
-    /// Writes the stamp, if the payload has room for one; `rest` is the [`hash`] of the payload behind it.
+    /// Writes the stamp, if the payload has room for one; `rest` is the [`hash`] of the payload after it.
     #[inline]
     pub(super) fn write(&self, payload: &mut [u8], rest: u64) {
         let Some(payload) = payload.first_chunk_mut::<LONG_BYTES>() else {
@@ -186,7 +187,7 @@ impl Stamp {
         let _ = BASE64.encode_slice(bytes, text); // there are 43 bytes for it
     }
 
-    /// Looks for the stamp of a payload in which it is text.
+    /// Searches a payload for a stamp as text.
     pub(super) fn find(payload: &[u8], run: Option<u32>) -> Recognised {
         let found = memchr::memmem::find(payload, MARK).and_then(|at| {
             let (before, text) = payload.split_at_checked(at)?;
@@ -217,7 +218,8 @@ impl Stamp {
         }
     }
 
-    /// Reads a payload, at this time of the monotonic clock, as a message of `run`; of any run if there is none.
+    /// Reads a payload, at this time of the monotonic clock, as a message of `run`, or of any run if that is
+    /// `None`.
     pub(super) fn read(payload: &[u8], run: Option<u32>, now: u64) -> Recognised {
         let Some((head, rest)) = payload.split_at_checked(LONG_BYTES) else {
             return Self::read_short(payload, run, now);
@@ -225,7 +227,7 @@ impl Stamp {
         Self::read_long(head, run, || hash(rest))
     }
 
-    /// Reads the long form, of a payload whose other bytes have this hash.
+    /// Reads the long form; `rest` is the hash of the other bytes.
     #[inline]
     fn read_long(head: &[u8], run: Option<u32>, rest: impl FnOnce() -> u64) -> Recognised {
         let mut words = [0; 4];
@@ -270,7 +272,7 @@ impl Stamp {
         if run.is_some_and(|run| u64::from(run) & lowest(SHORT_RUN_BITS) != stamped) {
             return Recognised::Foreign;
         }
-        // The count of units goes round after three days; the message is of the latest round.
+        // The counter of units wraps after three days; the message belongs to the latest cycle.
         let units =
             (now >> SHORT_TIME_UNIT).wrapping_sub(words[0] >> SHORT_RUN_BITS) & lowest(SHORT_TIME_BITS);
         let under_way = units << SHORT_TIME_UNIT;
@@ -289,33 +291,32 @@ impl Stamp {
     }
 }
 
-/// What a message is to its flow.
+/// How a message relates to its flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrival {
-    /// The next one, or one behind a gap.
+    /// The next message, or one after a gap.
     InOrder,
-    /// The first time, but after one that was sent later (RFC 4737).
+    /// A first arrival, but after a message that was sent later (RFC 4737).
     Reordered,
-    /// Not the first time.
+    /// A repeated arrival.
     Duplicate,
     /// Too old to decide.
     Stale,
 }
 
-/// Words of memory for a flow of one message.
+/// Words of memory for a flow with one message.
 pub(super) const ONE_WORD: usize = 1;
 /// Words of memory for a flow with one receiver.
 pub(super) const PLAIN_WORDS: usize = 8;
-/// For a group, whose members may be thousands of messages apart.
+/// Words of memory for a group, whose members may be thousands of messages apart.
 pub(super) const SHARED_WORDS: usize = 1024;
 
 /// The flows of one thread.
 #[derive(Debug)]
 pub(super) struct Flows {
-    /// The lowest number that has not come, and neither has any after it.
+    /// The lowest sequence number after all arrived ones.
     next: Vec<u64>,
-    /// Zeroed by the system and not touched before they are used, so that a flow without messages
-    /// takes no memory.
+    /// Zeroed by the system and not written before use, so that a flow without messages takes no memory.
     bits: Vec<u64>,
     words: usize,
 }
@@ -325,12 +326,12 @@ impl Flows {
         Self { next: vec![0; flows], bits: vec![0; flows * words], words }
     }
 
-    /// Bytes that so many flows take once all of them are in use.
+    /// Bytes of memory for this number of flows when all of them are in use.
     pub(super) fn bytes(flows: usize, words: usize) -> u64 {
         (flows * (words + 1) * 8) as u64
     }
 
-    /// Takes note of a message; `None` if there is no such flow.
+    /// Records a message; `None` if there is no such flow.
     pub(super) fn observe(&mut self, flow: usize, sequence: u64) -> Option<Arrival> {
         let next = self.next.get_mut(flow)?;
         let window = &mut self.bits[flow * self.words..][..self.words];
@@ -388,7 +389,7 @@ mod tests {
         payload_with(LONG_BYTES, stamp, rest)
     }
 
-    /// What can stand behind a short stamp.
+    /// Possible bytes after a short stamp.
     fn short_rest() -> impl Strategy<Value = Vec<u8>> {
         proptest::collection::vec(any::<u8>(), 0..LONG_BYTES - SHORT_BYTES)
     }
@@ -445,7 +446,7 @@ mod tests {
             prop_assert_eq!(Stamp::find(&payload[..payload.len() / 2], Some(run)) == Recognised::Whole(stamp), false);
         }
 
-        /// Any changed bit is noticed; in the number of the run it makes the message a foreign one.
+        /// Any changed bit is detected; a changed run number makes the message one of another run.
         #[test]
         fn damage_is_noticed(bit: proptest::sample::Index, rest: Vec<u8>) {
             let mut bytes = payload(stamp(5, 6, 7), &rest);
@@ -456,7 +457,7 @@ mod tests {
         }
     }
 
-    /// One changed bit in 65,536 may go unnoticed, so that no random ones are tried.
+    /// One of 65,536 changes may be undetected, so no random ones are tried.
     #[test]
     fn damage_of_a_short_stamp_is_noticed() {
         let whole = payload_with(SHORT_BYTES, stamp(5, 6, 7), b"abc");
@@ -480,7 +481,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a set that remembers everything.
+        /// Compared with a set of all numbers.
         #[test]
         fn counts_are_exact_within_the_window(
             start in 0_u64..2000,

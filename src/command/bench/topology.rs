@@ -1,5 +1,5 @@
-//! All groups of a load, with what each sends and receives: numbers of clients and publishers, threads, and how many
-//! messages lead to how many deliveries.
+//! All groups of a load, with their messages: numbers of clients and publishers, threads, and the number of
+//! deliveries for messages.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,40 +12,40 @@ use super::stamp::{Flows, ONE_WORD, PLAIN_WORDS, SHARED_WORDS};
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
 
-/// A group among all.
+/// A group in the load.
 #[derive(Debug, Clone)]
 pub(super) struct GroupPlan {
     pub(super) clients: u32,
-    /// The number of its first client among all.
+    /// The number of its first client among all clients.
     pub(super) first: u32,
     /// The number of its first publisher, in stamps.
     pub(super) first_publisher: u32,
-    /// What its clients do in place of publishing.
+    /// The operation of its clients instead of publishing.
     pub(super) operation: Option<OperationKind>,
-    /// What it publishes is for the broker to retain, before the load.
+    /// Whether it publishes messages for the broker to retain, before the load.
     pub(super) prepares: bool,
-    /// What it publishes, or what the broker publishes when its clients end.
+    /// The messages that it publishes, or that the broker publishes when its clients end.
     pub(super) outlet: Option<Arc<Outlet>>,
-    /// What it receives of other groups.
+    /// The messages that it receives from other groups.
     pub(super) inlets: Vec<Inlet>,
-    /// What its clients subscribe to.
+    /// The subscriptions of its clients.
     pub(super) subscriptions: Arc<[(Plan, QoS)]>,
 }
 
-/// What a group publishes: a plan for each group that receives it.
+/// The messages of a group: a plan for each receiving group.
 #[derive(Debug)]
 pub(super) struct Outlet {
     plan: Plan,
     further: Vec<Plan>,
 }
 
-/// What a group receives of another.
+/// The messages that a group receives from another.
 #[derive(Debug, Clone)]
 pub(super) struct Inlet {
     pub(super) plan: Arc<Plan>,
-    /// As stamps number them.
+    /// By their numbers in stamps.
     pub(super) publishers: Range<u32>,
-    /// The publishers have a schedule.
+    /// Whether the publishers have a schedule.
     pub(super) scheduled: bool,
 }
 
@@ -54,12 +54,12 @@ impl Outlet {
         self.plan.topics()
     }
 
-    /// Whether Topic Aliases stand for its topics.
+    /// Whether its messages use Topic Aliases.
     pub(super) fn uses_aliases(&self) -> bool {
         self.plan.uses_aliases()
     }
 
-    /// What a publisher's message has in common with its others of that topic.
+    /// The common parts of a publisher's messages to the same topic.
     pub(super) fn template(
         &self,
         protocol: Protocol,
@@ -70,19 +70,19 @@ impl Outlet {
         self.plan.template(protocol, run, publisher, sequence)
     }
 
-    /// A message that makes the broker forget what it retains of a publisher's topic.
+    /// A message that clears the broker's retained message of a publisher's topic.
     pub(super) fn clearing(&self, protocol: Protocol, publisher: u32, place: u32) -> PublishTemplate {
         self.plan.clearing(protocol, publisher, place)
     }
 
-    /// Some of its topics, with whose they are and in which message.
+    /// A sample of its topics, with publisher and message number.
     fn sample(&self, clients: u32) -> Vec<(u32, u64, String)> {
         let last = u64::from(self.topics()) - 1;
         let of = |client| [0, last].map(|number| (client, number, self.plan.topic_of(client, number)));
         some_of(clients).flat_map(of).collect()
     }
 
-    /// How many subscribers get a message, each shared-subscription group counted once.
+    /// The number of subscribers that get a message; a shared-subscription group counts once.
     pub(super) fn receivers(&self, publisher: u32, sequence: u64) -> u64 {
         let further = self.further.iter().map(|plan| plan.receivers(publisher, sequence));
         self.plan.receivers(publisher, sequence) + further.sum::<u64>()
@@ -90,14 +90,14 @@ impl Outlet {
 }
 
 impl Inlet {
-    /// How many flows a client has of it alone; those of a shared-subscription group are no single client's.
+    /// The number of a client's own flows; those of a shared-subscription group belong to no single client.
     pub(super) fn own_flows(&self, client: u32) -> usize {
         if self.plan.groups > 0 { 0 } else { self.plan.flows_of(client) }
     }
 }
 
 impl GroupPlan {
-    /// Those of all groups, in their order.
+    /// The plans of all groups in order.
     pub(super) fn all(groups: &[ClientGroup]) -> Vec<Self> {
         let (mut clients, mut publishers) = (0, 0);
         let mut plans: Vec<Self> = Vec::with_capacity(groups.len());
@@ -142,7 +142,7 @@ impl GroupPlan {
                         let Some(plan) = &published[source] else { continue };
                         let plan = plan.clone().received_by(group, subscription);
                         inlets.push(inlet(source, &plan));
-                        // To those that fetch it a message is delivered when they subscribe.
+                        // Groups that fetch get a message when they subscribe.
                         if !group.does(OperationKind::Fetch) {
                             outlets[source].push(plan.clone());
                         }
@@ -171,12 +171,13 @@ impl GroupPlan {
         plans
     }
 
-    /// Into how many shared-subscription groups its clients form, if they do.
+    /// The number of its shared-subscription groups, if there are any.
     pub(super) fn shared_groups(&self) -> u32 {
         self.subscriptions.iter().map(|(plan, _)| plan.groups).max().unwrap_or(0)
     }
 
-    /// The thread of a client. Members of a shared-subscription group share one, which then sees all its messages.
+    /// The thread of a client. Members of a shared-subscription group are on one thread, which then receives
+    /// all its messages.
     pub(super) fn thread_of(&self, client: u32, threads: u32) -> u32 {
         match self.shared_groups() {
             0 => client % threads,
@@ -193,7 +194,7 @@ impl GroupPlan {
         }
     }
 
-    /// What telling messages apart may take, in bytes.
+    /// Maximum memory for recognising messages, in bytes.
     pub(super) fn flow_bytes(&self) -> u64 {
         let all = |inlet: &Inlet| (0..self.clients).map(|client| inlet.plan.flows_of(client)).sum::<usize>();
         Flows::bytes(self.inlets.iter().map(all).sum(), self.words())
@@ -205,7 +206,7 @@ impl GroupPlan {
     }
 }
 
-/// What a group publishes, or the broker when its clients end, to nobody yet.
+/// The messages that a group publishes, or that the broker publishes when its clients end, without receivers.
 fn published(group: &ClientGroup) -> Option<Plan> {
     if let Some(publish) = &group.publish {
         return Some(Plan::publishing(group.clients, publish));
@@ -214,10 +215,10 @@ fn published(group: &ClientGroup) -> Option<Plan> {
     Some(Plan::of_wills(group.clients, will))
 }
 
-/// What is wrong with what the clients of a group do, if anything is.
+/// Checks the operation of a group's clients.
 ///
 /// # Errors
-/// What is wrong, in one line.
+/// The fault as one line.
 fn check_operation(group: &ClientGroup, groups: &[ClientGroup]) -> Result<(), String> {
     let Some(operation) = group.operation else { return Ok(()) };
     let (name, kind) = (&group.name, operation.kind.name());
@@ -262,11 +263,11 @@ fn check_operation(group: &ClientGroup, groups: &[ClientGroup]) -> Result<(), St
     }
 }
 
-/// What is wrong with these groups, if anything is: each message has to come once to those it is for, and to nobody
-/// else. Filters are held against the topics of some clients.
+/// Checks these groups: each message must arrive once at its subscribers, and at no others. Filters are
+/// compared with the topics of a sample of clients.
 ///
 /// # Errors
-/// What is wrong, in one line.
+/// The fault as one line.
 pub fn check(groups: &[ClientGroup]) -> Result<(), String> {
     if let Err(place) = waves(groups) {
         return Err(format!("group '{}' would start after itself", groups[place].name));

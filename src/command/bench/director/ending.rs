@@ -1,4 +1,5 @@
-//! The end of a run: what is under way comes, or the drain is over; then what all threads have recorded is summed up.
+//! The end of a run: waits for messages in flight or the drain timeout, then sums up the records of all
+//! threads.
 
 use super::super::engine::fleet::{Fleet, FleetGroup};
 use super::super::watching::Stage;
@@ -12,7 +13,7 @@ use crate::command::bench::shard::record::GroupRecord;
 use crate::command::bench::stamp::Timeline;
 
 impl Director<'_> {
-    /// Waits for what is under way, as long as something still arrives.
+    /// Waits for messages in flight, as long as some still arrive.
     pub(super) async fn drain(&mut self, load: &Load, limit: u64, mut arrivals: Deliveries) {
         let waits = load.mode.receives_its_own();
         let began = now();
@@ -24,7 +25,7 @@ impl Director<'_> {
                     (this.sum(|board| &board.expected), this.sum(|board| &board.delivered));
                 arrivals.note(delivered);
                 let silent = now() - arrivals.last.unwrap_or(0).max(began) > nanoseconds(SILENCE);
-                // Of several shards, none knows what the others send to it.
+                // A shard does not know what the others send to it.
                 let is_all = load.shards() == 1 && delivered >= expected;
                 idle(this) && (!waits || is_all || silent) || this.is_alone()
             });
@@ -37,7 +38,7 @@ impl Director<'_> {
         self.end_commands(limit).await;
     }
 
-    /// Lets the commands of disturbances come to their end until the drain would be over.
+    /// Lets the commands of disturbances end by themselves until the drain timeout.
     async fn end_commands(&mut self, limit: u64) {
         if !self.interrupted {
             self.wait(limit, SLOW_TICK, |this| !this.disturber.runs()).await;
@@ -48,7 +49,7 @@ impl Director<'_> {
         }
     }
 
-    /// What all threads have recorded: of all groups together, and of each group of a scenario.
+    /// The records of all threads: of all groups together, and of each group of a scenario.
     pub(super) fn sum_up(&mut self, fleet: &Fleet, timeline: Timeline) -> (Recorder, Vec<GroupReport>) {
         let mut of_groups: Vec<Recorder> = Vec::new();
         for thread in self.finished.drain(..) {
@@ -68,10 +69,10 @@ impl Director<'_> {
         (merged, reports)
     }
 
-    /// The rows of the series, in their order.
+    /// The rows of the series in order.
     pub(super) fn series(&mut self) -> Vec<SeriesSecond> {
         let mut series = std::mem::take(&mut self.series);
-        // Of the last rows, some threads have seen nothing.
+        // Some threads have not reported the last rows.
         let rest = std::mem::take(&mut self.seconds).into_iter();
         series.extend(rest.map(|(row, (_, second))| SeriesSecond::new(row, self.began, &second)));
         series.sort_by(|one, other| one.second.total_cmp(&other.second));

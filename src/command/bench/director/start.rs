@@ -1,5 +1,5 @@
-//! The start of the load: at once, at a time, or together with the other shards; and what becomes of a run whose other shards
-//! fail.
+//! The start of the load: at once, at a time, or together with the other shards; and the reaction to the
+//! failure of another shard.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
@@ -16,14 +16,15 @@ use crate::clock;
 use crate::error::Error;
 use crate::quantity::duration;
 
-/// How long the others may take to be told of the end of this shard.
+/// The timeout for telling the other shards about the end of this one.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(2);
 
-/// Waits until shard 1 knows of this one, which may then connect its clients; whether it does. Not so if the run is interrupted.
-/// Two that are the same shard would close each other's connections.
+/// Waits until shard 1 has admitted this one, which may then connect its clients; returns whether it did, or
+/// `false` after an interruption. Two processes with the same shard number would close each other's
+/// connections.
 ///
 /// # Errors
-/// Shard 1 does not let it in, or was not there in time.
+/// Shard 1 rejects this shard, or did not answer in time.
 pub(super) async fn enter(barrier: &mut ShardBarrier, attention: &mut Attention) -> Result<bool, Error> {
     let mut look = tokio::time::interval(Duration::from_nanos(SLOW_TICK));
     let has_entered = poll_fn(|cx| {
@@ -35,7 +36,7 @@ pub(super) async fn enter(barrier: &mut ShardBarrier, attention: &mut Attention)
             if attention.poll(cx).is_ready() {
                 return Poll::Ready(false);
             }
-            // It says again what is to be said, once it is asked.
+            // The barrier repeats its messages when it is polled.
             if look.poll_tick(cx).is_pending() {
                 return Poll::Pending;
             }
@@ -51,15 +52,15 @@ pub(super) async fn enter(barrier: &mut ShardBarrier, attention: &mut Attention)
     }
 }
 
-/// Leaves the other shards, and tells them if this one has failed.
+/// Disconnects from the other shards, and tells them if this one has failed.
 async fn close(barrier: &mut ShardBarrier, failure: Option<&str>) {
     let closed = poll_fn(|cx| if barrier.poll_close(cx, failure) { Poll::Ready(()) } else { Poll::Pending });
-    // If they cannot be told, they hear of it by the Will Message.
+    // If they cannot be told, they get the Will Message.
     let _ = tokio::time::timeout(FAREWELL_LIMIT, closed).await;
 }
 
 impl Director<'_> {
-    /// When the first message is due; none if it does not come to that.
+    /// When the first message is due; `None` if the run ends before that.
     pub(super) async fn agree_on_start(&mut self, load: &Load) -> Option<u64> {
         match load.shard.as_ref().map_or(&SharedStart::Unaligned, |shard| &shard.start) {
             SharedStart::Unaligned => Some(now() + RUN_UP),
@@ -93,7 +94,7 @@ impl Director<'_> {
         }
     }
 
-    /// Goes on with the barrier, and says what has changed there.
+    /// Polls the barrier, and reports its changes.
     pub(super) fn poll_barrier(&mut self, cx: &mut Context<'_>) {
         let Some(barrier) = &mut self.barrier else { return };
         barrier.poll(cx);
@@ -103,12 +104,12 @@ impl Director<'_> {
         }
     }
 
-    /// Whether another shard has failed, and that ends this one.
+    /// Whether another shard has failed and that ends this one.
     pub(super) fn has_lost_shard(&self) -> bool {
         self.barrier.as_ref().is_some_and(|barrier| barrier.end().is_some())
     }
 
-    /// Takes note of that, in a measurement that began at this time.
+    /// Records that, in a measurement that started at this time.
     pub(super) fn note_lost_shard(&mut self, measure: u64) {
         let Some(limit) = self.barrier.as_ref().and_then(super::super::shard::barrier::ShardBarrier::end)
         else {
@@ -118,7 +119,7 @@ impl Director<'_> {
         self.aborted.get_or_insert(Aborted { after_s, limit });
     }
 
-    /// Leaves the other shards, and tells them if this one has failed.
+    /// Disconnects from the other shards, and tells them if this one has failed.
     pub(super) async fn leave_barrier(&mut self, error: Option<&Error>) {
         let Some(mut barrier) = self.barrier.take() else { return };
         let interrupted = self.interrupted.then(|| "it was interrupted".to_owned());

@@ -1,4 +1,4 @@
-//! What the broker retains: it is given to it before the load, and cleared after it.
+//! Retained messages of the load: stored on the broker before it, and cleared after it.
 
 use super::super::engine::shared::Order;
 use super::super::report::finding::Problem;
@@ -8,8 +8,8 @@ use crate::alarm::now;
 use crate::command::bench::config::Load;
 
 impl Director<'_> {
-    /// Gives the broker what it is to retain. Whether it has all of it: it is waited for as long as it takes some of it
-    /// within the time of the drain.
+    /// Stores the retained messages on the broker; returns whether it has all of them. The wait continues as
+    /// long as the broker accepts some within the drain timeout.
     pub(super) async fn store(&mut self, load: &Load) -> bool {
         let (all, began) = (self.orders.len(), now());
         let groups = load.groups();
@@ -39,7 +39,7 @@ impl Director<'_> {
         self.prepared == all && !self.is_over()
     }
 
-    /// Clears what the broker was given to retain, if anything. Its end is awaited as long as that of the drain.
+    /// Clears the retained messages, if there are any, and waits for that up to the drain timeout.
     pub(super) async fn clear(&mut self, load: &Load) {
         if !self.retained_left || self.failed.is_some() {
             return;
@@ -48,7 +48,7 @@ impl Director<'_> {
         self.watching.enter(Stage::Clear, now());
         self.order(Order::Clear);
         let all = self.orders.len();
-        // A signal here ends only this.
+        // A signal during this wait ends only the wait.
         let before = std::mem::replace(&mut self.interrupted, false);
         let limit = now().saturating_add(nanoseconds(load.drain));
         self.retained_left |= !self.wait(limit, SLOW_TICK, |this| this.cleared == all).await;

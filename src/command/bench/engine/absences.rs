@@ -7,8 +7,8 @@ use super::shared::{Board, Shard};
 use crate::alarm::now;
 use crate::command::bench::operation::OperationStep;
 
-/// Clients that have disconnected and are to connect again, by their places: when they were to, oldest first. The first is
-/// the one that is being done; a client without any has failed to connect and tries again when it is its turn.
+/// Clients that have disconnected and must reconnect, by index, with the due times, oldest first. The first
+/// is in progress; a client without any has failed to connect, and tries again at its next due time.
 #[derive(Default)]
 pub(super) struct Absences(pub(super) HashMap<u32, VecDeque<u64>>);
 
@@ -22,7 +22,7 @@ impl Absences {
         self.0.values().all(VecDeque::is_empty)
     }
 
-    /// A client is connected again: what else has become due for it meanwhile.
+    /// Handles the reconnect of a client; returns the operations that became due meanwhile.
     pub(super) fn end(&mut self, index: u32, shard: &mut Shard, board: &Board) -> Option<VecDeque<u64>> {
         let mut dues = self.0.remove(&index)?;
         board.away.fetch_sub(1, Ordering::Relaxed);
@@ -32,7 +32,7 @@ impl Absences {
         Some(dues)
     }
 
-    /// A client could not connect. Whether it was connected before.
+    /// Handles a client's failed attempt; returns whether it was connected before.
     pub(super) fn fail(&mut self, index: u32, shard: &mut Shard) -> bool {
         let Some(dues) = self.0.get_mut(&index) else { return false };
         shard.recorder.counts.failed_reconnects += 1;

@@ -1,5 +1,5 @@
-//! One client of a load: a connection, its session, and what it has to publish. Session and connection are
-//! those of `mqtt pub` and `mqtt sub`; only the handler differs.
+//! One client of a load: a connection, its session, and the messages that it must publish. Session and
+//! connection are those of `mqtt pub` and `mqtt sub`; only the handler differs.
 
 mod turn;
 
@@ -21,12 +21,12 @@ use crate::command::bench::operation::OperationKind;
 use crate::error::Error;
 use crate::protocol::wire::PublishTemplate;
 
-/// How far its subscriptions are.
+/// The state of its subscriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subscribing {
     No,
     Wanted,
-    /// Since this time; so many answers are awaited.
+    /// SUBSCRIBE was sent at this time; this number of answers is missing.
     Sent(u64, u32),
     Done,
 }
@@ -34,7 +34,7 @@ enum Subscribing {
 /// A client that has been connected.
 #[derive(Debug)]
 pub(crate) struct Client {
-    /// None: it was lost, and another is to come.
+    /// `None` after a loss, until the reconnect.
     link: Option<OpenLink>,
     session: Session,
     state: ClientState,
@@ -46,20 +46,20 @@ struct ClientState {
     number: u32,
     subscribing: Subscribing,
     leaving: bool,
-    /// Publishes whenever there is room.
+    /// Whether it publishes whenever there is room.
     pulling: bool,
-    /// The broker has read everything that was measured.
+    /// The state of the barrier after the measurement: whether the broker has read all messages.
     fence: Fence,
-    /// Intended times of messages that are due and not sent.
+    /// Intended times of messages that are due but not sent.
     backlog: VecDeque<u64>,
-    /// Window or socket kept some of them from being sent when they were due.
+    /// Whether the window or the socket delayed any of them.
     blocked: bool,
-    /// What publishers have that others do not.
+    /// State of publishers only.
     publisher: Option<Box<PublishingClient>>,
-    /// What only some have: those that answer, from their first request on, read slowly, or do something in place of
-    /// publishing.
+    /// State that few clients need: responders from their first request on, slow readers, and clients with
+    /// operations instead of publishing.
     extra: Option<Box<Extra>>,
-    /// Its first flow among the thread's.
+    /// The index of its first flow in the thread.
     flows: usize,
 }
 
@@ -73,11 +73,11 @@ enum Fence {
 
 #[derive(Debug, Default)]
 struct PublishingClient {
-    /// Of the next message.
+    /// The sequence number of the next message.
     sequence: u64,
-    /// Which of the templates is its own.
+    /// The index of its own template.
     place: usize,
-    /// One a topic, in the order of the messages; made when first used.
+    /// One per topic, in the order of the messages; made on first use.
     templates: Vec<Arc<PublishTemplate>>,
     under_way: MessagesInFlight,
     /// Requests without a response.
@@ -86,34 +86,34 @@ struct PublishingClient {
 
 #[derive(Debug, Default)]
 struct Extra {
-    /// Requests to be answered.
+    /// Requests to answer.
     requests: VecDeque<Bytes>,
-    /// Templates of answers, by requester.
+    /// Templates of responses, by requester.
     answers: Vec<Option<Arc<PublishTemplate>>>,
     reading: NextRead,
     operating: Operating,
 }
 
-/// How far a client is with what it does in place of publishing.
+/// The state of a client's operations instead of publishing.
 #[derive(Debug, Default)]
 struct Operating {
-    /// When the operation was due that has no answer yet, and how many packets are to answer it.
+    /// The due time of the operation that is in progress, and the number of missing answers.
     awaited: Option<(u64, u32)>,
-    /// The broker has refused a part of it.
+    /// Whether the broker refused a part of it.
     is_refused: bool,
     is_subscribed: bool,
     /// The next topic whose retained message is to be cleared.
     clearing: Option<u32>,
 }
 
-/// What a client that reads slowly may do.
+/// When a client that reads slowly may read again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum NextRead {
     #[default]
     Now,
-    /// Nothing until this time, which its thread does not know yet.
+    /// Not before this time, which its thread does not know yet.
     From(u64),
-    /// Nothing until its thread says so.
+    /// When its thread tells it.
     WhenTold,
 }
 
@@ -122,14 +122,15 @@ impl ClientState {
         self.extra.as_ref().is_some_and(|extra| !extra.requests.is_empty())
     }
 
-    /// What it does in place of publishing, if it does.
+    /// The state of its operations, if it has any.
     fn operating(&self) -> Option<&Operating> {
         self.extra.as_ref().map(|extra| &extra.operating)
     }
 }
 
 impl ClientState {
-    /// An operation that is about the connection is due: it ends in this turn, and how if it ends at once.
+    /// If an operation on the connection is due, starts it in this turn; returns how the turn ends, if it
+    /// ends at once.
     fn turn_to_links(&mut self, operation: Option<OperationKind>) -> Option<Turn> {
         match operation? {
             OperationKind::End if !self.leaving => self.backlog.pop_front().map(Turn::Cut),
@@ -147,13 +148,13 @@ impl ClientState {
 /// How a turn of a client ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// It waits for its link.
+    /// The client waits for its connection.
     Waiting,
-    /// It has more to do and let others go first.
+    /// The client has more to do, and lets others run first.
     Unfinished,
-    /// Its link is to be closed without DISCONNECT, as was due at this time.
+    /// The connection must be closed without DISCONNECT, as was due at this time.
     Cut(u64),
-    /// Its link has ended.
+    /// The connection has ended.
     Ended,
 }
 
@@ -174,13 +175,13 @@ impl Client {
         Self { link: Some(link), session, state }
     }
 
-    /// Whether it has lost its link.
+    /// Whether it has no connection.
     pub(crate) fn is_away(&self) -> bool {
         self.link.is_none()
     }
 
-    /// Its link is lost, or closed here without a word, and another is to come. What has no answer is kept, to be
-    /// sent again.
+    /// Handles the loss of its connection, or its closing without DISCONNECT. Unacknowledged messages are
+    /// kept for retransmission after the reconnect.
     pub(crate) fn lose_link(&mut self, shard: &mut Shard) {
         self.link = None;
         if let Some((due, _)) = self.state.extra.as_mut().and_then(|extra| extra.operating.awaited.take()) {
@@ -202,8 +203,8 @@ impl Client {
         });
     }
 
-    /// It has another link. Subscriptions that the broker has lost with the session, or never confirmed, are made
-    /// again; how many publishes are sent again.
+    /// Sets its new connection. Subscriptions that the broker lost with the session, or never confirmed, are
+    /// renewed. Returns the number of messages to retransmit.
     pub(crate) fn take_link(&mut self, opened: Opened, shard: &mut Shard) -> usize {
         let Opened { link, connected, .. } = opened;
         self.link = Some(link);
@@ -217,17 +218,17 @@ impl Client {
         {
             extra.operating.is_subscribed = false;
         }
-        // What has become due meanwhile is not late because of the generator.
+        // Messages that became due meanwhile are not late because of the generator.
         self.state.blocked = !self.state.backlog.is_empty();
         self.session.unacknowledged()
     }
 
-    /// It reads nothing for a time after each message.
+    /// Pauses reading after each message.
     pub(crate) fn read_slowly(&mut self) {
         self.state.extra.get_or_insert_default();
     }
 
-    /// When it reads on, if it waits with that and was not asked before.
+    /// When it must resume reading, if it is paused and was not asked before.
     pub(crate) fn next_read(&mut self) -> Option<u64> {
         let reading = &mut self.state.extra.as_mut()?.reading;
         let NextRead::From(time) = *reading else { return None };
@@ -235,7 +236,7 @@ impl Client {
         Some(time)
     }
 
-    /// It may read on.
+    /// Resumes reading.
     pub(crate) fn read_on(&mut self) {
         if let Some(own) = &mut self.state.extra {
             own.reading = NextRead::Now;
@@ -246,7 +247,7 @@ impl Client {
         self.state.publisher.is_some()
     }
 
-    /// It subscribes, unless it has done so.
+    /// Subscribes, unless it has already.
     pub(crate) fn subscribe(&mut self) {
         if self.state.subscribing == Subscribing::No {
             self.state.subscribing = Subscribing::Wanted;
@@ -257,7 +258,7 @@ impl Client {
         matches!(self.state.subscribing, Subscribing::Wanted | Subscribing::Sent(..))
     }
 
-    /// Since when answers to SUBSCRIBE are awaited, and how many.
+    /// Since when answers to SUBSCRIBE are missing, and how many.
     pub(crate) fn unsubscribed(&self) -> Option<(u64, u32)> {
         match self.state.subscribing {
             Subscribing::Sent(since, requests) => Some((since, requests)),
@@ -265,24 +266,24 @@ impl Client {
         }
     }
 
-    /// Since when an operation has no answer.
+    /// Since when the answer to an operation is missing.
     pub(crate) fn awaited(&self) -> Option<u64> {
         self.state.operating().and_then(|operating| operating.awaited).map(|(due, _)| due)
     }
 
-    /// A publisher of messages that are to be retained sends one to each of its topics.
+    /// Starts publishing of retained messages, one to each of the client's topics.
     pub(crate) fn prepare(&mut self, topics: u32, time: u64) {
         self.state.backlog.extend((0..topics).map(|_| time));
         self.fence();
     }
 
-    /// It clears the retained message of each of its topics.
+    /// Starts clearing the retained message of each of its topics.
     pub(crate) fn clear(&mut self) {
         self.state.backlog.clear();
         self.state.extra.get_or_insert_default().operating.clearing = Some(0);
     }
 
-    /// A publisher publishes from now on as long as there is room.
+    /// Starts publishing whenever there is room.
     pub(crate) fn pull(&mut self) {
         self.state.pulling = self.publishes();
     }
@@ -297,12 +298,12 @@ impl Client {
         self.state.pulling = false;
     }
 
-    /// A message is due.
+    /// Adds a message that is due.
     pub(crate) fn push(&mut self, intended: u64) {
         self.state.backlog.push_back(intended);
     }
 
-    /// What is due and not sent, which another is to take over.
+    /// Takes messages that are due but not sent, for another client.
     pub(crate) fn take_backlog(&mut self) -> VecDeque<u64> {
         std::mem::take(&mut self.state.backlog)
     }
@@ -311,25 +312,23 @@ impl Client {
         self.state.backlog.len()
     }
 
-    /// When what is due and not sent was due.
+    /// The due times of messages that are not sent.
     pub(crate) fn overdue(&self) -> impl Iterator<Item = u64> {
         self.state.backlog.iter().copied()
     }
 
-    /// Publishes without an answer.
+    /// Unacknowledged messages.
     pub(crate) fn in_flight(&self) -> usize {
         self.session.unacknowledged()
     }
 
-    /// Messages without an answer, with the time when they were due, the time when they were sent, and
-    /// how many they are.
+    /// Unacknowledged messages: due time, send time and number.
     pub(crate) fn unanswered(&self) -> impl Iterator<Item = (u64, u64, u64)> {
         let under_way = self.state.publisher.iter().flat_map(|publisher| publisher.under_way.unanswered());
         under_way.map(|(message, count)| (message.intended, message.sent, count))
     }
 
-    /// Messages that are due and not sent, with the time when they were due and the number of
-    /// subscribers they would go to.
+    /// Messages that are due but not sent: due time, and number of subscribers.
     pub(crate) fn unsent(&self, shard: &Shard) -> impl Iterator<Item = (u64, u64)> {
         let next = self.state.publisher.as_ref().map_or(0, |publisher| publisher.sequence);
         let receivers = |sequence| shard.receivers(self.state.number, sequence);
@@ -340,7 +339,7 @@ impl Client {
             .map(move |(intended, sequence)| (*intended, receivers(sequence)))
     }
 
-    /// Whether nothing of it is under way.
+    /// Whether it has no messages in flight.
     pub(crate) fn is_idle(&self) -> bool {
         self.state.backlog.is_empty()
             && self.session.is_idle()
@@ -355,7 +354,7 @@ impl Client {
     /// One turn: everything that can be done now.
     ///
     /// # Errors
-    /// Why the link has ended.
+    /// The reason for the end of the connection.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, shard: &mut Shard) -> Result<Turn, Error> {
         let Some(link) = &mut self.link else { return Ok(Turn::Waiting) };
         let waited = !self.state.backlog.is_empty();
@@ -384,26 +383,26 @@ impl Client {
     }
 }
 
-/// Whether the handshake of a connection has resumed a TLS session, where that may be.
+/// Whether the TLS handshake resumed a session, if that is allowed.
 pub(crate) fn is_resumed(opened: &mut Opened, may_be: bool) -> bool {
     may_be && opened.link.stream_mut().tls().is_some_and(|facts| facts.resumed)
 }
 
-/// One connection at a time.
+/// Opens one connection at a time.
 pub(crate) struct Dialer(ReusableBoxFuture<'static, Result<Opened, Error>>);
 
 impl Dialer {
-    /// Connects this client, once it is polled.
+    /// Connects this client when polled.
     pub(crate) fn new(order: ConnectOrder) -> Self {
         Self(ReusableBoxFuture::new(connect(order)))
     }
 
-    /// Connects this client next. To be called when the last is connected.
+    /// Starts to connect this client; must be called only after the last connection is complete.
     pub(crate) fn start(&mut self, order: ConnectOrder) {
         self.0.set(connect(order));
     }
 
-    /// The connection, when it is there.
+    /// The connection, when it is complete.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Opened, Error>> {
         self.0.poll(cx)
     }
@@ -420,22 +419,22 @@ async fn connect(order: ConnectOrder) -> Result<Opened, Error> {
     client::open(&options, &client_identifier, protocol, resumes).await
 }
 
-/// Messages that were due within so many nanoseconds are kept together, as due at the end of them:
-/// the schedule goes on for hours, and the memory must not grow with every message.
+/// Messages due within this number of nanoseconds are recorded together, with the end of the period: a
+/// schedule may run for hours, and memory must not grow with every message.
 const TOGETHER: u64 = 10_000_000;
 
-/// Messages of connections that were lost. They have no answer when the run ends, however long that takes, so what
-/// they had waited is known only then.
+/// Messages of lost connections. They have no answer at the end of the run, so their waiting time is known
+/// only then.
 #[derive(Debug, Default)]
 pub(crate) struct Abandoned {
-    /// Sent: when due, when sent, how many.
+    /// Sent messages: due time, send time and number.
     unanswered: Vec<(u64, u64, u64)>,
-    /// Never sent, by when they were due: how many, and to how many subscribers.
+    /// Messages that were not sent, by due time: their number and their number of deliveries.
     unsent: BTreeMap<u64, (u64, u64)>,
 }
 
 impl Abandoned {
-    /// Takes over what a lost client leaves behind.
+    /// Takes over the messages of a lost client.
     pub(crate) fn take(&mut self, client: &Client, shard: &Shard) {
         self.unanswered.extend(client.unanswered());
         for (due, receivers) in client.unsent(shard) {
@@ -443,7 +442,7 @@ impl Abandoned {
         }
     }
 
-    /// A message is due whose client is gone.
+    /// Adds a message that is due for a lost client.
     pub(crate) fn add(&mut self, due: u64, receivers: u64, shard: &Shard) {
         let measure = shard.timeline.measure;
         let together = due.next_multiple_of(TOGETHER);
@@ -453,7 +452,7 @@ impl Abandoned {
         *deliveries += receivers;
     }
 
-    /// The run ends at this time.
+    /// Records the messages at the end of the run.
     pub(crate) fn count(&mut self, shard: &mut Shard, time: u64) {
         for (due, sent, count) in self.unanswered.drain(..) {
             shard.unanswered(due, sent, time, count);
@@ -468,7 +467,7 @@ impl Abandoned {
 mod tests {
     use super::*;
 
-    /// There may be a million of them.
+    /// A load may have a million clients.
     #[test]
     fn a_client_that_may_come_back_is_no_larger() {
         assert_eq!(size_of::<Option<OpenLink>>(), size_of::<OpenLink>());

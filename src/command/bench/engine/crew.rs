@@ -1,4 +1,4 @@
-//! The clients of a group on one thread: their places, and when each of them has to send.
+//! The clients of a group on one thread: their slots, and their send times.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -13,7 +13,7 @@ use super::fleet::{Fleet, FleetGroup};
 use super::shared::Shard;
 use super::wake::ClientWaker;
 
-/// Messages handed out in one look, so that a load beyond all measure leaves time for orders.
+/// Maximum number of messages handed out per check, so that an excessive load leaves time for orders.
 const MOST_PER_LOOK: u32 = 1 << 16;
 
 #[allow(clippy::large_enum_variant, reason = "nearly all are open; a box each would cost an allocation each")]
@@ -25,7 +25,7 @@ pub(super) enum Slot {
     Gone,
 }
 
-/// One client and its waker.
+/// A client and its waker.
 pub(super) struct Seat {
     pub(super) slot: Slot,
     pub(super) group: u16,
@@ -40,13 +40,14 @@ pub(super) struct Seat {
 /// The clients of a group on this thread.
 pub(super) struct Crew {
     pub(super) shard: Shard,
-    /// The place of the first.
+    /// The index of its first slot.
     pub(super) first: u32,
     pub(super) pacer: Option<Pacer>,
-    /// When the closed loop begins, if it has not yet.
+    /// When the closed loop starts, if it has not started.
     pub(super) pull_at: Option<u64>,
     pub(super) abandoned: Abandoned,
-    /// Clients that are to connect and are not connected, and when they were to: for the thread to take.
+    /// Clients that must connect and have no connection, with the times when that was due; the thread takes
+    /// them.
     pub(super) absent: Vec<(u32, u64)>,
 }
 
@@ -55,7 +56,7 @@ impl Crew {
         Self { shard, first, pacer: None, pull_at: None, abandoned: Abandoned::default(), absent: Vec::new() }
     }
 
-    /// The marks of the run are known, and with them the schedule.
+    /// Sets the timeline of the run, and with it the schedule.
     pub(super) fn start(
         &mut self,
         timeline: Timeline,
@@ -101,7 +102,7 @@ impl Crew {
         }));
     }
 
-    /// Gives what is due to its publishers. Whether the schedule is over with it.
+    /// Hands due messages to publishers; returns whether the schedule has ended.
     pub(super) fn hand_out(&mut self, time: u64, places: &mut [Seat], is_counted: bool) -> bool {
         let Some(pacer) = &mut self.pacer else { return false };
         let mut left = MOST_PER_LOOK;
@@ -132,7 +133,7 @@ impl Crew {
         true
     }
 
-    /// Whether all messages of a count are handed out.
+    /// Whether all messages of the requested number are handed out.
     pub(super) fn has_sent_all(&self) -> bool {
         self.pacer.is_none() && self.shard.quota == 0
     }

@@ -1,4 +1,4 @@
-//! What all threads know: the groups of clients, and what each client connects with and when.
+//! Data shared by all threads: the groups of clients, and the connection options and times of each client.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -19,56 +19,56 @@ use crate::client::options::ClientOptions;
 use crate::error::Error;
 use crate::protocol::Protocol;
 
-/// What all threads know.
+/// Data shared by all threads.
 #[derive(Debug)]
 pub(crate) struct Fleet {
     pub(crate) load: Load,
-    /// How the rate changes, if it does.
+    /// The course of the rate, if it changes.
     pub(crate) course: Option<Arc<RateCourse>>,
     pub(crate) groups: Vec<FleetGroup>,
-    /// How many waves of groups connect, one after the other.
+    /// The number of waves in which groups connect, one after the other.
     pub(crate) waves: u32,
-    /// Clients that are to be cut off, in order.
+    /// Clients to disconnect, in order of time.
     pub(crate) cuts: Vec<ClientCut>,
     pub(crate) protocol: Protocol,
-    /// When the connections of publishers of wills ended, by their number in stamps; empty if there are none.
+    /// When the connections of will publishers ended, by publisher number in stamps; empty if there are none.
     pub(crate) ends: Ends,
     pub(crate) run: u32,
-    /// Of all shards; those of this one are [`Fleet::own_threads`].
+    /// Of all shards; those of this shard are [`Fleet::own_threads`].
     pub(crate) threads: u32,
-    /// When the run began: the connections' ramp and the series count from here.
+    /// When the run started: the origin of the connection ramp and of the series.
     pub(crate) began: u64,
 }
 
-/// When connections ended, in nanoseconds of the monotonic clock; 0 for those that have not.
+/// When connections ended, in nanoseconds of the monotonic clock; 0 if they have not.
 pub(crate) type Ends = Arc<[AtomicU64]>;
 
-/// What all threads know of a group of clients.
+/// Data of a group of clients that is shared by all threads.
 #[derive(Debug)]
 pub(crate) struct FleetGroup {
     pub(crate) group: ClientGroup,
     pub(crate) plan: GroupPlan,
     pub(crate) material: Material,
-    /// In which wave they connect, and how many clients of other groups do so before them.
+    /// The wave in which they connect, and the number of clients in other groups that connect before them.
     pub(crate) wave: u32,
     pub(crate) before: u32,
-    /// What its clients connect with, one for each local address.
+    /// Connection options, one for each local address.
     pub(crate) options: Vec<Arc<ClientOptions>>,
 }
 
-/// What a group has from files.
+/// Data of a group from files.
 #[derive(Debug)]
 pub(crate) struct Material {
     pub(crate) credentials: Option<Arc<ClientCredentials>>,
-    /// Each thread has its own copy: a file it comes from may be a pipe, which can be read only once.
+    /// Each thread has a copy: the file may be a pipe, which can be read only once.
     pub(crate) message: StampedMessage,
 }
 
 impl Material {
-    /// Reads it for every group.
+    /// Reads the data of every group.
     ///
     /// # Errors
-    /// Files that cannot be read, or do not hold what they should.
+    /// Files that cannot be read or have invalid content.
     pub(crate) fn read(load: &Load, groups: &[ClientGroup]) -> Result<Vec<Self>, Error> {
         let credentials =
             |path: &Path, clients| ClientCredentials::read(path, &load.client, clients).map(Arc::new);
@@ -102,7 +102,7 @@ impl FleetGroup {
         Self { group, plan, material, wave, before, options }
     }
 
-    /// What its clients connect with who have no credentials of their own, one for each local address.
+    /// Connection options of clients without their own credentials, one for each local address.
     fn options(load: &Load, run: u32, group: &ClientGroup) -> Vec<Arc<ClientOptions>> {
         let mut options = load.client.clone();
         if options.client_identifier.is_empty() {
@@ -123,7 +123,7 @@ impl FleetGroup {
         addresses.iter().map(from).collect()
     }
 
-    /// What a client connects with, and its client identifier; by its number in the group.
+    /// The connection options and the client identifier of a client, by its number in the group.
     fn options_of(&self, run: u32, client: u32, shards: u32) -> (Arc<ClientOptions>, String) {
         let all = self.plan.first + client;
         let options = &self.options[(all / shards) as usize % self.options.len()];
@@ -153,13 +153,14 @@ impl FleetGroup {
 }
 
 impl FleetGroup {
-    /// The payload of a client's will, which tells whose it is. When the client ends is known to its thread only.
+    /// The payload of a client's will, with a stamp that identifies the client. The time of its end is known
+    /// only to its thread.
     fn stamped_will(&self, run: u32, client: u32) -> Vec<u8> {
         let mut message = self.material.message.clone();
         let publisher = self.plan.first_publisher + client;
         let (phase, sequence, intended) = (Phase::Measure, 0, 0);
         let stamp = Stamp { run, phase, publisher, sequence, intended, sent: None };
-        // A text with the client's number is no longer than any packet.
+        // A text with the client's number cannot exceed the maximum size of a packet.
         if message.fill(client, sequence).is_ok() {
             StampedMessage::write_stamp(&stamp, message.stamp_at, &mut message.bytes, message.rest_hash);
         }
@@ -168,18 +169,19 @@ impl FleetGroup {
 }
 
 impl Fleet {
-    /// The numbers of this process's threads among those of all shards. A client belongs to the thread whose number is what is
-    /// left of its own by all of them, and so to the same shard with any number of threads.
+    /// The numbers of this process's threads among those of all shards. A client belongs to the thread whose
+    /// number is the client's number modulo the total, and so to the same shard for any number of threads.
     pub(crate) fn own_threads(&self) -> impl Iterator<Item = u32> {
         let (first, shards) = (self.load.shard_number(), self.load.shards());
         (first..self.threads).step_by(shards as usize)
     }
 
-    /// A thread's part of the messages of the closed loop of a group, if they are counted; a schedule counts
-    /// its own.
+    /// A thread's share of the messages of a group's closed loop, if their number is limited; a schedule
+    /// counts its own.
     pub(crate) fn quota(&self, thread: u32, publishers: u32, rate: Rate) -> u64 {
         let (StopAfter::Count(count), Rate::Max) = (self.load.stop, rate) else { return u64::MAX };
-        // The publishers of earlier shards, however many threads those have, and of earlier threads of this one.
+        // The publishers of earlier shards, for any number of their threads, and of earlier threads of this
+        // one.
         let shards = self.load.shards();
         let shard = thread % shards;
         let of_shards: u32 = (0..shard).map(|earlier| share(publishers, earlier, shards)).sum();
@@ -193,30 +195,30 @@ impl Fleet {
         up_to(before + own) - up_to(before)
     }
 
-    /// The part of the changing rate that falls to a group with this rate, if the rate changes.
+    /// The share of the changing rate for a group with this rate, if the rate changes.
     pub(crate) fn course_of(&self, rate: f64) -> Option<CourseShare> {
         let Rate::PerSecond(all) = self.load.rate else { return None };
         self.course.as_ref().map(|course| CourseShare { course: Arc::clone(course), part: rate / all })
     }
 
-    /// What a client of a group connects with; one that `resumes` was connected before.
+    /// The connection options of a client; `resumes` if it was connected before.
     pub(crate) fn order(&self, group: u16, client: u32, resumes: bool) -> ConnectOrder {
         let (options, client_identifier) =
             self.groups[usize::from(group)].options_of(self.run, client, self.load.shards());
         ConnectOrder { options, client_identifier, protocol: self.protocol, resumes }
     }
 
-    /// Whether a cut is meant for a client of a group.
+    /// Whether a disturbance disconnects a client of a group.
     pub(crate) fn is_hit(&self, cut: &ClientCut, group: u16, client: u32) -> bool {
         cut.hits(self.groups[usize::from(group)].plan.first + client)
     }
 
-    /// Whether connections are made at their times, and not as fast as they can be.
+    /// Whether connections are made on schedule instead of as fast as possible.
     pub(crate) fn has_ramp(&self) -> bool {
         self.load.ramp.is_some() || self.groups.iter().any(|group| group.group.ramp.is_some())
     }
 
-    /// When a client of a group is to connect, whose wave begins at this time.
+    /// When a client of a group must connect, if its wave starts at `since`.
     pub(crate) fn connect_time(&self, since: u64, group: u16, client: u32) -> u64 {
         let FleetGroup { group, before, .. } = &self.groups[usize::from(group)];
         #[allow(
@@ -239,18 +241,18 @@ impl Fleet {
         groups.any(|group| self.load.mode == Mode::Request || group.plan.subscribes())
     }
 
-    /// Whether any client of a wave publishes what the broker is to retain.
+    /// Whether any client of a wave publishes messages for the broker to retain.
     pub(crate) fn prepares(&self, wave: u32) -> bool {
         self.groups.iter().any(|group| group.wave == wave && group.plan.prepares)
     }
 }
 
-/// The client to connect.
+/// A client to connect.
 #[derive(Debug)]
 pub(crate) struct ConnectOrder {
     pub(crate) options: Arc<ClientOptions>,
     pub(crate) client_identifier: String,
     pub(crate) protocol: Protocol,
-    /// It had a link before.
+    /// Whether it had a connection before.
     pub(crate) resumes: bool,
 }

@@ -1,27 +1,28 @@
 //! A publisher's messages in flight, by token, with intended and actual send time.
 
-/// Bits of a token that tell the messages of a batch apart.
+/// Bits of a token that number the messages of a batch.
 const BATCH_BITS: u32 = 17;
-/// Of a batch. The token behind its last belongs to none: a row of tokens is always of one batch.
+/// Maximum number of messages per batch. The token after its last is not used, so that consecutive tokens are
+/// always of one batch.
 const MOST_MESSAGES: u32 = (1 << BATCH_BITS) - 1;
 
 /// One message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct MessageInFlight {
-    /// Its number among the publisher's.
+    /// The publisher's sequence number.
     pub(crate) sequence: u64,
     /// Nanoseconds of the monotonic clock.
     pub(crate) intended: u64,
-    /// Likewise.
+    /// Nanoseconds of the monotonic clock.
     pub(crate) sent: u64,
 }
 
-/// Messages one behind the other with the same times: in the closed loop all of one write.
+/// Consecutive messages with the same times: in the closed loop, all messages of one write.
 #[derive(Debug)]
 struct Batch {
     first: MessageInFlight,
     messages: u32,
-    /// Without an answer.
+    /// The number of unacknowledged messages.
     open: u32,
 }
 
@@ -33,13 +34,13 @@ impl Batch {
     }
 }
 
-/// The place of a token's batch.
+/// The index of a token's batch.
 #[inline]
 fn slot(token: u64) -> usize {
     usize::try_from(token >> BATCH_BITS).unwrap_or(usize::MAX)
 }
 
-/// All of them. There are never more batches than messages in the window.
+/// All messages in flight. There are never more batches than messages in the window.
 #[derive(Debug, Default)]
 pub(crate) struct MessagesInFlight {
     batches: Vec<Batch>,
@@ -49,8 +50,8 @@ pub(crate) struct MessagesInFlight {
 }
 
 impl MessagesInFlight {
-    /// The token of the message that comes next, and with it of up to `most` that follow it with the
-    /// same times: theirs run on from it.
+    /// The token for the next message, and for up to `most` following ones with the same times: their tokens
+    /// are consecutive.
     #[inline]
     pub(crate) fn token(&mut self, message: MessageInFlight, most: u32) -> u64 {
         let fits = self.batches.get(self.current).is_some_and(|batch| {
@@ -65,7 +66,7 @@ impl MessagesInFlight {
         (self.current as u64) << BATCH_BITS | u64::from(messages)
     }
 
-    /// So many messages got the tokens from the last [`MessagesInFlight::token`] on.
+    /// Records that this number of messages got the tokens from the last [`MessagesInFlight::token`] on.
     #[inline]
     pub(crate) fn opened(&mut self, count: u32) {
         if let Some(batch) = self.batches.get_mut(self.current) {
@@ -74,7 +75,7 @@ impl MessagesInFlight {
         }
     }
 
-    /// Those without an answer, as the first of each batch and how many of it there are.
+    /// Unacknowledged messages, as the first of each batch and their number.
     pub(crate) fn unanswered(&self) -> impl Iterator<Item = (MessageInFlight, u64)> {
         self.batches.iter().filter(|batch| batch.open > 0).map(|batch| (batch.first, batch.open.into()))
     }
@@ -91,12 +92,12 @@ impl MessagesInFlight {
         }
     }
 
-    /// The message of a token, which has no answer yet.
+    /// The message of a token, if it is unacknowledged.
     pub(crate) fn message(&self, token: u64) -> Option<MessageInFlight> {
         self.batches.get(slot(token)).map(|batch| batch.message(token))
     }
 
-    /// The first message of so many tokens one behind the other, all of which have their answer.
+    /// Removes the messages of consecutive tokens, all of which are acknowledged; returns the first.
     #[inline]
     pub(crate) fn close(&mut self, token: u64, count: u32) -> MessageInFlight {
         let slot = slot(token);
@@ -116,7 +117,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Against a plain list: every token finds its message, and memory is bounded by the window.
+        /// Compared with a plain list: every token finds its message, and the window limits memory.
         #[test]
         fn every_token_finds_its_message(
             steps in proptest::collection::vec((any::<bool>(), 0_u64..3, any::<prop::sample::Index>()), 1..600),
@@ -142,7 +143,7 @@ mod tests {
             }
         }
 
-        /// A batch ends where the token's bits do.
+        /// A batch ends when the bits of its tokens are used up.
         #[test]
         fn a_long_batch_is_split(extra in 1_u64..100) {
             let mut under_way = MessagesInFlight::default();

@@ -1,4 +1,4 @@
-//! The payload of a load's messages: a stamp, and what is behind it.
+//! The payload of a load's messages: the stamp and the rest.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,27 +14,27 @@ use crate::file::{mark, read_at_most};
 use crate::memory;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
 
-/// The longest file of lines: all of it is kept in memory.
+/// Maximum size of a file with payload lines: all of it is kept in memory.
 const MOST_LINES_BYTES: u64 = 64 << 20;
 
 /// The bytes of a message; only the stamp differs between messages.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StampedMessage {
     pub(crate) bytes: Vec<u8>,
-    /// Of what stands behind the stamp.
+    /// The hash of the bytes after the stamp.
     pub(crate) rest_hash: u64,
-    /// Where the stamp is, if it is text and not the beginning.
+    /// The position of the stamp, if it is text and not at the start.
     pub(crate) stamp_at: Option<usize>,
     varying: Option<Varying>,
 }
 
-/// What is behind the stamp, where it differs from message to message.
+/// The part after the stamp, if it differs between messages.
 #[derive(Debug, Clone)]
 enum Varying {
-    /// A text with `{client}` and `{sequence}` in it.
+    /// A text with the placeholders `{client}` and `{sequence}`.
     Numbers(Vec<u8>),
     Fields(Box<Fields>),
-    /// One of these.
+    /// One of these lines.
     Lines {
         content: Arc<[u8]>,
         ends: Arc<[usize]>,
@@ -53,16 +53,16 @@ struct Fields {
 }
 
 impl StampedMessage {
-    /// Reads and fills a payload.
+    /// Reads the payload and fills it.
     ///
     /// # Errors
-    /// A file that cannot be read or does not hold what it should, or no memory for the payload.
+    /// A file that cannot be read or has invalid content, or no memory for the payload.
     pub(crate) fn new(payload: &Payload, clients: u32, seed: u64) -> Result<Self, Error> {
         let mut random = fastrand::Rng::with_seed(seed);
         let head = [0; stamp::LONG_BYTES];
         let (bytes, varying) = match payload {
             Payload::Size(size) => {
-                // Letters, which neither compress to nothing nor disturb a terminal.
+                // Letters, which do not compress to almost nothing and do not disturb a terminal.
                 let letters = std::iter::repeat_with(|| random.lowercase() as u8);
                 let failed = |error| Error::file(format!("messages of {size} bytes"), error);
                 let mut bytes = memory::zeros(*size).map_err(failed)?;
@@ -106,7 +106,7 @@ impl StampedMessage {
         self.varying.is_some()
     }
 
-    /// Writes a stamp where this payload has it.
+    /// Writes a stamp at its position in the payload.
     #[inline]
     pub(crate) fn write_stamp(stamp: &Stamp, stamp_at: Option<usize>, payload: &mut [u8], rest_hash: u64) {
         match stamp_at {
@@ -117,10 +117,10 @@ impl StampedMessage {
         }
     }
 
-    /// Makes what is behind the stamp that of a message.
+    /// Fills the part after the stamp for a message.
     ///
     /// # Errors
-    /// The text of its fields is longer than any packet.
+    /// The text with its fields exceeds the maximum size of a packet.
     #[inline]
     pub(crate) fn fill(&mut self, publisher: u32, sequence: u64) -> Result<(), Error> {
         if self.varying.is_some() { self.fill_varying(publisher, sequence) } else { Ok(()) }
@@ -181,7 +181,7 @@ fn put_numbers(text: &[u8], publisher: u32, sequence: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// The seed of a message's random values: the same in each run, whatever thread its client is on.
+/// The seed of a message's random values: the same in each run, on any thread.
 fn mixed(seed: u64, publisher: u32, sequence: u64) -> u64 {
     let [seed, publisher, sequence] = [seed, publisher.into(), sequence].map(u64::to_le_bytes);
     stamp::hash([seed, publisher, sequence].as_flattened())
@@ -189,7 +189,7 @@ fn mixed(seed: u64, publisher: u32, sequence: u64) -> u64 {
 
 impl Fields {
     /// # Errors
-    /// A field that there is not, such as that of a column that the file does not have.
+    /// An unknown field, for example of a column that the file does not have.
     fn new(text: &[u8], clients: Option<ClientValues>, seed: u64) -> Result<Self, Error> {
         let clients = clients.unwrap_or_default();
         let place = |name: &str| clients.column(name);

@@ -1,14 +1,17 @@
-//! A thread of the load: its runtime, with the worker as its one task, and the final report that it always
+//! A thread of the load: its runtime, with the worker as its one task, and the final report, which it always
 //! sends.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `fleet` | what all threads know: groups of clients, and what they connect with |
+//! | `fleet` | data shared by all threads: groups of clients, and their connection options |
 //! | `message` | the payload of a message |
-//! | `shared` | the state of all threads, their messages, and what the clients of a group have in common on a thread |
-//! | `absences` | clients that have disconnected, and are to connect again |
-//! | `worker`, `crew`, `wake` | one thread: its loop; its clients by group, and when each has to send; what wakes it |
-//! | `client`, `in_flight` | one client, from CONNECT to the end of its connection; its turns; its messages without an answer |
+//! | `shared` | the state of all threads, the messages between them, and the common data of a group's clients
+//! on a thread |
+//! | `absences` | clients between their DISCONNECT and their next connection |
+//! | `worker`, `crew`, `wake` | one thread: its loop; its clients by group, and their send times; its wakers
+//! |
+//! | `client`, `in_flight` | one client, from CONNECT to the end of its connection; its turns; its
+//! unacknowledged messages |
 
 mod absences;
 mod client;
@@ -29,7 +32,7 @@ use self::shared::{Board, News, Order};
 use self::worker::Worker;
 use crate::error::Error;
 
-/// Runs a thread's part to its end.
+/// Runs a thread's part until it ends.
 pub(crate) fn run(
     fleet: &Arc<Fleet>,
     thread: u32,
@@ -42,10 +45,10 @@ pub(crate) fn run(
         let entered = runtime.enter();
         let mut worker = Worker::new(fleet, thread, orders, news.clone(), board)?;
         drop(entered);
-        // As a task, and not as the runtime's main future: that is woken without a system call.
+        // As a task instead of the runtime's main future: a task is woken without a system call.
         let task = runtime.spawn(async move {
             let work = std::future::poll_fn(|cx| worker.poll(cx));
-            // The loop itself shares out time; the runtime must not cut its reads short.
+            // The loop itself limits its work; the runtime must not interrupt its reads.
             tokio::task::unconstrained(work).await;
             worker.finish()
         });
@@ -62,7 +65,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     runtime.map_err(|error| Error::file("cannot start a runtime", error))
 }
 
-/// A thread always sends a final report: the director must not wait for one that is gone.
+/// Sends the final report even if the thread panics: the director must not wait for a thread that is gone.
 struct LastWord {
     news: UnboundedSender<News>,
     said: bool,

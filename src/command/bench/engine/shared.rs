@@ -1,5 +1,5 @@
-//! What the threads of a load share: the state of all threads, the messages between them and the director,
-//! and what the clients of a group have in common on one thread.
+//! State shared by the threads of a load: the state of all threads, the messages between them and the
+//! director, and the common data of a group's clients on one thread.
 
 mod operating;
 
@@ -24,67 +24,67 @@ use crate::error::Error;
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
 
-/// What a thread is told.
+/// An order to a thread.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Order {
-    /// The groups of this wave connect, from this time on; those of the first do so unasked.
+    /// The groups of this wave connect from this time on; the first wave needs no order.
     Connect(u32, u64),
-    /// Those that publish what the broker is to retain do so.
+    /// Clients publish the messages that the broker is to retain.
     Prepare,
     Subscribe,
     Start(Timeline),
-    /// Say what is recorded so far.
+    /// Report the records so far.
     Snapshot,
-    /// Nothing more is to be published from this time on.
+    /// No message is due from this time on.
     End(u64),
-    /// Those that have published what the broker is to retain clear it.
+    /// Clients clear the messages that the broker retains.
     Clear,
-    /// Disconnect everything; what is not gone by this time is dropped.
+    /// Disconnect all clients; connections that are not closed by this time are dropped.
     Leave(u64),
 }
 
-/// What a thread tells.
+/// A message from a thread.
 #[derive(Debug)]
 pub(crate) enum News {
     /// Every connection was made or has failed.
     Connected,
-    /// The broker has all that it is to retain.
+    /// The broker has all messages that it is to retain.
     Prepared,
-    /// Every subscription was answered, or its client lost.
+    /// Every subscription was answered, or its client was lost.
     Subscribed,
-    /// Clearing what the broker retains is over; whether it has read all of it.
+    /// Clearing the retained messages has ended; whether the broker has read all of it.
     Cleared(bool),
-    /// The last of its connections is gone before its time.
+    /// The last connection of the thread was lost.
     Alone,
-    /// A row of the series is over.
+    /// A row of the series has ended.
     Second(Row, Box<Second>),
-    /// What each group has recorded so far, with what waits for an answer as if it had it now.
+    /// The records of each group so far; messages without an answer are included as if they had it now.
     Snapshot(Vec<Recorder>),
-    /// It is over: what each group has recorded.
+    /// The end: the records of each group.
     Finished(Vec<Recorder>),
-    /// The thread could not do its work at all.
+    /// The thread failed before it could work.
     Failed(Error),
 }
 
-/// The state of a thread, for the progress display. Written by one thread only.
+/// The state of a thread, for the progress display. Only the thread itself writes it.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Board {
     pub(crate) connected: AtomicU64,
-    /// Clients that have lost their link and come back.
+    /// Clients that lost their connection and will reconnect.
     pub(crate) away: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) sent: AtomicU64,
     pub(crate) acknowledged: AtomicU64,
     pub(crate) expected: AtomicU64,
     pub(crate) delivered: AtomicU64,
-    /// No more messages come on the schedule or out of the quota.
+    /// Schedule or quota have no more messages.
     pub(crate) ended: AtomicU64,
-    /// Everything that was to be sent is sent and answered.
+    /// All messages were sent and answered.
     pub(crate) idle: AtomicU64,
 }
 
-/// What a group's clients of one thread receive of another group.
+/// The messages that a group's clients on one thread receive from another group.
 #[derive(Debug)]
 struct ShardInlet {
     inlet: Inlet,
@@ -92,7 +92,7 @@ struct ShardInlet {
     shared: Vec<usize>,
 }
 
-/// Which flows belong to which of a group's clients of one thread.
+/// Assigns flows to a group's clients on one thread.
 #[derive(Debug)]
 pub(crate) struct FlowPlaces {
     inlets: Vec<ShardInlet>,
@@ -122,24 +122,24 @@ impl FlowPlaces {
     }
 }
 
-/// The time from one to the next, in nanoseconds.
+/// The interval between events in nanoseconds.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is from 0.001 to 10⁹")]
 fn between(rate: f64) -> u64 {
     ((1e9 / rate) as u64).max(1)
 }
 
-/// What the clients of a group have in common on one thread.
+/// The common data of a group's clients on one thread.
 #[allow(clippy::struct_excessive_bools, reason = "each is looked at for every message, by itself")]
 #[derive(Debug)]
 pub(crate) struct Shard {
     outlet: Option<Arc<Outlet>>,
     /// Whether its clients publish.
     sends: bool,
-    /// What they publish is for the broker to retain, before the load.
+    /// Whether they publish messages for the broker to retain, before the load.
     pub(crate) prepares: bool,
-    /// What is retained is being cleared: such messages have no stamps.
+    /// Whether retained messages are being cleared: these messages have no stamps.
     pub(crate) clears: bool,
-    /// What they do in place of publishing.
+    /// Their operation instead of publishing.
     pub(crate) operation: Option<OperationKind>,
     origin: LatencyOrigin,
     inlets: Vec<ShardInlet>,
@@ -147,42 +147,42 @@ pub(crate) struct Shard {
     pub(crate) run: u32,
     /// The number of the group's first publisher, in stamps.
     pub(crate) first_publisher: u32,
-    /// Of the messages that are sent.
+    /// The QoS of sent messages.
     pub(crate) qos: QoS,
     pub(crate) per_write: u32,
-    /// Subscribers answer what they get.
+    /// Whether subscribers answer messages.
     pub(crate) answers: bool,
-    /// Clients come back when their link is lost.
+    /// Whether clients reconnect.
     pub(crate) reconnects: bool,
-    /// Clients that send requests.
+    /// The number of clients that send requests.
     pub(crate) requesters: u32,
-    /// How long a client waits after each message before it reads on, in nanoseconds; 0 if it reads as fast as it can.
+    /// The pause of a client after each message, in nanoseconds; 0 for none.
     pub(crate) read_every: u64,
-    /// Requests a client of the closed loop may have without a response.
+    /// Maximum number of requests without a response per client of the closed loop.
     pub(crate) most_requests: u32,
     mode: Mode,
-    /// The latency that the run is about.
+    /// The main latency of the run.
     main: Option<LatencyKind>,
-    /// Messages have an intended time that is not just when they are sent.
+    /// Whether intended send times come from a schedule.
     scheduled: bool,
-    /// The measurement ends with the last event of so many messages.
+    /// Whether the measurement ends after a number of messages.
     counted: bool,
     pub(crate) timeline: Timeline,
     /// Messages of the measurement that may still be sent.
     pub(crate) quota: u64,
     pub(crate) payload: StampedMessage,
-    /// Stamps may be text.
+    /// Whether stamps may be text.
     has_text_stamps: bool,
-    /// How long the messages of this run are that are too short for a stamp.
+    /// The lengths of this run's messages that are too short for a stamp.
     unstamped: Vec<usize>,
     flows: Flows,
-    /// Deliveries to each client, by its number, where they share subscriptions.
+    /// Deliveries to each client by number, for shared subscriptions.
     members: Option<Box<[u64]>>,
     pub(crate) recorder: Recorder,
 }
 
 impl Shard {
-    /// Of this thread and group.
+    /// The data for this thread and group.
     pub(crate) fn new(fleet: &Fleet, thread: u32, group: usize, places: FlowPlaces) -> Self {
         let load = &fleet.load;
         let FleetGroup { group, plan, material, .. } = &fleet.groups[group];
@@ -239,22 +239,22 @@ impl Shard {
         self.answers || self.operation.is_none() && !self.subscriptions.is_empty()
     }
 
-    /// Whether Topic Aliases stand for its topics.
+    /// Whether its messages use Topic Aliases.
     pub(crate) fn uses_aliases(&self) -> bool {
         self.outlet.as_ref().is_some_and(|outlet| outlet.uses_aliases())
     }
 
-    /// Topics of each publisher.
+    /// Number of topics per publisher.
     pub(crate) fn topics(&self) -> u32 {
         self.outlet.as_ref().map_or(1, |outlet| outlet.topics())
     }
 
-    /// How many deliveries a message leads to.
+    /// The number of expected deliveries of a message.
     pub(crate) fn receivers(&self, publisher: u32, sequence: u64) -> u64 {
         self.outlet.as_ref().map_or(0, |outlet| outlet.receivers(publisher, sequence))
     }
 
-    /// How many messages may be sent at this time, up to `most`. Those of the measurement are taken
+    /// The number of messages that may be sent at this time, up to `most`. Those of the measurement are taken
     /// from the quota.
     pub(crate) fn take(&mut self, time: u64, most: u32) -> u32 {
         if time >= self.timeline.end {
@@ -268,7 +268,7 @@ impl Shard {
         taken
     }
 
-    /// What a publisher's message has in common with its others of that topic.
+    /// The common parts of a publisher's messages to the same topic.
     pub(crate) fn template(
         &self,
         protocol: Protocol,
@@ -278,8 +278,8 @@ impl Shard {
         Some(self.outlet.as_ref()?.template(protocol, self.run, publisher, sequence))
     }
 
-    /// Which flow a message belongs to, and its number in it; `None` if no message of its publisher is for this
-    /// client, whose first flow is `first`.
+    /// The flow of a message, and its number in it; `None` if its publisher has no messages for this client,
+    /// whose first flow is `first`.
     #[inline]
     fn flow_of(&self, client: u32, first: usize, stamp: &Stamp) -> Option<(&ShardInlet, usize, u64)> {
         let mut first = first;
@@ -295,7 +295,7 @@ impl Shard {
         None
     }
 
-    /// The payload of a message, once more; none if its fields no longer fit into a packet.
+    /// The payload of a message, for retransmission; `None` if its fields no longer fit into a packet.
     pub(crate) fn payload_of(&mut self, client: u32, message: MessageInFlight) -> Option<Bytes> {
         let MessageInFlight { sequence, intended, sent } = message;
         let (run, phase) = (self.run, self.timeline.phase(intended));
@@ -307,7 +307,8 @@ impl Shard {
         Some(bytes.freeze())
     }
 
-    /// What a payload is that came at this time: a message of this run, or in a run of subscribers of any.
+    /// Identifies a payload that arrived at this time: a message of this run, or in a run of subscribers of
+    /// any run.
     #[inline]
     pub(crate) fn recognise(&self, payload: &[u8], arrived: u64) -> Recognised {
         let own = (self.mode != Mode::Subscribe).then_some(self.run);
@@ -317,12 +318,12 @@ impl Shard {
         }
     }
 
-    /// Whether rates count what happens at this time.
+    /// Whether rates count events at this time.
     fn is_in_window(&self, time: u64) -> bool {
         time >= self.timeline.measure && (self.counted || time < self.timeline.end)
     }
 
-    /// Takes note of messages that were due and were sent at these times, and of the deliveries they lead to.
+    /// Records messages that were due and sent at these times, and their expected deliveries.
     pub(crate) fn sent(&mut self, phase: Phase, (due, time): (u64, u64), count: u64, expected: u64) {
         if let Some(beside) = self.recorder.beside(phase) {
             beside.sent((due, time), count, expected);
@@ -341,7 +342,7 @@ impl Shard {
         }
     }
 
-    /// Takes note of the acknowledgements of so many messages with the same times.
+    /// Records acknowledgements of messages with the same times.
     pub(crate) fn acknowledged(&mut self, intended: u64, sent: u64, arrived: u64, count: u64) {
         let phase = self.timeline.phase(intended);
         self.recorder.messages(phase).acknowledged += count;
@@ -359,13 +360,13 @@ impl Shard {
         self.time(phase, intended, kinds, (late, took), count);
     }
 
-    /// What is recorded so far.
+    /// The records so far.
     pub(crate) fn snapshot(&self) -> Recorder {
         self.recorder.clone()
     }
 
-    /// Adds messages to a snapshot that wait for an answer, or to be sent: they take as long as they have waited, or
-    /// longer.
+    /// Adds waiting messages to a snapshot, unanswered or not sent: their latency is at least their waiting
+    /// time.
     pub(crate) fn note_waiting(
         &self,
         snapshot: &mut Recorder,
@@ -389,7 +390,7 @@ impl Shard {
         }
     }
 
-    /// Takes note of messages that had no answer at this time, which is the last.
+    /// Records messages without an answer at the end of the run.
     pub(crate) fn unanswered(&mut self, intended: u64, sent: u64, time: u64, count: u64) {
         let phase = self.timeline.phase(intended);
         self.recorder.messages(phase).unacknowledged += count;
@@ -404,7 +405,7 @@ impl Shard {
         }
     }
 
-    /// Takes note of how long messages of the measurement had waited that were due at this time and had no answer.
+    /// Records the waiting time of messages of the measurement that were due at this time and have no answer.
     fn wait(&mut self, kind: LatencyKind, due: u64, waited: u64, count: u64) {
         let timed = self.timed(kind, due, waited, count);
         if let Some(beside) = self.recorder.beside(Phase::Measure) {
@@ -413,7 +414,7 @@ impl Shard {
         self.recorder.wait(kind, waited, count);
     }
 
-    /// Takes note of how long a connection took that was made again, beside the figures of the run.
+    /// Records the duration of a reconnect, separate from the figures of the run.
     pub(crate) fn time_connection(&mut self, time: u64, took: u64) {
         let timed = self.timed(LatencyKind::UntilConnAck, time, took, 1);
         if let Some(beside) = self.recorder.beside(Phase::Measure) {
@@ -425,15 +426,14 @@ impl Shard {
         Timed { kind, is_main: self.main == Some(kind), due, took, count }
     }
 
-    /// Takes note of answers to SUBSCRIBE that will not come any more: since when, and how many.
+    /// Records missing answers to SUBSCRIBE that will not arrive: since when, and how many.
     pub(crate) fn unsubscribed(&mut self, awaited: Option<(u64, u32)>, time: u64) {
         if let Some((since, requests)) = awaited {
             self.recorder.wait(LatencyKind::SubAck, time.saturating_sub(since), requests.into());
         }
     }
 
-    /// Takes note of messages that were due and not sent by this time, which is the last, and of the
-    /// deliveries they would have led to.
+    /// Records messages that were due but not sent by the end of the run, and their expected deliveries.
     pub(crate) fn unsent(&mut self, intended: u64, time: u64, count: u64, deliveries: u64) {
         if self.operation.is_some() {
             return self.undone(intended, time, count);
@@ -454,7 +454,7 @@ impl Shard {
         }
     }
 
-    /// Takes note of a delivery at this time, as far as rates go.
+    /// Records a delivery at this time for the rates.
     fn delivered(&mut self, phase: Phase, arrived: u64, bytes: usize) {
         self.recorder.messages(phase).delivered += 1;
         self.recorder.second.delivered += 1;
@@ -465,7 +465,7 @@ impl Shard {
         }
     }
 
-    /// Takes note of a delivery at this time of a message whose own time means nothing here.
+    /// Records a delivery at this time of a message whose stamp has no meaningful time.
     fn delivered_unstamped(&mut self, arrived: u64, bytes: usize) {
         let phase = self.timeline.phase(arrived);
         self.delivered(phase, arrived, bytes);
@@ -474,8 +474,9 @@ impl Shard {
         }
     }
 
-    /// Takes note of a latency of so many messages that were due at this time, from the intended time and from the actual one, if both count.
-    /// In the closed loop there is no other intention than to send now, and a short stamp tells only the former.
+    /// Records the latency of messages that were due at this time: from the intended time and, if both count,
+    /// from the actual one. In the closed loop both are the same, and a short stamp contains only the
+    /// intended time.
     fn time(
         &mut self,
         phase: Phase,
@@ -500,7 +501,7 @@ impl Shard {
         }
     }
 
-    /// Takes note of a delivery to a client that shares its subscriptions.
+    /// Records a delivery to a client with shared subscriptions.
     #[inline]
     fn share(&mut self, client: u32, phase: Phase) {
         if let Some(members) = &mut self.members
@@ -510,7 +511,7 @@ impl Shard {
         }
     }
 
-    /// What the members of the shared-subscription groups of this thread got.
+    /// Adds the deliveries to members of this thread's shared-subscription groups.
     pub(crate) fn count_shares(&mut self, (place, plan): (usize, &GroupPlan), (thread, threads): (u32, u32)) {
         let Some(members) = self.members.take() else { return };
         let groups = plan.shared_groups();
@@ -520,7 +521,7 @@ impl Shard {
         }
     }
 
-    /// Takes note of a message that arrived, and says whether it was one of this run that had not arrived
+    /// Records a message that arrived. Returns whether it is a message of this run that had not arrived
     /// before. `flows` is the receiver's first flow.
     pub(crate) fn received(&mut self, client: u32, flows: usize, payload: &[u8], arrived: u64) -> bool {
         let own = (self.mode != Mode::Subscribe).then_some(self.run);
@@ -550,8 +551,8 @@ impl Shard {
         let late = arrived.saturating_sub(stamp.intended);
         let took = stamp.sent.map(|sent| arrived.saturating_sub(sent));
         if own.is_none() {
-            // Another process's clock marks mean something only on this machine, and its phases
-            // are not ours.
+            // Another process's times are valid only on this machine, and its phases are not those of this
+            // run.
             let phase = self.timeline.phase(arrived);
             self.delivered_unstamped(arrived, payload.len());
             let took = took.filter(|_| self.scheduled);
@@ -573,7 +574,7 @@ impl Shard {
         let messages = self.recorder.messages(stamp.phase);
         match arrival {
             Arrival::InOrder => {}
-            // Between the members of a group there is no order.
+            // Messages have no order across the members of a group.
             Arrival::Reordered => messages.reordered += u64::from(!shared),
             Arrival::Duplicate => {
                 messages.duplicates += 1;

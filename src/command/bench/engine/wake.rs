@@ -1,4 +1,4 @@
-//! What wakes a thread: the list of its clients that have work. And the CPU time it uses.
+//! The wakers of a thread: the list of its clients that have work. Also the CPU time of the thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,21 +6,22 @@ use std::task::{Wake, Waker};
 
 use crate::alarm::to_nanoseconds;
 
-/// The CPU time this thread has used, in nanoseconds.
+/// The CPU time used by this thread, in nanoseconds.
 #[must_use]
 pub(crate) fn thread_cpu() -> u64 {
     to_nanoseconds(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime))
 }
 
-/// The CPU time this process has used, in nanoseconds.
+/// The CPU time used by this process, in nanoseconds.
 #[must_use]
 pub(crate) fn process_cpu() -> u64 {
     to_nanoseconds(rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime))
 }
 
-/// Which clients of a thread have something to do. Each client has a waker of its own that puts its number on a
-/// list; the thread's one task goes through the list. That is what a runtime does with tasks, but clients need no
-/// allocation for a task each, and can share what is the thread's. The lock is only ever taken by the one thread, and so is never waited for.
+/// The clients of a thread that have work. Each client has its own waker, which adds its number to a list;
+/// the thread's one task goes through the list. A runtime does the same with tasks, but here clients need no
+/// allocation for a task, and can share the data of their thread. Only this thread takes the lock, so it
+/// never waits for it.
 #[derive(Debug, Default)]
 pub(crate) struct Ready {
     list: Mutex<List>,
@@ -29,7 +30,7 @@ pub(crate) struct Ready {
 #[derive(Debug, Default)]
 struct List {
     clients: Vec<u32>,
-    /// Of the thread's task.
+    /// The waker of the thread's task.
     task: Option<Waker>,
 }
 
@@ -42,7 +43,7 @@ impl Ready {
         }
     }
 
-    /// Takes the list in exchange for an empty one.
+    /// Takes the list and leaves an empty one.
     pub(crate) fn take(&self, empty: &mut Vec<u32>) {
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut list.clients, empty);
@@ -62,7 +63,7 @@ impl ClientWaker {
         Arc::new(Self { client, listed: AtomicBool::new(false), ready: Arc::clone(ready) })
     }
 
-    /// To be called before the client's turn: what happens in it lists the client again.
+    /// Must be called before the client's turn, so that events during it list the client again.
     pub(crate) fn unlist(&self) {
         self.listed.store(false, Ordering::Relaxed);
     }

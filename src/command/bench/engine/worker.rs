@@ -1,5 +1,5 @@
 //! One thread of the load: a runtime, a share of the clients, and one loop that gives each its turns:
-//! connect, send what is due, process what has arrived. All modes use this loop.
+//! connect, send due messages, process arrivals. All modes use this loop.
 
 mod connecting;
 mod ending;
@@ -32,14 +32,14 @@ use super::wake::{ClientWaker, Ready, thread_cpu};
 use crate::alarm::{Alarm, now};
 use crate::error::Error;
 
-/// Connections a thread is making at once where there is no ramp that says when each is due.
+/// Maximum number of connections that a thread opens at once, without a ramp.
 const MOST_CONNECTING: usize = 128;
-/// Turns between two looks at the schedule.
+/// Number of turns between checks of the schedule.
 const TURNS_PER_LOOK: usize = 32;
-/// Looks between two looks at the network.
+/// Number of schedule checks between polls of the network.
 const LOOKS_PER_POLL: u32 = 16;
-/// The schedule is not looked at more often than this, in nanoseconds: at high rates several
-/// messages then share a wake-up.
+/// Minimum interval between checks of the schedule, in nanoseconds: at high rates several messages then share
+/// a wake-up.
 const SHORTEST_SLEEP: u64 = 50_000;
 
 pub(crate) struct Worker {
@@ -50,12 +50,13 @@ pub(crate) struct Worker {
     timeline: Timeline,
     /// Group by group.
     places: Vec<Seat>,
-    /// Of `places`, those still to be connected.
+    /// Indices in `places` of clients that must still connect.
     unconnected: VecDeque<u32>,
     connecting: usize,
-    /// Those that have nothing to do.
+    /// Idle dialers.
     dialers: Vec<Dialer>,
-    /// A ramp is an open loop: a broker that takes long to answer does not slow it down.
+    /// Maximum number of concurrent connection attempts. With a ramp it is unlimited, as an open loop: a slow
+    /// broker does not slow it down.
     most_connecting: usize,
     ready: Arc<Ready>,
     list: Vec<u32>,
@@ -65,10 +66,10 @@ pub(crate) struct Worker {
     returning: Returning,
     slow: SlowReaders,
     absences: Absences,
-    /// Which groups connect, and since when.
+    /// The wave that connects, and since when.
     wave: u32,
     connecting_since: u64,
-    /// CPU time of the thread, and the time, when it began to be watched.
+    /// The CPU time of the thread, and the time, at the start of the CPU measurement.
     watched_since: Option<(u64, u64)>,
     cpu_counted: bool,
     orders: UnboundedReceiver<Order>,
@@ -85,10 +86,10 @@ enum ClientStage {
     Subscribing,
     Subscribed,
     Running,
-    /// Nothing more is sent but what was due.
+    /// Sends only messages that were already due.
     Draining,
     Clearing,
-    /// What was retained is cleared, as far as it was.
+    /// Retained messages were cleared, as far as possible.
     Cleared,
     /// Until this time.
     Leaving(u64),
@@ -105,7 +106,7 @@ impl Worker {
         let threads = fleet.threads;
         let ready = Arc::new(Ready::default());
         let mut crews = Vec::with_capacity(fleet.groups.len());
-        // All at once: growing would copy them.
+        // Allocated at once: growing would copy them.
         let own =
             |plan: &GroupPlan| (0..plan.clients).filter(|n| plan.thread_of(*n, threads) == thread).count();
         let mut places = Vec::with_capacity(fleet.groups.iter().map(|group| own(&group.plan)).sum());
@@ -146,7 +147,7 @@ impl Worker {
             absences: Absences::default(),
             wave: 0,
             connecting_since: fleet.began,
-            // Where connecting is what is measured, it counts from here.
+            // When connecting is measured, CPU time counts from here on.
             watched_since: (fleet.load.mode == Mode::Connect).then(|| (thread_cpu(), now())),
             cpu_counted: false,
             orders,
@@ -157,7 +158,7 @@ impl Worker {
         Ok(worker)
     }
 
-    /// Whether anything is left to do.
+    /// Whether there is work left.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.ready.register(cx.waker());
         for _ in 0..LOOKS_PER_POLL {
@@ -170,7 +171,7 @@ impl Worker {
             self.connect_more(time);
             self.disturb(time);
             self.read_on(time);
-            // Before what is due now makes the row that is over look late.
+            // First, so that messages due now do not make the ended row look late.
             while let Some(done) = self.rows.cut(time, self.timeline) {
                 self.report(done);
             }
@@ -190,8 +191,8 @@ impl Worker {
                 return Poll::Pending;
             }
         }
-        // There is more, but the network has to be looked at. Yielding, unlike waking oneself,
-        // makes the runtime do that first.
+        // There is more work, but the network must be polled first. Yielding makes the runtime do that;
+        // waking this task would not.
         let _ = pin!(tokio::task::yield_now()).poll(cx);
         Poll::Pending
     }
@@ -215,7 +216,7 @@ impl Worker {
             }
             Order::End(time) => {
                 self.keep_to(Timeline { end: self.timeline.end.min(time), ..self.timeline });
-                // What was due before the end.
+                // Messages due before the end.
                 while self.stage == ClientStage::Running && self.due().is_some_and(|due| due < time) {
                     self.hand_out(time);
                 }
@@ -240,7 +241,7 @@ impl Worker {
         }
     }
 
-    /// The marks of the run are known, or have changed.
+    /// Sets the timeline of the run, which may change.
     fn keep_to(&mut self, timeline: Timeline) {
         self.timeline = timeline;
         self.crews.iter_mut().for_each(|crew| crew.shard.timeline = timeline);
@@ -271,7 +272,7 @@ impl Worker {
         self.end_without_publishers();
     }
 
-    /// Marks that have come: the measurement's begin and end.
+    /// Handles the start and the end of the measurement.
     fn keep_time(&mut self, time: u64) {
         let timeline = self.timeline;
         for group in 0..self.crews.len() {
@@ -291,7 +292,7 @@ impl Worker {
         }
     }
 
-    /// The closed loop of a group begins.
+    /// Starts the closed loop of a group.
     fn pull(&mut self, group: usize) {
         for place in self.places.iter_mut().filter(|place| usize::from(place.group) == group) {
             if let Slot::Open(client) = &mut place.slot {
@@ -330,7 +331,7 @@ impl Worker {
         }
     }
 
-    /// What is the thread's and not a group's is recorded here.
+    /// The recorder for values of the thread instead of a group.
     fn recorder(&mut self) -> Option<&mut Recorder> {
         self.crews.first_mut().map(|crew| &mut crew.shard.recorder)
     }
@@ -343,7 +344,7 @@ impl Worker {
         }
     }
 
-    /// Gives what is due to its publishers.
+    /// Hands due messages to publishers.
     fn hand_out(&mut self, time: u64) {
         let is_counted = matches!(self.fleet.load.stop, StopAfter::Count(_));
         let mut has_ended = false;
@@ -351,18 +352,18 @@ impl Worker {
             has_ended |= crew.hand_out(time, &mut self.places, is_counted);
         }
         self.take_absent();
-        // A count is reached: what is sent from here on is nothing.
+        // The requested number is reached: no further messages are sent.
         if has_ended && self.stage == ClientStage::Running && self.has_sent_all() {
             self.end();
         }
     }
 
-    /// Whether all messages of a count are handed out, if they are counted.
+    /// Whether all messages are handed out, if their number is limited.
     fn has_sent_all(&self) -> bool {
         self.fleet.load.mode.has_schedule() && self.crews.iter().all(Crew::has_sent_all)
     }
 
-    /// A turn for each client that has something to do. Whether some were left over.
+    /// Gives each client with work a turn; returns whether any are left.
     fn take_turns(&mut self) -> bool {
         let mut list = std::mem::take(&mut self.list);
         self.ready.take(&mut list);
@@ -424,7 +425,7 @@ impl Worker {
                 {
                     self.dialers.push(dialer);
                 }
-                // Its first turn, while all of it is at hand.
+                // Its first turn, while its data is in the cache.
                 self.take_turn(index);
                 if !self.absences.is_empty() {
                     self.dial_absent(index);
@@ -452,7 +453,7 @@ impl Worker {
         }
     }
 
-    /// Says when a stage is over.
+    /// Reports the end of a stage.
     fn go_on(&mut self) {
         match self.stage {
             ClientStage::Connecting if self.unconnected.is_empty() && self.connecting == 0 => {
@@ -484,8 +485,8 @@ impl Worker {
             sent += warmup.sent + measured.sent;
             acknowledged += warmup.acknowledged + measured.acknowledged;
             expected += warmup.expected + measured.expected;
-            // What comes before the measurement is not counted by a run of subscribers, nor does one of so many end
-            // by it.
+            // A run of subscribers does not count messages before the measurement, and they do not end a run
+            // with a number of messages.
             let counts_warmup = self.fleet.load.mode != Mode::Subscribe;
             delivered += measured.delivered + if counts_warmup { warmup.delivered } else { 0 };
         }
@@ -505,7 +506,7 @@ impl Worker {
         time >= until || self.open().next().is_none()
     }
 
-    /// When there is something to do even if nothing happens.
+    /// When there is work even without events.
     fn next_time(&self, time: u64) -> Option<u64> {
         let due = self.due().map(|due| due.max(time + SHORTEST_SLEEP));
         let connect = self.unconnected.front().filter(|_| self.connecting < self.most_connecting);
@@ -527,7 +528,7 @@ impl Worker {
 }
 
 impl Worker {
-    /// What it has recorded, by group.
+    /// The records by group.
     pub(crate) fn finish(mut self) -> Vec<Recorder> {
         self.count_cpu();
         self.report(self.rows.last(now()));

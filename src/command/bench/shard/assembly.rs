@@ -1,26 +1,26 @@
-//! Who is there: what shard 1 knows of the others, and when all may start. Time is given, in nanoseconds.
+//! The shards that shard 1 knows of, and when all may start. Times are arguments, in nanoseconds.
 
 use std::collections::BTreeMap;
 
 use super::word::{MOST_NUMBERS, ShardFailure, ShardPresence, ShardWord};
 
-/// From the word to the start: by then it has come to all.
+/// The time from the start message to the start: by then every shard has received it.
 pub(super) const RUN_UP_MS: u64 = 500;
 
-/// What is known of a shard.
+/// The state of a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Member {
     token: u64,
     is_ready: bool,
 }
 
-/// All shards, as shard 1 sees them.
+/// All shards, as known to shard 1.
 #[derive(Debug)]
 pub(super) struct Assembly {
     of: u32,
     configuration: String,
     members: BTreeMap<u32, Member>,
-    /// When the word to start was given.
+    /// When the start message was sent.
     started: Option<u64>,
 }
 
@@ -29,7 +29,7 @@ impl Assembly {
         Self { of, configuration, members: BTreeMap::new(), started: None }
     }
 
-    /// A shard has said that it is there; what it is to be told of that, or all are.
+    /// Handles the presence message of a shard; returns the answer to it or to all.
     pub(super) fn present(&mut self, shard: u32, presence: &ShardPresence, now: u64) -> Option<ShardWord> {
         let ShardPresence { token, of, configuration, is_ready } = presence;
         if shard == 0 || shard > self.of || *of != self.of || *configuration != self.configuration {
@@ -40,7 +40,7 @@ impl Assembly {
                 member.is_ready |= is_ready;
                 (!is_ready).then_some(ShardWord::Welcome { token: *token })
             }
-            // It may have been restarted: the first of them has not been heard to leave.
+            // The process may have been restarted, without a notice that the first one has gone.
             _ if self.started.is_some() => {
                 let after_ms = now.saturating_sub(self.started.unwrap_or(now)) / 1_000_000;
                 Some(ShardWord::Late { token: *token, after_ms })
@@ -53,7 +53,7 @@ impl Assembly {
         }
     }
 
-    /// A shard is gone; before the start, it may come again.
+    /// Handles the end of a shard; before the start, it may come back.
     pub(super) fn gone(&mut self, shard: u32, failure: &ShardFailure) {
         if self.started.is_none()
             && self.members.get(&shard).is_some_and(|known| known.token == failure.token)
@@ -66,7 +66,7 @@ impl Assembly {
         self.started.is_some()
     }
 
-    /// Whether no shard was heard, not even shard 1.
+    /// Whether no shard has been heard, not even shard 1.
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
@@ -75,7 +75,7 @@ impl Assembly {
         self.members.len() == self.of as usize && self.members.values().all(|member| member.is_ready)
     }
 
-    /// What all are to be told now, at the limit or before it.
+    /// The next message to all, before or at the timeout.
     pub(super) fn word(&mut self, now: u64, is_over: bool) -> ShardWord {
         if self.is_complete() {
             self.started = Some(now);

@@ -1,5 +1,5 @@
-//! The barrier: shards wait for each other at the broker, and hear of those that fail. One more client of each shard, which
-//! goes on while the director waits for anything.
+//! The barrier: shards wait for each other at the broker, and learn of shards that fail. It is a further
+//! client of each shard, which works while the director waits.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -31,39 +31,39 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{PublishTemplate, Subscription};
 use crate::quantity::duration;
 
-/// How often a shard says that it is there, and shard 1 who is missing.
+/// The interval of presence messages, and of shard 1's messages on missing shards.
 const EVERY: u64 = 1_000_000_000;
-/// A shard that waits for shard 1 waits so much longer than that does for it.
+/// The additional wait of a shard for shard 1, compared with shard 1's wait for it.
 const GRACE: u64 = 5_000_000_000;
-/// A machine that is gone is noticed after one and a half of this.
+/// A machine that is gone is detected after 1.5 times this interval.
 const KEEP_ALIVE_S: u16 = 10;
-/// Most messages that wait for the broker.
+/// Maximum number of messages that wait for the broker.
 const MOST_WAITING: usize = 1000;
-/// The largest message that is read.
+/// Maximum size of a message that is read.
 const MOST_BYTES: usize = 4096;
 
-/// What a barrier has led to, so far.
+/// The results of the barrier so far.
 #[derive(Debug, Default)]
 struct BarrierHeard {
-    /// Shard 1 knows of this one, which may connect its clients.
+    /// Shard 1 has admitted this shard, which may connect its clients.
     is_welcome: bool,
     /// When to start, in nanoseconds of the monotonic clock.
     start: Option<u64>,
     /// Why there is no start.
     refused: Option<Error>,
-    /// The shard that has failed first, after the start or before it, and why.
+    /// The first shard that failed, before or after the start, and why.
     failed: Option<(u32, String)>,
-    /// Whom shard 1 waits for, and what was said of it.
+    /// The shards that shard 1 waits for, as last reported.
     waiting: String,
     said: String,
 }
 
-/// What the director wants of the barrier's client.
+/// The director's requests to the barrier's client.
 #[derive(Debug, Default)]
 struct BarrierWish {
     /// Since when the clients are connected and subscribed.
     ready_since: Option<u64>,
-    /// What the others are to be told.
+    /// The failure to report to the others.
     failure: Option<String>,
     is_over: bool,
 }
@@ -74,10 +74,10 @@ struct BarrierState {
     wanted: BarrierWish,
 }
 
-/// The run of the client that the shards meet with.
+/// The running client at the barrier.
 type BarrierClient = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
 
-/// The way to the other shards.
+/// The connection to the other shards.
 pub(in crate::command::bench) struct ShardBarrier {
     shared: Rc<RefCell<BarrierState>>,
     client: Option<BarrierClient>,
@@ -87,7 +87,7 @@ pub(in crate::command::bench) struct ShardBarrier {
 }
 
 impl ShardBarrier {
-    /// Of a load whose shards wait for each other.
+    /// The barrier of a load whose shards wait for each other.
     pub(in crate::command::bench) fn of(
         load: &Load,
         configuration: impl FnOnce(&Load) -> Configuration,
@@ -105,7 +105,8 @@ impl ShardBarrier {
             retain: false,
             properties: PropertyBlock::default(),
         };
-        // Of its own in each process: two that are the same shard must not close each other's connection before they are named.
+        // Different in each process: two processes with the same shard number must not close each other's
+        // connection before the error names them.
         let first = if options.client_identifier.is_empty() { "bench" } else { &*options.client_identifier };
         let identifier = format!("{first}-b{:010x}", token >> 24);
         let options = ClientOptions {
@@ -140,7 +141,7 @@ impl ShardBarrier {
         Some(Self { shared, client: Some(client), number: own.number, stops: *stops, is_shown: false })
     }
 
-    /// Goes on with it.
+    /// Continues its work.
     pub(in crate::command::bench) fn poll(&mut self, cx: &mut Context<'_>) {
         let Some(client) = &mut self.client else { return };
         let Poll::Ready(ended) = client.as_mut().poll(cx) else { return };
@@ -156,12 +157,12 @@ impl ShardBarrier {
         }
     }
 
-    /// The clients of this shard are connected and subscribed.
+    /// Records that the clients of this shard are connected and subscribed.
     pub(in crate::command::bench) fn ready(&self) {
         self.shared.borrow_mut().wanted.ready_since.get_or_insert_with(now);
     }
 
-    /// Whether shard 1 knows of this one, which may connect its clients.
+    /// Whether shard 1 has admitted this shard, which may then connect its clients.
     pub(in crate::command::bench) fn is_welcome(&self) -> bool {
         self.shared.borrow().heard.is_welcome
     }
@@ -171,14 +172,14 @@ impl ShardBarrier {
         self.shared.borrow().heard.start
     }
 
-    /// Whether something has been decided: a start, or that there is none.
+    /// Whether the start, or that there is none, has been decided.
     pub(in crate::command::bench) fn has_decided(&self) -> bool {
         let shared = self.shared.borrow();
         let heard = &shared.heard;
         heard.start.is_some() || heard.refused.is_some() || (self.stops && heard.failed.is_some())
     }
 
-    /// Why there will be no start.
+    /// Why there is no start.
     pub(in crate::command::bench) fn take_refusal(&self) -> Option<Error> {
         let mut shared = self.shared.borrow_mut();
         if let Some(error) = shared.heard.refused.take() {
@@ -188,20 +189,20 @@ impl ShardBarrier {
         shared.heard.start.is_none().then(|| failed_before(number, &why))
     }
 
-    /// The shard that has failed after the start, where that ends the run of this one.
+    /// The shard that failed after the start, if that ends the run of this one.
     pub(in crate::command::bench) fn end(&self) -> Option<String> {
         let (shard, why) = self.shared.borrow().heard.failed.clone().filter(|_| self.stops)?;
         Some(format!("shard {shard} failed: {why}"))
     }
 
-    /// The shard that has failed, where this one goes on; once.
+    /// The shard that failed, if this one continues; returned once.
     pub(in crate::command::bench) fn take_warning(&mut self) -> Option<String> {
         let failed = self.shared.borrow().heard.failed.clone().filter(|_| !self.stops && !self.is_shown)?;
         self.is_shown = true;
         Some(format!("shard {} failed: {}; this one goes on", failed.0, failed.1))
     }
 
-    /// Whom shard 1 waits for, once for each change.
+    /// The shards that shard 1 waits for; returned once per change.
     pub(in crate::command::bench) fn take_waiting(&self) -> Option<String> {
         let heard = &mut self.shared.borrow_mut().heard;
         let is_said = heard.waiting.is_empty() || heard.waiting == heard.said;
@@ -211,7 +212,7 @@ impl ShardBarrier {
         })
     }
 
-    /// Nothing is expected of it any more; the others are told why, if this one has failed. Whether that is done.
+    /// Ends the barrier, and tells the others why, if this shard has failed; ready when that is done.
     pub(in crate::command::bench) fn poll_close(
         &mut self,
         cx: &mut Context<'_>,
@@ -244,23 +245,23 @@ enum BarrierSubscription {
 /// The client of a shard at the barrier.
 struct BarrierLink {
     shared: Rc<RefCell<BarrierState>>,
-    /// What all topics of the run begin with.
+    /// The prefix of all topics of the run.
     base: String,
     number: u32,
     of: u32,
     token: u64,
     configuration: String,
     limit: Duration,
-    /// Of shard 1.
+    /// Only in shard 1.
     assembly: Option<Assembly>,
     subscribing: BarrierSubscription,
-    /// When to say again what is to be said.
+    /// When to repeat the messages.
     next_word: u64,
-    /// It has said that its clients are connected.
+    /// It has reported that its clients are connected.
     has_said_ready: bool,
-    /// When it began to wait for shard 1.
+    /// When it started to wait for shard 1.
     began: u64,
-    /// What is to be sent: topics and payloads.
+    /// Topics and payloads to send.
     outbox: VecDeque<(String, Vec<u8>)>,
 }
 
@@ -271,13 +272,13 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 impl BarrierLink {
     fn say(&mut self, topic: &str, value: &impl Serialize) {
         let message = (format!("{}/{topic}", self.base), json(value));
-        // One of each kind is enough, however many ask.
+        // One message of each kind is enough, for any number of requests.
         if self.outbox.len() < MOST_WAITING && !self.outbox.contains(&message) {
             self.outbox.push_back(message);
         }
     }
 
-    /// Sends what is to be sent, as far as the window goes.
+    /// Sends messages, as far as the window allows.
     fn send(&mut self, session: &mut Session, out: &mut BytesMut) -> Result<(), Error> {
         while session.can_publish(QoS::AtLeastOnce) {
             let Some((topic, payload)) = self.outbox.pop_front() else { break };
@@ -289,7 +290,7 @@ impl BarrierLink {
         Ok(())
     }
 
-    /// What is due by time: that this shard is there, and of shard 1 who is missing.
+    /// Sends periodic messages: this shard's presence, and in shard 1 the missing shards.
     fn say_what_is_due(&mut self) {
         let time = now();
         let (ready_since, is_started) = {
@@ -319,7 +320,7 @@ impl BarrierLink {
         }
     }
 
-    /// Shard 1 has said this to all.
+    /// Handles a message from shard 1 to all.
     fn hear(&mut self, word: &ShardWord) {
         let mut shared = self.shared.borrow_mut();
         let heard = &mut shared.heard;
@@ -333,7 +334,7 @@ impl BarrierLink {
                     format!("{ready} of {} ready, {}", self.of, missed(missing, unready, self.of));
                 return;
             }
-            // It is for those that were there before.
+            // It is meant for the shards that were admitted before.
             ShardWord::Start { .. } if !heard.is_welcome => return,
             ShardWord::Start { in_ms } => {
                 heard.start = Some(now().saturating_add(in_ms.saturating_mul(1_000_000)));
@@ -417,7 +418,7 @@ impl Handler for BarrierLink {
         session: &mut Session,
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
-        // The director looks often enough, and with it this is asked again.
+        // The director polls often enough, and this is polled with it.
         let (failure, is_over, is_ready) = {
             let wanted = &mut self.shared.borrow_mut().wanted;
             (wanted.failure.take(), wanted.is_over, wanted.ready_since.is_some())

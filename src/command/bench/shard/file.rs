@@ -1,4 +1,4 @@
-//! A shard's report, as it is read for the merge.
+//! A shard's report, as read for the merge.
 
 use std::path::Path;
 
@@ -15,10 +15,10 @@ use crate::file::Written;
 use crate::notation::printable;
 use crate::output;
 
-/// The longest report: days of seconds.
+/// Maximum size of a report: enough for days of seconds.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// What is read of a report; the rest follows from it.
+/// The parts of a report that are read; the rest follows from them.
 #[derive(Debug, Deserialize)]
 struct ReportText<'a> {
     #[serde(rename = "type")]
@@ -60,7 +60,7 @@ pub(super) struct GeneratorText {
     pub(super) memory_bytes: u64,
 }
 
-/// Which shard a report is of.
+/// Identifies the shard of a report.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct ShardIdentity {
     pub(super) run_id: String,
@@ -72,11 +72,11 @@ pub(super) struct ShardIdentity {
 #[derive(Debug)]
 pub(super) struct ShardFile {
     pub(super) name: ShardIdentity,
-    /// What it has measured, or why its run was not made.
+    /// The measurements, or why there was no run.
     pub(super) outcome: Result<Box<MeasuredShard>, String>,
 }
 
-/// What a shard has measured.
+/// The measurements of a shard.
 #[derive(Debug)]
 pub(super) struct MeasuredShard {
     pub(super) record: ShardRecord,

@@ -1,4 +1,5 @@
-//! The report of all shards: their reports are read one after the other, and their counters and histograms added.
+//! The merged report: the reports of shards are read one after the other, and their counters and histograms
+//! added.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -24,11 +25,11 @@ use super::series::MergedSeries;
 use crate::error::Error;
 use crate::notation::printable;
 
-/// When the measurement begins, in nanoseconds: later than any run can have begun to connect before it.
+/// The start of the measurement in nanoseconds: later than the start of connecting in any run.
 const MEASURE: u64 = 1 << 62;
-/// Shards that start further apart than this, by their clocks, do not measure together.
+/// Shards whose starts differ by more than this, by their clocks, do not measure together.
 const MOST_APART_S: f64 = 1.0;
-/// Most brokers that are named.
+/// Maximum number of brokers that are named.
 const MOST_BROKERS: usize = 1000;
 
 /// What to merge.
@@ -36,17 +37,17 @@ const MOST_BROKERS: usize = 1000;
 pub struct MergeConfig {
     /// The reports of the shards.
     pub files: Vec<PathBuf>,
-    /// Where the merged report goes as JSON, if not only to standard output.
+    /// A file for the merged report as JSON, if it does not only go to standard output.
     pub output: Option<PathBuf>,
 }
 
-/// The merged report, and what the shards were told that must not be.
+/// The merged report, and the thresholds given to the shards.
 pub(in crate::command::bench) struct Merged {
     pub(in crate::command::bench) report: LoadReport,
     pub(in crate::command::bench) limits: RunLimits,
 }
 
-/// What all shards have in common.
+/// The common settings of all shards.
 struct Common {
     digest: String,
     path: PathBuf,
@@ -56,11 +57,11 @@ struct Common {
     stages_fail_if: Vec<Vec<String>>,
 }
 
-/// What was added up so far.
+/// The sums so far.
 #[derive(Default)]
 struct Merge {
     common: Option<Common>,
-    /// The run that all are of, with the file that it is known from.
+    /// The run of all reports, with the file of the first.
     run: Option<(ShardIdentity, PathBuf)>,
     seen: BTreeMap<u32, PathBuf>,
     failed: Vec<(u32, String)>,
@@ -84,7 +85,7 @@ struct Merge {
     threads: usize,
     brokers: BTreeSet<String>,
     clocks: BTreeSet<String>,
-    /// The first start and the last, in seconds since 1970, where nothing else has aligned them.
+    /// The first and the last start, in seconds since 1970, if the shards were not aligned otherwise.
     starts: Option<(f64, f64)>,
     is_aligned_by_barrier: bool,
 }
@@ -97,7 +98,7 @@ pub(in crate::command::bench) fn merge(config: &MergeConfig) -> Result<Merged, E
     let mut merge = Merge::default();
     let (send, receive) = mpsc::sync_channel::<(&Path, Result<ShardFile, Error>)>(1);
     std::thread::scope(|scope| {
-        // One is read while another is added.
+        // One report is read while another is added.
         scope.spawn(move || {
             for path in &config.files {
                 let read = ShardFile::read(path);
@@ -139,7 +140,7 @@ impl Merge {
         Ok(())
     }
 
-    /// All are of one run.
+    /// Checks that all reports are of one run.
     fn check_run(&mut self, path: &Path, name: &ShardIdentity) -> Result<(), Error> {
         let Some((run, first)) = &self.run else {
             self.run = Some((name.clone(), path.to_owned()));
@@ -160,7 +161,7 @@ impl Merge {
         Ok(())
     }
 
-    /// All were asked for the same.
+    /// Checks that all shards have the same settings.
     fn check_configuration(&mut self, path: &Path, measured: &MeasuredShard) -> Result<(), Error> {
         let MeasuredShard { record, configuration, .. } = measured;
         let Some(first) = &self.common else {
@@ -204,7 +205,7 @@ impl Merge {
         } = measured;
         self.add_groups(record.groups)?;
         self.add_stages(record.stages)?;
-        // One that never started was connecting to its end.
+        // A shard that never started was connecting until its end.
         let connecting = phases.connect + phases.subscribe;
         self.series.add(series, record.start_s.unwrap_or(connecting).max(0.0));
         self.phases = Phases {
@@ -322,7 +323,7 @@ impl Merge {
         Ok(Merged { report, limits })
     }
 
-    /// Times from one machine to another are between clocks that differ: they are not figures.
+    /// Removes latencies between machines, whose clocks differ.
     fn withhold(&mut self, asked: &AskedLoad) -> bool {
         let one_way = [LatencyKind::Delivery, LatencyKind::DeliveryFromSend];
         let is_withheld = self.clocks.len() > 1 && asked.main_latency() == Some(LatencyKind::Delivery);
@@ -402,7 +403,7 @@ impl Merge {
     }
 }
 
-/// Conditions as a report has them.
+/// Thresholds from the texts in a report.
 fn thresholds(texts: &[String]) -> Result<Vec<Threshold>, Error> {
     let parse = |text: &String| {
         text.parse()

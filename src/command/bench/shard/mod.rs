@@ -1,16 +1,16 @@
-//! Shards: a load that runs as several processes, each with its part, and one report of all.
+//! Shards: a load that runs as several processes, each with its part, and their merged report.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `part` | which part of a load this process has, and how the parts start together |
-//! | `shares` | what falls to it: clients, threads, addresses |
-//! | `digest` | what has to be the same in all shards, as a short text |
-//! | `record`, `written` | what a shard writes into its report for the merge; how it is taken from a run |
-//! | `file`, `merge` | a shard's report as it is read; the report of all shards |
+//! | `part` | the part of a load that this process has, and how the parts start together |
+//! | `shares` | its share of clients, threads and addresses |
+//! | `digest` | the settings that must be the same in all shards, as a short text |
+//! | `record`, `written` | a shard's records in its report for the merge; how they are taken from a run |
+//! | `file`, `merge` | a shard's report as read; the merged report |
 //! | `series` | the seconds of all shards on one axis |
-//! | `barrier` | how the shards wait for each other at the broker, and hear of those that fail |
-//! | `assembly`, `word` | who is there, as shard 1 knows it; what they tell each other |
-//! | `named` | the numbers of some shards, in a sentence |
+//! | `barrier` | how the shards wait for each other at the broker, and learn of failures |
+//! | `assembly`, `word` | the shards known to shard 1; the messages between shards |
+//! | `named` | the numbers of some shards as text |
 
 mod assembly;
 pub(super) mod barrier;

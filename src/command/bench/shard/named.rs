@@ -1,8 +1,8 @@
-//! The numbers of some shards, in a sentence.
+//! The numbers of some shards as text.
 
 use std::fmt;
 
-/// So many numbers are written out.
+/// Maximum number of shards that are listed.
 const MOST_NAMED: usize = 12;
 
 /// Some shards, by their numbers from 1.
@@ -14,7 +14,7 @@ pub(crate) struct NamedShards {
 }
 
 impl NamedShards {
-    /// None if there are no such shards.
+    /// `None` without numbers.
     pub(crate) fn of(numbers: &[u32], of: u32) -> Option<Self> {
         let mut first = [0; MOST_NAMED];
         first.iter_mut().zip(numbers).for_each(|(place, number)| *place = *number);

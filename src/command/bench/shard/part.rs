@@ -1,28 +1,28 @@
-//! Which part of a load this process has, and how the parts start together.
+//! The part of a load that this process has, and how the parts start together.
 
 use std::time::{Duration, SystemTime};
 
 use super::super::stamp;
 
-/// The part of a load that one process has, where several share it.
+/// The part of a load of one process, if several share it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadShard {
     /// From 1.
     pub number: u32,
-    /// How many there are.
+    /// The number of shards.
     pub of: u32,
-    /// The name of the run, the same in all of its shards.
+    /// The identifier of the run, the same in all shards.
     pub run_id: String,
-    /// When it starts.
+    /// When the load starts.
     pub start: SharedStart,
-    /// The variables that it was taken from, with their values.
+    /// The environment variables from which the numbers were taken, with their values.
     pub source: Option<String>,
 }
 
 /// How the shards of a run start together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SharedStart {
-    /// Each starts as soon as its clients are connected.
+    /// Each starts when its clients are connected.
     Unaligned,
     /// All start at this time.
     At(SystemTime),
@@ -30,22 +30,22 @@ pub enum SharedStart {
     Barrier {
         /// Below this topic.
         topic: String,
-        /// For so long at most, from when this one is ready.
+        /// Maximum wait after this shard is ready.
         limit: Duration,
-        /// A shard that fails stops the others.
+        /// Whether a shard that fails stops the others.
         stops: bool,
     },
 }
 
 impl LoadShard {
-    /// The run as stamps, identifiers and topics have it.
+    /// The run in stamps, identifiers and topics.
     pub(in crate::command::bench) fn run(&self) -> u32 {
         let hash = stamp::hash(self.run_id.as_bytes());
         let folded = (hash >> 32) ^ (hash & u64::from(u32::MAX));
         u32::try_from(folded).unwrap_or(0)
     }
 
-    /// Its name for people.
+    /// Its name as text.
     pub(in crate::command::bench) fn shown(&self) -> String {
         format!("{}/{}", self.number, self.of)
     }

@@ -1,5 +1,5 @@
-//! What a shard writes into its report for the merge: all that it has recorded, exactly, and what is needed to tell whether
-//! two shards are of one run. Times are nanoseconds since the begin of the measurement.
+//! The records of a shard in its report, for the merge: all records, exactly, and the data needed to check
+//! that shards belong to one run. Times are nanoseconds since the start of the measurement.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -14,47 +14,48 @@ use super::super::recorder::{Counts, CpuTime, LatencyKind, Recorder};
 use super::super::report::asked::AskedLoad;
 use super::super::report::latency::LATENCIES;
 
-/// The largest count that is believed: sums of those of all shards fit into 64 bits.
+/// Maximum plausible count: sums over all shards fit into 64 bits.
 const LARGEST_COUNT: u64 = 100_000_000_000_000;
-/// The digits of every histogram of a report.
+/// The significant digits of every histogram in a report.
 const DIGITS: u8 = 3;
 
-/// What a shard writes into its report.
+/// The records of a shard in its report.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ShardRecord {
     pub(crate) run_id: String,
     /// From 1.
     pub(crate) number: u32,
     pub(crate) of: u32,
-    /// A digest of all that has to be the same in all shards.
+    /// A digest of the settings that must be the same in all shards.
     pub(crate) configuration: String,
-    /// Of this shard.
+    /// The number of clients of this shard.
     pub(crate) clients: u32,
-    /// A digest of what tells the machine, and its clock, from others.
+    /// A digest that identifies the machine's clock.
     pub(crate) clock: String,
     /// `unaligned`, `at` or `barrier`.
     pub(crate) start: String,
-    /// From the first connection to the first message that is due; null if it never came to that.
+    /// From the first connection to the first due message; null if there was none.
     pub(crate) start_s: Option<f64>,
-    /// The same by this machine's clock, in seconds since 1970.
+    /// The time of the first due message by this machine's clock, in seconds since 1970.
     pub(crate) start_unix_s: Option<f64>,
     pub(crate) warmup_ns: u64,
     pub(crate) measure_ns: u64,
     pub(crate) asked: AskedLoad,
     pub(crate) fail_if: Vec<String>,
     pub(crate) stages_fail_if: Vec<Vec<String>>,
-    /// The drain was over before the broker had answered everything; and while deliveries were coming.
+    /// Whether the drain timed out before the broker had answered all messages; and while deliveries were
+    /// arriving.
     pub(crate) drain_unanswered: bool,
     pub(crate) drain_arriving: bool,
     pub(crate) subscribe_unanswered: bool,
-    /// Messages that the broker lets a client have in flight.
+    /// The number of messages that the broker allows a client to have in flight.
     pub(crate) window: u16,
     pub(crate) payload_bytes: usize,
     pub(crate) groups: Vec<GroupRecord>,
     pub(crate) stages: Vec<StageRecord>,
 }
 
-/// What a group of clients has recorded.
+/// The records of a group of clients.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct GroupRecord {
     pub(crate) name: String,
@@ -62,23 +63,24 @@ pub(crate) struct GroupRecord {
     pub(crate) recorded: RecordedCounts,
 }
 
-/// What was recorded of a stage.
+/// The records of a stage.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct StageRecord {
     pub(crate) begin_ns: u64,
     pub(crate) recorded: RecordedCounts,
 }
 
-/// Counters and histograms as a report holds them.
+/// Counters and histograms in the form of the report.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct RecordedCounts {
     counts: Counts,
-    /// Of messages with an answer, by the names of the report, in the V2 compressed encoding and base64.
+    /// Latencies of answered messages, by their names in the report, in the V2 compressed encoding and
+    /// base64.
     histograms_ns: BTreeMap<String, String>,
-    /// How long those had waited that had no answer when the run ended.
+    /// Waiting times of messages without an answer at the end of the run.
     waited_ns: BTreeMap<String, String>,
     errors: BTreeMap<String, u64>,
-    /// Of each thread: busy, and in all.
+    /// Of each thread: busy time and total time.
     cpu_ns: Vec<[u64; 2]>,
     /// When the broker had read all messages, and when the last event was.
     fenced_ns: Option<u64>,
@@ -95,26 +97,26 @@ struct SharedGroup {
     deliveries: Vec<u64>,
 }
 
-/// Of what a report was merged.
+/// The origin of a merged report.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct MergedRun {
     pub(crate) run_id: String,
     pub(crate) shards: u32,
-    /// Without a report.
+    /// Shards without a report.
     pub(crate) missing: Vec<u32>,
-    /// That could not make their run.
+    /// Shards whose run failed.
     pub(crate) failed: Vec<u32>,
-    /// Whose generator was saturated.
+    /// Shards whose generator was saturated.
     pub(crate) saturated: Vec<u32>,
     pub(crate) brokers: Vec<String>,
-    /// Machines with clocks of their own.
+    /// The number of machines with different clocks.
     pub(crate) machines: usize,
-    /// Between the first start and the last, by the clocks of their machines.
+    /// The time between the first and the last start, by the clocks of their machines.
     pub(crate) start_spread_s: Option<f64>,
 }
 
 impl RecordedCounts {
-    /// What a recorder has, of a measurement that began at this time of the monotonic clock.
+    /// The records of a recorder, for a measurement that started at this time of the monotonic clock.
     pub(crate) fn of(recorder: &Recorder, measure: u64) -> Self {
         let since = |time: u64| (time > measure).then(|| time - measure);
         let encoded = |find: &dyn Fn(LatencyKind) -> Option<String>| {
@@ -140,10 +142,10 @@ impl RecordedCounts {
         }
     }
 
-    /// Adds all of it to a recorder of a measurement that began at this time.
+    /// Adds all records to a recorder, for a measurement that started at this time.
     ///
     /// # Errors
-    /// What of it cannot be.
+    /// Invalid records.
     pub(crate) fn add_to(self, recorder: &mut Recorder, measure: u64) -> Result<(), String> {
         let Self { counts, histograms_ns, waited_ns, errors, cpu_ns, fenced_ns, last_event_ns, shares } =
             self;
@@ -178,7 +180,7 @@ impl RecordedCounts {
     }
 }
 
-/// Whether counters may be what a run has counted, and their sums fit.
+/// Checks that counters are plausible, so that their sums fit.
 fn check(counts: &Counts) -> Result<(), String> {
     fn largest(value: &serde_json::Value) -> u64 {
         match value {
@@ -203,7 +205,7 @@ fn encode(histogram: &Histogram<u64>) -> Option<String> {
         return None;
     }
     let mut bytes = Vec::new();
-    // Into memory, and of counts that a run can reach: nothing that can fail.
+    // Cannot fail: it writes to memory, and the counts are plausible.
     V2DeflateSerializer::new().serialize(histogram, &mut bytes).ok()?;
     Some(BASE64.encode(bytes))
 }
@@ -249,7 +251,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is written and added is what recorders on threads of one process add up to.
+        /// Records that are written and added equal those of threads in one process.
         #[test]
         fn what_shards_write_adds_up_to_what_one_process_records(
             parts in proptest::collection::vec(proptest::collection::vec((0_usize..9, 1_u64..1 << 40), 0..40), 1..5),

@@ -1,25 +1,25 @@
-//! The seconds of all shards on one axis: that of their measurement, which they begin together.
+//! The seconds of all shards on one axis, relative to their common start of the measurement.
 
 use std::collections::BTreeMap;
 
 use super::super::report::SeriesSecond;
 use super::super::rows::Course;
 
-/// Longest run that has an axis: a hundred days.
+/// The maximum length of the axis: a hundred days.
 const LONGEST_S: f64 = 100.0 * 86_400.0;
 
 /// The sum of all shards' series.
 #[derive(Debug, Default)]
 pub(super) struct MergedSeries {
-    /// By phase, and its number in it; while connecting, by the whole seconds until the start, which shards reach after
-    /// different times.
+    /// By phase and number in it; while connecting, by whole seconds before the start, because shards take
+    /// different times until it.
     rows: BTreeMap<(Course, i64), SeriesSecond>,
     /// The longest time from a first connection to the start.
     lead_s: f64,
 }
 
 impl MergedSeries {
-    /// Adds a shard's rows; it started so long after its first connection.
+    /// Adds a shard's rows; `lead_s` is the time from its first connection to its start.
     pub(super) fn add(&mut self, series: Vec<SeriesSecond>, lead_s: f64) {
         self.lead_s = self.lead_s.max(lead_s.min(LONGEST_S));
         let (mut phase, mut number) = (Course::Connect, 0);
@@ -29,14 +29,14 @@ impl MergedSeries {
             phase = row.phase;
             #[allow(clippy::cast_possible_truncation, reason = "at most a hundred days of seconds")]
             let place = if phase == Course::Connect { row.second.floor() as i64 } else { number };
-            // Percentiles cannot be added: those of a second are in no histogram.
+            // Percentiles cannot be added, and the histograms of single seconds are not in the report.
             (row.p50_us, row.p99_us) = (None, None);
             let sum = self.rows.entry((phase, place));
             sum.and_modify(|sum| add(sum, &row)).or_insert(row);
         }
     }
 
-    /// The rows in their order, since the first connection of all.
+    /// The rows in order, since the first connection of all shards.
     pub(super) fn finish(self) -> Vec<SeriesSecond> {
         let mut rows: Vec<SeriesSecond> = self.rows.into_values().collect();
         for row in &mut rows {
@@ -45,7 +45,7 @@ impl MergedSeries {
         rows
     }
 
-    /// Forgets the latencies.
+    /// Removes the latencies.
     pub(super) fn withhold(&mut self) {
         self.rows.values_mut().for_each(|row| row.max_us = None);
     }
@@ -56,7 +56,8 @@ impl MergedSeries {
     }
 }
 
-/// Adds what another shard did in the same second. The pattern names every field, so that none is forgotten.
+/// Adds another shard's row of the same second. The pattern names every field, so that the compiler reports a
+/// forgotten one.
 fn add(sum: &mut SeriesSecond, row: &SeriesSecond) {
     let SeriesSecond {
         second,
@@ -98,7 +99,7 @@ fn add(sum: &mut SeriesSecond, row: &SeriesSecond) {
     sum.second = sum.second.min(*second);
     sum.length_s = sum.length_s.max(*length_s);
     sum.max_us = [sum.max_us, *max_us].into_iter().flatten().reduce(f64::max);
-    // The broker is watched by one of them.
+    // Only one shard observes the broker.
     sum.broker_cpu_share = sum.broker_cpu_share.or(*broker_cpu_share);
     sum.broker_memory_bytes = sum.broker_memory_bytes.or(*broker_memory_bytes);
     sum.broker_descriptors = sum.broker_descriptors.or(*broker_descriptors);

@@ -1,5 +1,5 @@
-//! What falls to a shard of a load. Clients are dealt out by their numbers, as they are to threads: a shard is what the
-//! threads of one process have, so that all shards together do exactly what one process would.
+//! The share of a shard in a load. Clients are assigned by their numbers, as they are to threads: a shard is
+//! the threads of one process, so that all shards together do exactly what one process would do.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -9,17 +9,17 @@ use super::super::pacer::share;
 use super::super::topology::GroupPlan;
 
 impl Load {
-    /// How many processes share it.
+    /// The number of shards.
     pub(in crate::command::bench) fn shards(&self) -> u32 {
         self.shard.as_ref().map_or(1, |shard| shard.of)
     }
 
-    /// Which of them this is, from 0.
+    /// The number of this shard, from 0.
     pub(in crate::command::bench) fn shard_number(&self) -> u32 {
         self.shard.as_ref().map_or(0, |shard| shard.number - 1)
     }
 
-    /// Clients of this process.
+    /// The number of clients of this process.
     #[must_use]
     pub fn own_clients(&self) -> u32 {
         if self.shard.is_none() {
@@ -28,7 +28,7 @@ impl Load {
         GroupPlan::all(&self.groups()).iter().map(|plan| self.own_clients_of(plan)).sum()
     }
 
-    /// Clients of a group that are of this process.
+    /// The number of clients of a group in this process.
     pub(in crate::command::bench) fn own_clients_of(&self, plan: &GroupPlan) -> u32 {
         let (shard, shards) = (self.shard_number(), self.shards());
         match plan.shared_groups() {
@@ -40,8 +40,8 @@ impl Load {
         }
     }
 
-    /// Of these local addresses, those of this process: each shards-th, or one where there are fewer addresses than
-    /// shards.
+    /// This process's share of these local addresses: every n-th of n shards, or one if there are fewer
+    /// addresses than shards.
     pub(in crate::command::bench) fn own_addresses<'a>(&self, all: &'a [IpAddr]) -> Cow<'a, [IpAddr]> {
         let (shard, shards) = (self.shard_number() as usize, self.shards() as usize);
         if shards == 1 || all.is_empty() {
@@ -75,7 +75,7 @@ mod tests {
     use crate::protocol::reason::ReasonCode;
     use crate::protocol::{Protocol, QoS};
 
-    /// One client of a plan, with all that it connects with, subscribes to and publishes.
+    /// A client of a plan, with its connection options, subscriptions and messages.
     #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
     struct PlannedClient {
         group: usize,
@@ -89,7 +89,7 @@ mod tests {
         dues: Vec<u64>,
     }
 
-    /// What these threads of a process do.
+    /// The clients, addresses and messages of these threads of a process.
     fn planned(load: &Load) -> (Vec<PlannedClient>, BTreeSet<IpAddr>, u64) {
         let groups = load.groups();
         let plans = GroupPlan::all(&groups);
@@ -243,8 +243,8 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
-        /// All shards together are the plan of one, whatever the load, and however many threads each of them has: every client
-        /// is in one shard, with the identifier, credentials, topics, filters and times that it has without shards.
+        /// All shards together equal one process, for any load and any number of threads: every client is in
+        /// one shard, with the same identifier, credentials, topics, filters and times as without shards.
         #[test]
         fn shards_together_are_the_plan_of_one(
             clients in [1_u32..20, 1_u32..8, 1_u32..20],
@@ -301,7 +301,7 @@ mod tests {
         }
     }
 
-    /// Each address is of one shard, and each shard has some.
+    /// Each address belongs to one shard, and each shard has some.
     #[test]
     fn addresses_are_dealt_out() {
         let local: Vec<IpAddr> = (1..=5).map(|last| IpAddr::from([127, 0, 0, last])).collect();

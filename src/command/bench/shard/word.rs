@@ -1,4 +1,4 @@
-//! What shards tell each other at the barrier: JSON objects, below the topic of the run.
+//! Messages between shards at the barrier: JSON objects, below the topic of the run.
 //!
 //! | topic | from | to | payload |
 //! |---|---|---|---|
@@ -9,35 +9,35 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A shard is there.
+/// Announces the presence of a shard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ShardPresence {
-    /// Of this process: two with one number are two processes.
+    /// Identifies the process, so that two processes with the same number are detected.
     pub(super) token: u64,
     pub(super) of: u32,
-    /// A digest of all that has to be the same in all shards.
+    /// A digest of the settings that must be the same in all shards.
     pub(super) configuration: String,
-    /// Its clients are connected and subscribed.
+    /// Whether its clients are connected and subscribed.
     pub(super) is_ready: bool,
 }
 
-/// What shard 1 tells all, or one of them.
+/// A message from shard 1 to all shards, or to one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub(super) enum ShardWord {
-    /// Not all are ready: the numbers of the first of those that are not there, and of those that are not ready.
+    /// Not all shards are ready: the numbers of some missing shards, and of some that are not ready.
     Waiting { ready: u32, missing: Vec<u32>, unready: Vec<u32> },
-    /// All start so many milliseconds after this.
+    /// All start this number of milliseconds after the message.
     Start { in_ms: u64 },
-    /// The limit is over.
+    /// The wait has timed out.
     Expired { missing: Vec<u32>, unready: Vec<u32> },
-    /// To the process with this token: it may connect its clients.
+    /// For the process with this token: it may connect its clients.
     Welcome { token: u64 },
-    /// To the process with this token: it came after the start.
+    /// For the process with this token: it arrived after the start.
     Late { token: u64, after_ms: u64 },
     /// Two processes have this number.
     Doubled { shard: u32 },
-    /// This shard was asked for something else.
+    /// The settings of this shard differ.
     Foreign { shard: u32 },
 }
 
@@ -46,17 +46,17 @@ pub(super) enum ShardWord {
 pub(super) struct ShardFailure {
     pub(super) token: u64,
     pub(super) why: String,
-    /// Its connection was lost; before the start, it may come again.
+    /// Whether its connection was lost; before the start, it may come back.
     pub(super) is_gone: bool,
 }
 
-/// The most numbers that a word has.
+/// Maximum number of shards listed in a message.
 pub(super) const MOST_NUMBERS: usize = 100;
-/// The longest text that is taken from another shard.
+/// Maximum length of a text accepted from another shard.
 const LONGEST_TEXT: usize = 300;
 
 impl ShardFailure {
-    /// What others are told, cut to a length that a message may have.
+    /// A failure message, cut to the maximum length.
     pub(super) fn new(token: u64, why: &str) -> Self {
         Self { token, why: why.chars().take(LONGEST_TEXT).collect(), is_gone: false }
     }
@@ -67,7 +67,7 @@ impl ShardFailure {
     }
 }
 
-/// Which shards are missed, in words.
+/// The missing shards as text.
 pub(super) fn missed(missing: &[u32], unready: &[u32], of: u32) -> String {
     let named = |numbers: &[u32]| {
         let all: Vec<String> = numbers.iter().take(12).map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! What a run of this process writes into its report for the merge.
+//! The records that a run of this process writes into its report for the merge.
 
 use std::time::SystemTime;
 
@@ -19,7 +19,7 @@ use crate::alarm::now;
 use crate::clock;
 
 impl ShardRecord {
-    /// Of a run that has ended, with what its groups have recorded; none of a load that is not shared.
+    /// The records of an ended run and of its groups; `None` for a load without shards.
     pub(in crate::command::bench) fn of_run(
         load: &Load,
         limits: &RunLimits,
@@ -71,7 +71,7 @@ impl ShardRecord {
 }
 
 impl GroupRecord {
-    /// Of what the clients of each group have recorded, where a load is shared.
+    /// The records of each group's clients, if the load has shards.
     pub(in crate::command::bench) fn all(fleet: &Fleet, recorders: &[Recorder], measure: u64) -> Vec<Self> {
         let groups = fleet.groups.iter().zip(recorders).filter(|_| fleet.load.shard.is_some());
         let record = |(group, recorder): (&super::super::engine::fleet::FleetGroup, &Recorder)| Self {

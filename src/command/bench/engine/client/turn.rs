@@ -1,4 +1,4 @@
-//! A turn of a client: the handler of its connection, which sends what is due and records what arrives.
+//! A turn of a client: the handler of its connection, which sends due messages and records arrivals.
 
 mod operating;
 
@@ -25,15 +25,15 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, PublishTemplate, Subscription, TopicAlias};
 use crate::protocol::{Protocol, QoS};
 
-/// Messages of the closed loop in one turn of a client, so that others get theirs.
+/// Maximum number of closed-loop messages in one turn of a client, so that others get theirs.
 const MOST_PER_TURN: u32 = 4096;
-/// Filters in one SUBSCRIBE.
+/// Maximum number of filters per SUBSCRIBE.
 const FILTERS_PER_REQUEST: usize = 100;
-/// From this window on, the closed loop refills at half of it: a broker that sends each PUBACK by
-/// itself would otherwise get each message by itself as well.
+/// From this window on, the closed loop refills at half of it: otherwise a broker that sends each PUBACK
+/// separately would also get each message separately.
 const HALVED_WINDOW: u16 = 10;
 
-/// Acknowledgements one behind the other of messages with the same times: counted together.
+/// Consecutive acknowledgements of messages with the same times, counted together.
 #[derive(Debug, Clone, Copy, Default)]
 struct Acknowledged {
     intended: u64,
@@ -41,13 +41,13 @@ struct Acknowledged {
     count: u64,
 }
 
-/// The handler of one turn: the client's own state, and what its thread has.
+/// The handler of one turn: the client's state, and what it shares with others on its thread.
 pub(super) struct InTurn<'a> {
     state: &'a mut ClientState,
     shard: &'a mut Shard,
-    /// When the packets at hand arrived; 0 if not looked up yet.
+    /// When the current packets arrived; 0 until it is needed.
     now: u64,
-    /// Those of the packets at hand that are not counted yet.
+    /// Acknowledgements in the current packets that are not counted yet.
     acknowledged: Acknowledged,
     budget: u32,
     unfinished: bool,
@@ -57,7 +57,7 @@ impl<'a> InTurn<'a> {
     pub(super) fn new(state: &'a mut ClientState, shard: &'a mut Shard) -> Self {
         Self {
             state,
-            // One write a turn if writes are to be small: others go in between.
+            // With small writes, one write per turn, so that other clients write in between.
             budget: MOST_PER_TURN.min(shard.per_write),
             shard,
             now: 0,
@@ -66,7 +66,7 @@ impl<'a> InTurn<'a> {
         }
     }
 
-    /// Whether it has more to do and let others go first.
+    /// Whether it has more to do and lets others run first.
     pub(super) fn is_unfinished(&self) -> bool {
         self.unfinished
     }
@@ -94,7 +94,7 @@ impl InTurn<'_> {
         self.state.subscribing = Subscribing::Sent(now(), requests);
     }
 
-    /// Messages that are due, oldest first, as far as window and buffer allow.
+    /// Sends due messages, oldest first, within window and buffer.
     fn send_backlog(&mut self, session: &mut Session, out: &mut BytesMut) -> Result<(), Error> {
         let sent = now();
         while out.len() < OUTPUT_BYTES && session.can_publish(self.shard.qos) {
@@ -110,7 +110,7 @@ impl InTurn<'_> {
         Ok(())
     }
 
-    /// The closed loop: messages as long as there is room.
+    /// Sends messages of the closed loop while there is room.
     fn pull(&mut self, session: &mut Session, out: &mut BytesMut) -> Result<(), Error> {
         let qos = self.shard.qos;
         let acknowledged = qos != QoS::AtMostOnce;
@@ -130,7 +130,7 @@ impl InTurn<'_> {
             }
             let Some(most) = self.run_length(session.protocol(), OUTPUT_BYTES - out.len()) else { break };
             let window = if acknowledged { u32::from(session.window_left()) } else { u32::MAX };
-            // Before messages are taken from the quota: what is taken is sent.
+            // Limited before messages are taken from the quota, because all taken ones must be sent.
             let most = most.min(self.budget).min(window).min(requests);
             let mut left = self.shard.take(sent, most);
             if left == 0 {
@@ -146,7 +146,7 @@ impl InTurn<'_> {
         Ok(())
     }
 
-    /// How many requests may still be sent before a response comes; no limit where there are none.
+    /// The number of requests that may be sent before a response arrives; unlimited if there are no requests.
     fn requests_left(&self) -> u32 {
         match &self.state.publisher {
             Some(publisher) if self.shard.answers => {
@@ -156,15 +156,15 @@ impl InTurn<'_> {
         }
     }
 
-    /// A request has its response, or will never have one.
+    /// Counts a request as ended, with or without a response.
     fn request_ends(&mut self) {
         if let Some(publisher) = &mut self.state.publisher {
             publisher.requests = publisher.requests.saturating_sub(1);
         }
     }
 
-    /// How many messages may go out in one run, if so many bytes are to be filled: the next one, and
-    /// those that differ from it by their stamps only. The next one's template is made on the way.
+    /// The number of messages that can be sent in one run to fill this number of bytes: the next one, and
+    /// those that differ from it only in their stamps. Makes the template of the next one.
     fn run_length(&mut self, protocol: Protocol, bytes: usize) -> Option<u32> {
         let (shard, publisher) = (&*self.shard, self.state.publisher.as_deref_mut()?);
         if publisher.templates.len() <= publisher.place {
@@ -178,7 +178,7 @@ impl InTurn<'_> {
         u32::try_from(bytes.div_ceil(packet)).ok()
     }
 
-    /// Messages one behind the other with the same times, at most a run of them: how many they were.
+    /// Publishes consecutive messages with the same times, at most one run of them; returns their number.
     #[inline]
     fn publish(
         &mut self,
@@ -197,7 +197,7 @@ impl InTurn<'_> {
         shard.payload.fill(number, sequence)?;
         let publisher = shard.first_publisher + number;
         let (bytes, rest, stamp_at) = (&shard.payload.bytes, shard.payload.rest_hash, shard.payload.stamp_at);
-        // What the broker retains is delivered in the measurement.
+        // Messages that the broker retains are delivered in the measurement.
         let delivered = if shard.prepares { Phase::Measure } else { phase };
         let stamp =
             Stamp { run: shard.run, phase: delivered, publisher, sequence, intended, sent: Some(sent) };
@@ -227,7 +227,7 @@ impl InTurn<'_> {
         Ok(count)
     }
 
-    /// So many messages that followed each other were acknowledged.
+    /// Records the acknowledgement of consecutive messages.
     #[inline]
     fn published(&mut self, token: u64, count: u32) {
         let Some(publisher) = &mut self.state.publisher else { return };
@@ -249,7 +249,7 @@ impl InTurn<'_> {
         let message = publisher.under_way.close(token, 1);
         let phase = shard.timeline.phase(message.intended);
         shard.recorder.messages(phase).refused += 1;
-        // What was refused leads to no delivery.
+        // No delivery is expected for a refused message.
         let receivers = shard.receivers(self.state.number, message.sequence);
         let messages = shard.recorder.messages(phase);
         messages.expected = messages.expected.saturating_sub(receivers);
@@ -320,7 +320,7 @@ impl InTurn<'_> {
         }
     }
 
-    /// Answers requests: the payload goes back as it came.
+    /// Answers requests, with the same payload.
     fn answer(&mut self, session: &mut Session, out: &mut BytesMut) {
         let qos = self.shard.qos;
         let Some(extra) = &mut self.state.extra else { return };
@@ -358,7 +358,7 @@ impl Handler for InTurn<'_> {
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
         if self.state.fence == Fence::Answered {
-            // Nothing was published behind it, so leaving need not ask again.
+            // Nothing was published after it, so no further PINGREQ is needed before DISCONNECT.
             session.confirmed();
             self.state.fence = Fence::No;
         }

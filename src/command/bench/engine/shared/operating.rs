@@ -1,4 +1,4 @@
-//! What a thread records of operations, and of deliveries whose latency counts from one.
+//! Records of operations, and of deliveries whose latency starts at an operation.
 
 use std::sync::atomic::Ordering;
 
@@ -11,23 +11,23 @@ use crate::command::bench::stamp::Phase;
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
 
-/// From when on deliveries took their time.
+/// The start of the latency of deliveries.
 #[derive(Debug)]
 pub(super) enum LatencyOrigin {
-    /// From the time in their stamps.
+    /// The time in their stamps.
     Stamp,
-    /// From the end of their publishers' connections, as they are wills.
+    /// The end of their publishers' connections, because they are wills.
     End(Ends),
-    /// From their subscriptions, by the client's number, as they are retained.
+    /// Their subscriptions, by client number, because they are retained messages.
     Fetch(Box<[Fetched]>),
 }
 
-/// What a client has asked for.
+/// A client's requested messages.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Fetched {
-    /// When it was to subscribe; 0 until it has.
+    /// When its subscription was due; 0 until then.
     since: u64,
-    /// Messages that have not come.
+    /// Messages that have not arrived.
     left: u64,
 }
 
@@ -54,25 +54,25 @@ impl OperationStep {
 }
 
 impl Shard {
-    /// What a client subscribes to.
+    /// The filters of a client.
     pub(crate) fn filters(&self, client: u32) -> Vec<(String, QoS)> {
         let each = self.subscriptions.iter();
         each.flat_map(|(plan, qos)| plan.filters(client).into_iter().map(|filter| (filter, *qos))).collect()
     }
 
-    /// A message that makes the broker forget what it retains of a publisher's topic.
+    /// A message that clears the broker's retained message of a publisher's topic.
     pub(crate) fn clearing(&self, protocol: Protocol, publisher: u32, place: u32) -> Option<PublishTemplate> {
         Some(self.outlet.as_ref()?.clearing(protocol, publisher, place))
     }
 
-    /// Takes note of when an operation is begun that was due at another time, and that nothing has kept from it.
+    /// Records when an operation is started, by its due time, if nothing but the generator delayed it.
     pub(crate) fn operates(&mut self, due: u64, time: u64) {
         if self.scheduled && self.timeline.phase(due) == Phase::Measure {
             self.recorder.record(LatencyKind::ScheduleLag, time.saturating_sub(due));
         }
     }
 
-    /// Takes note of a step that was due and has ended at these times.
+    /// Records a step that was due and ended at these times.
     pub(crate) fn operated(&mut self, step: OperationStep, due: u64, time: u64, is_done: bool) {
         let phase = self.timeline.phase(due);
         let is_in_window = self.is_in_window(time);
@@ -87,7 +87,7 @@ impl Shard {
         }
     }
 
-    /// Takes note of operations that were due at this time, and are not done at another, which is the last.
+    /// Records operations that were due at this time and are not done at the end of the run.
     pub(crate) fn undone(&mut self, due: u64, time: u64, count: u64) {
         let step = self.operation.and_then(|kind| kind.steps().first().copied());
         let Some(step) = step.filter(|_| self.timeline.phase(due) == Phase::Measure) else { return };
@@ -97,7 +97,7 @@ impl Shard {
         }
     }
 
-    /// Adds an operation without an answer to a snapshot: it takes as long as it has waited, or longer.
+    /// Adds an operation without an answer to a snapshot: its latency is at least its waiting time.
     pub(crate) fn note_undone(&self, snapshot: &mut Recorder, due: u64, time: u64) {
         let step = self.operation.and_then(|kind| kind.steps().first().copied());
         if let Some(kind) = step.and_then(OperationStep::latency)
@@ -107,7 +107,7 @@ impl Shard {
         }
     }
 
-    /// A client's connection is about to be ended at this time, as was due: its will is to be delivered.
+    /// Records the end of a client's connection at this time, as was due: its will is expected.
     pub(crate) fn end(&mut self, client: u32, due: u64, time: u64) {
         let publisher = self.first_publisher + client;
         if let LatencyOrigin::End(ends) = &self.origin
@@ -123,7 +123,7 @@ impl Shard {
         self.operated(OperationStep::End, due, time, true);
     }
 
-    /// A client was to subscribe at this time, and does: what is retained is to come.
+    /// Records that a client subscribes, as was due at this time: retained messages are expected.
     pub(crate) fn fetch(&mut self, client: u32, due: u64) {
         let messages: usize = self.inlets.iter().map(|own| own.inlet.plan.flows_of(client)).sum();
         let LatencyOrigin::Fetch(all) = &mut self.origin else { return };
@@ -132,7 +132,7 @@ impl Shard {
         self.recorder.messages(Phase::Measure).expected += messages as u64;
     }
 
-    /// Takes note of how long a delivery took that was not on its way since the time in its stamp.
+    /// Records the latency of a delivery that does not start at the time in its stamp.
     pub(super) fn time_from_origin(&mut self, client: u32, stamp: &Stamp, arrived: u64) {
         let (mut is_last, mut since) = (false, 0);
         match &mut self.origin {
@@ -160,7 +160,7 @@ impl Shard {
         }
     }
 
-    /// Takes note of clients that have not received all that is retained at this time, which is the last.
+    /// Records clients that have not received all retained messages at the end of the run.
     pub(crate) fn count_unfetched(&mut self, time: u64) {
         let LatencyOrigin::Fetch(all) = &mut self.origin else { return };
         let unfinished: Vec<u64> =

@@ -1,4 +1,4 @@
-//! Clients connect, wave by wave, and within one at their times.
+//! Clients connect wave by wave, and within a wave on schedule.
 
 use super::super::client::Dialer;
 use super::super::crew::Slot;
@@ -7,7 +7,7 @@ use crate::command::bench::config::Mode;
 use crate::command::bench::recorder::LatencyKind;
 
 impl Worker {
-    /// The groups of a wave are to connect from this time on.
+    /// Starts the connections of a wave at this time.
     pub(super) fn begin_wave(&mut self, wave: u32, since: u64) {
         (self.wave, self.connecting_since) = (wave, since);
         self.stage = ClientStage::Connecting;
@@ -16,14 +16,14 @@ impl Worker {
         let all = 0..u32::try_from(self.places.len()).unwrap_or(u32::MAX);
         let is_in_wave = |index: &u32| fleet.groups[usize::from(place(*index).group)].wave == wave;
         let mut unconnected: Vec<u32> = all.filter(is_in_wave).collect();
-        // In the order of their times, so that a ramp is one over all threads.
+        // In order of time, so that all threads together follow one ramp.
         unconnected.sort_by_key(|index| fleet.connect_time(since, place(*index).group, place(*index).number));
         self.unconnected = unconnected.into();
     }
 
-    /// Begins connections that are due.
+    /// Starts due connections.
     pub(super) fn connect_more(&mut self, time: u64) {
-        // Not without end, as those that fail at once make room for others.
+        // Limited, because connections that fail at once make room for others.
         for _ in 0..MOST_CONNECTING {
             if self.connecting >= self.most_connecting {
                 return;

@@ -1,4 +1,4 @@
-//! Clients whose connections end before their time, and what is left of all of them when the run ends.
+//! Clients whose connections are lost, and unfinished messages of all clients at the end of the run.
 
 use std::sync::atomic::Ordering;
 
@@ -11,7 +11,7 @@ use crate::command::bench::stamp::Phase;
 use crate::error::Error;
 
 impl Worker {
-    /// A client's connection has ended.
+    /// Handles the end of a client's connection.
     pub(super) fn lose(&mut self, index: u32, error: Option<&Error>) {
         if self.begin_absence(index) {
             return;
@@ -45,7 +45,8 @@ impl Worker {
         self.end_without_publishers();
     }
 
-    /// The rest of a count has no client to send it. With a schedule each message is counted when it is due.
+    /// If no client is left, the rest of the requested number cannot be sent. With a schedule, each message
+    /// is counted when it is due.
     pub(super) fn end_without_publishers(&mut self) {
         let counted = matches!(self.fleet.load.stop, StopAfter::Count(_))
             && self.crews.iter().all(|crew| crew.pacer.is_none());
@@ -58,7 +59,7 @@ impl Worker {
         }
     }
 
-    /// What is left when the run ends.
+    /// Records unfinished messages at the end of the run.
     pub(super) fn count_unfinished(&mut self) {
         let time = now();
         for Crew { shard, abandoned, .. } in &mut self.crews {

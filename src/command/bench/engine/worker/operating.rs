@@ -1,5 +1,5 @@
-//! Operations that are about connections: clients that disconnect and connect again, and clients that end. And what is
-//! given to the broker to retain before the load, and cleared after it.
+//! Operations on connections: clients that disconnect and reconnect, and clients that end. Also the messages
+//! that the broker is given to retain before the load, which are cleared afterwards.
 
 use std::sync::atomic::Ordering;
 
@@ -11,7 +11,7 @@ use crate::alarm::now;
 use crate::command::bench::operation::OperationKind;
 
 impl Worker {
-    /// A client that was to disconnect has done so, and connects again. Whether it was to.
+    /// Starts the reconnect of a client after its scheduled DISCONNECT; returns whether one was scheduled.
     pub(super) fn begin_absence(&mut self, index: u32) -> bool {
         let ends = self.is_ending();
         let place = &mut self.places[index as usize];
@@ -22,7 +22,7 @@ impl Worker {
         let mut dues = client.take_backlog();
         dues.push_front(due);
         self.absences.0.insert(index, dues);
-        // In this order: with neither, there would be no clients.
+        // In this order: otherwise there would be a moment without clients.
         self.board.away.fetch_add(1, Ordering::Relaxed);
         self.board.connected.fetch_sub(1, Ordering::Relaxed);
         place.slot = Slot::Gone;
@@ -30,7 +30,7 @@ impl Worker {
         true
     }
 
-    /// Connects a client, if it is to be connected and is not connecting.
+    /// Connects a client that must be connected and is not connecting.
     pub(super) fn dial_absent(&mut self, index: u32) {
         let place = &mut self.places[index as usize];
         let is_due = self.absences.0.get(&index).is_some_and(|dues| !dues.is_empty());
@@ -41,7 +41,7 @@ impl Worker {
         }
     }
 
-    /// What has become due for clients that are not connected.
+    /// Handles operations that became due for clients without a connection.
     pub(super) fn take_absent(&mut self) {
         for group in 0..self.crews.len() {
             if self.crews[group].absent.is_empty() {
@@ -59,7 +59,7 @@ impl Worker {
         }
     }
 
-    /// Takes note of connections that are not made at this time, which is the last.
+    /// Records connections that are not made at the end of the run.
     pub(super) fn count_absent(&mut self, time: u64) {
         for (index, dues) in std::mem::take(&mut self.absences.0) {
             let shard = &mut self.crews[usize::from(self.places[index as usize].group)].shard;
@@ -72,19 +72,19 @@ impl Worker {
     /// Ends a client's connection without DISCONNECT, as was due at this time.
     pub(super) fn end_connection(&mut self, index: u32, due: u64) {
         let place = &mut self.places[index as usize];
-        // Before it is closed: its will may arrive on another thread at once.
+        // Recorded before the connection is closed, because its will may at once arrive on another thread.
         self.crews[usize::from(place.group)].shard.end(place.number, due, now());
         place.slot = Slot::Gone;
         self.board.connected.fetch_sub(1, Ordering::Relaxed);
         self.say_if_alone();
     }
 
-    /// Whether nothing is measured any more, and clients leave.
+    /// Whether the measurement is over and clients disconnect.
     pub(super) fn is_ending(&self) -> bool {
         matches!(self.stage, ClientStage::Leaving(_) | ClientStage::Clearing | ClientStage::Cleared)
     }
 
-    /// What the broker is to retain is published.
+    /// Starts publishing the messages that the broker is to retain.
     pub(super) fn prepare(&mut self) {
         self.stage = ClientStage::Preparing;
         let time = now();
@@ -95,7 +95,7 @@ impl Worker {
         });
     }
 
-    /// What the broker retains is cleared. Those who would receive that leave first.
+    /// Starts clearing the retained messages. Their receivers disconnect first.
     pub(super) fn clear(&mut self) {
         self.stage = ClientStage::Clearing;
         self.unconnected.clear();
@@ -112,7 +112,7 @@ impl Worker {
         });
     }
 
-    /// Says so when the broker has read all that clears what it retains.
+    /// Reports that the broker has read all clearing messages.
     pub(super) fn say_if_cleared(&mut self) {
         let prepares = |group: u16| self.crews[usize::from(group)].shard.prepares;
         let mut own = self.places.iter().filter(|place| prepares(place.group));

@@ -1,5 +1,5 @@
-//! Clients that are slow on purpose: after each message they read nothing for a time. What only they need is kept here.
-//! And what the thread has recorded so far, for those who watch the run.
+//! Clients that are slow on purpose: after each message they pause reading. Their state is kept here. Also
+//! the records of the thread so far, for checks during the run.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,24 +10,24 @@ use crate::alarm::now;
 use crate::command::bench::recorder::Recorder;
 use crate::protocol::QoS;
 
-/// When the clients of a thread that wait with reading go on.
+/// When the paused clients of a thread resume reading.
 #[derive(Debug, Default)]
 pub(super) struct SlowReaders(BinaryHeap<Reverse<(u64, u32)>>);
 
 impl SlowReaders {
-    /// A client goes on at this time. To be called once for each pause.
+    /// Resumes a client at this time. Must be called once per pause.
     pub(super) fn add(&mut self, time: u64, index: u32) {
         self.0.push(Reverse((time, index)));
     }
 
-    /// When the next goes on.
+    /// When the next client resumes.
     pub(super) fn next(&self) -> Option<u64> {
         self.0.peek().map(|Reverse((time, _))| *time)
     }
 }
 
 impl Worker {
-    /// What it has recorded so far, by group, with what waits.
+    /// The records so far by group, including waiting messages.
     pub(super) fn so_far(&self) -> Vec<Recorder> {
         let time = now();
         let mut snapshots: Vec<Recorder> = self.crews.iter().map(|crew| crew.shard.snapshot()).collect();
@@ -51,7 +51,7 @@ impl Worker {
         snapshots
     }
 
-    /// Lets those read on whose time has come.
+    /// Resumes the clients whose pause is over.
     pub(super) fn read_on(&mut self, time: u64) {
         while self.slow.next().is_some_and(|due| due <= time) {
             let Some(Reverse((_, index))) = self.slow.0.pop() else { return };

@@ -1,5 +1,5 @@
-//! Clients that have lost their link, or are cut off on purpose, and come back, each after a pause of its own. What only they need is kept
-//! here, beside the table of all clients, so that the others do not pay for it.
+//! Clients that lost their connection, or are disconnected on purpose, and reconnect, each after its own
+//! pause. Their state is kept here, separate from the table of all clients, so that others have no cost.
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
@@ -22,28 +22,28 @@ use crate::command::bench::impact::Impact;
 use crate::command::bench::recorder::LatencyKind;
 use crate::error::Error;
 
-/// The clients of a thread that have lost their links.
+/// The clients of a thread that lost their connections.
 pub(super) struct Returning {
     reconnect: Reconnect,
-    /// By the client's place.
+    /// By client index.
     outages: HashMap<u32, Outage>,
-    /// When pauses end, and whose.
+    /// When pauses end, and of which client.
     pauses: BinaryHeap<Reverse<(u64, u32)>>,
     comebacks: HashMap<u32, Attempts>,
-    /// The groups of those that are not to come back, and when their links were lost.
+    /// The groups of clients that will not reconnect, and when their connections were lost.
     ended: Vec<(u16, u64)>,
-    /// The next that clients are to be cut off for, and when.
+    /// The next disturbance that disconnects clients, and its time.
     next_cut: Option<(usize, u64)>,
-    /// Those that are cut off again whenever they are back, until these times.
+    /// Disturbances that disconnect clients again after each reconnect, until these times.
     flapping: Vec<(usize, u64)>,
-    /// Those that are being cut off stay away until this time.
+    /// Clients that are being disconnected stay away until this time.
     away_until: Option<u64>,
 }
 
-/// From the loss of a link until its client can go on.
+/// The time from the loss of a connection until its client can resume.
 struct Outage {
     since: u64,
-    /// Around which disturbance.
+    /// The window of the disturbance.
     window: usize,
     step: OutageStep,
 }
@@ -51,13 +51,13 @@ struct Outage {
 enum OutageStep {
     Pause,
     Connecting(Dialer),
-    /// The broker has to confirm the subscriptions again.
+    /// The broker must confirm the renewed subscriptions.
     Subscribing,
 }
 
 struct Attempts {
     comeback: Comeback,
-    /// When the latest link came up.
+    /// When the latest connection was made.
     up_since: Option<u64>,
 }
 
@@ -75,12 +75,12 @@ impl Returning {
         }
     }
 
-    /// Whether every client has a link.
+    /// Whether every client has a connection.
     pub(super) fn is_empty(&self) -> bool {
         self.outages.is_empty()
     }
 
-    /// When there is something to do next.
+    /// When there is work next.
     pub(super) fn next(&self) -> Option<u64> {
         self.next_pause().into_iter().chain(self.next_cut.map(|(_, time)| time)).min()
     }
@@ -92,7 +92,7 @@ impl Returning {
 }
 
 impl Worker {
-    /// A client has lost its link, or is cut off from here, and is to come back.
+    /// Handles the loss of a client's connection, or its disconnection on purpose, if it will reconnect.
     pub(super) fn begin_outage(&mut self, index: u32, error: Option<&Error>) {
         let place = &mut self.places[index as usize];
         let Slot::Open(client) = &mut place.slot else { return };
@@ -100,7 +100,7 @@ impl Worker {
         client.lose_link(&mut self.crews[group].shard);
         let time = now();
         match self.returning.outages.entry(index) {
-            // One that is lost before the client could go on is still the same outage.
+            // A connection that is lost before the client could resume belongs to the same outage.
             Entry::Occupied(outage) => outage.into_mut().step = OutageStep::Pause,
             Entry::Vacant(place) => {
                 let impact = self.crews[group].shard.recorder.impact();
@@ -112,7 +112,7 @@ impl Worker {
         self.pause(index, error, time);
     }
 
-    /// The pause before the next attempt, if there is to be one.
+    /// The pause before the next attempt, if there is one.
     fn pause(&mut self, index: u32, error: Option<&Error>, time: u64) {
         let Returning { reconnect, comebacks, away_until, pauses, .. } = &mut self.returning;
         if let Some(until) = *away_until {
@@ -131,7 +131,7 @@ impl Worker {
         }
     }
 
-    /// A client does not come back.
+    /// Gives up the reconnects of a client.
     fn give_up(&mut self, index: u32) {
         let place = &mut self.places[index as usize];
         if let Slot::Open(client) = std::mem::replace(&mut place.slot, Slot::Gone) {
@@ -146,7 +146,7 @@ impl Worker {
         self.end_without_publishers();
     }
 
-    /// The last client is gone.
+    /// Reports the loss of the last client.
     pub(super) fn say_if_alone(&self) {
         let left = [&self.board.connected, &self.board.away].map(|count| count.load(Ordering::Relaxed));
         if left == [0, 0] {
@@ -154,7 +154,7 @@ impl Worker {
         }
     }
 
-    /// The measurement is known: when clients are cut off, and what is recorded beside the figures of the run.
+    /// Prepares the disturbances and the optional records, when the timeline is known.
     pub(super) fn prepare_beside(&mut self) {
         let load = &self.fleet.load;
         let (disturbances, measure) = (&load.disturbances, self.timeline.measure);
@@ -173,14 +173,14 @@ impl Worker {
         }
     }
 
-    /// When clients are to be cut off for the cut of this number.
+    /// When the disturbance with this number disconnects clients.
     fn cut_at(&self, number: usize) -> Option<(usize, u64)> {
         let cut = self.fleet.cuts.get(number)?;
         let impact = self.crews.first()?.shard.recorder.beside.as_ref()?.impact.as_ref()?;
         Some((number, impact.windows.get(cut.place + 1)?.began))
     }
 
-    /// Cuts off clients where it is time to, and connects those whose pause is over.
+    /// Disconnects clients when it is due, and reconnects those whose pause is over.
     pub(super) fn disturb(&mut self, time: u64) {
         while let Some((number, _)) = self.returning.next_cut.filter(|(_, due)| *due <= time) {
             self.returning.next_cut = self.cut_at(number + 1);
@@ -206,7 +206,7 @@ impl Worker {
         self.returning.away_until = None;
     }
 
-    /// Closes a client's link without a word.
+    /// Closes a client's connection without DISCONNECT.
     fn cut_off(&mut self, index: u32) {
         let group = usize::from(self.places[index as usize].group);
         if let Some(impact) = self.crews[group].shard.recorder.impact() {
@@ -215,7 +215,7 @@ impl Worker {
         self.lose(index, None);
     }
 
-    /// Whether a client is cut off whenever it is back.
+    /// Whether a client is disconnected after each reconnect.
     fn is_flapping(&self, index: u32, time: u64) -> bool {
         let place = &self.places[index as usize];
         let mut flapping = self.returning.flapping.iter();
@@ -226,7 +226,7 @@ impl Worker {
             })
     }
 
-    /// Connects those whose pause is over.
+    /// Reconnects clients whose pause is over.
     fn connect_again(&mut self, time: u64) {
         while self.returning.next_pause().is_some_and(|due| due <= time) {
             let Some(Reverse((_, index))) = self.returning.pauses.pop() else { return };
@@ -238,7 +238,7 @@ impl Worker {
         }
     }
 
-    /// A turn of a client without a link.
+    /// A turn of a client without a connection.
     pub(super) fn poll_outage(&mut self, index: u32) {
         let place = &mut self.places[index as usize];
         let Some(Outage { step: OutageStep::Connecting(dialer), .. }) =
@@ -288,11 +288,11 @@ impl Worker {
             outage.step = OutageStep::Subscribing;
         }
         self.look_back(index);
-        // Its first turn, while all of it is at hand.
+        // Its first turn, while its data is in the cache.
         self.take_turn(index);
     }
 
-    /// Whether a client that has a link again can go on.
+    /// Checks whether a reconnected client can resume.
     pub(super) fn look_back(&mut self, index: u32) {
         let place = &self.places[index as usize];
         let Slot::Open(client) = &place.slot else { return };
@@ -314,7 +314,7 @@ impl Worker {
         }
     }
 
-    /// The run ends at this time: who is not back until then, is not.
+    /// Records the clients that are not back at the end of the run.
     pub(super) fn end_outages(&mut self, time: u64) {
         let outages = std::mem::take(&mut self.returning.outages);
         for index in outages.keys() {

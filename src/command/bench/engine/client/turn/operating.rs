@@ -1,4 +1,4 @@
-//! What a client does on a schedule in place of publishing, and what it clears at the end.
+//! Scheduled operations of a client instead of publishing, and the clearing at the end.
 
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::Subscription;
 
 impl InTurn<'_> {
-    /// Begins what is due, unless the broker has not answered what was before it.
+    /// Starts due operations, unless the previous one is not answered.
     pub(super) fn operate(&mut self, kind: OperationKind, session: &mut Session, out: &mut BytesMut) {
         let number = self.state.number;
         let operating = &mut self.state.extra.get_or_insert_default().operating;
-        // Those of connections are begun before the turn.
+        // Operations on connections are started before the turn.
         if operating.awaited.is_some() || kind.is_of_links() || out.len() >= OUTPUT_BYTES {
             return;
         }
@@ -30,7 +30,7 @@ impl InTurn<'_> {
         }
         let filters = self.shard.filters(number);
         let unsubscribes = kind == OperationKind::Subscribe && operating.is_subscribed;
-        // Only those that fetch want retained messages.
+        // Only clients that fetch need retained messages.
         let retain_handling = if kind == OperationKind::Fetch { 0 } else { 2 };
         let mut requests = 0;
         for part in filters.chunks(FILTERS_PER_REQUEST) {
@@ -52,7 +52,7 @@ impl InTurn<'_> {
         }
     }
 
-    /// The broker has answered a part of an operation.
+    /// Records the broker's answer to a part of an operation.
     pub(super) fn answered(&mut self, step: OperationStep, reasons: &[u8]) {
         let Some(extra) = &mut self.state.extra else { return };
         let operating = &mut extra.operating;
@@ -69,17 +69,17 @@ impl InTurn<'_> {
         }
         operating.awaited = Some((due, left.saturating_sub(1))).filter(|(_, left)| *left > 0);
         if operating.awaited.is_none() {
-            // Of one that is refused in part, the other filters are subscribed to.
+            // After a partial refusal, the other filters are subscribed to.
             operating.is_subscribed = step == OperationStep::Subscribe;
-            // What has become due meanwhile is late because of the broker.
+            // Operations that became due meanwhile are late because of the broker.
             self.state.blocked = !self.state.backlog.is_empty();
             self.shard.operated(step, due, self.now, !operating.is_refused);
-            // The next may be due already.
+            // The next may already be due.
             self.unfinished |= !self.state.backlog.is_empty();
         }
     }
 
-    /// Clears the retained messages of its topics, and then asks the broker whether it has read that.
+    /// Clears the retained messages of its topics, then sends PINGREQ to learn when the broker has read that.
     pub(super) fn clear(&mut self, session: &mut Session, out: &mut BytesMut) -> Result<(), Error> {
         let Some(extra) = &mut self.state.extra else { return Ok(()) };
         let Some(next) = &mut extra.operating.clearing else { return Ok(()) };
