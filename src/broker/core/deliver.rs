@@ -307,7 +307,7 @@ impl Core {
         }
         if !own && !expired && !denied {
             if qos != QoS::AtMostOnce && !session.in_flight.has_room(connection.window) {
-                replay.cursor.pop(); // it is still to be sent
+                replay.cursor.pop(); // the message is still to be sent
                 return false;
             }
             let mut outgoing =

@@ -279,7 +279,7 @@ impl Subscriptions {
         out: &mut Vec<Match>,
     ) -> usize {
         let mut work = 0;
-        let system = name.starts_with('$'); // wildcards in the first level pass it by [MQTT-4.7.2-1]
+        let system = name.starts_with('$'); // wildcards in the first level do not match it [MQTT-4.7.2-1]
         let mut stack = std::mem::take(&mut self.stack);
         stack.push((0, Some(0)));
         while let Some((at, rest)) = stack.pop() {

@@ -141,8 +141,8 @@ pub(super) async fn run(
     let threads = u32::try_from(load.threads).unwrap_or(1).clamp(1, load.own_clients().max(1));
     let threads = threads.saturating_mul(load.shards());
     let began = now();
-    let waves = waves(&groups).unwrap_or_else(|_| vec![0; groups.len()]); // a circle was refused before
-    let mut clients = vec![0; groups.len() + 1]; // of each wave so far
+    let waves = waves(&groups).unwrap_or_else(|_| vec![0; groups.len()]); // circles are refused earlier
+    let mut clients = vec![0; groups.len() + 1]; // by wave
     let groups = groups.into_iter().zip(plans).zip(materials).zip(&waves);
     let groups = groups.map(|(((group, plan), material), wave)| {
         let before = clients[*wave as usize];
@@ -343,7 +343,7 @@ impl<'a> Director<'a> {
 
     fn order(&self, order: Order) {
         for thread in &self.orders {
-            let _ = thread.send(order); // one that is gone has told why
+            let _ = thread.send(order); // a thread that has ended has reported why
         }
     }
 

@@ -122,7 +122,7 @@ impl Impact {
     pub(super) fn return_to(&mut self, window: usize, time: u64) {
         let Some(window) = self.windows.get_mut(window) else { return };
         let since = time.saturating_sub(window.began);
-        let _ = window.back.get_or_insert_with(histogram).record(since); // it grows as it must
+        let _ = window.back.get_or_insert_with(histogram).record(since); // auto-resizing
     }
 
     /// Adds another thread's records of the same disturbances.
@@ -157,7 +157,7 @@ impl Window {
         for (place, found) in self.slots.iter().enumerate() {
             let part = usize::from(until.is_none_or(|until| place > slot(until)));
             if let Some(found) = found {
-                let _ = parts[part].add(found); // it grows as it must
+                let _ = parts[part].add(found); // auto-resizing
             }
         }
         parts
@@ -187,7 +187,7 @@ impl Window {
         self.lost += lost;
         self.first_lost = self.first_lost.into_iter().chain(first_lost).min();
         if let Some(back) = back {
-            let _ = self.back.get_or_insert_with(histogram).add(back); // it grows as it must
+            let _ = self.back.get_or_insert_with(histogram).add(back); // auto-resizing
         }
         self.sessions_present += sessions_present;
         self.sessions_lost += sessions_lost;
@@ -199,7 +199,7 @@ impl Window {
         }
         for (mine, theirs) in self.slots.iter_mut().zip(slots) {
             if let Some(theirs) = theirs {
-                let _ = mine.get_or_insert_with(coarse_histogram).add(theirs); // likewise
+                let _ = mine.get_or_insert_with(coarse_histogram).add(theirs); // auto-resizing
             }
         }
     }

@@ -298,7 +298,7 @@ impl Plan {
                 }
             }
             Mode::EndToEnd => self.publishers,
-            Mode::Request => 1, // of a requester: its own
+            Mode::Request => 1, // the requester's own response topic
         };
         publishers as usize * self.topics as usize
     }

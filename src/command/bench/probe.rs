@@ -56,7 +56,7 @@ pub(super) async fn probe(
 ) -> Result<(Protocol, String), Error> {
     options.settle(|_| ()).await?; // bench has no --wait-for-server
     if !resumes_tls {
-        options.forget_tls_sessions(); // each client pays for a full handshake, and so does the server
+        options.forget_tls_sessions(); // so that each client makes a full handshake
     }
     let broker = options.endpoint.address.to_string();
     let mut first = options.clone();

@@ -311,7 +311,7 @@ impl Recorder {
     pub(super) fn whole(&self, kind: LatencyKind) -> Option<Histogram<u64>> {
         let mut whole = self.histogram(kind).cloned();
         if let Some(waited) = self.waited(kind) {
-            let _ = whole.get_or_insert_with(histogram).add(waited); // it grows as it must
+            let _ = whole.get_or_insert_with(histogram).add(waited); // auto-resizing
         }
         whole
     }
@@ -465,7 +465,7 @@ impl Second {
 fn both(one: Option<Histogram<u64>>, other: Option<Histogram<u64>>) -> Option<Histogram<u64>> {
     match (one, other) {
         (Some(mut sum), Some(other)) => {
-            let _ = sum.add(other); // it grows as it must
+            let _ = sum.add(other); // auto-resizing
             Some(sum)
         }
         (one, other) => one.or(other),
@@ -532,7 +532,7 @@ mod tests {
             second.latency.map(|latency| (latency.len(), latency.min() / 1000, latency.max() / 1000))
         };
         assert_eq!(counts(&mut recorder), None);
-        recorder.record_live(5_000, 1); // in the warm-up
+        recorder.record_live(5_000, 1); // a value of the warm-up
         assert_eq!(counts(&mut recorder), Some((1, 5, 5)));
         recorder.record_live(6_000, 1);
         recorder.record(LatencyKind::Delivery, 7_000);

@@ -184,7 +184,7 @@ impl Stamp {
         let mut bytes = [0; LONG_BYTES];
         self.write(&mut bytes, rest);
         mark.copy_from_slice(MARK);
-        let _ = BASE64.encode_slice(bytes, text); // there are 43 bytes for it
+        let _ = BASE64.encode_slice(bytes, text); // `text` has the 43 bytes
     }
 
     /// Searches a payload for a stamp as text.

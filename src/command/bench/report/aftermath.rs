@@ -139,7 +139,7 @@ pub(crate) fn aftermaths(
     let aftermaths = all.map(|((disturbance, disturbed), window)| {
         let [during, after] = window.split(recovery(&disturbance.what, disturbed, window));
         let mut whole = during.clone();
-        let _ = whole.add(&after); // it grows as it must
+        let _ = whole.add(&after); // auto-resizing
         let late = (!before.is_empty()).then(|| whole.len() - whole.count_between(0, before.max()));
         let aftermath = Aftermath {
             at_s: disturbance.at.as_secs_f64(),

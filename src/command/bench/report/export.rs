@@ -183,7 +183,7 @@ pub(crate) fn read_report(file: &Path, kind: &str, version: u32, command: &str) 
 fn csv(report: &LoadReport) -> String {
     let columns = |second: &SeriesSecond| match serde_json::to_value(second) {
         Ok(Value::Object(columns)) => columns,
-        _ => serde_json::Map::new(), // a struct of numbers and names is always an object
+        _ => serde_json::Map::new(), // a struct of numbers and names always becomes an object
     };
     let heading: Vec<String> = columns(&SeriesSecond::default()).keys().cloned().collect();
     let rows = report.series.iter().map(|second| columns(second).values().map(field).collect());

@@ -486,7 +486,7 @@ impl LoadReport {
     }
 
     pub(crate) fn rate(&self) -> f64 {
-        main_rate(self.mode, self.qos).value(self).unwrap_or(0.0) // nothing is confirmed
+        main_rate(self.mode, self.qos).value(self).unwrap_or(0.0) // no message was confirmed
     }
 }
 

@@ -114,7 +114,7 @@ pub(crate) fn statistic(name: &str) -> Option<&'static Statistic> {
 /// The table entry of a kind.
 pub(crate) fn entry(kind: LatencyKind) -> &'static TimeFigure {
     let found = LATENCIES.iter().find(|latency| latency.kind == kind);
-    found.unwrap_or(&LATENCIES[0]) // each kind has its line, as a test shows
+    found.unwrap_or(&LATENCIES[0]) // a test checks that each kind has an entry
 }
 
 /// A latency measured in the run.

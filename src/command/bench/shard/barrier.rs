@@ -266,7 +266,7 @@ struct BarrierLink {
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_default() // numbers and texts
+    serde_json::to_vec(value).unwrap_or_default() // cannot fail for numbers and texts
 }
 
 impl BarrierLink {

@@ -107,7 +107,7 @@ pub(in crate::command::bench) fn merge(config: &MergeConfig) -> Result<Merged, E
                 }
             }
         });
-        let receive = receive; // an error drops it, and with it the reader's way
+        let receive = receive; // moved, so that an error drops it and ends the reader
         receive.iter().try_for_each(|(path, read)| merge.add(path, read?))
     })?;
     merge.finish()

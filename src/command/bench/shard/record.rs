@@ -224,7 +224,7 @@ fn decode(text: &str) -> Result<Histogram<u64>, String> {
     if histogram.len() > LARGEST_COUNT {
         return Err(format!("{} is too large a count", histogram.len()));
     }
-    histogram.auto(true); // so that those of other shards fit in
+    histogram.auto(true); // so that values of other shards fit
     Ok(histogram)
 }
 

@@ -413,7 +413,7 @@ impl Handler for InTurn<'_> {
 
     fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.count_acknowledged();
-        self.now = 0; // the next read has its own time
+        self.now = 0; // looked up again for the next read
         Poll::Ready(Ok(()))
     }
 
