@@ -100,7 +100,7 @@ pub async fn dial_timed(
     observer: Observer<'_>,
     timer: Pin<&mut Sleep>,
 ) -> Result<Stream, Error> {
-    let mut way = WaySoFar::new(observer);
+    let mut way = DialProgress::new(observer);
     let until = tokio::time::Instant::now() + endpoint.connect_timeout;
     let outcome = within::within_until(pin!(way.go(endpoint)), timer, until).await;
     outcome.unwrap_or_else(|| Err(way.timed_out(endpoint.connect_timeout)))
@@ -115,7 +115,7 @@ pub async fn speaks_tls(endpoint: &Endpoint) -> bool {
     let Address::Tcp { host, port } = &endpoint.address else { return false };
     let Ok(name) = tls::checkable_name(host) else { return false };
     let probe = async {
-        let mut way = WaySoFar::new(None);
+        let mut way = DialProgress::new(None);
         match way.reach(endpoint, host, *port).await {
             Ok((socket, _)) => tls::probe::answers_with_tls(socket, name).await,
             Err(_) => false,
@@ -135,7 +135,7 @@ enum DialStage<'a> {
 }
 
 /// The state of the connection attempt.
-struct WaySoFar<'e, 'o> {
+struct DialProgress<'e, 'o> {
     stage: DialStage<'e>,
     /// The addresses to try.
     addresses: Vec<SocketAddr>,
@@ -146,7 +146,7 @@ struct WaySoFar<'e, 'o> {
     observer: Observer<'o>,
 }
 
-impl<'e, 'o> WaySoFar<'e, 'o> {
+impl<'e, 'o> DialProgress<'e, 'o> {
     fn new(observer: Observer<'o>) -> Self {
         Self {
             stage: DialStage::Resolving(""),
