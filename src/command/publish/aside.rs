@@ -109,7 +109,7 @@ pub(super) fn set_aside(
         spool.set_aside(message.place);
         spool.write()?;
         left.messages -= 1;
-        left.under_way.retain(|one| one.place != message.place);
+        left.sent_messages.retain(|one| one.place != message.place);
         let path = aside.path().display();
         diagnostics.state(format_args!("{} moved to {path}", NamedMessage(&message)));
     }

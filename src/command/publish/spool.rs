@@ -34,7 +34,7 @@ use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::{agree, counted};
 use crate::quotation::cut;
-use crate::storage::spool::{Envelope, Intake, Left, Spool, SpooledMessage, UnderWay};
+use crate::storage::spool::{Envelope, Intake, Left, SentMessage, Spool, SpooledMessage};
 
 /// The refusals that a retry cannot change: they concern the message itself, or the user's rights.
 const FINAL: [ReasonCode; 3] =
@@ -413,9 +413,9 @@ impl SpoolPublisher<'_> {
 
     /// Continues the QoS 2 messages that an earlier run has sent, if the broker still knows them.
     fn take_up(&mut self, session: &mut Session, connected: &Connected) -> Result<(), Error> {
-        let under_way = std::mem::take(&mut self.left.under_way);
+        let sent_messages = std::mem::take(&mut self.left.sent_messages);
         if !connected.session_present || self.left.of_another_client {
-            let count = under_way.len();
+            let count = sent_messages.len();
             if count > 0 && (self.config.client.clean_start || self.left.of_another_client) {
                 self.diagnostics.warning(format_args!(
                     "this run has a session of its own (-c -i ID goes on with the earlier one): {} sent again, which may arrive twice",
@@ -427,7 +427,7 @@ impl SpoolPublisher<'_> {
             self.spool.forget_sent();
             return self.spool.write();
         }
-        for UnderWay { place, packet_identifier, received } in under_way {
+        for SentMessage { place, packet_identifier, received } in sent_messages {
             let message = self.spool.take_up(place)?;
             // A message that the broker has received only needs its release.
             if let Some(fault) = message.fault.as_ref().filter(|_| !received) {

@@ -86,7 +86,7 @@ pub struct SpooledMessage {
 
 /// A QoS 2 message that an earlier run has sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnderWay {
+pub struct SentMessage {
     /// Its place in the spool.
     pub place: u64,
     /// The packet identifier it was sent with.
@@ -101,7 +101,7 @@ pub struct Left {
     /// Messages not yet acknowledged.
     pub messages: u64,
     /// The QoS 2 messages that were sent, in the order of sending.
-    pub under_way: Vec<UnderWay>,
+    pub sent_messages: Vec<SentMessage>,
     /// Whether they belong to another client identifier.
     pub of_another_client: bool,
     /// The number of bytes outside intact messages.
@@ -197,18 +197,18 @@ impl Spool {
         if found.torn_bytes > 0 {
             file.set_len(found.end).map_err(&failed)?;
         }
-        let under_way = found.sent.iter().filter_map(|(place, stage)| match *stage {
+        let sent_messages = found.sent.iter().filter_map(|(place, stage)| match *stage {
             SpoolStage::Sent(packet_identifier) => {
-                Some(UnderWay { place: *place, packet_identifier, received: false })
+                Some(SentMessage { place: *place, packet_identifier, received: false })
             }
             SpoolStage::Received(packet_identifier) => {
-                Some(UnderWay { place: *place, packet_identifier, received: true })
+                Some(SentMessage { place: *place, packet_identifier, received: true })
             }
             SpoolStage::Waiting | SpoolStage::Done => None,
         });
         let left = Left {
             messages: found.messages,
-            under_way: under_way.collect(),
+            sent_messages: sent_messages.collect(),
             of_another_client,
             damaged_bytes: left_of_header
                 + found.torn_bytes

@@ -124,10 +124,14 @@ fn next_run_continues_after_a_kill() {
     drop(spool);
 
     let (mut spool, left) = folder.open();
-    let under_way = |place, packet_identifier, received| UnderWay { place, packet_identifier, received };
-    let expected =
-        [under_way(places[1], 2, false), under_way(places[2], 3, true), under_way(places[3], 9, false)];
-    assert_eq!((left.messages, &left.under_way[..]), (5, &expected[..]));
+    let sent_messages =
+        |place, packet_identifier, received| SentMessage { place, packet_identifier, received };
+    let expected = [
+        sent_messages(places[1], 2, false),
+        sent_messages(places[2], 3, true),
+        sent_messages(places[3], 9, false),
+    ];
+    assert_eq!((left.messages, &left.sent_messages[..]), (5, &expected[..]));
     assert_eq!(text(&spool.take_up(places[1]).unwrap()), "sent");
     assert_eq!(text(&spool.take_up(places[2]).unwrap()), "received");
     assert_eq!(text(&spool.take_up(places[3]).unwrap()), "renewed");
@@ -140,7 +144,7 @@ fn next_run_continues_after_a_kill() {
     spool.write().unwrap();
     assert_eq!(rest(&mut spool), ["sent", "received", "renewed", "waiting", "unsent"]);
     drop(spool);
-    assert!(folder.open().1.under_way.is_empty());
+    assert!(folder.open().1.sent_messages.is_empty());
 }
 
 #[test]
@@ -335,24 +339,24 @@ fn longest_with(limit: u64) -> u64 {
             }
         }
     });
-    let (mut received, mut under_way, mut longest) = (0_u64, VecDeque::new(), 0);
+    let (mut received, mut sent_messages, mut longest) = (0_u64, VecDeque::new(), 0);
     while received < 20_000 {
-        while under_way.len() < 20
+        while sent_messages.len() < 20
             && let Some(message) = spool.next_message().unwrap()
         {
             assert_eq!(text(&message), format!("{received:0100}"));
             received += 1;
-            under_way.push_back(message.place);
+            sent_messages.push_back(message.place);
         }
         longest = longest.max(folder.length());
-        if let Some(place) = under_way.pop_front() {
+        if let Some(place) = sent_messages.pop_front() {
             spool.done(place);
         }
         spool.write().unwrap();
         std::thread::yield_now();
     }
     writer.join().unwrap();
-    for place in under_way {
+    for place in sent_messages {
         spool.done(place);
     }
     assert_eq!(spool.close().unwrap(), 0);
@@ -423,7 +427,7 @@ proptest! {
         let (mut spool, _) = folder.open();
         // The expected content: number and, if sent, identifier and whether PUBREC was received.
         let mut model: Vec<(u64, Option<(u16, bool)>)> = Vec::new();
-        let mut under_way: Vec<(u64, u64)> = Vec::new();
+        let mut sent_messages: Vec<(u64, u64)> = Vec::new();
         let (mut taken, mut sent) = (0_u64, 0_u16);
         for (step, index) in steps {
             match step {
@@ -434,21 +438,21 @@ proptest! {
                 }
                 2 | 3 => if let Some(message) = spool.next_message().unwrap() {
                     let number: u64 = text(&message).parse().unwrap();
-                    let next = model.iter().find(|(other, _)| under_way.iter().all(|(n, _)| n != other));
+                    let next = model.iter().find(|(other, _)| sent_messages.iter().all(|(n, _)| n != other));
                     prop_assert_eq!(next.map(|(number, _)| *number), Some(number));
                     sent += 1;
                     spool.sent(message.place, sent);
                     model.iter_mut().find(|(other, _)| *other == number).unwrap().1 = Some((sent, false));
-                    under_way.push((number, message.place));
+                    sent_messages.push((number, message.place));
                 },
-                4 if !under_way.is_empty() => {
-                    let (number, place) = under_way[index.index(under_way.len())];
+                4 if !sent_messages.is_empty() => {
+                    let (number, place) = sent_messages[index.index(sent_messages.len())];
                     spool.received(place);
                     let entry = model.iter_mut().find(|(other, _)| *other == number).unwrap();
                     entry.1 = entry.1.map(|(identifier, _)| (identifier, true));
                 }
-                5 if !under_way.is_empty() => {
-                    let (number, place) = under_way.remove(index.index(under_way.len()));
+                5 if !sent_messages.is_empty() => {
+                    let (number, place) = sent_messages.remove(index.index(sent_messages.len()));
                     spool.done(place);
                     model.retain(|(other, _)| *other != number);
                 }
@@ -460,12 +464,12 @@ proptest! {
                     prop_assert_eq!(left.messages, model.len() as u64);
                     let expected: Vec<(u16, bool)> = model.iter().filter_map(|(_, sent)| *sent).collect();
                     let found: Vec<(u16, bool)> =
-                        left.under_way.iter().map(|one| (one.packet_identifier, one.received)).collect();
+                        left.sent_messages.iter().map(|one| (one.packet_identifier, one.received)).collect();
                     prop_assert_eq!(found, expected);
-                    under_way.clear();
-                    for one in &left.under_way {
+                    sent_messages.clear();
+                    for one in &left.sent_messages {
                         let number: u64 = text(&spool.take_up(one.place).unwrap()).parse().unwrap();
-                        under_way.push((number, one.place));
+                        sent_messages.push((number, one.place));
                     }
                 }
             }
