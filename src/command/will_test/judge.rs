@@ -103,7 +103,7 @@ pub(super) struct Expectation<'a> {
     /// The number of messages before the end of the connection.
     pub(super) early: usize,
     /// How long this program was stopped between the end of the connection and the first arrival.
-    pub(super) stood_still: Duration,
+    pub(super) stopped_time: Duration,
 }
 
 impl Expectation<'_> {
@@ -123,10 +123,10 @@ impl Expectation<'_> {
     /// The text for a will that was late only because this program was stopped.
     fn own_fault(&self, delay: Option<Duration>) -> Option<String> {
         let (delay, WillWindow { to, .. }) = (delay?, self.window?);
-        let stood_still = self.stood_still;
-        (delay > to && delay.saturating_sub(stood_still) <= to).then(|| {
-            let (delay, stood_still) = (duration(delay), duration(stood_still));
-            format!("it came after {delay}, but this program was stopped for {stood_still} of that time: is the machine busy?")
+        let stopped_time = self.stopped_time;
+        (delay > to && delay.saturating_sub(stopped_time) <= to).then(|| {
+            let (delay, stopped_time) = (duration(delay), duration(stopped_time));
+            format!("it came after {delay}, but this program was stopped for {stopped_time} of that time: is the machine busy?")
         })
     }
 
@@ -252,7 +252,7 @@ mod tests {
             granted: QoS::ExactlyOnce,
             death,
             early,
-            stood_still: Duration::from_millis(500),
+            stopped_time: Duration::from_millis(500),
         };
         let mut all = WillArrivals::default();
         for (millis, message) in arrivals {

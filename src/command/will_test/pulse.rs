@@ -15,26 +15,26 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Pulse {
     last: Cell<Instant>,
-    stood_still: Cell<Duration>,
+    stopped_time: Cell<Duration>,
 }
 
 impl Pulse {
     pub(super) fn new() -> Self {
-        Self { last: Cell::new(Instant::now()), stood_still: Cell::new(Duration::ZERO) }
+        Self { last: Cell::new(Instant::now()), stopped_time: Cell::new(Duration::ZERO) }
     }
 
     pub(super) fn beat(&self) {
         let now = Instant::now();
         let pause = now - self.last.replace(now);
         if pause > PAUSE {
-            self.stood_still.set(self.stood_still.get() + pause);
+            self.stopped_time.set(self.stopped_time.get() + pause);
         }
     }
 
     /// The total time stopped.
-    pub(super) fn stood_still(&self) -> Duration {
+    pub(super) fn stopped_time(&self) -> Duration {
         self.beat();
-        self.stood_still.get()
+        self.stopped_time.get()
     }
 }
 
@@ -49,10 +49,10 @@ mod tests {
             tokio::time::advance(PERIOD).await;
             pulse.beat();
         }
-        assert_eq!(pulse.stood_still(), Duration::ZERO);
+        assert_eq!(pulse.stopped_time(), Duration::ZERO);
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(pulse.stood_still(), Duration::from_secs(2));
+        assert_eq!(pulse.stopped_time(), Duration::from_secs(2));
         tokio::time::advance(PERIOD).await;
-        assert_eq!(pulse.stood_still(), Duration::from_secs(2));
+        assert_eq!(pulse.stopped_time(), Duration::from_secs(2));
     }
 }

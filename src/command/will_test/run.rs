@@ -191,9 +191,9 @@ impl CasePlan {
         };
         self.die(setting, publisher, tidying).await?;
         let window = self.window(tolerance);
-        let (arrivals, stood_still) = self.watch(setting, tolerance, &mut watch, death, tidying).await?;
+        let (arrivals, stopped_time) = self.watch(setting, tolerance, &mut watch, death, tidying).await?;
         let granted = watch.granted;
-        let expectation = Expectation { will: &self.will, window, granted, death, early, stood_still };
+        let expectation = Expectation { will: &self.will, window, granted, death, early, stopped_time };
         let (verdict, mut detail, delay) = expectation.judge(&arrivals);
         if verdict == Verdict::Fail && early == 0 && arrivals.is_empty() {
             detail.push_str(&self.if_none_came);
@@ -283,7 +283,7 @@ impl CasePlan {
         tidying: &mut Tidying<'a>,
     ) -> Result<(WillArrivals, Duration), CaseStop> {
         let mut arrivals = WillArrivals::default();
-        let (stood_still, mut meanwhile) = (setting.pulse.stood_still(), Duration::ZERO);
+        let (stopped_time, mut meanwhile) = (setting.pulse.stopped_time(), Duration::ZERO);
         let mut returns = self.returns;
         let mut until = match (self.window(tolerance), self.expected) {
             // Longer than the window: a will that arrives too late is another fault than a missing one.
@@ -318,7 +318,7 @@ impl CasePlan {
                 incoming = watch.next() => {
                     if let Incoming::Message(message) = incoming.map_err(|error| lost(&error))? {
                         if arrivals.is_empty() {
-                            meanwhile = setting.pulse.stood_still().saturating_sub(stood_still);
+                            meanwhile = setting.pulse.stopped_time().saturating_sub(stopped_time);
                         }
                         arrivals.add(watch.link.began(), message);
                         until = until.min(Instant::now() + SECOND_ONE);
