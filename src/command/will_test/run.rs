@@ -70,7 +70,7 @@ pub(super) struct CaseOutcome {
 struct CaseStop(Verdict, String);
 
 /// Time limit for cleaning up after the run was interrupted.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const TIDY_LIMIT: Duration = Duration::from_secs(2);
 /// How long to wait for a second will after the first one.
 const SECOND_ONE: Duration = Duration::from_millis(300);
 /// How long a partly received message may stall.
@@ -124,7 +124,7 @@ impl CasePlan {
         let tidy = async { if to_be_tidied { self.tidy(setting, before.as_ref()).await } else { Ok(()) } };
         let Some(result) = result else {
             // If the broker has gone as well, cleaning up fails.
-            let _ = timeout(LAST_WORDS, tidy).await;
+            let _ = timeout(TIDY_LIMIT, tidy).await;
             return None;
         };
         let mut outcome = match result {
