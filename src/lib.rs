@@ -36,7 +36,7 @@ use crate::output::{ColorChoice, Diagnostics, Stdout, Verbosity};
 
 /// Runs a command line, program name first. All output is written when it returns.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let request = cli::parse(arguments, start_anew);
+    let request = cli::parse(arguments, restart_hidden);
     let (verbosity, color, log_time, manner) = match &request {
         Ok(Parsed::Run { invocation, color, log_time, manner, .. }) => {
             (invocation.common().0, *color, *log_time, *manner)
@@ -73,7 +73,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 /// Replaces this process by one of the same program. Returns only on failure, with the error.
 #[cfg(unix)]
-fn start_anew(hidden: &Hidden) -> Option<std::io::Error> {
+fn restart_hidden(hidden: &Hidden) -> Option<std::io::Error> {
     use std::os::unix::process::CommandExt as _;
     let (name, rest) = hidden.arguments.split_first()?;
     let program = match std::env::current_exe() {
@@ -87,7 +87,7 @@ fn start_anew(hidden: &Hidden) -> Option<std::io::Error> {
 
 /// Not supported on this system.
 #[cfg(not(unix))]
-fn start_anew(_: &Hidden) -> Option<std::io::Error> {
+fn restart_hidden(_: &Hidden) -> Option<std::io::Error> {
     None
 }
 

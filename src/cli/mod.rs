@@ -142,14 +142,14 @@ use crate::manner::Manner;
 use crate::output::{ColorChoice, FurtherHints, PinnedLine};
 
 /// Reads a command line, program name first, the environment and the configuration file. If secrets were
-/// typed, `start_anew` may replace this process with one that hides them; if it returns, with an error, the
+/// typed, `restart_hidden` may replace this process with one that hides them; if it returns, with an error, the
 /// run continues with the secrets visible.
 ///
 /// # Errors
 /// [`Error::Usage`] for every error in the command line; the errors of reading TLS files.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
-    start_anew: impl FnOnce(&Hidden) -> Option<std::io::Error>,
+    restart_hidden: impl FnOnce(&Hidden) -> Option<std::io::Error>,
 ) -> Result<Parsed, Error> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if let Some((program, names)) = compat::called(&arguments) {
@@ -158,7 +158,7 @@ pub fn parse(
             && let Some(hidden) = hidden::hide_words(&compat::secrets(program, names, &arguments), &arguments)
         {
             // If it returns, the run continues with the secrets visible: mosquitto's clients never hide them.
-            let _ = start_anew(&hidden);
+            let _ = restart_hidden(&hidden);
         }
         let line = typed.unwrap_or(arguments);
         let mut parsed = compat::parse(program, &line[names..]);
@@ -181,7 +181,7 @@ pub fn parse(
     let is_hidden = typed.is_some();
     let arguments = bench_words::mode_first(typed.unwrap_or(arguments));
     let mut from_files = Vec::new();
-    let mut parsed = match parse_typed(&arguments, is_hidden, start_anew, &mut from_files) {
+    let mut parsed = match parse_typed(&arguments, is_hidden, restart_hidden, &mut from_files) {
         Ok(parsed) => parsed,
         Err(error) => unmade(&arguments, &from_files, repeated(&arguments).left_out_of(error))?,
     };
@@ -216,7 +216,7 @@ fn unmade(line: &[OsString], from_files: &[OsString], error: Error) -> Result<Pa
 fn parse_typed(
     arguments: &[OsString],
     is_hidden: bool,
-    start_anew: impl FnOnce(&Hidden) -> Option<std::io::Error>,
+    restart_hidden: impl FnOnce(&Hidden) -> Option<std::io::Error>,
     from_files: &mut Vec<OsString>,
 ) -> Result<Parsed, Error> {
     if arguments.get(1).is_some_and(|word| word == "help") {
@@ -232,7 +232,7 @@ fn parse_typed(
             Entry::called(table::SUBCOMMANDS, line).map(|(entry, names)| (entry.definition(), names))
         };
         if !is_hidden && let Some(hidden) = hidden::hide(definition, names, arguments, &called) {
-            in_sight = start_anew(&hidden);
+            in_sight = restart_hidden(&hidden);
         }
     };
     let read = match read(arguments, Entry::definition, hide)? {
