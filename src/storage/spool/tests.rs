@@ -124,13 +124,8 @@ fn next_run_continues_after_a_kill() {
     drop(spool);
 
     let (mut spool, left) = folder.open();
-    let sent_messages =
-        |place, packet_identifier, received| SentMessage { place, packet_identifier, received };
-    let expected = [
-        sent_messages(places[1], 2, false),
-        sent_messages(places[2], 3, true),
-        sent_messages(places[3], 9, false),
-    ];
+    let sent = |place, packet_identifier, received| SentMessage { place, packet_identifier, received };
+    let expected = [sent(places[1], 2, false), sent(places[2], 3, true), sent(places[3], 9, false)];
     assert_eq!((left.messages, &left.sent_messages[..]), (5, &expected[..]));
     assert_eq!(text(&spool.take_up(places[1]).unwrap()), "sent");
     assert_eq!(text(&spool.take_up(places[2]).unwrap()), "received");
