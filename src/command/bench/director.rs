@@ -65,7 +65,6 @@ const LEAVE_PAUSE: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(2);
 /// If a message arrived in this time before the end of the drain, more were still arriving.
 const STILL: u64 = 200_000_000;
-/// Longer than any run.
 const LONGEST_COMMAND: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 /// The timeout of killed commands, which get half a second to end by themselves.
 const KILL_LIMIT: u64 = 2_000_000_000;
@@ -263,7 +262,6 @@ struct Director<'a> {
     /// Complete rows, without their histograms: a run may take days.
     series: Vec<SeriesSecond>,
     interrupted: bool,
-    /// The limit that ended the measurement.
     aborted: Option<Aborted>,
     drained: Drained,
     problems: Vec<Problem>,
@@ -272,7 +270,6 @@ struct Director<'a> {
     connected_at: u64,
     subscribed_at: u64,
     drained_at: u64,
-    /// Observations of the broker.
     beside: BrokerReport,
     /// The records of groups, if other processes share the load.
     shard_groups: Vec<GroupRecord>,

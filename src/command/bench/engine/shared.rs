@@ -154,7 +154,6 @@ pub(crate) struct Shard {
     pub(crate) answers: bool,
     /// Whether clients reconnect.
     pub(crate) reconnects: bool,
-    /// The number of clients that send requests.
     pub(crate) requesters: u32,
     /// The pause of a client after each message, in nanoseconds; 0 for none.
     pub(crate) read_every: u64,
@@ -229,12 +228,10 @@ impl Shard {
         }
     }
 
-    /// Whether its clients publish.
     pub(crate) fn publishes(&self) -> bool {
         self.sends
     }
 
-    /// Whether its clients subscribe.
     pub(crate) fn subscribes(&self) -> bool {
         self.answers || self.operation.is_none() && !self.subscriptions.is_empty()
     }
@@ -244,7 +241,6 @@ impl Shard {
         self.outlet.as_ref().is_some_and(|outlet| outlet.uses_aliases())
     }
 
-    /// Number of topics per publisher.
     pub(crate) fn topics(&self) -> u32 {
         self.outlet.as_ref().map_or(1, |outlet| outlet.topics())
     }
