@@ -174,6 +174,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("ratatui", &["output/view"]),
     ("prost_reflect", &["decode/protobuf"]),
     ("protox", &["decode/protobuf"]),
+    ("miette", &["decode/protobuf"]),
     ("rustix", UNIX),
     ("nix", UNIX),
     ("os::unix", UNIX),

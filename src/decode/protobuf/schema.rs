@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use miette::Diagnostic as _;
 use prost_reflect::prost::Message as _;
 use prost_reflect::prost_types::{FileDescriptorProto, FileDescriptorSet};
 use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage as _, Value};
@@ -281,6 +282,8 @@ struct SchemaFiles {
     /// The name under which each opened file was opened first: under another name it is the same file.
     opened: RefCell<HashMap<PathBuf, String>>,
     paths: RefCell<HashMap<String, PathBuf>>,
+    /// The length of each opened file, in bytes.
+    lengths: RefCell<HashMap<String, usize>>,
     bytes_left: Cell<u64>,
     files_left: Cell<usize>,
 }
@@ -294,6 +297,7 @@ impl SchemaFiles {
             google: GoogleFileResolver::new(),
             opened: RefCell::default(),
             paths: RefCell::default(),
+            lengths: RefCell::default(),
             bytes_left: Cell::new(most_bytes),
             files_left: Cell::new(MOST_SCHEMA_FILES),
         }
@@ -388,23 +392,32 @@ impl SchemaFiles {
         let source = read(path).map_err(|error| {
             Error::new(io::Error::new(error.kind(), format!("{}: {error}", path.display())))
         })?;
+        self.lengths.borrow_mut().insert(name.to_owned(), source.len());
         File::from_source(name, &source)
     }
 
-    /// The error with the position that the library puts before the reason, and with the file's real path.
+    /// The error with its position, and with the file's real path.
     fn invalid(&self, error: &Error) -> BadSchema {
-        // Read errors have no position, and name the file in their text.
-        let text = if error.is_io() { error.to_string() } else { format!("{error:?}") };
         let paths = self.paths.borrow();
         let text = match error.file().and_then(|file| Some((file, paths.get(file)?))) {
             Some((file, path)) => {
-                let place = text.strip_prefix(file).filter(|place| place.starts_with(':'));
-                let reason = place.map_or_else(|| format!(": {text}"), str::to_owned);
-                format!("{}{}", path.display(), shown(&reason))
+                let place = self.position(file, error);
+                let place = place.map_or_else(String::new, |(line, column)| format!("{line}:{column}:"));
+                format!("{}:{place} {}", path.display(), shown(&error.to_string()))
             }
-            None => shown(&text),
+            None => shown(&error.to_string()),
         };
         BadSchema::Invalid { text, is_import: error.is_file_not_found() }
+    }
+
+    /// Line and column of an error, from 1. Of two definitions of the same thing, the second is the wrong one; a
+    /// text that ends too early names no place, which is its end.
+    fn position(&self, file: &str, error: &Error) -> Option<(usize, usize)> {
+        let named = error.labels().and_then(|labels| labels.map(|label| label.offset()).max());
+        let end = || self.lengths.borrow().get(file).copied().filter(|_| error.is_parse());
+        let offset = named.or_else(end)?;
+        let place = error.source_code()?.read_span(&(offset, 0).into(), 0, 0).ok()?;
+        Some((place.line() + 1, place.column() + 1))
     }
 }
 

@@ -283,6 +283,10 @@ fn errors_of_schemas_have_file_line_and_column() {
         ("syntax = \"proto3\";\nimport \"../b.proto\";\n", "a.proto:2:"),
         ("syntax = \"proto4\";\n", "a.proto:1:10: unknown syntax 'proto4'"),
         ("message \u{1}", "a.proto:1:9: "),
+        ("syntax = \"proto3\";\nmessage A {\n  int32 x = 1;\n", "a.proto:4:1: expected "),
+        ("syntax = \"proto3\"", "a.proto:1:18: expected ';'"),
+        ("syntax = \"proto3\";\n/* open\n", "a.proto:3:1: expected "),
+        ("package a;\npackage b;\n", "a.proto:2:"),
     ] {
         let refused = Folder::new(&[("a.proto", text)]).refused(&["a.proto"]);
         assert!(refused.starts_with(why), "{text}: {refused}");
