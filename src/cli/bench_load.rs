@@ -425,7 +425,7 @@ impl CommonArgs {
 
     /// Whether the run depends on the reader of standard output: not if the report also goes into a file.
     pub(super) fn is_for_reader(&self) -> bool {
-        self.results.files().next().is_none()
+        self.results.report.files().next().is_none()
     }
 
     /// The configuration of the load, after the mode's own changes.

@@ -6,12 +6,12 @@ use clap::ValueHint;
 
 use super::bench_figures::figures;
 use super::bench_manual;
+use super::bench_results::{ReportArgs, check_files};
 use super::manual::Manual;
 use super::subcommand::Subcommand;
 use super::verbosity::QuietArgs;
-use crate::command::bench::{BenchTask, Config, Form, MergeConfig, Results, RunLimits, Threshold};
+use crate::command::bench::{BenchTask, Config, MergeConfig};
 use crate::error::Error;
-use crate::file::names_stdout;
 
 /// Make one report of those of all shards
 ///
@@ -29,33 +29,8 @@ pub(super) struct MergeArgs {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
 
-    /// Write the merged report as one JSON object
-    #[arg(long)]
-    json: bool,
-
-    /// Write the figures of each second to this file
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    csv: Option<PathBuf>,
-
-    /// Write a page with charts to this file
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    html: Option<PathBuf>,
-
-    /// Write the report as tables of Markdown to this file, for an issue or a pull request
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    markdown: Option<PathBuf>,
-
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
-          help = "Write the thresholds as JUnit test cases")]
-    junit: Option<PathBuf>,
-
-    /// End with status 3 if this holds: 'p99 > 20ms', 'loss > 0'; may be repeated
-    #[arg(long, value_name = "CONDITION")]
-    fail_if: Vec<Threshold>,
-
-    /// Do not fail if the generator was the bottleneck
-    #[arg(long)]
-    allow_saturated: bool,
+    #[command(flatten)]
+    report: ReportArgs,
 
     #[command(flatten)]
     quiet: QuietArgs,
@@ -71,38 +46,17 @@ impl TryFrom<MergeArgs> for Config {
     type Error = Error;
 
     fn try_from(args: MergeArgs) -> Result<Self, Error> {
-        let MergeArgs { files, output, json, csv, html, markdown, junit, fail_if, allow_saturated, quiet } =
-            args;
+        let MergeArgs { files, output, report, quiet } = args;
         if files.is_empty() {
             return Err(Error::usage("merge needs the reports of all shards of a run"));
         }
-        let wanted = [
-            ("--output", None, output.as_ref()),
-            ("--csv", Some(Form::Csv), csv.as_ref()),
-            ("--html", Some(Form::Html), html.as_ref()),
-            ("--markdown", Some(Form::Markdown), markdown.as_ref()),
-            ("--junit", Some(Form::Junit), junit.as_ref()),
-        ];
-        let wanted: Vec<_> =
-            wanted.into_iter().filter_map(|(name, form, path)| Some((name, form, path?))).collect();
-        for (place, (name, _, path)) in wanted.iter().enumerate() {
-            if names_stdout(path) {
-                return Err(Error::usage(format!("{name} needs a file: standard output has the report")));
-            }
-            if let Some((other, ..)) = wanted[..place].iter().find(|(.., other)| other == path) {
-                return Err(Error::usage(format!("{other} and {name} need a file each")));
-            }
-            if files.contains(path) {
-                return Err(Error::usage(format!("{name} would write over a report that is to be merged")));
-            }
+        let wanted = report.files().map(|(name, _, path)| (name, path));
+        let wanted: Vec<_> = output.iter().map(|path| ("--output", path)).chain(wanted).collect();
+        check_files(&wanted)?;
+        if let Some((name, _)) = wanted.iter().find(|(_, path)| files.contains(path)) {
+            return Err(Error::usage(format!("{name} would write over a report that is to be merged")));
         }
-        let results = Results {
-            json,
-            files: wanted.iter().filter_map(|(_, form, path)| Some(((*form)?, (*path).clone()))).collect(),
-            limits: RunLimits { whole: fail_if, stages: Vec::new() },
-            allow_saturated,
-            ..Results::default()
-        };
+        let results = report.resolve()?;
         let task = BenchTask::Merge(MergeConfig { files, output });
         Ok(Self { task, results, verbosity: quiet.resolve() })
     }

@@ -11,10 +11,10 @@ use crate::command::bench::{Form, Results, RunLimits, Threshold};
 use crate::error::Error;
 use crate::file::names_stdout;
 
-/// The options of the results.
+/// The options of a report.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Results")]
-pub(super) struct ResultArgs {
+pub(super) struct ReportArgs {
     /// Write the report as one JSON object
     #[arg(long)]
     json: bool,
@@ -43,6 +43,18 @@ pub(super) struct ResultArgs {
     #[arg(long, value_name = "CONDITION")]
     pub(super) fail_if: Vec<Threshold>,
 
+    /// Do not fail if the generator was the bottleneck
+    #[arg(long)]
+    allow_saturated: bool,
+}
+
+/// The options of the results of a load.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Results")]
+pub(super) struct ResultArgs {
+    #[command(flatten)]
+    pub(super) report: ReportArgs,
+
     /// End the run as soon as a condition of --fail-if holds, after this grace time
     ///
     /// The time is that of the measurement, or of a stage. The conditions of --fail-if are checked every
@@ -51,10 +63,6 @@ pub(super) struct ResultArgs {
     /// the time.
     #[arg(long, value_name = "GRACE", value_parser = value::duration, help_heading = "Course")]
     pub(super) abort_on_fail: Option<Duration>,
-
-    /// Do not fail if the generator was the bottleneck
-    #[arg(long)]
-    allow_saturated: bool,
 
     /// Write these options as a scenario file; do not run
     ///
@@ -66,7 +74,7 @@ pub(super) struct ResultArgs {
     watch: WatchArgs,
 }
 
-impl ResultArgs {
+impl ReportArgs {
     /// The requested files, with their options.
     pub(super) fn files(&self) -> impl Iterator<Item = (&'static str, Form, &PathBuf)> {
         let all = [
@@ -78,32 +86,36 @@ impl ResultArgs {
         all.into_iter().filter_map(|(name, form, path)| Some((name, form, path.as_ref()?)))
     }
 
-    /// Checks that the files do not exist.
-    fn check_files(&self) -> Result<(), Error> {
-        let mut seen: Vec<(&str, &PathBuf)> = Vec::new();
-        for (name, _, path) in self.files() {
-            if names_stdout(path) {
-                return Err(Error::usage(format!("{name} needs a file: standard output has the report")));
-            }
-            if let Some((other, _)) =
-                seen.iter().find(|(_, other)| *other == path && !path.starts_with("/dev"))
-            {
-                return Err(Error::usage(format!("{other} and {name} need a file each")));
-            }
-            seen.push((name, path));
-        }
-        Ok(())
-    }
-
-    pub(super) fn resolve(self, calibration: Option<PathBuf>) -> Result<Results, Error> {
-        self.check_files()?;
+    /// The results, once the files are checked.
+    pub(super) fn resolve(self) -> Result<Results, Error> {
+        let files: Vec<_> = self.files().map(|(name, _, path)| (name, path)).collect();
+        check_files(&files)?;
         Ok(Results {
             json: self.json,
             files: self.files().map(|(_, form, path)| (form, path.clone())).collect(),
             limits: RunLimits { whole: self.fail_if, stages: Vec::new() },
             allow_saturated: self.allow_saturated,
-            calibration,
-            watch: self.watch.resolve()?,
+            ..Results::default()
         })
     }
+}
+
+impl ResultArgs {
+    pub(super) fn resolve(self, calibration: Option<PathBuf>) -> Result<Results, Error> {
+        Ok(Results { calibration, watch: self.watch.resolve()?, ..self.report.resolve()? })
+    }
+}
+
+/// Checks that each option has a file of its own, and none standard output.
+pub(super) fn check_files(wanted: &[(&str, &PathBuf)]) -> Result<(), Error> {
+    for (place, (name, path)) in wanted.iter().enumerate() {
+        if names_stdout(path) {
+            return Err(Error::usage(format!("{name} needs a file: standard output has the report")));
+        }
+        let mut before = wanted[..place].iter();
+        if let Some((other, _)) = before.find(|(_, other)| other == path && !path.starts_with("/dev")) {
+            return Err(Error::usage(format!("{other} and {name} need a file each")));
+        }
+    }
+    Ok(())
 }
