@@ -229,32 +229,23 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     });
     let to_files = !results.files.is_empty();
     let mut attention = attention_for(&results)?;
-    let (outputs, calibration) = match files {
-        Ok(files) => files,
-        Err(error) => {
-            print_failure(
-                (load.mode, load.shard.as_ref()),
-                results.json,
-                &error,
-                &mut attention,
-                diagnostics,
-            )
-            .await;
-            return Err(error);
+    let measured = match files {
+        Ok((outputs, calibration)) => {
+            match put_load(&mut load, (&results.limits, &watched), &mut attention, diagnostics).await {
+                Ok(outcome) => Ok((outputs, calibration, outcome)),
+                Err(error) => {
+                    outputs.fail(load.mode, &error);
+                    Err(error)
+                }
+            }
         }
+        Err(error) => Err(error),
     };
-    let outcome = match put_load(&mut load, (&results.limits, &watched), &mut attention, diagnostics).await {
-        Ok(outcome) => outcome,
+    let (outputs, calibration, outcome) = match measured {
+        Ok(measured) => measured,
         Err(error) => {
-            outputs.fail(load.mode, &error);
-            print_failure(
-                (load.mode, load.shard.as_ref()),
-                results.json,
-                &error,
-                &mut attention,
-                diagnostics,
-            )
-            .await;
+            let subject = (load.mode, load.shard.as_ref());
+            print_failure(subject, results.json, &error, &mut attention, diagnostics).await;
             return Err(error);
         }
     };
