@@ -88,13 +88,13 @@ pub(super) async fn probe(
     };
     options.aim_at(&mut opened);
     let (checked, protocol) = (check(&opened), opened.connected.protocol);
-    goodbye(opened).await;
+    send_disconnect(opened).await;
     checked?;
     Ok((protocol, broker))
 }
 
 /// Sends DISCONNECT.
-async fn goodbye(mut opened: Opened) {
+async fn send_disconnect(mut opened: Opened) {
     struct Nothing;
     impl client::handler::Handler for Nothing {
         fn poll_fill(
