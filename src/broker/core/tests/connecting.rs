@@ -130,7 +130,7 @@ fn keep_alive() {
     for protocol in [V3_1_1, V5] {
         let mut world = World::new();
         let client = world.join(&Connect { keep_alive: 10, ..hello(protocol, "c") });
-        let goodbye: &[&str] = if protocol == V5 { &["DISCONNECT 0x8d"] } else { &[] };
+        let expected: &[&str] = if protocol == V5 { &["DISCONNECT 0x8d"] } else { &[] };
         for _ in 0..5 {
             world.wait_seconds(14);
             assert_eq!(world.state(client), Directive::Open);
@@ -138,7 +138,7 @@ fn keep_alive() {
             world.take(client);
         }
         world.wait_seconds(15);
-        assert_eq!(world.take(client), goodbye);
+        assert_eq!(world.take(client), expected);
         assert_eq!(world.state(client), Directive::Closing);
         let patient = world.connect(protocol, "patient");
         world.wait_seconds(1_000_000);

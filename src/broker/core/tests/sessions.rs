@@ -116,8 +116,8 @@ fn a_second_connection_takes_over() {
         world.subscribe(first, &[filter("t", 1)]);
         let (second, answer) = world.connect_kept(protocol, "c");
         assert_eq!(answer, ["CONNACK present 0x00"]);
-        let goodbye: &[&str] = if protocol == V5 { &["DISCONNECT 0x8e"] } else { &[] };
-        assert_eq!(world.take(first), goodbye);
+        let expected: &[&str] = if protocol == V5 { &["DISCONNECT 0x8e"] } else { &[] };
+        assert_eq!(world.take(first), expected);
         assert_eq!(world.state(first), Directive::Closing);
         // The end of the first connection does not affect the session.
         world.lose(first);
