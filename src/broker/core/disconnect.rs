@@ -17,7 +17,7 @@ use crate::protocol::wire::{self, Malformed, PacketType};
 
 /// Time for a peer to read the last bytes and to close its side. Without this wait, unread input would reset
 /// the connection, and the peer would not receive the Reason Code.
-const GOODBYE: Duration = Duration::from_secs(1);
+const CLOSING_LIMIT: Duration = Duration::from_secs(1);
 /// Stands for "does not expire".
 const FOR_EVER: u32 = u32::MAX;
 
@@ -26,7 +26,7 @@ impl Core {
     ///
     /// # Errors
     /// A Session Expiry Interval although CONNECT had none ([MQTT-3.1.2.11.2]).
-    pub(super) fn farewell(
+    pub(super) fn disconnect_received(
         &mut self,
         id: ConnectionId,
         session: SessionId,
@@ -150,7 +150,7 @@ impl Core {
             connection.phase = ConnectionPhase::Dead;
         } else if connection.phase != ConnectionPhase::Closing {
             connection.phase = ConnectionPhase::Closing;
-            connection.ends_at = now.checked_add(GOODBYE);
+            connection.ends_at = now.checked_add(CLOSING_LIMIT);
         }
         self.touch(id);
         self.arm(id, now);

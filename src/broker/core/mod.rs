@@ -380,7 +380,7 @@ impl Core {
                 }
             }
             Packet::Disconnect { reason, properties } => {
-                return self.farewell(id, session, reason, properties, now);
+                return self.disconnect_received(id, session, reason, properties, now);
             }
             // [MQTT-3.1.0-2]
             Packet::Connect(_) => return Err(Malformed::protocol_error(PacketType::Connect, "a second one")),
