@@ -66,9 +66,9 @@ fn packet_against_the_standard_ends_the_run_the_second_time(#[values(1, 2)] brok
 fn refused(protocol: Protocol, what: &str, reason: u8, (outcome, rest): (Outcome, Vec<Vec<u8>>)) {
     let outcome = outcome.fails(1, "protocol error: ");
     let last = rest.last().map(Vec::as_slice);
-    let farewell = packets::disconnect(V5, reason);
+    let disconnect = packets::disconnect(V5, reason);
     let good =
-        if protocol == V5 { last == Some(&farewell[..]) } else { last.is_none_or(|last| last[0] != 0xE0) };
+        if protocol == V5 { last == Some(&disconnect[..]) } else { last.is_none_or(|last| last[0] != 0xE0) };
     assert!(good, "{what}: {}, and its last packet is {last:x?}", outcome.stderr);
 }
 
@@ -150,8 +150,8 @@ fn protocol_errors_after_suback_and_messages(#[values(V3_1_1, V5)] protocol: Pro
         assert_eq!(outcome.stdout, b"good\n", "{what}");
         let outcome = outcome.exits(1).mentions("protocol error: ");
         let last = rest.last().map(Vec::as_slice);
-        let farewell = packets::disconnect(V5, reason);
-        assert!(protocol != V5 || last == Some(&farewell), "{what}: {}: {last:x?}", outcome.stderr);
+        let disconnect = packets::disconnect(V5, reason);
+        assert!(protocol != V5 || last == Some(&disconnect), "{what}: {}: {last:x?}", outcome.stderr);
     }
 }
 
