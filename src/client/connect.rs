@@ -43,7 +43,7 @@ const SILENCE: Duration = Duration::from_secs(3);
 const PROBE_LIMIT: Duration = Duration::from_secs(3);
 
 /// Time limit for writing the DISCONNECT of a connection that is no longer needed.
-const DISMISSAL_LIMIT: Duration = Duration::from_millis(100);
+const DISCONNECT_LIMIT: Duration = Duration::from_millis(100);
 
 /// An event that is reported while a connection is made.
 pub(super) enum Seen {
@@ -563,5 +563,5 @@ async fn dismiss(mut stream: Stream) {
         stream.flush().await
     };
     // The connection is abandoned; whether the packet arrives does not matter.
-    let _ = tokio::time::timeout(DISMISSAL_LIMIT, said).await;
+    let _ = tokio::time::timeout(DISCONNECT_LIMIT, said).await;
 }

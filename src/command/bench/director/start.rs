@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::quantity::duration;
 
 /// The timeout for telling the other shards about the end of this one.
-const FAREWELL_LIMIT: Duration = Duration::from_secs(2);
+const DISCONNECT_LIMIT: Duration = Duration::from_secs(2);
 
 /// Waits until shard 1 has admitted this one, which may then connect its clients; returns whether it did, or
 /// `false` after an interruption. Two processes with the same shard number would close each other's
@@ -56,7 +56,7 @@ pub(super) async fn enter(barrier: &mut ShardBarrier, attention: &mut Attention)
 async fn close(barrier: &mut ShardBarrier, failure: Option<&str>) {
     let closed = poll_fn(|cx| if barrier.poll_close(cx, failure) { Poll::Ready(()) } else { Poll::Pending });
     // If they cannot be told, they get the Will Message.
-    let _ = tokio::time::timeout(FAREWELL_LIMIT, closed).await;
+    let _ = tokio::time::timeout(DISCONNECT_LIMIT, closed).await;
 }
 
 impl Director<'_> {
