@@ -40,7 +40,7 @@ pub(crate) fn run(
     news: &UnboundedSender<News>,
     board: Arc<Board>,
 ) {
-    let mut last_word = LastWord { news: news.clone(), said: false };
+    let mut final_report = FinalReport { news: news.clone(), said: false };
     let outcome = runtime().and_then(|runtime| {
         let entered = runtime.enter();
         let mut worker = Worker::new(fleet, thread, orders, news.clone(), board)?;
@@ -54,7 +54,7 @@ pub(crate) fn run(
         });
         runtime.block_on(task).map_err(|error| Error::file("a thread failed", error.into()))
     });
-    last_word.say(match outcome {
+    final_report.say(match outcome {
         Ok(recorders) => News::Finished(recorders),
         Err(error) => News::Failed(error),
     });
@@ -66,19 +66,19 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
 }
 
 /// Sends the final report even if the thread panics: the director must not wait for a thread that is gone.
-struct LastWord {
+struct FinalReport {
     news: UnboundedSender<News>,
     said: bool,
 }
 
-impl LastWord {
+impl FinalReport {
     fn say(&mut self, news: News) {
         self.said = true;
         let _ = self.news.send(news);
     }
 }
 
-impl Drop for LastWord {
+impl Drop for FinalReport {
     fn drop(&mut self) {
         if !self.said {
             self.say(News::Failed(Error::file("a thread failed", std::io::Error::other("it panicked"))));
