@@ -191,7 +191,7 @@ pub(super) struct Recorder {
     /// Of each thread, in the measurement.
     pub(super) cpu: Vec<CpuTime>,
     /// When the last PINGRESP of the barrier after the measurement arrived; 0 if none did.
-    pub(super) fenced_at: u64,
+    pub(super) barrier_at: u64,
     /// When the last message was sent, acknowledged or delivered.
     pub(super) last_event: u64,
     /// The current second.
@@ -352,7 +352,7 @@ impl Recorder {
             counts,
             errors,
             cpu,
-            fenced_at,
+            barrier_at,
             last_event,
             second: _,
             main: _,
@@ -374,7 +374,7 @@ impl Recorder {
             self.add_errors(cause, count);
         }
         self.cpu.extend(cpu);
-        self.fenced_at = self.fenced_at.max(fenced_at);
+        self.barrier_at = self.barrier_at.max(barrier_at);
         self.last_event = self.last_event.max(last_event);
     }
 }

@@ -49,7 +49,7 @@ struct ClientState {
     /// Whether it publishes whenever there is room.
     pulling: bool,
     /// The state of the barrier after the measurement: whether the broker has read all messages.
-    fence: Fence,
+    barrier: PingBarrier,
     /// Intended times of messages that are due but not sent.
     backlog: VecDeque<u64>,
     /// Whether the window or the socket delayed any of them.
@@ -64,7 +64,7 @@ struct ClientState {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fence {
+enum PingBarrier {
     No,
     Wanted,
     Sent,
@@ -165,7 +165,7 @@ impl Client {
             subscribing: Subscribing::No,
             leaving: false,
             pulling: false,
-            fence: Fence::No,
+            barrier: PingBarrier::No,
             backlog: VecDeque::new(),
             blocked: false,
             publisher: publishes.then(Box::default),
@@ -187,12 +187,12 @@ impl Client {
         if let Some((due, _)) = self.state.extra.as_mut().and_then(|extra| extra.operating.awaited.take()) {
             self.state.backlog.push_front(due);
         }
-        let ClientState { publisher, subscribing, fence, number, .. } = &mut self.state;
+        let ClientState { publisher, subscribing, barrier, number, .. } = &mut self.state;
         if matches!(subscribing, Subscribing::Sent(..)) {
             *subscribing = Subscribing::Wanted;
         }
-        if *fence == Fence::Sent {
-            *fence = Fence::Wanted;
+        if *barrier == PingBarrier::Sent {
+            *barrier = PingBarrier::Wanted;
         }
         self.session.keep_others(|token| {
             let publisher = publisher.as_deref()?;
@@ -274,7 +274,7 @@ impl Client {
     /// Starts publishing of retained messages, one to each of the client's topics.
     pub(crate) fn prepare(&mut self, topics: u32, time: u64) {
         self.state.backlog.extend((0..topics).map(|_| time));
-        self.fence();
+        self.barrier();
     }
 
     /// Starts clearing the retained message of each of its topics.
@@ -288,9 +288,9 @@ impl Client {
         self.state.pulling = self.publishes();
     }
 
-    pub(crate) fn fence(&mut self) {
+    pub(crate) fn barrier(&mut self) {
         self.state.pulling = false;
-        self.state.fence = Fence::Wanted;
+        self.state.barrier = PingBarrier::Wanted;
     }
 
     pub(crate) fn leave(&mut self) {
@@ -343,7 +343,7 @@ impl Client {
     pub(crate) fn is_idle(&self) -> bool {
         self.state.backlog.is_empty()
             && self.session.is_idle()
-            && self.state.fence == Fence::No
+            && self.state.barrier == PingBarrier::No
             && !self.state.has_requests()
             && self
                 .state

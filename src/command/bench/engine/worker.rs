@@ -325,7 +325,7 @@ impl Worker {
         if self.fleet.load.mode.publishes() {
             self.each_open(|client, _| {
                 if client.publishes() {
-                    client.fence();
+                    client.barrier();
                 }
             });
         }

@@ -53,8 +53,8 @@ impl LoadReport {
     ) -> Self {
         let recorder = outcome.recorder;
         let counts = recorder.counts;
-        let taken_s = (recorder.fenced_at > outcome.timeline.measure && counts.unconfirmed == 0)
-            .then(|| microseconds(recorder.fenced_at - outcome.timeline.measure) / 1e6)
+        let taken_s = (recorder.barrier_at > outcome.timeline.measure && counts.unconfirmed == 0)
+            .then(|| microseconds(recorder.barrier_at - outcome.timeline.measure) / 1e6)
             .filter(|_| {
                 // After a lost connection, the broker may not have read all messages sent on it.
                 let is_whole = !asked.reconnects || counts.lost == 0;

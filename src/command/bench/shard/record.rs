@@ -136,7 +136,7 @@ impl RecordedCounts {
             waited_ns: encoded(&|kind| recorder.waited(kind).and_then(encode)),
             errors: recorder.errors.clone(),
             cpu_ns: recorder.cpu.iter().map(|cpu| [cpu.busy, cpu.passed]).collect(),
-            fenced_ns: since(recorder.fenced_at),
+            fenced_ns: since(recorder.barrier_at),
             last_event_ns: since(recorder.last_event),
             shares: recorder.shares.iter().map(share).collect(),
         }
@@ -174,7 +174,7 @@ impl RecordedCounts {
             other.shares.insert((group, shared_group), deliveries);
         }
         let at = |since: Option<u64>| since.map_or(0, |since| measure.saturating_add(since));
-        (other.fenced_at, other.last_event) = (at(fenced_ns), at(last_event_ns));
+        (other.barrier_at, other.last_event) = (at(fenced_ns), at(last_event_ns));
         recorder.merge(other);
         Ok(())
     }

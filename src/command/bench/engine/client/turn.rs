@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use super::super::in_flight::MessageInFlight;
 use super::super::message::StampedMessage;
 use super::super::shared::Shard;
-use super::{ClientState, Fence, NextRead, Subscribing};
+use super::{ClientState, NextRead, PingBarrier, Subscribing};
 use crate::alarm::now;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::session::{Event, Session};
@@ -312,9 +312,9 @@ impl InTurn<'_> {
                     }
                 }
             }
-            Event::Pong { .. } if self.state.fence == Fence::Sent => {
-                self.state.fence = Fence::Answered;
-                self.shard.recorder.fenced_at = self.shard.recorder.fenced_at.max(self.now);
+            Event::Pong { .. } if self.state.barrier == PingBarrier::Sent => {
+                self.state.barrier = PingBarrier::Answered;
+                self.shard.recorder.barrier_at = self.shard.recorder.barrier_at.max(self.now);
             }
             _ => {}
         }
@@ -357,10 +357,10 @@ impl Handler for InTurn<'_> {
         session: &mut Session,
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
-        if self.state.fence == Fence::Answered {
+        if self.state.barrier == PingBarrier::Answered {
             // Nothing was published after it, so no further PINGREQ is needed before DISCONNECT.
             session.confirmed();
-            self.state.fence = Fence::No;
+            self.state.barrier = PingBarrier::No;
         }
         if self.state.leaving {
             return Poll::Ready(Ok(()));
@@ -381,9 +381,9 @@ impl Handler for InTurn<'_> {
         if self.state.pulling {
             self.pull(session, out)?;
         }
-        if self.state.fence == Fence::Wanted && self.state.backlog.is_empty() {
+        if self.state.barrier == PingBarrier::Wanted && self.state.backlog.is_empty() {
             session.ping(out);
-            self.state.fence = Fence::Sent;
+            self.state.barrier = PingBarrier::Sent;
         }
         Poll::Pending
     }

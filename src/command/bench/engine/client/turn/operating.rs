@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::super::Fence;
+use super::super::PingBarrier;
 use super::{FILTERS_PER_REQUEST, InTurn, subscription};
 use crate::alarm::now;
 use crate::client::handler::OUTPUT_BYTES;
@@ -94,7 +94,7 @@ impl InTurn<'_> {
             *next += 1;
         }
         extra.operating.clearing = None;
-        self.state.fence = Fence::Wanted;
+        self.state.barrier = PingBarrier::Wanted;
         Ok(())
     }
 }
