@@ -54,7 +54,7 @@ const SHORT_CHECK_SHIFT: u32 = SHORT_RUN_BITS + SHORT_TIME_BITS;
 const SHORT_TIME_UNIT: u32 = 8;
 /// The maximum time in flight of a message whose run is unknown, in nanoseconds: an hour. Without the run,
 /// longer times distinguish the short form from other payloads of 16 bytes or more.
-const LONGEST_UNDER_WAY: u64 = 3_600_000_000_000;
+const LONGEST_IN_FLIGHT: u64 = 3_600_000_000_000;
 
 /// The phase in which a message was to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -275,8 +275,8 @@ impl Stamp {
         // The counter of units wraps after three days; the message belongs to the latest cycle.
         let units =
             (now >> SHORT_TIME_UNIT).wrapping_sub(words[0] >> SHORT_RUN_BITS) & lowest(SHORT_TIME_BITS);
-        let under_way = units << SHORT_TIME_UNIT;
-        if short_check(words, hash(rest)) != found || (run.is_none() && under_way > LONGEST_UNDER_WAY) {
+        let in_flight = units << SHORT_TIME_UNIT;
+        if short_check(words, hash(rest)) != found || (run.is_none() && in_flight > LONGEST_IN_FLIGHT) {
             return if run.is_some() { Recognised::Corrupt } else { Recognised::Foreign };
         }
         let is_measured = words[1] >> SHORT_SEQUENCE_BITS & 1 == 1;
@@ -285,7 +285,7 @@ impl Stamp {
             phase: if is_measured { Phase::Measure } else { Phase::Warmup },
             publisher: u32::try_from(words[1] >> SEQUENCE_BITS).unwrap_or(0),
             sequence: words[1] & lowest(SHORT_SEQUENCE_BITS),
-            intended: now.saturating_sub(under_way),
+            intended: now.saturating_sub(in_flight),
             sent: None,
         })
     }
@@ -409,7 +409,7 @@ mod tests {
             publisher: u32,
             sequence: u64,
             measured: bool,
-            took in 0..LONGEST_UNDER_WAY,
+            took in 0..LONGEST_IN_FLIGHT,
             rest in short_rest(),
         ) {
             let sent = Stamp {
@@ -426,7 +426,7 @@ mod tests {
             prop_assert_eq!(Stamp { intended: sent.intended, ..read }, sent);
             prop_assert!(matches!(Stamp::read(&bytes, None, NOW), Recognised::Whole(_)));
             prop_assert_eq!(Stamp::read(&bytes, Some(!run), NOW), Recognised::Foreign);
-            let later = NOW + LONGEST_UNDER_WAY + unit;
+            let later = NOW + LONGEST_IN_FLIGHT + unit;
             prop_assert_eq!(Stamp::read(&bytes, None, later), Recognised::Foreign);
         }
 

@@ -79,7 +79,7 @@ struct PublishingClient {
     place: usize,
     /// One per topic, in the order of the messages; made on first use.
     templates: Vec<Arc<PublishTemplate>>,
-    under_way: MessagesInFlight,
+    in_flight: MessagesInFlight,
     /// Requests without a response.
     requests: u32,
 }
@@ -196,7 +196,7 @@ impl Client {
         }
         self.session.keep_others(|token| {
             let publisher = publisher.as_deref()?;
-            let message = publisher.under_way.message(token)?;
+            let message = publisher.in_flight.message(token)?;
             let topics = u64::from(shard.topics());
             let template = publisher.templates.get(usize::try_from(message.sequence % topics).ok()?)?;
             Some((Arc::clone(template), shard.payload_of(*number, message)?))
@@ -324,8 +324,8 @@ impl Client {
 
     /// Unacknowledged messages: due time, send time and number.
     pub(crate) fn unanswered(&self) -> impl Iterator<Item = (u64, u64, u64)> {
-        let under_way = self.state.publisher.iter().flat_map(|publisher| publisher.under_way.unanswered());
-        under_way.map(|(message, count)| (message.intended, message.sent, count))
+        let in_flight = self.state.publisher.iter().flat_map(|publisher| publisher.in_flight.unanswered());
+        in_flight.map(|(message, count)| (message.intended, message.sent, count))
     }
 
     /// Messages that are due but not sent: due time, and number of subscribers.

@@ -122,40 +122,40 @@ mod tests {
         fn every_token_finds_its_message(
             steps in proptest::collection::vec((any::<bool>(), 0_u64..3, any::<prop::sample::Index>()), 1..600),
         ) {
-            let mut under_way = MessagesInFlight::default();
+            let mut in_flight = MessagesInFlight::default();
             let mut open: Vec<(u64, MessageInFlight)> = Vec::new();
             let (mut sequence, mut time) = (0, 0);
             for (add, later, index) in steps {
                 if open.len() < 20 && (add || open.is_empty()) {
                     time += later / 2;
                     let message = MessageInFlight { sequence, intended: time, sent: time + 5 };
-                    let token = under_way.token(message, 1);
-                    under_way.opened(1);
+                    let token = in_flight.token(message, 1);
+                    in_flight.opened(1);
                     prop_assert!(open.iter().all(|(other, _)| *other != token));
                     open.push((token, message));
                     sequence += 1;
                 } else {
                     let (token, message) = open.remove(index.index(open.len()));
-                    prop_assert_eq!(under_way.message(token), Some(message));
-                    prop_assert_eq!(under_way.close(token, 1), message);
+                    prop_assert_eq!(in_flight.message(token), Some(message));
+                    prop_assert_eq!(in_flight.close(token, 1), message);
                 }
-                prop_assert!(under_way.batches.len() <= 21);
+                prop_assert!(in_flight.batches.len() <= 21);
             }
         }
 
         /// A batch ends when the bits of its tokens are used up.
         #[test]
         fn a_long_batch_is_split(extra in 1_u64..100) {
-            let mut under_way = MessagesInFlight::default();
+            let mut in_flight = MessagesInFlight::default();
             for sequence in 0..u64::from(MOST_MESSAGES) + extra {
                 let message = MessageInFlight { sequence, intended: 1, sent: 1 };
-                let token = under_way.token(message, 1);
-                under_way.opened(1);
+                let token = in_flight.token(message, 1);
+                in_flight.opened(1);
                 if sequence % 997 == 0 {
-                    prop_assert_eq!(under_way.close(token, 1), message);
+                    prop_assert_eq!(in_flight.close(token, 1), message);
                 }
             }
-            prop_assert_eq!(under_way.batches.len(), 2);
+            prop_assert_eq!(in_flight.batches.len(), 2);
         }
     }
 }

@@ -207,7 +207,7 @@ impl InTurn<'_> {
         };
         let token = match shard.qos {
             QoS::AtMostOnce => 0,
-            _ => own.under_way.token(MessageInFlight { sequence, intended, sent }, most),
+            _ => own.in_flight.token(MessageInFlight { sequence, intended, sent }, most),
         };
         let count = if template.topic_alias() == TopicAlias::None {
             session.publish_run(out, template, bytes, most, token, write)?
@@ -217,7 +217,7 @@ impl InTurn<'_> {
             1
         };
         if shard.qos != QoS::AtMostOnce {
-            own.under_way.opened(count);
+            own.in_flight.opened(count);
         }
         own.sequence += u64::from(count);
         own.requests += if shard.answers { count } else { 0 };
@@ -231,7 +231,7 @@ impl InTurn<'_> {
     #[inline]
     fn published(&mut self, token: u64, count: u32) {
         let Some(publisher) = &mut self.state.publisher else { return };
-        let MessageInFlight { intended, sent, .. } = publisher.under_way.close(token, count);
+        let MessageInFlight { intended, sent, .. } = publisher.in_flight.close(token, count);
         let run = &mut self.acknowledged;
         if (run.intended, run.sent) != (intended, sent) {
             self.count_acknowledged();
@@ -246,7 +246,7 @@ impl InTurn<'_> {
         let Some(publisher) = &mut self.state.publisher else {
             return shard.recorder.error(format!("response refused: {reason}"));
         };
-        let message = publisher.under_way.close(token, 1);
+        let message = publisher.in_flight.close(token, 1);
         let phase = shard.timeline.phase(message.intended);
         shard.recorder.messages(phase).refused += 1;
         // No delivery is expected for a refused message.
