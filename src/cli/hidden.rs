@@ -21,7 +21,7 @@ const VARIABLES: &str = "MQTT_HIDDEN_ARGUMENT_";
 const LONGEST_PART_BYTES: usize = 64 << 10;
 
 /// The text shown instead of a secret.
-const BLOT: &str = "(hidden)";
+const PLACEHOLDER: &str = "(hidden)";
 
 /// A command line for starting again.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,8 +41,8 @@ pub(super) fn variables() -> impl Iterator<Item = OsString> {
 /// The arguments as they were typed, if this process was started again to hide them.
 pub(super) fn typed(arguments: &[OsString]) -> Option<Vec<OsString>> {
     let hidden = |(number, shown): (usize, &OsString)| {
-        let blotted = shown.to_string_lossy();
-        let kept = blotted.strip_suffix(BLOT)?;
+        let masked = shown.to_string_lossy();
+        let kept = masked.strip_suffix(PLACEHOLDER)?;
         let parts = (0..).map_while(|part| std::env::var_os(format!("{VARIABLES}{number}_{part}")));
         let word = parts.reduce(|mut word, part| {
             word.push(part);
@@ -123,7 +123,7 @@ fn hide_from(values: impl Iterator<Item = (usize, usize)>, arguments: &[OsString
     for (place, from) in values {
         let word = &arguments[place];
         let kept = word.as_encoded_bytes().get(..from).unwrap_or_default();
-        hidden.arguments[place] = format!("{}{BLOT}", String::from_utf8_lossy(kept)).into();
+        hidden.arguments[place] = format!("{}{PLACEHOLDER}", String::from_utf8_lossy(kept)).into();
         let parts = parts(word);
         hidden
             .variables
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn secrets_are_blotted_out_at_any_place() {
-        for (line, blotted) in [
+        for (line, masked) in [
             ("mqtt pub -P s3 -t a", "mqtt pub -P (hidden) -t a"),
             ("mqtt pub -Ps3 -t a", "mqtt pub -P(hidden) -t a"),
             ("mqtt pub --pw=s3 -dPs3", "mqtt pub --pw=(hidden) -dP(hidden)"),
@@ -226,7 +226,7 @@ mod tests {
                 "mqtt sub -P (hidden) -t a --exec-argv -- mqtt broker -- mqtt pub -P (hidden) -L (hidden)",
             ),
         ] {
-            assert_eq!(hidden(&words(line)).unwrap().arguments, words(blotted));
+            assert_eq!(hidden(&words(line)).unwrap().arguments, words(masked));
         }
         assert_eq!(hidden(&words("mqtt broker -- curl -P s3")), None);
         assert_eq!(hidden(&words("mqtt pub -- mqtt sub -P s3")), None);
