@@ -14,8 +14,8 @@ pub fn read_password(question: &str) -> Result<Vec<u8>, Error> {
 
     use crate::signal::{Continuation, Interruption};
 
-    const NOBODY: &str = "--password-prompt: cannot ask for the password";
-    let failed = |error| Error::file(NOBODY, error);
+    const CANNOT_ASK: &str = "--password-prompt: cannot ask for the password";
+    let failed = |error| Error::file(CANNOT_ASK, error);
     let mut terminal = std::fs::File::options().read(true).write(true).open("/dev/tty").map_err(failed)?;
     let before = tcgetattr(&terminal).map_err(|error| failed(error.into()))?;
     let mut silent = before.clone();
