@@ -447,7 +447,7 @@ impl Worker {
                     Err(error) => self.lose(index, Some(&error)),
                 }
                 if !self.returning.is_empty() {
-                    self.look_back(index);
+                    self.check_resumed(index);
                 }
             }
         }

@@ -287,13 +287,13 @@ impl Worker {
         if let Some(outage) = self.returning.outages.get_mut(&index) {
             outage.step = OutageStep::Subscribing;
         }
-        self.look_back(index);
+        self.check_resumed(index);
         // Its first turn, while its data is in the cache.
         self.take_turn(index);
     }
 
     /// Checks whether a reconnected client can resume.
-    pub(super) fn look_back(&mut self, index: u32) {
+    pub(super) fn check_resumed(&mut self, index: u32) {
         let place = &self.places[index as usize];
         let Slot::Open(client) = &place.slot else { return };
         if client.is_away() || client.is_subscribing() {
