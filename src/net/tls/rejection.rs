@@ -63,7 +63,7 @@ struct Chain<'a> {
     links: Vec<(usize, &'a CertificateDer<'a>, Details)>,
 }
 
-const GIVE_IT: &str = "if it is the one you expect, give its file with --cafile";
+const GIVE_CAFILE: &str = "if it is the one you expect, give its file with --cafile";
 const OPERATOR: &str = "the broker's operator has to renew it";
 const ALGORITHMS: &str = "supported are ECDSA on P-256, P-384 and P-521 and RSA from 2048 to 8192 bits (PKCS#1, \
                           or PSS with a salt as long as the hash), both with SHA-256, SHA-384 or SHA-512, and Ed25519";
@@ -202,7 +202,7 @@ fn of_path(cause: &PathError, chain: &Chain<'_>, presented: &Presented<'_>) -> R
             }
             _ => Rejection::new(
                 format!("{own} belongs to a certificate authority, not to a server (CA:TRUE)"),
-                GIVE_IT,
+                GIVE_CAFILE,
             ),
         },
         PathError::EndEntityUsedAsCa => {
@@ -573,7 +573,7 @@ fn unknown_issuer(chain: &Chain<'_>, at: &ChainLink<'_>, place: &str) -> Rejecti
     if own.is_self_issued() {
         return Rejection::new(
             format!("the broker's certificate ({own}) is self-signed and not in {place}"),
-            GIVE_IT,
+            GIVE_CAFILE,
         )
         .of_key(chain);
     }
