@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_blotted_out_at_any_place() {
+    fn secrets_are_masked_at_any_place() {
         for (line, masked) in [
             ("mqtt pub -P s3 -t a", "mqtt pub -P (hidden) -t a"),
             ("mqtt pub -Ps3 -t a", "mqtt pub -P(hidden) -t a"),

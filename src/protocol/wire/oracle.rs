@@ -269,11 +269,11 @@ fn connacks(protocol: Protocol) -> impl Strategy<Value = BytesMut> {
 fn rest(protocol: Protocol) -> impl Strategy<Value = BytesMut> {
     let pings = prop_oneof![Just(write(ping_request)), Just(write(ping_response))];
     let block = properties(Place::Packet(PacketType::Disconnect));
-    let disconnect = (select(DISCONNECT), block).prop_map(move |(reason, block)| match protocol {
+    let disconnects = (select(DISCONNECT), block).prop_map(move |(reason, block)| match protocol {
         Protocol::V5 if block.is_empty() => write(ping_request),
         _ => write(|out| disconnect(out, protocol, ReasonCode(reason), &block)),
     });
-    prop_oneof![pings, disconnect]
+    prop_oneof![pings, disconnects]
 }
 
 /// Packets of every type, in all forms.
