@@ -59,14 +59,14 @@ impl BackOff {
 /// Whether and when one of many clients reconnects. A [`run`](super::run) has further reasons to wait or to
 /// end.
 #[derive(Debug)]
-pub struct Comeback {
+pub struct ReconnectDecision {
     back_off: BackOff,
     attempts: Option<u32>,
     /// The last attempt ended in an error that is final if it occurs twice in a row.
     is_doubtful: bool,
 }
 
-impl Comeback {
+impl ReconnectDecision {
     /// For a client that had a link.
     #[must_use]
     pub fn new(reconnect: &Reconnect) -> Self {
@@ -123,14 +123,14 @@ mod tests {
     #[test]
     fn client_reconnects_up_to_the_attempt_limit() {
         let reconnect = Reconnect { attempts: Some(2), ..Reconnect::NEVER };
-        let mut comeback = Comeback::new(&reconnect);
-        assert!(comeback.pause(None, None).is_some());
-        assert!(comeback.pause(None, None).is_some());
-        assert!(comeback.pause(None, None).is_none());
-        assert!(comeback.pause(None, Some(Duration::from_secs(6))).is_some(), "after a link that has lasted");
-        let mut comeback = Comeback::new(&Reconnect::ALWAYS);
+        let mut decision = ReconnectDecision::new(&reconnect);
+        assert!(decision.pause(None, None).is_some());
+        assert!(decision.pause(None, None).is_some());
+        assert!(decision.pause(None, None).is_none());
+        assert!(decision.pause(None, Some(Duration::from_secs(6))).is_some(), "after a link that has lasted");
+        let mut decision = ReconnectDecision::new(&Reconnect::ALWAYS);
         assert!(
-            comeback.pause(Some(&Error::usage("wrong")), None).is_none(),
+            decision.pause(Some(&Error::usage("wrong")), None).is_none(),
             "what another attempt does not mend"
         );
     }

@@ -39,7 +39,7 @@ mod session_tests;
 
 pub use crate::net::{CertificateFacts, Step, TlsFacts};
 pub use answer_limit::AnswerLimit;
-pub use back_off::{BackOff, Comeback};
+pub use back_off::{BackOff, ReconnectDecision};
 pub use handshake::Connected;
 pub use limits::{ServerLimits, too_large};
 pub use open::{Identity, OpenLink, Opened, Times, open, open_first};

@@ -15,7 +15,7 @@ use super::super::shared::News;
 use super::{ClientStage, Worker};
 use crate::alarm::now;
 use crate::client::options::Reconnect;
-use crate::client::{Comeback, Opened};
+use crate::client::{Opened, ReconnectDecision};
 use crate::command::bench::beside::{Beside, Ledger, StageRecords};
 use crate::command::bench::config::Load;
 use crate::command::bench::impact::Impact;
@@ -56,7 +56,7 @@ enum OutageStep {
 }
 
 struct Attempts {
-    comeback: Comeback,
+    decision: ReconnectDecision,
     /// When the latest connection was made.
     up_since: Option<u64>,
 }
@@ -120,9 +120,9 @@ impl Worker {
         }
         let attempts = comebacks
             .entry(index)
-            .or_insert_with(|| Attempts { comeback: Comeback::new(reconnect), up_since: None });
+            .or_insert_with(|| Attempts { decision: ReconnectDecision::new(reconnect), up_since: None });
         let lived = attempts.up_since.take().map(|since| Duration::from_nanos(time.saturating_sub(since)));
-        match attempts.comeback.pause(error, lived) {
+        match attempts.decision.pause(error, lived) {
             Some(pause) => {
                 let pause = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
                 self.returning.pauses.push(Reverse((time.saturating_add(pause), index)));
