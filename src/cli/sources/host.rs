@@ -5,7 +5,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
 use super::given::{Found, Given};
-use super::left_out::{AsksForPlain, LeftOut, Why};
+use super::left_out::{LeftOut, PlainReason, Why};
 use super::origin::Rank;
 use super::plain::AllGiven;
 use crate::cli::url::{BrokerUrl, without_query, without_user_info};
@@ -103,10 +103,10 @@ pub(crate) fn why_left_out(
     let run = AllGiven { definition, matches: Some(matches), options, profile };
     let url = named.and_then(|(_, url)| url);
     if let Some(scheme) = url.as_ref().and_then(|url| plain_scheme(url, &run, matches)) {
-        let asked_by = AsksForPlain::Scheme(scheme);
+        let asked_by = PlainReason::Scheme(scheme);
         return Some(Why::Plain { asked_by, port: true, credentials: alone.uses_tls() });
     }
-    let asked_by = if run.is_on("no_tls") { AsksForPlain::NoTls } else { AsksForPlain::Rest };
+    let asked_by = if run.is_on("no_tls") { PlainReason::NoTls } else { PlainReason::Rest };
     (alone.uses_tls() && !run.uses_tls()).then_some(Why::Plain { asked_by, port: false, credentials: true })
 }
 

@@ -45,7 +45,7 @@ pub(crate) enum Why {
     StartedBroker,
     /// The connection is without TLS.
     Plain {
-        asked_by: AsksForPlain,
+        asked_by: PlainReason,
         /// Whether the profile's port is left out too, because a URL without TLS implies another port.
         port: bool,
         /// Whether the credentials are left out too: the profile alone would use TLS, so they must not be
@@ -56,7 +56,7 @@ pub(crate) enum Why {
 
 /// The setting that asks for a connection without TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AsksForPlain {
+pub(crate) enum PlainReason {
     /// A URL of this scheme.
     Scheme(&'static str),
     /// `--no-tls`.
@@ -92,13 +92,13 @@ impl fmt::Display for Why {
                 write!(f, "they belong to {}, and the broker is {}", list(of_profile), list(named))
             }
             Self::StartedBroker => f.write_str("the broker is the one that mqtt broker has started"),
-            Self::Plain { asked_by: AsksForPlain::Scheme(scheme), .. } => {
+            Self::Plain { asked_by: PlainReason::Scheme(scheme), .. } => {
                 write!(f, "{scheme}:// is a connection without TLS")
             }
-            Self::Plain { asked_by: AsksForPlain::NoTls, .. } => {
+            Self::Plain { asked_by: PlainReason::NoTls, .. } => {
                 f.write_str("--no-tls makes the connection one without TLS")
             }
-            Self::Plain { asked_by: AsksForPlain::Rest, .. } => f.write_str("the connection is without TLS"),
+            Self::Plain { asked_by: PlainReason::Rest, .. } => f.write_str("the connection is without TLS"),
         }
     }
 }
@@ -115,7 +115,7 @@ impl LeftOut {
     /// The reason as text.
     pub(crate) fn reason(&self) -> String {
         match &self.why {
-            Why::Plain { asked_by: AsksForPlain::Scheme(scheme), .. } if self.options == ["port"] => {
+            Why::Plain { asked_by: PlainReason::Scheme(scheme), .. } if self.options == ["port"] => {
                 format!("the port is the one of the {scheme}:// URL")
             }
             why => why.to_string(),
