@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::word::{MOST_NUMBERS, ShardFailure, ShardPresence, ShardWord};
+use super::word::{MOST_NUMBERS, ShardFailure, ShardMessage, ShardPresence};
 
 /// The time from the start message to the start: by then every shard has received it.
 pub(super) const RUN_UP_MS: u64 = 500;
@@ -30,25 +30,25 @@ impl Assembly {
     }
 
     /// Handles the presence message of a shard; returns the answer to it or to all.
-    pub(super) fn present(&mut self, shard: u32, presence: &ShardPresence, now: u64) -> Option<ShardWord> {
+    pub(super) fn present(&mut self, shard: u32, presence: &ShardPresence, now: u64) -> Option<ShardMessage> {
         let ShardPresence { token, of, configuration, is_ready } = presence;
         if shard == 0 || shard > self.of || *of != self.of || *configuration != self.configuration {
-            return Some(ShardWord::Foreign { shard });
+            return Some(ShardMessage::Foreign { shard });
         }
         match self.members.get_mut(&shard) {
             Some(member) if member.token == *token => {
                 member.is_ready |= is_ready;
-                (!is_ready).then_some(ShardWord::Welcome { token: *token })
+                (!is_ready).then_some(ShardMessage::Welcome { token: *token })
             }
             // The process may have been restarted, without a notice that the first one has gone.
             _ if self.started.is_some() => {
                 let after_ms = now.saturating_sub(self.started.unwrap_or(now)) / 1_000_000;
-                Some(ShardWord::Late { token: *token, after_ms })
+                Some(ShardMessage::Late { token: *token, after_ms })
             }
-            Some(_) => Some(ShardWord::Doubled { shard }),
+            Some(_) => Some(ShardMessage::Doubled { shard }),
             None => {
                 self.members.insert(shard, Member { token: *token, is_ready: *is_ready });
-                Some(ShardWord::Welcome { token: *token })
+                Some(ShardMessage::Welcome { token: *token })
             }
         }
     }
@@ -76,20 +76,20 @@ impl Assembly {
     }
 
     /// The next message to all, before or at the timeout.
-    pub(super) fn word(&mut self, now: u64, is_over: bool) -> ShardWord {
+    pub(super) fn word(&mut self, now: u64, is_over: bool) -> ShardMessage {
         if self.is_complete() {
             self.started = Some(now);
-            return ShardWord::Start { in_ms: RUN_UP_MS };
+            return ShardMessage::Start { in_ms: RUN_UP_MS };
         }
         let missing = (1..=self.of).filter(|number| !self.members.contains_key(number));
         let missing = missing.take(MOST_NUMBERS).collect();
         let unready = self.members.iter().filter(|(_, member)| !member.is_ready);
         let unready = unready.map(|(number, _)| *number).take(MOST_NUMBERS).collect();
         if is_over {
-            return ShardWord::Expired { missing, unready };
+            return ShardMessage::Expired { missing, unready };
         }
         let ready = self.members.values().filter(|member| member.is_ready).count();
-        ShardWord::Waiting { ready: u32::try_from(ready).unwrap_or(u32::MAX), missing, unready }
+        ShardMessage::Waiting { ready: u32::try_from(ready).unwrap_or(u32::MAX), missing, unready }
     }
 }
 
@@ -107,7 +107,7 @@ mod tests {
             let token = u64::from(*number);
             assert_eq!(
                 assembly.present(*number, &presence(token, true), 0),
-                Some(ShardWord::Welcome { token })
+                Some(ShardMessage::Welcome { token })
             );
         }
         assembly
@@ -116,31 +116,31 @@ mod tests {
     #[test]
     fn all_start_when_all_are_ready() {
         let mut assembly = assembly(&[1, 2]);
-        assert_eq!(assembly.present(3, &presence(3, false), 0), Some(ShardWord::Welcome { token: 3 }));
+        assert_eq!(assembly.present(3, &presence(3, false), 0), Some(ShardMessage::Welcome { token: 3 }));
         assert_eq!(
             assembly.present(3, &presence(3, false), 0),
-            Some(ShardWord::Welcome { token: 3 }),
+            Some(ShardMessage::Welcome { token: 3 }),
             "again"
         );
-        let waiting = ShardWord::Waiting { ready: 2, missing: vec![], unready: vec![3] };
+        let waiting = ShardMessage::Waiting { ready: 2, missing: vec![], unready: vec![3] };
         assert_eq!(assembly.word(0, false), waiting);
         assert_eq!(assembly.present(3, &presence(3, true), 0), None);
-        assert_eq!(assembly.word(7, true), ShardWord::Start { in_ms: RUN_UP_MS });
+        assert_eq!(assembly.word(7, true), ShardMessage::Start { in_ms: RUN_UP_MS });
         assert!(assembly.is_started());
     }
 
     #[test]
     fn missing_doubled_foreign_and_late_shards_are_named() {
         let mut assembly = assembly(&[1, 3]);
-        assert_eq!(assembly.word(9, true), ShardWord::Expired { missing: vec![2], unready: vec![] });
-        assert_eq!(assembly.present(3, &presence(33, true), 0), Some(ShardWord::Doubled { shard: 3 }));
-        assert_eq!(assembly.present(4, &presence(4, true), 0), Some(ShardWord::Foreign { shard: 4 }));
+        assert_eq!(assembly.word(9, true), ShardMessage::Expired { missing: vec![2], unready: vec![] });
+        assert_eq!(assembly.present(3, &presence(33, true), 0), Some(ShardMessage::Doubled { shard: 3 }));
+        assert_eq!(assembly.present(4, &presence(4, true), 0), Some(ShardMessage::Foreign { shard: 4 }));
         let other = ShardPresence { configuration: "d".into(), ..presence(2, true) };
-        assert_eq!(assembly.present(2, &other, 0), Some(ShardWord::Foreign { shard: 2 }));
-        assert_eq!(assembly.present(2, &presence(2, true), 0), Some(ShardWord::Welcome { token: 2 }));
-        assert_eq!(assembly.word(1_000_000, false), ShardWord::Start { in_ms: RUN_UP_MS });
+        assert_eq!(assembly.present(2, &other, 0), Some(ShardMessage::Foreign { shard: 2 }));
+        assert_eq!(assembly.present(2, &presence(2, true), 0), Some(ShardMessage::Welcome { token: 2 }));
+        assert_eq!(assembly.word(1_000_000, false), ShardMessage::Start { in_ms: RUN_UP_MS });
         let late = assembly.present(2, &presence(22, false), 5_000_000);
-        assert_eq!(late, Some(ShardWord::Late { token: 22, after_ms: 4 }));
+        assert_eq!(late, Some(ShardMessage::Late { token: 22, after_ms: 4 }));
     }
 
     #[test]
@@ -150,14 +150,14 @@ mod tests {
         assembly.gone(3, &ShardFailure::gone(3));
         assert_eq!(
             assembly.word(0, false),
-            ShardWord::Waiting { ready: 2, missing: vec![3], unready: vec![] }
+            ShardMessage::Waiting { ready: 2, missing: vec![3], unready: vec![] }
         );
-        assert_eq!(assembly.present(3, &presence(30, true), 0), Some(ShardWord::Welcome { token: 30 }));
-        assert_eq!(assembly.word(0, false), ShardWord::Start { in_ms: RUN_UP_MS });
+        assert_eq!(assembly.present(3, &presence(30, true), 0), Some(ShardMessage::Welcome { token: 30 }));
+        assert_eq!(assembly.word(0, false), ShardMessage::Start { in_ms: RUN_UP_MS });
         assembly.gone(3, &ShardFailure::gone(30));
         assert_eq!(
             assembly.present(3, &presence(31, true), 1),
-            Some(ShardWord::Late { token: 31, after_ms: 0 })
+            Some(ShardMessage::Late { token: 31, after_ms: 0 })
         );
     }
 }

@@ -17,7 +17,7 @@ use super::super::config::{Configuration, Load};
 use super::assembly::Assembly;
 use super::digest::digest;
 use super::part::SharedStart;
-use super::word::{ShardFailure, ShardPresence, ShardWord, missed};
+use super::word::{ShardFailure, ShardMessage, ShardPresence, missed};
 use crate::alarm::now;
 use crate::client::handler::{Flow, Handler};
 use crate::client::options::{ClientOptions, Reconnect, Will};
@@ -316,12 +316,12 @@ impl BarrierLink {
             let word = assembly.word(time, waited > limit);
             self.say("all", &word);
         } else if !is_started && self.number != 1 && waited > limit.saturating_add(GRACE) {
-            self.hear(&ShardWord::Expired { missing: vec![1], unready: Vec::new() });
+            self.hear(&ShardMessage::Expired { missing: vec![1], unready: Vec::new() });
         }
     }
 
     /// Handles a message from shard 1 to all.
-    fn hear(&mut self, word: &ShardWord) {
+    fn hear(&mut self, word: &ShardMessage) {
         let mut shared = self.shared.borrow_mut();
         let heard = &mut shared.heard;
         if heard.start.is_some() {
@@ -329,35 +329,35 @@ impl BarrierLink {
         }
         let other = |why: String| Error::file("the run was not started", std::io::Error::other(why));
         let refused = match word {
-            ShardWord::Waiting { ready, missing, unready } => {
+            ShardMessage::Waiting { ready, missing, unready } => {
                 heard.waiting =
                     format!("{ready} of {} ready, {}", self.of, missed(missing, unready, self.of));
                 return;
             }
             // It is meant for the shards that were admitted before.
-            ShardWord::Start { .. } if !heard.is_welcome => return,
-            ShardWord::Start { in_ms } => {
+            ShardMessage::Start { .. } if !heard.is_welcome => return,
+            ShardMessage::Start { in_ms } => {
                 heard.start = Some(now().saturating_add(in_ms.saturating_mul(1_000_000)));
                 return;
             }
-            ShardWord::Expired { missing, unready } => {
+            ShardMessage::Expired { missing, unready } => {
                 let missed = missed(missing, unready, self.of);
                 let limit = duration(self.limit);
                 Error::timed_out(format!("after {limit} at the barrier: {missed}"))
                     .with_hint("--barrier-timeout waits longer")
             }
-            ShardWord::Late { token, after_ms } if *token == self.token => {
+            ShardMessage::Late { token, after_ms } if *token == self.token => {
                 let after = duration(Duration::from_millis(*after_ms));
                 other(format!("shard {} is late: the others started {after} before", self.number))
             }
-            ShardWord::Welcome { token } => {
+            ShardMessage::Welcome { token } => {
                 heard.is_welcome |= *token == self.token;
                 return;
             }
-            ShardWord::Late { .. } => return,
-            ShardWord::Doubled { shard } => other(format!("two processes are shard {shard}"))
+            ShardMessage::Late { .. } => return,
+            ShardMessage::Doubled { shard } => other(format!("two processes are shard {shard}"))
                 .with_hint("is the run identifier of an earlier run used again?"),
-            ShardWord::Foreign { shard } => {
+            ShardMessage::Foreign { shard } => {
                 other(format!("shard {shard} has other options than shard 1, or another number of shards"))
             }
         };
@@ -373,7 +373,7 @@ impl BarrierLink {
         }
         let number = |text: &str| text.parse::<u32>().ok();
         if rest == "all" || rest.strip_prefix("to/").and_then(number) == Some(self.number) {
-            if let Ok(word) = serde_json::from_slice::<ShardWord>(payload) {
+            if let Ok(word) = serde_json::from_slice::<ShardMessage>(payload) {
                 self.hear(&word);
             }
         } else if let Some(shard) = rest.strip_prefix("present/").and_then(number) {
@@ -383,7 +383,7 @@ impl BarrierLink {
                     self.next_word = 0;
                 }
                 match answer {
-                    Some(word @ (ShardWord::Welcome { .. } | ShardWord::Late { .. })) => {
+                    Some(word @ (ShardMessage::Welcome { .. } | ShardMessage::Late { .. })) => {
                         self.say(&format!("to/{shard}"), &word);
                     }
                     Some(word) => self.say("all", &word),

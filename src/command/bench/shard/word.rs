@@ -3,8 +3,8 @@
 //! | topic | from | to | payload |
 //! |---|---|---|---|
 //! | `present/NUMBER` | each shard, every second until the start | shard 1 | [`ShardPresence`] |
-//! | `all` | shard 1 | all | [`ShardWord`] |
-//! | `to/NUMBER` | shard 1 | that shard | [`ShardWord`] |
+//! | `all` | shard 1 | all | [`ShardMessage`] |
+//! | `to/NUMBER` | shard 1 | that shard | [`ShardMessage`] |
 //! | `failed/NUMBER` | each shard, and its Will Message | all | [`ShardFailure`] |
 
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub(super) struct ShardPresence {
 /// A message from shard 1 to all shards, or to one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
-pub(super) enum ShardWord {
+pub(super) enum ShardMessage {
     /// Not all shards are ready: the numbers of some missing shards, and of some that are not ready.
     Waiting { ready: u32, missing: Vec<u32>, unready: Vec<u32> },
     /// All start this number of milliseconds after the message.
