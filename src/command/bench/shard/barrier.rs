@@ -44,7 +44,7 @@ const MOST_BYTES: usize = 4096;
 
 /// The results of the barrier so far.
 #[derive(Debug, Default)]
-struct BarrierHeard {
+struct BarrierResult {
     /// Shard 1 has admitted this shard, which may connect its clients.
     is_welcome: bool,
     /// When to start, in nanoseconds of the monotonic clock.
@@ -60,7 +60,7 @@ struct BarrierHeard {
 
 /// The director's requests to the barrier's client.
 #[derive(Debug, Default)]
-struct BarrierWish {
+struct BarrierRequest {
     /// Since when the clients are connected and subscribed.
     ready_since: Option<u64>,
     /// The failure to report to the others.
@@ -70,8 +70,8 @@ struct BarrierWish {
 
 #[derive(Debug, Default)]
 struct BarrierState {
-    heard: BarrierHeard,
-    wanted: BarrierWish,
+    heard: BarrierResult,
+    wanted: BarrierRequest,
 }
 
 /// The running client at the barrier.
