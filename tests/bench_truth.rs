@@ -323,13 +323,13 @@ fn seconds_are_of_one_phase() {
 }
 
 /// A port without a listener: an attempt to connect to it fails.
-fn nobody() -> u16 {
+fn closed_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]
 fn file_that_cannot_be_written_is_reported_before_the_run() {
-    let port = nobody();
+    let port = closed_port();
     let folder = tempfile::tempdir().unwrap();
     let (nowhere, fresh) = (folder.path().join("no/x"), folder.path().join("fresh"));
     for option in ["--csv", "--html", "--junit", "--calibration"] {
@@ -360,7 +360,7 @@ fn file_that_cannot_be_written_is_reported_before_the_run() {
 
 #[test]
 fn clients_do_not_share_an_identifier() {
-    let port = nobody();
+    let port = closed_port();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("clients.csv");
     std::fs::write(&file, "client_id\na\nb\nc\n").unwrap();

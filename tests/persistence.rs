@@ -269,9 +269,9 @@ fn the_spool_waits_for_the_next_run() {
     let folder = tempfile::tempdir().unwrap();
     let spool = folder.path().join("spool");
     let broker = Broker::start();
-    let nobody = nobody();
+    let closed_port = closed_port();
     let keeps = |kept: &str, args: &[&str]| {
-        let run = Mqtt::publish(nobody).args(args).args(["--spool"]).args([&spool]).run();
+        let run = Mqtt::publish(closed_port).args(args).args(["--spool"]).args([&spool]).run();
         run.exits(1).mentions(&format!("mqtt: warning: {kept} kept in")).mentions("connection refused");
     };
     keeps("1 message is", &["-t", "a", "-q", "1", "-m", "one", "-r"]);
@@ -319,7 +319,7 @@ fn the_spool_takes_in_without_a_link() {
     subscriber.finish().prints(numbers(0..500));
 }
 
-fn nobody() -> u16 {
+fn closed_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -333,7 +333,7 @@ fn the_spool_takes_in_without_a_server() {
         let args = ["-t", "a", "-q", "1", "-l", "--reconnect-max-delay", "50ms", "--spool"];
         Mqtt::publish(port).args(args).args([&spool])
     };
-    let text = run(nobody()).stdin(numbers(0..5_000)).run().exits(1).stderr;
+    let text = run(closed_port()).stdin(numbers(0..5_000)).run().exits(1).stderr;
     // On a busy machine the first attempt may fail while the input is still being read.
     let mut lines = text.lines().filter(|line| !line.starts_with("mqtt: no connection yet: "));
     let kept =
@@ -341,7 +341,7 @@ fn the_spool_takes_in_without_a_server() {
     assert_eq!(lines.next(), Some(&*kept), "{text}");
     assert!(lines.next().is_some_and(|line| line.starts_with("mqtt: connection: ")), "{text}");
     // Input that goes on: the server is tried again and again.
-    let mut publisher = run(nobody()).open_stdin().spawn();
+    let mut publisher = run(closed_port()).open_stdin().spawn();
     publisher.write(numbers(5_000..5_010)).wait_for_stderr("mqtt: no connection yet: ");
     publisher.write(numbers(5_010..5_020));
     let outcome = publisher.finish().exits(1);
@@ -413,7 +413,7 @@ fn spool_takes_available_input() {
 fn missing_spool_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let spool = folder.path().join("sopol");
-    Mqtt::publish(nobody()).args(["--spool"]).args([&spool]).run().fails(1, "No such file or directory");
+    Mqtt::publish(closed_port()).args(["--spool"]).args([&spool]).run().fails(1, "No such file or directory");
     assert!(!spool.exists());
 }
 
@@ -424,7 +424,7 @@ fn properties_that_do_not_fit() {
     let spool = folder.path().join("spool");
     for payload in ["one", "two"] {
         let args = ["-t", "a", "-q", "1", "--content-type", "text/x", "-m", payload, "--spool"];
-        Mqtt::publish(nobody()).args(args).args([&spool]).run().exits(1);
+        Mqtt::publish(closed_port()).args(args).args([&spool]).run().exits(1);
     }
     let broker = Broker::start();
     let subscriber = broker.subscribe().args(["-t", "a", "-q", "1", "-C", "3", "-F", "%p%C", "-d"]).spawn();
@@ -477,7 +477,7 @@ fn a_full_disk_without_a_link() {
     for args in [&[][..], &["--wait-for-server", "500ms"]] {
         let folder = tempfile::tempdir().unwrap();
         let spool = folder.path().join("spool");
-        let (Outcome { stderr, .. }, taken) = with_a_full_disk(nobody(), args, &spool);
+        let (Outcome { stderr, .. }, taken) = with_a_full_disk(closed_port(), args, &spool);
         let places: Vec<usize> = ["line ", "messages are kept in", "mqtt: connection: "]
             .iter()
             .map(|text| stderr.find(text).unwrap_or_else(|| panic!("{text} in {stderr}")))

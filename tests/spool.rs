@@ -24,7 +24,7 @@ use crate::support::{LIMIT, Service};
 /// No message of this length is left in a spool.
 const EMPTY_BYTES: u64 = 24;
 
-fn nobody() -> u16 {
+fn closed_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -224,7 +224,7 @@ fn damaged_spool_is_a_failure() {
     ];
     for (said, damage) in damage {
         let folder = Folder::new();
-        folder.publish(nobody(), &["-q", "1"], "one\ntwo\nthree\n").run().exits(1);
+        folder.publish(closed_port(), &["-q", "1"], "one\ntwo\nthree\n").run().exits(1);
         damage(&folder.spool(), &std::fs::read(folder.spool()).unwrap());
         let broker = Broker::start();
         folder.publish_the_rest(broker.port()).run().exits(1).mentions(said);
@@ -252,7 +252,7 @@ fn a_full_spool_without_a_server_ends_the_run() {
         let folder = Folder::new();
         let args = ["-q", "1", "--reconnect-max-delay", "50ms", "--spool-max-size", &most.to_string()];
         let lines = format!("{}\n", "x".repeat(1_000)).repeat(500);
-        let run = folder.publish(nobody(), &args, &lines).run().exits(1);
+        let run = folder.publish(closed_port(), &args, &lines).run().exits(1);
         run.mentions("and those after it were not taken: cannot write ").mentions("messages are kept");
         assert!(folder.length() <= most, "{} of {most}", folder.length());
     }
@@ -274,7 +274,7 @@ fn killed_with_a_full_spool_it_has_read_no_more_than_it_keeps() {
         let args =
             ["-q", "1", "--wait-for-server", "1h", "--spool-max-size", &most.to_string()].map(str::to_owned);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let running = folder.publish(nobody(), &args, "").stdin_file(&pipe).spawn();
+        let running = folder.publish(closed_port(), &args, "").stdin_file(&pipe).spawn();
         let mut written = 0_u64;
         let began = Instant::now();
         // Full: no line more has room, whatever part of one was read.
@@ -309,7 +309,7 @@ fn a_write_that_failed_leaves_no_damage() {
     for limit in ["ulimit -f 0", "ulimit -f 2", "trap '' XFSZ; ulimit -f 2"] {
         let folder = Folder::new();
         let lines: String = (0..200).map(|number| format!("{number:0100}\n")).collect();
-        let run = folder.publish(nobody(), &["-q", "1"], &lines).behind(limit).run().exits(1);
+        let run = folder.publish(closed_port(), &["-q", "1"], &lines).behind(limit).run().exits(1);
         run.mentions("File too large");
         let broker = Broker::start();
         let run = folder.publish(broker.port(), &["-q", "1"], "one more\n").run().exits(0);
