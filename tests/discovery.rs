@@ -60,8 +60,8 @@ fn service_records_without_a_broker_are_reported() {
         .run()
         .fails(1, "_secure-mqtt._tcp.example.com");
     // A port without a name server.
-    let nobody = format!("127.0.0.1:{}", closed_port());
-    Mqtt::new(["pub", "-t", "a", "-n", "-S", "-h", "example.com", "--name-server", &nobody])
+    let no_broker = format!("127.0.0.1:{}", closed_port());
+    Mqtt::new(["pub", "-t", "a", "-n", "-S", "-h", "example.com", "--name-server", &no_broker])
         .args(["--connect-timeout", "2"])
         .run()
         .fails(1, "name look-up: ");
@@ -84,8 +84,8 @@ fn several_brokers_are_tried_by_every_subcommand() {
     for subcommand in CONNECTING {
         Mqtt::new(subcommand).args(["-h", &hosts]).run().exits(0);
     }
-    let nobody = format!("127.0.0.1:{},127.0.0.1:{}", closed_port(), closed_port());
+    let no_broker = format!("127.0.0.1:{},127.0.0.1:{}", closed_port(), closed_port());
     for subcommand in CONNECTING {
-        Mqtt::new(subcommand).args(["-h", &nobody]).run().exits(1).mentions("none of 2 brokers answers");
+        Mqtt::new(subcommand).args(["-h", &no_broker]).run().exits(1).mentions("none of 2 brokers answers");
     }
 }

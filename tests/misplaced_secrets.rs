@@ -5,7 +5,7 @@ use crate::support::mqtt::Mqtt;
 /// A secret may land at a place that is not its own, and no error or warning repeats it there.
 #[test]
 fn a_secret_at_the_wrong_place_is_not_repeated() {
-    let nobody = ["-h", "127.0.0.1", "-p", "1"];
+    let no_broker = ["-h", "127.0.0.1", "-p", "1"];
     for (line, says) in [
         (&["ping", "me:hunter2@127.0.0.1"][..], "invalid value '…@127.0.0.1' for '[HOST]'"),
         (&["ping", "me:hunter2"], "invalid value '…' for '[HOST]'"),
@@ -36,7 +36,7 @@ fn a_secret_at_the_wrong_place_is_not_repeated() {
     ] {
         Mqtt::new(["compat"]).args(line).run().exits(1).mentions(says).does_not_mention("hunter2");
     }
-    let warned = Mqtt::new(["pub", "-t", "me:hunter2@h/*", "-n"]).args(nobody).run();
+    let warned = Mqtt::new(["pub", "-t", "me:hunter2@h/*", "-n"]).args(no_broker).run();
     warned.exits(1).mentions("topic '…@h/*': '*' is an ordinary level").does_not_mention("hunter2");
     for (variable, value) in
         [("MQTT_PROXY", "me:hunter2"), ("MQTT_HOST", "me:hunter2"), ("MQTT_URL", "mqtt://me:hunter2")]
