@@ -193,7 +193,7 @@ fn what_a_broker_does_to_messages_is_counted_exactly(#[values(64, 16)] size: usi
             publisher.expect_disconnect(Protocol::V3_1_1);
             if qos == 2 {
                 // No PUBREL was sent, so the client asks with PINGREQ whether more will come.
-                subscriber.expect_fence_and_disconnect(Protocol::V3_1_1);
+                subscriber.expect_barrier_and_disconnect(Protocol::V3_1_1);
             } else {
                 subscriber.expect_disconnect(Protocol::V3_1_1);
             }

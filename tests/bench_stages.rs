@@ -232,11 +232,11 @@ fn a_group_starts_after_another() {
         expect_probe(listener);
         let mut first = listener.accept();
         first.expect_connect(V);
-        listener.expect_nobody();
+        listener.expect_no_connection();
         first.send(&packets::connack(V, false, 0));
         let subscribe = first.packet();
         assert_eq!(subscribe[0], 0x82, "a SUBSCRIBE");
-        listener.expect_nobody();
+        listener.expect_no_connection();
         first.send(&[0x90, 3, subscribe[2], subscribe[3], 0]);
         let mut second = listener.accept();
         second.expect_connect(V);

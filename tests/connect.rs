@@ -206,7 +206,7 @@ fn a_url() {
         peer.expect(V5, &expected);
         peer.send(&packets::connack(V5, false, 0));
         peer.expect(V5, &packets::Message::new("a/b c", b"x").bytes(V5));
-        peer.expect_fence_and_disconnect(V5);
+        peer.expect_barrier_and_disconnect(V5);
     });
     let url = format!("mqtt://na%20me:p%40ss@127.0.0.1:{}/a/b%20c", server.port());
     Mqtt::new(["pub", "-L", &url, "-m", "x"]).run().succeeds();
@@ -224,7 +224,7 @@ fn the_environment() {
         peer.expect(V3_1_1, &expected);
         peer.send(&packets::connack(V3_1_1, false, 0));
         peer.packet();
-        peer.expect_fence_and_disconnect(V3_1_1);
+        peer.expect_barrier_and_disconnect(V3_1_1);
     });
     Mqtt::new(["pub", "-t", "a", "-n", "-i", "typed"])
         .env("MQTT_HOST", "127.0.0.1")
@@ -248,7 +248,7 @@ fn falls_back_to_3_1_1() {
             peer.close();
             let mut peer = server.accept_session(V3_1_1);
             peer.expect(V3_1_1, &packets::Message::new("a", b"x").bytes(V3_1_1));
-            peer.expect_fence_and_disconnect(V3_1_1);
+            peer.expect_barrier_and_disconnect(V3_1_1);
         });
         Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run().succeeds();
     }

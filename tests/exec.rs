@@ -464,7 +464,7 @@ fn program_that_cannot_be_run_is_an_error() {
         ("no-program-of-this-name", "No such file or directory"),
         (file.to_str().unwrap(), "Permission denied"),
     ] {
-        let server = Server::start(|listener| listener.expect_nobody());
+        let server = Server::start(|listener| listener.expect_no_connection());
         let run = subscribe(server.port(), "1").args(["--exec-argv", "--", program]).run();
         run.fails(1, &format!("--exec-argv: cannot run '{program}': {why}"));
         server.finish();

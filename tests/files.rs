@@ -104,7 +104,7 @@ fn unusable_file_is_an_error_before_the_connection(
     #[case] text: &str,
 ) {
     let (folder, _) = folder(&["a", "a+b"]);
-    let server = Server::start(|server| server.expect_nobody());
+    let server = Server::start(|server| server.expect_no_connection());
     let publish = Mqtt::publish(server.port()).args(["-t", "x/{name}"]);
     let publish =
         names.iter().fold(publish, |publish, name| publish.arg_path("-f", &folder.path().join(name)));

@@ -437,7 +437,7 @@ fn a_refused_subscription_is_not_tried_for_ever() {
         let (identifier, _) = peer.expect_subscribe(V3_1_1);
         peer.send(&packets::suback(V3_1_1, identifier, &[0x80]));
         peer.expect_disconnect(V3_1_1);
-        server.expect_nobody();
+        server.expect_no_connection();
     });
     let run = Mqtt::subscribe(server.port()).args(["-V", "311", "-t", "a", "-q", "1"]).run();
     run.fails(0x80, "subscription to 'a' refused");

@@ -19,7 +19,7 @@ fn qos_0_is_followed_by_a_barrier(#[values(V3_1, V3_1_1, V5)] protocol: Protocol
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(protocol);
         peer.expect(protocol, &Message::new("a/b", b"23.4").bytes(protocol));
-        peer.expect_fence_and_disconnect(protocol);
+        peer.expect_barrier_and_disconnect(protocol);
     });
     let args = ["-V", version(protocol), "-t", "a/b", "-m", "23.4"];
     Mqtt::publish(server.port()).args(args).run().succeeds().prints("");

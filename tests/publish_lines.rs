@@ -67,7 +67,7 @@ fn qos_0() {
         for number in 0..1000 {
             peer.expect_publish(V5, QoS::AtMostOnce, number.to_string().as_bytes());
         }
-        peer.expect_fence_and_disconnect(V5);
+        peer.expect_barrier_and_disconnect(V5);
     });
     let input: String = (0..1000).map(|number| format!("{number}\n")).collect();
     Mqtt::publish(server.port()).args(["-t", "a", "-l"]).stdin(input).run().succeeds();
@@ -218,7 +218,7 @@ fn possible_loss_at_qos_0_is_reported() {
         peer.close();
         let mut peer = server.accept_session(V5);
         peer.expect_publish(V5, QoS::AtMostOnce, b"2");
-        peer.expect_fence_and_disconnect(V5);
+        peer.expect_barrier_and_disconnect(V5);
     });
     let mut running = Mqtt::publish(server.port()).args(["-t", "a", "-l"]).open_stdin().spawn();
     running.write("1\n").wait_for_stderr("connected again");
@@ -289,7 +289,7 @@ fn reconnect_never_is_respected() {
         let mut peer = server.accept_session(V5);
         peer.expect_publish(V5, QoS::AtLeastOnce, b"1");
         peer.close();
-        server.expect_nobody();
+        server.expect_no_connection();
     });
     let run = lines(server.port(), V5).args(["--reconnect", "never"]).stdin("1\n").run();
     run.exits(1).mentions("mqtt: the broker closed the connection");

@@ -282,7 +282,7 @@ fn links_that_do_not_last_are_counted() {
             peer.grant_subscription(Protocol::V3_1_1);
             peer.close();
         }
-        server.expect_nobody();
+        server.expect_no_connection();
     });
     let args = ["-V", "311", "-t", "a", "--reconnect", "3", "--reconnect-max-delay", "1ms"];
     let run = Mqtt::subscribe(server.port()).args(args).run().exits(1);

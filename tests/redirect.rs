@@ -51,7 +51,7 @@ fn takes_one(server: &mut Listener) {
 #[test]
 fn redirect_is_reported_and_not_followed() {
     for (reason, name) in [(0x9C, "Use another server"), (0x9D, "Server moved")] {
-        let other = Server::start(|server| server.expect_nobody());
+        let other = Server::start(|server| server.expect_no_connection());
         let first = sends_away(connack(reason, &format!("127.0.0.1:{}", other.port())), 1);
         let text =
             format!("connection refused: {name} (0x{reason:02X}): it names 127.0.0.1:{}", other.port());

@@ -185,7 +185,7 @@ fn times_without_anything_between_them_are_refused(#[case] from: &str, #[case] t
 /// Before there is a connection.
 #[test]
 fn pipe_cannot_be_read_again() {
-    let server = Server::start(|server| server.expect_nobody());
+    let server = Server::start(|server| server.expect_no_connection());
     Mqtt::publish(server.port())
         .args(["--json", "--loop", "2"])
         .stdin("{}\n")

@@ -139,7 +139,7 @@ fn response_of_qos_0_precedes_the_acknowledgement() {
         peer.send(&request("a", b"x", QoS::AtLeastOnce, 7));
         assert_eq!(response(&mut peer).2, b"y");
         peer.expect(V5, &packets::ack(PacketType::PubAck, 7));
-        peer.expect_fence_and_disconnect(V5);
+        peer.expect_barrier_and_disconnect(V5);
     });
     respond(server.port()).args(["-t", "q", "-m", "y", "-C", "1"]).run().exits(0);
     server.finish();
@@ -184,7 +184,7 @@ fn response_topic_of_the_broker_is_not_allowed() {
         peer.send(&request("$CONTROL/dynamic-security/v1", b"x", QoS::AtMostOnce, 0));
         peer.send(&request("fine", b"y", QoS::AtMostOnce, 0));
         assert_eq!(response(&mut peer).1, "fine");
-        peer.expect_fence_and_disconnect(V5);
+        peer.expect_barrier_and_disconnect(V5);
     });
     let run = respond(server.port()).args(["-t", "q", "--echo", "-C", "1"]).run().exits(0);
     run.mentions("that is not allowed ('$CONTROL/dynamic-security/v1')");

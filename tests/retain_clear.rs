@@ -250,7 +250,7 @@ fn a_new_value_is_left_alone(#[values(V3_1_1, V5)] protocol: Protocol) {
         serve(listener, protocol, &[("a", b"old"), ("b", b"old")]);
         assert_eq!(serve(listener, protocol, &[]), ["a", "b"]);
         serve(listener, protocol, &[("b", b"new")]);
-        listener.expect_nobody();
+        listener.expect_no_connection();
     });
     let line = ["#", "--yes", "--json", "-V", version(protocol)];
     let outcome = retain_clear(server.port(), &line).run().exits(3);

@@ -101,7 +101,7 @@ fn broker(protocol: Protocol, held_back: u64, marker: Marker) -> Server {
         let mut peer = listener.accept_session(protocol);
         broker.serve(&mut peer);
         assert_eq!(broker.subscribed, 1);
-        listener.expect_nobody();
+        listener.expect_no_connection();
     })
 }
 
@@ -229,7 +229,7 @@ fn scan_finds_what_comes_after_the_marker(#[values(V3_1_1, V5)] protocol: Protoc
             let mut broker = Broker { protocol, held_back, marker: Marker::AtOnce, subscribed: 0 };
             let mut peer = listener.accept_session(protocol);
             broker.serve(&mut peer);
-            listener.expect_nobody();
+            listener.expect_no_connection();
         });
         let line = ["#", "--dry-run", "--json", "-V", version(protocol)];
         let outcome = retain_clear(server.port(), &line).run().exits(0);
@@ -275,7 +275,7 @@ fn retained_message_missed_by_name_is_found() {
     let server = Server::start(|listener| {
         withhold(listener, false);
         withhold(listener, false);
-        listener.expect_nobody();
+        listener.expect_no_connection();
     });
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("export.jsonl");
@@ -292,7 +292,7 @@ fn topics_left_at_the_time_limit_are_listed() {
         let server = Server::start(|listener| {
             withhold(listener, true);
             withhold(listener, true);
-            listener.expect_nobody();
+            listener.expect_no_connection();
         });
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("backup.jsonl");
@@ -344,7 +344,7 @@ fn refused_filter_leaves_the_others_verified() {
         for _ in 0..3 {
             serve_one_filter(listener, &mut is_there);
         }
-        listener.expect_nobody();
+        listener.expect_no_connection();
         assert!(!is_there);
     });
     let line = ["r/#", "q/#", "--yes", "--json", "-V", "311"];

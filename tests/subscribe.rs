@@ -249,7 +249,7 @@ fn connection_lost_after_the_last_message_ends_the_run(#[values(V3_1_1, V5)] pro
         peer.send(&Message::new("a", b"x").at(QoS::ExactlyOnce, 1).bytes(protocol));
         peer.expect(protocol, &packets::ack(PubRec, 1));
         peer.reset();
-        server.expect_nobody();
+        server.expect_no_connection();
     });
     let args = ["-V", version(protocol), "-t", "a", "-q", "2", "-C", "1", "-c", "-i", "me"];
     Mqtt::subscribe(server.port()).args(args).run().succeeds().prints("x\n");

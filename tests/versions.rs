@@ -100,7 +100,7 @@ fn connection_in_the_old_form_is_left_with_disconnect() {
         peer.expect_disconnect(V3_1_1);
         let mut peer = server.accept_session(V3_1_1);
         peer.expect(V3_1_1, &Message::new("a", b"x").bytes(V3_1_1));
-        peer.expect_fence_and_disconnect(V3_1_1);
+        peer.expect_barrier_and_disconnect(V3_1_1);
     });
     let args = ["-t", "a", "-m", "x", "--will-topic", "w"];
     Mqtt::publish(server.port()).args(args).run().succeeds();
@@ -120,7 +120,7 @@ fn first_answer_of_two_versions_wins_mqtt_5() {
         slow.send(&packets::connack(V5, false, 0));
         slow.expect(V5, &Message::new("a", b"x").bytes(V5));
         rival.expect_disconnect(V3_1_1);
-        slow.expect_fence_and_disconnect(V5);
+        slow.expect_barrier_and_disconnect(V5);
     });
     Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).args(QUICKLY).run().succeeds();
     server.finish();
@@ -134,7 +134,7 @@ fn first_answer_of_two_versions_wins_3_1_1() {
         let mut peer = server.accept_session(V3_1_1);
         peer.expect(V3_1_1, &Message::new("a", b"x").bytes(V3_1_1));
         silent.expect_disconnect(V3_1_1);
-        peer.expect_fence_and_disconnect(V3_1_1);
+        peer.expect_barrier_and_disconnect(V3_1_1);
     });
     Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).args(QUICKLY).run().succeeds();
     server.finish();
@@ -171,7 +171,7 @@ fn other_refusals_are_not_asked_again() {
             peer.expect_connect(V5);
             peer.send(&packets::connack(V5, false, reason));
             peer.expect_end();
-            server.expect_nobody();
+            server.expect_no_connection();
         });
         let run = Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run();
         run.exits(i32::from(reason));
@@ -190,7 +190,7 @@ fn broker_of_3_1_is_met_after_two_refusals_of_the_version() {
         }
         let mut peer = server.accept_session(V3_1);
         peer.expect(V3_1, &Message::new("a", b"x").bytes(V3_1));
-        peer.expect_fence_and_disconnect(V3_1);
+        peer.expect_barrier_and_disconnect(V3_1);
     });
     Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run().succeeds();
     server.finish();
@@ -362,7 +362,7 @@ fn refusal_in_the_old_form_is_followed_by_3_1_1() {
             if accepts {
                 let mut peer = server.accept_session(V3_1_1);
                 peer.expect(V3_1_1, &Message::new("a", b"x").bytes(V3_1_1));
-                peer.expect_fence_and_disconnect(V3_1_1);
+                peer.expect_barrier_and_disconnect(V3_1_1);
             } else {
                 let mut peer = server.accept();
                 peer.expect_connect(V3_1_1);
@@ -387,7 +387,7 @@ fn refused_version_is_named_where_the_next_is_not_answered() {
         let mut peer = server.accept();
         peer.expect_connect(V3_1_1);
         peer.close();
-        server.expect_nobody();
+        server.expect_no_connection();
     });
     let run = Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run().exits(1);
     run.mentions("hint: the broker refused MQTT 5; MQTT 5 and 3.1.1 were tried; -V 31 uses MQTT 3.1")
@@ -407,7 +407,7 @@ fn refused_version_in_the_form_of_another_version_is_followed_by_the_next() {
         peer.send(&[0x20, 3, 0, 0x84, 0]);
         let mut peer = listener.accept_session(V3_1);
         peer.expect(V3_1, &Message::new("a", b"x").bytes(V3_1));
-        peer.expect_fence_and_disconnect(V3_1);
+        peer.expect_barrier_and_disconnect(V3_1);
     });
     Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run().succeeds();
     server.finish();

@@ -117,7 +117,7 @@ impl Listener {
     }
 
     /// No client has connected yet.
-    pub(crate) fn expect_nobody(&self) {
+    pub(crate) fn expect_no_connection(&self) {
         let listener = self.listener.as_ref().unwrap();
         assert!(!is_readable(listener, Duration::ZERO), "an unexpected connection");
     }
@@ -281,7 +281,7 @@ impl Peer {
 
     /// The client asks how far the server has read and, answered, leaves in good order.
     #[track_caller]
-    pub(crate) fn expect_fence_and_disconnect(&mut self, protocol: Protocol) {
+    pub(crate) fn expect_barrier_and_disconnect(&mut self, protocol: Protocol) {
         self.expect(protocol, &packets::pingreq());
         self.send(&packets::pingresp());
         self.expect_disconnect(protocol);
