@@ -105,7 +105,7 @@ fn ctrl_c_in_the_drain() {
 }
 
 /// The report of a run whose broker was killed.
-fn bereaved(running: Running) -> Value {
+fn report_after_kill(running: Running) -> Value {
     let since = Instant::now();
     let report = report(&running.finish().exits(3));
     assert!(since.elapsed() < Duration::from_secs(15), "it takes {:?}", since.elapsed());
@@ -115,12 +115,12 @@ fn bereaved(running: Running) -> Value {
 }
 
 /// Kills the broker in a phase.
-fn bereaved_in(phase: &str, line: &[&str]) {
+fn broker_is_killed_in(phase: &str, line: &[&str]) {
     let Some(mut broker) = Mosquitto::start(&Setup::new()) else { return };
     let running = watched(broker.port(), line).spawn();
     running.wait_for_stderr(phase);
     broker.kill();
-    let report = bereaved(running);
+    let report = report_after_kill(running);
     let notes = report["notes"].as_array().unwrap();
     let cut_short = |note: &Value| note.as_str().unwrap().starts_with("the measurement ended after ");
     assert_eq!(notes.iter().any(cut_short), phase == " measure ", "{notes:?}");
@@ -128,7 +128,7 @@ fn bereaved_in(phase: &str, line: &[&str]) {
 
 #[test]
 fn the_broker_dies_while_clients_connect() {
-    bereaved_in(" connect ", &["conn", "--clients", "60", "--ramp", "30"]);
+    broker_is_killed_in(" connect ", &["conn", "--clients", "60", "--ramp", "30"]);
 }
 
 #[test]
@@ -139,16 +139,16 @@ fn the_broker_dies_while_clients_subscribe() {
         subscriber.expect_subscribe(Protocol::V3_1_1);
         subscriber.reset();
     });
-    bereaved(bench(server.port(), &["sub", "-V", "311", "--subscribers", "1"]).spawn());
+    report_after_kill(bench(server.port(), &["sub", "-V", "311", "--subscribers", "1"]).spawn());
     server.finish();
 }
 
 #[test]
 fn the_broker_dies_in_warm_up_and_measurement() {
-    bereaved_in(" warm-up ", &[&LOAD[..], &["--warmup", "1m"]].concat());
-    bereaved_in(" measure ", &[&LOAD[..], &["--duration", "1m"]].concat());
-    bereaved_in(" measure ", &["rr", "--rate", "max", "--qos", "1", "--duration", "1m"]);
-    bereaved_in(" measure ", &["conn", "--clients", "10", "--hold", "1m"]);
+    broker_is_killed_in(" warm-up ", &[&LOAD[..], &["--warmup", "1m"]].concat());
+    broker_is_killed_in(" measure ", &[&LOAD[..], &["--duration", "1m"]].concat());
+    broker_is_killed_in(" measure ", &["rr", "--rate", "max", "--qos", "1", "--duration", "1m"]);
+    broker_is_killed_in(" measure ", &["conn", "--clients", "10", "--hold", "1m"]);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn the_broker_dies_in_the_drain() {
     let Some(mut broker) = Mosquitto::start(&Setup::new()) else { return };
     let running = draining(&broker);
     broker.kill();
-    bereaved(running);
+    report_after_kill(running);
 }
 
 /// If nothing was measured, the run has failed, and there is no verdict.
