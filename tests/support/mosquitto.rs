@@ -159,12 +159,12 @@ impl Mosquitto {
         let running = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(" running");
         let up = log.wait(Instant::now() + LIMIT, running);
         self.process = Some(Process { child, log });
-        up && self.knock()
+        up && self.try_connect()
     }
 
     /// Sends a CONNECT and waits for what becomes of it, be it a refusal or a hang-up by one that
     /// speaks TLS. Before that a signal may be lost: it says that it is running before it really is.
-    fn knock(&self) -> bool {
+    fn try_connect(&self) -> bool {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         stream.write_all(b"\x10\x0c\0\x04MQTT\x04\x02\0\0\0\0").unwrap();
@@ -207,13 +207,13 @@ impl Mosquitto {
 
     /// Has it save its state, once it has dealt with all it was sent so far, and waits for that.
     pub(crate) fn save(&self) {
-        // It reads a little of each connection in each of its rounds, and answers in each to one knock.
+        // It reads a little of each connection in each of its rounds, and answers in each to one try_connect.
         for _ in 0..200 {
-            assert!(self.knock());
+            assert!(self.try_connect());
         }
         self.signal(Signal::USR1);
         self.wait_for_log("Saving in-memory database");
-        assert!(self.knock()); // it says that it saves before it does
+        assert!(self.try_connect()); // it says that it saves before it does
     }
 
     /// Ends it without a chance to save anything.
