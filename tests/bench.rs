@@ -372,7 +372,7 @@ fn a_subscriber_counts_what_others_publish() {
 
 /// Limits that the server announced are checked before the load starts.
 #[test]
-fn messages_that_the_broker_does_not_accept_are_not_load() {
+fn load_above_the_brokers_limits_is_refused() {
     let limits = Limits { maximum_packet_size: 100, ..Limits::default() };
     let broker = Broker::with(Options { limits, ..Options::default() });
     for line in [["pub", "--rate", "max"], ["e2e", "--qos", "1"]] {

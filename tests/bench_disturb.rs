@@ -43,7 +43,7 @@ fn mistreat(publisher: &mut Peer, subscriber: &mut Peer) {
 
 /// Messages around a disturbance are counted by the time at which they were due, even with the short stamp.
 #[test]
-fn messages_swallowed_behind_a_disturbance_are_counted_there() {
+fn messages_lost_after_a_disturbance_are_counted_there() {
     for size in ["64", "16"] {
         let server = Server::start(|listener| {
             expect_probe(listener);
@@ -81,7 +81,7 @@ fn messages_swallowed_behind_a_disturbance_are_counted_there() {
 
 /// A known share of the clients is disconnected at once; because sessions are kept, no message is lost.
 #[test]
-fn a_share_of_the_clients_is_cut_off_and_comes_back() {
+fn share_of_the_clients_is_disconnected_and_reconnects() {
     let broker = Broker::start();
     for (expiry, present, lost) in [("1h", 10, 0), ("0", 0, 10)] {
         let line = ["e2e", "-V", "5", "--qos", "1", "--rate", "500", "--duration", "2s", "-x", expiry];
@@ -106,7 +106,7 @@ fn a_share_of_the_clients_is_cut_off_and_comes_back() {
 
 /// Each client is disconnected repeatedly for the given time, and reconnects at its end.
 #[test]
-fn flapping_clients_are_cut_off_again_and_again() {
+fn flapping_clients_are_disconnected_repeatedly() {
     let broker = Broker::start();
     let line = ["conn", "--clients", "10", "--hold", "2s", "--reconnect", "always"];
     let disturbed = ["--reconnect-max-delay", "50ms", "--disturb", "200ms: flap 20% for 1s"];
@@ -131,7 +131,7 @@ fn a_command_that_fails_is_reported() {
 
 /// A command that takes longer than the run is killed at its end.
 #[test]
-fn a_command_without_an_end_does_not_hold_the_run_up() {
+fn endless_command_is_killed_at_the_end_of_the_run() {
     let broker = Broker::start();
     let started = Instant::now();
     let line = ["pub", "--duration", "1s", "--drain", "200ms", "--disturb", "100ms: sleep 1000"];

@@ -157,7 +157,7 @@ fn clients_and_sizes_are_searched_as_well() {
 
 /// An unreachable broker is an error, as for any load.
 #[test]
-fn search_without_a_broker_is_not_made() {
+fn search_without_a_broker_fails() {
     let server = Server::start(|_| {});
     let port = server.port();
     server.finish();

@@ -224,7 +224,7 @@ fn every_operation_with_a_real_broker(
 
 /// Groups in a file perform operations, while other groups publish.
 #[rstest]
-fn operations_stand_in_files(#[values(Real::Embedded, Real::Mosquitto)] broker: Real) {
+fn scenario_files_have_operations(#[values(Real::Embedded, Real::Mosquitto)] broker: Real) {
     let Some(broker) = broker.start() else { return };
     let text = r#"
         duration = "1s"
@@ -273,7 +273,7 @@ fn loads_are_written_as_scenarios() {
 #[case(&["retained", "--size", "15"], "16 bytes or more")]
 #[case(&["retained", "--messages", "10", "--publishers", "3"], "shared out evenly")]
 #[case(&["churn", "--connect-rate", "5", "--filters", "2"], "--filters needs --subscribe-rate")]
-fn what_a_load_cannot_be_is_refused(#[case] line: &[&str], #[case] reason: &str) {
+fn impossible_loads_are_refused(#[case] line: &[&str], #[case] reason: &str) {
     bench(1, line).run().exits(2).mentions(reason);
 }
 

@@ -11,7 +11,7 @@ use crate::support::server::Server;
 
 /// Of a hundred messages, forty are due while the subscriber is away. The broker loses three of these.
 #[test]
-fn what_was_queued_and_lost_is_counted() {
+fn queued_and_lost_messages_are_counted() {
     const V: Protocol = Protocol::V3_1_1;
     let server = Server::start(|listener| {
         expect_probe(listener);
@@ -99,7 +99,7 @@ fn queues_are_drained(#[values(Real::Embedded, Real::Mosquitto)] broker: Real) {
 }
 
 #[test]
-fn a_group_that_there_is_not_is_refused() {
+fn unknown_group_is_refused() {
     let line = ["e2e", "--reconnect", "always", "--disturb", "1s: away 50% of devices for 1s"];
     bench(1, &line).run().exits(2).mentions("unknown group 'devices'");
 }

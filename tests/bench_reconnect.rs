@@ -85,7 +85,7 @@ fn messages_in_flight_are_sent_again() {
 /// Messages that are due without a connection are sent after the reconnect, and their latency includes the
 /// wait.
 #[test]
-fn messages_that_become_due_without_a_link_have_waited() {
+fn messages_due_without_a_connection_include_the_wait() {
     let server = Server::start(|listener| {
         probe(listener);
         let mut peer = listener.accept_session(V5);
@@ -176,7 +176,7 @@ fn clients_that_do_not_come_back_are_reported() {
 
 /// Without the option, a lost connection ends the client's part.
 #[test]
-fn a_lost_link_is_the_end_of_it_without_the_option() {
+fn lost_connection_is_final_without_reconnect() {
     let server = Server::start(|listener| {
         expect_probe(listener);
         listener.accept_session(Protocol::V3_1_1).close();

@@ -309,7 +309,7 @@ fn merged_report_has_every_form() {
 }
 
 #[test]
-fn engines_name_the_shard() {
+fn environment_of_job_schedulers_names_the_shard() {
     let broker = Broker::start();
     let load = ["pub", "--publishers", "4", "--count", "4"];
     let port = broker.port().to_string();
@@ -342,7 +342,7 @@ fn engines_name_the_shard() {
 }
 
 #[test]
-fn what_shards_cannot_have_is_refused() {
+fn options_without_shard_support_are_refused() {
     let refused = |line: &[&str], words: &str| {
         let line = [&["bench"][..], line, &["--shard", "1/2", "--run-id", "x"]].concat();
         Mqtt::new(line).run().exits(2).mentions(words);
@@ -434,7 +434,7 @@ fn missing_shard_is_named_at_the_barrier(
 }
 
 #[rstest]
-fn doubled_and_foreign_shards_are_named(#[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind) {
+fn duplicate_and_different_shards_are_named(#[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind) {
     let Some(broker) = AnyBroker::start(kind) else { return };
     let barrier = ["--barrier", "meet"];
     let long = ["pub", "--publishers", "4", "--rate", "100", "--duration", "60s"];
@@ -499,7 +499,7 @@ fn shard_that_dies_is_named(
     }
 }
 
-/// Before the start a shard may be killed and restarted, as by a CI system.
+/// Before the start a shard may be killed and restarted, as by a job scheduler.
 #[rstest]
 fn shard_may_be_restarted_before_the_start(#[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind) {
     let Some(broker) = AnyBroker::start(kind) else { return };

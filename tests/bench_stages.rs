@@ -159,7 +159,7 @@ fn a_broken_limit_ends_the_run() {
 
 /// The most recent messages do not count as lost, and a limit of a stage ends the run only in that stage.
 #[test]
-fn limits_that_hold_end_nothing() {
+fn limits_that_hold_do_not_end_the_run() {
     let broker = Broker::start();
     let text = r#"
         fail-if = ["loss > 0", "delivered < 1"]
@@ -321,7 +321,7 @@ fn a_known_topic_is_left_out() {
 
 /// A scenario file may have disturbances; they do not extend the run.
 #[test]
-fn disturbances_stand_in_files() {
+fn scenario_files_have_disturbances() {
     let broker = Broker::start();
     let text = r#"
         duration = "1s"

@@ -8,7 +8,7 @@ use crate::support::pki::Authority;
 /// Ten connections, one after the other: the first uses the ticket of the connection before the load, or
 /// none.
 #[test]
-fn sessions_are_resumed_where_that_is_asked_for() {
+fn tls_sessions_are_resumed_on_request() {
     let authority = Authority::new("Brokers");
     let setup = Setup::new().tls(&authority.issue("broker", &["127.0.0.1"]));
     let Some(broker) = Mosquitto::start(&setup) else { return };

@@ -19,7 +19,7 @@ const LOAD: [&str; 8] = ["--publishers", "2", "--rate", "200", "--duration", "2s
 /// A broker that stalls until after the end of the run: no limit on a latency is met, however high, and
 /// percentiles include the waiting messages.
 #[test]
-fn a_broker_that_hangs_passes_no_limit() {
+fn hung_broker_breaks_every_latency_limit() {
     for (mode, qos) in [("e2e", "0"), ("e2e", "1"), ("rr", "0"), ("pub", "1")] {
         let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
         let folder = tempfile::tempdir().unwrap();
@@ -60,7 +60,7 @@ fn a_broker_that_hangs_passes_no_limit() {
 
 /// The closed loop waits with a broker that hangs: only messages in flight are unanswered.
 #[test]
-fn a_broker_that_hangs_confirms_nothing() {
+fn closed_loop_with_a_hung_broker_is_not_valid() {
     for qos in ["0", "1"] {
         let Some(broker) = Mosquitto::start(&Setup::new().quiet()) else { return };
         let line = ["pub", "--qos", qos, "--rate", "max", "--duration", "2s", "--drain", "1s"];
@@ -78,7 +78,7 @@ fn a_broker_that_hangs_confirms_nothing() {
 
 /// Percentiles include a SUBSCRIBE without an answer, with its waiting time.
 #[test]
-fn a_subscribe_without_an_answer_counts() {
+fn unanswered_subscribe_is_in_the_percentiles() {
     let server = Server::start(|listener| {
         listener.accept_session(Protocol::V5).expect_disconnect(Protocol::V5);
         let mut subscriber = listener.accept_session(Protocol::V5);
@@ -112,7 +112,7 @@ fn unconfirmed_messages_are_not_a_rate() {
 
 /// A run with a number of messages that are not all answered ends like one with a duration: after the drain.
 #[test]
-fn a_count_does_not_wait_for_ever() {
+fn unanswered_count_ends_after_the_drain() {
     for (rate, exit) in [("500", 0), ("max", 3)] {
         let server = Server::start(|listener| {
             expect_probe(listener);
@@ -156,7 +156,7 @@ fn unanswered_count_is_not_reported_as_still_arriving() {
 
 /// A requester in a closed loop waits for responses, and not for acknowledgements.
 #[test]
-fn requests_without_a_response_are_as_many_as_allowed() {
+fn unanswered_requests_are_limited_in_the_closed_loop() {
     let server = Server::start(|listener| {
         expect_probe(listener);
         let (mut requester, mut responder) = accept_pair(listener);
@@ -196,7 +196,7 @@ fn a_subscriber_without_a_message_has_measured_nothing() {
 
 /// Messages of a lost publisher are not sent, and no other client waits for them.
 #[test]
-fn a_lost_publisher_does_not_hold_a_count_up() {
+fn count_ends_without_messages_of_a_lost_publisher() {
     let server = Server::start(|listener| {
         expect_probe(listener);
         let lost = listener.accept_session(Protocol::V3_1_1);
@@ -283,7 +283,7 @@ fn conn_latency_covers_the_whole_connection() {
 
 /// At 2 per second, the first of 2 messages is sent at once, the second after half a second.
 #[test]
-fn a_rate_is_of_the_time_that_messages_take() {
+fn rate_covers_the_interval_of_the_last_message() {
     let broker = Broker::start();
     let report = report(&bench(broker.port(), &["e2e", "--rate", "2", "--count", "2"]).run().exits(0));
     for figure in ["window_s", "sent_per_s", "delivered_per_s"] {
@@ -297,7 +297,7 @@ fn a_rate_is_of_the_time_that_messages_take() {
 
 /// Each row belongs to one phase and has its length; those of the measurement contain its messages.
 #[test]
-fn seconds_are_of_one_phase() {
+fn rows_of_the_series_belong_to_one_phase() {
     let broker = Broker::start();
     let line = ["e2e", "--ramp", "50", "--rate", "100", "--warmup", "0.5", "--duration", "1.3"];
     let report = report(&bench(broker.port(), &line).run().exits(0));

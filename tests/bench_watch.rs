@@ -68,7 +68,7 @@ fn process_and_sys_of_the_broker_are_in_the_report() {
 
 /// The report has no observations that were not requested.
 #[test]
-fn broker_is_not_watched_unasked() {
+fn broker_is_observed_only_on_request() {
     let broker = Broker::start();
     let report = report(&bench(broker.port(), &["e2e", "--count", "10"]).run().exits(0));
     assert!(report["broker"].as_object().unwrap().values().all(Value::is_null), "{report:#}");

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_rules_have_their_codes() {
+    fn protocol_violations_have_their_status_codes() {
         let unmasked = vec![0x82, 1, 0, 0, 0, 0, 0];
         for (bytes, violation) in [
             (unmasked, PROTOCOL_ERROR),

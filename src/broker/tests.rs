@@ -120,7 +120,7 @@ async fn many_connections_may_wait() {
 }
 
 #[tokio::test]
-async fn several_run_beside_each_other_and_end() {
+async fn several_brokers_run_in_one_process() {
     let one = Broker::start(Options::default()).unwrap();
     let two = Broker::start(Options::default()).unwrap();
     assert_ne!(one.address().unwrap(), two.address().unwrap());
@@ -160,7 +160,7 @@ async fn an_address_in_use_is_an_error() {
 
 /// Many messages at once, read only afterwards: batches, partial packets and back-pressure lose nothing.
 #[tokio::test]
-async fn a_flood_arrives_whole() {
+async fn flood_of_messages_arrives_complete() {
     for (qos, granted) in [(QoS::AtMostOnce, QoS::AtMostOnce), (QoS::AtLeastOnce, QoS::AtLeastOnce)] {
         let broker = Broker::start(Options::default()).unwrap();
         let mut reader = Peer::connect(&broker, V3_1_1, "reader").await;
@@ -327,7 +327,7 @@ async fn deadlines_come_without_traffic() {
 
 /// A shutdown does not wait forever for a client that keeps its side open.
 #[tokio::test(start_paused = true)]
-async fn shutdown_has_an_end() {
+async fn shutdown_ends_with_a_client_that_stays_open() {
     let broker = Broker::start(Options::default()).unwrap();
     let (stream, other) = tokio::io::duplex(100);
     broker.attach(other);

@@ -283,7 +283,7 @@ mod tests {
          Sec-WebSocket-Protocol: other, mqtt\r\n\r\n";
 
     #[test]
-    fn a_good_request_is_accepted_and_what_follows_it_kept() {
+    fn valid_request_is_accepted_and_following_bytes_are_kept() {
         let request = [REQUEST.as_bytes(), b"\x82\x80"].concat();
         let (text, end) = answer(&request).unwrap();
         // Key and answer are from the example in RFC 6455, section 1.3.

@@ -105,7 +105,7 @@ fn duplicates_are_written_once_at_qos_2() {
 /// The broker prints the seed, so that a run can be repeated; the error for an invalid fault lists the valid
 /// ones.
 #[test]
-fn faults_say_their_seed_and_their_form() {
+fn seed_of_faults_is_printed_and_errors_list_valid_faults() {
     let broker = Served::start(&["--fault", "no-puback 1%"]);
     broker.running.wait_for_stderr("mqtt: faults are drawn from --seed ");
     let run = Mqtt::new(["broker", "-p", "0", "--fault", "explode"]).run().exits(2);

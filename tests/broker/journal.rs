@@ -123,7 +123,7 @@ fn events(outcome: &Outcome) -> Vec<Value> {
 
 /// Every line conforms to the schema, and names its client.
 #[test]
-fn events_tell_what_became_of_each_client() {
+fn events_describe_each_client() {
     let limits = ["--json-events", "--max-packet-size", "200", "--fault", "reason-code PUBLISH 0x87 secret"];
     let broker = Served::start(&limits);
     talk(&broker);
@@ -200,7 +200,7 @@ fn events_of_state_leave_packets_out() {
 
 /// The broker continues and ends normally, even if the reader of its log is slow or gone.
 #[test]
-fn reader_of_the_log_holds_nothing_up() {
+fn slow_or_closed_log_reader_does_not_stop_the_broker() {
     for is_gone in [false, true] {
         let (reader, writer) = std::io::pipe().unwrap();
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_mqtt"))

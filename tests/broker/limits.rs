@@ -35,7 +35,7 @@ fn limits_are_announced_and_kept() {
 /// Publishers wait for a subscriber that reads nothing for a limited time; then its messages are dropped
 /// within its limits, and the broker and the publisher continue.
 #[test]
-fn slow_consumer_does_not_hold_the_broker_up_for_ever() {
+fn slow_subscriber_delays_publishers_for_a_limited_time() {
     let broker = Served::spawn(
         Mqtt::new(["broker", "-p", "0", "--max-queued-bytes", "1Mi", "--slow-consumer-wait", "100ms"])
             .behind("ulimit -v 700000"),
@@ -55,7 +55,7 @@ fn slow_consumer_does_not_hold_the_broker_up_for_ever() {
 
 /// With default limits, the broker serves all kinds of load at once within 1 GB of address space.
 #[test]
-fn defaults_fit_into_a_gigabyte() {
+fn default_limits_fit_into_a_gigabyte() {
     let broker = Served::spawn(Mqtt::new(["broker", "-p", "0"]).behind("ulimit -v 1000000"), 1);
     let connect = || std::net::TcpStream::connect(("127.0.0.1", broker.port(0))).unwrap();
     let before = broker.client("sub").args(["-t", "alive", "-q", "1", "-C", "1", "-d", "-W", "100"]).spawn();

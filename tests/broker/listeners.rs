@@ -117,7 +117,7 @@ fn a_command_finds_a_listener_of_any_kind() {
 
 /// A browser, or a client that uses plain MQTT.
 #[test]
-fn what_is_no_websocket_is_answered_in_http() {
+fn request_without_websocket_is_answered_in_http() {
     let broker = Served::start(&["--listen", "ws://127.0.0.1:0"]);
     let ask = |request: &[u8]| {
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", broker.port(0))).unwrap();

@@ -200,7 +200,7 @@ mod tests {
 
     /// Names below a level that does not match are skipped, regardless of their number.
     #[test]
-    fn a_search_does_not_look_at_what_cannot_match() {
+    fn names_that_cannot_match_are_skipped() {
         let names: Vec<String> =
             (0..50).flat_map(|room| (0..400).map(move |sensor| format!("house/{room}/s/{sensor}"))).collect();
         let retained = store(&names);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_pauses_after_the_work_of_a_turn() {
+    fn search_pauses_after_the_work_of_a_turn() {
         let names: Vec<String> =
             (0..=3 * TURN_WORK / NAME_WORK).map(|number| format!("{number}/y")).collect();
         let (retained, mut cursor, mut pauses) = (store(&names), Vec::new(), 0);

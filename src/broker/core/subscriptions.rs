@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn filter_that_is_too_deep_is_refused_and_removal_leaves_nothing() {
+    fn too_deep_filter_is_refused_and_removal_frees_all_nodes() {
         let mut tree = Subscriptions::new();
         assert_eq!(tree.insert(&"/".repeat(200), subscriber(1)), None);
         assert_eq!(tree.insert(&"/".repeat(199), subscriber(1)), Some(true));

@@ -283,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_belong_to_the_stage_in_which_they_were_due_and_events_to_that_in_which_they_were() {
+    fn messages_belong_to_the_stage_of_their_due_time_and_events_to_that_of_their_time() {
         let mut beside = Beside { stages: Some(StageRecords::new(vec![100, 200])), ..Beside::default() };
         beside.sent((150, 250), 2, 6);
         beside.arrived((150, 260), Arrival::InOrder, false, 10);
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_of_a_young_second_is_not_lost_yet() {
+    fn missing_deliveries_of_a_recent_second_are_not_lost() {
         let mut beside = Beside { ledger: Some(Ledger::new(SECOND)), ..Beside::default() };
         for (due, came) in [(SECOND, true), (SECOND * 3 / 2, false), (5 * SECOND, false)] {
             beside.sent((due, due), 1, 1);

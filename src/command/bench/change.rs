@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn change_has_a_figure_and_a_signed_part() {
+    fn change_limit_has_a_figure_and_a_signed_fraction() {
         for (text, limit) in [("p99 +10%", 0.1), ("connect p95  +0%", 0.0), ("rate -5%", -0.05)] {
             let change: ChangeLimit = text.parse().unwrap();
             assert!((change.limit - limit).abs() < 1e-12, "{change:?}");

@@ -499,7 +499,7 @@ mod tests {
     proptest! {
         /// A damaged file is compared or refused, and its control characters do not reach the terminal.
         #[test]
-        fn damaged_files_do_no_harm(
+        fn damaged_files_are_compared_or_refused(
             damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
             length in any::<prop::sample::Index>(),
             cut in any::<bool>(),

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spike_gives_the_rate_back() {
+    fn rate_after_a_spike_is_the_rate_before() {
         let stages = [
             RateStage::Ramp { from: None, to: 100.0, length: seconds(10.0) },
             RateStage::Hold(seconds(5.0)),

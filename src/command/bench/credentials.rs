@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_heading_gives_no_password_away() {
+    fn error_for_a_missing_heading_shows_no_password() {
         for text in ["me,hunter2\n", "username,hunter2\nme,x\n", "hunter2", "\"hunter2\",password\na,b\n"] {
             let error = parse(text).unwrap_err();
             assert!(!error.contains("hunter2") && error.contains("heading"), "{error}");

@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seed_and_place_decide_who_is_cut_off() {
+    fn seed_and_index_select_the_disconnected_clients() {
         let count = |hits: &[bool]| hits.iter().filter(|hit| **hit).count();
         let one = chosen(0..1000, 0.2, 7, 0);
         assert_eq!(count(&one), 200);

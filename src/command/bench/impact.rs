@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_of_two_threads_are_one() {
+    fn windows_of_two_threads_are_merged() {
         let one = || {
             let mut impact = Impact::new(0, vec![10 * MS], &[]);
             let window = impact.lose(30 * MS);

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn answer_that_does_not_hold_again_leads_to_a_lower_one() {
+    fn answer_that_fails_confirmation_is_lowered() {
         let (ladder, rungs) = climbed(BOUNDS, |rung| {
             rung.value <= if rung.purpose == RunPurpose::Confirmation { 6000.0 } else { 7000.0 }
         });
@@ -210,7 +210,7 @@ mod tests {
     proptest! {
         /// A constant limit is found within the precision, in few runs.
         #[test]
-        fn steady_limit_is_found(limit in 1000.0..5e6_f64, precision in 0.005..0.1_f64) {
+        fn constant_limit_is_found(limit in 1000.0..5e6_f64, precision in 0.005..0.1_f64) {
             let (ladder, rungs) = climbed(Bounds { precision, ..BOUNDS }, |rung| rung.value <= limit);
             let answer = ladder.answer().unwrap();
             prop_assert!(ladder.is_confirmed());

@@ -308,7 +308,7 @@ mod tests {
 
     /// Rates that whole milliseconds or microseconds cannot express.
     #[test]
-    fn any_rate_is_a_real_rate() {
+    fn any_rate_is_reached_exactly() {
         for rate in [0.5, 3.0, 1_234.5, 77_777.0, 3_000_000.0] {
             let dues = first(schedule(rate, Arrivals::Uniform, 1, 0, 1), 10_001);
             let seconds = (dues[10_000].at - dues[0].at) as f64 / 1e9;

@@ -115,7 +115,7 @@ fn enhanced_authentication_is_refused() {
 }
 
 #[test]
-fn slow_connect_is_cut_at_the_time_limit() {
+fn connection_without_connect_is_closed_at_the_timeout() {
     let mut world = World::new();
     let client = world.open(V5);
     world.wait(Duration::from_millis(9_999));

@@ -99,7 +99,7 @@ fn withheld_packets() {
 
 /// With withheld PUBACKs, a client that respects Receive Maximum stops, and another is disconnected.
 #[test]
-fn withheld_acknowledgements_count() {
+fn withheld_acknowledgements_count_against_receive_maximum() {
     let mut options = Options::default();
     options.limits.receive_maximum = 3;
     options.faults.withhold = vec![PacketType::PubAck.into()];
@@ -123,7 +123,7 @@ fn forgotten_sessions() {
 
 /// Faults with a probability depend on the seed: runs with the same seed have the same faults.
 #[test]
-fn shares_follow_the_seed() {
+fn faults_with_a_probability_follow_the_seed() {
     let run = |seed| {
         let withhold = vec![Withheld { packet: PacketType::PubAck, share: Share(250_000) }];
         let faults = Faults { withhold, ..Faults::default() };

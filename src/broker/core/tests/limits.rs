@@ -136,7 +136,7 @@ fn sessions_and_subscriptions_are_bounded() {
 
 /// A publisher waits for a slow subscriber, and continues when it has caught up; no message is lost.
 #[test]
-fn a_publisher_waits_for_a_slow_reader() {
+fn publisher_waits_for_a_slow_subscriber() {
     for qos in [0, 1] {
         let mut world = World::new();
         let reader = world.connect(V3_1_1, "reader");
@@ -171,7 +171,7 @@ fn a_publisher_waits_for_a_slow_reader() {
 
 /// But a publisher waits neither forever nor for itself.
 #[test]
-fn slow_reader_is_disconnected_at_the_time_limit() {
+fn publishers_stop_waiting_for_a_slow_subscriber() {
     let mut world = World::new();
     let reader = world.connect(V3_1_1, "reader");
     world.subscribe(reader, &[filter("t", 0)]);
@@ -287,7 +287,7 @@ fn rate_pauses_the_publisher() {
 }
 
 #[test]
-fn longest_keep_alive_holds() {
+fn maximum_keep_alive_is_enforced() {
     let limits = Limits { maximum_keep_alive: Some(60), ..Limits::default() };
     let mut world = World::with(Options { limits, ..Options::default() });
     let hello = |protocol, keep_alive| Connect { keep_alive, ..hello(protocol, "c") };

@@ -4,7 +4,7 @@ use super::*;
 use crate::broker::options::Limits;
 
 #[test]
-fn a_clean_session_leaves_nothing() {
+fn clean_session_is_deleted_at_its_end() {
     for protocol in [V3_1, V3_1_1, V5] {
         let mut world = World::new();
         let client = world.connect(protocol, "c");
@@ -42,7 +42,7 @@ fn a_kept_session_queues_qos_1_and_2() {
 
 /// MQTT 3.1 has no Session Present flag: the byte is reserved.
 #[test]
-fn session_present_is_not_for_3_1() {
+fn connack_of_mqtt_3_1_has_no_session_present() {
     let mut world = World::new();
     let (client, _) = world.connect_kept(V3_1, "c");
     world.lose(client);
@@ -51,7 +51,7 @@ fn session_present_is_not_for_3_1() {
 
 /// A session may continue in another protocol version.
 #[test]
-fn versions_may_change() {
+fn session_continues_in_another_version() {
     let mut world = World::new();
     let (client, _) = world.connect_kept(V3_1_1, "c");
     world.subscribe(client, &[filter("t", 1)]);

@@ -70,7 +70,7 @@ fn filters_of_a_subscribe_count_in_its_turn() {
 
 /// Repeated subscriptions to the same filters, and their removal: an earlier replay is skipped.
 #[test]
-fn a_replay_that_is_out_of_date_is_passed_by() {
+fn outdated_replay_is_skipped() {
     let mut world = World::new();
     retained_store(&mut world, 3);
     let client = world.connect(V5, "c");
@@ -120,7 +120,7 @@ fn a_packet_of_too_many_filters_is_refused() {
 
 /// Filters up to the limit are granted, the others refused.
 #[test]
-fn filters_over_the_levels_of_a_packet_are_refused() {
+fn filters_beyond_the_levels_limit_of_a_packet_are_refused() {
     let mut world = World::new();
     let client = world.connect(V5, "c");
     let deep = "/a".repeat(199);

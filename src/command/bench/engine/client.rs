@@ -469,7 +469,7 @@ mod tests {
 
     /// A load may have a million clients.
     #[test]
-    fn a_client_that_may_come_back_is_no_larger() {
+    fn client_is_no_larger_with_reconnect() {
         assert_eq!(size_of::<Option<OpenLink>>(), size_of::<OpenLink>());
     }
 }

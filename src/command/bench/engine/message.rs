@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_differ_from_message_to_message_and_come_again_with_the_seed() {
+    fn fields_differ_between_messages_and_repeat_with_the_seed() {
         let folder = tempfile::tempdir().unwrap();
         let csv = folder.path().join("devices.csv");
         std::fs::write(&csv, "room,serial\nkitchen,A1\nhall,B2\n").unwrap();
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_drawn_whole() {
+    fn payload_lines_are_complete() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lines");
         std::fs::write(&path, "\u{feff}one\r\n\ntwo").unwrap();

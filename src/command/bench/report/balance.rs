@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_even_group_counts() {
+    fn balance_is_that_of_the_least_even_group() {
         let even = of(&[&[5, 5, 5, 5]]).unwrap();
         assert_eq!(even, Balance { fairness: 1.0, least: 0.25, most: 0.25 });
         let one = of(&[&[5, 5, 5, 5], &[0, 0, 0, 7]]).unwrap();

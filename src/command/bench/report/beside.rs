@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_are_shown_by_their_growth() {
+    fn counters_are_shown_as_rates() {
         let series = |name: &str| SampledSeries {
             source: SampleSource::Metrics,
             name: name.into(),

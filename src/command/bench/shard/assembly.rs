@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_doubled_foreign_and_late_shards_are_named() {
+    fn missing_duplicate_different_and_late_shards_are_named() {
         let mut assembly = assembly(&[1, 3]);
         assert_eq!(assembly.word(9, true), ShardMessage::Expired { missing: vec![2], unready: vec![] });
         assert_eq!(assembly.present(3, &presence(33, true), 0), Some(ShardMessage::Doubled { shard: 3 }));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_that_is_gone_may_come_again_before_the_start() {
+    fn lost_shard_may_come_back_before_the_start() {
         let mut assembly = assembly(&[1, 2, 3]);
         assembly.gone(2, &ShardFailure::gone(77)); // another process
         assembly.gone(3, &ShardFailure::gone(3));

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_named_and_bounded() {
+    fn shard_numbers_are_listed_up_to_a_limit() {
         let shown = |numbers: &[u32]| NamedShards::of(numbers, 99).map(|named| named.to_string());
         assert_eq!(shown(&[]), None);
         assert_eq!(shown(&[3, 7]).as_deref(), Some("2 of 99 (3, 7)"));

@@ -253,7 +253,7 @@ mod tests {
     proptest! {
         /// Records that are written and added equal those of threads in one process.
         #[test]
-        fn what_shards_write_adds_up_to_what_one_process_records(
+        fn merged_shard_records_equal_those_of_one_process(
             parts in proptest::collection::vec(proptest::collection::vec((0_usize..9, 1_u64..1 << 40), 0..40), 1..5),
         ) {
             let mut whole = Recorder::default();
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_that_cannot_be_are_refused() {
+    fn implausible_counts_are_refused() {
         let good = serde_json::to_value(RecordedCounts::of(&recorder(&[(0, 5), (1, 7)]), 0)).unwrap();
         let refused = |path: &str, value: serde_json::Value| {
             let mut bad = good.clone();

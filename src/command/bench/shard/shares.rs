@@ -246,7 +246,7 @@ mod tests {
         /// All shards together equal one process, for any load and any number of threads: every client is in
         /// one shard, with the same identifier, credentials, topics, filters and times as without shards.
         #[test]
-        fn shards_together_are_the_plan_of_one(
+        fn all_shards_together_equal_one_process(
             clients in [1_u32..20, 1_u32..8, 1_u32..20],
             shards in 1_u32..9,
             threads in proptest::collection::vec(1_usize..4, 9),
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_have_numbers_of_their_own() {
+    fn runs_have_different_numbers() {
         let run = |id: &str| LoadShard { run_id: id.into(), ..shard(1, 2) }.run();
         assert_eq!(run("a"), run("a"));
         assert_ne!(run("a"), run("b"));

@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn share_is_of_the_time_between_two_looks() {
+    fn cpu_share_is_of_the_time_between_two_observations() {
         let used = |cpu_s| ProcessUse { cpu_s, resident_bytes: 1, descriptors: None };
         let mut look = ProcessLook::default();
         look.add(0, used(7.0));

@@ -273,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn latencies_fall_into_their_buckets() {
+    fn latencies_are_counted_in_their_buckets() {
         let mut found = LatencyBuckets::default();
         let mut latencies = histogram();
         for (nanoseconds, count) in [(50_000, 3), (900_000, 2), (70_000_000_000, 1)] {

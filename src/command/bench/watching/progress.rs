@@ -206,7 +206,7 @@ mod tests {
     const TIMELINE: Timeline = Timeline { start: SECOND, measure: 3 * SECOND, end: u64::MAX };
 
     #[test]
-    fn each_phase_tells_how_long_it_takes() {
+    fn remaining_time_is_shown_in_each_phase() {
         let mut timed = progress(Rate::Max, StopAfter::After(Duration::from_secs(10)));
         let place = timed.at(SECOND, &Look { connected: 4, failed: 1, ..Look::default() });
         // 15 more take 3 s, then follow 2 s and 10 s.

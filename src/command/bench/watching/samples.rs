@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn chosen_samples_are_kept_with_all_their_labels() {
+    fn selected_samples_are_kept_with_all_their_labels() {
         let mut found = samples(&["a", "b{x=\"1\"}", "gone"]);
         found.add_page(b"a{x=\"1\"} 1\na 2\nab 3\nb{x=\"1\"} 4\nb{x=\"2\"} 5\n", 1.0);
         assert_eq!(found.missing().collect::<Vec<_>>(), ["gone"]);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_begin_texts() {
+    fn leading_number_of_a_text_is_read() {
         for (text, number) in [
             ("37 seconds", Some(37.0)),
             ("0.25", Some(0.25)),

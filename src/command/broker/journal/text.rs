@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn text_of_a_client_is_one_line() {
+    fn client_texts_are_escaped_to_one_line() {
         let topic = "a\n1764510000: New connection\u{1b}[2J";
         let kind = EventKind::Subscribed { filter: topic, qos: QoS::AtLeastOnce };
         let text = shown(Some("c\r"), kind);
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn acknowledgements_are_told_as_by_mosquitto() {
+    fn acknowledgements_are_logged_like_mosquitto() {
         let ack = || Ack { packet_identifier: 7, reason: ReasonCode(0x10), properties: Properties::NONE };
         for (direction, packet, text) in [
             (Direction::Sent, Packet::PubAck(ack()), "Sending PUBACK to c (m7, rc16)"),

@@ -17,7 +17,7 @@ fn figure_names_are_unique() {
 }
 
 #[test]
-fn figures_that_do_not_stand_in_a_report_are_derived_from_it() {
+fn figures_missing_in_a_report_are_derived() {
     for figure in FIGURES.iter().filter(|figure| !figure.name.is_empty()) {
         assert_eq!(figure.derive.is_some(), figure.section == Derived, "{}", figure.name);
     }
