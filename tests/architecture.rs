@@ -1,5 +1,5 @@
-//! The rooms of the program and what each may import, held against the source. Data goes one way:
-//! a room knows the rooms below it and none above.
+//! Checks the modules of the program and their imports against the source. Data goes one way: a module
+//! imports the modules below it and none above.
 
 mod circles;
 mod names;
@@ -7,10 +7,10 @@ mod names;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each room may import. `lib` wires everything together and may import all.
+/// The imports allowed for each module. `lib` connects all modules and may import all.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("main", &[]),
-    // Signals, to end what --password-command runs.
+    // Signals, to end the program of --password-command.
     (
         "cli",
         &[
@@ -40,7 +40,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "output",
             "client",
             "broker",
-            // A page beside a load: no way to a broker.
+            // A web page besides a load; not used to reach a broker.
             "net::page",
             "storage",
             "protocol",
@@ -81,13 +81,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("client", &["net", "protocol", "error", "masking", "memory", "quotation", "quantity", "notation"]),
     // The session's rules, but not the client's driver.
     ("broker", &["client::session", "client::inflight", "net", "protocol", "error"]),
-    // Files that outlive a run. They hold messages, not packets, and know no links.
+    // Files that outlive a run. They contain messages, not packets, and do not use connections.
     ("storage", &["protocol", "file", "error", "memory", "quotation", "quantity"]),
     ("net", &["file", "clock", "error", "masking", "quotation", "quantity", "notation"]),
     ("protocol", &["quantity"]),
-    // Schemas are files, and name messages.
+    // Schemas are files, and define messages.
     ("decode", &["protocol", "file", "nearest", "memory", "quotation", "quantity", "notation"]),
-    // To end the process, where a program does not come to its end.
+    // To end the process if a program does not end.
     ("jq", &["protocol", "process", "error"]),
     ("process", &[]),
     ("signal", &["error"]),
@@ -96,7 +96,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("exit", &[]),
     ("clock", &["quantity"]),
     ("alarm", &[]),
-    // How long a file was waited for.
+    // How long to wait for a file.
     ("file", &["quantity"]),
     ("masking", &[]),
     ("memory", &[]),
@@ -106,8 +106,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("notation", &[]),
 ];
 
-/// The files that a port to another system has to look at (CONTRIBUTING.md, "Portability"). None is to join them: what
-/// differs between systems belongs behind a function of one of these.
+/// The files that a port to another system must change (CONTRIBUTING.md, "Portability"). No file may be
+/// added: code that differs between systems belongs behind a function of one of these.
 const UNIX: &[&str] = &[
     "alarm.rs",
     "broker/listener.rs",
@@ -161,7 +161,7 @@ const UNIX: &[&str] = &[
     "storage/spool/scan.rs",
 ];
 
-/// Names that only some rooms may speak.
+/// Names that only some modules may use.
 const NAMES: &[(&str, &[&str])] = &[
     ("rumqttc", &["protocol/wire"]),
     ("clap", &["cli"]),
@@ -194,7 +194,7 @@ impl Source {
         first.strip_suffix(".rs").unwrap_or(first)
     }
 
-    /// How many modules deep it is: 1 for a room's own file.
+    /// The number of modules in its path: 1 for a module's own file.
     fn depth(&self) -> usize {
         let names = self.path.split('/').filter(|name| *name != "mod.rs");
         names.count()
@@ -213,7 +213,7 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        // Tests may know everything.
+        // Tests may import everything.
         let is_test = name == "tests" || name == "tests.rs" || name.ends_with("_tests.rs");
         if is_test {
             continue;
@@ -241,7 +241,7 @@ fn code(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Every path that begins at the crate's root: two names of each, for example `client::session`.
+/// Every path that starts at the crate's root: its first two names, for example `client::session`.
 fn imports(code: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (position, _) in code.match_indices("crate::") {
@@ -283,7 +283,7 @@ fn rooms_import_only_what_is_below_them() {
     }
 }
 
-/// `super::super::…` must not be a way around the table.
+/// `super::super::…` must not bypass the table.
 #[test]
 fn no_relative_path_leaves_its_room() {
     for source in sources().iter().filter(|source| !matches!(source.room(), "lib" | "main")) {
@@ -306,7 +306,7 @@ fn restricted_names_are_used_only_in_their_rooms() {
     }
 }
 
-/// Whether a name stands in the code as a word of its own, not inside a string of text.
+/// Whether a name occurs in the code as a word, outside strings.
 fn speaks(code: &str, name: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(name).any(|(position, _)| {
@@ -320,7 +320,7 @@ fn speaks(code: &str, name: &str) -> bool {
     })
 }
 
-/// A file that needs the list no longer leaves it.
+/// A file that no longer needs to be in the list must be removed from it.
 #[test]
 fn list_of_unix_files_has_no_other_files() {
     let sources = sources();
@@ -333,7 +333,7 @@ fn list_of_unix_files_has_no_other_files() {
     }
 }
 
-/// Who opens a file must be able to read it as a whole.
+/// A file must be short enough to be read as a whole.
 #[test]
 fn no_file_has_more_than_600_lines() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -348,7 +348,7 @@ fn no_file_has_more_than_600_lines() {
     }
 }
 
-/// The checks themselves see what they should.
+/// The checks detect violations.
 #[test]
 fn checks_find_violations() {
     assert_eq!(

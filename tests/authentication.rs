@@ -1,5 +1,5 @@
-//! Enhanced authentication against a server of our own making: SCRAM written once more from RFC 5802,
-//! and everything a server can do wrong.
+//! Enhanced authentication with a server of the tests: a second implementation of SCRAM from RFC 5802, and
+//! all faults that a server can make.
 
 use aws_lc_rs::{digest, hmac, pbkdf2};
 use base64::Engine as _;
@@ -40,7 +40,7 @@ impl Scram {
         }
     }
 
-    /// What the client begins with; for the user "me,=" it is escaped.
+    /// The client's first message; the user name "me,=" is escaped.
     fn begin(mechanism: &'static str, password: &'static str, client_first: &[u8]) -> Self {
         let text = std::str::from_utf8(client_first).unwrap();
         let bare = text.strip_prefix("n,,").expect("no channel binding, no other identity");
@@ -51,7 +51,7 @@ impl Scram {
         Self { mechanism, password, client_first_bare: bare.to_owned(), server_first }
     }
 
-    /// The proof of the server for a good answer of the client.
+    /// The server's proof for a correct client message.
     fn finish(&self, client_final: &[u8]) -> String {
         let (derivation, mac, hash) = self.algorithms();
         let text = std::str::from_utf8(client_final).unwrap();
@@ -87,7 +87,7 @@ fn connack(method: Option<&str>, data: Option<&[u8]>) -> Vec<u8> {
     packets::connack_with(&list)
 }
 
-/// The data of a CONNECT for this method; there is no password in it.
+/// The authentication data of a CONNECT with this method and without a password.
 #[track_caller]
 fn expect_connect(peer: &mut Peer, method: &str) -> Vec<u8> {
     let bytes = peer.expect_connect(V5);
@@ -97,7 +97,7 @@ fn expect_connect(peer: &mut Peer, method: &str) -> Vec<u8> {
     connect.properties.binary(Id::AuthenticationData).unwrap_or_default().to_vec()
 }
 
-/// The data of an AUTH with this reason and method.
+/// The authentication data of an AUTH with this Reason Code and method.
 #[track_caller]
 fn expect_auth(peer: &mut Peer, expected: ReasonCode, method: &str) -> Option<Vec<u8>> {
     let bytes = peer.packet();
@@ -131,11 +131,11 @@ fn expect_publish_and_end(peer: &mut Peer) {
     peer.expect_disconnect(V5);
 }
 
-/// The password is not sent, and not shown.
+/// The password is neither sent nor shown.
 #[test]
 fn scram_with_each_hash() {
     for mechanism in MECHANISMS {
-        // The server's proof may come in CONNACK or in an AUTH before it.
+        // The server's proof may be in CONNACK or in an AUTH before it.
         for in_connack in [true, false] {
             let server = Server::start(move |server| {
                 let mut peer = server.accept();
@@ -162,7 +162,7 @@ fn scram_with_each_hash() {
     }
 }
 
-/// Two spellings of one password are one password (RFC 4013).
+/// Two spellings of a password are equal after preparation (RFC 4013).
 #[test]
 fn a_password_is_prepared() {
     let server = Server::start(|server| {
@@ -192,8 +192,8 @@ fn a_refused_password() {
         .fails(134, "connection refused: Bad User Name or Password (0x86)");
 }
 
-/// A server that answers CONNECT with what `attack` makes of the client's nonce. Whatever it is, the
-/// client says why, publishes nothing and goes.
+/// A server that answers CONNECT with data derived from the client's nonce. In each case the client reports
+/// the reason, publishes nothing and disconnects.
 #[track_caller]
 fn attacked(attack: impl FnOnce(&str) -> Vec<u8> + Send + 'static) -> Outcome {
     let server = Server::start(move |server| {
@@ -207,7 +207,7 @@ fn attacked(attack: impl FnOnce(&str) -> Vec<u8> + Send + 'static) -> Outcome {
     publish(&server, "SCRAM-SHA-256").run()
 }
 
-/// At most a DISCONNECT that says that something is wrong, and the end.
+/// At most a DISCONNECT with a failure, then the end.
 #[track_caller]
 fn expect_flight(peer: &mut Peer) {
     while let Some(bytes) = peer.next() {
@@ -253,7 +253,7 @@ fn invalid_challenges_are_refused() {
         .fails(1, "protocol error: AUTH: Success (0x00)");
 }
 
-/// Each fault of a broker has words of its own, and those of the broker are shown.
+/// Each fault of a broker has its own text, and the broker's texts are shown.
 #[test]
 fn invalid_challenge_is_described() {
     let says = |attack: fn(&str) -> String, cause: &str, hint: &str| {
@@ -327,7 +327,7 @@ fn wrong_signature_of_the_broker_is_refused() {
     }
 }
 
-/// AUTH belongs to an exchange that the client has begun ([MQTT-4.12.0-6]).
+/// AUTH belongs to an exchange started by the client ([MQTT-4.12.0-6]).
 #[test]
 fn auth_at_the_wrong_moment() {
     for reason in [0x00, 0x18, 0x19] {
@@ -387,7 +387,7 @@ fn data_of_another_method_is_sent() {
     Mqtt::publish(serve(0).port()).args(args).run().succeeds();
 }
 
-/// An exchange on a link that is up.
+/// Re-authentication on an established connection.
 #[track_caller]
 fn reauthenticate(peer: &mut Peer, signature: Option<&str>) {
     let mechanism = "SCRAM-SHA-512";

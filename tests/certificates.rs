@@ -1,6 +1,5 @@
-//! Certificates, one case after the other: which are accepted, and with which text and exit status
-//! the others are not. The servers are mosquitto's where there is one, as OpenSSL's alerts are what
-//! most servers send.
+//! Certificates, case by case: which are accepted, and with which text and exit status the others are
+//! refused. Servers are mosquitto if installed, because most servers send OpenSSL's alerts.
 
 use std::ffi::OsString;
 
@@ -20,8 +19,8 @@ fn trusting(authority: &Authority) -> Vec<OsString> {
     vec!["--cafile".into(), authority.file().into()]
 }
 
-/// What a server shows, what the client trusts, and what comes of it: words of the error and of its hint,
-/// none if all is well.
+/// A server's certificate, the client's trust, and the result: words of the error and of its hint; none for
+/// success.
 struct Case {
     what: &'static str,
     shown: Identity,
@@ -172,7 +171,7 @@ fn certificates_of_servers() {
     }
 }
 
-/// A key that is right is accepted by the pin that `ping` and the errors name.
+/// A correct key is accepted by the pin that `ping` and errors name.
 #[test]
 fn the_pin_of_an_error_is_the_one_to_give() {
     let root = Authority::new("Test CA");
@@ -186,7 +185,7 @@ fn the_pin_of_an_error_is_the_one_to_give() {
         .map(|word| word.trim_end_matches(','))
         .find(|word| word.starts_with("sha256:"));
     publish(broker.port(), &pinned(pin.unwrap())).succeeds();
-    // Without any other check, the pin still holds.
+    // The pin is checked even if all other checks are off.
     let insecure =
         |pin: &str| vec!["--insecure".into(), "--tls-use-os-certs".into(), "--tls-pin".into(), pin.into()];
     publish(broker.port(), &insecure(pin.unwrap())).exits(0);
@@ -195,7 +194,7 @@ fn the_pin_of_an_error_is_the_one_to_give() {
         .mentions("which is not pinned");
 }
 
-/// The line of an error can be typed as it stands, where the words are those of a shell.
+/// The command line in an error can be used without changes, including its shell quoting.
 #[test]
 fn the_line_of_an_error_reaches_the_broker() {
     let root = Authority::new("Test CA");
@@ -253,7 +252,7 @@ fn certificates_of_clients() {
             }
         }
     }
-    // A key and a certificate that are no pair are found out before anyone is asked.
+    // A key that does not match its certificate is detected before any question.
     let (one, other) = (root.issue("one", &[]), root.issue("other", &[]));
     let pair = Identity { certificate: one.certificate, key: other.key };
     let options = [trusting(&root), pair.options().to_vec()].concat();

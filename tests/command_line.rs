@@ -1,11 +1,11 @@
-//! The command line as a process sees it: environment, streams and exit status. What needs no
-//! process is tested beside the code.
+//! The command line of the process: environment, streams and exit status. Everything that needs no process is
+//! tested next to the code.
 
 use std::process::{Command, Output};
 
 use crate::support::report;
 
-/// The password of a URL that is cut in it is not shown, and the host that is wrong gets a hint.
+/// The part of a URL's password is not shown, and the wrong host gets a hint.
 #[test]
 fn url_that_ends_in_its_password_is_explained() {
     for url in [
@@ -25,7 +25,7 @@ fn url_that_ends_in_its_password_is_explained() {
     assert!(!stderr.contains("%2F"), "{stderr}");
 }
 
-/// Runs `mqtt` with these variables and no other of ours.
+/// Runs `mqtt` with only these environment variables.
 fn mqtt(line: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt"));
     for (name, _) in std::env::vars_os() {
@@ -36,7 +36,7 @@ fn mqtt(line: &[&str], variables: &[(&str, &str)]) -> Output {
     command.args(line).envs(variables.iter().copied()).output().unwrap()
 }
 
-/// The lines on standard error of a run that must end with this status and write nothing.
+/// The lines on standard error of a run that must end with this status and write nothing to standard output.
 fn failure(status: i32, line: &[&str], variables: &[(&str, &str)]) -> String {
     let output = mqtt(line, variables);
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -54,7 +54,7 @@ fn help_and_version_go_to_standard_output() {
     }
 }
 
-/// `version`, and letters that take a value behind an option and ask where they stand alone.
+/// `version`, and letters that take a value after an option and ask for help when they are alone.
 #[test]
 fn version_and_help_are_found_by_the_words_of_other_programs() {
     let text = |line: &[&str]| {
@@ -81,7 +81,7 @@ fn version_and_help_are_found_by_the_words_of_other_programs() {
     assert!(tls.contains("\nOthers with this group: sub, rr, "), "{tls}");
 }
 
-/// What is not known has a hint only where little is wrong with it.
+/// Unknown words have a hint only if they are similar to a known one.
 #[test]
 fn unknown_words_are_refused_with_the_command_that_is_meant() {
     for (line, message, hint) in [
@@ -98,7 +98,7 @@ fn unknown_words_are_refused_with_the_command_that_is_meant() {
         let stderr = failure(2, line, &[]);
         assert!(stderr.starts_with(&format!("mqtt: {message}\nhint: {hint}")), "{line:?}: {stderr}");
     }
-    // Neither message nor command shows what nobody else is to see.
+    // Neither the message nor the suggested command shows the secret.
     let stderr = failure(2, &["sub", "a", "--tls", "--pass", "hunter2", "-P", "hunter3"], &[]);
     assert!(!stderr.contains("hunter"), "{stderr}");
 }
@@ -110,11 +110,11 @@ fn a_usage_error_is_one_line_and_a_hint() {
     assert_eq!(lines.len(), 2, "{stderr}");
     assert!(lines[0].starts_with("mqtt: topic 'home/#': "), "{stderr}");
     assert!(lines[1].starts_with("hint: "), "{stderr}");
-    // Not even --quiet silences it.
+    // `--quiet` does not silence it.
     assert!(failure(2, &["pub", "--quiet", "-t", "home/#", "-m", "x"], &[]).starts_with("mqtt: "));
 }
 
-/// What mostly is meant by a name that is none of a file of that kind.
+/// Hints for files of another kind.
 #[test]
 fn files_of_another_kind_have_a_hint() {
     let folder = tempfile::tempdir().unwrap();
@@ -138,7 +138,7 @@ fn files_of_another_kind_have_a_hint() {
 
 #[test]
 fn a_flag_beats_its_variable_and_that_the_default() {
-    // Nothing listens on port 1, and the error says where the attempt went.
+    // No server listens on port 1, and the error names the address of the attempt.
     let line = ["pub", "-t", "a", "-n", "-p", "1", "-h", "127.0.0.1"];
     assert!(failure(1, &line, &[("MQTT_PORT", "2")]).contains("127.0.0.1:1"));
     assert!(failure(1, &line[..6], &[("MQTT_HOST", "127.0.0.2")]).contains("127.0.0.2:1"));
@@ -156,8 +156,8 @@ fn a_bad_variable_is_named() {
     assert!(stderr.contains("MQTT_URL") && !stderr.contains("hunter2"), "{stderr}");
 }
 
-/// A variable is looked at where it matters: not where a flag stands in its place, and not where the way to
-/// the broker does not need it.
+/// A variable is read only if it matters: not if a flag replaces it, and not if the connection does not need
+/// it.
 #[test]
 fn unused_variables_do_not_fail_a_run() {
     let here = ["-h", "127.0.0.1", "-p", "1"];
@@ -209,14 +209,14 @@ fn unused_variables_do_not_fail_a_run() {
             assert_eq!(output.status.code(), Some(1), "{line:?} {variables:?}: {stderr}");
         }
     }
-    // A pre-shared key asks for TLS, and must not be answered with a connection without it.
+    // A pre-shared key requires TLS, and must not lead to a connection without TLS.
     let line = [&["pub", "-t", "a", "-n"], &here[..]].concat();
     assert!(failure(2, &line, &[("MQTT_PSK", "00")]).contains("has no pre-shared keys"));
-    // One attempt has no pauses.
+    // A single attempt has no pauses.
     let line = [&["pub", "-t", "a", "-n"], &here[..]].concat();
     failure(1, &line, &[("MQTT_RECONNECT_MAX_DELAY", "x")]);
     failure(2, &[&line[..], &["--reconnect", "2"]].concat(), &[("MQTT_RECONNECT_MAX_DELAY", "x")]);
-    // A run without a broker, and one that brings its own.
+    // A run without a broker, and one with its own.
     let everything =
         [("MQTT_URL", "x"), ("MQTT_KEEPALIVE", "x"), ("MQTT_CONFIG", "/no"), ("MQTT_PASSWORD_FILE", "/")];
     assert_eq!(mqtt(&["will-test", "--list"], &everything).status.code(), Some(0));
@@ -226,17 +226,17 @@ fn unused_variables_do_not_fail_a_run() {
     let line = ["bench", "conn", "--embedded", "--clients", "1", "--hold", "1ms"];
     let output = mqtt(&line, &broker);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    // What a subcommand does its own way.
+    // Settings that a subcommand handles in its own way.
     let session = [("MQTT_DISABLE_CLEAN_SESSION", "true"), ("MQTT_CLIENT_ID", "me"), ("MQTT_RECONNECT", "x")];
     failure(1, &[&["bench", "conn", "--clients", "1"], &here[..]].concat(), &session);
     for subcommand in [&["retain-clear", "a/#", "--dry-run"][..], &["will-test", "--case", "close"]] {
         failure(1, &[subcommand, &here[..]].concat(), &session[..2]);
     }
-    // What sends no more than one message has no window.
+    // Commands that send at most one message have no window.
     for subcommand in [&["sub", "-t", "a", "-E"][..], &["will-test", "--case", "close"]] {
         failure(1, &[subcommand, &here[..]].concat(), &[("MQTT_MAX_INFLIGHT", "x")]);
     }
-    // The same of the keys of a profile.
+    // The same for the keys of a profile.
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.toml");
     let config = config.to_str().unwrap();
@@ -249,14 +249,14 @@ fn unused_variables_do_not_fail_a_run() {
         std::fs::write(config, format!("[profile.a]\n{keys}\n")).unwrap();
         failure(1, &[&["sub", "-t", "a", "-E", "--config", config, "--profile", "a"], options].concat(), &[]);
     }
-    // No connection of will-test is made twice.
+    // Each connection of will-test is made only once.
     let once = [("MQTT_RECONNECT", "x"), ("MQTT_WAIT_FOR_SERVER", "x"), ("MQTT_FOLLOW_REDIRECT", "x")];
     for options in [&["--case", "close"][..], &["--will-topic", "a"]] {
         failure(1, &[&["will-test"], options, &here[..]].concat(), &once);
     }
 }
 
-/// What matters and is no value is an error, with its name.
+/// An invalid value that matters is an error, with the variable's name.
 #[test]
 fn variables_that_matter_are_named() {
     let (here, tls) = (["-h", "127.0.0.1"], ["-h", "127.0.0.1", "-p", "8883"]);
@@ -278,7 +278,7 @@ fn variables_that_matter_are_named() {
         (&[], "MQTT_HOST", "a b"),
     ] {
         let line = [&["pub", "-t", "a", "-n"], options].concat();
-        // With another one that is wrong and does not matter.
+        // Together with another invalid variable that does not matter.
         let stderr =
             failure(2, &line, &[(variable, value), ("MQTT_OPTIONS", "x"), ("MQTT_CONNECT_TIMEOUT", "5")]);
         assert!(stderr.contains(&format!("(from the environment: {variable})")), "{stderr}");
@@ -288,7 +288,7 @@ fn variables_that_matter_are_named() {
 }
 
 type Variables = &'static [(&'static str, &'static str)];
-/// What is a value, and does not fit: to the other options, or to what is there.
+/// Valid values that do not fit the other options, or the files.
 const UNFIT: &[(&[&str], Variables)] = &[
     (&["-L", "mqtts://127.0.0.1"], &[("MQTT_CAFILE", "/no/such")]),
     (TLS, &[("MQTT_CAPATH", "/no/such")]),
@@ -336,10 +336,10 @@ const UNFIT: &[(&[&str], Variables)] = &[
     (&[], &[("MQTT_OPTIONS_FILE", "/no/such")]),
 ];
 const TLS: &[&str] = &["-h", "127.0.0.1", "-p", "8883"];
-/// Stands for what is longer than MQTT allows.
+/// Stands for a text longer than MQTT allows.
 const LONG: &str = "LONG";
 
-/// Variables of which every value fits, or is refused when it is read.
+/// Variables whose values are always valid, or refused when they are read.
 const ALWAYS_FIT: &[&str] = &[
     "MQTT_BIND_ADDRESS",
     "MQTT_CONNECT_TIMEOUT",
@@ -369,14 +369,14 @@ fn variables_that_do_not_fit_are_named() {
         let output = mqtt(&line, &variables);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(matches!(output.status.code(), Some(1 | 2)), "{line:?} {unfit:?}: {stderr}");
-        // What only makes it matter is not always named.
+        // The variable that only makes it matter is not always named.
         let (first, _) = unfit[0];
         let place = stderr.split_once("(from the environment: ").map(|(_, place)| place);
         let place = place.and_then(|place| place.split_once(')')).map(|(place, _)| place);
         let named: Vec<&str> = place.unwrap_or_default().split(", ").collect();
         assert!(named.contains(&first), "{line:?} {unfit:?}: {stderr}");
     }
-    // A file says so by its line.
+    // A file is named with its line.
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("c.toml");
     std::fs::write(&config, "[profile.home]\nkeepalive = 5\nciphers = 'zz'\n").unwrap();
@@ -384,7 +384,7 @@ fn variables_that_do_not_fit_are_named() {
         ["pub", "-t", "a", "-n", "-p", "8883", "--config", config.to_str().unwrap(), "--profile", "home"];
     let stderr = failure(2, &line, &[]);
     assert!(stderr.contains(&format!("'zz' (from {}, line 3)", config.display())), "{stderr}");
-    // What is typed needs no place.
+    // The origin of a typed value is not named.
     let line = ["pub", "-t", "a", "-n", "-p", "8883", "--ciphers", "zz"];
     assert!(!failure(2, &line, &[("MQTT_CIPHERS", "x")]).contains("(from"));
 }
@@ -404,7 +404,7 @@ fn each_variable_is_known_to_fit_or_not() {
     assert!(count > 50, "{count}");
 }
 
-/// As container files leave them.
+/// Container files may set empty variables.
 #[test]
 fn an_empty_variable_is_not_set() {
     let empty = ["MQTT_HOST", "MQTT_PORT", "MQTT_USERNAME", "MQTT_PASSWORD", "MQTT_CAFILE", "MQTT_NO_TLS"];
@@ -413,7 +413,7 @@ fn an_empty_variable_is_not_set() {
     assert!(stderr.contains("127.0.0.1:1"), "{stderr}");
 }
 
-/// Help must not tell a password to whoever looks over a shoulder.
+/// Help must not show a password.
 #[test]
 fn help_does_not_show_the_environment() {
     let plain = mqtt(&["pub", "--help"], &[]).stdout;
@@ -432,7 +432,7 @@ fn help_subcommand() {
     assert!(stderr.contains("unrecognized subcommand 'nothing'"), "{stderr}");
 }
 
-/// What a mode of `bench` does not take, and which does; a port that is taken already.
+/// Options that a mode of `bench` does not support, and modes that do; a port in use.
 #[test]
 fn errors_suggest_an_alternative() {
     let stderr = failure(2, &["bench", "sub", "--rate", "5"], &[]);

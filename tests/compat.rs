@@ -1,4 +1,4 @@
-//! The names of mosquitto's clients: what each of them refuses, and in which words.
+//! Command lines that mosquitto's clients refuse, and their error texts.
 
 use tempfile::TempDir;
 
@@ -11,8 +11,8 @@ pub(crate) const ALL: &[&str] = &[PUB, SUB, RR];
 const SENDING: &[&str] = &[PUB, RR];
 const RECEIVING: &[&str] = &[SUB, RR];
 
-/// Command lines that are refused, for these programs, and the first line of what is said, behind `Error: `.
-/// An empty line stands behind those that end with `\n`.
+/// Command lines that are refused, for these programs, and the first line of the error after `Error: `. After
+/// a text that ends with `\n` follows an empty line.
 pub(crate) const MISUSE: &[(&[&str], &str, &str)] = &[
     (ALL, "-A", "-A argument given but no address specified.\n"),
     (ALL, "--cafile", "--cafile argument given but no file specified.\n"),
@@ -196,7 +196,7 @@ pub(crate) const MISUSE: &[(&[&str], &str, &str)] = &[
     (ALL, "x", "Unknown option 'x'."),
 ];
 
-/// A client of mosquitto's with these words, in an empty home.
+/// A client of mosquitto's with these words and an empty home directory.
 fn client(name: &'static str, line: &str, home: &TempDir) -> Mqtt {
     Mqtt::new(line.split(' ').filter(|word| !word.is_empty())).called(name).env("HOME", home.path())
 }
@@ -217,7 +217,7 @@ fn misuse_is_refused_in_the_words_of_mosquitto() {
     }
 }
 
-/// What is wrong at run time for mosquitto ends without a hint, and `--quiet` silences it.
+/// Errors that mosquitto reports at run time have no hint, and `--quiet` silences them.
 #[test]
 fn errors_of_setting_up_have_no_hint() {
     let home = tempfile::tempdir().unwrap();
@@ -259,7 +259,7 @@ fn usage_and_version_are_on_standard_output_with_status_1() {
             String::from_utf8_lossy(&usage.stdout).contains(&format!("\n{line}"))
                 && String::from_utf8_lossy(&usage.stdout).contains(&format!("Usage: {name} "))
         );
-        // By the other way to the same.
+        // The same by `mqtt compat`.
         let other = Mqtt::new(["compat", name, "--version"]).env("HOME", home.path()).run();
         assert_eq!(refused(&other), refused(&version));
     }

@@ -1,4 +1,4 @@
-//! The command lines that are compared with the real clients of mosquitto, and what the server does for each.
+//! The command lines that are compared with mosquitto's real clients, and the server's script for each.
 
 use std::sync::Mutex;
 
@@ -12,26 +12,27 @@ use crate::support::server::Peer;
 use crate::ways::Gate;
 use crate::{compat_differences, compat_every_option, compat_hostile, compat_scripts};
 
-/// What the server does.
+/// The script of the server.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Script {
-    /// The code of CONNACK; nothing: it does not answer.
+    /// The code of CONNACK; `None` for no answer.
     pub(crate) connack: Option<u8>,
-    /// Refuses all subscriptions.
+    /// Refuse all subscriptions.
     pub(crate) denies: bool,
-    /// The reason in PUBACK and PUBREC, in MQTT 5.
+    /// The Reason Code in PUBACK and PUBREC, in MQTT 5.
     pub(crate) reason: u8,
-    /// Ends each session of MQTT 5 with this reason in a DISCONNECT, instead of an answer to SUBSCRIBE or PUBLISH.
+    /// End each session of MQTT 5 with this Reason Code in a DISCONNECT, instead of an answer to SUBSCRIBE or
+    /// PUBLISH.
     pub(crate) disconnects: Option<u8>,
-    /// Grants no topic alias.
+    /// Announce no topic aliases.
     pub(crate) without_alias: bool,
-    /// Messages that follow SUBACK.
+    /// Messages after SUBACK.
     pub(crate) messages: Vec<Vec<u8>>,
-    /// Messages that follow a PUBLISH.
+    /// Messages after a PUBLISH.
     pub(crate) replies: Vec<Vec<u8>>,
-    /// What it says in place of CONNACK, before it closes the connection.
+    /// Bytes instead of CONNACK, before the connection is closed.
     pub(crate) answer: &'static [u8],
-    /// Closes the connection after this packet.
+    /// Close the connection after this packet.
     pub(crate) closes_after: Option<PacketType>,
 }
 
@@ -63,7 +64,7 @@ impl Script {
         Self { closes_after: Some(packet), ..self }
     }
 
-    /// Serves one client to its end, and collects what it sends.
+    /// Serves one client until it ends, and collects its packets.
     pub(crate) fn serve(&self, peer: &mut Peer, packets: &Mutex<Vec<Vec<u8>>>) {
         let mut protocol = Protocol::V3_1_1;
         while let Some(bytes) = peer.next() {
@@ -73,7 +74,7 @@ impl Script {
                 let level = level.and_then(|name| name.iter().copied().find(|byte| (3..=5).contains(byte)));
                 protocol = level.and_then(Protocol::from_level).unwrap();
             }
-            // What a broker cannot read makes it close the connection.
+            // A broker closes the connection after a packet that it cannot read.
             let Ok(packet) = wire::decode(protocol, &bytes) else { return };
             if let (Some(reason), Packet::Subscribe { .. } | Packet::Publish(_)) = (self.disconnects, &packet)
             {
@@ -151,18 +152,18 @@ impl Script {
     }
 }
 
-/// A command line. In its words ␣ is a blank, � a byte that is not UTF-8, and `""` an empty word. PORT,
-/// SOCKET, BROKER, HOME, CA, STRANGER, LONG and DEEP stand for what the run has: the port or the path to
-/// connect to, the broker's port behind a proxy, a folder with the files `two`, `empty` and `large` and the folder `authorities`, two authorities,
-/// a text of 65,536 bytes and a topic of 202 levels.
+/// A command line. ␣ stands for a space, � for a byte that is not UTF-8, and `""` for an empty word. PORT,
+/// SOCKET, BROKER, HOME, CA, STRANGER, LONG and DEEP are replaced: the port or the path to connect to, the
+/// broker's port behind a proxy, a folder with the files `two`, `empty` and `large` and the folder
+/// `authorities`, two authorities, a text of 65,536 bytes and a topic of 202 levels.
 pub(crate) struct Case {
     pub(crate) program: &'static str,
     pub(crate) line: String,
-    /// What stands between the program and the server.
+    /// The connection between the program and the server.
     pub(crate) gate: Gate,
     pub(crate) script: Script,
     pub(crate) stdin: &'static [u8],
-    /// The options file of the home, and whether there is a home.
+    /// The options file in the home directory; `None` for no home directory.
     pub(crate) options: Option<&'static str>,
     pub(crate) homeless: bool,
     /// The differences that it shows.
@@ -331,7 +332,7 @@ fn publishing_more() -> Vec<Case> {
     ]
 }
 
-/// An options file with a message that is longer than a line may be in mosquitto.
+/// An options file with a message that exceeds mosquitto's limit on lines.
 const LONG_LINE: &str = {
     static TEXT: [u8; 2003] = {
         let mut text = [b'x'; 2003];

@@ -1,5 +1,5 @@
-//! Deliberate differences from mosquitto's clients, one by one: command lines for the comparison with the real ones,
-//! and those that need more than one connection. Beside them, how a signal ends a run, which is the same.
+//! Deliberate differences from mosquitto's clients, one by one: command lines for the comparison with the
+//! real ones, and tests that need more than one connection. Also how a signal ends a run, which is the same.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
@@ -35,7 +35,7 @@ fn client(name: &'static str, port: u16, words: &[&str]) -> Mqtt {
     mqtt.env("HOME", "/nonexistent")
 }
 
-/// How far a run has come when the signal arrives.
+/// The state of a run when the signal arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Connecting,
@@ -47,19 +47,19 @@ fn waits_at(stage: Stage, peer: &mut Peer) {
     if stage == Stage::Subscribed {
         peer.send(&packets::connack(V3_1_1, false, 0));
         peer.grant_subscription(V3_1_1);
-        // What was answered was read before the answer to this one is sent.
+        // The earlier messages were read before the answer to this one is sent.
         peer.send(&Message::new("no", b"x").at(mqtt::protocol::QoS::AtLeastOnce, 7).bytes(V3_1_1));
         while peer.packet()[0] >> 4 != 4 {}
     }
 }
 
-/// Reads to the client's end, which may wait for that of the broker.
+/// Reads until the client's end, which may wait for that of the broker.
 fn until_disconnect(peer: &mut Peer) {
     while peer.next().is_some_and(|packet| packet[0] != 0xe0) {}
 }
 
-/// `mosquitto_sub` takes SIGINT and SIGTERM as the end that was to come; before there is a connection its status is
-/// 255. Other signals end it, and every signal ends the others.
+/// `mosquitto_sub` treats SIGINT and SIGTERM as a regular end; before there is a connection its status is
+/// 255. Other signals end it, and every signal ends the other clients.
 #[rstest]
 fn signals_end_runs_as_they_end_mosquittos_clients(
     #[values(Stage::Connecting, Stage::Subscribed)] stage: Stage,
@@ -89,7 +89,7 @@ fn signals_end_runs_as_they_end_mosquittos_clients(
         let run = client(name, server.port(), words).open_stdin().spawn();
         waited.recv().unwrap();
         run.signal(signal);
-        // With its standard input still open, whose end would be another reason to end.
+        // Standard input stays open, because its end would be another reason to end.
         let outcome = run.wait_for_end();
         assert_eq!(outcome.status, expected, "{name}: {}", outcome.stderr);
         assert_eq!(outcome.stderr, "", "{name}");
@@ -110,7 +110,7 @@ fn output_that_cannot_be_written_is_an_error() {
     server.finish();
 }
 
-/// A broker that starts is unavailable at first.
+/// A starting broker is unavailable at first.
 #[test]
 fn refusal_after_a_lost_connection_is_waited_out() {
     let server = Server::start(|listener| {
@@ -177,7 +177,7 @@ fn clients_with_one_identifier_are_suspected() {
     server.finish();
 }
 
-/// There is nobody to ask for its password.
+/// The password cannot be asked for.
 #[test]
 fn encrypted_key_is_refused() {
     let authority = Authority::new("Test CA");

@@ -1,8 +1,8 @@
-//! The same command lines through the real clients of mosquitto, where they are installed, and through this
-//! program under their names, against a server that follows a script: the packets, both outputs and the exit
-//! status are the same. What is deliberately different is named at the command line by its name in
-//! `mqtt::cli::DIFFERENCES`, or by one of `OLDER` where the installed clients are older than those that are
-//! followed. A difference that is not named fails, and so does a named one that does not occur.
+//! The same command lines with mosquitto's real clients, if installed, and with this program under their
+//! names, against a scripted server: packets, both outputs and the exit status must be equal. Deliberate
+//! differences are declared at the command line by their name in `mqtt::cli::DIFFERENCES`, or in `OLDER` if
+//! the installed clients are older than 2.1.2. An undeclared difference fails, and so does a declared one
+//! that does not occur.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -21,7 +21,7 @@ use crate::support::server::Server;
 use crate::support::skip;
 use crate::ways::{Gate, open};
 
-/// What changed between the clients of 2.0 and 2.1.2, which are followed, because 2.1.2 does so.
+/// Changes between the clients of 2.0 and 2.1.2; this program follows 2.1.2.
 const OLDER: &[(&str, &str)] = &[
     (
         "2.1 options",
@@ -36,7 +36,7 @@ const OLDER: &[(&str, &str)] = &[
     ("2.1 texts", "2.1.2 names unreadable files, invalid ports and silent brokers by other texts"),
 ];
 
-/// Lines of `MISUSE` that the clients of 2.0 treat otherwise.
+/// Lines of `MISUSE` that the clients of 2.0 handle differently.
 const OLDER_MISUSE: &[&str] = &[
     "-D no content-type x",
     "-D publish no x",
@@ -52,7 +52,7 @@ const OLDER_MISUSE: &[&str] = &[
     "",
 ];
 
-/// Differences that need more than a script shows; other tests hold them.
+/// Differences that a script cannot show; other tests check them.
 const ELSEWHERE: &[&str] = &[
     "bulk",           // `publish_lines`
     "waiting",        // `limits`
@@ -75,10 +75,11 @@ const ELSEWHERE: &[&str] = &[
     "second-look",
 ];
 
-/// How often two runs must differ: on a busy machine a connection may come from a test that expects nobody.
+/// The number of attempts before a difference counts: on a busy machine a connection may come from a test
+/// that expects none.
 const TRIES: usize = 3;
 
-/// What of two runs a difference leaves equal.
+/// The observed behaviour of a run, without declared differences.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Observed {
     status: Option<i32>,
@@ -132,7 +133,7 @@ impl Observed {
         for packet in packets.iter_mut().filter(|packet| packet.starts_with(&[0x10])) {
             hide_random_identifier(packet);
         }
-        // Whether the next message or the PUBREL of the last one goes first, is up to the clock.
+        // The order of the next message and the PUBREL of the last one depends on timing.
         for run in packets.chunk_by_mut(|one, next| [one, next].iter().all(|packet| is_of_a_message(packet)))
         {
             run.sort_by_key(|packet| packet.starts_with(&[PUBREL]));
@@ -140,13 +141,13 @@ impl Observed {
         let hidden = |text: &str| text.replace(&home.path().display().to_string(), "HOME");
         let stdout = String::from_utf8_lossy(&outcome.stdout).replace("Client (null)", "Client null");
         let stdout = hidden(&stdout).split_inclusive('\n').map(without_time).collect();
-        // 2.0 ends its texts with a full stop, and 2.1.2 does not.
+        // 2.0 ends its texts with a full stop, 2.1.2 does not.
         let line = |line: &str| line.replace(".).", ")").trim_end_matches('.').to_owned();
         let stderr = hidden(&outcome.stderr).replace(&port.to_string(), "PORT").lines().map(line).collect();
         Self { status: outcome.status.code(), stdout, stderr, packets }
     }
 
-    /// The same without what the difference is about.
+    /// The same without the aspects that the difference affects.
     fn without(mut self, difference: &str) -> Self {
         match difference {
             "barrier" => {
@@ -169,7 +170,7 @@ impl Observed {
                 self.status = None;
                 self.stderr.clear();
             }
-            // The first line is mosquitto's, and the cause follows.
+            // The first line is mosquitto's; the cause follows.
             "errors" => self.stderr.truncate(1),
             "connect" | "identifier" | "letters" | "psk" | "rr-return-code" | "2.1 texts" => {
                 self.stderr.clear();
@@ -195,7 +196,7 @@ impl Observed {
     }
 }
 
-/// MQTT 3.1 has a made-up client identifier of one beginning, and that of a prefix has another.
+/// MQTT 3.1 has a generated client identifier with one prefix, and a prefix option has another.
 fn hide_random_identifier(connect: &mut Vec<u8>) {
     if let Some(at) = connect.windows(5).position(|window| window == b"mosq-") {
         connect[at + 5..].fill(b'x');
@@ -218,16 +219,16 @@ fn without_time(line: &str) -> String {
     }
 }
 
-/// Runs a command line against a broker on that port.
+/// Runs a command line with a broker on this port.
 pub(crate) fn run(case: &Case, real: Option<PathBuf>, home: &Path, port: u16) -> Outcome {
     run_behind(case, real, home, port, port)
 }
 
-/// Runs a command line against this port, behind which there is a broker on that one.
+/// Runs a command line with this port, which forwards to a broker on another port.
 fn run_behind(case: &Case, real: Option<PathBuf>, home: &Path, port: u16, broker: u16) -> Outcome {
     std::fs::write(home.join("two"), "line1\nline2\n").unwrap();
     std::fs::write(home.join("empty"), "").unwrap();
-    // One byte more than a message may have; it takes no room.
+    // One byte longer than a message may be; a sparse file.
     std::fs::File::create(home.join("large")).unwrap().set_len(268_435_456).unwrap();
     let (port, folder) = (port.to_string(), home.display().to_string());
     let word = |word: &str| {
@@ -262,7 +263,7 @@ fn run_behind(case: &Case, real: Option<PathBuf>, home: &Path, port: u16, broker
     }
 }
 
-/// The real clients, and whether they are of 2.0.
+/// The real clients, and whether they are 2.0.
 fn installed() -> Option<(PathBuf, bool)> {
     let folder = PathBuf::from("/usr/bin");
     if !folder.join(PUB).exists() {
@@ -291,7 +292,7 @@ fn misuse_is_refused_as_by_the_real_clients() {
     }
 }
 
-/// What is wrong with the comparison of one command line.
+/// The result of the comparison of one command line.
 fn compared(case: &Case, folder: &Path, is_older: bool, authorities: &Authorities) -> Option<String> {
     let theirs = Observed::of(case, Some(folder.join(case.program)), authorities);
     let ours = Observed::of(case, None, authorities);
@@ -315,12 +316,12 @@ fn command_lines_do_what_they_do_with_the_real_clients() {
     let Some((folder, is_older)) = installed() else { return };
     let (cases, authorities) = (cases(), Authorities::new());
     let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    // Most of the time a run waits for something.
+    // Runs mostly wait, so several are started at once.
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // The first try without a difference ends them.
+                    // The first attempt without a difference ends them.
                     let mut tries = (0..TRIES).map(|_| compared(case, &folder, is_older, &authorities));
                     let found = tries.try_fold(String::new(), |_, differs| differs);
                     failures.lock().unwrap().extend(found);
@@ -339,7 +340,7 @@ fn command_lines_do_what_they_do_with_the_real_clients() {
     assert!(failures.is_empty(), "{}", failures.concat());
 }
 
-/// How the tunnel of a proxy fails, with what it answers to the greeting and to the request.
+/// How a proxy's tunnel fails, with its answers to the greeting and to the request.
 #[test]
 fn failing_proxies_end_runs_as_with_the_real_clients() {
     let Some((folder, _)) = installed() else { return };
@@ -378,7 +379,7 @@ fn failing_proxies_end_runs_as_with_the_real_clients() {
     }
 }
 
-/// Nothing is listed twice, and nothing by two tables.
+/// No difference is listed twice or in two tables.
 #[test]
 fn every_difference_has_one_name() {
     let mut names: Vec<&str> = DIFFERENCES.iter().map(|difference| difference.name).collect();

@@ -1,5 +1,5 @@
-//! A line for every option of the three clients, and for those of all of them one for each client. The list
-//! of options is that of `--help`, which is made from the table of options.
+//! A line for every option of the three clients; options of all clients have a line for each. The list of
+//! options is that of `--help`, which is made from the table of options.
 
 use mqtt::protocol::Protocol;
 
@@ -61,7 +61,7 @@ const COMMON: &[(&str, &[&str])] = &[
     ("-x 7", &["2.1 expiry"]),
 ];
 
-/// The rest, each on its own line.
+/// The other options, each on its own line.
 const OTHERS: &[(&str, &str, &[&str])] = &[
     (PUB, "--help", &["usage"]),
     (SUB, "-t a --help", &["usage"]),
@@ -95,7 +95,7 @@ const RECEIVING: &[(&str, &[&str])] = &[
     ("-R", &["2.1 rr"]),
 ];
 
-/// A request with an answer, of the version that a line asks for.
+/// A request with an answer, in the version that the line selects.
 fn request(line: &str, differs: &'static [&'static str]) -> Case {
     let protocol = if line.contains("-V 311") { Protocol::V3_1_1 } else { Protocol::V5 };
     let script = Script::accepts().replies(&Message::new("b", b"response"), protocol);
@@ -108,7 +108,7 @@ pub(crate) fn cases() -> Vec<Case> {
         cases.push(plain(PUB, format!("-q 1 -t a -m x {line}")).differs(differs));
         cases.push(plain(SUB, format!("-t a -E {line}")).differs(differs));
         let for_rr: &[&str] = match *differs {
-            // The older mosquitto_rr has MQTT 5 anyway.
+            // The older mosquitto_rr always uses MQTT 5.
             [] | ["2.1 expiry"] => &["rr-disconnect"],
             _ => differs,
         };
@@ -119,7 +119,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// What a client lists in its usage: the names of each option.
+/// The options in a client's usage: the names of each.
 fn options(program: &'static str) -> Vec<Vec<String>> {
     let usage = Mqtt::new(["--help"]).called(program).env("HOME", "/nonexistent").run().exits(1);
     let usage = String::from_utf8(usage.stdout).unwrap();

@@ -1,5 +1,5 @@
-//! Command lines with values that nobody means, and ways to the broker other than plain TCP, for the
-//! comparison with the real clients.
+//! Command lines with unusual values, and connections other than plain TCP, for the comparison with the real
+//! clients.
 
 use mqtt::protocol::{Protocol, QoS};
 
@@ -193,7 +193,7 @@ fn answers() -> Vec<Case> {
     ]
 }
 
-/// TLS, a proxy and a Unix socket. The server sees the same packets behind them.
+/// TLS, a proxy and a Unix socket. The server sees the same packets.
 fn ways() -> Vec<Case> {
     let answered = || Script::accepts().replies(&Message::new("b", b"response"), Protocol::V5);
     let mut cases: Vec<Case> = [

@@ -1,5 +1,4 @@
-//! Command lines as people have them in scripts, cron jobs and containers, under the names of mosquitto's
-//! clients.
+//! Typical command lines from scripts, cron jobs and containers, under the names of mosquitto's clients.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -21,13 +20,13 @@ use crate::support::pki::Authority;
 use crate::support::server::Server;
 use crate::support::{Service, write};
 
-/// One of the clients, with an empty home.
+/// One of the clients, with an empty home directory.
 fn client(name: &'static str, home: &TempDir, service: &dyn Service, line: &[&str]) -> Mqtt {
     let port = service.port().to_string();
     Mqtt::new(["-h", "127.0.0.1", "-p", &port]).args(line).called(name).env("HOME", home.path())
 }
 
-/// Home Assistant and its kind: a retained discovery message, read and cleared.
+/// Home Assistant and similar: a retained discovery message, read and cleared.
 #[test]
 fn a_retained_discovery_message() {
     let (broker, home) = (Broker::start(), tempfile::tempdir().unwrap());
@@ -44,7 +43,7 @@ fn a_retained_discovery_message() {
         .says("Timed out\n");
 }
 
-/// A receiver of radio sensors: every line of a pipe is a message, however many there are.
+/// A receiver of radio sensors: every line of a pipe is a message.
 #[test]
 fn lines_of_a_pipe() {
     let (broker, home) = (Broker::start(), tempfile::tempdir().unwrap());
@@ -89,18 +88,18 @@ fn options_in_a_file() {
     fs::write(folder.join(SUB), format!("-p {port}\r\n-h 127.0.0.1\r\n\r\n")).unwrap();
     let sub = Mqtt::new(["-t", "router/#", "-C", "1", "-F", "%t|%p|%r"]).called(SUB);
     sub.env("XDG_CONFIG_HOME", &folder).run().succeeds().prints("router/state|up and running|1\n");
-    // Nor is what nobody writes to, at a place that was not named.
+    // A FIFO without a writer at the default place is not opened either.
     fs::remove_file(folder.join(SUB)).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(folder.join(SUB)).status().unwrap().success());
     let sub = Mqtt::new(["-p", &port.to_string(), "-t", "router/#", "-C", "1"]).called(SUB);
     sub.env("XDG_CONFIG_HOME", &folder).run().succeeds().prints("up and running\n");
-    // A file that is not there is none, and its words are not options.
+    // A missing file is treated as if there were none, and its words are not options.
     let missing =
         Mqtt::new(["-o", "/no/such", "-h", "127.0.0.1", "-p", &port.to_string(), "-t", "a", "-m", "x"]);
     missing.called(PUB).env("HOME", home.path()).run().succeeds();
 }
 
-/// A script with a URL, and with the words that an empty variable leaves.
+/// A script with a URL, and with the empty words of an unset variable.
 #[test]
 fn a_url_and_empty_words() {
     let (broker, home) = (Broker::start(), tempfile::tempdir().unwrap());
@@ -127,14 +126,14 @@ fn a_record_in_a_template() {
     let time = message["tst"].as_str().unwrap();
     assert!(time.ends_with("+0530") && time.len() == "2026-11-20T09:38:06.123456+0530".len(), "{time}");
     assert_eq!(record["at"], time[..4]);
-    // Not valid JSON in mosquitto's hands.
+    // Mosquitto's output for this is not valid JSON.
     client(PUB, &home, &broker, &["-t", "a/b", "-r", "-s"]).stdin(b"\0\x01\xff".as_slice()).run().succeeds();
     let outcome = client(SUB, &home, &broker, &["-t", "a/b", "-C", "1", "-F", "%j"]).run().exits(0);
     let record: serde_json::Value = serde_json::from_slice(&outcome.stdout).unwrap();
     assert_eq!((&record["payload"], &record["payload-encoding"]), (&"AAH/".into(), &"base64".into()));
 }
 
-/// The clouds: properties by -D, and an application protocol that means nothing without TLS.
+/// Cloud services: properties by -D, and an ALPN protocol that has no effect without TLS.
 #[test]
 fn properties_and_tls_words_on_a_plain_connection() {
     let (broker, home) = (Broker::start(), tempfile::tempdir().unwrap());
@@ -165,7 +164,7 @@ fn properties_and_tls_words_on_a_plain_connection() {
     client(SUB, &home, &broker, &read).run().succeeds().prints("application/json iothub:-x\n");
 }
 
-/// The environment and the profiles of `mqtt` have no say under these names.
+/// The environment and the profiles of `mqtt` have no effect under these names.
 #[test]
 fn variables_of_mqtt_have_no_effect() {
     let (broker, home) = (Broker::start(), tempfile::tempdir().unwrap());
@@ -179,7 +178,7 @@ fn variables_of_mqtt_have_no_effect() {
     client(SUB, &home, &broker, &["-t", "a", "-C", "1"]).run().succeeds().prints("x\n");
 }
 
-/// thin-edge: a request to a device whose response carries no correlation data, in MQTT 3.1.1 and 5.
+/// thin-edge: a request to a device whose response has no correlation data, in MQTT 3.1.1 and 5.
 #[test]
 fn a_request_and_its_response() {
     for protocol in [V3_1_1, V5] {
@@ -217,7 +216,7 @@ fn a_request_and_its_response() {
     }
 }
 
-/// The response is the end: nothing is waited for, neither the acknowledgement of the request nor the end of
+/// The run ends with the response: it waits neither for the acknowledgement of the request nor for the end of
 /// the connection.
 #[test]
 fn a_request_ends_with_its_response() {
@@ -233,7 +232,7 @@ fn a_request_ends_with_its_response() {
             peer.send(&Message::new("response", b"42").at(QoS::AtLeastOnce, 9).bytes(V5));
             peer.expect(V5, &packets::ack(PacketType::PubAck, 9));
             peer.expect_disconnect(V5);
-            // The connection is open on this side until the program is gone.
+            // This side of the connection stays open until the program has ended.
             has_ended.recv().unwrap();
         });
         let port = server.port().to_string();
@@ -244,7 +243,7 @@ fn a_request_ends_with_its_response() {
     }
 }
 
-/// A message of a pipe, which 2.1.2 refuses as no regular file.
+/// A message from a pipe, which 2.1.2 refuses because it is not a regular file.
 #[test]
 fn a_message_of_a_pipe() {
     let (broker, home) = (Broker::start(), tempfile::tempdir().unwrap());
@@ -269,7 +268,7 @@ fn an_insecure_connection_is_to_a_certificate_of_the_authority() {
     publish(&stranger.file(), &["--insecure"]).exits(1).mentions("TLS error");
 }
 
-/// What is for no other user's eyes is hidden, as under the program's own name.
+/// Secrets are hidden from other users, as under the program's own name.
 #[test]
 fn secrets_are_hidden_from_the_list_of_processes() {
     let (seen, is_seen) = std::sync::mpsc::channel();
@@ -292,7 +291,7 @@ fn secrets_are_hidden_from_the_list_of_processes() {
     server.finish();
 }
 
-/// The links are made, replaced and removed, and nothing else is.
+/// Links are made, replaced and removed, but no other files.
 #[test]
 fn links_are_made_and_removed() {
     let folder = tempfile::tempdir().unwrap();
@@ -305,7 +304,7 @@ fn links_are_made_and_removed() {
     compat(&["install", "--quiet"]).succeeds();
     compat(&["uninstall", "--quiet"]).succeeds();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    // One of them is something else.
+    // One of them is another file.
     let real = folder.path().join(SUB);
     fs::write(&real, "#!/bin/sh\n").unwrap();
     compat(&["install"]).exits(1).mentions("mosquitto_sub: it is not a link to mqtt").mentions("--force");
@@ -319,7 +318,7 @@ fn links_are_made_and_removed() {
     compat(&["uninstall"]).exits(0);
     compat(&["uninstall"]).exits(0).mentions("nothing to remove in ");
     Mqtt::new(["compat", "install"]).run().exits(2).mentions("--dir");
-    // A package manager moves its own link to the next version: the links go by it.
+    // A package manager moves its own link to the next version: the links use it.
     let bin = tempfile::tempdir().unwrap();
     let (link, dir) = (bin.path().join("mqtt"), bin.path().join("names"));
     symlink(env!("CARGO_BIN_EXE_mqtt"), &link).unwrap();
@@ -338,8 +337,8 @@ fn links_are_made_and_removed() {
     Mqtt::new(["compat", "mosquitto_no"]).run().exits(2);
 }
 
-/// Mosquitto's clients go on where the address accepts connections before its broker is there: a proxy, or a broker
-/// that reads its store.
+/// Mosquitto's clients continue if the address accepts connections before its broker is ready: a proxy, or a
+/// broker that reads its store.
 #[test]
 fn broker_that_closes_before_it_answers_is_waited_for() {
     for (name, line) in [
@@ -347,7 +346,7 @@ fn broker_that_closes_before_it_answers_is_waited_for() {
         ("mosquitto_pub", &["-t", "a", "-l", "-q", "1"]),
     ] {
         let server = Server::start(move |server| {
-            // The first attempt, its question whether TLS is spoken, and the second attempt.
+            // The first attempt, its TLS probe, and the second attempt.
             for _ in 0..3 {
                 drop(server.accept());
             }

@@ -1,6 +1,6 @@
-//! Command lines of home automation, devices, clouds and containers, as their documentation and scripts have
-//! them, under the old names: what goes to the broker, what is printed, and the exit status. The comparison
-//! with the real clients runs the same lines.
+//! Command lines of home automation, devices, cloud services and containers, from their documentation and
+//! scripts, under the old names: packets, output and exit status. The comparison with the real clients runs
+//! the same lines.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,15 +14,15 @@ use crate::compat_differential::run;
 use crate::support::packets::Message;
 use crate::support::server::Server;
 
-/// A line of someone's script.
+/// A line from a script.
 pub(crate) struct Practice {
-    /// Whose it is.
+    /// Its origin.
     who: &'static str,
     program: &'static str,
     line: &'static str,
     stdin: &'static [u8],
     options: Option<&'static str>,
-    /// What the broker sends after SUBACK, or, for `mosquitto_rr`, after the request.
+    /// The broker's messages after SUBACK, or, for `mosquitto_rr`, after the request.
     messages: &'static [(&'static str, &'static str)],
     are_retained: bool,
     /// The code of CONNACK.
@@ -30,7 +30,7 @@ pub(crate) struct Practice {
     differs: &'static [&'static str],
     status: i32,
     stdout: &'static str,
-    /// CONNECT, SUBSCRIBE, UNSUBSCRIBE and PUBLISH, in words.
+    /// CONNECT, SUBSCRIBE, UNSUBSCRIBE and PUBLISH, as text.
     sends: &'static [&'static str],
 }
 
@@ -456,7 +456,7 @@ fn in_words(properties: &Properties<'_>) -> String {
     properties.iter().map(word).collect()
 }
 
-/// Packets in words, without those that need none.
+/// Packets as text, without uninteresting ones.
 fn told(packets: &[Vec<u8>]) -> Vec<String> {
     let mut protocol = Protocol::V3_1_1;
     let mut lines = Vec::new();
@@ -478,7 +478,7 @@ fn told(packets: &[Vec<u8>]) -> Vec<String> {
                 }
                 let id = connect.client_identifier;
                 if !id.is_empty() {
-                    // That of a prefix ends with a number.
+                    // A client identifier with a prefix ends with a number.
                     let digits = id.trim_end_matches(|digit: char| digit.is_ascii_digit());
                     line += &if digits == "pid-" { format!(" id {digits}…") } else { format!(" id {id}") };
                 }
@@ -544,6 +544,6 @@ fn scripts_of_others_do_what_they_did() {
 
 #[test]
 fn scripts_of_many_kinds_are_there() {
-    // Those that need more than one line are in `compat_practice`.
+    // Scripts that need more than one line are in `compat_practice`.
     assert!(SCRIPTS.len() >= 34, "{}", SCRIPTS.len());
 }

@@ -1,4 +1,4 @@
-//! One name of a type means one thing: who reads `Stage` in one room must not think of the `Stage` next door.
+//! Each type name has one meaning in neighbouring modules.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::{IMPORTS, sources};
 
-/// Names that several types of neighbouring rooms have.
+/// Names that several types of neighbouring modules have.
 const SHARED: &[(&str, &str)] = &[
     ("Config", "each command has one, and is named with it: publish::Config"),
     ("Connection", "the standard's term: the Network Connection, seen from each side"),
@@ -18,7 +18,7 @@ const SHARED: &[(&str, &str)] = &[
 static TYPE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?m)^(?:pub(?:\([^)]*\))? )?(?:struct|enum|union|trait) (\w+)").unwrap());
 
-/// Whether they are the same room, or one may import from the other.
+/// Whether they are the same module, or one may import from the other.
 fn are_neighbours(one: &str, other: &str) -> bool {
     let imports = |room: &str, from: &str| {
         let allowed = IMPORTS.iter().find(|(name, _)| *name == room).map_or(&[][..], |(_, allowed)| allowed);
@@ -34,7 +34,7 @@ fn types_of_neighbouring_rooms_have_names_of_their_own() {
     for source in &sources {
         for found in TYPE.captures_iter(&source.code) {
             let files = types.entry(found.get(1).unwrap().as_str()).or_default();
-            // Two in one file are the two of a condition.
+            // Two types in one file are the two variants of a condition.
             if !files.contains(&(source.room(), &source.path)) {
                 files.push((source.room(), &source.path));
             }
