@@ -19,7 +19,7 @@ fn script(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("completions").join(name)
 }
 
-/// The folders of programs, with that of this one first.
+/// The search path, starting with this program's folder.
 fn path() -> String {
     let folder = PathBuf::from(env!("CARGO_BIN_EXE_mqtt")).parent().unwrap().display().to_string();
     format!("{folder}:{}", std::env::var("PATH").unwrap())
@@ -34,7 +34,7 @@ fn has(shell: &str) -> bool {
     found
 }
 
-/// What a package installs and what the program prints are the same bytes.
+/// The installed scripts equal those that the program prints.
 #[test]
 fn scripts_are_those_of_the_package() {
     for (shell, file) in SHELLS {
@@ -57,7 +57,7 @@ fn retained(broker: &Broker, topics: &[&str]) {
     }
 }
 
-/// One level at a time, from the broker of the line.
+/// One level at a time, from the broker of the command line.
 #[test]
 fn topics_are_those_of_the_retained_messages() {
     let broker = Broker::start();
@@ -77,7 +77,7 @@ fn topics_are_those_of_the_retained_messages() {
         let lines = answer(&["mqtt", "sub", "-h", "127.0.0.1", "-p", &port, "-t", typed]);
         assert_eq!(lines.get(3..).unwrap_or_default(), expected, "{typed}");
     }
-    // However the broker is named, and wherever a topic stands.
+    // For any way to name the broker, and any position of a topic.
     let url = format!("mqtt://127.0.0.1:{port}");
     let folder = tempfile::tempdir().unwrap();
     let config = write(folder.path(), "c.toml", &format!("[profile.p]\nurl = '{url}'\n"));
@@ -95,7 +95,7 @@ fn topics_are_those_of_the_retained_messages() {
     }
 }
 
-/// Whatever is wrong, the terminal of somebody who is typing stays as it is, and no password is asked for.
+/// After any error the terminal of the user stays as it is, and no password is asked for.
 #[test]
 fn what_does_not_work_is_silent() {
     let broker = Broker::start();
@@ -130,7 +130,7 @@ fn what_does_not_work_is_silent() {
     }
 }
 
-/// Profiles are read from the file that the line names.
+/// Profiles are read from the file that the command line names.
 #[test]
 fn profiles_are_those_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -142,7 +142,7 @@ fn profiles_are_those_of_the_file() {
     assert_eq!(answer(&["mqtt", "pub", "--config", "/nonexistent", "--profile", ""]), ["words", "", ""]);
 }
 
-/// What bash offers for these words, cut as bash cuts them.
+/// The completions of bash for these words, split as bash splits them.
 fn bash(words: &[&str], line: &str) -> Vec<String> {
     let quoted: Vec<String> = words.iter().map(|word| format!("'{}'", word.replace('\'', "'\\''"))).collect();
     let code = format!(
@@ -172,7 +172,7 @@ fn bash_completes() {
         (&["mqtt", "pub", "--cap"][..], "", &["--capath"][..]),
         (&["mqtt", "pub", "--qos", ""], "", &["0", "1", "2"]),
         (&["mqtt", "pub", "--qos="], "", &["--qos=0", "--qos=1", "--qos=2"]),
-        // As bash cuts them.
+        // As bash splits them.
         (&["mqtt", "pub", "--qos", "="], "mqtt pub --qos=", &["0", "1", "2"]),
         (&["mqtt", "pub", "--qos", "=", "1"], "mqtt pub --qos=1", &["1"]),
         (&["mqtt", "pub", "-L", "mqtts"], "mqtt pub -L mqtts", &["mqtts://"]),
@@ -199,7 +199,7 @@ fn bash_completes() {
     assert_eq!(bash(&here("'home/a"), ""), ["home/a b/"]);
     assert_eq!(bash(&here("'home/i"), ""), ["home/it'\\''s"]);
     assert_eq!(bash(&here("\"\\$x/"), ""), ["\\$x/y"]);
-    // A quote that is closed is no longer there.
+    // A closed quote is removed.
     assert_eq!(bash(&here("'home/a b/'"), ""), ["home/a\\ b/c"]);
     assert_eq!(bash(&here("home/a\\ b/"), ""), ["home/a\\ b/c"]);
 }
@@ -243,7 +243,7 @@ fn fish_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
-/// A shell that somebody types at, with the script read.
+/// An interactive shell that has loaded the script.
 fn typed_at(shell: &str, arguments: &[&str], before: &str, file: &str, home: &std::path::Path) -> Running {
     let shell =
         Mqtt::new(arguments).instead(shell).env("PATH", path()).env("HOME", home).env("TERM", "xterm");
@@ -253,7 +253,7 @@ fn typed_at(shell: &str, arguments: &[&str], before: &str, file: &str, home: &st
     shell
 }
 
-/// The line is completed with the tab key and run: the message that comes back is that of the completed topic.
+/// Completes the line with the tab key and runs it: the message that comes back has the completed topic.
 fn completes_a_topic_that_is_typed(shell: &str, arguments: &[&str], before: &str, file: &str) {
     if !has(shell) {
         return;
@@ -276,7 +276,7 @@ fn bash_completes_what_is_typed() {
     completes_a_topic_that_is_typed("bash", &["--norc", "--noprofile", "-i"], "", "mqtt.bash");
 }
 
-/// What zsh needs before the script.
+/// Commands that zsh needs before the script.
 const ZSH_BEGIN: &str = "autoload -U compinit && compinit -u -D\n";
 
 #[test]
@@ -284,7 +284,7 @@ fn zsh_completes_what_is_typed() {
     completes_a_topic_that_is_typed("zsh", &["-f", "-i"], ZSH_BEGIN, "_mqtt");
 }
 
-/// The line that the tab key leaves, for words of each kind.
+/// The line after the tab key, for words of each kind.
 #[test]
 fn zsh_completes_words_of_every_kind() {
     const SHOW_LINE: &str = "\x14";
@@ -319,7 +319,7 @@ fn zsh_completes_words_of_every_kind() {
         ("mqtt broker -- mqtt pub --capa\t".into(), "mqtt broker -- mqtt pub --capath ".into()),
         (format!("mqtt sub -p {port} home/a\t"), format!("mqtt sub -p {port} home/a\\ b/")),
         (format!("mqtt sub -p {port} -t home/i\t"), format!("mqtt sub -p {port} -t home/it\\'s ")),
-        // What nothing is known of, and a value that is no file.
+        // No completion for an arbitrary value, or for a value that is not a file.
         ("mqtt sub -C \t".into(), "mqtt sub -C ".into()),
         ("mqtt pub -m cer\t".into(), "mqtt pub -m cer".into()),
     ] {

@@ -42,7 +42,7 @@ fn list_shows_each_profile_with_its_broker() {
     assert_eq!(list["profiles"][2].get("broker"), None);
 }
 
-/// Where nothing was named, nothing needs to be there.
+/// A default file may be missing.
 #[test]
 fn missing_file_is_no_mistake_unless_it_is_named() {
     let home = tempfile::tempdir().unwrap();
@@ -100,11 +100,11 @@ fn check_of_a_good_file_counts_its_profiles() {
     let (outcome, _) = run("check", "", &["--json"]);
     let check = json_of(&outcome.exits(0));
     assert_eq!((&check["ok"], &check["profiles"]), (&json!(true), &json!([])));
-    // A warning does not count.
+    // A warning does not fail the check.
     let (outcome, _) = run("check", "[profile.a]\nhost = 'h'\nciphers = 'x'\n", &["--json"]);
     let check = json_of(&outcome.exits(0));
     assert_eq!((&check["ok"], &check["findings"][0]["severity"]), (&json!(true), &json!("warning")));
-    // The environment has no say in it.
+    // The environment has no effect on it.
     let folder = tempfile::tempdir().unwrap();
     let config = write(folder.path(), "config.toml", GOOD);
     let run = Mqtt::new(["config", "check", "--config", &config])
@@ -192,7 +192,7 @@ fn default_profile_that_is_not_there_is_named_in_the_list() {
     assert_eq!(outcome.lines(), [config, "  lab  h".to_owned()]);
 }
 
-/// They may be another program's.
+/// The variables may belong to another program.
 #[test]
 fn variables_that_look_like_ours_are_named_and_nothing_fails() {
     let set = |mqtt: Mqtt| mqtt.env("MQTT_USER", "me").env("MQTT_BROKER", "b").env("MQTT_PASS", "hunter2");
@@ -211,7 +211,7 @@ fn variables_that_look_like_ours_are_named_and_nothing_fails() {
     assert_eq!(json["findings"][0]["variable"], "MQTT_BROKER");
 }
 
-/// One warning, where the run would go to this machine for want of a name; otherwise only at a refusal.
+/// One warning if the run would use this machine because no host is given; otherwise only after a refusal.
 #[test]
 fn run_warns_of_variables_that_are_not_read_only_without_a_broker() {
     let run = |line: &[&str]| {
@@ -225,7 +225,7 @@ fn run_warns_of_variables_that_are_not_read_only_without_a_broker() {
     old.run().exits(1).does_not_mention("MQTT_USER");
 }
 
-/// The variable counts more than the profile, also where it is not valid.
+/// The variable has priority over the profile, even if it is invalid.
 #[test]
 fn invalid_variable_beside_a_profile_has_one_origin() {
     let folder = tempfile::tempdir().unwrap();
@@ -233,7 +233,7 @@ fn invalid_variable_beside_a_profile_has_one_origin() {
     let config = write(folder.path(), "config.toml", text);
     let run = Mqtt::new(["pub", "a", "b", "--config", &config]).env("MQTT_PORT", "abc").run();
     run.fails(2, "(from the environment: MQTT_PORT)").does_not_mention("line 4");
-    // Where it is not used it fails nothing.
+    // If it is not used, the run does not fail.
     let line = ["pub", "a", "b", "-h", "127.0.0.1:1"];
     Mqtt::new(line).env("MQTT_PORT", "abc").run().fails(1, "connection refused");
     let run = Mqtt::new(["pub", "a", "b"]).env("MQTT_HOST", "tcp://me:hunter2@h").run();
@@ -296,7 +296,7 @@ fn check_finds_all_mistakes_of_a_profile_at_once_and_names_its_keys() {
     }
 }
 
-/// Several mistakes of one kind in one profile, with all their keys; none that only the search for keys makes.
+/// Several faults of one kind in a profile are listed with all their keys, without consequential faults.
 #[test]
 fn check_names_the_keys_of_mistakes_of_one_kind() {
     let folder = tempfile::tempdir().unwrap();

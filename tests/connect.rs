@@ -1,4 +1,4 @@
-//! CONNECT as the options ask for it, and what the client makes of the answer.
+//! CONNECT according to the options, and the client's reaction to the answer.
 
 use bytes::BytesMut;
 use mqtt::protocol::Protocol::{self, V3_1, V3_1_1, V5};
@@ -11,7 +11,7 @@ use crate::support::mqtt::Mqtt;
 use crate::support::server::Server;
 use crate::support::{packets, version};
 
-/// A CONNECT that differs from what the defaults make in what `change` does.
+/// The default CONNECT, changed by `change`.
 fn connect_bytes<'a>(protocol: Protocol, change: impl FnOnce(&mut Connect<'a>)) -> Vec<u8> {
     let mut connect = Connect {
         protocol,
@@ -29,7 +29,7 @@ fn connect_bytes<'a>(protocol: Protocol, change: impl FnOnce(&mut Connect<'a>)) 
     out.to_vec()
 }
 
-/// The options `args` make this CONNECT.
+/// Checks that the options `args` lead to this CONNECT.
 #[track_caller]
 fn connects_with(protocol: Protocol, args: &[&str], expected: Vec<u8>) {
     connects_as(|mqtt| mqtt.args(["-V", version(protocol)]).args(args), protocol, expected);
@@ -56,7 +56,7 @@ fn connect_with_defaults(#[values(V3_1_1, V5)] protocol: Protocol) {
     connects_with(protocol, &[], connect_bytes(protocol, |_| {}));
 }
 
-/// MQTT 3.1 has no empty client identifiers, and at most 23 characters.
+/// MQTT 3.1 does not allow empty client identifiers or more than 23 characters.
 #[test]
 fn a_client_identifier_for_3_1() {
     let server = Server::start(|server| {
@@ -137,7 +137,7 @@ fn a_will_with_properties() {
     connects_with(V5, &args, expected);
 }
 
-/// `-c` keeps the session: for ever in MQTT 5, where that is a property.
+/// `-c` keeps the session: in MQTT 5 without expiry, by a property.
 #[test]
 fn sessions() {
     connects_with(
@@ -163,7 +163,7 @@ fn sessions() {
     connects_with(V5, &["-x", "never", "-i", "me"], with(true, for_seconds(u32::MAX)));
 }
 
-/// A password may be any bytes, and without a user name in MQTT 5.
+/// A password may be any bytes, and needs no user name in MQTT 5.
 #[test]
 fn passwords() {
     use std::ffi::OsStr;
@@ -194,7 +194,7 @@ fn a_prefix_and_the_process_identifier() {
         .fails(133, "Client Identifier");
 }
 
-/// The URL says everything; what it leaves open comes from flags.
+/// A URL contains all options; flags set the missing ones.
 #[test]
 fn a_url() {
     let expected = connect_bytes(V5, |connect| {
@@ -212,7 +212,7 @@ fn a_url() {
     Mqtt::new(["pub", "-L", &url, "-m", "x"]).run().succeeds();
 }
 
-/// Each option of the connection has its variable, and a flag beats it.
+/// Each connection option has its variable, and a flag has priority over it.
 #[test]
 fn the_environment() {
     let expected = connect_bytes(V3_1_1, |connect| {
@@ -236,7 +236,7 @@ fn the_environment() {
         .succeeds();
 }
 
-/// The three ways in which servers of 3.x turn MQTT 5 down.
+/// The three ways in which servers of 3.x refuse MQTT 5.
 #[test]
 fn falls_back_to_3_1_1() {
     let answers: [&[u8]; 4] = [&[0x20, 3, 0, 0x84, 0], &[0x20, 2, 0, 0x84], &[0x20, 2, 0, 1], &[]];
@@ -254,7 +254,7 @@ fn falls_back_to_3_1_1() {
     }
 }
 
-/// What was asked for is not given up: neither a version that was named, nor what only MQTT 5 has.
+/// Explicit requests are kept: a named version, and options that only MQTT 5 has.
 #[test]
 fn does_not_fall_back_from_what_was_asked_for() {
     for args in
@@ -271,7 +271,7 @@ fn does_not_fall_back_from_what_was_asked_for() {
     }
 }
 
-/// A server that takes no version is asked once for each.
+/// A server that accepts no version is tried once with each.
 #[test]
 fn falls_back_once() {
     let server = Server::start(move |server| {
@@ -288,7 +288,7 @@ fn falls_back_once() {
         .fails(132, "Unsupported Protocol Version");
 }
 
-/// The server knows best how long the link may be silent.
+/// The Server Keep Alive replaces the client's.
 #[test]
 fn the_servers_keep_alive_counts() {
     let server = Server::start(move |server| {
@@ -296,7 +296,7 @@ fn the_servers_keep_alive_counts() {
         peer.expect_connect(V5);
         peer.send(&packets::connack_with(&[(PropertyId::ServerKeepAlive, Value::Number(1))]));
         peer.packet();
-        // The message is not acknowledged, and so there is nothing else to send.
+        // The message is not acknowledged, so there are no other packets to send.
         peer.expect(V5, &packets::pingreq());
         peer.send(&packets::pingresp());
         peer.send(&packets::ack(PacketType::PubAck, 1));
@@ -318,7 +318,7 @@ fn silent_broker_ends_the_connection(#[values(V3_1_1, V5)] protocol: Protocol) {
     Mqtt::publish(server.port()).args(args).run().fails(1, text);
 }
 
-/// An answer in pieces, and with the first packets right behind it.
+/// An answer in pieces, directly followed by the first packets.
 #[test]
 fn an_answer_byte_by_byte() {
     let server = Server::start(move |server| {
@@ -334,7 +334,7 @@ fn an_answer_byte_by_byte() {
     Mqtt::publish(server.port()).args(["-t", "a", "-m", "x", "-q", "1"]).run().succeeds();
 }
 
-/// A server that takes another version than the one asked for.
+/// A server that accepts another version than the requested one.
 #[test]
 fn another_version_is_suggested() {
     for (asked, protocol, code, hint) in

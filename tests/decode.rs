@@ -19,7 +19,7 @@ fn sub(broker: &Broker, options: &[&str]) -> Outcome {
     broker.subscribe().args(["-t", "#", "--retained-only"]).args(options.iter().copied()).run()
 }
 
-/// What comes of `{"t":21.5}` in the format, sent by `pub --encode`.
+/// The payload of `{"t":21.5}` in this format, sent by `pub --encode`.
 #[rstest]
 fn payload_comes_back(
     #[values("cbor", "msgpack", "gzip", "zlib", "zstd", "hex", "base64", "gzip+cbor", "base64+zstd+msgpack")]
@@ -33,11 +33,11 @@ fn payload_comes_back(
     assert_eq!(sub(&broker, &["--decode", &rule, "--jq", ".payload.t"]).exits(0).lines(), ["21.5"]);
     assert_eq!(sub(&broker, &["--decode", &rule, "--where", ".payload.t > 99"]).exits(0).stdout, b"");
     assert_eq!(sub(&broker, &["--decode", &rule, "--grep", "21.5", "-F", "%t"]).exits(0).lines(), ["a"]);
-    // Without the rule it is something else.
+    // Without the rule the output is different.
     assert_ne!(sub(&broker, &[]).exits(0).stdout, format!("{payload}\n").as_bytes());
 }
 
-/// A value in the record is a value, and bytes are text as ever.
+/// A decoded value is JSON in the record, and bytes are text as usual.
 #[test]
 fn values_stand_in_records_as_what_they_are() {
     let broker = Broker::start();
@@ -53,7 +53,7 @@ fn values_stand_in_records_as_what_they_are() {
     assert_eq!(serde_json::from_str::<Value>(&lines[0]).unwrap()["payload"], json!({"t": 21}));
 }
 
-/// It stays what it is, and the reason stands beside it.
+/// The payload stays unchanged, and the record has the reason.
 #[test]
 fn payload_that_cannot_be_decoded() {
     let broker = Broker::start();
@@ -80,7 +80,7 @@ fn payload_that_cannot_be_decoded() {
     assert_eq!(with(&["-F", "%t", "--on-error", "skip"]).exits(3).lines(), ["b"]);
     with(&["-F", "%t", "--on-error", "stop"]).exits(1).mentions("on 'a' cannot be decoded").prints("");
     assert_eq!(with(&["--jq", "has(\"payload-error\")"]).exits(3).lines(), ["true", "false", "true"]);
-    // What is left out is not decoded.
+    // Messages that are filtered out are not decoded.
     assert_eq!(with(&["-F", "%t", "-T", "a", "-T", "c"]).exits(0).lines(), ["b"]);
 }
 
@@ -98,7 +98,7 @@ fn bad_rules_are_refused(#[case] rule: &str, #[case] text: &str) {
     broker.subscribe().args(["-t", "#", "--decode", rule]).run().fails(2, text);
 }
 
-/// Nothing goes out that is not of the format.
+/// No payload is sent that cannot be encoded.
 #[test]
 fn payload_that_cannot_be_encoded_is_not_published() {
     let broker = Broker::start();
@@ -107,13 +107,13 @@ fn payload_that_cannot_be_encoded_is_not_published() {
     let lines = broker.publish().args(encode).args(["-l"]).stdin("1\nno\n2\n").run();
     lines.exits(1).mentions("line 2: --encode: cbor: not JSON");
     assert_eq!(sub(&broker, &["--decode", "a=cbor"]).exits(0).lines(), ["2"]);
-    // Records, and an empty payload, which clears.
+    // Records, and an empty payload, which clears the topic.
     let records = "{\"topic\":\"b\",\"payload\":{\"x\":1},\"retain\":true}\n{\"topic\":\"a\",\"payload\":\"\",\"retain\":true}\n";
     broker.publish().args(["--json", "--encode", "msgpack"]).stdin(records).run().succeeds();
     assert_eq!(sub(&broker, &["--decode", "#=msgpack", "-v"]).exits(0).lines(), ["b {\"x\":1}"]);
 }
 
-/// Requests are decoded before the program sees them, and responses before they are shown.
+/// Requests are decoded for the program, and responses before they are shown.
 #[test]
 fn requests_and_responses_are_decoded() {
     let broker = Broker::start();
@@ -129,9 +129,9 @@ fn requests_and_responses_are_decoded() {
     };
     ask("q/cbor", b"\xa1\x61t\x15", &[]).succeeds().prints("{\"t\":21}\n");
     ask("q/hex", b"4f 4b", &[]).succeeds().prints("\"OK\"\n");
-    // The program decides what it makes of one that cannot be decoded.
+    // The program handles a request that cannot be decoded.
     ask("q/cbor", b"\xff", &[]).succeeds().prints("cbor: invalid type: break, expected non-break\n");
-    // Of the responder nothing more is asked: what comes back is not hexadecimal.
+    // Needs no further answer: the response is not hexadecimal.
     let outcome = ask("q/hex", b"7a", &["--json", "--decode", "#=hex"]).exits(3);
     let record: Value = serde_json::from_slice(&outcome.stdout).unwrap();
     assert_eq!(
@@ -142,7 +142,7 @@ fn requests_and_responses_are_decoded() {
     responder.wait_for_end().exits(0).prints(&b"q/cbor {\"t\":21}\nq/hex OK\nq/cbor \xff\nq/hex z\n"[..]);
 }
 
-/// A command or an echo is for what was decoded: one that cannot be gets no response.
+/// A command or an echo needs a decoded request: one that cannot be decoded gets no response.
 #[rstest]
 fn request_that_cannot_be_decoded_gets_no_response(#[values("--echo", "--exec=cat")] answer: &str) {
     let broker = Broker::start();
@@ -160,7 +160,7 @@ fn request_that_cannot_be_decoded_gets_no_response(#[values("--echo", "--exec=ca
         .mentions("no response to 1 request that cannot be decoded");
 }
 
-/// The spool holds what is sent.
+/// The spool contains encoded payloads.
 #[test]
 fn payloads_are_encoded_before_they_go_into_a_spool() {
     let broker = Broker::start();
@@ -180,7 +180,7 @@ fn payloads_are_encoded_before_they_go_into_a_spool() {
     assert_eq!(sub(&broker, &rules).exits(0).lines(), expected);
 }
 
-/// A few bytes must not take the memory of the machine.
+/// A few bytes must not fill the memory.
 #[rstest]
 fn too_many_values_are_an_error_of_the_payload(#[values("cbor", "msgpack")] format: &str) {
     let broker = Broker::start();
@@ -197,7 +197,7 @@ fn too_many_values_are_an_error_of_the_payload(#[values("cbor", "msgpack")] form
     outcome.mentions(&format!("cannot be decoded: {format}: more than 1000000 values"));
 }
 
-/// Keys that are maps escape the text of those in them, level by level.
+/// Keys that are maps escape the texts in them, level by level.
 #[test]
 fn payload_that_grows_beyond_all_measure_is_refused() {
     let broker = Broker::start();

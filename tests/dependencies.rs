@@ -1,4 +1,4 @@
-//! What CONTRIBUTING.md and docs/install.md say of features and dependencies, against Cargo.toml.
+//! CONTRIBUTING.md and docs/install.md list the features and dependencies of Cargo.toml.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-/// The keys of the sections of Cargo.toml whose names end so.
+/// The keys of the sections of Cargo.toml whose names end with `end`.
 fn keys(end: &str) -> BTreeSet<String> {
     let text = read("Cargo.toml");
     let mut is_wanted = false;
@@ -23,7 +23,7 @@ fn keys(end: &str) -> BTreeSet<String> {
     found
 }
 
-/// What the first column of the tables in a section names. Each row says something about it.
+/// The names in the first column of the tables in a section. Each row has a description.
 fn rows(document: &str, section: &str) -> BTreeSet<String> {
     let text = read(document);
     let begin =
@@ -41,7 +41,7 @@ fn rows(document: &str, section: &str) -> BTreeSet<String> {
 
 #[test]
 fn each_dependency_has_a_stated_use() {
-    // Also those of a target, and of the tests.
+    // Including those of a target, and of the tests.
     let expected = keys("dependencies");
     assert!(
         expected.contains("tokio") && expected.contains("openssl-probe") && expected.contains("tempfile")

@@ -1,4 +1,4 @@
-//! Which broker: the one that DNS names, and the next one where the first does not answer.
+//! The choice of a broker: from DNS service records, and the next one if the first does not answer.
 
 use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
@@ -10,8 +10,7 @@ fn closed_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Priorities are kept: the broker of the lowest number is asked first, and the next where it does not
-/// answer. Each subcommand finds its way.
+/// The broker with the lowest priority number is tried first, then the next. Every subcommand connects.
 #[test]
 fn service_records_lead_every_subcommand_to_a_broker() {
     let broker = Broker::start();
@@ -25,7 +24,7 @@ fn service_records_lead_every_subcommand_to_a_broker() {
     outcome.mentions("connection refused; trying the next broker");
 }
 
-/// The name server of the records is asked for the hosts in them, which others may not know.
+/// The name server of the records is asked for their hosts too, which other servers may not know.
 #[test]
 fn the_name_server_is_asked_for_addresses_too() {
     let broker = Broker::start();
@@ -53,7 +52,7 @@ fn service_records_without_a_broker_are_reported() {
     publish("example.org")
         .fails(1, "name look-up: there are no service records _mqtt._tcp.example.org")
         .mentions("hint: without -S");
-    // With TLS another service is asked for.
+    // With TLS the records of another service are requested.
     let authority = Authority::new("Test CA");
     Mqtt::new(["pub", "-t", "a", "-n", "-S", "-h", "example.com", "--name-server", &name_server])
         .args(["--cafile".as_ref(), authority.file().as_os_str()])
@@ -76,7 +75,7 @@ fn service_records_without_a_broker_are_reported() {
         .fails(2, "it must be an IP address, with or without :PORT");
 }
 
-/// Not only `pub` and `sub`: who makes many connections makes them all to the one that answers.
+/// Not only `pub` and `sub`: commands with many connections use the broker that answers for all of them.
 #[test]
 fn several_brokers_are_tried_by_every_subcommand() {
     let broker = Broker::start();

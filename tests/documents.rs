@@ -1,11 +1,11 @@
-//! The console blocks of README.md and docs/ against the program and its embedded broker. A command that shows
-//! output is run and has to print what stands there; any other `mqtt` command line has to be valid.
+//! Compares the console blocks of README.md and docs/ with the program and its embedded broker. A command
+//! that shows output is run and must print that output; any other `mqtt` command line must be valid.
 //!
-//! Comments directly above a block say what it needs:
-//! `<!-- example: before COMMAND -->` is run first, `beside COMMAND` while the block runs, `with profile` has the
-//! document's last TOML block as configuration and no broker in the environment, `with responder` has a client
-//! that answers `service/echo`, `needs PROGRAM` is skipped where that is not installed, and `not run, REASON`
-//! is only checked for valid command lines.
+//! Comments directly above a block set its requirements: `<!-- example: before COMMAND -->` runs the command
+//! first, `beside COMMAND` while the block runs, `with profile` uses the document's last TOML block as
+//! configuration and no broker in the environment, `with responder` starts a client that answers
+//! `service/echo`, `needs PROGRAM` skips the block where the program is not installed, and `not run, REASON`
+//! only checks for valid command lines.
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
@@ -19,7 +19,8 @@ use tempfile::TempDir;
 use super::support::broker::Broker;
 use super::support::{Service as _, program, skip, words, write};
 
-/// How many blocks are not run, and how many commands are run, in all documents. A new example changes one of them.
+/// The number of blocks that are not run, and of commands that are run, in all documents. A new example
+/// changes one of them.
 const NOT_RUN: usize = 17;
 const RUN: usize = 36;
 
@@ -38,7 +39,7 @@ fn documents() -> Vec<PathBuf> {
 struct Block {
     /// The document and the line of its first command.
     place: String,
-    /// What the comments above it say.
+    /// The comments above it.
     needs: Vec<String>,
     commands: Vec<Example>,
     /// The TOML block above it.
@@ -108,12 +109,12 @@ fn examples(lines: &[&str]) -> Vec<Example> {
     found
 }
 
-/// Whether the command goes on until the line `END`.
+/// Whether the command continues until the line `END`.
 fn is_inside_here_document(command: &str) -> bool {
     command.contains("<<'END'") && !command.ends_with("\nEND")
 }
 
-/// Where a block's commands run: a home without settings, and a broker that they find.
+/// The environment of a block's commands: a home directory without settings, and a broker that they find.
 pub(super) struct Place {
     folder: TempDir,
     broker: Broker,
@@ -139,10 +140,10 @@ impl Place {
         Self { folder, broker: Broker::start(), has_profile }
     }
 
-    /// A command in a process group of its own, with both outputs in one pipe.
+    /// A command in its own process group, with both outputs in one pipe.
     pub(super) fn start(&self, command: &str) -> (Child, impl Iterator<Item = String> + use<>) {
         let (reader, writer) = std::io::pipe().unwrap();
-        // Slow machines are no fault of the broker.
+        // A slow machine must not fail will-test.
         let command = command.replace("cargo run --", "mqtt").replace("will-test", "will-test --tolerance 5");
         let mut shell = Command::new("bash");
         shell.args(["-c", &command]).current_dir(self.folder.path()).stdin(Stdio::null());
@@ -156,7 +157,7 @@ impl Place {
         (shell.spawn().unwrap(), BufReader::new(reader).lines().map(Result::unwrap))
     }
 
-    /// What a command prints: all of it, or of a command that does not end so many lines.
+    /// The output of a command; of an endless command, the number of lines in the example.
     fn output(&self, example: &Example) -> Vec<String> {
         let (mut child, lines) = self.start(&example.command);
         if !is_endless(&example.command) {
@@ -170,24 +171,24 @@ impl Place {
     }
 }
 
-/// Ends a command and all that it has started.
+/// Ends a command and all processes that it has started.
 pub(super) fn end(child: &mut Child) {
     // It may have ended by itself.
     let _ = kill_process_group(Pid::from_child(child), Signal::TERM);
     child.wait().unwrap();
 }
 
-/// Whether a command goes on until it is interrupted.
+/// Whether a command continues until it is interrupted.
 fn is_endless(command: &str) -> bool {
     let ends = [" -C ", " -W ", " -E", "--retained-only"];
     command.starts_with("mqtt sub ") && !ends.iter().any(|option| command.contains(option))
 }
 
-/// The home directory of the person in the examples.
+/// The user's home directory in the examples.
 const EXAMPLE_HOME: &str = "/home/me";
 
-/// Output without what differs between two runs: times, durations, ports, identifiers, columns, and where a
-/// terminal wraps lines.
+/// Output without parts that differ between runs: times, durations, ports, identifiers, columns, and line
+/// breaks of a terminal.
 fn lasting(lines: &[String], home: &Path) -> String {
     let mut text = lines.join("\n").replace(&home.display().to_string(), EXAMPLE_HOME);
     for (pattern, name) in [
@@ -205,7 +206,7 @@ fn lasting(lines: &[String], home: &Path) -> String {
     text
 }
 
-/// Runs what shows output; how many commands that were, and which of them print something else.
+/// Runs the commands that show output; returns their number, and those with different output.
 fn run(block: &Block) -> (usize, Vec<String>) {
     let place = Place::new(block);
     if let Some(before) = block.need("before ") {

@@ -1,4 +1,4 @@
-//! `--json-events`: standard error as JSON, one object a line, each as the schema says.
+//! `--json-events`: standard error as JSON, one object per line, according to the schema.
 
 use mqtt::protocol::Protocol::{self, V3_1_1, V5};
 use mqtt::protocol::QoS;
@@ -11,13 +11,13 @@ use crate::support::packets::{self, Message};
 use crate::support::server::Server;
 use crate::support::{Kind, report, version};
 
-/// Every line of standard error, each held against the schema.
+/// Every line of standard error, validated against the schema.
 #[track_caller]
 fn events(outcome: &Outcome) -> Vec<serde_json::Value> {
     outcome.stderr.lines().map(|line| report("events", line.as_bytes())).collect()
 }
 
-/// `sent CONNECT` and the like, or the type of what is no packet.
+/// `sent CONNECT` and the like, or the type of an event that is not a packet.
 fn shown(event: &serde_json::Value) -> String {
     match (event["direction"].as_str(), event["packet"].as_str()) {
         (Some(direction), Some(packet)) => format!("{direction} {packet}"),
@@ -56,7 +56,7 @@ fn conversations(
     }
 }
 
-/// Every property and every kind of packet, and what is no packet, in the order in which it happened.
+/// Every property, every packet type, and other events, in order.
 #[test]
 fn everything_in_order() {
     let server = Server::start(|server| {
@@ -129,7 +129,7 @@ fn everything_in_order() {
     assert_eq!(events[19]["reason"], "Session taken over");
 }
 
-/// A line that fails is named, and the server's words are there.
+/// A failed line is named, with the server's text.
 #[test]
 fn a_refused_line() {
     let server = Server::start(|server| {
@@ -163,7 +163,7 @@ fn content(mut event: serde_json::Value) -> serde_json::Value {
     event
 }
 
-/// Changes of state by name, without a line for each packet; with the packets they are the same.
+/// State changes by name, without a line for each packet; they are the same with packets.
 #[test]
 fn states_without_packets_are_those_with_packets() {
     let run = |option| {
@@ -192,7 +192,7 @@ fn reconnecting() -> Server {
     })
 }
 
-/// Of what is no change of state the errors are shown, and with all events the packets too.
+/// Besides state changes, errors are shown, and with all events also packets.
 #[test]
 fn errors_with_and_without_packets() {
     let refuse = |server: &mut crate::support::server::Listener| {
@@ -217,7 +217,7 @@ fn errors_with_and_without_packets() {
     contradiction.exits(2).mentions("--debug shows packets");
 }
 
-/// Every line has its time, those of `-d` and hints too.
+/// Every line has its time, including those of `-d` and hints.
 #[test]
 fn log_time_begins_each_line() {
     let server = Server::start(|server| {

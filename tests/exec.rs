@@ -109,7 +109,7 @@ fn failed_command_ends_the_run_or_is_skipped(
     subscribe(server.port(), "3").args(args).run().exits(status).mentions(says);
 }
 
-/// The time limit decides how the run ends, and does not hide that commands have failed.
+/// The timeout decides how the run ends, and does not hide failed commands.
 #[test]
 fn skipped_failures_are_counted_at_the_time_limit() {
     let server = Server::start(|server| {
@@ -123,7 +123,8 @@ fn skipped_failures_are_counted_at_the_time_limit() {
     run.mentions("1 command failed, and the messages were acknowledged all the same");
 }
 
-/// What it could not write is not acknowledged, and a command that SIGPIPE has ended is not run again.
+/// Messages whose output could not be written are not acknowledged, and a command ended by SIGPIPE is not run
+/// again.
 #[rstest]
 fn output_that_cannot_be_written_ends_the_run(
     #[values("cat", "yes", "cat; while [ -e /dev/null ]; do echo more; done")] command: &str,
@@ -157,7 +158,8 @@ fn output_that_cannot_be_written_ends_the_run(
     server.finish();
 }
 
-/// The failed message is run again before the others of its topic; those of another topic go on.
+/// The command for the failed message runs again before the others of its topic; those of another topic
+/// continue.
 #[test]
 fn failed_command_is_run_again_in_order() {
     let folder = tempfile::tempdir().unwrap();
@@ -177,7 +179,7 @@ fn failed_command_is_run_again_in_order() {
     outcome.mentions("again in 1s");
 }
 
-/// One message that always fails does not hold up the others for ever.
+/// A message that always fails does not delay the others forever.
 #[test]
 fn failed_message_is_given_up_after_its_retries() {
     let server = Server::start(|server| {
@@ -199,7 +201,7 @@ fn failed_message_is_given_up_after_its_retries() {
         .mentions("1 command failed, and the messages were acknowledged all the same");
 }
 
-/// A command can tell a payload that is as it came from one that was decoded.
+/// A command can distinguish an undecoded payload from a decoded one.
 #[test]
 fn command_knows_that_its_payload_was_not_decoded() {
     let server = Server::start(|server| {
@@ -214,7 +216,7 @@ fn command_knows_that_its_payload_was_not_decoded() {
     assert_eq!(outcome.lines(), ["OK (decoded)", "no (hex: it is not pairs of hexadecimal digits)"]);
 }
 
-/// Nothing of a message is read by a shell.
+/// The shell interprets no part of a message.
 #[test]
 fn hostile_topics_and_payloads_are_only_data() {
     const TOPICS: [&str; 7] = [
@@ -283,7 +285,7 @@ OTHER=kept
         .prints(expected);
 }
 
-/// What a command has started ends with it.
+/// Processes started by a command end with it.
 #[test]
 fn late_command_is_ended_with_its_group() {
     let server = Server::start(|server| {
@@ -298,7 +300,7 @@ fn late_command_is_ended_with_its_group() {
     ends(&outcome.lines()[0]);
 }
 
-/// A command that does not read its input, or only the beginning, is none that failed.
+/// A command that does not read its input, or only the start of it, has not failed.
 #[test]
 fn command_need_not_read_its_input() {
     for command in ["true", "head -c 1", "exec <&-; exit 0"] {
@@ -313,7 +315,7 @@ fn command_need_not_read_its_input() {
     }
 }
 
-/// The lines of two commands are not mixed, however much they write.
+/// The lines of two commands are not mixed, regardless of their length.
 #[test]
 fn outputs_of_commands_are_not_mixed() {
     const LINES: usize = 20_000;
@@ -362,14 +364,14 @@ fn second_signal_ends_the_command(#[values(Signal::INT, Signal::TERM)] second: S
     });
     let running = subscribe(server.port(), "9").args(["--exec", "sleep 1000 & echo $!; wait"]).spawn();
     running.wait_for_lines(1).signal(Signal::INT);
-    // The first one is dealt with.
+    // The first signal has been handled.
     running.wait_for_stderr("waiting for 1 command").signal(second);
     let outcome = running.wait_for_end();
     ends(&outcome.lines()[0]);
     drop(end);
 }
 
-/// Beyond the bound nothing is read.
+/// Beyond the limit nothing is read.
 #[test]
 fn waiting_messages_are_bounded() {
     let (measured, is_measured) = mpsc::channel();
@@ -406,7 +408,7 @@ fn what_cannot_be_combined_is_refused() {
     }
 }
 
-/// Words after `--` are topic filters where there is no command.
+/// Without a command, words after `--` are topic filters.
 #[test]
 fn words_after_two_dashes_are_filters() {
     let server = Server::start(|server| {
@@ -418,7 +420,8 @@ fn words_after_two_dashes_are_filters() {
     Mqtt::new(["sub", "-V", "5", "-h", "127.0.0.1", "-p", &port, "-C", "1", "--", "-t"]).run().prints("x\n");
 }
 
-/// The first filter that matches has the message, then the command for all; what is for none is acknowledged.
+/// The first matching filter gets the message, then the command for all; others are acknowledged without a
+/// command.
 #[rstest]
 fn commands_are_chosen_by_filters(#[values(false, true)] has_rest: bool) {
     let server = Server::start(move |server| {
@@ -438,7 +441,7 @@ fn commands_are_chosen_by_filters(#[values(false, true)] has_rest: bool) {
     run.succeeds().prints(format!("first\nlamp\n{rest}door door/2\n"));
 }
 
-/// A broker that delivers once for each subscription must not make the command run twice.
+/// A broker that delivers once per subscription must not make the command run twice.
 #[test]
 fn filter_that_another_covers_is_not_subscribed_to() {
     let server = Server::start(|server| {
@@ -471,7 +474,7 @@ fn program_that_cannot_be_run_is_an_error() {
     }
 }
 
-/// One command for one message, also where a broker delivers it once for each filter it matches.
+/// One command per message, even if a broker delivers it once for each matching filter.
 #[rstest]
 fn message_of_overlapping_filters_runs_one_command(
     #[values(&["--exec-for", "+/1", "echo first", "--exec-for", "door/#", "echo rest"][..],
@@ -510,7 +513,7 @@ fn identifier_of(number: u32) -> [(PropertyId, Value<'static>); 1] {
     [(PropertyId::SubscriptionIdentifier, Value::Number(number))]
 }
 
-/// The same at a broker that delivers so.
+/// The same with a broker that delivers in this way.
 #[test]
 fn one_command_for_each_message_of_mosquitto() {
     let Some(broker) = Kind::Mosquitto.start() else { return };

@@ -1,7 +1,7 @@
-//! Random bad networks: whatever happens to the links, what was promised holds.
+//! Random bad networks: promises hold whatever happens to the connections.
 //!
-//! A run is determined by its seed as far as a network can be. `MQTT_FAULT_SEED=n` repeats the one that
-//! failed, `MQTT_FAULT_ROUNDS=n` runs more of them.
+//! The seed determines a run as far as a network allows. `MQTT_FAULT_SEED=n` repeats a failed run,
+//! `MQTT_FAULT_ROUNDS=n` runs more of them.
 
 use mqtt::protocol::Protocol;
 use rustix::process::Signal;
@@ -10,15 +10,14 @@ use crate::support::broker::Broker;
 use crate::support::proxy::{self, Fault};
 use crate::support::{Service, version};
 
-/// How many messages a run publishes.
+/// The number of messages that a run publishes.
 const MESSAGES: usize = 3_000;
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
-/// Runs `case` with one seed after the other; the name of the one at work is in the output of a test
-/// that fails.
+/// Runs `case` with one seed after the other; the output of a failed test has the current seed.
 #[allow(clippy::print_stderr, reason = "whoever sees the failure needs the seed")]
 fn rounds(case: impl Fn(&mut fastrand::Rng)) {
     let seed = variable("MQTT_FAULT_SEED");
@@ -35,7 +34,7 @@ fn schedule(random: &mut fastrand::Rng) -> Vec<Fault> {
     let mut holes = 0;
     std::iter::repeat_with(|| Fault::draw(random))
         .filter(|fault| {
-            // Each costs the time it takes to be noticed.
+            // Each takes a while to be detected.
             holes += u32::from(matches!(fault, Fault::BlackHole(_)));
             !matches!(fault, Fault::BlackHole(_)) || holes <= 2
         })
@@ -43,14 +42,15 @@ fn schedule(random: &mut fastrand::Rng) -> Vec<Fault> {
         .collect()
 }
 
-/// Soon again, patient at the start, and quick to notice a hole.
+/// Quick reconnects, a long wait at the start, and quick detection of a black hole.
 const LINK: [&str; 6] = ["--reconnect-max-delay", "50ms", "--wait-for-server", "60s", "-k", "2"];
 
 fn input() -> String {
     (0..MESSAGES).map(|number| format!("{number}\n")).collect()
 }
 
-/// QoS 1 and 2: publishes through one bad network and subscribes through another; what came, in order.
+/// QoS 1 and 2: publishes through one bad network and subscribes through another; returns the received
+/// messages in order.
 fn acknowledged(random: &mut fastrand::Rng, protocol: Protocol, qos: &str) -> Vec<usize> {
     let (v, broker) = (version(protocol), Broker::start());
     let reader = ["-V", v, "-t", "faults", "-q", qos, "-c", "-i", "reader"];
@@ -80,13 +80,13 @@ fn all() -> std::ops::Range<usize> {
     0..MESSAGES
 }
 
-/// The first time each comes: in order, and none missing.
+/// First arrivals are in order, and none is missing.
 fn at_least_once(protocol: Protocol) {
     rounds(|random| {
         let received = acknowledged(random, protocol, "1");
         let mut newest = None;
         for number in received {
-            // What comes again begins anew somewhere before, and never skips.
+            // Repeated messages start at an earlier number, and never skip one.
             assert!(newest.map_or(number == 0, |newest| number <= newest + 1), "{number} behind {newest:?}");
             newest = newest.max(Some(number));
         }
@@ -103,12 +103,11 @@ fn exactly_once(protocol: Protocol) {
     });
 }
 
-/// QoS 0: each at most once and in order; and if any is missing, the exit status does not say that
-/// all is well.
+/// QoS 0: each message arrives at most once and in order; if any is missing, the exit status shows it.
 fn at_most_once(protocol: Protocol) {
     rounds(|random| {
         let (v, broker) = (version(protocol), Broker::start());
-        // What reached the server reaches a subscriber with a good link.
+        // Messages that reached the server reach a subscriber with a good connection.
         let subscriber = broker.subscribe().args(["-V", v, "-t", "faults", "-d"]).spawn();
         subscriber.wait_until_subscribed();
         let port = proxy::start(broker.port(), schedule(random));

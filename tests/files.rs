@@ -1,4 +1,4 @@
-//! `mqtt pub` with several files, or with payloads that it makes up.
+//! `mqtt pub` with several files, or with generated payloads.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::support::mqtt::{Mqtt, Outcome};
 use crate::support::packets::Message;
 use crate::support::server::Server;
 
-/// A folder with files, each of which holds its name and its place.
+/// A folder with files, each of which contains its name and its index.
 fn folder(names: &[&str]) -> (TempDir, Vec<PathBuf>) {
     let folder = tempfile::tempdir().unwrap();
     let write = |(place, name): (usize, &&str)| {
@@ -93,7 +93,7 @@ fn standard_input_goes_through_a_spool() {
         .succeeds();
 }
 
-/// Before anything is sent. What is wrong with the name of a file is found out earlier still.
+/// Before anything is sent. Errors in the name of a file are detected even earlier.
 #[rstest]
 #[case::missing(&["a", "missing"], 1, "cannot read ")]
 #[case::folder(&["a", ""], 1, "cannot read ")]
@@ -134,6 +134,6 @@ fn generated_payloads_have_their_size_and_come_again_with_their_seed() {
     assert!(first[0] != first[1] && first[1] != first[2]);
     assert_eq!(generated(&["--size", "1KiB", "--seed", "7"]), first);
     assert_ne!(generated(&["--size", "1KiB"]), first);
-    // They are no templates, whatever they hold.
+    // Generated payloads are not templates.
     assert_eq!(generated(&["--size", "1KiB", "--seed", "7", "--template"]), first);
 }

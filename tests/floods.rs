@@ -1,4 +1,4 @@
-//! Endless input that is no progress: what else a program has to do is still done.
+//! Endless input without progress: a program still does its other work.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::Message;
 
-/// Takes one client to a WebSocket, answers its CONNECT, and then sends `start` once and `flood` for ever.
+/// Accepts one WebSocket client, answers its CONNECT, and then sends `start` once and `flood` forever.
 fn serve(start: &'static [u8], flood: &'static [u8]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -48,7 +48,7 @@ fn serve(start: &'static [u8], flood: &'static [u8]) -> u16 {
     port
 }
 
-/// Reads the answers, so that a flood of pings is not held back by them.
+/// Reads the answers, so that they do not block a flood of pings.
 fn drain(mut stream: TcpStream) {
     std::thread::spawn(move || {
         let mut block = vec![0; 1 << 16];
@@ -72,8 +72,8 @@ fn a_flood_on_a_websocket_does_not_stop_the_clock() {
     }
 }
 
-/// Passes packets on to a broker and back. From a SUBACK on the client gets these bytes too, between packets,
-/// without end.
+/// Forwards packets to a broker and back. From a SUBACK on, the client also gets these bytes between packets,
+/// endlessly.
 fn flood_subscribers(broker: u16, block: Vec<u8>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -118,7 +118,7 @@ fn flood_subscribers(broker: u16, block: Vec<u8>) -> u16 {
     port
 }
 
-/// Messages on other topics are not the will, and hide neither it nor the end.
+/// Messages on other topics are not the will, and hide neither the will nor the end.
 #[test]
 fn a_flood_on_another_topic_is_not_the_will() {
     let broker = Broker::start();
@@ -127,13 +127,13 @@ fn a_flood_on_another_topic_is_not_the_will() {
     let line =
         ["will-test", "-h", "127.0.0.1", "-p", &port, "-V", "311", "--case", "close", "--case", "disconnect"];
     Mqtt::new(line).run().exits(0).mentions("2 passed");
-    // With another limit, as what was retained is asked for.
+    // With another timeout, because retained messages are requested.
     let line = ["will-test", "-h", "127.0.0.1", "-p", &port, "-V", "311", "--will-topic", "w"];
     Mqtt::new(line).run().exits(0).mentions("1 passed");
 }
 
-/// Messages that were not asked for, at each QoS: an answer among them is found, and without one the run ends in
-/// time.
+/// Messages without a request, at each QoS: a response among them is found, and without one the run times
+/// out.
 #[test]
 fn a_flood_of_unrelated_messages_hides_no_answer_and_no_end() {
     let broker = Broker::start();
@@ -151,8 +151,8 @@ fn a_flood_of_unrelated_messages_hides_no_answer_and_no_end() {
     }
 }
 
-/// A broker that reads nothing more takes no DISCONNECT either: nothing is owed to it, and the load ends soon after
-/// its time.
+/// A broker that no longer reads does not accept DISCONNECT either: nothing is owed to it, and the load ends
+/// soon.
 #[test]
 fn a_load_leaves_a_broker_that_does_not_read() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -188,8 +188,8 @@ fn a_load_leaves_a_broker_that_does_not_read() {
     assert!(began.elapsed().as_secs() < 7, "{:?}", began.elapsed());
 }
 
-/// Answers CONNECT and SUBSCRIBE, sends messages of QoS 2 from then on without end, and nothing else: no PUBREL, no
-/// PINGRESP. What the client sends last may be lost when it closes a socket with messages in it.
+/// Answers CONNECT and SUBSCRIBE, then sends messages of QoS 2 endlessly, but neither PUBREL nor PINGRESP.
+/// The client's last packets may be lost when it closes a socket with unread messages.
 fn flood_of_qos_2() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -227,7 +227,7 @@ fn flood_of_qos_2() -> u16 {
     port
 }
 
-/// A client that leaves waits a moment for PUBREL, and not for `--connect-timeout`.
+/// When disconnecting, a client waits briefly for PUBREL, and not for `--connect-timeout`.
 #[test]
 fn a_flood_of_qos_2_does_not_hold_a_client_that_leaves() {
     for words in [

@@ -1,5 +1,5 @@
-//! Manual pages and help texts are generated from the definition of the command line,
-//! and committed. `UPDATE_EXPECT=1 cargo test generated` writes them again.
+//! Manual pages and help texts are generated from the definition of the command line, and committed.
+//! `UPDATE_EXPECT=1 cargo test generated` writes them again.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::support::words;
 
-/// The screen that a help text fits, whatever the terminal.
+/// The width of help texts, on any terminal.
 const HELP_WIDTH: usize = 80;
 const HELP_LINES: usize = 40;
 
@@ -15,7 +15,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Compares the files of a folder with what they should be, or writes them.
+/// Compares the files of a folder with the expected ones, or writes them.
 fn check(folder: &str, expected: &BTreeMap<String, String>) {
     let folder = root().join(folder);
     if std::env::var_os("UPDATE_EXPECT").is_some() {
@@ -80,14 +80,14 @@ fn every_manual_page_has_valid_examples_and_bugs() {
     }
 }
 
-/// A command, its subcommands and theirs.
+/// A command with all its subcommands.
 fn with_all_below(command: &clap::Command) -> Vec<&clap::Command> {
     let below = command.get_subcommands().flat_map(with_all_below);
     std::iter::once(command).chain(below).collect()
 }
 
-/// A page with options in `clap_mangen`'s words, each part of the help's end as a section of its own, and the
-/// examples and limits that stand at the subcommand.
+/// A page with options in `clap_mangen`'s format, a section for each part at the end of the help, and the
+/// examples and limits of the subcommand.
 fn manual_page(program: &clap::Command, command: &clap::Command) -> String {
     let called = command.get_bin_name().unwrap_or(command.get_name());
     let manual = mqtt::cli::manual(called);
@@ -105,7 +105,7 @@ fn manual_page(program: &clap::Command, command: &clap::Command) -> String {
     page.control(".el .ds Aq '");
     let version = env!("CARGO_PKG_VERSION");
     page.control(&format!(".TH {} 1 \"\" \"mqtt {version}\" \"MQTT from the shell\"", name.to_uppercase()));
-    // No hyphens in the names of options and pages.
+    // No hyphenation in the names of options and pages.
     page.control(".nh\n.ad l");
     page.section("NAME");
     page.control(&format!("{} \\- {}", escaped(&name), escaped(&about)));
@@ -122,7 +122,7 @@ fn manual_page(program: &clap::Command, command: &clap::Command) -> String {
     let description = description.strip_prefix(&about).map_or(&*description, str::trim_start);
     let description = if description.is_empty() { &about } else { description };
     description.split("\n\n").for_each(|paragraph| page.paragraph(paragraph));
-    // Each part of clap_mangen's output begins with the two lines that this page begins with.
+    // Each part of clap_mangen's output starts with the two lines at the start of this page.
     for line in options.lines().filter(|line| !line.starts_with(".ie ") && !line.starts_with(".el ")) {
         match line.strip_prefix(".SH ") {
             Some(title) => page.section(title.trim_matches('"')),
@@ -163,12 +163,12 @@ fn manual_page(program: &clap::Command, command: &clap::Command) -> String {
     page.0
 }
 
-/// A page as it grows.
+/// A page under construction.
 #[derive(Default)]
 struct Roff(String);
 
 impl Roff {
-    /// A line that is roff already.
+    /// A line in roff format.
     fn control(&mut self, line: &str) {
         self.0 += line;
         self.0 += "\n";
@@ -183,9 +183,9 @@ impl Roff {
         text.lines().for_each(|line| self.control(&escaped(line.trim())));
     }
 
-    /// A part of the help's end: a title, and a table or paragraphs. A line of a table has two spaces between
-    /// its columns; a line that is indented further than the first continues the one before it, and
-    /// where there is none, all lines are one paragraph.
+    /// A part at the end of the help: a title, and a table or paragraphs. A line of a table has two spaces
+    /// between its columns; a line that is indented further than the first continues the previous one, and
+    /// without such lines all lines are one paragraph.
     fn part(&mut self, part: &str) {
         let Some((title, text)) = part.split_once(":\n") else {
             assert!(part.trim().is_empty(), "{part}");
@@ -213,7 +213,7 @@ impl Roff {
     }
 }
 
-/// A command for the shell in lines that fit a terminal of 80 columns, broken before options and pipes.
+/// A shell command in lines that fit a terminal of 80 columns, broken before options and pipes.
 fn folded(command: &str) -> Vec<String> {
     const MOST_COLUMNS: usize = 66;
     let mut pieces = vec![String::new()];
@@ -238,7 +238,7 @@ fn folded(command: &str) -> Vec<String> {
     lines
 }
 
-/// Text as roff prints it.
+/// Text escaped for roff.
 fn escaped(text: &str) -> String {
     let escaped = text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\*(Aq");
     let escaped =
@@ -246,7 +246,7 @@ fn escaped(text: &str) -> String {
     if escaped.starts_with('.') { format!("\\&{escaped}") } else { escaped }
 }
 
-/// `docs/formats.md`, as far as it is the table of `-F`.
+/// The table of `-F` in `docs/formats.md`.
 #[test]
 fn page_of_formats() {
     let path = root().join("docs/formats.md");
@@ -268,7 +268,7 @@ fn page_of_formats() {
     assert!(page == expected, "docs/formats.md: run UPDATE_EXPECT=1 cargo test generated");
 }
 
-/// What is different under the names of mosquitto's clients.
+/// The differences under the names of mosquitto's clients.
 #[test]
 fn page_of_differences() {
     let path = root().join("docs/mosquitto.md");
@@ -276,7 +276,7 @@ fn page_of_differences() {
     let (begin, end) = ("<!-- differences -->\n", "<!-- end of differences -->\n");
     let (before, rest) = page.split_once(begin).unwrap();
     let (_, after) = rest.split_once(end).unwrap();
-    // A table would end its cell at the sign of a pipe.
+    // A pipe character would end the table cell.
     let rows = mqtt::cli::DIFFERENCES.iter().map(|difference| {
         let cells = [difference.mosquitto, difference.here, difference.reason];
         let [mosquitto, here, reason] = cells.map(|cell| cell.replace('|', "\\|"));
@@ -294,7 +294,7 @@ fn page_of_differences() {
     assert!(page == expected, "docs/mosquitto.md: run UPDATE_EXPECT=1 cargo test generated");
 }
 
-/// What the program itself says of words of other tools.
+/// The program's answers to words of other tools.
 #[test]
 fn page_of_foreign_words() {
     let path = root().join("docs/migration.md");
@@ -317,7 +317,7 @@ fn page_of_foreign_words() {
     assert!(page == expected, "docs/migration.md: run UPDATE_EXPECT=1 cargo test generated");
 }
 
-/// What `--help` prints fits a screen.
+/// The output of `--help` fits a screen.
 #[test]
 fn help_texts() {
     let mut command = mqtt::cli::command().term_width(HELP_WIDTH);

@@ -1,4 +1,4 @@
-//! Brokers that end the link again and again: at a packet that they do not take, or because of another
+//! Brokers that end the connection repeatedly: at a packet that they do not accept, or because of another
 //! client with the same identifier.
 
 use mqtt::protocol::Protocol::{self, V3_1_1, V5};
@@ -14,7 +14,7 @@ use crate::support::version;
 
 const SOON: [&str; 2] = ["--reconnect-max-delay", "10ms"];
 
-/// A broker that accepts three sessions and ends each as `end` does; a fourth would be a failure.
+/// A broker that accepts three sessions and ends each with `end`; a fourth would be a failure.
 fn ends_three_links(protocol: Protocol, end: impl Fn(&mut Peer) + Send + 'static) -> Server {
     Server::start(move |server| {
         for _ in 0..3 {
@@ -36,7 +36,7 @@ fn qos_2_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol
     server.finish();
 }
 
-/// More at once than it takes.
+/// More messages at once than it accepts.
 #[rstest]
 fn window_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = ends_three_links(protocol, |peer| (0..10).for_each(|_| drop(peer.packet())));
@@ -48,7 +48,7 @@ fn window_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protoco
     server.finish();
 }
 
-/// MQTT 3.1.1 has no word for a packet that is too large.
+/// MQTT 3.1.1 cannot report that a packet is too large.
 #[test]
 fn large_packet_that_is_not_taken_ends_the_run() {
     let server = ends_three_links(V3_1_1, |peer| drop(peer.packet()));
@@ -58,7 +58,7 @@ fn large_packet_that_is_not_taken_ends_the_run() {
     server.finish();
 }
 
-/// The PUBLISH is taken, its PUBREL is not.
+/// The PUBLISH is accepted, its PUBREL is not.
 #[test]
 fn pubrel_that_is_not_taken_ends_the_run() {
     let server = ends_three_links(V5, |peer| {
@@ -72,7 +72,7 @@ fn pubrel_that_is_not_taken_ends_the_run() {
     server.finish();
 }
 
-/// A broker that keeps the session goes on with it, and a bad network may end many links first.
+/// A broker that keeps the session continues it, and a bad network may end many connections first.
 #[test]
 fn kept_session_is_given_more_links() {
     let server = Server::start(|server| {
@@ -100,12 +100,12 @@ fn subscribe_that_ends_each_link_ends_the_run(#[values(V3_1_1, V5)] protocol: Pr
     server.finish();
 }
 
-/// Each attempt may do what the request asks for once more.
+/// Each attempt may repeat the work of the request.
 #[test]
 fn request_that_ends_each_link_ends_the_run() {
     let server = ends_three_links(V5, |peer| {
         peer.grant_subscription(V5);
-        // PINGREQ behind it may come first.
+        // A PINGREQ sent after it may arrive first.
         while peer.packet()[0] >> 4 != 3 {
             peer.send(&packets::pingresp());
         }
@@ -116,7 +116,7 @@ fn request_that_ends_each_link_ends_the_run() {
     server.finish();
 }
 
-/// Whatever is answered in between is progress: a bad network is not a broker that will not.
+/// Any answer in between is progress: a bad network differs from a broker that refuses.
 #[test]
 fn links_that_bring_progress_are_made_again() {
     const LINES: usize = 8;
@@ -164,7 +164,7 @@ fn another_client_with_the_same_identifier_is_suspected() {
     }
 }
 
-/// The PINGREQ that finds the end of the retained messages, on which a subscription that is answered is no progress.
+/// The PINGREQ that detects the end of retained messages; an answered subscription before it is not progress.
 #[rstest]
 fn pingreq_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = ends_three_links(protocol, move |peer| {
@@ -186,7 +186,7 @@ fn pingreq_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protoc
     server.finish();
 }
 
-/// A request of each QoS, on links whose subscription is answered.
+/// A request of each QoS, on connections whose subscription is answered.
 #[rstest]
 fn request_that_is_not_taken_ends_the_run(
     #[values(V3_1_1, V5)] protocol: Protocol,
@@ -203,7 +203,7 @@ fn request_that_is_not_taken_ends_the_run(
     server.finish();
 }
 
-/// The SUBSCRIBE is answered on each link, and brings the run no further.
+/// The SUBSCRIBE is answered on each connection, without progress of the run.
 #[rstest]
 fn unsubscribe_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = ends_three_links(protocol, move |peer| {
@@ -229,7 +229,7 @@ fn pingreq_of_an_idle_subscriber_that_is_not_taken_ends_the_run(#[values(V3_1_1,
     server.finish();
 }
 
-/// A broker closes the connection at a QoS 0 message that this client may not publish, and has no other word.
+/// A broker can only close the connection at a QoS 0 message that the client may not publish.
 #[rstest]
 fn links_that_end_at_qos_0_messages_have_a_hint(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = ends_three_links(protocol, |peer| drop(peer.packet()));
@@ -240,7 +240,7 @@ fn links_that_end_at_qos_0_messages_have_a_hint(#[values(V3_1_1, V5)] protocol: 
     server.finish();
 }
 
-/// The same message comes again and again. A bad network could look like this, so that more links are made.
+/// The same message arrives repeatedly. A bad network could look the same, so more connections are made.
 #[rstest]
 fn acknowledgement_that_is_not_taken_ends_the_run(
     #[values(V3_1_1, V5)] protocol: Protocol,
@@ -263,7 +263,7 @@ fn acknowledgement_that_is_not_taken_ends_the_run(
     server.finish();
 }
 
-/// Each PUBREC calls for a PUBREL: the exchange would go on for ever.
+/// Each PUBREC requires a PUBREL: the exchange would never end.
 #[rstest]
 fn pubrec_without_end_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {

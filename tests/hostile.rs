@@ -1,5 +1,5 @@
-//! Servers that break the standard: every packet at every wrong moment, every property where and how
-//! it must not be. Always a named error with an end to it, on MQTT 5 with DISCONNECT and the reason.
+//! Servers that break the standard: every packet at every wrong time, every invalid use of every property.
+//! The result is always a named error and the end, on MQTT 5 with DISCONNECT and the Reason Code.
 
 use std::sync::mpsc;
 
@@ -15,7 +15,7 @@ use crate::support::packets::{self, Message};
 use crate::support::server::{Peer, Server};
 use crate::support::version;
 
-/// Runs `mqtt sub` against `script` and returns how it ended, and what the client said behind that.
+/// Runs `mqtt sub` with `script`; returns the result, and the client's packets after that.
 fn provoke(
     protocol: Protocol,
     args: &[&str],
@@ -34,7 +34,7 @@ fn provoke(
     (outcome, rest.recv().unwrap())
 }
 
-/// The first may come from a network that garbles bytes.
+/// The first one may come from a network that corrupts bytes.
 #[rstest]
 fn packet_against_the_standard_ends_the_run_the_second_time(#[values(1, 2)] broken_links: usize) {
     let server = Server::start(move |server| {
@@ -61,7 +61,7 @@ fn packet_against_the_standard_ends_the_run_the_second_time(#[values(1, 2)] brok
     server.finish();
 }
 
-/// The end of a link that broke the standard: DISCONNECT with the reason, or just the end.
+/// The end of a connection after a protocol error: DISCONNECT with the Reason Code, or just the end.
 #[track_caller]
 fn refused(protocol: Protocol, what: &str, reason: u8, (outcome, rest): (Outcome, Vec<Vec<u8>>)) {
     let outcome = outcome.fails(1, "protocol error: ");
@@ -72,7 +72,7 @@ fn refused(protocol: Protocol, what: &str, reason: u8, (outcome, rest): (Outcome
     assert!(good, "{what}: {}, and its last packet is {last:x?}", outcome.stderr);
 }
 
-/// Packets that are wrong at any time behind CONNACK: name, bytes for 3.1.1 and for 5, reason.
+/// Packets that are invalid at any time after CONNACK: name, bytes for 3.1.1 and for 5, Reason Code.
 fn always_wrong(protocol: Protocol) -> Vec<(&'static str, Vec<u8>, u8)> {
     let v5 = protocol == V5;
     let either = |v3: &[u8], with_properties: &[u8]| if v5 { with_properties.to_vec() } else { v3.to_vec() };
@@ -135,7 +135,7 @@ fn protocol_errors_before_suback(#[values(V3_1_1, V5)] protocol: Protocol) {
     }
 }
 
-/// And byte by byte, in the same write as good packets, which are delivered.
+/// Also byte by byte, and in one write with valid packets, which are delivered.
 #[rstest]
 fn protocol_errors_after_suback_and_messages(#[values(V3_1_1, V5)] protocol: Protocol) {
     for (what, bytes, reason) in always_wrong(protocol) {
@@ -155,7 +155,7 @@ fn protocol_errors_after_suback_and_messages(#[values(V3_1_1, V5)] protocol: Pro
     }
 }
 
-/// Nothing but a CONNACK answers CONNECT.
+/// Only a CONNACK answers CONNECT.
 #[rstest]
 fn other_packets_than_connack_are_refused(#[values(V3_1_1, V5)] protocol: Protocol) {
     let answers = always_wrong(protocol).into_iter().filter(|(what, ..)| *what != "CONNACK");
@@ -168,7 +168,7 @@ fn other_packets_than_connack_are_refused(#[values(V3_1_1, V5)] protocol: Protoc
     }
 }
 
-/// What calls for nothing changes nothing.
+/// An answer without a request has no effect.
 #[rstest]
 fn responses_without_a_request_are_refused(#[values(V3_1_1, V5)] protocol: Protocol) {
     let (outcome, rest) = provoke(protocol, &["-C", "1"], move |peer| {
@@ -183,14 +183,14 @@ fn responses_without_a_request_are_refused(#[values(V3_1_1, V5)] protocol: Proto
         peer.send(&Message::new("a", b"x").bytes(protocol));
     });
     outcome.succeeds().prints("x\n");
-    // So that the server can finish what it thinks is under way.
+    // So that the server can end the exchange that it expects.
     assert_eq!((rest[0][0], rest[1][0]), (0x62, 0x70), "{rest:x?}");
     if protocol == V5 {
         assert_eq!((rest[0][4], rest[1][4]), (0x92, 0x92), "{rest:x?}");
     }
 }
 
-/// Whatever comes behind our DISCONNECT: the work is done.
+/// After the client's DISCONNECT the work is done.
 #[rstest]
 fn bytes_after_disconnect_are_ignored(#[values(V3_1_1, V5)] protocol: Protocol) {
     for (_, bytes, _) in always_wrong(protocol) {
@@ -216,10 +216,10 @@ fn suback_with_the_wrong_count(#[values(V3_1_1, V5)] protocol: Protocol) {
     }
 }
 
-/// A way to connect: its arguments, and whether it says the error on standard error.
+/// A command that connects: its arguments, and whether it reports the error on standard error.
 type Way = (&'static [&'static str], bool);
 
-/// The client of `pub` and `sub`, that of `bench` and that of `will-test`.
+/// The clients of `pub` and `sub`, of `bench` and of `will-test`.
 const WAYS: [Way; 3] = [
     (&["sub", "-t", "a", "-q", "2"], true),
     (&["bench", "conn", "--clients", "1", "--hold", "10ms"], true),
@@ -293,7 +293,7 @@ fn messages_over_the_receive_maximum_are_refused() {
     assert_eq!(rest.last(), Some(&packets::disconnect(V5, 0x93)));
 }
 
-/// Refused by its header: nothing of it is kept.
+/// Refused by the header: no payload is stored.
 #[rstest]
 fn packets_that_are_too_large(#[values(V3_1_1, V5)] protocol: Protocol) {
     let end = provoke(protocol, &["--max-packet-size", "100"], move |peer| {
@@ -304,7 +304,7 @@ fn packets_that_are_too_large(#[values(V3_1_1, V5)] protocol: Protocol) {
     refused(protocol, "PUBLISH of 256 MiB", 0x95, end);
 }
 
-/// A CONNACK without an end is not collected.
+/// An endless CONNACK is not collected.
 #[rstest]
 fn an_endless_connack(#[values(V3_1_1, V5)] protocol: Protocol) {
     let end = provoke(protocol, &[], move |peer| {
@@ -314,7 +314,7 @@ fn an_endless_connack(#[values(V3_1_1, V5)] protocol: Protocol) {
     refused(protocol, "CONNACK of 256 MiB", 0x95, end);
 }
 
-/// A property with the least value of its kind.
+/// A property with the lowest value of its kind.
 fn example(id: PropertyId) -> PropertyBlock {
     let mut block = PropertyBlock::default();
     block.push(
@@ -332,7 +332,7 @@ fn example(id: PropertyId) -> PropertyBlock {
 /// Makes a packet with these properties.
 type Carrier = fn(&[u8]) -> Vec<u8>;
 
-/// Packets of a server that carry properties.
+/// Packets of a server that have properties.
 fn carriers() -> Vec<(PacketType, Carrier)> {
     fn packet(first: u8, head: &[u8], properties: &[u8], tail: &[u8]) -> Vec<u8> {
         let length = u8::try_from(properties.len()).unwrap();
@@ -353,8 +353,8 @@ fn carriers() -> Vec<(PacketType, Carrier)> {
     ]
 }
 
-/// Every property in every packet: where it must not be, twice where it may be once, out of its
-/// range, and cut off at every byte.
+/// Every property in every packet: where it is not allowed, twice if only once is allowed, out of its range,
+/// and cut off at every byte.
 #[test]
 fn malformed_properties() {
     for (packet, with) in carriers() {
@@ -419,7 +419,7 @@ fn malformed_properties() {
     }
 }
 
-/// DISCONNECT is no answer to CONNECT, not even one with reason 0x00, which once passed as success.
+/// DISCONNECT is not an answer to CONNECT, not even with Reason Code 0x00, which was once taken as success.
 #[test]
 fn disconnect_instead_of_connack() {
     let (outcome, _) = provoke(V5, &["--reconnect", "never"], |peer| peer.send(&[0xE0, 2, 0, 0]));
@@ -428,8 +428,7 @@ fn disconnect_instead_of_connack() {
     outcome.fails(0x8B, "connection refused: Server shutting down");
 }
 
-/// A subscription that 3.1.1 refuses, for which it has one code that may mean anything: the end, and
-/// not one attempt after the other.
+/// A subscription that 3.1.1 refuses, with its only code, ends the run instead of being tried repeatedly.
 #[test]
 fn a_refused_subscription_is_not_tried_for_ever() {
     let server = Server::start(|server| {
@@ -444,8 +443,8 @@ fn a_refused_subscription_is_not_tried_for_ever() {
     server.finish();
 }
 
-/// In bulk at QoS 0 a PINGREQ asks now and then how far the server has read. The answer to that one
-/// says nothing of what came behind it, and is not taken for the answer to the last one.
+/// In bulk at QoS 0, occasional PINGREQs show how far the server has read. An answer to an earlier one says
+/// nothing about later messages, and is not taken for the answer to the last one.
 #[rstest]
 fn earlier_pingresp_does_not_pass_the_barrier(#[values(V3_1_1, V5)] protocol: Protocol) {
     const LINES: usize = 30_000;
@@ -470,8 +469,8 @@ fn earlier_pingresp_does_not_pass_the_barrier(#[values(V3_1_1, V5)] protocol: Pr
     server.finish();
 }
 
-/// A server that ends no exchange and answers no PINGREQ, in the face of a subscriber who has what it
-/// wants and has acknowledged it.
+/// A server that ends no exchange and answers no PINGREQ, with a subscriber that has received and
+/// acknowledged its message.
 #[test]
 fn a_subscriber_does_not_wait_for_a_silent_server() {
     let (outcome, rest) = provoke(V5, &["-C", "1", "--connect-timeout", "1h"], |peer| {

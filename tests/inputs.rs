@@ -1,5 +1,5 @@
-//! `mqtt pub` with many messages: lines that begin with their topic, lines that NUL ends, several topics, texts that
-//! are filled in, and repeats on a schedule.
+//! `mqtt pub` with many messages: lines that start with their topic, lines terminated by NUL, several topics,
+//! templates, and scheduled repeats.
 
 use mqtt::protocol::Protocol::V5;
 use mqtt::protocol::QoS;
@@ -12,7 +12,7 @@ use crate::support::mqtt::{Mqtt, Outcome};
 use crate::support::packets::{self, Message};
 use crate::support::server::Server;
 
-/// Runs `pub` with these arguments, to a broker that gets these messages.
+/// Runs `pub` with these arguments, with a broker that expects these messages.
 #[track_caller]
 fn becomes(args: &[&str], input: impl AsRef<[u8]>, messages: &[Message<'static>]) -> Outcome {
     let expected = messages.to_vec();
@@ -97,7 +97,7 @@ fn a_line_or_a_repeat_goes_to_each_topic() {
     becomes(&[&topics[..], &["-m", "1", "--repeat", "2"]].concat(), "", &messages).succeeds();
 }
 
-/// Of several topics a broker may refuse one.
+/// A broker may refuse one of several topics.
 #[rstest]
 #[case(&["-l"], "1\n2\n", "mqtt: line 2, topic 'b': publish refused")]
 #[case(&["-m", "x", "--repeat", "2"], "", "mqtt: topic 'b': publish refused")]
@@ -121,7 +121,7 @@ fn a_refusal_names_its_topic(#[case] args: &[&str], #[case] input: &str, #[case]
         .mentions(words);
 }
 
-/// The messages of a line for each topic, and those that lines name their topic for, go through a spool.
+/// A spool stores one message per topic for each line, and the topics from lines.
 #[test]
 fn a_spool_keeps_the_topics_of_lines() {
     let directory = tempfile::tempdir().unwrap();
@@ -176,7 +176,7 @@ fn fields_of_files_and_standard_input_are_filled_in() {
     becomes(&["-q", "1", "--template", "-t", "a", "-s"], "{seq}\n", &[message("a", b"1\n")]).succeeds();
 }
 
-/// What cannot be filled in is an error of its line or its topic, and the others are sent.
+/// A template that cannot be filled in is an error of its line or topic; the others are sent.
 #[test]
 fn a_line_that_cannot_be_filled_in_is_named() {
     let args = ["-q", "1", "--template", "-t", "a", "-l"];
@@ -207,7 +207,7 @@ fn a_topic_that_becomes_invalid_is_an_error_of_its_message() {
         .mentions("mqtt: topic '{env:PLACE}{seq}': topic '#1' (--template): it contains a wildcard");
 }
 
-/// Strings of records are texts; JSON and encoded bytes are what they are.
+/// Strings of records are filled in; JSON and encoded bytes are not changed.
 #[test]
 fn strings_of_records_are_filled_in() {
     let input = concat!(

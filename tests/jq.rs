@@ -20,7 +20,8 @@ const MESSAGES: [(&str, &[u8]); 5] = [
     ("s/5", b"7"),
 ];
 
-/// A run that is sent these messages at QoS 1, in one piece, and has to acknowledge the first `acknowledged` of them.
+/// A run that receives these messages at QoS 1, in one piece, and must acknowledge the first `acknowledged`
+/// of them.
 fn run_with(options: &[&str], messages: &[(&str, &[u8])], acknowledged: u16) -> Outcome {
     let bytes: Vec<Vec<u8>> = (1..)
         .zip(messages)
@@ -39,7 +40,7 @@ fn run_with(options: &[&str], messages: &[(&str, &[u8])], acknowledged: u16) -> 
     Mqtt::subscribe(server.port()).args(args).args(options.iter().copied()).run()
 }
 
-/// All five messages, of which the last ends the run.
+/// All five messages; the last one ends the run.
 fn run(options: &[&str]) -> Outcome {
     run_with(&[options, &["--until", ".topic == \"s/5\""]].concat(), &MESSAGES, 5)
 }
@@ -58,7 +59,7 @@ fn jq_writes_results() {
     assert_eq!(outcome.stdout, b"{\n  \"temp\": 30\n}\n");
 }
 
-/// Beyond the limit JSON is text: one warning says so, and the run goes on.
+/// JSON above the limit is text: one warning, and the run continues.
 #[test]
 fn payload_with_too_many_values_is_reported_once() {
     let large = format!("[{}]", vec!["0"; 500_001].join(","));
@@ -71,7 +72,7 @@ fn payload_with_too_many_values_is_reported_once() {
     outcome.mentions("programs failed on 2 messages, 2 of them with a payload that is not JSON or too large");
 }
 
-/// The record is that of `--json`, and the payload is what it is.
+/// The record equals that of `--json`, and the payload is a value.
 #[test]
 fn input_is_the_record() {
     let outcome = run(&["--jq", "to_entries | map(select(.key != \"tst\")) | from_entries"]).exits(0);
@@ -117,14 +118,14 @@ fn each_of_several_conditions_must_be_true(#[case] one: &str, #[case] other: &st
     assert_eq!(outcome.lines(), topics);
 }
 
-/// What is left out is not counted, and acknowledged.
+/// Filtered-out messages are not counted, but acknowledged.
 #[test]
 fn count_is_of_messages_with_results() {
     let outcome = run_with(&["--jq", ".payload.temp? // empty", "-C", "2"], &MESSAGES, 2).exits(0);
     assert_eq!(outcome.lines(), ["21.5", "30"]);
     let outcome = run_with(&["--where", ".payload == 7", "-C", "1"], &MESSAGES, 5).exits(0);
     assert_eq!(outcome.lines(), ["7"]);
-    // Together with what remembers.
+    // In combination with an option that has memory.
     let messages: [(&str, &[u8]); 5] = [("a", b"1"), ("a", b"9"), ("a", b"1"), ("a", b"9"), ("a", b"8")];
     let outcome = run_with(&["--where", ".payload > 5", "--on-change", "-C", "2"], &messages, 5).exits(0);
     assert_eq!(outcome.lines(), ["9", "8"]);
@@ -138,7 +139,7 @@ fn until_ends_the_run_also_at_a_message_that_is_left_out() {
     assert_eq!(run_with(&left_out, &MESSAGES, 3).exits(0).lines(), ["s/2"]);
 }
 
-/// One warning and one sum, however many messages there are.
+/// One warning and one total, for any number of messages.
 #[test]
 fn failures_are_counted() {
     let outcome = run(&["--jq", ".payload.temp"]).exits(3);
@@ -170,14 +171,14 @@ fn failures_are_counted() {
 #[case(&["--jq", "include \"x\"; ."], "modules and data files cannot be loaded", 9)]
 #[case(&["--jq", "import \"x\" as $d; $d"], "modules and data files cannot be loaded", 8)]
 fn bad_program_is_shown_with_its_place(#[case] args: &[&str], #[case] text: &str, #[case] column: usize) {
-    // There is no broker at this port, and none is needed.
+    // No broker listens on this port, and none is needed.
     let outcome = Mqtt::subscribe(1).args(["-t", "#"]).args(args.iter().copied()).run().exits(2);
     assert!(outcome.stderr.contains(text), "{}", outcome.stderr);
     let lines: Vec<&str> = outcome.stderr.lines().collect();
     assert_eq!(lines[2], format!("    {}^", " ".repeat(column)), "{}", outcome.stderr);
 }
 
-/// A program sees one message and nothing else.
+/// A program has access to one message only.
 #[rstest]
 fn what_reads_or_writes_outside_is_not_defined(
     #[values(
@@ -209,7 +210,7 @@ fn conflicts_are_refused(#[case] args: &[&str], #[case] text: &str) {
     Mqtt::subscribe(1).args(["-t", "#"]).args(args.iter().copied()).run().fails(2, text);
 }
 
-/// None of them can be run to its end, and each ends the run.
+/// Each of these programs runs endlessly, and ends the run.
 #[rstest]
 #[case("def f: f; f", "2 seconds of processor time")]
 #[case("reduce range(60) as $i (1; [., .]) | tojson | length", "more than ")]
@@ -223,7 +224,7 @@ fn endless_program_ends_the_run(#[case] program: &str, #[case] text: &str) {
     outcome.exits(1).mentions("the jq program was ended: it took ").mentions(text);
 }
 
-/// What may be large but ends.
+/// Large results that end.
 #[test]
 fn results_are_bounded() {
     let broker = Broker::start();
@@ -231,7 +232,7 @@ fn results_are_bounded() {
     let sub = |program: &str| broker.subscribe().args(["-t", "a", "--retained-only", "--jq", program]).run();
     sub("range(2000000)").exits(3).mentions("more than 1000000 results");
     sub("\"x\" * 10000000 | ., .").exits(3).mentions("results of more than 16 MiB");
-    // As deep as it can be written.
+    // As deep as can be written.
     assert_eq!(sub("reduce range(50000) as $i (0; [.]) | tojson | length").exits(0).lines(), ["100001"]);
     assert_eq!(sub(&["1|".repeat(8000), "2".into()].concat()).exits(0).lines(), ["2"]);
     assert_eq!(sub(&["1+".repeat(8000), "2".into()].concat()).exits(0).lines(), ["8002"]);
@@ -242,7 +243,8 @@ fn results_are_bounded() {
     sub(&"1|".repeat(9000)).exits(2).mentions("a program may have 16384 bytes");
 }
 
-/// A slow program does not keep a signal, a time limit or the keep-alive waiting for all messages of one read.
+/// A slow program does not delay a signal, a timeout or the Keep Alive until all messages of one read are
+/// processed.
 #[test]
 fn time_limit_holds_while_slow_programs_run() {
     let broker = Broker::start();
@@ -254,7 +256,7 @@ fn time_limit_holds_while_slow_programs_run() {
     sub.finish().exits(27);
 }
 
-/// With --exec the command sees what is selected.
+/// With --exec the command gets the selected messages.
 #[test]
 fn where_selects_for_commands() {
     let broker = Broker::start();
@@ -268,7 +270,7 @@ fn where_selects_for_commands() {
     assert_eq!(lines, ["2 b", "3 c"]);
 }
 
-/// JSON nested too deep, in one message, is a payload that is not JSON.
+/// JSON with too many levels is a payload that is not JSON.
 #[rstest]
 fn hostile_payloads_are_text(#[values(128, 100_000)] levels: usize) {
     let protocol: Protocol = V5;
@@ -284,7 +286,7 @@ fn hostile_payloads_are_text(#[values(128, 100_000)] levels: usize) {
     assert_eq!(Mqtt::subscribe(server.port()).args(args).run().exits(0).lines(), ["string"]);
 }
 
-/// A payload of many values does not end the run: it is text, and the next message is shown.
+/// A payload with too many values does not end the run: it is text, and the next message is shown.
 #[test]
 fn payload_of_too_many_values_is_text() {
     let broker = Broker::start();
@@ -295,7 +297,7 @@ fn payload_of_too_many_values_is_text() {
     assert_eq!(broker.subscribe().args(args).run().exits(0).lines(), ["a string", "b array"]);
 }
 
-/// It is a failure of that message, and the process goes on.
+/// It is a failure of that message, and the process continues.
 #[test]
 fn product_beyond_the_limit_is_a_failure_of_the_message() {
     let broker = Broker::start();

@@ -1,4 +1,4 @@
-//! What the server allows, in its CONNACK, is kept; what it refuses is said, and in the exit status.
+//! Limits of the server in CONNACK are respected; refusals are reported, also in the exit status.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::support::version;
 
 const NOT_AVAILABLE: Value<'static> = Value::Number(0);
 
-/// Runs `mqtt sub` against a server that says this in its CONNACK, and to which it has nothing to say.
+/// Runs `mqtt sub` with a server that announces this in CONNACK and expects no further packets.
 #[track_caller]
 fn subscribes_in_vain(connack: &[(PropertyId, Value<'_>)], args: &[&str]) -> Outcome {
     let connack = packets::connack_with(connack);
@@ -52,7 +52,7 @@ fn subscriptions_the_server_does_not_take_are_not_sent() {
     );
 }
 
-/// What the server takes is asked for, and what it does not is reported beside it.
+/// Filters that the server allows are subscribed to, and others are reported.
 #[test]
 fn some_of_several_subscriptions_are_not_sent() {
     let server = Server::start(|server| {
@@ -113,8 +113,8 @@ fn messages_the_server_does_not_take_are_not_sent() {
     }
 }
 
-/// The server of the next connection may allow less than that of the last: what waits to be sent again
-/// is held against its limits, those messages fail alone, and the others go through.
+/// The server of the next connection may have lower limits than the last: they apply to messages that wait
+/// for retransmission; those that exceed them fail, and the others are sent.
 #[test]
 fn limits_hold_for_what_is_sent_again() {
     for session_present in [true, false] {
@@ -142,7 +142,7 @@ fn limits_hold_for_what_is_sent_again() {
     }
 }
 
-/// Subscriptions are held against the limits of each connection.
+/// Limits of each connection apply to subscriptions.
 #[test]
 fn limits_hold_for_subscriptions_made_again() {
     let server = Server::start(|server| {
@@ -161,7 +161,7 @@ fn limits_hold_for_subscriptions_made_again() {
         .mentions("subscription to '#' refused: Wildcard Subscriptions not supported");
 }
 
-/// A publish at this QoS, answered by these bytes.
+/// A publish at this QoS that is answered with these bytes.
 fn answered(qos: &str, answer: Vec<u8>) -> Outcome {
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(V5);
@@ -173,8 +173,8 @@ fn answered(qos: &str, answer: Vec<u8>) -> Outcome {
     Mqtt::publish(server.port()).args(["-t", "a", "-m", "x", "-q", qos]).run()
 }
 
-/// Every number the standard knows is the exit status; others are failures without a number of their
-/// own, which a shell could take for a signal or an error of its own.
+/// Every Reason Code of the standard is an exit status; others are general failures, because a shell could
+/// take them for a signal or an error of its own.
 #[test]
 fn reason_codes_become_exit_codes() {
     for code in [0x80, 0x83, 0x87, 0x90, 0x97, 0x99] {
@@ -193,12 +193,12 @@ fn reason_codes_become_exit_codes() {
             .fails(i32::from(code), "the broker ended the connection: ");
     }
     answered("1", packets::disconnect(V5, 0)).fails(1, "the broker ended the connection");
-    // It had matched nobody, which is no failure ([MQTT-3.4.2-1]).
+    // There was no matching subscriber, which is not a failure ([MQTT-3.4.2-1]).
     answered("1", packets::ack_with(PubAck, 1, 0x10)).succeeds();
 }
 
-/// A client that is refused in the middle of a large packet reports why, though the broker reads no more of it,
-/// and though its reset breaks what is being written before anybody has read the reason.
+/// A client that is refused in the middle of a large packet reports the reason, although the broker reads no
+/// more of it, and although its reset aborts the write before the reason is read.
 #[test]
 fn a_refusal_amid_a_large_packet() {
     for closes in [false, true] {
@@ -219,7 +219,7 @@ fn a_refusal_amid_a_large_packet() {
     }
 }
 
-/// A code that is neither a failure nor one the packet may have is taken for nothing at all.
+/// A code that is neither a failure nor allowed in the packet is a protocol error.
 #[test]
 fn reason_codes_that_do_not_exist_are_protocol_errors() {
     for code in [0x01, 0x11, 0x7F] {
@@ -250,7 +250,7 @@ fn a_connack_with_a_code_that_does_not_exist() {
     }
 }
 
-/// The subscription is over with a number of its own, and `sub` says whose.
+/// The refusal of a subscription has its own exit status, and `sub` names the filter.
 fn subscription_answered(code: u8, protocol: mqtt::protocol::Protocol) -> Outcome {
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(protocol);
@@ -288,11 +288,11 @@ fn unsubscriptions_refused() {
         .mentions("unsubscription from 'a' refused: Unspecified error (0x80)\n")
         .mentions("unsubscription from 'b' refused: Not authorized (0x87)\n");
     unsubscribes(&["-U", "a", "-U", "b"], &[0x00, 0x87]).exits(3).mentions("unsubscription from 'b' refused");
-    // There was none, which is no failure ([MQTT-3.11.3-1]).
+    // There was no subscription, which is not a failure ([MQTT-3.11.3-1]).
     unsubscribes(&["-U", "a"], &[0x11]).succeeds();
 }
 
-/// A QoS 2 message that the server has taken over is finished whatever its limits are by then.
+/// The exchange of a QoS 2 message that the server has received is completed, regardless of its new limits.
 #[test]
 fn a_released_message_is_finished_under_new_limits() {
     let server = Server::start(|server| {
@@ -315,7 +315,7 @@ fn a_released_message_is_finished_under_new_limits() {
     assert!(!outcome.stderr.contains("refused"), "{}", outcome.stderr);
 }
 
-/// The server's Keep Alive is kept in place of ours.
+/// The Server Keep Alive is used instead of the client's.
 #[test]
 fn server_keep_alive() {
     let server = Server::start(|server| {
@@ -335,7 +335,7 @@ fn server_keep_alive() {
     subscriber.wait_for_end().exits(0);
 }
 
-/// A session that ends sooner than asked for is worth a word, once.
+/// A shorter session expiry than requested is reported once.
 #[test]
 fn server_session_expiry() {
     for (granted, line) in [
@@ -356,7 +356,7 @@ fn server_session_expiry() {
     }
 }
 
-/// What a run that ends by itself says when the answer does not come, whatever else the server says.
+/// The error of a run that ends by itself when the answer is missing, whatever else the server sends.
 #[track_caller]
 fn waits_in_vain(
     args: &[&str],
@@ -366,7 +366,7 @@ fn waits_in_vain(
     waits_in_vain_for("1s", args, connack, script)
 }
 
-/// The same with another limit.
+/// The same with another timeout.
 #[track_caller]
 fn waits_in_vain_for(
     limit: &str,
@@ -386,7 +386,7 @@ fn waits_in_vain_for(
     Mqtt::new([&args[..1], &line, &args[1..]].concat()).run()
 }
 
-/// Sends messages, ten a second, and answers PINGREQ if asked to, until the client has gone.
+/// Sends messages, ten per second, and answers PINGREQ if asked to, until the client has disconnected.
 fn talk(peer: &mut Peer, answers_pings: bool) {
     let message = Message::new("x", b"talk").bytes(V5);
     while peer.send_if_there(&message) {
@@ -398,7 +398,7 @@ fn talk(peer: &mut Peer, answers_pings: bool) {
     }
 }
 
-/// Without keep-alive too, which the server may turn off.
+/// Also without Keep Alive, which the server may turn off.
 #[test]
 fn answer_that_never_comes_ends_a_one_shot() {
     let off = [(PropertyId::ServerKeepAlive, Value::Number(0))];
@@ -421,14 +421,14 @@ fn answer_that_never_comes_ends_a_one_shot() {
     }
 }
 
-/// Sends messages of this quality of service and reads their acknowledgements, until the client has gone.
+/// Sends messages of this QoS and reads their acknowledgements, until the client has disconnected.
 fn keep_acknowledging(peer: &mut Peer, qos: QoS) {
     for identifier in (1..=u16::MAX).cycle() {
         let message = Message { qos, identifier, ..Message::new("x", b"talk") };
         if !peer.send_if_there(&message.bytes(V5)) {
             return;
         }
-        // One PUBREC for each, and none is released.
+        // One PUBREC for each, and no PUBREL.
         while let Some(packet) = peer.next_within(Duration::from_millis(20)) {
             if packet == packets::pingreq() {
                 peer.send(&packets::pingresp());
@@ -437,7 +437,7 @@ fn keep_acknowledging(peer: &mut Peer, qos: QoS) {
     }
 }
 
-/// PINGREQ, PUBACK and PUBREC are written without bringing the answer nearer.
+/// Writing PINGREQ, PUBACK and PUBREC does not extend the timeout of the answer.
 #[test]
 fn limit_of_an_answer_counts_on_while_other_packets_are_written() {
     let folder = tempfile::tempdir().unwrap();
@@ -469,7 +469,7 @@ fn limit_of_an_answer_counts_on_while_other_packets_are_written() {
     }
 }
 
-/// Clears that are not answered are no missing answer to SUBSCRIBE.
+/// Missing answers to clears are not a missing answer to SUBSCRIBE.
 #[test]
 fn answered_subscription_is_not_reported_as_missing() {
     let args = ["sub", "-t", "a", "--retained-only", "--remove-retained"];
@@ -481,7 +481,7 @@ fn answered_subscription_is_not_reported_as_missing() {
     outcome.prints("x\n").exits(1).mentions("did not answer PINGREQ with PINGRESP within 1s");
 }
 
-/// The first half of the answer is not all of it.
+/// The first half of the exchange is not all of it.
 #[test]
 fn missing_pubcomp_is_named() {
     let args = ["pub", "-t", "a", "-m", "x", "-q", "2"];
@@ -493,7 +493,7 @@ fn missing_pubcomp_is_named() {
     outcome.fails(1, "did not answer PUBLISH with PUBCOMP within 1s");
 }
 
-/// SUBSCRIBE was answered, and is not what is missing.
+/// SUBSCRIBE was answered, so it is not named as missing.
 #[test]
 fn missing_unsuback_beside_a_suback_is_named() {
     let outcome = waits_in_vain(&["sub", "-t", "a", "-U", "b", "-E"], packets::connack_with(&[]), |peer| {
@@ -503,7 +503,7 @@ fn missing_unsuback_beside_a_suback_is_named() {
     outcome.exits(1).mentions("did not answer UNSUBSCRIBE with UNSUBACK within 1s");
 }
 
-/// For the response there is no limit of its own, for the acknowledgement of the request there is.
+/// The response has no timeout of its own, but the acknowledgement of the request has.
 #[test]
 fn missing_acknowledgement_of_a_request_is_named() {
     for (qos, received, missing) in [("1", false, "PUBACK"), ("2", false, "PUBREC"), ("2", true, "PUBCOMP")] {
@@ -520,7 +520,7 @@ fn missing_acknowledgement_of_a_request_is_named() {
     }
 }
 
-/// What a server says instead of PINGRESP does not put the end off for ever.
+/// Other packets instead of PINGRESP do not delay the end forever.
 #[test]
 fn other_packets_instead_of_pingresp_have_a_limit() {
     let off = [(PropertyId::ServerKeepAlive, Value::Number(0))];
@@ -529,7 +529,7 @@ fn other_packets_instead_of_pingresp_have_a_limit() {
     outcome.exits(1).mentions("did not answer the last PINGREQ within 1s");
 }
 
-/// The limit for all of it is the user's, and has its own exit status.
+/// The user's timeout for the whole run has its own exit status.
 #[test]
 fn own_limit_replaces_that_of_the_answer() {
     for args in
@@ -540,13 +540,13 @@ fn own_limit_replaces_that_of_the_answer() {
     }
 }
 
-/// A subscriber waits for messages without a time limit.
+/// A subscriber waits for messages without a timeout.
 #[test]
 fn subscriber_has_no_limit_for_its_answers() {
     let server = Server::start(|server| {
         let mut peer = server.accept_session(V5);
         let (identifier, asked) = peer.expect_subscribe(V5);
-        // Longer than the limit of those that end by themselves.
+        // Longer than the timeout of commands that end by themselves.
         assert!(peer.next_within(Duration::from_millis(1500)).is_none());
         peer.send(&packets::suback(V5, identifier, &asked));
         peer.send(&Message::new("a", b"late").bytes(V5));
@@ -557,7 +557,7 @@ fn subscriber_has_no_limit_for_its_answers() {
     run.wait_for_end().exits(0);
 }
 
-/// A PUBREC that comes again, in answer to PUBREL or by itself, is not PUBCOMP.
+/// A repeated PUBREC, as an answer to PUBREL or by itself, is not PUBCOMP.
 #[test]
 fn repeated_pubrec_is_no_progress() {
     for version in ["311", "5"] {
@@ -576,7 +576,7 @@ fn repeated_pubrec_is_no_progress() {
     }
 }
 
-/// Retained messages may come before SUBACK, and are not it.
+/// Retained messages may arrive before SUBACK, but do not replace it.
 #[test]
 fn retained_messages_do_not_stand_for_suback() {
     let outcome = waits_in_vain(&["sub", "-t", "a", "--retained-only"], packets::connack_with(&[]), |peer| {

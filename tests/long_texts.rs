@@ -1,4 +1,4 @@
-//! Long texts of a peer: text output shows their beginning and their length, JSON has them whole.
+//! Long texts from a peer: text output shows their start and their length, JSON has them complete.
 
 use mqtt::protocol::Protocol::V5;
 use mqtt::protocol::QoS;
@@ -12,7 +12,7 @@ use crate::support::packets::{self, Message};
 use crate::support::server::{Peer, Server};
 use crate::support::{Service as _, pki, write};
 
-/// More than any line may have.
+/// Longer than any line may be.
 const LONG_BYTES: usize = 60_000;
 
 fn long() -> String {
@@ -43,7 +43,7 @@ fn run_against(args: &[&str], script: impl FnOnce(&mut Peer) + Send + 'static) -
     Mqtt::new([&args[..1], &line, &args[1..]].concat()).run()
 }
 
-/// No line of standard error is longer than a few quotations; one of them has a text that was cut.
+/// No line of standard error is longer than a few quotations, and one contains a text that was cut.
 fn assert_cut(outcome: &Outcome) {
     let longest = outcome.stderr.lines().map(str::len).max().unwrap_or(0);
     assert!(longest < 1000, "a line of {longest} bytes");
@@ -107,7 +107,7 @@ fn texts_in_the_report_of_ping_are_cut_in_text_and_whole_in_json() {
     assert!(String::from_utf8_lossy(&json.stdout).contains(&long));
 }
 
-/// As many as a packet has room for.
+/// As many as fit into a packet.
 #[test]
 fn properties_are_counted_after_the_first_hundred() {
     let list = vec![(PropertyId::UserProperty, Value::Pair("k", "v")); 5000];
@@ -123,7 +123,7 @@ fn properties_are_counted_after_the_first_hundred() {
     }
 }
 
-/// The user's own are no better in a line that is to be read.
+/// The user's own texts are cut too in readable lines.
 #[test]
 fn own_long_texts_are_cut() {
     let long = long();
@@ -140,7 +140,7 @@ fn own_long_texts_are_cut() {
     assert_cut(&Mqtt::new(["pub", "-h", &long, "-t", "a", "-n"]).run());
 }
 
-/// Of files, too.
+/// Also texts from files.
 #[test]
 fn long_texts_of_files_are_cut() {
     let folder = tempfile::tempdir().unwrap();
@@ -167,7 +167,7 @@ fn long_texts_of_files_are_cut() {
     assert!(outcome.stderr.len() < 1000, "{}", outcome.stderr);
 }
 
-/// Each has a sentence of its own, up to a few.
+/// The first few are described separately.
 #[test]
 fn unusable_authorities_are_counted_after_the_first_few() {
     let folder = tempfile::tempdir().unwrap();
@@ -198,7 +198,7 @@ fn reason_string_of_a_puback_is_cut() {
         peer.send(&connack(0, &[]));
         let (identifier, _) = peer.expect_publish(V5, QoS::AtLeastOnce, b"x");
         let properties = [&[0x1F][..], &60_000_u16.to_be_bytes(), long.as_bytes()].concat();
-        // 60,003 and 60,009 in the standard's variable bytes.
+        // 60,003 and 60,009 as variable byte integers.
         let head = [&[0x40, 0xE9, 0xD4, 0x03][..], &identifier.to_be_bytes(), &[0x87, 0xE3, 0xD4, 0x03]];
         peer.send(&[head.concat(), properties].concat());
     });

@@ -1,4 +1,4 @@
-//! Everything that is tested from outside, as one program.
+//! All integration tests in one program.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![allow(

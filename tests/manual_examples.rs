@@ -1,7 +1,7 @@
-//! The examples of the manual pages, run as they stand against the embedded broker. They come from the definition of
-//! the command line (`mqtt::cli::manual`), which `tests/generated.rs` writes into `man/`.
+//! Runs the examples of the manual pages with the embedded broker. They come from the definition of the
+//! command line (`mqtt::cli::manual`), from which `tests/generated.rs` writes `man/`.
 //!
-//! Each example is in one of two lists: [`RUN`], with what it needs and what shows that it did its work, or
+//! Each example is in one of two lists: [`RUN`], with its requirements and the check of its effect, or
 //! [`NOT_RUN`], with the reason.
 
 use std::collections::BTreeSet;
@@ -14,9 +14,9 @@ use super::support::skip;
 enum End {
     /// By itself, with success.
     Success,
-    /// By itself, and it may have found that this machine is too slow for its load, which is no fault.
+    /// By itself; it may report that this machine is too slow for the load, which is not a failure.
     Load,
-    /// It goes on until it is interrupted.
+    /// Only when interrupted.
     Never,
 }
 
@@ -26,16 +26,16 @@ use End::{Load, Never, Success};
 #[derive(Debug)]
 struct Run {
     example: &'static str,
-    /// What is different in the test: hosts, ports, counts and durations.
+    /// Replacements for the test: hosts, ports, counts and durations.
     changes: &'static [(&'static str, &'static str)],
-    /// Commands for the shell, first.
+    /// Shell commands that run first.
     before: &'static str,
-    /// A responder that runs meanwhile.
+    /// A responder that runs at the same time.
     beside: &'static str,
     end: End,
-    /// A line of its output has this text. Nothing: it prints nothing.
+    /// A text in a line of its output; empty for no output.
     prints: &'static str,
-    /// A command for the shell, after it or while it goes on, and a text that this one prints.
+    /// A shell command that runs after it or during it, and a text that this one prints.
     then: (&'static str, &'static str),
 }
 
@@ -62,7 +62,7 @@ impl Run {
 }
 
 const HERE: (&str, &str) = ("-h broker.example", "-h 127.0.0.1");
-/// A load is short and small: what it measures is not tested here.
+/// A short and small load: its measurements are not tested here.
 const SHORT: &[(&str, &str)] = &[
     HERE,
     (" --duration 1m", ""),
@@ -83,7 +83,7 @@ const SHORT_CONNECTIONS: &[(&str, &str)] = &[
     ("--hold 10s", "--hold 500ms"),
     ("'3s:", "'100ms:"),
 ];
-/// The responder has subscribed when it says so.
+/// The responder reports with -d that it has subscribed.
 const SAYING: &[(&str, &str)] = &[("mqtt respond", "mqtt respond -d")];
 const PROFILES: &str = "mkdir -p .config/mqtt; printf '[profile.home]\\nhost = \"127.0.0.1\"\\n\
      [profile.work]\\nhost = \"127.0.0.1\"\\n' | tee config.toml > .config/mqtt/config.toml";
@@ -388,7 +388,7 @@ fn each_example_is_run_or_has_a_reason() {
     );
 }
 
-/// What is wrong with an example.
+/// Runs an example; returns the failure.
 fn wrong(run: &Run) -> Result<(), String> {
     let place = Place::without_profile();
     let done = |command: &str| {
@@ -417,7 +417,7 @@ fn wrong(run: &Run) -> Result<(), String> {
         let (child, mut lines) = place.start(run.beside);
         beside = Some((child, wait_for(&mut lines, "SUBACK"), lines));
     }
-    // A list of changes may be that of several examples.
+    // A list of changes may apply to several examples.
     let changed = run.changes.iter().fold(run.example.to_owned(), |line, (old, new)| line.replace(old, new));
     let command = format!("set -o pipefail; {changed}");
     let (mut child, mut lines) = place.start(&command);
@@ -461,7 +461,7 @@ fn wrong(run: &Run) -> Result<(), String> {
     outcome
 }
 
-/// The loads one after the other, so that they do not share the machine; the rest beside each other.
+/// Loads run one after the other, so that they do not share the machine; other examples run in parallel.
 #[test]
 fn examples_do_what_the_manual_says() {
     let has_jq =

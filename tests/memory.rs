@@ -1,5 +1,5 @@
-//! Memory under a server that means harm: whatever it sends, the program stays within a limit that the
-//! system enforces, beyond which it would be aborted.
+//! Memory with a hostile server: the program stays within a limit that the system enforces, whatever the
+//! server sends.
 
 use std::sync::mpsc;
 
@@ -14,9 +14,9 @@ use crate::support::server::{Peer, Server};
 
 use Protocol::V5;
 
-/// In KiB, with the stacks of all threads.
+/// In KiB, including the stacks of all threads.
 const LIMIT: &str = "ulimit -d 49152";
-/// What a server tries to get rid of: many times that.
+/// The amount of data that a server tries to send: many times the limit.
 const FLOOD_BYTES: usize = 512 * 1024 * 1024;
 
 fn subscribe(port: u16) -> Mqtt {
@@ -24,7 +24,7 @@ fn subscribe(port: u16) -> Mqtt {
     Mqtt::subscribe(port).args(args).behind(LIMIT)
 }
 
-/// The limit is one: what takes more memory than that does not get it.
+/// The limit works: a program that needs more memory fails.
 #[test]
 fn the_limit_holds() {
     let large = "x".repeat(60 * 1024 * 1024);
@@ -34,7 +34,7 @@ fn the_limit_holds() {
 
 #[test]
 fn a_connack_without_an_end() {
-    // One that is refused by its header, and the largest that is not.
+    // A length that is refused by the header, and the largest one that is not.
     for remaining in [&[0xFF, 0xFF, 0xFF, 0x7F][..], &[0xF0, 0xFF, 0x3F]] {
         let server = Server::start(move |server| {
             let mut peer = server.accept();
@@ -46,7 +46,7 @@ fn a_connack_without_an_end() {
     }
 }
 
-/// A packet of 256 MiB is announced; memory grows with what comes, and not with what could.
+/// A packet of 256 MiB is announced; memory grows with the received bytes, not with the announced length.
 #[test]
 fn an_announced_packet() {
     let server = Server::start(|server| {
@@ -59,7 +59,7 @@ fn an_announced_packet() {
     subscribe(server.port()).run().fails(1, "closed the connection in the middle of a packet");
 }
 
-/// Messages without a reader are not collected: the broker is slowed down instead.
+/// Messages without a reader are not collected; the broker is slowed down instead.
 #[test]
 fn messages_that_nobody_reads() {
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
@@ -72,15 +72,15 @@ fn messages_that_nobody_reads() {
     }
 }
 
-/// Answers that the broker does not read are not collected either.
+/// Neither are answers that the broker does not read.
 #[test]
 fn answers_that_nobody_reads() {
     let batch = packets::ack(PacketType::PubRec, 9).repeat(10_000);
     flooded(move |peer| peer.flood_up_to(&batch, FLOOD_BYTES));
 }
 
-/// A subscriber whose output nobody reads, and a server that reads nothing: it gets rid of less than it
-/// wants, and the subscriber lives and can be ended.
+/// A subscriber whose output is not read, and a server that reads nothing: the server cannot send all its
+/// data, and the subscriber can still be ended.
 fn flooded(flood: impl FnOnce(&mut Peer) -> usize + Send + 'static) {
     let (sender, sent) = mpsc::channel();
     let server = Server::start(move |server| {
@@ -97,7 +97,7 @@ fn flooded(flood: impl FnOnce(&mut Peer) -> usize + Send + 'static) {
     assert!(!outcome.stderr.contains("memory"), "{}", outcome.stderr);
 }
 
-/// Nested as deep as a packet has room for, and written in every form that a user may ask for.
+/// As deep as fits into a packet, in every output format.
 #[test]
 fn deep_nesting_in_every_form() {
     const LEVELS: usize = 32_768;
@@ -123,7 +123,7 @@ fn deep_nesting_in_every_form() {
     }
 }
 
-/// What a server may repeat in one packet becomes a line, and not a tree of objects: 1 MiB of Reason Codes
+/// Parts that a server may repeat in one packet become a line, not a tree of objects: 1 MiB of Reason Codes
 /// and of user properties.
 #[test]
 fn repeated_parts_of_a_packet() {
@@ -132,7 +132,7 @@ fn repeated_parts_of_a_packet() {
         let server = Server::start(|server| {
             let mut peer = server.accept_session(V5);
             let (identifier, _) = peer.expect_subscribe(V5);
-            // The remaining length in four bytes, with identifier and no properties before the codes.
+            // The remaining length in four bytes, for the identifier, no properties, and the codes.
             let length = u32::try_from(BYTES + 3).unwrap();
             let digits = [0, 7, 14, 21]
                 .map(|shift| (length >> shift).to_le_bytes()[0] & 0x7F | u8::from(shift < 21) << 7);
@@ -140,7 +140,7 @@ fn repeated_parts_of_a_packet() {
             peer.send(&vec![0x87; BYTES]);
             peer.drain();
         });
-        // Whether it is a violation of the standard or a refusal is not the question here.
+        // It may be reported as a protocol error or as a refusal.
         let outcome = subscribe(server.port()).args([form]).run();
         assert!(outcome.stderr.contains("SUBACK") && outcome.stdout.is_empty(), "{form}");
         let server = Server::start(|server| {

@@ -22,7 +22,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// A server that sends these and awaits that each is acknowledged.
+/// A server that sends these messages and expects an acknowledgement for each.
 fn server(messages: &'static [(&'static str, &'static [u8])]) -> Server {
     Server::start(move |server| {
         let mut peer = server.accept_session(V5);
@@ -40,7 +40,8 @@ fn subscribe(server: &Server, folder: &Path, options: &[&str]) -> Mqtt {
     Mqtt::subscribe(server.port()).args(args).args(options).arg_path("--output-dir", folder)
 }
 
-/// A killed run leaves a part of a message. What another run is writing is locked, and other files are the user's.
+/// A killed run leaves a part of a message. The file of a running process is locked, and other files belong
+/// to the user.
 #[test]
 fn parts_of_messages_that_a_killed_run_left_are_removed() {
     let folder = tempfile::tempdir().unwrap();
@@ -58,7 +59,7 @@ fn parts_of_messages_that_a_killed_run_left_are_removed() {
     assert_eq!(files(folder.path()).into_iter().map(|(name, _)| name).collect::<Vec<_>>(), left);
 }
 
-/// A record has the reason why its payload was not decoded.
+/// A record contains the reason why its payload was not decoded.
 #[test]
 fn file_of_a_record_has_the_reason_why_it_was_not_decoded() {
     let folder = tempfile::tempdir().unwrap();
@@ -86,7 +87,7 @@ fn latest_message_of_each_topic() {
     let expected: [(&str, &[u8]); 4] =
         [("%2e%2e", b"up"), ("%2e.%2f..%2fx", b"\0\xff\n"), ("home%2f%44oor", b"shut"), ("home%2fdoor", b"")];
     assert_eq!(files(&inside), expected.map(|(name, content)| (name.to_owned(), content.to_vec())));
-    // And nothing beside it.
+    // There is no other file.
     assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
 }
 
@@ -102,7 +103,7 @@ fn file_for_each_message_in_order() {
     assert_eq!(contents, [&b"b 1\n"[..], b"a/b 2\n", b"b 3\n"]);
 }
 
-/// What cannot be written is not acknowledged.
+/// Messages that cannot be written are not acknowledged.
 #[test]
 fn failed_write_is_not_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
@@ -125,7 +126,7 @@ fn failed_write_is_not_acknowledged() {
         .fails(1, "cannot make the folder");
 }
 
-/// Its reader is not at standard output: that nobody reads there ends nothing.
+/// The messages go to files, so the run does not end with the reader of standard output.
 #[test]
 fn closed_standard_output_does_not_matter() {
     let folder = tempfile::tempdir().unwrap();

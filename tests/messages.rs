@@ -1,12 +1,12 @@
-//! Messages from `mqtt pub` to `mqtt sub` through a broker: the same through the embedded one and
-//! through mosquitto, in both versions of the protocol.
+//! Messages from `mqtt pub` to `mqtt sub` through a broker: the same for the embedded broker and mosquitto,
+//! in both versions of the protocol.
 
 use mqtt::protocol::Protocol::{self, V3_1_1, V5};
 use rstest::rstest;
 
 use crate::support::{Kind, version};
 
-/// Whatever is published at whatever QoS arrives, at the lower QoS of the two sides.
+/// Messages of every QoS arrive, at the lower QoS of publisher and subscriber.
 #[rstest]
 fn every_qos(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
@@ -34,14 +34,14 @@ fn every_qos(
     }
 }
 
-/// Payloads that are not text, and one that is as long as a photo.
+/// Payloads that are not text, and one as long as a photo.
 fn payloads() -> Vec<Vec<u8>> {
     let every_byte: Vec<u8> = (0..=255).collect();
     let mebibyte: Vec<u8> = (0..1_u32 << 18).flat_map(u32::to_le_bytes).collect();
     vec![every_byte, b"\0\0\0".to_vec(), b"\xc3\x28".to_vec(), "grüße 😀\r\n".into(), mebibyte]
 }
 
-/// Bytes in are bytes out.
+/// Payload bytes are not changed.
 #[rstest]
 fn payloads_are_bytes(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
@@ -104,19 +104,19 @@ fn retained_messages(
     let mut lines = all(&["-C", "3"]).succeeds().lines();
     lines.sort();
     assert_eq!(lines, ["r/a r/a", "r/b r/b", "r/c r/c"]);
-    // The end is known without waiting for it, at each QoS.
+    // The end is known without a wait, at each QoS.
     for qos in ["0", "1", "2"] {
         let mut lines = all(&["--retained-only", "-q", qos]).succeeds().lines();
         lines.sort();
         assert_eq!(lines, ["r/a r/a", "r/b r/b", "r/c r/c"]);
     }
-    // Without payload a retained message is removed.
+    // A retained message is removed by an empty payload.
     broker.publish().args(["-V", v, "-t", "r/b", "-n", "-r"]).run().succeeds();
     assert_eq!(all(&["--retained-only"]).succeeds().lines().len(), 2);
     broker.subscribe().args(["-V", v, "-t", "nothing/here", "--retained-only"]).run().succeeds().prints("");
 }
 
-/// Only live messages with `-R`, only what does not match with `-T`.
+/// Only live messages with `-R`, only unmatched ones with `-T`.
 #[rstest]
 fn messages_left_out(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
@@ -135,7 +135,7 @@ fn messages_left_out(
     subscriber.finish().exits(0).prints("h/a m\nh/b m\n");
 }
 
-/// A session that is kept collects messages while its client is away, and delivers them when it reconnects.
+/// A kept session queues messages while its client is disconnected, and delivers them when it reconnects.
 #[rstest]
 fn offline_messages(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
@@ -151,7 +151,7 @@ fn offline_messages(
     }
     broker.subscribe().args(session).args(["-C", "1"]).run().succeeds().prints("1\n");
     broker.subscribe().args(session).args(["-C", "1"]).run().succeeds().prints("2\n");
-    // The subscription can be given back; nothing is collected any more.
+    // The subscription can be removed; then no messages are queued.
     let leave = ["-V", v, "-U", "off", "-c", "-i", "reader"];
     broker.subscribe().args(leave).run().succeeds().prints("");
     broker.publish().args(["-V", v, "-t", "off", "-m", "3", "-q", "1"]).run().succeeds();
@@ -159,7 +159,7 @@ fn offline_messages(
     broker.subscribe().args(rest).run().exits(27).prints("");
 }
 
-/// The will of a client that dies is published; of one that leaves, it is not.
+/// The will of a killed client is published; that of a client that disconnects is not.
 #[rstest]
 fn wills(#[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind, #[values(V3_1_1, V5)] protocol: Protocol) {
     let Some(broker) = kind.start() else { return };
@@ -196,7 +196,7 @@ fn shared_subscriptions(
     broker.publish().args(["-V", v, "-t", "end", "-m", "end", "-q", "1"]).run().succeeds();
     let mut numbers: Vec<u32> = Vec::new();
     for member in members {
-        // Behind everything else that this member gets.
+        // After all other messages for this member.
         member.wait_for_stdout("end end\n").signal(rustix::process::Signal::TERM);
         let lines = member.wait_for_end().exits(0).lines();
         let mine =
@@ -209,7 +209,7 @@ fn shared_subscriptions(
     assert_eq!(numbers, (0..50).collect::<Vec<_>>());
 }
 
-/// `-E` leaves once it is subscribed; `-W` leaves after its time, in a way that can be told.
+/// `-E` ends after subscribing; `-W` ends after its time, with a distinct status.
 #[rstest]
 fn when_to_leave(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
@@ -226,7 +226,7 @@ fn when_to_leave(
     run.exits(27).prints("kept\n").mentions("timed out after 1s");
 }
 
-/// mosquitto's letters, long and short, mean what they mean there.
+/// mosquitto's letters, short and long, have the same meaning as there.
 #[rstest]
 fn long_forms(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,

@@ -2,7 +2,7 @@
 
 use crate::support::mqtt::Mqtt;
 
-/// A secret may land at a place that is not its own, and no error or warning repeats it there.
+/// A secret may be typed at a wrong place, and no error or warning repeats it.
 #[test]
 fn a_secret_at_the_wrong_place_is_not_repeated() {
     let no_broker = ["-h", "127.0.0.1", "-p", "1"];

@@ -4,7 +4,7 @@ use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
 use crate::support::{Service as _, write};
 
-/// A pipe without a writer is waited for as long as `-W` allows.
+/// The run waits for a pipe without a writer as long as `-W` allows.
 #[cfg(unix)]
 #[test]
 fn options_file_without_a_writer_ends_at_the_time_limit() {
@@ -16,7 +16,7 @@ fn options_file_without_a_writer_ends_at_the_time_limit() {
         let run = Mqtt::new(line).args(["-o", pipe, "-W", "300ms"]).run();
         run.fails(27, "timed out after 300ms, waiting for the file");
     }
-    // Where -W is something else, and where there is none.
+    // Commands in which -W has another meaning, or does not exist.
     for line in [&["retain-clear", "a", "--yes"][..], &["bench"]] {
         let writer = {
             let pipe = pipe.to_owned();
@@ -27,8 +27,8 @@ fn options_file_without_a_writer_ends_at_the_time_limit() {
     }
 }
 
-/// mosquitto's file, with the endings of another system's lines. What it names is used, and no file is
-/// read that was not named.
+/// A mosquitto options file with the line endings of another system. The files that it names are used, and no
+/// others are read.
 #[test]
 fn an_options_file_of_mosquittos() {
     let broker = Broker::start();
@@ -44,8 +44,8 @@ fn an_options_file_of_mosquittos() {
     broker.publish().args(["-t", "a", "-n"]).env("XDG_CONFIG_HOME", folder.path()).run().succeeds();
 }
 
-/// Lines as people and other systems write them: indented, with tabs, with `=`, behind a byte-order mark;
-/// and values that are any bytes.
+/// Lines as users and other systems write them: indented, with tabs, with `=`, after a byte-order mark; and
+/// values of any bytes.
 #[test]
 fn an_options_file_as_people_write_it() {
     let broker = Broker::start();
@@ -99,7 +99,7 @@ fn letters_in_an_options_file() {
     run.fails(2, &format!("{options}, line 2: invalid value 'x' for '-C"));
 }
 
-/// A line that is spelt as on a command line is wrong here, and its value may be a secret.
+/// A line in the syntax of the command line is invalid here, and its value may be a secret.
 #[test]
 fn errors_of_options_files_give_no_secret_away() {
     let folder = tempfile::tempdir().unwrap();
@@ -129,7 +129,7 @@ fn errors_of_options_files_give_no_secret_away() {
     }
 }
 
-/// Another user must not be able to make this program run something.
+/// Another user must not be able to make this program run a command.
 #[cfg(unix)]
 #[test]
 fn file_that_others_can_write_runs_no_command() {

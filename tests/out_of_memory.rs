@@ -1,4 +1,4 @@
-//! What is larger than the memory that a process may have (`ulimit -v`) is an error with its name, and not an abort.
+//! Data larger than the memory limit of the process (`ulimit -v`) is an error with a name, and not an abort.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -11,11 +11,11 @@ use crate::support::mqtt::Mqtt;
 use crate::support::packets;
 use crate::support::server::Server;
 
-/// Room for one copy of what is too large here, and not for two.
+/// Room for one copy of the data here, but not for two.
 const LIMIT: &str = "ulimit -v 450000";
 const LARGE_BYTES: u64 = 260_000_000;
 
-/// A file that takes no room on the disk.
+/// A sparse file.
 fn large_file(bytes: u64) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("large");
@@ -56,7 +56,7 @@ fn message_that_is_received(#[case] words: &[&str]) {
     let server = Server::start(|server| {
         let mut peer = server.accept_session(V5);
         peer.grant_subscription(V5);
-        // PUBLISH to 'a', of the largest remaining length.
+        // A PUBLISH to 'a' with the maximum remaining length.
         let head = [0x30, 0xff, 0xff, 0xff, 0x7f, 0, 1, b'a', 0];
         let mut is_there = peer.send_if_there(&head);
         let block = vec![b'x'; 1 << 20];

@@ -1,5 +1,5 @@
-//! The reader of standard output leaves while nothing is to be written: the run ends, wherever it is. And
-//! whatever becomes of the two outputs, the first signal ends it.
+//! The reader of standard output closes it while there is no output: the run ends, in any state. And the
+//! first signal ends it, regardless of the two outputs.
 
 use std::sync::mpsc;
 
@@ -13,8 +13,8 @@ use crate::support::packets;
 use crate::support::server::Server;
 use crate::support::wait_until;
 
-/// Every command that writes to standard output and may wait, with its exit status: a test that was not
-/// run to its end is no success.
+/// Every command that writes to standard output and may wait, with its exit status: an incomplete test is not
+/// a success.
 const WAITING: &[(&[&str], i32)] = &[
     (&["sub", "-t", "a"], 0),
     (&["sub", "-t", "a", "-v", "--json", "-C", "5"], 0),
@@ -59,7 +59,7 @@ fn reader_leaves_before_connack() {
     }
 }
 
-/// The reader of `| true` may be gone before there is anything to read.
+/// The reader of `| true` may be gone before there is any output.
 #[test]
 fn reader_is_gone_from_the_start() {
     for (words, status) in WAITING {
@@ -74,7 +74,7 @@ fn reader_is_gone_from_the_start() {
     }
 }
 
-/// There is no server, and the next attempt is far off.
+/// There is no server, and the next attempt is far away.
 #[test]
 fn reader_leaves_during_the_pause_between_two_attempts() {
     for words in [&["sub", "-t", "a"][..], &["rr", "-t", "a", "-n"]] {
@@ -92,7 +92,7 @@ fn reader_leaves_during_the_pause_between_two_attempts() {
     }
 }
 
-/// Nothing was ever written, the link is idle, and there is no keep-alive to wake it.
+/// Nothing was ever written, the connection is idle, and no Keep Alive would wake it.
 #[test]
 fn idle_subscriber_leaves_with_disconnect() {
     for is_socket in [false, true] {
@@ -112,7 +112,7 @@ fn idle_subscriber_leaves_with_disconnect() {
     }
 }
 
-/// What is wanted of these is not what they write.
+/// The output is not the purpose of these commands.
 #[test]
 fn work_that_is_not_for_the_reader_goes_on() {
     let server = Server::start(|listener| {
@@ -145,7 +145,7 @@ fn reader_leaves_while_the_password_is_awaited() {
             run.wait_for_end().exits(*status);
         }
     }
-    // What it publishes is for others.
+    // Its messages are for other clients.
     let (broker, folder) = (Broker::start(), tempfile::tempdir().unwrap());
     let go = pipe(&folder, "go");
     let line = format!("echo asked >&2; cat {}; echo secret", go.display());
@@ -163,7 +163,7 @@ fn pipe(folder: &tempfile::TempDir, name: &str) -> std::path::PathBuf {
     path
 }
 
-/// The payload, or the clients, come from a pipe without a writer.
+/// The payload or the list of clients comes from a pipe without a writer.
 #[test]
 fn reader_leaves_while_a_load_waits_for_a_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -172,7 +172,7 @@ fn reader_leaves_while_a_load_waits_for_a_file() {
         for signal in [None, Some(Signal::TERM)] {
             let run = command(&["bench", "pub", "--quiet"], 1).arg_path(option, &path);
             let mut run = run.hold_stdout().spawn();
-            // To be opened for writing it needs a reader, who is there then.
+            // Opening it for writing needs a reader, which is there then.
             let writer = std::fs::File::options().write(true).open(&path).unwrap();
             if let Some(signal) = signal {
                 run.signal(signal);
@@ -186,7 +186,7 @@ fn reader_leaves_while_a_load_waits_for_a_file() {
     }
 }
 
-/// Every load: the run is over at once, and not when it was to be.
+/// Every load: the run ends at once, and not at its scheduled end.
 const LOADS: [&[&str]; 6] = [
     &["bench", "pub", "--rate", "50", "--duration", "1h"],
     &["bench", "sub", "--topic", "a/#", "--duration", "1h"],
@@ -201,7 +201,8 @@ const MEASURING: &str = "s measure ";
 
 fn load(words: &[&str], broker: &Broker) -> Mqtt {
     let port = broker.port().to_string();
-    // `calibrate` has a broker of its own. This machine's other work must not spoil the verdict.
+    // `calibrate` has its own sink. A generator saturated by other work on this machine does not fail the
+    // run.
     let target = ["-h", "127.0.0.1", "-p", &port, "--allow-saturated"];
     let target: &[&str] = if words.contains(&"calibrate") { &[] } else { &target };
     Mqtt::new(words).args(target)
@@ -221,7 +222,7 @@ fn reader_leaves_while_a_load_is_measured() {
     }
 }
 
-/// Of several loads, the first is the last.
+/// After the first of several loads, no other is started.
 #[test]
 fn reader_leaves_while_several_loads_are_measured() {
     let broker = Broker::start();
@@ -247,7 +248,7 @@ fn broken_threshold_shows_in_the_exit_status_without_a_reader() {
     run.wait_for_end().exits(3);
 }
 
-/// With a reader, one that reads no further, and one that never reads standard error.
+/// With a normal reader, with one that stops reading, and with one that never reads standard error.
 #[test]
 fn first_signal_ends_a_load_whatever_its_outputs_are() {
     let broker = Broker::start();
@@ -268,7 +269,7 @@ fn first_signal_ends_a_load_whatever_its_outputs_are() {
             outcome.mentions("bytes are not written: standard output has no reader");
         }
     }
-    // What only shows how far the run is does not hold it up.
+    // Progress messages on standard error do not block the run.
     let subscriber = broker.subscribe().args(["-t", "bench/#", "-d"]).spawn();
     subscriber.wait_until_subscribed();
     let run = load(LOADS[0], &broker).full_stderr().spawn();
@@ -278,7 +279,7 @@ fn first_signal_ends_a_load_whatever_its_outputs_are() {
     assert!(String::from_utf8(report).unwrap().contains("the figures cover the time until then"));
 }
 
-/// The run is inside a write to standard error, and can look at nothing else.
+/// The run is blocked in a write to standard error.
 #[cfg(target_os = "linux")]
 #[test]
 fn first_signal_ends_a_run_inside_a_system_call() {

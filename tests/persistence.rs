@@ -1,4 +1,4 @@
-//! Programs that are killed and started again: `sub --session-file` and `pub --spool`.
+//! Programs that are killed and restarted: `sub --session-file` and `pub --spool`.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
@@ -21,14 +21,14 @@ use crate::support::packets::{self, Message};
 use crate::support::server::Server;
 use crate::support::{Kind, Service, version};
 
-/// Back-off that a test does not wait for.
+/// A short back-off, so that the test does not wait for it.
 const SOON: [&str; 2] = ["--reconnect-max-delay", "50ms"];
 
 fn numbers(range: std::ops::Range<usize>) -> String {
     range.map(|number| format!("{number}\n")).collect()
 }
 
-/// Kills a program and returns its whole lines: what it has written of the last may be a part.
+/// Kills a program and returns its complete lines: the last one may be incomplete.
 fn killed(running: Running) -> Vec<usize> {
     running.signal(Signal::KILL);
     let outcome = running.wait_for_end().dies_of(Signal::KILL);
@@ -40,7 +40,7 @@ fn lines(bytes: &[u8]) -> Vec<usize> {
     std::str::from_utf8(bytes).unwrap().lines().map(|line| line.parse().unwrap()).collect()
 }
 
-/// Notes which payloads of QoS 2 a subscriber has acknowledged.
+/// Records the QoS 2 payloads that a subscriber has acknowledged.
 #[derive(Default)]
 struct Witness {
     protocol: Option<Protocol>,
@@ -68,8 +68,8 @@ impl Mischief for Watch {
     }
 }
 
-/// A subscriber that is killed again and again: nothing is lost, and nothing comes twice that it
-/// had acknowledged. What it had only written out may, and does here: each kill answers a write.
+/// A subscriber that is killed repeatedly: no message is lost, and none is repeated that it had acknowledged.
+/// Messages that were only written out may be repeated, and are here: each kill answers a write.
 #[rstest]
 fn a_killed_subscriber(#[values(V3_1_1, V5)] protocol: Protocol) {
     const KILLS: usize = 12;
@@ -91,7 +91,7 @@ fn a_killed_subscriber(#[values(V3_1_1, V5)] protocol: Protocol) {
         let received = if life < KILLS {
             let feed = feed.stdin(numbers(life * PER_LIFE..(life + 1) * PER_LIFE)).spawn();
             let subscriber = subscribe().spawn();
-            // Somewhere in the middle of things: at the beginning of its life or well into it.
+            // At different times: at its start or later.
             subscriber.wait_for_lines([1, PER_LIFE, 7, PER_LIFE / 2][life % 4]);
             let received = killed(subscriber);
             feed.finish().exits(0);
@@ -110,7 +110,7 @@ fn a_killed_subscriber(#[values(V3_1_1, V5)] protocol: Protocol) {
     assert_eq!(seen.len(), total + 1, "all of them came");
 }
 
-/// Record before PUBREC, end of record before PUBCOMP, and both survive the program.
+/// The record is written before PUBREC, its end before PUBCOMP, and both survive the program.
 #[test]
 fn an_earlier_run_has_delivered_it() {
     let protocol = Protocol::V3_1_1;
@@ -125,7 +125,7 @@ fn an_earlier_run_has_delivered_it() {
         peer.send(&packets::ack(PacketType::PubRel, 3));
         peer.expect(protocol, &packets::ack(PacketType::PubComp, 3));
         peer.close();
-        // The first run was killed; the second is told of one message again, and has a new one.
+        // The first run was killed; the second receives one message again, and a new one.
         let mut peer = server.accept_kept_session(protocol);
         peer.grant_subscription(protocol);
         for (identifier, payload) in [(4, b"2"), (3, b"3")] {
@@ -135,7 +135,7 @@ fn an_earlier_run_has_delivered_it() {
             peer.expect(protocol, &packets::ack(PacketType::PubComp, identifier));
         }
         peer.expect_disconnect(protocol);
-        // The session is lost: the identifiers mean other messages.
+        // The session is lost: the identifiers belong to other messages.
         let mut peer = server.accept_session(protocol);
         peer.grant_subscription(protocol);
         peer.send(&Message::new("a", b"4").at(QoS::ExactlyOnce, 4).bytes(protocol));
@@ -158,8 +158,8 @@ fn an_earlier_run_has_delivered_it() {
     subscribe().args(["-C", "1"]).run().exits(0).prints("4\n");
 }
 
-/// A publisher was killed between PUBREC and PUBREL, without a spool. The next run has no part in
-/// that message, but the server still holds it under an identifier that will be used again.
+/// A publisher was killed between PUBREC and PUBREL, without a spool. The next run does not know that
+/// message, but the server still holds it under an identifier that will be used again.
 #[rstest]
 fn messages_left_at_the_broker_by_an_earlier_run_are_released(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
@@ -203,10 +203,10 @@ fn messages_left_at_the_broker_by_an_earlier_run_are_released(
     subscriber.finish().prints("old\nnew\n");
 }
 
-/// The highest number in a spool file: the last line that was taken in.
+/// The highest number in a spool file: the last line that was stored.
 fn last_taken(spool: &Path) -> Option<usize> {
     let bytes = std::fs::read(spool).unwrap();
-    // Each record begins with the key of the file, which may look like anything, and ends with its payload.
+    // Each record starts with the key of the file, which may be any bytes, and ends with its payload.
     let key = &bytes[8..16];
     let begins: Vec<usize> = memchr::memmem::find_iter(&bytes[24..], key).map(|at| 24 + at).collect();
     let ends = begins.iter().copied().skip(1).chain([bytes.len()]);
@@ -217,10 +217,10 @@ fn last_taken(spool: &Path) -> Option<usize> {
     numbers.max()
 }
 
-/// A spool shorter than this is not cut while its program runs, so it tells what was taken in.
+/// A spool shorter than this is not truncated while its program runs, so it shows which lines were stored.
 const TELLING_BYTES: u64 = 30_000;
 
-/// Publishes `n0` to `n…` by way of a spool while the publisher is killed again and again.
+/// Publishes `n0` to `n…` through a spool while the publisher is killed repeatedly.
 fn through_killed_publishers(total: usize, spool: &Path, publish: impl Fn() -> Mqtt) {
     const PER_LIFE: usize = 400;
     let mut next = 0;
@@ -229,7 +229,7 @@ fn through_killed_publishers(total: usize, spool: &Path, publish: impl Fn() -> M
         let mut publisher = publish().args(["-l", "-d", "--spool"]).args([spool]).open_stdin().spawn();
         let text: String = (next..next + PER_LIFE).map(|number| format!("n{number}\n")).collect();
         publisher.write(text);
-        // Messages of the life before come first, so these are of this one or of that.
+        // Messages of the previous run come first, so these are of this one or of that.
         publisher.wait_for_stderr_times("received PUBCOMP", [100, 1, 40][life % 3]);
         publisher.signal(Signal::KILL);
         publisher.wait_for_end().dies_of(Signal::KILL);
@@ -244,7 +244,7 @@ fn through_killed_publishers(total: usize, spool: &Path, publish: impl Fn() -> M
     assert_eq!(std::fs::metadata(spool).unwrap().len(), 24, "nothing is left in the spool");
 }
 
-/// A publisher that is killed again and again: exactly once, in order.
+/// A publisher that is killed repeatedly: exactly once, in order.
 #[rstest]
 fn a_killed_publisher(#[values(V3_1_1, V5)] protocol: Protocol) {
     const TOTAL: usize = 8_000;
@@ -262,8 +262,7 @@ fn a_killed_publisher(#[values(V3_1_1, V5)] protocol: Protocol) {
     assert!(received == expected, "{} came, the first wrong one is {first:?}", received.len());
 }
 
-/// No server for now: what is to be published waits in the spool, with whatever options it came with,
-/// and the next run sends it first.
+/// Without a server, messages wait in the spool with all their options, and the next run sends them first.
 #[test]
 fn the_spool_waits_for_the_next_run() {
     let folder = tempfile::tempdir().unwrap();
@@ -282,12 +281,12 @@ fn the_spool_waits_for_the_next_run() {
     let run = broker.publish().args(["-t", "c", "-q", "1", "-m", "three", "--spool"]).args([&spool]).run();
     run.exits(0).mentions("sending 2 messages of an earlier run first");
     subscriber.finish().prints("a 1 one \nb 2 two text/x\nc 1 three \n");
-    // Nothing is left, and to send nothing is a success.
+    // The spool is empty, and sending nothing is a success.
     broker.publish().args(["--spool"]).args([&spool]).run().succeeds();
     broker.subscribe().args(["-t", "a", "-C", "1"]).run().succeeds().prints("one\n");
 }
 
-/// While there is no link the input is taken in all the same, and a signal leaves it there.
+/// Input is stored even while there is no connection, and a signal leaves it in the spool.
 #[test]
 fn the_spool_takes_in_without_a_link() {
     let folder = tempfile::tempdir().unwrap();
@@ -323,8 +322,8 @@ fn closed_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// No server from the beginning: all of the input is taken in, for as long as it comes, and then it is
-/// said that nothing was delivered.
+/// Without a server from the start: all input is stored as long as it arrives, then the run reports that
+/// nothing was delivered.
 #[test]
 fn the_spool_takes_in_without_a_server() {
     let folder = tempfile::tempdir().unwrap();
@@ -340,7 +339,7 @@ fn the_spool_takes_in_without_a_server() {
         format!("mqtt: warning: 5000 messages are kept in {} for the next run with --spool", spool.display());
     assert_eq!(lines.next(), Some(&*kept), "{text}");
     assert!(lines.next().is_some_and(|line| line.starts_with("mqtt: connection: ")), "{text}");
-    // Input that goes on: the server is tried again and again.
+    // With further input, the server is tried repeatedly.
     let mut publisher = run(closed_port()).open_stdin().spawn();
     publisher.write(numbers(5_000..5_010)).wait_for_stderr("mqtt: no connection yet: ");
     publisher.write(numbers(5_010..5_020));
@@ -354,7 +353,7 @@ fn the_spool_takes_in_without_a_server() {
     subscriber.finish().prints(numbers(0..5_020));
 }
 
-/// The server comes while there is still input.
+/// The server starts while there is still input.
 #[test]
 fn the_spool_waits_for_a_server_that_comes() {
     let folder = tempfile::tempdir().unwrap();
@@ -383,7 +382,7 @@ fn the_spool_waits_for_a_server_that_comes() {
     server.finish();
 }
 
-/// A server that sends us away, while there is input: what is there is taken in, as far as it fits.
+/// A server that refuses the client while there is input: available input is stored, as far as it fits.
 #[test]
 fn spool_takes_available_input() {
     const LINES: usize = 300_000;
@@ -408,7 +407,7 @@ fn spool_takes_available_input() {
     }
 }
 
-/// A mistyped name is no empty spool.
+/// A mistyped name is not an empty spool.
 #[test]
 fn missing_spool_is_reported() {
     let folder = tempfile::tempdir().unwrap();
@@ -417,7 +416,7 @@ fn missing_spool_is_reported() {
     assert!(!spool.exists());
 }
 
-/// MQTT 3.1.1 has no properties: that they are gone is said, once.
+/// MQTT 3.1.1 has no properties: a warning reports once that they are dropped.
 #[test]
 fn properties_that_do_not_fit() {
     let folder = tempfile::tempdir().unwrap();
@@ -437,8 +436,8 @@ fn properties_that_do_not_fit() {
     subscriber.finish().prints("one\ntwo\nthree\n");
 }
 
-/// Runs `mqtt pub -l --spool` with a limit on the size of its files, which stands for a full disk, and
-/// more lines than fit. Returns how it failed and how many lines were taken.
+/// Runs `mqtt pub -l --spool` with a limit on file size, which stands for a full disk, and more lines than
+/// fit. Returns the failure and the number of stored lines.
 fn with_a_full_disk(port: u16, args: &[&str], spool: &Path) -> (Outcome, usize) {
     let line = format!("{}\n", "x".repeat(1000));
     let run = Mqtt::publish(port).args(["-t", "a", "-q", "1", "-l", "--spool"]).args([spool]).args(args);
@@ -454,8 +453,8 @@ fn with_a_full_disk(port: u16, args: &[&str], spool: &Path) -> (Outcome, usize) 
     (outcome, taken)
 }
 
-/// The disk fills up: what does not fit is refused by its line, what fits is sent, and the status is
-/// that of a failure.
+/// If the disk is full, lines that do not fit are refused by number, the others are sent, and the exit status
+/// is a failure.
 #[test]
 fn a_full_disk_is_an_error_and_what_fits_is_sent() {
     let folder = tempfile::tempdir().unwrap();
@@ -470,8 +469,8 @@ fn a_full_disk_is_an_error_and_what_fits_is_sent() {
     assert_eq!(std::fs::metadata(&spool).unwrap().len(), 24, "all that was taken is sent");
 }
 
-/// And is said as soon as it happens, though there is no link: while one is waited for, and before the
-/// run ends for want of one.
+/// The error is reported at once, even without a connection: while the run waits for one, and before it ends
+/// without one.
 #[test]
 fn a_full_disk_without_a_link() {
     for args in [&[][..], &["--wait-for-server", "500ms"]] {
@@ -487,7 +486,7 @@ fn a_full_disk_without_a_link() {
     }
 }
 
-/// A file cut off in the middle of a message: said, and the whole ones are sent.
+/// A file cut off in the middle of a message: this is reported, and complete messages are sent.
 #[test]
 fn torn_spool_is_reported_and_used() {
     let folder = tempfile::tempdir().unwrap();
@@ -525,14 +524,14 @@ fn files_are_for_one_process() {
     broker.subscribe().args(session).args([&path]).run().fails(1, "it is not a session file");
 }
 
-/// 100,000 lines through a mosquitto that is killed with SIGKILL, and publishers that are, too.
+/// 100,000 lines through a mosquitto that is killed with SIGKILL, and publishers that are killed too.
 ///
-/// mosquitto 2.0 saves its state now and then, and acknowledges before it does: what it was killed
-/// with between the two is lost, whatever a client does. So each kill of it comes just behind a save,
-/// with the publisher dead or standing still. It forgets which messages it had released to a
-/// subscriber, so the subscriber comes when the killing is over, in MQTT 3.1.1 because of the stall of
-/// its QoS 2 in MQTT 5. It needs time that grows with the square of what waits for a client, and gives
-/// out packet identifiers twice when more wait than there are, so the subscriber comes in between.
+/// mosquitto 2.0 saves its state occasionally, and acknowledges before it does: messages between the two are
+/// lost with a kill, whatever a client does. So each kill happens just after a save, while the publisher is
+/// dead or stopped. mosquitto forgets which messages it had released to a subscriber, so the subscriber
+/// connects after the kills, in MQTT 3.1.1 because of the stall of its QoS 2 in MQTT 5. Its time grows with
+/// the square of the number of queued messages, and it assigns packet identifiers twice if more messages wait
+/// than there are identifiers, so the subscriber connects in between.
 #[test]
 fn a_killed_mosquitto_and_killed_publishers() {
     const TOTAL: usize = 100_000;
