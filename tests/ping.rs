@@ -1,4 +1,4 @@
-//! `mqtt ping`: what the server says and limits, statistics, and what was under way when time was up.
+//! `mqtt ping`: the server's announcements and limits, statistics, and the pending step at a timeout.
 
 use mqtt::protocol::Protocol::{V3_1_1, V5};
 use mqtt::protocol::property::{PropertyId, Value};
@@ -11,7 +11,7 @@ fn ping(port: u16) -> Mqtt {
     Mqtt::new(["ping", "-h", "127.0.0.1", "-p", &port.to_string()])
 }
 
-/// Every property of CONNACK, with what it limits.
+/// Every property of CONNACK, with the limit that it sets.
 #[test]
 fn every_property_of_connack_is_shown() {
     let properties = [
@@ -80,7 +80,7 @@ fn every_property_of_connack_is_shown() {
     json.finish();
 }
 
-/// As ping(8) ends.
+/// Like the end of ping(8).
 #[test]
 fn several_round_trips_end_in_statistics() {
     let server = Server::start(|listener| {
@@ -101,7 +101,7 @@ fn several_round_trips_end_in_statistics() {
     server.finish();
 }
 
-/// A time limit says what it was that did not come.
+/// A timeout names the pending step.
 #[test]
 fn a_time_limit_says_what_was_waited_for() {
     type Script = fn(&mut crate::support::server::Listener);
@@ -133,13 +133,13 @@ fn a_time_limit_says_what_was_waited_for() {
         let run = ping(server.port()).args(["--timeout", "300ms"]).args(options).run().exits(27);
         run.mentions(&format!("mqtt: timed out after 300ms, {words}\n"));
     }
-    // The proxy is the one that is silent.
+    // The proxy is silent.
     let server = Server::start(silent);
     let proxy = format!("http://127.0.0.1:{}", server.port());
     ping(1).args(["--timeout", "300ms", "--proxy", &proxy]).run().exits(27).mentions("waiting for the proxy");
 }
 
-/// A server that says nothing more is not waited for until the keep-alive notices, nor for ever.
+/// The wait for a silent server has its own limit, independent of Keep Alive.
 #[test]
 fn every_answer_has_a_limit() {
     for (options, words) in [
@@ -161,7 +161,7 @@ fn every_answer_has_a_limit() {
     run.exits(27).mentions("mqtt: timed out after 700ms, waiting for PINGRESP\n");
 }
 
-/// The reader of the lines goes away.
+/// The reader of the output closes it.
 #[test]
 fn a_closed_pipe_is_no_failure() {
     let server = Server::start(|listener| {
@@ -178,7 +178,8 @@ fn a_closed_pipe_is_no_failure() {
         .says("");
 }
 
-/// A broker that wants another version is gone to twice. The way there is shown once, and its first answer too.
+/// A broker that requires another version needs two connections. The steps are shown once, with its first
+/// answer.
 #[test]
 fn way_that_is_gone_twice_is_shown_once() {
     let server = Server::start(|listener| {
@@ -207,7 +208,7 @@ fn earlier_attempt(report: &serde_json::Value) -> (&str, &str, u64, Vec<&str>) {
     (attempt["protocol"].as_str().unwrap_or("-"), attempt["error"].as_str().unwrap(), took, steps.collect())
 }
 
-/// A broker that does not answer MQTT 5: what was waited for has a line, and the report has both attempts.
+/// A broker that does not answer MQTT 5: the wait has a line, and the report has both attempts.
 #[test]
 fn silence_at_mqtt_5_is_reported() {
     let silent = || {
@@ -261,7 +262,7 @@ fn late_answer_to_mqtt_5_counts_from_its_connect() {
     server.finish();
 }
 
-/// What the first of several brokers did is in the report of the second.
+/// The report of the second broker contains the failure of the first.
 #[test]
 fn failed_broker_is_an_earlier_attempt() {
     let server = Server::start(|listener| {
@@ -288,7 +289,7 @@ fn warn_expiry_without_tls_is_refused() {
     }
 }
 
-/// On a terminal lines end at a word, and go on where their text began.
+/// On a terminal, lines are wrapped between words and indented.
 #[test]
 fn long_lines_are_wrapped_on_a_terminal() {
     let words = "word ".repeat(30);

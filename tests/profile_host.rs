@@ -1,4 +1,4 @@
-//! What of a profile belongs to its host is not used for another one, and the user is told.
+//! Settings of a profile that belong to its host are not used for another one, and the user is told.
 
 use mqtt::protocol::Protocol::V5;
 
@@ -14,7 +14,7 @@ const OF_HOST: &str = "host = 'home.example'\nport = 8883\nusername = 'me'\npass
                        ws-header = 'Authorization: hunter2'\nproxy = 'http://me:hunter2@proxy.example'\n\
                        bind-address = '127.0.0.9'\n";
 
-/// The profile `home` with these keys, and something for any host.
+/// The profile `home` with these keys, and a setting for any host.
 fn profile(keys: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let text = format!("default-profile = 'home'\n[profile.home]\n{keys}keepalive = 7\n");
@@ -26,7 +26,7 @@ fn show(config: &str, line: &[&str]) -> Outcome {
     Mqtt::new(["config", "show", "--config", config]).args(line).run().exits(0)
 }
 
-/// The names of the values that hold, and the row of what is left out.
+/// The names of the effective values, and the row of omitted ones.
 fn rows(outcome: &Outcome) -> (Vec<String>, String) {
     let lines: Vec<String> =
         outcome.lines().iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
@@ -75,7 +75,8 @@ fn a_host_has_several_spellings() {
     }
 }
 
-/// Its scheme says so. What is typed as well turns TLS on, and then the rest of the profile's TLS holds.
+/// The scheme means no TLS. An explicit option turns TLS on, and then the other TLS settings of the profile
+/// apply.
 #[test]
 fn mqtt_url_is_plain() {
     let keys = "host = '127.0.0.1'\nport = 8883\nusername = 'me'\ntls-use-os-certs = true\ninsecure = true\n\
@@ -106,7 +107,7 @@ fn mqtt_url_is_plain() {
     }
 }
 
-/// A profile whose connection uses TLS, and a run that what counts more makes plain.
+/// A profile whose connection uses TLS, and a run in which a setting of higher priority turns it off.
 #[test]
 fn credentials_of_a_tls_profile_are_not_sent_in_clear_text() {
     let secrets = "username = 'me'\npassword = 'hunter2'\nauth-method = 'OWN'\nauth-data = 'hunter2'\n";
@@ -156,7 +157,7 @@ fn credentials_of_a_tls_profile_are_not_sent_in_clear_text() {
     }
 }
 
-/// Tokens stand in the query of a WebSocket's path.
+/// The query of a WebSocket's path may contain tokens.
 #[test]
 fn query_of_a_tls_profile_is_not_sent_in_clear_text() {
     for (keys, named) in [
@@ -184,13 +185,13 @@ fn query_of_a_tls_profile_is_not_sent_in_clear_text() {
         Mqtt::new(line).run().exits(1).mentions(named);
         let request = request.join().unwrap();
         assert!(request.starts_with("GET /p HTTP/1.1\r\n") && !request.contains("hunter2"), "{request}");
-        // With TLS it is sent.
+        // With TLS the query is sent.
         let shown = show(&config, &[]);
         assert!(shown.lines()[0].contains("/p?…"), "{:?}", shown.lines());
     }
 }
 
-/// A URL without TLS has a port of its own, and nothing else is left out for it.
+/// A URL without TLS has its own port, and no other setting is omitted for it.
 #[test]
 fn port_of_another_url_has_its_own_reason() {
     let (_folder, config) = profile("host = '127.0.0.1'\nport = 1884\n");
@@ -218,7 +219,7 @@ fn refusal_of_a_password_without_a_user_name_names_the_option() {
     }
 }
 
-/// A broker that refuses, and what it is told of: nothing of the profile, also by an operand.
+/// A broker that refuses gets no settings of the profile, also if it is given as an operand.
 #[test]
 fn refusal_names_what_was_left_out() {
     let keys = "host = 'home.example'\nusername = 'me'\npassword = 'hunter2'\n";
@@ -242,23 +243,23 @@ fn refusal_names_what_was_left_out() {
     refuses(0x86, &publish).mentions(text);
     refuses(0x87, &|port| publish(port).args(["--json-events=state"])).mentions(text);
     refuses(0x87, &|port| Mqtt::new(["ping", "127.0.0.1", "-p", port])).mentions(text);
-    // It has nothing to do with it.
+    // The omitted settings are not the cause.
     refuses(0x89, &publish).does_not_mention("left out");
-    // It is said before where somebody wants to know.
+    // It is reported earlier with these options.
     let line = |port: &str| Mqtt::new(["sub", "-t", "a", "-h", "127.0.0.1", "-p", port]);
     for option in [&["-v"][..], &["-d"], &["--profile", "home"]] {
         refuses(0x89, &|port| line(port).args(option)).mentions(text);
     }
     refuses(0x89, &line).does_not_mention("left out");
     refuses(0x87, &|port| line(port).args(["--profile", "home", "--quiet"])).says("");
-    // And it is said once.
+    // It is reported once.
     for option in [&["-v"][..], &["-d"], &["--profile", "home"]] {
         let outcome = refuses(0x87, &|port| line(port).args(option)).mentions(text);
         assert_eq!(outcome.stderr.matches("left out").count(), 1, "{}", outcome.stderr);
     }
 }
 
-/// The broker that was started for a command is nobody's host, whatever its address is.
+/// The broker started for a command has no host settings, whatever its address is.
 #[test]
 fn command_of_the_broker_uses_nothing_of_a_host() {
     for host in ["", "host = '127.0.0.1'\n", "host = 'home.example'\n"] {
@@ -301,18 +302,18 @@ fn service_link_in_the_environment_is_ignored() {
     let run = service(Mqtt::new(["pub", "-V", "5", "-t", "a", "-n", "-L", &url])).run().exits(0x89);
     assert_eq!(run.stderr.matches("warning: ").count(), 1, "{}", run.stderr);
     run.mentions("MQTT_PORT=tcp://10.0.0.1:1883 is Kubernetes' or Docker's address of a service");
-    // A port that is typed leaves the variable nothing to say.
+    // With an explicit port the variable is not mentioned.
     let line = ["pub", "-V", "5", "-t", "a", "-n", "-h", "127.0.0.1", "-p", &port.to_string()];
     service(Mqtt::new(line)).run().exits(0x89).does_not_mention("MQTT_PORT");
     server.finish();
-    // Anything else that is no port is an error still.
+    // Any other invalid port is still an error.
     for value in ["http://10.0.0.1", "tcp:1883", "many"] {
         let run = Mqtt::new(["pub", "-t", "a", "-n", "-h", "127.0.0.1"]).env("MQTT_PORT", value).run();
         run.fails(2, "(from the environment: MQTT_PORT)");
     }
 }
 
-/// A file that nobody may look at: a warning where nobody has named it, else an error.
+/// An unreadable file: a warning if it is the default, otherwise an error.
 #[test]
 fn forbidden_file_is_a_warning_unless_it_is_named() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -320,7 +321,7 @@ fn forbidden_file_is_a_warning_unless_it_is_named() {
     let folder = home.path().join("mqtt");
     std::fs::create_dir_all(&folder).unwrap();
     let config = write(&folder, "config.toml", "default-profile = 'home'\n[profile.home]\nhost = 'h'\n");
-    // Root may read everything, unless it gives that up.
+    // Root may read every file, unless it gives up that capability.
     let obeys = "setpriv --bounding-set=-dac_override,-dac_read_search";
     let program = env!("CARGO_BIN_EXE_mqtt");
     let is_root = rustix::process::geteuid().is_root();

@@ -1,4 +1,4 @@
-//! Where options come from: flags, the environment, an options file, a profile.
+//! The sources of options: flags, the environment, an options file, a profile.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::support::pki::Authority;
 use crate::support::server::Server;
 use crate::support::{Service as _, write};
 
-/// Flag, then environment, then profile, then default; and each value tells where it is from.
+/// Flag, then environment, then profile, then default; each value has its origin.
 #[test]
 fn values_have_a_rank() {
     let folder = tempfile::tempdir().unwrap();
@@ -51,7 +51,7 @@ fn values_have_a_rank() {
         .mentions("hint: there are 'home', 'work'");
 }
 
-/// The broker stands there as -L takes it; what has no URL is not shown as one.
+/// The broker is shown in the form that -L accepts, unless it has no URL.
 #[test]
 fn resolved_broker_can_be_given_again() {
     let broker = |options: &[&str]| {
@@ -73,7 +73,7 @@ fn resolved_broker_can_be_given_again() {
     }
 }
 
-/// What a URL of higher rank overrules is not shown as if it held.
+/// Settings that a URL of higher priority overrides are not shown as effective.
 #[test]
 fn overridden_values_are_not_shown() {
     let folder = tempfile::tempdir().unwrap();
@@ -103,7 +103,7 @@ fn overridden_values_are_not_shown() {
              is 127.0.0.1",
         ]
     );
-    // A URL of the profile's host, without credentials, leaves the profile's.
+    // A URL with the profile's host and without credentials uses those of the profile.
     assert_eq!(
         show(&["-L", "mqtts://home.example:28831"]),
         [
@@ -114,7 +114,7 @@ fn overridden_values_are_not_shown() {
             format!("id-prefix home- {config}, line 7"),
         ]
     );
-    // Its port is that of TLS: without TLS, its credentials would be sent in clear text.
+    // The profile's port is that of TLS: without TLS, its credentials would be sent in clear text.
     assert_eq!(
         show(&["-L", "mqtt://home.example:28831"]),
         [
@@ -156,7 +156,7 @@ fn overridden_values_are_not_shown() {
     );
 }
 
-/// What belongs to one host is not used for another, also where the profile was asked for.
+/// Settings that belong to a host are not used for another, even if the profile was requested.
 #[test]
 fn credentials_belong_to_a_host() {
     let folder = tempfile::tempdir().unwrap();
@@ -198,7 +198,7 @@ fn credentials_belong_to_a_host() {
             assert_eq!(has(option), sent, "{option} of {config} with {line:?} {environment:?}: {lines:#?}");
         }
     }
-    // What is shown is what is sent.
+    // The shown values are those that are sent.
     let server = Server::start(|server| {
         let connect = server.accept().expect_connect(V5);
         let text = String::from_utf8_lossy(&connect);
@@ -213,7 +213,7 @@ fn credentials_belong_to_a_host() {
     server.finish();
 }
 
-/// A file that is not there is a problem of the connection; what led to it is shown all the same.
+/// A missing file is an error of the connection; its origin is shown nevertheless.
 #[test]
 fn a_missing_file_is_shown_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
@@ -229,7 +229,7 @@ fn a_missing_file_is_shown_with_its_place() {
     }
 }
 
-/// A value for each option of the connection, none for those that are on or off, and what must go with it.
+/// A value for each connection option, none for switches, and the options that it requires.
 const VALUES: &[(&str, &str, &[&str])] = &[
     ("host", "broker.example", &[]),
     ("port", "1884", &[]),
@@ -284,8 +284,8 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("no-tls", "", &[]),
 ];
 
-/// Each option of the connection is used wherever it is set: as a flag, in its variable, in a profile
-/// and in an options file; and `config show` tells so.
+/// Each connection option works wherever it is set: as a flag, a variable, in a profile and in an options
+/// file; `config show` names the source.
 #[test]
 fn every_option_may_stand_everywhere() {
     let folder = tempfile::tempdir().unwrap();
@@ -332,7 +332,7 @@ fn every_option_may_stand_everywhere() {
         let row = source(show(extra).args(["-o", &options]), long);
         assert!(row.ends_with(&format!("  {options}, line 2")), "{row}");
     }
-    // The table leaves none out.
+    // The table is complete.
     let command = mqtt::cli::command();
     let config = command.find_subcommand("config").unwrap();
     for arg in config.get_arguments().filter(|arg| !arg.is_hide_set()) {
@@ -342,7 +342,7 @@ fn every_option_may_stand_everywhere() {
     }
 }
 
-/// What is wrong in a file is told with the file's line, before anything is sent anywhere.
+/// An error in a file names its line, before anything is sent.
 #[test]
 fn mistakes_in_files_have_a_place() {
     let folder = tempfile::tempdir().unwrap();
@@ -382,7 +382,7 @@ fn mistakes_in_files_have_a_place() {
     }
 }
 
-/// A byte-order mark is no part of any text that a person writes.
+/// A byte-order mark is not part of a text.
 #[test]
 fn files_with_a_byte_order_mark() {
     let broker = Broker::start();
@@ -413,7 +413,7 @@ fn files_with_a_byte_order_mark() {
         .run()
         .exits(0);
     broker.subscribe().args(["-t", "restored", "-C", "1"]).run().exits(0).prints("x\n");
-    // Of a password it is left out, and that is said.
+    // It is removed from a password, with a message.
     let server = Server::start(|server| {
         let connect = server.accept().expect_connect(V5);
         assert!(connect.ends_with(b"\x00\x02me\x00\x07hunter2"), "{connect:?}");
@@ -427,8 +427,8 @@ fn files_with_a_byte_order_mark() {
     server.finish();
 }
 
-/// A configuration file at the default place does not fail a run that asks for
-/// nothing in it, be it what it may. Where one is there, a warning says that it is not read.
+/// A configuration file at the default place does not fail a run that does not need it. If there is one, a
+/// warning reports that it is not read.
 #[test]
 fn missing_default_configuration_file_is_accepted() {
     use std::os::unix::fs::symlink;
@@ -461,7 +461,7 @@ fn missing_default_configuration_file_is_accepted() {
         }),
         ("a name that is too long", |_| ()),
     ];
-    // There can be no file, so that nobody can have meant one to be read.
+    // No such file is possible, so no user can have meant it to be read.
     let silent =
         ["a file in place of the folder", "a file in place of the inner folder", "a name that is too long"];
     for (what, make) in places {
@@ -472,7 +472,7 @@ fn missing_default_configuration_file_is_accepted() {
         for line in [&["pub", "-t", "a", "-n"][..], &["sub", "-t", "a", "-E"], &["ping"]] {
             let port = broker.port().to_string();
             let is_silent = silent.contains(&what);
-            // The broker's name might have come from there, or is known.
+            // The file might have named the broker; with -h it is known.
             for (host, expected) in [(&[][..], usize::from(!is_silent)), (&["-h", "127.0.0.1"], 0)] {
                 let run = Mqtt::new(line).args(host).args(["-p", &port]).env("HOME", &home).run();
                 let stderr = run.exits(0).stderr;
@@ -494,26 +494,26 @@ fn missing_default_configuration_file_is_accepted() {
             .run()
             .fails(2, "no profile 'x': cannot read the configuration file");
     }
-    // Without the profile of a file that is wrong, the message would go to another broker.
+    // Without the profile of an invalid file, the message would go to another broker.
     for text in ["default-profile = 'x'\n", "[profile.a\n", "nonsense = 1\n"] {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(home.path().join(".config/mqtt")).unwrap();
         write_all(home.path(), PLACE, text);
         let run = broker.publish().args(["-t", "a", "-n"]).env("HOME", home.path()).run();
         run.exits(2).mentions("config.toml, line 1: ");
-        // A command that takes no profile does not look at it.
+        // A command without profiles does not read the file.
         Mqtt::new(&["broker", "--help"]).env("HOME", home.path()).run().exits(0);
     }
 }
 
-/// Where the file is looked for, below a home.
+/// The path of the file, below a home directory.
 const PLACE: &str = ".config/mqtt/config.toml";
 
 fn write_all(folder: &Path, name: &str, text: &str) {
     write(folder, name, text);
 }
 
-/// A profile is for many runs: what a run does not need of it is not looked at.
+/// A profile is for many runs: keys that a run does not need are not checked.
 #[test]
 fn unused_keys_do_not_fail_a_run() {
     let folder = tempfile::tempdir().unwrap();
@@ -530,11 +530,11 @@ fn unused_keys_do_not_fail_a_run() {
         let run = Mqtt::new(["pub", "-t", "a", "-n", "--config", &config]).args(options).run();
         run.exits(1);
     }
-    // What matters is named with its line.
+    // An invalid key that is needed is named with its line.
     let config = write(folder.path(), "c.toml", "default-profile = 'a'\n[profile.a]\nport = 'many'\n");
     let run = Mqtt::new(["pub", "-t", "a", "-n", "--config", &config, "-h", "127.0.0.1"]).run();
     run.fails(2, &format!("{config}, line 3: invalid value 'many'"));
-    // What is set beside the broker, and hardly for nothing, is worth a warning.
+    // A setting next to the broker is probably intended, so there is a warning.
     let text = "default-profile = 'a'\n[profile.a]\nhost = '127.0.0.1'\nport = 1\nciphers = 'x'\n";
     let config = write(folder.path(), "c.toml", text);
     let run = Mqtt::new(["pub", "-t", "a", "-n", "--config", &config]).run();
@@ -542,7 +542,7 @@ fn unused_keys_do_not_fail_a_run() {
         .mentions("warning: --ciphers (from the profile) has no effect: the connection is without TLS");
 }
 
-/// Devices have no end.
+/// Devices are endless.
 #[cfg(unix)]
 #[test]
 fn a_file_without_an_end_is_refused() {

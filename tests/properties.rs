@@ -1,4 +1,4 @@
-//! MQTT 5 properties on the wire: every one a client may send, and what comes back shown.
+//! MQTT 5 properties on the wire: every one that a client may send, and those that are received.
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -15,7 +15,7 @@ use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message, properties};
 use crate::support::server::{Peer, Server};
 
-/// Takes in a packet, and holds its properties against these.
+/// Reads a packet, and compares its properties with these.
 #[track_caller]
 fn expect_properties(peer: &mut Peer, expected: &PropertyBlock) -> Vec<u8> {
     let bytes = peer.packet();
@@ -89,7 +89,7 @@ fn pub_sends_every_property() {
     Mqtt::publish(server.port()).args(line.split_whitespace()).run().succeeds();
 }
 
-/// A SUBSCRIBE for each subscription identifier; it comes back with the messages.
+/// A SUBSCRIBE for each subscription identifier; messages contain it.
 #[test]
 fn sub_shows_subscription_identifiers() {
     for (format, shown) in [(&["-F", "%S %t %p"][..], "300 b x\n7 a y\n"), (&["--json"], "")] {
@@ -160,7 +160,7 @@ fn unsubscribe_has_its_properties() {
     Mqtt::subscribe(server.port()).args(["-U", "a", "--unsubscribe-user-property", "u=1"]).run().succeeds();
 }
 
-/// Nothing is sent, and not even a connection made, for values the standard does not take.
+/// Values that the standard does not allow are refused before the connection.
 #[test]
 fn bad_values_are_found_before_connecting() {
     for (line, text) in [
@@ -189,7 +189,7 @@ fn connack_with_aliases(maximum: u32) -> Vec<u8> {
     packets::connack_with(&[(Id::TopicAliasMaximum, Value::Number(maximum))])
 }
 
-/// The topic goes out once a connection, and again with every message that is sent again.
+/// The topic is sent once per connection, and with every retransmitted message.
 #[test]
 fn topic_aliases_begin_anew_with_each_connection() {
     for (option, alias) in [("auto", 1), ("5", 5)] {
@@ -231,7 +231,7 @@ fn topic_aliases_begin_anew_with_each_connection() {
     }
 }
 
-/// `auto` does without where the server takes none; a number of one's own is a message not sent.
+/// `auto` uses no alias if the server allows none; an explicit number fails the message.
 #[test]
 fn topic_aliases_the_server_does_not_take() {
     let server = Server::start(|server| {
@@ -253,8 +253,7 @@ fn topic_aliases_the_server_does_not_take() {
     );
 }
 
-/// What the server has to say with its answers is shown: the reason string with the refusal, and
-/// everything with `-d`.
+/// The server's texts are shown: the Reason String with the refusal, and all properties with `-d`.
 #[test]
 fn reason_strings_and_user_properties_of_acknowledgements() {
     for (qos, packet) in [("1", PubAck), ("2", PubRec)] {
@@ -294,8 +293,7 @@ fn reason_strings_and_user_properties_of_acknowledgements() {
     }
 }
 
-/// Nothing that is sent is larger than the server takes, the last packet included
-/// ([MQTT-3.14.2-3]).
+/// No packet exceeds the server's Maximum Packet Size, not even DISCONNECT ([MQTT-3.14.2-3]).
 #[test]
 fn a_disconnect_that_is_too_large_goes_without_its_properties() {
     let server = Server::start(|server| {

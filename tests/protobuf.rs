@@ -57,7 +57,7 @@ impl Plant {
         self.file("plant.proto").to_str().unwrap().to_owned()
     }
 
-    /// Publishes a retained payload as it is.
+    /// Publishes an unchanged retained payload.
     fn retain(&self, topic: &str, payload: &[u8]) {
         self.broker.publish().args(["-r", "-t", topic, "-s"]).stdin(payload).run().succeeds();
     }
@@ -91,7 +91,7 @@ fn message_comes_back(#[values("protobuf:plant.Reading", "gzip+protobuf:plant.Re
     assert_eq!(plant.sub(&["--decode", &rule, "-F", "%t %p"]).exits(0).lines(), [format!("a {READING}")]);
 }
 
-/// The message is named by the format, or once for all.
+/// The message type is named in the format, or once for all.
 #[rstest]
 fn message_type_is_that_of_the_option_or_of_the_format(
     #[values("--message-type", "--message")] option: &str,
@@ -150,7 +150,7 @@ fn payload_that_is_another_message() {
     with(&["-F", "%t", "--on-error", "stop"]).exits(1).mentions("on 'a' cannot be decoded").prints("");
 }
 
-/// They are left out, which is not silent.
+/// They are omitted, with a warning.
 #[test]
 fn fields_that_the_schema_does_not_define() {
     let plant = Plant::new();
@@ -167,7 +167,7 @@ fn fields_that_the_schema_does_not_define() {
         .mentions("2 payloads had fields that their schema does not define, which were left out");
 }
 
-/// Nothing goes out that is not of the message.
+/// No payload is sent that does not match the message type.
 #[test]
 fn json_that_is_not_the_message_is_not_published() {
     let plant = Plant::new();
@@ -184,7 +184,7 @@ fn json_that_is_not_the_message_is_not_published() {
     assert_eq!(plant.sub(&["--decode", "a=protobuf:plant.Alarm"]).exits(0).lines(), [r#"{"text":"two"}"#]);
 }
 
-/// `--message` is `-m` there.
+/// In `pub`, `--message` is the payload, like `-m`.
 #[test]
 fn message_of_pub_is_its_payload() {
     let plant = Plant::new();
@@ -196,7 +196,7 @@ fn message_of_pub_is_its_payload() {
         .mentions("--message-type names the message");
 }
 
-/// What answers requests reads them as well, and what asks reads responses.
+/// `respond` decodes requests, and `rr` decodes responses.
 #[test]
 fn requests_and_responses_are_decoded() {
     let plant = Plant::new();
@@ -238,7 +238,7 @@ fn requests_and_responses_are_decoded() {
     echo.wait_for_end().exits(0);
 }
 
-/// All of it is found before the first connection: nothing listens on port 1.
+/// Errors are detected before the first connection: no server listens on port 1.
 #[rstest]
 #[case(&["--decode", "a=protobuf:plant.Reading"], 2, "--decode: protobuf needs a schema", "--proto FILE")]
 #[case(&["--decode", "a=protobuf", "--proto", "PLANT"], 2, "--decode: protobuf needs the name of a message",

@@ -1,4 +1,4 @@
-//! `mqtt pub` of one message: what goes over the wire, packet by packet.
+//! `mqtt pub` of one message: its packets on the wire.
 
 use mqtt::protocol::Protocol::{self, V3_1, V3_1_1, V5};
 use mqtt::protocol::QoS;
@@ -13,7 +13,8 @@ use crate::support::packets::{self, Message};
 use crate::support::server::Server;
 use crate::support::{Service, version};
 
-/// Nothing is acknowledged at QoS 0, so a ping behind the message shows that the server has it.
+/// At QoS 0 there is no acknowledgement, so the answer to a PINGREQ after the message shows that the server
+/// has it.
 #[rstest]
 fn qos_0_is_followed_by_a_barrier(#[values(V3_1, V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
@@ -64,7 +65,7 @@ fn retained_messages_say_so(#[values(V3_1_1, V5)] protocol: Protocol) {
     Mqtt::publish(server.port()).args(args).run().succeeds();
 }
 
-/// What `source` makes of the rest of the command line is published, exactly.
+/// Checks the payload that the rest of the command line produces.
 #[track_caller]
 fn publishes(payload: &'static [u8], command: impl FnOnce(Mqtt) -> Mqtt) {
     let server = Server::start(move |server| {
@@ -135,7 +136,8 @@ fn repeats_come_one_after_another(#[values(V3_1_1, V5)] protocol: Protocol) {
     Mqtt::publish(server.port()).args(args).args(repeat).run().succeeds();
 }
 
-/// A signal ends the run once the server has said how far it has read: what has arrived is not called lost.
+/// A signal ends the run after the server has reported how far it has read: messages that arrived are not
+/// reported as lost.
 #[test]
 fn signal_asks_for_what_was_sent_at_qos_0() {
     let (arrived, has_arrived) = std::sync::mpsc::channel();
@@ -163,8 +165,8 @@ fn signal_asks_for_what_was_sent_at_qos_0() {
     outcome.does_not_mention("may be lost").does_not_mention("not acknowledged");
 }
 
-/// With a delay a repeat waits for the answer to the message before it: the ping of the keep-alive
-/// comes, and the next message does not.
+/// With a delay, a repeat waits for the acknowledgement of the previous message: PINGREQ arrives, and the
+/// next message does not.
 #[test]
 fn a_delayed_repeat_waits_for_the_acknowledgement() {
     let server = Server::start(move |server| {
@@ -266,7 +268,7 @@ fn properties_go_where_they_belong() {
     Mqtt::publish(server.port()).args(args).args(properties).run().succeeds();
 }
 
-/// The server says in CONNACK what it does not take: the message is not even sent.
+/// The server announces its limits in CONNACK: the message is not sent.
 #[test]
 fn messages_over_the_brokers_limits_are_not_sent() {
     let cases: [(_, _, &[&str], i32, &str); 3] = [
@@ -314,7 +316,7 @@ fn no_matching_subscribers() {
     Mqtt::publish(server.port()).args(["-t", "a", "-m", "x", "-q", "1"]).run().succeeds();
 }
 
-/// One message is not sent again by itself: the user learns of it.
+/// A single message is not sent again automatically: the run fails.
 #[rstest]
 fn a_lost_link_is_a_failure(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
@@ -354,7 +356,7 @@ fn publish_with_unanswered_barrier_fails() {
     Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run().fails(1, "closed the connection");
 }
 
-/// A server that never acknowledges is waited for as long as the user says.
+/// The user's timeout limits the wait for acknowledgements.
 #[test]
 fn the_time_limit_ends_the_wait() {
     let server = Server::start(move |server| {
@@ -366,7 +368,7 @@ fn the_time_limit_ends_the_wait() {
     Mqtt::publish(server.port()).args(args).run().fails(27, "timed out after 300ms");
 }
 
-/// An input that was not there is no empty message: retained, that would clear the topic.
+/// A closed input is not an empty message, which would clear a retained message.
 #[test]
 fn a_closed_standard_input_is_an_error() {
     let broker = Broker::start();

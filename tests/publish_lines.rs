@@ -1,4 +1,4 @@
-//! `mqtt pub -l`: each line a message, whatever the lines are and whatever happens to the link.
+//! `mqtt pub -l`: each line is a message, for any lines and any connection.
 
 use mqtt::protocol::Protocol::{self, V3_1_1, V5};
 use mqtt::protocol::QoS;
@@ -11,12 +11,12 @@ use crate::support::mqtt::Mqtt;
 use crate::support::server::{Peer, Server};
 use crate::support::{packets, version};
 
-/// `mqtt pub -l -q 1` to that port.
+/// `mqtt pub -l -q 1` to this port.
 fn lines(port: u16, protocol: Protocol) -> Mqtt {
     Mqtt::publish(port).args(["-V", version(protocol), "-t", "a", "-l", "-q", "1"])
 }
 
-/// The next message is this one, new, and gets its acknowledgement.
+/// The next message is this new one; it is acknowledged.
 #[track_caller]
 fn take(peer: &mut Peer, protocol: Protocol, payload: &[u8]) {
     let (identifier, dup) = peer.expect_publish(protocol, QoS::AtLeastOnce, payload);
@@ -24,7 +24,7 @@ fn take(peer: &mut Peer, protocol: Protocol, payload: &[u8]) {
     peer.send(&packets::ack(PubAck, identifier));
 }
 
-/// Input to the messages it is to become.
+/// Checks the messages for an input.
 #[track_caller]
 fn becomes(input: &[u8], messages: &[&[u8]]) {
     let expected: Vec<Vec<u8>> = messages.iter().map(|message| message.to_vec()).collect();
@@ -73,7 +73,7 @@ fn qos_0() {
     Mqtt::publish(server.port()).args(["-t", "a", "-l"]).stdin(input).run().succeeds();
 }
 
-/// A line is sent when it comes, and not when the input ends.
+/// A line is sent when it arrives, and not at the end of the input.
 #[test]
 fn a_trickle_is_sent_at_once() {
     let server = Server::start(|server| {
@@ -89,8 +89,7 @@ fn a_trickle_is_sent_at_once() {
     running.finish().exits(0);
 }
 
-/// No more than `-M` messages without their acknowledgement: the ping of the keep-alive comes,
-/// and no third message does.
+/// At most `-M` unacknowledged messages: PINGREQ arrives, and the third message does not.
 #[rstest]
 fn the_window(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
@@ -108,7 +107,7 @@ fn the_window(#[values(V3_1_1, V5)] protocol: Protocol) {
     lines(server.port(), protocol).args(["-M", "2", "-k", "1"]).stdin("1\n2\n3\n").run().succeeds();
 }
 
-/// The server's Receive Maximum narrows the window.
+/// The server's Receive Maximum reduces the window.
 #[test]
 fn the_servers_window() {
     let server = Server::start(|server| {
@@ -125,8 +124,8 @@ fn the_servers_window() {
     lines(server.port(), V5).args(["-k", "1"]).stdin("1\n2\n").run().succeeds();
 }
 
-/// What was sent and not acknowledged goes out again, with DUP, the same identifiers and in the
-/// same order, and before anything new.
+/// Unacknowledged messages are sent again, with DUP, the same identifiers and in the same order, before new
+/// ones.
 #[rstest]
 fn resends_on_a_kept_session(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
@@ -149,7 +148,7 @@ fn resends_on_a_kept_session(#[values(V3_1_1, V5)] protocol: Protocol) {
     run.exits(0).mentions("connection lost: ").mentions("connected again");
 }
 
-/// The server has forgotten the session: the messages go out again as new ones.
+/// The server has lost the session: the messages are sent again as new ones.
 #[rstest]
 fn publishes_again_on_a_lost_session(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
@@ -167,7 +166,7 @@ fn publishes_again_on_a_lost_session(#[values(V3_1_1, V5)] protocol: Protocol) {
     lines(server.port(), protocol).args(["-M", "2"]).stdin("1\n2\n3\n").run().exits(0);
 }
 
-/// QoS 2 on a kept session: what was received is released and not sent again.
+/// QoS 2 with a kept session: received messages are released and not sent again.
 #[rstest]
 fn releases_on_a_kept_session(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
@@ -190,7 +189,7 @@ fn releases_on_a_kept_session(#[values(V3_1_1, V5)] protocol: Protocol) {
     Mqtt::publish(server.port()).args(args).stdin("1\n2\n").run().exits(0);
 }
 
-/// QoS 2 and a session that is lost: nothing is dropped, and the user learns what it may mean.
+/// QoS 2 with a lost session: no message is dropped, and a warning explains the consequence.
 #[test]
 fn warns_of_possible_repeats() {
     let server = Server::start(|server| {
@@ -209,7 +208,7 @@ fn warns_of_possible_repeats() {
     run.exits(0).mentions("warning: the broker has lost the session: 1 QoS 2 message sent again");
 }
 
-/// QoS 0 and a lost link: the lines under way may be lost, which is said and is no success.
+/// QoS 0 and a lost connection: lines in flight may be lost, which is reported and fails the run.
 #[test]
 fn possible_loss_at_qos_0_is_reported() {
     let server = Server::start(|server| {
@@ -226,7 +225,7 @@ fn possible_loss_at_qos_0_is_reported() {
     running.finish().exits(1).mentions("warning: the last 1 message, sent at QoS 0, may be lost");
 }
 
-/// A refused line is reported by its number; the others are delivered, and the status tells.
+/// A refused line is reported by its number; the others are delivered, and the exit status is a failure.
 #[test]
 fn lines_after_a_refused_one_are_sent() {
     let server = Server::start(|server| {
@@ -245,7 +244,7 @@ fn lines_after_a_refused_one_are_sent() {
     );
 }
 
-/// A line over the server's maximum fails alone and does not put the link in a loop.
+/// A line that exceeds the server's maximum fails alone, without repeated connections.
 #[test]
 fn lines_after_a_too_long_one_are_sent() {
     let server = Server::start(|server| {
@@ -264,7 +263,7 @@ fn lines_after_a_too_long_one_are_sent() {
         .mentions("mqtt: line 2: publish not sent: Packet too large");
 }
 
-/// Who refuses to let us in again after the link was lost is believed, and what stayed behind is said.
+/// A refusal after a lost connection ends the run, and undelivered messages are reported.
 #[test]
 fn refused_reconnect_ends_the_run() {
     let server = Server::start(|server| {
@@ -282,7 +281,7 @@ fn refused_reconnect_ends_the_run() {
         .mentions("connection refused: Banned (0x8A)");
 }
 
-/// The number of attempts is the user's: 0 of them end the run with the first loss.
+/// The number of attempts is set by the user: with 0 the first loss ends the run.
 #[test]
 fn reconnect_never_is_respected() {
     let server = Server::start(|server| {
@@ -295,7 +294,7 @@ fn reconnect_never_is_respected() {
     run.exits(1).mentions("mqtt: the broker closed the connection");
 }
 
-/// Signals end it as they would end any program, and the server is told.
+/// The process ends by the signal, after DISCONNECT.
 #[test]
 fn a_signal_is_raised_again() {
     for signal in [Signal::INT, Signal::TERM] {
@@ -311,7 +310,7 @@ fn a_signal_is_raised_again() {
     }
 }
 
-/// A signal while there is no link at all ends it just the same.
+/// A signal between two connections ends the run as well.
 #[test]
 fn a_signal_between_two_links() {
     let server = Server::start(|server| {
@@ -326,7 +325,7 @@ fn a_signal_between_two_links() {
     running.wait_for_end().dies_of(Signal::TERM);
 }
 
-/// QoS 0 and a link that is lost for good: what may be lost with it is said all the same.
+/// QoS 0 and a final loss of the connection: possible losses are reported too.
 #[test]
 fn possible_loss_is_reported_without_reconnecting() {
     let server = Server::start(move |server| {

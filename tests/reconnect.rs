@@ -1,4 +1,4 @@
-//! Links that are lost in the middle of the work, and brokers that die and come back.
+//! Connections that are lost during the work, and brokers that are killed and restarted.
 
 use mqtt::protocol::Protocol::{self, V3_1_1, V5};
 use mqtt::protocol::property::{PropertyId, Value};
@@ -11,7 +11,7 @@ use crate::support::packets::{self, Message};
 use crate::support::server::Server;
 use crate::support::{Service, version};
 
-/// How often the link is cut, and how many lines go by between two cuts.
+/// How often the connection is cut, and the number of lines between two cuts.
 const CUTS: usize = 5;
 const LINES_PER_CUT: usize = 2_000;
 
@@ -19,14 +19,14 @@ fn numbers(from: usize, count: usize) -> String {
     (from..from + count).map(|number| format!("{number}\n")).collect()
 }
 
-/// Back-off that a test does not wait for.
+/// A short back-off, so that the test does not wait for it.
 const SOON: [&str; 2] = ["--reconnect-max-delay", "50ms"];
 
 fn session<'a>(protocol: Protocol, qos: &'a str, name: &'a str) -> [&'a str; 9] {
     ["-V", version(protocol), "-t", "cut", "-q", qos, "-c", "-i", name]
 }
 
-/// Publishes and receives numbers while `cut` hurts both links again and again; returns what came.
+/// Publishes and receives numbers while `cut` cuts both connections repeatedly; returns the received numbers.
 fn through_cuts(broker: &dyn Service, protocol: Protocol, qos: &str, mut cut: impl FnMut()) -> Vec<usize> {
     broker.subscribe().args(session(protocol, qos, "reader")).args(["-E"]).run().succeeds();
     let subscriber = broker.subscribe().args(session(protocol, qos, "reader")).args(SOON).spawn();
@@ -34,7 +34,7 @@ fn through_cuts(broker: &dyn Service, protocol: Protocol, qos: &str, mut cut: im
     let mut publisher = writer.args(["-l"]).open_stdin().spawn();
     for round in 0..CUTS {
         publisher.write(numbers(round * LINES_PER_CUT, LINES_PER_CUT));
-        // Somewhere in the middle of what was just handed in.
+        // In the middle of the lines that were just written.
         subscriber.wait_for_lines(round * LINES_PER_CUT + LINES_PER_CUT / 3);
         cut();
     }
@@ -42,7 +42,7 @@ fn through_cuts(broker: &dyn Service, protocol: Protocol, qos: &str, mut cut: im
     publisher.finish().exits(0);
     subscriber.wait_for_stdout("\nend\n").signal(rustix::process::Signal::TERM);
     let mut lines = subscriber.wait_for_end().exits(0).lines();
-    // At QoS 1 the end may come more than once as well.
+    // At QoS 1 the last line may arrive more than once.
     lines.retain(|line| line != "end");
     lines.iter().map(|line| line.parse().unwrap()).collect()
 }
@@ -57,7 +57,7 @@ fn exactly_once(received: &[usize]) {
     assert!(received.iter().copied().eq(expected), "{count} came, missing {missing:?}, steps {strange:?}");
 }
 
-/// At QoS 1 nothing is lost, and what comes twice comes again in order.
+/// At QoS 1 no message is lost, and repeated ones are in order.
 #[rstest]
 fn cut_links_at_qos_1(#[values(V3_1_1, V5)] protocol: Protocol) {
     let broker = Broker::start();
@@ -72,7 +72,7 @@ fn cut_links_at_qos_1(#[values(V3_1_1, V5)] protocol: Protocol) {
     exactly_once(&received);
 }
 
-/// At QoS 2, with sessions that are kept, exactly once.
+/// At QoS 2, with kept sessions, exactly once.
 #[rstest]
 fn cut_links_at_qos_2(#[values(V3_1_1, V5)] protocol: Protocol) {
     let broker = Broker::start();
@@ -80,7 +80,7 @@ fn cut_links_at_qos_2(#[values(V3_1_1, V5)] protocol: Protocol) {
     exactly_once(&received);
 }
 
-/// A mosquitto that is stopped and started again with what it has saved.
+/// A mosquitto that is stopped and restarted with its saved state.
 fn through_restarts(protocol: Protocol, qos: &str) -> Option<Vec<usize>> {
     let broker = std::cell::RefCell::new(Mosquitto::start(&Setup::new().quiet().persistent())?);
     let port = broker.borrow().port();
@@ -104,8 +104,8 @@ fn a_restarted_mosquitto_at_qos_1(#[values(V3_1_1, V5)] protocol: Protocol) {
     exactly_once(&received);
 }
 
-/// At QoS 2 exactly once. The subscriber comes when all is over: mosquitto 2.0 forgets at its end
-/// which messages it had released, and sends them again.
+/// At QoS 2 exactly once. The subscriber connects after all restarts: mosquitto 2.0 forgets at its end which
+/// messages it had released, and sends them again.
 #[rstest]
 fn a_restarted_mosquitto_at_qos_2(#[values(V3_1_1, V5)] protocol: Protocol) {
     let Some(mut broker) = Mosquitto::start(&Setup::new().quiet().persistent()) else { return };
@@ -120,14 +120,14 @@ fn a_restarted_mosquitto_at_qos_2(#[values(V3_1_1, V5)] protocol: Protocol) {
     }
     publisher.finish().exits(0);
     let all = (CUTS * LINES_PER_CUT).to_string();
-    // In 3.1.1, because of the stall of its QoS 2 in MQTT 5; it is one session all the same.
+    // In 3.1.1, because of the stall of its QoS 2 in MQTT 5; it is the same session.
     let reader = session(Protocol::V3_1_1, "2", "reader");
     let lines = broker.subscribe().args(reader).args(["-C", &all]).run().succeeds().lines();
     exactly_once(&lines.iter().map(|line| line.parse().unwrap()).collect::<Vec<_>>());
 }
 
-/// A broker that is killed knows nothing afterwards. What it had not acknowledged is sent to
-/// the next one, and both sides find their way back.
+/// A killed broker loses its state. Unacknowledged messages are sent to the next one, and both sides
+/// reconnect.
 #[rstest]
 fn a_killed_mosquitto(#[values(V3_1_1, V5)] protocol: Protocol) {
     let Some(mut broker) = Mosquitto::start(&Setup::new()) else { return };
@@ -150,7 +150,7 @@ fn a_killed_mosquitto(#[values(V3_1_1, V5)] protocol: Protocol) {
     subscriber.wait_for_end().exits(0).prints(numbers(0, 20));
 }
 
-/// The embedded broker as a program of its own, killed and started again on its port.
+/// The embedded broker in its own process, killed and restarted on its port.
 #[test]
 fn a_killed_embedded_broker() {
     let broker = Mqtt::new(["broker", "-p", "0"]).spawn();
@@ -169,7 +169,7 @@ fn a_killed_embedded_broker() {
     broker.wait_for_end().succeeds();
 }
 
-/// One that belongs to another program ends with it, which closes its pipe however it ends.
+/// A broker started by another program ends with it, because its pipe is closed.
 #[test]
 fn an_embedded_broker_ends_with_its_input() {
     let mut broker = Mqtt::new(["broker", "-p", "0", "--until-eof"]).open_stdin().spawn();
@@ -180,14 +180,14 @@ fn an_embedded_broker_ends_with_its_input() {
     broker.wait_for_end().succeeds();
 }
 
-/// The port that `mqtt broker` says it listens on.
+/// The port on which `mqtt broker` reports to listen.
 fn listening_port(broker: &crate::support::mqtt::Running) -> u16 {
     broker.wait_for_lines(1);
     let line = String::from_utf8(broker.stdout()).unwrap();
     line.trim_end().rsplit(':').next().unwrap().parse().unwrap()
 }
 
-/// There is no server yet: told to wait for one, it does.
+/// Without a server, the option makes the run wait for one.
 #[rstest]
 fn wait_for_server_retries_the_first_connection(#[values(V3_1_1, V5)] protocol: Protocol) {
     let Some(mut broker) = Mosquitto::start(&Setup::new()) else { return };
@@ -199,7 +199,7 @@ fn wait_for_server_retries_the_first_connection(#[values(V3_1_1, V5)] protocol: 
     publisher.finish().exits(0);
 }
 
-/// Told how often to try, it gives up after that.
+/// The run gives up after the given number of attempts.
 #[test]
 fn run_ends_after_the_number_of_attempts() {
     use crate::support::server::Server;
@@ -215,8 +215,8 @@ fn run_ends_after_the_number_of_attempts() {
     run.mentions("mqtt: connection: 127.0.0.1:").prints("");
 }
 
-/// The server's last messages and its DISCONNECT come together, and are more than the pipe holds: they
-/// are shown at the reader's pace, and not only when there is a link again.
+/// The server's last messages and its DISCONNECT arrive together and exceed the pipe: they are written at the
+/// reader's pace, and not only after a reconnect.
 #[test]
 fn last_messages_are_shown_without_a_connection() {
     const MESSAGES: usize = 3_000;
@@ -234,8 +234,8 @@ fn last_messages_are_shown_without_a_connection() {
     running.wait_for_end().exits(0).mentions("Server shutting down");
 }
 
-/// Another client with the same identifier: MQTT 5 says so, and two that throw each other out for ever
-/// help nobody.
+/// Another client with the same identifier: MQTT 5 reports it, and reconnects would only disconnect each
+/// other forever.
 #[test]
 fn session_taken_over_ends_the_run() {
     let broker = Broker::start();
@@ -246,7 +246,7 @@ fn session_taken_over_ends_the_run() {
     first.wait_for_end().exits(0x8E).mentions("Session taken over").does_not_mention("trying again");
 }
 
-/// MQTT 3.1.1 has no word for it, and a command that does not reconnect sees it once.
+/// MQTT 3.1.1 cannot report it, and a command without reconnects sees it once.
 #[test]
 fn closing_hints_at_another_client_with_the_same_identifier() {
     use crate::support::server::Server;
@@ -272,7 +272,7 @@ fn closing_hints_at_another_client_with_the_same_identifier() {
     }
 }
 
-/// A link that is lost right behind each CONNACK is a failure as good as any.
+/// A connection that is lost right after each CONNACK counts as a failure.
 #[test]
 fn links_that_do_not_last_are_counted() {
     use crate::support::server::Server;
@@ -290,8 +290,8 @@ fn links_that_do_not_last_are_counted() {
     server.finish();
 }
 
-/// The identifier that the server gave is the client's name from then on ([MQTT-3.2.2-16]), and a session
-/// kept under it is found again.
+/// The client identifier assigned by the server is used for later connections ([MQTT-3.2.2-16]), so that a
+/// kept session is found.
 #[test]
 fn an_assigned_identifier_is_used_again() {
     let server = Server::start(|server| {
@@ -313,8 +313,8 @@ fn an_assigned_identifier_is_used_again() {
     server.finish();
 }
 
-/// What the broker had granted, and refuses for now on the next link, is asked for again; the only filter, or one
-/// of several.
+/// A subscription that was granted and is temporarily refused on the next connection is requested again; the
+/// only filter, or one of several.
 #[rstest]
 #[case(V5, 0x97)]
 #[case(V5, 0x80)]
@@ -352,7 +352,7 @@ fn subscription_refused_after_a_reconnect_is_asked_for_again(#[case] protocol: P
     }
 }
 
-/// At first a refusal ends the run, as do one for good, and any where nothing is to be tried again.
+/// Initially a refusal ends the run, as do a permanent one, and any refusal without reconnects.
 #[rstest]
 #[case::at_first(false, 0x97, &[], 151)]
 #[case::for_good(true, 0x87, &[], 135)]
@@ -381,7 +381,7 @@ fn subscription_refused_for_good_ends_the_run(
     run.exits(status).mentions("subscription to 'a' refused: ");
 }
 
-/// A responder goes on as well.
+/// A responder continues as well.
 #[rstest]
 fn responder_asks_again_for_a_subscription(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |listener| {

@@ -18,7 +18,7 @@ fn records(port: u16, protocol: Protocol) -> Mqtt {
     Mqtt::publish(port).args(["-V", version(protocol), "--json", "-n"])
 }
 
-/// The next packet that is no PUBREL, which is answered.
+/// The next packet except PUBREL, which is answered.
 #[track_caller]
 fn next(peer: &mut Peer) -> Vec<u8> {
     loop {
@@ -30,7 +30,7 @@ fn next(peer: &mut Peer) -> Vec<u8> {
     }
 }
 
-/// The next message is this one, under whatever packet identifier; it is acknowledged.
+/// The next message is this one, with any packet identifier; it is acknowledged.
 #[track_caller]
 pub(super) fn take(peer: &mut Peer, protocol: Protocol, expected: &Message<'_>) {
     let bytes = next(peer);
@@ -52,7 +52,7 @@ pub(super) fn take(peer: &mut Peer, protocol: Protocol, expected: &Message<'_>) 
     }
 }
 
-/// The client leaves, having asked how far its messages at QoS 0 have come.
+/// The client disconnects after a barrier for its QoS 0 messages.
 #[track_caller]
 pub(super) fn expect_leave(peer: &mut Peer, protocol: Protocol) {
     let mut bytes = next(peer);
@@ -64,7 +64,7 @@ pub(super) fn expect_leave(peer: &mut Peer, protocol: Protocol) {
     peer.expect_end();
 }
 
-/// Runs `pub --json` with these arguments, to a broker that gets these messages.
+/// Runs `pub --json` with these arguments, with a broker that expects these messages.
 #[track_caller]
 fn becomes(protocol: Protocol, args: &[&str], input: &str, messages: &[Message<'static>]) -> Outcome {
     let expected = messages.to_vec();
@@ -78,7 +78,7 @@ fn becomes(protocol: Protocol, args: &[&str], input: &str, messages: &[Message<'
     records(server.port(), protocol).args(args).stdin(input).run()
 }
 
-/// Topic, QoS, RETAIN and properties are the record's, and the options' where it has none.
+/// Topic, QoS, RETAIN and properties are those of the record, otherwise those of the options.
 #[test]
 fn a_record_says_everything_about_its_message() {
     let input = concat!(
@@ -127,7 +127,7 @@ fn on_error_stop_ends_the_run_after_what_came_before() {
     becomes(V5, &["--on-error", "stop"], input, &messages).exits(1).mentions("mqtt: line 2: not valid JSON");
 }
 
-/// What a program leaves that was killed while it wrote.
+/// A line left by a program that was killed while writing.
 #[test]
 fn a_torn_last_line_is_left_out_with_a_warning() {
     let input = "{\"topic\":\"a\",\"qos\":1}\n{\"topic\":\"b";
@@ -153,7 +153,7 @@ fn retain_of_a_received_message_is_kept_on_request(#[case] args: &[&str], #[case
     }
 }
 
-/// A misspelt member must not clear what is retained.
+/// A misspelt member must not clear a retained message.
 #[test]
 fn record_without_payload_is_refused_unless_the_options_give_one() {
     let line = "{\"topic\":\"a\",\"paylod\":\"off\",\"qos\":1,\"retain\":true}\n";
@@ -188,8 +188,8 @@ fn a_topic_that_cannot_be_is_no_result_of_a_rewrite() {
         .mentions("line 1: topic 'a' becomes '#' (--rewrite-topic): ");
 }
 
-/// A broker may end the connection at such texts ([MQTT-1.5.4]), and again with each try: they never go to it, also not
-/// by way of a spool.
+/// A broker may close the connection at such texts ([MQTT-1.5.4]), at each attempt: they are never sent, not
+/// even from a spool.
 #[test]
 fn texts_that_a_broker_takes_for_malformed_are_errors_of_their_lines() {
     let input = concat!(
@@ -238,7 +238,7 @@ fn texts_that_a_broker_takes_for_malformed_are_errors_of_their_lines() {
         .mentions("line 1: topic 'p/");
 }
 
-/// The Message Expiry Interval goes on counting between the two programs ([MQTT-3.3.2-6]).
+/// The Message Expiry Interval continues between the two programs ([MQTT-3.3.2-6]).
 #[test]
 fn what_has_expired_on_the_way_is_not_sent() {
     let now = std::time::SystemTime::now();
@@ -288,7 +288,7 @@ fn text() -> impl Strategy<Value = String> {
     "[^\\x00-\\x1f\\x7f-\\x9f\\p{Co}\\p{Cn}]{0,12}"
 }
 
-/// A relay: topics, payloads and properties come through both programs unchanged.
+/// A relay: both programs pass topics, payloads and properties on unchanged.
 #[test]
 fn a_relay_changes_nothing() {
     let topic = "[^\\x00-\\x1f\\x7f-\\x9f#+\\p{Co}\\p{Cn}]{1,20}";

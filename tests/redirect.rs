@@ -29,7 +29,7 @@ fn disconnect(reason: u8, reference: &str) -> Vec<u8> {
     out.to_vec()
 }
 
-/// The first broker of a test, which redirects its clients this many times.
+/// The first broker of a test, which redirects its clients this number of times.
 fn sends_away(answer: Vec<u8>, times: usize) -> Server {
     Server::start(move |server| {
         for _ in 0..times {
@@ -58,7 +58,7 @@ fn redirect_is_reported_and_not_followed() {
         let outcome = Mqtt::publish(first.port()).args(["-V", "5", "-t", "a", "-m", "x"]).run();
         outcome.fails(i32::from(reason), &text).mentions("hint: --follow-redirect connects to it");
     }
-    // Where to is not said.
+    // Without a Server Reference.
     let first = sends_away(packets::connack(V5, false, 0x9D), 1);
     Mqtt::publish(first.port())
         .args(["-V", "5", "-t", "a", "-m", "x", "--follow-redirect"])
@@ -70,7 +70,7 @@ fn redirect_is_reported_and_not_followed() {
 fn a_connect_is_followed() {
     for reason in [0x9C, 0x9D] {
         let other = Server::start(takes_one);
-        // The first that answers is taken.
+        // The first broker that answers is used.
         let nowhere = Server::start(|_| {});
         let dead = nowhere.port();
         nowhere.finish();
@@ -83,7 +83,8 @@ fn a_connect_is_followed() {
     }
 }
 
-/// For this time only: behind the next loss it begins where the user said. For good: it stays there.
+/// A temporary redirect: after the next loss the client returns to the original broker. A permanent one: it
+/// stays.
 #[test]
 fn a_link_that_is_up_is_followed() {
     for is_permanent in [false, true] {
@@ -123,7 +124,7 @@ fn a_link_that_is_up_is_followed() {
     }
 }
 
-/// For this time only: a client that does not go there comes back where the user said.
+/// A temporary redirect: a client that does not follow it returns to the original broker.
 #[test]
 fn temporary_redirect_that_is_not_followed_is_tried_again() {
     let server = Server::start(|server| {
@@ -164,7 +165,7 @@ fn circular_redirects_end() {
         .mentions("hint: 5 redirects in a row were followed\n");
 }
 
-/// Also for a client that otherwise reconnects for ever.
+/// Also for a client that otherwise reconnects forever.
 #[test]
 fn circle_that_a_subscriber_follows_has_an_end() {
     let server = Server::start(|server| {

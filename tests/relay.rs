@@ -1,5 +1,5 @@
-//! A relay of two programs, `mqtt sub --json | mqtt pub --json --spool`: what it was sent at QoS 1 arrives, whichever of the
-//! two is killed, and whenever.
+//! A relay of two programs, `mqtt sub --json | mqtt pub --json --spool`: messages received at QoS 1 arrive,
+//! whichever of the two is killed, and whenever.
 
 use std::collections::BTreeSet;
 use std::io::PipeReader;
@@ -14,14 +14,14 @@ use crate::support::mqtt::{Mqtt, Running};
 use crate::support::{Service as _, wait_until};
 
 const KILLS: u64 = 50;
-/// Messages that come between two kills.
+/// Messages between two kills.
 const MESSAGES: u64 = 400;
 
-/// The two programs at work.
+/// The two running programs.
 struct Relay {
     subscriber: Running,
     publisher: Running,
-    /// The pipe between them, to look at.
+    /// The pipe between them, for inspection.
     pipe: PipeReader,
 }
 
@@ -41,18 +41,18 @@ impl Relay {
         Self { subscriber, publisher, pipe }
     }
 
-    /// The publisher stops with messages in the pipe. Where some are in it already, the subscriber takes no more from
-    /// the broker, so what it receives tells nothing.
+    /// Stops the publisher with messages in the pipe. If some are in it already, the subscriber takes no more
+    /// from the broker, so its received messages show nothing.
     fn stop_publisher(&self, feed: &mut Feed) {
         self.publisher.signal(Signal::STOP);
         feed.send(MESSAGES);
         wait_until(|| rustix::io::ioctl_fionread(&self.pipe).unwrap() > 0);
     }
 
-    /// One of them is killed; the other ends by itself.
+    /// Kills one of them; the other ends by itself.
     fn kill(self, kills_subscriber: bool) {
         let Self { subscriber, publisher, pipe } = self;
-        // The subscriber ends when the publisher was its last reader.
+        // The subscriber ends when its last reader, the publisher, has ended.
         drop(pipe);
         let victim = if kills_subscriber { &subscriber } else { &publisher };
         victim.signal(Signal::KILL);
@@ -62,13 +62,13 @@ impl Relay {
     }
 }
 
-/// The numbers of the messages that have arrived.
+/// The numbers of the received messages.
 fn numbers(stdout: &[u8]) -> BTreeSet<u64> {
     let text = std::str::from_utf8(stdout).unwrap();
     text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')?.parse().ok()).collect()
 }
 
-/// Messages that go to a broker as numbered lines.
+/// Sends messages as numbered lines to a broker.
 struct Feed {
     publisher: Running,
     sent: u64,
@@ -94,7 +94,7 @@ fn a_relay_that_is_killed_loses_nothing(#[values("311", "5")] version: &str) {
     let spool = folder.path().join("spool");
     let receiver = Mqtt::subscribe(to.port()).args(["-d", "-q", "1", "-t", "n"]).spawn();
     receiver.wait_until_subscribed();
-    // The session is there before the first message.
+    // The session is created before the first message.
     Mqtt::subscribe(from.port())
         .args(["-V", version, "-c", "-i", "relay", "-q", "1", "-t", "#", "-E"])
         .run()
@@ -115,14 +115,14 @@ fn a_relay_that_is_killed_loses_nothing(#[values("311", "5")] version: &str) {
     let Relay { subscriber, publisher, .. } = Relay::start(&from, &to, version, &spool);
     let all: BTreeSet<u64> = (0..feed.sent).collect();
     receiver.wait_until("all messages", |stdout| numbers(stdout) == all);
-    // A signal ends the subscriber, the end of its input the publisher.
+    // A signal ends the subscriber, the end of its input ends the publisher.
     subscriber.wait_until_subscribed().signal(Signal::TERM);
     let ends = [subscriber.wait_for_end().status, publisher.wait_for_end().status];
     assert!(ends.iter().all(ExitStatus::success), "{ends:?}");
     feed.publisher.finish().succeeds();
 }
 
-/// A program may read the output of a run when it has ended.
+/// A program may read the output of a run after it has ended.
 #[rstest]
 fn run_that_ends_by_itself_does_not_wait_for_its_reader(#[values("311", "5")] version: &str) {
     let broker = Broker::start();
@@ -131,12 +131,12 @@ fn run_that_ends_by_itself_does_not_wait_for_its_reader(#[values("311", "5")] ve
     subscribe().args(["-E"]).run().succeeds();
     Mqtt::publish(broker.port()).args(["-q", "1", "-l", "-t", "n"]).stdin("1\n2\n").run().succeeds();
     subscribe().args(["-C", "1"]).leave_stdout_unread().run().succeeds();
-    // That one was acknowledged.
+    // The first message was acknowledged.
     subscribe().args(["-C", "1"]).run().succeeds().prints("2\n");
 }
 
-/// What the reader of the pipe leaves in it is not acknowledged and comes again in the next run, also if the subscriber
-/// is ended in good order.
+/// Messages that the reader leaves in the pipe are not acknowledged and arrive again in the next run, even
+/// after a regular end of the subscriber.
 #[rstest]
 fn messages_left_in_the_pipe_come_again(#[values("311", "5")] version: &str) {
     let broker = Broker::start();
@@ -150,6 +150,6 @@ fn messages_left_in_the_pipe_come_again(#[values("311", "5")] version: &str) {
     let outcome = running.wait_for_end();
     assert!(!outcome.stderr.contains("sending PUBACK"), "{}", outcome.stderr);
     subscribe().args(["-C", "2"]).run().succeeds().prints("1\n2\n");
-    // These were read, and do not come again.
+    // These were read, and do not arrive again.
     subscribe().args(["-W", "1"]).run().exits(27).prints("");
 }

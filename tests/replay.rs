@@ -1,5 +1,5 @@
-//! `mqtt pub --json` with a recording: the times of its messages, which of them are published, how often, and
-//! compressed files.
+//! `mqtt pub --json` with a recording: the times of its messages, the selection and repetition of messages,
+//! and compressed files.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use crate::support::mqtt::{Mqtt, Outcome};
 use crate::support::packets::Message;
 use crate::support::server::Server;
 
-/// A record that was received at this time of a day.
+/// A record received at this time of day.
 fn record(time: &str, topic: &str, payload: &str) -> String {
     format!("{{\"tst\":\"2026-11-20T{time}Z\",\"topic\":\"{topic}\",\"payload\":\"{payload}\"}}\n")
 }
@@ -30,7 +30,7 @@ fn file(content: &[u8]) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-/// What `pub --json` publishes of a recording that is standard input.
+/// Checks the messages that `pub --json` publishes for a recording on standard input.
 #[track_caller]
 fn becomes(input: &[u8], args: &[&str], messages: &[Message<'static>]) -> Outcome {
     let (_folder, path) = file(input);
@@ -55,7 +55,7 @@ fn messages(payloads: &[&'static str]) -> Vec<Message<'static>> {
     payloads.iter().map(|payload| Message::new("a", payload.as_bytes())).collect()
 }
 
-/// No message comes before its time. At the speed of the recording this test would not end.
+/// No message is sent before its time. At the original speed this test would not end.
 #[test]
 fn messages_have_the_spacing_of_the_recording() {
     let input = [record("00:00:00", "a", "1"), record("01:00:00", "a", "2"), record("02:00:00", "a", "3")];
@@ -69,7 +69,7 @@ fn messages_have_the_spacing_of_the_recording() {
     assert!(start.elapsed() >= Duration::from_millis(200), "{:?}", start.elapsed());
 }
 
-/// At that speed the times do not matter, and neither does a time of another form.
+/// At this speed times have no effect, not even invalid ones.
 #[test]
 fn the_highest_speed_waits_for_nothing() {
     let input = [record("00:00:00", "a", "1"), record("23:00:00", "a", "2")].concat().replace('Z', "+0000");
@@ -102,7 +102,7 @@ fn topics_are_selected_as_they_were_recorded() {
     becomes(input.as_bytes(), &args, &[Message::new("b/c", b"2")]).succeeds();
 }
 
-/// The run ends there and does not name every line.
+/// The run ends there and does not report every line.
 #[rstest]
 fn recording_without_times_is_refused(
     #[values("--timing=recorded", "--from=10:00", "--to=10:00")] arg: &str,
@@ -121,7 +121,7 @@ fn one_record_without_time_is_named() {
         .mentions("mqtt: line 2: it has no time (tst)");
 }
 
-/// A replay is not late, however long ago the recording was.
+/// A replay is not late, regardless of the age of the recording.
 #[test]
 fn replay_sends_the_recorded_message_expiry_interval() {
     let line = r#"{"tst":"2020-01-01T00:00:00Z","topic":"a","retain":true,"payload":"x","properties":{"message-expiry-interval":60}}"#;
@@ -131,7 +131,7 @@ fn replay_sends_the_recorded_message_expiry_interval() {
     becomes(line.as_bytes(), &[], &[]).exits(0).mentions("the time of message-expiry-interval was over");
 }
 
-/// The beginning of a record at its end comes again each time.
+/// An incomplete record at its end is reported each time.
 #[test]
 fn file_is_published_several_times() {
     let input = record("10:00:00", "a", "1") + &record("10:00:00.001", "a", "2") + "{\"tst\":\"20";
@@ -153,7 +153,7 @@ fn loop_ends_where_it_publishes_nothing() {
     becomes(b"", &["--loop", "forever"], &[]).succeeds();
 }
 
-/// A run that sends nothing although its options choose records says so.
+/// A run that sends nothing although its options select records reports that.
 #[rstest]
 #[case::topics(&["--topic-filter", "b/#"], "--topic-filter")]
 #[case::times(&["--from", "10:01", "--to", "11:00", "--topic-filter", "#"], "--topic-filter, --from, --to")]
@@ -169,7 +169,7 @@ fn selection_without_a_record_is_reported(#[case] args: &[&str], #[case] named: 
     .fails(3, &words);
 }
 
-/// Before there is a connection.
+/// Before the connection.
 #[rstest]
 #[case("10:05", "10:05")]
 #[case("2026-11-21T00:00", "2026-11-20T00:00")]
@@ -182,7 +182,7 @@ fn times_without_anything_between_them_are_refused(#[case] from: &str, #[case] t
         .fails(2, "--to must be after --from: no time is between them");
 }
 
-/// Before there is a connection.
+/// Before the connection.
 #[test]
 fn pipe_cannot_be_read_again() {
     let server = Server::start(|server| server.expect_no_connection());
@@ -211,7 +211,7 @@ fn compressed(form: Form, content: &[u8]) -> Vec<u8> {
     }
 }
 
-/// From a file and from a pipe, through a spool and without, once and again.
+/// From a file and from a pipe, with and without a spool, once and twice.
 #[rstest]
 fn compressed_recordings_are_read(#[values(Form::Zstd, Form::Gzip)] form: Form) {
     let input = compressed(form, (record("10:00:00", "a", "1") + &record("10:00:01", "a", "2")).as_bytes());
@@ -231,7 +231,7 @@ fn compressed_recordings_are_read(#[values(Form::Zstd, Form::Gzip)] form: Form) 
     }
 }
 
-/// What was whole is published. A program that was killed while it compressed leaves such a file.
+/// Complete records are published. A program killed while compressing leaves such a file.
 #[rstest]
 fn cut_off_compressed_recording_is_published_as_far_as_it_goes(
     #[values(Form::Zstd, Form::Gzip)] form: Form,
@@ -269,7 +269,7 @@ fn damaged_compressed_recording_is_an_error() {
         .mentions("mqtt: standard input: ");
 }
 
-/// What was read before the damage is sent, and the broker has it before the run ends.
+/// Records before the damage are sent, and the broker has them before the run ends.
 #[rstest]
 fn records_before_the_damage_are_published(#[values(0, 1)] qos: u8, #[values(false, true)] is_pipe: bool) {
     const RECORDS: usize = 20_000;
@@ -289,7 +289,7 @@ fn records_before_the_damage_are_published(#[values(0, 1)] qos: u8, #[values(fal
     receiver.wait_for_end().exits(0);
 }
 
-/// A recording that `sub --compress` made is compressed but for its last file.
+/// A recording made by `sub --compress` is compressed except for its last file.
 #[rstest]
 fn files_of_several_forms_are_read_in_a_row(#[values(false, true)] with_spool: bool) {
     let part = |payload: &str| record("10:00:00", "a", payload).into_bytes();
@@ -307,7 +307,7 @@ fn files_of_several_forms_are_read_in_a_row(#[values(false, true)] with_spool: b
     .succeeds();
 }
 
-/// What is sent live keeps the times of the recording, also through a spool, and each round begins anew.
+/// A replay sent at once keeps the times of the recording, also through a spool, and each round starts again.
 #[test]
 fn replay_through_a_spool_has_the_spacing_of_the_recording() {
     let input = [record("00:00:00", "a", "1"), record("01:00:00", "a", "2"), record("02:00:00", "b", "3")];
@@ -323,7 +323,8 @@ fn replay_through_a_spool_has_the_spacing_of_the_recording() {
     assert!(start.elapsed() >= Duration::from_millis(200), "{:?}", start.elapsed());
 }
 
-/// Nothing of it is taken in before its time: what is not due is not in the spool when the run is ended.
+/// Records are not stored before their time: records that are not due are not in the spool after the end of
+/// the run.
 #[test]
 fn ended_replay_keeps_what_was_due() {
     let input = [record("00:00:00", "a", "1"), record("05:00:00", "a", "2")].concat();

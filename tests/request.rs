@@ -18,7 +18,7 @@ pub(crate) fn rr(port: u16) -> Mqtt {
     Mqtt::new(["rr", "-h", "127.0.0.1", "-p", &port.to_string()])
 }
 
-/// A request as it came.
+/// A received request.
 pub(crate) struct Request {
     pub(crate) identifier: u16,
     pub(crate) topic: String,
@@ -40,7 +40,7 @@ pub(crate) fn request(peer: &mut Peer) -> Request {
     }
 }
 
-/// The filter of the SUBSCRIBE that comes, which is granted.
+/// The filter of the next SUBSCRIBE, which is granted.
 #[track_caller]
 pub(crate) fn subscription(peer: &mut Peer) -> String {
     let bytes = peer.packet();
@@ -53,7 +53,7 @@ pub(crate) fn subscription(peer: &mut Peer) -> String {
     all[0].filter.to_owned()
 }
 
-/// A session of MQTT 5 up to the request: the topic subscribed to, and what is asked.
+/// A session of MQTT 5 up to the request: the subscribed topic, and the request.
 #[track_caller]
 pub(crate) fn asked(listener: &mut Listener) -> (Peer, String, Request) {
     let mut peer = listener.accept_session(V5);
@@ -62,7 +62,7 @@ pub(crate) fn asked(listener: &mut Listener) -> (Peer, String, Request) {
     (peer, filter, request)
 }
 
-/// A responder that is a shell script: what it is told is enough to respond, at every QoS.
+/// A responder written as a shell script: the variables are enough to respond, at every QoS.
 #[rstest]
 fn a_request_has_its_response(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
@@ -95,8 +95,8 @@ fn a_request_has_its_response(
     }
 }
 
-/// On the wire: its own topic, under what the server says topics are to begin with; a request that
-/// names it; and a DISCONNECT without a barrier, because the response proves that the request was read.
+/// On the wire: a separate topic, below the Response Information of the server; a request that names it; and
+/// a DISCONNECT without a barrier, because the response proves that the request was read.
 #[test]
 fn the_request_says_where_to_respond() {
     let server = Server::start(|listener| {
@@ -120,8 +120,8 @@ fn the_request_says_where_to_respond() {
     server.finish();
 }
 
-/// What comes on the response topic and is not the response: before the request, retained, of another
-/// request, on a topic that an earlier run has subscribed to.
+/// Other messages on the response topic: before the request, retained, of another request, on a topic that an
+/// earlier run has subscribed to.
 #[test]
 fn other_messages_are_not_taken_for_the_response() {
     let other = (PropertyId::CorrelationData, Value::Binary(b"another"));
@@ -156,7 +156,7 @@ fn other_messages_are_not_taken_for_the_response() {
     }
 }
 
-/// A response at QoS 2 is received to its end.
+/// The exchange of a QoS 2 response is completed.
 #[test]
 fn response_is_acknowledged() {
     let server = Server::start(|listener| {
@@ -175,7 +175,7 @@ fn response_is_acknowledged() {
     server.finish();
 }
 
-/// A time limit says what was waited for, and what came instead.
+/// A timeout names the missing response, and other messages received instead.
 #[test]
 fn a_time_limit_says_what_did_not_come() {
     type Script = fn(&mut Peer);
@@ -231,7 +231,7 @@ fn a_time_limit_says_what_did_not_come() {
     }
 }
 
-/// The time limit holds for the payload too, which may come from a pipe.
+/// The timeout includes the payload, which may come from a pipe.
 #[test]
 fn a_time_limit_for_the_payload() {
     for command in ["rr", "pub"] {
@@ -241,7 +241,7 @@ fn a_time_limit_for_the_payload() {
     }
 }
 
-/// A refusal sets the exit status; a missing subscriber is reported, and the run waits on.
+/// A refusal sets the exit status; a missing subscriber is reported, and the run continues to wait.
 #[test]
 fn refusals() {
     let server = Server::start(|listener| {
@@ -278,7 +278,7 @@ fn refusals() {
     server.finish();
 }
 
-/// A server of MQTT 3.1.1 alone, where the request cannot say where to respond.
+/// A server that supports only MQTT 3.1.1, in which a request has no Response Topic.
 #[test]
 fn without_response_topic_in_an_old_version() {
     let script = |listener: &mut Listener| {
@@ -303,8 +303,8 @@ fn without_response_topic_in_an_old_version() {
     server.finish();
 }
 
-/// A reader that takes its time gets all of it, whatever becomes of the link; one that never reads is
-/// waited for as long as the time limit says.
+/// A slow reader gets the whole response, whatever happens to the connection; the timeout limits the wait for
+/// one that never reads.
 #[test]
 fn a_slow_reader() {
     let server = || {
@@ -322,8 +322,7 @@ fn a_slow_reader() {
     assert_eq!(run.stdout.len(), (4 << 20) + 1);
 }
 
-/// What the server says of response topics may be of no use; it hears a DISCONNECT then, or it would
-/// publish the will.
+/// Unusable Response Information ends the run with DISCONNECT; otherwise the server would publish the will.
 #[test]
 fn response_information() {
     for (information, begins) in [("", "mqtt-rr/"), ("a//", "a//"), ("b", "b/")] {
@@ -355,7 +354,7 @@ fn response_information() {
     }
 }
 
-/// As for `pub`: a server that knows no aliases gets none.
+/// As for `pub`: no alias is used if the server allows none.
 #[test]
 fn a_topic_alias_is_not_forced_upon_a_server() {
     let server = Server::start(|listener| {
@@ -368,7 +367,7 @@ fn a_topic_alias_is_not_forced_upon_a_server() {
     server.finish();
 }
 
-/// The response, and behind it how long it took: a line, or one more object.
+/// The response, followed by its duration: a line, or another object.
 #[test]
 fn formats() {
     let run = |options: &'static [&'static str]| {
@@ -396,7 +395,7 @@ fn formats() {
     run(&["-F", "%p at QoS %q", "-N"]).prints("42 at QoS 0");
 }
 
-/// A response that nobody reads any more, and a run that is interrupted.
+/// A response without a reader, and an interrupted run.
 #[test]
 fn closed_output_and_signals() {
     let (tell, was_asked) = mpsc::channel();
@@ -411,7 +410,7 @@ fn closed_output_and_signals() {
     run.wait_for_end().dies_of(Signal::INT);
     server.finish();
 
-    // The reader that leaves ends the run at once, and not only when there is something to write.
+    // The run ends with its reader at once, and not only at the next output.
     let (tell, was_asked) = mpsc::channel();
     let (go_on, reader_left) = mpsc::channel();
     let server = Server::start(move |listener| {
@@ -429,7 +428,7 @@ fn closed_output_and_signals() {
     server.finish();
 }
 
-/// The payload comes from where `pub` has it from.
+/// The payload has the same sources as in `pub`.
 #[test]
 fn payloads() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Requests over links that are lost, and in sessions that are kept.
+//! Requests with lost connections, and with kept sessions.
 
 use std::sync::mpsc;
 
@@ -11,8 +11,8 @@ use crate::request::{asked, request, rr, subscription};
 use crate::support::packets::{self, Message};
 use crate::support::server::{Peer, Server};
 
-/// A link that is lost while the response is awaited fails the run; asked to reconnect, the same
-/// request goes out again.
+/// A connection lost while waiting for the response fails the run; with reconnects the same request is sent
+/// again.
 #[test]
 fn a_lost_link() {
     let server = Server::start(|listener| {
@@ -37,7 +37,8 @@ fn a_lost_link() {
     server.finish();
 }
 
-/// The broker has granted the subscription before, and refuses it for now: it is asked for again, as `sub` does.
+/// The broker has granted the subscription before, and refuses it temporarily: it is requested again, as in
+/// `sub`.
 #[test]
 fn subscription_refused_after_a_reconnect_is_asked_for_again() {
     for reason in [0x80, 0x83, 0x97] {
@@ -58,7 +59,7 @@ fn subscription_refused_after_a_reconnect_is_asked_for_again() {
         run.mentions("; trying again\n").mentions("mqtt: subscribed again\n").prints("at last\n");
         server.finish();
     }
-    // What is about the client is final, and what was never granted.
+    // Refusals that concern the client are final, and so are those of subscriptions that were never granted.
     for (first, second) in [(Some(0), 0x87), (None, 0x97)] {
         let server = Server::start(move |listener| {
             if first.is_some() {
@@ -75,8 +76,8 @@ fn subscription_refused_after_a_reconnect_is_asked_for_again() {
     }
 }
 
-/// The server has the request and has kept the session: the response waits there, and the request must
-/// not go out again. It may come before anything else does.
+/// The server has the request and has kept the session: the response waits there, and the request must not be
+/// sent again. The response may be the first packet.
 #[test]
 fn a_response_that_waited_in_a_kept_session() {
     let server = Server::start(|listener| {
@@ -94,7 +95,7 @@ fn a_response_that_waited_in_a_kept_session() {
     run.does_not_mention("again: the").prints("waited\n");
     server.finish();
 
-    // A session that was not kept: the response is known all the same, whenever it comes.
+    // The session was not kept: the response is recognised all the same, whenever it arrives.
     let server = Server::start(|listener| {
         let (peer, filter, first) = asked(listener);
         peer.close();
@@ -109,7 +110,7 @@ fn a_response_that_waited_in_a_kept_session() {
     server.finish();
 }
 
-/// What waited in a kept session for an earlier run is no response to this one.
+/// Messages queued in a kept session for an earlier run are not the response.
 #[test]
 fn a_kept_session_is_drained_first() {
     let server = Server::start(|listener| {
@@ -118,7 +119,7 @@ fn a_kept_session_is_drained_first() {
         let stale = |identifier| Message::new("r", b"stale").at(QoS::AtLeastOnce, identifier).bytes(V3_1_1);
         peer.send(&[packets::suback(V3_1_1, identifier, &[1]), stale(1)].concat());
         peer.expect(V3_1_1, &packets::ack(PacketType::PubAck, 1));
-        // The window was full: more comes when there is room.
+        // The window was full: more arrive when there is room.
         peer.expect(V3_1_1, &packets::pingreq());
         peer.send(&[stale(2), packets::pingresp()].concat());
         peer.expect(V3_1_1, &packets::ack(PacketType::PubAck, 2));
@@ -135,7 +136,7 @@ fn a_kept_session_is_drained_first() {
     server.finish();
 }
 
-/// A message before the request was sent is not its response.
+/// A message that arrives before the request was sent is not its response.
 #[test]
 fn message_before_the_request_was_sent_is_not_the_response() {
     let (go_on, seen) = mpsc::channel();
@@ -143,7 +144,7 @@ fn message_before_the_request_was_sent_is_not_the_response() {
         let mut peer = listener.accept_session(V5);
         let (identifier, _) = peer.expect_subscribe(V5);
         peer.send(&packets::suback(V5, identifier, &[0]));
-        // No more is read until this message was: most of the request is still with the client.
+        // No more is read until this message is sent: most of the request is still at the client.
         peer.expect_beginning();
         peer.send(&Message::new("r", b"too early").bytes(V5));
         seen.recv().unwrap();
@@ -159,8 +160,8 @@ fn message_before_the_request_was_sent_is_not_the_response() {
     server.finish();
 }
 
-/// Once the response is written out, an error while closing does not matter: it is not reported, and
-/// not waited for beyond the time limit, and no other server gets the request.
+/// After the response is written, an error while closing has no effect: it is not reported, the run does not
+/// wait beyond its timeout, and no other server gets the request.
 #[test]
 fn broken_disconnect_does_not_change_the_result() {
     type Script = fn(&mut Peer);
@@ -184,7 +185,7 @@ fn broken_disconnect_does_not_change_the_result() {
     }
 }
 
-/// A broker that keeps its side open: everything that is owed to it arrives, and the run ends.
+/// A broker that keeps its side open: all packets for it arrive, and the run ends.
 #[test]
 fn broker_that_does_not_close_the_connection_is_left() {
     let (ended, is_over) = mpsc::channel();
@@ -194,7 +195,7 @@ fn broker_that_does_not_close_the_connection_is_left() {
         let late = Message::new(&filter, b"one more").at(QoS::AtLeastOnce, 8).bytes(V5);
         peer.send(&[Message::new(&filter, b"done").at(QoS::AtLeastOnce, 7).bytes(V5), late].concat());
         is_over.recv().unwrap();
-        // No reset has taken it away.
+        // No reset has discarded it.
         assert_eq!(peer.next().unwrap(), packets::ack(PacketType::PubAck, 7));
         peer.expect_disconnect(V5);
     });
@@ -203,7 +204,7 @@ fn broker_that_does_not_close_the_connection_is_left() {
     server.finish();
 }
 
-/// A DISCONNECT that sends the client to a server that does not exist.
+/// A DISCONNECT that redirects the client to a server that does not exist.
 fn elsewhere() -> Vec<u8> {
     let reference = "127.0.0.1:1";
     let length = u8::try_from(reference.len()).unwrap();
@@ -212,7 +213,8 @@ fn elsewhere() -> Vec<u8> {
     bytes
 }
 
-/// A session that is kept is of no use for a topic of its own, and is an error only if it is asked for.
+/// A kept session is useless for a generated response topic, and is an error only if it was explicitly
+/// requested.
 #[test]
 fn setting_to_keep_the_session_is_not_used_without_a_response_topic() {
     for value in ["true", "perhaps"] {
@@ -234,7 +236,7 @@ fn setting_to_keep_the_session_is_not_used_without_a_response_topic() {
     run.env("MQTT_DISABLE_CLEAN_SESSION", "perhaps").run().exits(2).mentions("MQTT_DISABLE_CLEAN_SESSION");
 }
 
-/// A server that is gone once it has passed the response on has done what was asked.
+/// A server that disappears after forwarding the response has done its work.
 #[test]
 fn connection_lost_after_the_response_is_a_success() {
     for more in [&[][..], &["--reconnect", "5"]] {

@@ -15,7 +15,7 @@ fn respond(peer: &mut Peer, to: &Request, payload: &[u8]) {
     peer.send(&Message::new(&to.response_topic, payload).with(&[data]).bytes(V5));
 }
 
-/// A server that responds with these to one request.
+/// A server that answers one request with these responses.
 fn responses(payloads: &'static [&'static str]) -> Server {
     Server::start(move |listener| {
         let (mut peer, _, asked) = asked(listener);
@@ -43,8 +43,7 @@ fn several_responses() {
     run(&responses(&[]), &["--all", "-W", "300ms"]).exits(27).prints("");
 }
 
-/// Each request has correlation data of its own: the response to the first, which comes late, is not that of the
-/// second.
+/// Each request has its own correlation data: a late response to the first is not that of the second.
 #[test]
 fn late_response_is_not_that_of_the_next_request() {
     let server = Server::start(|listener| {
@@ -77,7 +76,7 @@ fn late_response_is_not_that_of_the_next_request() {
     server.finish();
 }
 
-/// A request that was under way when the connection was lost is sent again, and is one request.
+/// A request that was in flight when the connection was lost is sent again, and counts once.
 #[test]
 fn lost_connection_repeats_a_request() {
     let server = Server::start(|listener| {
@@ -96,7 +95,7 @@ fn lost_connection_repeats_a_request() {
     server.finish();
 }
 
-/// With a responder of ours, over one connection; a signal ends it with the summary.
+/// With `mqtt respond`, over one connection; a signal ends the run with the summary.
 #[rstest]
 fn requests_are_repeated_until_a_signal(#[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind) {
     let Some(broker) = kind.start() else { return };

@@ -27,7 +27,7 @@ fn response(peer: &mut Peer) -> (u16, String, Vec<u8>, Option<Vec<u8>>) {
     (publish.packet_identifier, topic, publish.payload.to_vec(), data)
 }
 
-/// A request on "q" that names this response topic.
+/// A request on "q" with this response topic.
 fn request(response_topic: &str, payload: &[u8], qos: QoS, identifier: u16) -> Vec<u8> {
     let properties = [
         (PropertyId::ResponseTopic, Value::Text(response_topic)),
@@ -36,7 +36,7 @@ fn request(response_topic: &str, payload: &[u8], qos: QoS, identifier: u16) -> V
     Message::new("q", payload).at(qos, identifier).with(&properties).bytes(V5)
 }
 
-/// Fields are filled in for each response, and braces are doubled, as in `mqtt pub --template`.
+/// Placeholders are replaced for each response, and braces are doubled, as in `mqtt pub --template`.
 #[test]
 fn response_is_filled_in_by_a_template() {
     let folder = tempfile::tempdir().unwrap();
@@ -77,7 +77,7 @@ fn response_is_filled_in_by_a_template() {
         .fails(1, "{env:NAME} is not filled in");
 }
 
-/// Requester and responder at real brokers: one response each, whatever the version and QoS.
+/// Requester and responder with real brokers: one response each, for every version and QoS.
 #[rstest]
 fn requester_gets_the_response(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
@@ -101,8 +101,8 @@ fn requester_gets_the_response(
     }
 }
 
-/// The acknowledgement of a request means that the broker has its response, and they come in the order of the
-/// requests.
+/// The acknowledgement of a request means that the broker has its response; acknowledgements keep the order
+/// of the requests.
 #[test]
 fn request_is_acknowledged_after_its_response() {
     let server = Server::start(|listener| {
@@ -115,7 +115,7 @@ fn request_is_acknowledged_after_its_response() {
         let second = response(&mut peer);
         assert_eq!((&*second.1, &*second.2), ("a/2", &b"two"[..]));
         peer.send(&packets::ack(PacketType::PubAck, second.0));
-        // Had it acknowledged a request by now, that would come before the answer to this one.
+        // An acknowledgement of an earlier request would arrive before the answer to this one.
         peer.send(&request("a/3", b"three", QoS::AtLeastOnce, 13));
         let third = response(&mut peer);
         peer.send(&packets::ack(PacketType::PubAck, first.0));
@@ -129,7 +129,7 @@ fn request_is_acknowledged_after_its_response() {
     server.finish();
 }
 
-/// At QoS 0 the response goes out before the acknowledgement of its request.
+/// At QoS 0 the response is sent before the acknowledgement of its request.
 #[test]
 fn response_of_qos_0_precedes_the_acknowledgement() {
     let server = Server::start(|listener| {
@@ -145,7 +145,7 @@ fn response_of_qos_0_precedes_the_acknowledgement() {
     server.finish();
 }
 
-/// Requests that get no response are acknowledged, warned of once a kind, and counted at the end.
+/// Requests without a response are acknowledged, reported once per kind, and counted at the end.
 #[test]
 fn requests_without_a_usable_response_topic_are_counted() {
     let server = Server::start(|listener| {
@@ -175,7 +175,8 @@ fn requests_without_a_usable_response_topic_are_counted() {
     server.finish();
 }
 
-/// Without a list of allowed topics a request cannot make the responder send commands to the broker.
+/// Without a list of allowed topics, a request still cannot make the responder publish to topics of the
+/// broker.
 #[test]
 fn response_topic_of_the_broker_is_not_allowed() {
     let server = Server::start(|listener| {
@@ -191,7 +192,7 @@ fn response_topic_of_the_broker_is_not_allowed() {
     server.finish();
 }
 
-/// A lost link: the response goes out again, and the request, which was not acknowledged, may come again.
+/// After a lost connection the response is sent again, and the unacknowledged request may arrive again.
 #[test]
 fn lost_connection_is_made_again() {
     let server = Server::start(|listener| {
@@ -226,7 +227,7 @@ fn lost_connection_is_made_again() {
     server.finish();
 }
 
-/// A response that the broker refuses is reported, and the request is not asked for again.
+/// A response that the broker refuses is reported, and the request is not requested again.
 #[test]
 fn refused_response_sets_the_exit_status() {
     let server = Server::start(|listener| {
@@ -259,7 +260,7 @@ fn misuse_is_an_error_of_usage() {
     }
 }
 
-/// Requests of QoS 1 wait unacknowledged for their responses; a broker that sends on is not followed without end.
+/// Requests of QoS 1 wait unacknowledged for their responses; a broker that sends too many ends the run.
 #[rstest]
 fn more_requests_than_may_be_unacknowledged_end_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
     let most = if protocol == V5 { 1000 } else { u16::MAX };
@@ -319,8 +320,8 @@ fn program_is_checked_before_the_connection() {
     outcome.fails(2, "--echo sends the request's payload");
 }
 
-/// With -C the run would end by itself: the acknowledgement that keeps it from that has a limit, whichever
-/// half of it is missing.
+/// With -C the run ends by itself: its wait for the acknowledgement has a timeout, for either half of the
+/// exchange.
 #[rstest]
 fn response_that_is_not_acknowledged_ends_a_counted_run(
     #[values((QoS::AtLeastOnce, false), (QoS::ExactlyOnce, false), (QoS::ExactlyOnce, true))] half: (

@@ -1,4 +1,5 @@
-//! `mqtt respond --exec`: what a command writes is the response, and its request is acknowledged after that.
+//! `mqtt respond --exec`: the output of a command is the response, and its request is acknowledged after
+//! that.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -21,7 +22,7 @@ fn respond(port: u16) -> Mqtt {
     Mqtt::new(["respond", "-h", "127.0.0.1", "-p", &port.to_string(), "-V", "5", "-t", "q/#", "-q", "1"])
 }
 
-/// A request that is to be answered on "a/IDENTIFIER".
+/// A request with the response topic "a/IDENTIFIER".
 fn request(topic: &str, payload: &[u8], identifier: u16) -> Vec<u8> {
     let response_topic = format!("a/{identifier}");
     let properties = [
@@ -42,7 +43,7 @@ fn response(peer: &mut Peer) -> (u16, String, Vec<u8>) {
     (publish.packet_identifier, topic, publish.payload.to_vec())
 }
 
-/// Takes a response, acknowledges it, and expects the acknowledgement of its request.
+/// Reads a response, acknowledges it, and expects the acknowledgement of its request.
 #[track_caller]
 fn answered(peer: &mut Peer, identifier: u16, payload: &[u8]) {
     let (own, topic, response) = response(peer);
@@ -79,13 +80,13 @@ fn requester_gets_what_the_command_writes(#[values(Kind::Embedded, Kind::Mosquit
     }
 }
 
-/// A command that makes the one file, waits for the other, and answers `done`.
+/// A command that creates one file, waits for the other, and answers `done`.
 fn waits_between(started: &Path, go: &Path) -> String {
     let (started, go) = (started.display(), go.display());
     format!("touch {started}; while [ ! -e {go} ]; do sleep 0.02; done; printf done")
 }
 
-/// The command gets the request in its input and its environment; its bytes are the response, and nothing is changed.
+/// The command gets the request from its input and its environment; its output is the response, unchanged.
 #[test]
 fn request_is_acknowledged_after_the_output_of_its_command_is_out() {
     let server = Server::start(|server| {
@@ -106,7 +107,7 @@ fn request_is_acknowledged_after_the_output_of_its_command_is_out() {
     server.finish();
 }
 
-/// No response, and the next request takes the place of one whose command has failed.
+/// No response, and the next request is processed after one whose command has failed.
 #[rstest]
 #[case::status("exit 3", "it ended with exit status: 3")]
 #[case::late("(trap '' TERM; exec sleep 1000) & wait", "it took longer than 3s")]
@@ -127,7 +128,7 @@ fn failed_command_sends_no_response(#[case] failing: &str, #[case] says: &str) {
         .mentions("no response to 1 request on which --exec failed");
 }
 
-/// The request of the failed command stays with the broker.
+/// The request of the failed command stays at the broker.
 #[test]
 fn failed_command_ends_the_run_if_asked_to() {
     let server = Server::start(|server| {
@@ -171,7 +172,7 @@ fn commands_run_side_by_side() {
     server.finish();
 }
 
-/// What has begun is answered; what waits stays with the broker.
+/// Started commands respond; waiting requests stay at the broker.
 #[test]
 fn signal_waits_for_the_command_and_its_response() {
     let folder = tempfile::tempdir().unwrap();
@@ -212,7 +213,8 @@ fn second_signal_ends_the_command() {
     server.finish();
 }
 
-/// The link is lost while the command runs: the broker sends the request again, and the response goes out once.
+/// The connection is lost while the command runs: the broker sends the request again, and the response is
+/// sent once.
 #[test]
 fn request_that_comes_again_is_answered_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -235,7 +237,7 @@ fn request_that_comes_again_is_answered_once() {
     server.finish();
 }
 
-/// Beyond the bound nothing is read.
+/// Beyond the limit nothing is read.
 #[test]
 fn waiting_requests_are_bounded() {
     let (measured, is_measured) = mpsc::channel();

@@ -1,5 +1,5 @@
-//! `mqtt retain-clear`: against a real mosquitto, the embedded broker, and servers that follow a
-//! script where the order of things must be exact.
+//! `mqtt retain-clear`: with a real mosquitto, the embedded broker, and scripted servers for tests that need
+//! an exact order.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -25,7 +25,7 @@ pub(crate) fn retain_clear(port: u16, arguments: &[&str]) -> Mqtt {
     Mqtt::new(["retain-clear", "-h", "127.0.0.1", "-p", &port.to_string()]).args(arguments)
 }
 
-/// Records of so many retained messages: every QoS, some with properties, some no UTF-8.
+/// Records of this number of retained messages: every QoS, some with properties, some not UTF-8.
 pub(crate) fn records(count: usize) -> String {
     let mut records = String::new();
     for index in 0..count {
@@ -49,7 +49,7 @@ pub(crate) fn records(count: usize) -> String {
     records
 }
 
-/// What a record says of the message, without time and packet identifier, by topic.
+/// The messages in records, without time and packet identifier, by topic.
 fn messages(records: &str) -> Vec<String> {
     let mut messages: Vec<String> = records
         .lines()
@@ -105,7 +105,7 @@ fn twenty_thousand_on_a_real_server() {
     round_trip(mosquitto.port(), 20_000);
 }
 
-/// mosquitto's default drops all but about a thousand of a large set without a word.
+/// By default mosquitto silently drops all but about a thousand messages of a large set.
 #[test]
 fn a_server_that_drops_what_it_cannot_queue() {
     let Some(mosquitto) = Mosquitto::start(&Setup::new().queue(1000)) else { return };
@@ -167,7 +167,7 @@ fn only_what_is_selected() {
     assert_eq!(listed(&["#"]), ["a/2", "a/keep/3", "b/4"]);
 }
 
-/// What the server says of itself stays out of everything.
+/// Topics of the server below `$SYS` are never included.
 #[test]
 fn sys_is_never_touched() {
     let Some(mosquitto) = Mosquitto::start(&Setup::new()) else { return };
@@ -182,9 +182,9 @@ topic read closed/#
 user admin
 topic readwrite #";
 
-/// What this user may not clear is said to be left, and why: MQTT 5 has a reason, 3.1.1 has the
-/// message that is still there. The barrier is forbidden as well, and the scan does without.
-/// (Without a limit to its queues mosquitto 2.0 closes the connection over every refusal.)
+/// Topics that this user may not clear are reported with the reason: MQTT 5 has a Reason Code, in 3.1.1 the
+/// message is still there. The barrier is forbidden as well, and the scan works without it. (Without a limit
+/// on its queues mosquitto 2.0 closes the connection at every refusal.)
 #[rstest]
 fn topics_that_the_server_forbids(#[values(V3_1_1, V5)] protocol: Protocol) {
     let Some(mosquitto) = Mosquitto::start(&Setup::new().queue(1000).access(RULES)) else { return };
@@ -202,8 +202,8 @@ fn topics_that_the_server_forbids(#[values(V3_1_1, V5)] protocol: Protocol) {
     }
 }
 
-/// Answers one connection as a server with these retained messages, beside which there is live
-/// traffic; returns the topics that were published to.
+/// Serves one connection of a server with these retained messages, with live traffic besides; returns the
+/// topics that were published to.
 fn serve(listener: &mut Listener, protocol: Protocol, retained: &[(&str, &[u8])]) -> Vec<String> {
     let mut peer = listener.accept_session(protocol);
     let mut published = Vec::new();
@@ -260,7 +260,7 @@ fn a_new_value_is_left_alone(#[values(V3_1_1, V5)] protocol: Protocol) {
     assert_eq!(report["scan"]["ended_by"], "fence");
 }
 
-/// Unless it was asked for.
+/// Unless that was requested.
 #[rstest]
 fn until_clear(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |listener| {
@@ -282,7 +282,7 @@ fn until_clear(#[values(V3_1_1, V5)] protocol: Protocol) {
     assert_eq!(backup.lines().count(), 4, "every value that was cleared is in the backup:\n{backup}");
 }
 
-/// What the server acknowledges and does not do is tried once more, and then left.
+/// A clear that the server acknowledges without effect is tried once more, and then reported.
 #[test]
 fn broker_that_acknowledges_without_clearing_is_reported() {
     let protocol = Protocol::V5;
@@ -298,7 +298,7 @@ fn broker_that_acknowledges_without_clearing_is_reported() {
     assert!(outcome.lines()[1].contains("still there"), "{outcome:?}");
 }
 
-/// No answer to a PINGREQ: only the time limit is left, and the report says so.
+/// No answer to a PINGREQ: the timeout ends the scan, and the report says so.
 #[test]
 fn a_scan_that_its_time_limit_ends() {
     let broker =
@@ -313,7 +313,7 @@ fn a_scan_that_its_time_limit_ends() {
 
 #[test]
 fn missing_terminal_for_the_question_is_a_usage_error() {
-    // Before any connection: nothing listens there.
+    // Before any connection: no server listens on port 1.
     retain_clear(1, &["#"]).run().fails(2, "cannot ask for confirmation").mentions("--yes");
 }
 
@@ -365,11 +365,11 @@ fn a_rate_is_kept() {
     let source = file(&folder, "source.jsonl", &records(30));
     let started = std::time::Instant::now();
     retain_clear(broker.port(), &["--restore", &source, "--rate", "50"]).run().exits(0);
-    // It may be slower on a loaded machine, but never faster.
+    // It may be slower on a busy machine, but never faster.
     assert!(started.elapsed() >= std::time::Duration::from_millis(500), "{:?}", started.elapsed());
 }
 
-/// A person reads the list, is asked, and may say no.
+/// The user reads the list, is asked, and may refuse.
 #[test]
 fn confirmation_is_asked_on_a_terminal() {
     let broker = Broker::start();
@@ -380,7 +380,7 @@ fn confirmation_is_asked_on_a_terminal() {
     let backup = folder.path().join("backup.jsonl");
     let line = ["home/#", "--backup", backup.to_str().unwrap()];
     let question = "Clear 2 retained messages? [y/N] ";
-    // An empty line, the end of the input, and what is not quite a yes.
+    // An empty line, the end of the input, and an answer other than yes.
     for answer in ["\n", "\x04", "n\n", "yes please\n"] {
         let mut running = retain_clear(broker.port(), &line).on_a_terminal().spawn();
         running.wait_for_stderr(question);
@@ -396,7 +396,7 @@ fn confirmation_is_asked_on_a_terminal() {
     assert_eq!(std::fs::read_to_string(backup).unwrap().lines().count(), 2);
 }
 
-/// The list is on the terminal before the question, even if standard output goes elsewhere.
+/// The list is on the terminal before the question, even if standard output is redirected.
 #[test]
 fn list_is_shown_on_the_terminal_before_confirmation() {
     let broker = Broker::start();
@@ -410,14 +410,14 @@ fn list_is_shown_on_the_terminal_before_confirmation() {
     }
 }
 
-/// A publisher that does not stop: what it has published after the clearing is told, and left.
+/// A publisher that does not stop: messages published after the clearing are reported and kept.
 #[test]
 fn a_publisher_that_keeps_republishing() {
     let Some(mosquitto) = Mosquitto::start(&Setup::new().quiet()) else { return };
-    // More lines than it gets to before it is ended, and each another value.
+    // More lines than can be published, each with another value.
     let lines: String = (0..1_000_000).map(|number| format!("{number}\n")).collect();
     let publisher = mosquitto.publish().args(["-t", "busy", "-r", "-q", "1", "-l"]).stdin(lines).spawn();
-    // Between clearing and looking there may be no message just then: a few runs, until one is met.
+    // There may be no message between clearing and checking: several runs, until there is one.
     let republished = (0..50).any(|_| {
         mosquitto.subscribe().args(["-t", "busy", "-C", "1"]).run().exits(0);
         let outcome = retain_clear(mosquitto.port(), &["busy", "--yes", "--json"]).run();
@@ -441,7 +441,7 @@ fn a_publisher_that_keeps_republishing() {
     mosquitto.subscribe().args(["-t", "busy", "--retained-only"]).run().exits(0).prints("");
 }
 
-/// Topics that a broker invents are not cleared: neither invalid names nor topics that were not requested.
+/// Invalid topic names and topics that were not requested are not cleared.
 #[rstest]
 fn a_server_with_other_topics(#[values(V3_1_1, V5)] protocol: Protocol) {
     let made_up: [(&str, &[u8]); 5] =
@@ -456,7 +456,7 @@ fn a_server_with_other_topics(#[values(V3_1_1, V5)] protocol: Protocol) {
     outcome.mentions("ignored: 4 retained messages with a topic that was not requested or is not valid");
 }
 
-/// `-` and the names of the system for it, whatever standard output is: what stands in it already stays.
+/// `-` and the system's names for standard output, whatever that is: existing content stays.
 #[test]
 fn export_to_standard_output() {
     let broker = Broker::start();

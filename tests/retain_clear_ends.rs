@@ -15,7 +15,7 @@ use crate::support::packets::{self, Message};
 use crate::support::report;
 use crate::support::server::Server;
 
-/// The link is lost three times in the middle: the run goes on where it was.
+/// The connection is lost three times in the middle: the run continues.
 #[test]
 fn a_link_that_is_dropped_in_the_middle() {
     let broker = Broker::start();
@@ -30,14 +30,14 @@ fn a_link_that_is_dropped_in_the_middle() {
     assert_eq!((&report["done"], &report["left"]), (&500.into(), &0.into()));
 }
 
-/// Ended by a signal it says how far it came, and the next run goes on.
+/// After a signal the run reports its progress, and the next run continues.
 #[test]
 fn an_interruption_says_what_was_done() {
     let broker = Broker::start();
     broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
     broker.embedded().set_faults(Faults { withhold: vec![PacketType::PubAck.into()], ..Faults::default() });
     let running = retain_clear(broker.port(), &["a", "--yes", "--json", "-d"]).spawn();
-    // The barrier of the scan has a payload, the message that clears has none.
+    // The barrier of the scan has a payload, the clearing message has none.
     running.wait_for_stderr("'a', ... (0 bytes)");
     running.signal(Signal::INT);
     let outcome = running.wait_for_end().dies_of(Signal::INT).mentions("1 sent without an answer");
@@ -58,7 +58,7 @@ fn an_interruption_at_the_question() {
     broker.subscribe().args(["-t", "#", "--retained-only"]).run().exits(0).prints("1\n");
 }
 
-/// A reader of only the beginning of the list does not stop the clearing.
+/// A reader that reads only the start of the list does not stop the clearing.
 #[test]
 fn a_reader_that_goes_away_ends_nothing() {
     let broker = Broker::start();
@@ -69,8 +69,8 @@ fn a_reader_that_goes_away_ends_nothing() {
     cleared.exits(0).mentions("3000 cleared, and verified that none is left");
 }
 
-/// Ended in the middle: the backup has everything, the terminal showed how far it was, and another
-/// run goes on.
+/// Interrupted in the middle: the backup is complete, the terminal showed the progress, and another run
+/// continues.
 #[test]
 fn an_interruption_in_the_middle() {
     let broker = Broker::start();
@@ -89,7 +89,7 @@ fn an_interruption_in_the_middle() {
     assert!(rest["found"].as_u64().unwrap() < 400 && rest["left"] == 0, "{rest:#}");
 }
 
-/// A server that is restarted in the middle, and keeps what it had.
+/// A server that is restarted in the middle, and keeps its messages.
 #[test]
 fn a_restart_in_the_middle() {
     let Some(mut mosquitto) = Mosquitto::start(&Setup::new().quiet().persistent()) else { return };
@@ -104,7 +104,7 @@ fn a_restart_in_the_middle() {
     running.finish().exits(0).mentions("300 cleared, and verified that none is left");
 }
 
-/// A server that sends without end and reads nothing cannot keep a scan from ending.
+/// A server that sends endlessly and reads nothing cannot prevent the end of a scan.
 #[test]
 fn a_server_that_never_stops_sending() {
     let protocol = Protocol::V5;
@@ -118,7 +118,7 @@ fn a_server_that_never_stops_sending() {
     server.finish();
 }
 
-/// A scan whose server is gone ends at its limit as well, and not as one that found nothing.
+/// A scan whose server is gone ends at its timeout as well, and not as one that found nothing.
 #[test]
 fn a_server_that_does_not_come_back() {
     let server = Server::start(move |listener| {
@@ -132,7 +132,7 @@ fn a_server_that_does_not_come_back() {
     server.finish();
 }
 
-/// A server that acknowledges nothing, though it answers PINGREQ.
+/// A server that acknowledges nothing, although it answers PINGREQ.
 #[test]
 fn a_server_that_acknowledges_nothing() {
     for (limit, code, why) in [
@@ -151,8 +151,8 @@ fn a_server_that_acknowledges_nothing() {
     }
 }
 
-/// A flood of retained messages uses up the time of the run: nothing is cleared after it, and no second scan
-/// begins.
+/// A flood of retained messages uses up the time of the run: nothing is cleared afterwards, and no second
+/// scan starts.
 #[test]
 fn a_flood_ends_a_clearing_at_the_time_limit() {
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
@@ -185,7 +185,7 @@ fn export_names_what_it_found_and_has_not_written() {
                         peer.send(&Message::new(topic, b"1").retained().bytes(V5));
                     }
                 }
-                // The second pass is never answered to its end.
+                // The second pass is never answered completely.
                 Packet::Publish(publish) if passes == 1 => {
                     let topic = std::str::from_utf8(publish.topic).unwrap();
                     peer.send(&Message::new(topic, publish.payload).bytes(V5));

@@ -1,5 +1,4 @@
-//! `mqtt retain-clear` with much to do: what a topic takes in memory, and a rate so slow that there is
-//! mostly nothing to do.
+//! `mqtt retain-clear` with many topics: the memory for a topic, and a very slow rate.
 
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -19,7 +18,7 @@ fn record(topic: &str) -> String {
     format!("{{\"topic\":\"{topic}\",\"qos\":1,\"payload\":\"x\"}}\n")
 }
 
-/// The peak of resident memory, in bytes, of a run that has listed, cleared and verified so many
+/// The peak of resident memory, in bytes, of a run that has listed, cleared and verified this number of
 /// topics, and has its report ready.
 #[cfg(target_os = "linux")]
 fn peak_of_clearing(topics: usize) -> usize {
@@ -41,7 +40,7 @@ fn peak_of_clearing(topics: usize) -> usize {
         .spawn()
         .unwrap();
     let mut stdout = child.stdout.take().unwrap();
-    // The report is more than a pipe holds: behind its first byte the program waits for a reader.
+    // The report exceeds a pipe: after its first byte the program waits for the reader.
     let mut report = vec![0];
     stdout.read_exact(&mut report).unwrap();
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
@@ -53,20 +52,19 @@ fn peak_of_clearing(topics: usize) -> usize {
     peak.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
 }
 
-/// Twice the topics take twice the memory for topics, and nothing beyond.
+/// Twice the number of topics needs twice the memory for topics, and no more.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_topic_takes_little_memory() {
     const TOPICS: usize = 10_000;
-    /// With its line of the report, and what allocators leave unused.
+    /// Including its line of the report, and memory that allocators leave unused.
     const MOST_BYTES: usize = 1024;
     let (less, more) = (peak_of_clearing(TOPICS), peak_of_clearing(2 * TOPICS));
     let each = more.saturating_sub(less) / TOPICS;
     assert!(each <= MOST_BYTES, "{each} bytes for a topic: {less} with {TOPICS}, {more} with twice as many");
 }
 
-/// A connection that is lost while the next message is far from due is noticed at once, and not by a
-/// keep-alive: there is none.
+/// A connection that is lost long before the next message is due is detected at once; there is no Keep Alive.
 #[test]
 fn a_lost_link_is_noticed_between_two_messages() {
     let server = Server::start(|listener| {

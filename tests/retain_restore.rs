@@ -1,5 +1,4 @@
-//! `mqtt retain-clear --restore`: what a backup may hold, where it may come from, and what can be said
-//! of what was sent.
+//! `mqtt retain-clear --restore`: the contents and sources of a backup, and the report on sent messages.
 
 use rustix::process::Signal;
 
@@ -10,7 +9,7 @@ use crate::support::mqtt::Mqtt;
 use crate::support::report;
 use crate::support::server::Server;
 
-/// What is no record of a retained message is named before anything is sent: nothing listens there.
+/// A record that is not a retained message is named before anything is sent: no server listens on port 1.
 #[test]
 fn broken_backup_restores_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -43,7 +42,7 @@ fn broken_backup_restores_nothing() {
     }
 }
 
-/// What `mqtt sub --json` records are not retained messages: the error says what can be done with them.
+/// Recordings of `mqtt sub --json` are not retained messages: the error names the command for them.
 #[test]
 fn recording_of_live_messages_is_told_from_a_backup() {
     let broker = Broker::start();
@@ -56,7 +55,7 @@ fn recording_of_live_messages_is_told_from_a_backup() {
     run.mentions("jq -r .payload FILE | mqtt pub -l -t TOPIC").mentions("nothing was sent");
 }
 
-/// Nothing that is read grows beyond its limit; a report says that the run could not be made.
+/// All input has a limit; a report says that the run failed.
 #[test]
 fn endless_input_is_refused() {
     let restored = retain_clear(1, &["--restore", "/dev/zero"]).behind(LIMIT).run();
@@ -93,7 +92,7 @@ fn a_run_that_cannot_be_made_has_a_report() {
     }
 }
 
-/// Neither has one whose file is not a backup; standard input is called so, and the line is counted once.
+/// A file that is not a backup has a report; standard input is named as such, and the line is counted once.
 #[test]
 fn restore_of_what_is_no_backup_has_a_report() {
     for (file, text, status, words) in [
@@ -103,7 +102,7 @@ fn restore_of_what_is_no_backup_has_a_report() {
     ] {
         let run = retain_clear(1, &["--restore", file, "--json"]).stdin(text).run();
         let run = run.exits(status).mentions(words);
-        // Usage errors, as in every command, have no report.
+        // Usage errors have no report, as in every command.
         if status == 2 {
             run.prints("");
             continue;
@@ -126,7 +125,7 @@ fn a_backup_comes_through_a_pipe() {
     }
 }
 
-/// At QoS 0, and in MQTT 3.x, a refusal is not heard of.
+/// At QoS 0, and in MQTT 3.x, a broker cannot report refusals.
 #[test]
 fn unconfirmed_restore_is_reported() {
     let broker = Broker::start();
@@ -139,7 +138,7 @@ fn unconfirmed_restore_is_reported() {
     run("311").mentions("2 messages sent at QoS 0 or over MQTT 3.x");
 }
 
-/// Ended before there was a list.
+/// Interrupted before there was a list.
 #[test]
 fn an_interruption_while_listing() {
     let server = Server::start(|server| {
@@ -156,7 +155,7 @@ fn an_interruption_while_listing() {
     server.finish();
 }
 
-/// A server that never answers the subscription has not shown that nothing is there.
+/// A server that never answers the subscription has not shown that there are no messages.
 #[test]
 fn a_subscription_without_an_answer() {
     for limit in ["-W", "--connect-timeout"] {
@@ -171,7 +170,7 @@ fn a_subscription_without_an_answer() {
     }
 }
 
-/// Properties that the link cannot carry are not dropped in silence.
+/// Properties that the connection cannot carry are not dropped silently.
 #[test]
 fn a_restore_over_3_1_1_says_what_it_cannot() {
     let broker = Broker::start();

@@ -1,4 +1,5 @@
-//! What is tried again: on every way, whatever a network or a gateway in between does, and what is final.
+//! Retries: on every kind of connection, for any fault of the network or of a gateway; and the failures that
+//! are final.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,18 +10,18 @@ use crate::support::mqtt::Mqtt;
 use crate::support::pki::Authority;
 use crate::ways::{Gate, World};
 
-/// What a connection meets.
+/// The fate of a connection.
 #[derive(Debug, Clone, Copy)]
 enum Turn {
-    /// It is passed on to this port.
+    /// Forward it to this port.
     Pass(u16),
-    /// It is closed at once.
+    /// Close it at once.
     Cut,
-    /// Something is read, this is the answer, and it is closed.
+    /// Read something, send this answer, and close it.
     Answer(&'static [u8]),
 }
 
-/// Listens in front of a gate; connections take turns, and the last turn stays.
+/// Listens before a gate; each connection takes the next turn, and the last turn repeats.
 fn front(turns: impl IntoIterator<Item = Turn>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -58,7 +59,7 @@ fn pass(client: TcpStream, port: u16) {
 
 const SOON: [&str; 2] = ["--reconnect-max-delay", "20ms"];
 
-/// A subscriber loses its link, meets all of this, and is there again.
+/// A subscriber loses its connection, meets all these obstacles, and reconnects.
 #[track_caller]
 fn survives(world: &World, gate: Gate, obstacles: &[Turn]) {
     let port = world.open(gate, &world.good_identity());
@@ -73,7 +74,7 @@ fn survives(world: &World, gate: Gate, obstacles: &[Turn]) {
     subscriber.wait_for_end().exits(0).prints("x\n");
 }
 
-/// The same obstacles before the first link.
+/// The same obstacles before the first connection.
 #[track_caller]
 fn waits(world: &World, gate: Gate, obstacles: &[Turn]) {
     let port = world.open(gate, &world.good_identity());
@@ -84,8 +85,7 @@ fn waits(world: &World, gate: Gate, obstacles: &[Turn]) {
     }
 }
 
-/// An alert that anybody can send before the handshake is over: `handshake_failure`, and the ones about
-/// certificates.
+/// Alerts that any host can send before the handshake ends: `handshake_failure`, and those on certificates.
 const ALERTS: [&[u8]; 4] =
     [&[21, 3, 3, 0, 2, 2, 40], &[21, 3, 3, 0, 2, 2, 42], &[21, 3, 3, 0, 2, 2, 48], &[21, 3, 3, 0, 2, 2, 80]];
 
@@ -132,7 +132,7 @@ fn proxy_obstacles_are_tried_again() {
     obstacles.retain(|turn| !matches!(turn, Turn::Answer(bytes) if bytes.starts_with(b"HTTP/1.1 200")));
     survives(&world, Gate::HttpConnect, &obstacles);
     waits(&world, Gate::HttpConnect, &obstacles);
-    // No SOCKS, general failure, host unreachable, a half answer.
+    // Not SOCKS, general failure, host unreachable, half an answer.
     let obstacles =
         [Turn::Cut, Turn::Answer(b""), Turn::Answer(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Turn::Answer(&[5])];
     survives(&world, Gate::Socks5, &obstacles);
@@ -156,7 +156,7 @@ fn plain_obstacles_are_tried_again() {
     waits(&world, Gate::Plain, &obstacles[2..]);
 }
 
-/// An answer that may come from a gateway that is being set up counts when it comes twice.
+/// An answer that may come from a gateway during its setup is final the second time.
 #[test]
 fn http_refusal_counts_the_second_time() {
     let world = World::new();
@@ -178,7 +178,7 @@ fn http_refusal_counts_the_second_time() {
     }
 }
 
-/// A server that is not the right one is not asked again, with the password in hand.
+/// A server with the wrong certificate is not tried again, because the password would be sent.
 #[test]
 fn certificate_that_is_not_trusted_is_final() {
     let world = World::new();
@@ -192,7 +192,7 @@ fn certificate_that_is_not_trusted_is_final() {
     subscriber.wait_for_end().exits(1).mentions("CN=Stranger");
 }
 
-/// Nothing is tried again before the first link where nobody has asked for it.
+/// Without an option, nothing is retried before the first connection.
 #[test]
 fn first_connection_fails_at_once() {
     let broker = Broker::start();
@@ -209,7 +209,7 @@ fn first_connection_fails_at_once() {
     }
 }
 
-/// Every command waits for the first of several brokers that is there.
+/// Every command waits for the first of several brokers that is available.
 #[test]
 fn wait_for_several_brokers() {
     let broker = Broker::start();

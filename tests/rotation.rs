@@ -14,7 +14,7 @@ use crate::support::broker::Broker;
 use crate::support::mqtt::{Mqtt, Running};
 use crate::support::{skip, skip_here, wait_until};
 
-/// A subscriber that writes a file in a folder, and the messages it gets.
+/// A subscriber that writes a file in a folder, and the messages for it.
 struct Recorder {
     broker: Broker,
     folder: TempDir,
@@ -34,7 +34,7 @@ impl Recorder {
         Self { broker, folder, subscriber, sent: 0 }
     }
 
-    /// Sends a message; it is in the file when this returns.
+    /// Sends a message, and waits until it is in the file.
     fn send(&mut self, bytes: usize) {
         let payload = format!("{} {}", self.sent, "x".repeat(bytes));
         let args = ["-t", "a", "-q", "1", "-m", &payload];
@@ -59,7 +59,7 @@ impl Recorder {
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    // As a shell lists them, but for the file itself.
+    // In the order of a shell, except for the file itself.
     found.sort_by_key(|path| (path.file_name().unwrap() == "day.jsonl", path.clone()));
     found
 }
@@ -98,7 +98,7 @@ fn file_is_rotated_by_size(#[values(false, true)] compress: bool) {
     assert!(last.ends_with("day.jsonl"));
     let all: String = files.iter().map(|file| content(file)).collect();
     assert_eq!(numbers(&all), (0..sent).collect::<Vec<_>>());
-    // All of them are a recording, whatever they are.
+    // All files together are a recording, whatever their compression.
     let receiver = Mqtt::subscribe(broker.port()).args(["-t", "a", "-C", "10", "-d", "--json"]).spawn();
     receiver.wait_until_subscribed();
     let joined: Vec<u8> = if compress {
@@ -126,7 +126,7 @@ fn oldest_files_are_removed() {
     assert_eq!(numbers(&all), [3, 4, 5]);
 }
 
-/// A file that another run has left is of the time when it was written last.
+/// The time of a file left by another run is that of its last write.
 #[test]
 fn file_is_rotated_by_time() {
     let folder = tempfile::tempdir().unwrap();
@@ -140,7 +140,7 @@ fn file_is_rotated_by_time() {
     let now = files(recorder.folder.path());
     assert_eq!(now.len(), 2, "{now:?}");
     assert_eq!((numbers(&content(&now[0])), numbers(&content(&now[1]))), (vec![7], vec![0]));
-    // Not where nothing was written, but at SIGHUP that file is opened again.
+    // A moved file is not replaced without a write; but at SIGHUP the file is opened again.
     std::fs::rename(recorder.path(), recorder.folder.path().join("day.jsonl.20000101T000000Z")).unwrap();
     recorder.subscriber.signal(Signal::HUP);
     recorder.send(1);
@@ -150,7 +150,7 @@ fn file_is_rotated_by_time() {
     assert!(all.contains(&vec![7]) && all.contains(&vec![0]) && all.len() >= 2, "{all:?}");
 }
 
-/// What a second one wrote would go into a file that the first one renames, compresses and removes.
+/// Another run would write to a file that the first one renames, compresses and removes.
 #[test]
 fn file_that_is_rotated_has_one_recorder() {
     const ROTATES: [&str; 2] = ["--rotate", "1KiB"];
@@ -164,7 +164,7 @@ fn file_that_is_rotated_has_one_recorder() {
         second(recorder, &[]).fails(1, "day.jsonl: another process rotates it (--rotate)");
     };
     refused(&recorder);
-    // Its file is another one then.
+    // It is another file by then.
     for _ in 0..5 {
         recorder.send(300);
     }
@@ -184,7 +184,7 @@ fn file_that_is_rotated_has_one_recorder() {
     assert_eq!(all, (0..sent).collect::<Vec<_>>());
 }
 
-/// What has moved or removed it need not be asked to wait for SIGHUP.
+/// A program that moved or removed the file need not send SIGHUP.
 #[test]
 fn file_that_was_moved_or_removed_does_not_end_a_rotation() {
     let mut recorder = Recorder::start(tempfile::tempdir().unwrap(), &["--rotate", "1KiB"]);
@@ -200,7 +200,7 @@ fn file_that_was_moved_or_removed_does_not_end_a_rotation() {
     assert_eq!(all, [vec![1], vec![0], vec![3]]);
 }
 
-/// Nothing is lost where none of them rotates.
+/// Without rotation nothing is lost.
 #[test]
 fn several_runs_may_append_to_a_file() {
     let mut recorder = Recorder::start(tempfile::tempdir().unwrap(), &[]);
@@ -221,7 +221,7 @@ fn several_runs_may_append_to_a_file() {
     assert_eq!(numbers(&content(&folder.path().join("day.jsonl"))), [0, 0]);
 }
 
-/// What a killed run has left of a line does not spoil the first line of the next.
+/// A partial line of a killed run does not spoil the first line of the next.
 #[test]
 fn torn_line_is_ended() {
     let folder = tempfile::tempdir().unwrap();
@@ -235,7 +235,7 @@ fn torn_line_is_ended() {
     assert_eq!((lines.len(), numbers(lines[2])), (3, vec![0]));
 }
 
-/// Each acknowledgement follows a synchronisation, and none is made without being asked for.
+/// Each acknowledgement follows a synchronisation, and none is made without the option.
 #[rstest]
 #[case("always", 3)]
 #[case("never", 0)]

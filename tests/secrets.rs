@@ -12,13 +12,13 @@ use crate::support::mqtt::Mqtt;
 use crate::support::server::Server;
 use crate::support::{Service as _, packets, write};
 
-/// Options and variables that hold one.
+/// Options and variables that contain a secret.
 type Place<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
 
-/// The one of every test here.
+/// The secret of all tests here.
 const SECRET: &str = "hunter2";
 
-/// Three of them are longer than a variable of the environment can be.
+/// Three of these are longer than an environment variable can be.
 const LONG: &str = {
     static BYTES: [u8; 60_000] = [b'='; 60_000];
     match std::str::from_utf8(&BYTES) {
@@ -59,7 +59,7 @@ fn passwords_from_everywhere() {
     }
 }
 
-/// What is typed at the question is the password, and not shown.
+/// The typed answer is the password, and is not shown.
 #[cfg(unix)]
 #[test]
 fn a_password_that_is_typed_is_not_shown() {
@@ -87,7 +87,7 @@ fn echoes(terminal: &std::fs::File) -> bool {
     tcgetattr(terminal).unwrap().local_modes.contains(LocalModes::ECHO)
 }
 
-/// A signal from outside leaves the terminal as it was.
+/// A signal from outside restores the terminal.
 #[cfg(unix)]
 #[test]
 fn signal_at_the_password_prompt_restores_the_terminal() {
@@ -104,7 +104,7 @@ fn signal_at_the_password_prompt_restores_the_terminal() {
     }
 }
 
-/// A shell takes the terminal when the program is stopped, and leaves it with modes of its own.
+/// A shell takes the terminal when the program is stopped, and leaves it in its own modes.
 #[cfg(unix)]
 #[test]
 fn terminal_is_silent_again_after_a_stop() {
@@ -189,13 +189,13 @@ fn a_typed_secret_is_not_in_the_list_of_processes() {
         let publish = [&["pub", "-t", "a", "-s"], options].concat();
         is_hidden(&publish, shown);
     }
-    // The outer process shows the words of the inner one.
+    // The outer process shows the arguments of the inner one.
     let inner = ["pub", "-t", "a", "-s", "-u", "me", "-P", SECRET];
     let outer = [&["broker", "-p", "0", "--", env!("CARGO_BIN_EXE_mqtt")], &inner[..]].concat();
     is_hidden(&outer, "pub -t a -s -u me -P (hidden)");
 }
 
-/// A run that waits for its standard input is shown so in the list of processes.
+/// A run that waits for standard input is shown like this in the list of processes.
 #[cfg(target_os = "linux")]
 fn is_hidden(words: &[&str], shown: &str) {
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_mqtt"))
@@ -228,7 +228,7 @@ fn a_secret_is_hidden_beside_anything() {
     let (end, over) = std::sync::mpsc::channel();
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(V5);
-        // The subscription, which is not answered: the program waits.
+        // The SUBSCRIBE is not answered, so the program waits.
         peer.packet();
         arrived.send(()).unwrap();
         over.recv().unwrap();
@@ -283,7 +283,7 @@ fn encoded_credentials_are_masked() {
     }
 }
 
-/// A broker that repeats what it was told is not repeated.
+/// Secrets in a broker's texts are masked.
 #[test]
 fn what_a_broker_repeats_is_masked() {
     let folder = tempfile::tempdir().unwrap();
@@ -334,8 +334,8 @@ fn what_a_broker_repeats_is_masked() {
     }
 }
 
-/// Such characters are escaped in JSON, and shown as codes in text: a secret is looked for before that. A
-/// broker may also repeat it inside JSON of its own.
+/// Such characters are escaped in JSON, and shown as codes in text: secrets are masked before that. A broker
+/// may also repeat a secret inside JSON.
 #[test]
 fn secrets_with_characters_that_are_escaped_are_masked() {
     for secret in [r#"hun"ter2"#, r"hun\ter2", "hun\u{7}ter2", "hun\nter2", "hün\"\\ter2"] {
@@ -376,7 +376,7 @@ fn secrets_with_characters_that_are_escaped_are_masked() {
     }
 }
 
-/// Files that others can write are not obeyed where that would run a command.
+/// Files that others can write must not run a command.
 #[cfg(unix)]
 #[test]
 fn a_command_in_a_file_that_others_can_write_is_not_run() {
@@ -400,7 +400,7 @@ fn a_command_in_a_file_that_others_can_write_is_not_run() {
                     &format!("line {}: the password-command is not run", if path == &config { 2 } else { 1 }),
                 )
                 .mentions(&format!("because {whom} can write this file"));
-            // It is not run either where another password counts more, and the rest is only warned of.
+            // It is not run either if another password has priority; the rest only causes warnings.
             run(&files, &["-P", "y"])
                 .exits(1)
                 .mentions(&format!("warning: {whom} can change what {path} makes"));
@@ -412,7 +412,7 @@ fn a_command_in_a_file_that_others_can_write_is_not_run() {
     }
 }
 
-/// Backups and spools hold payloads, so only their owner can read them.
+/// Backups and spools contain payloads, so only their owner can read them.
 #[cfg(unix)]
 #[test]
 fn backups_and_spools_are_for_their_owner() {
@@ -465,7 +465,7 @@ fn the_watchers_password_is_asked_for_by_name() {
     server.finish();
 }
 
-/// A run that is interrupted takes the command along, with all that it has started.
+/// An interrupted run ends the command, with all processes that it has started.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_interrupted_run_leaves_no_command_behind() {
@@ -514,7 +514,7 @@ fn an_interrupted_run_leaves_no_command_behind() {
     }
 }
 
-/// Hiding a password starts the program again, which must not lose input from a pipe.
+/// To hide a password the program starts itself again, which must not lose input from a pipe.
 #[cfg(unix)]
 #[test]
 fn a_typed_password_beside_files_that_are_pipes() {
@@ -540,8 +540,8 @@ fn a_typed_password_beside_files_that_are_pipes() {
     }
 }
 
-/// Wherever a secret stands, and whatever goes wrong with it: usage errors, a server that refuses, one
-/// that speaks something else, packets shown, reports.
+/// For any position of a secret, and any failure: usage errors, a server that refuses, one with another
+/// protocol, packets shown, reports.
 #[test]
 fn no_output_shows_a_secret() {
     let folder = tempfile::tempdir().unwrap();

@@ -11,7 +11,7 @@ use crate::support::packets::{self, Message};
 use crate::support::server::Server;
 use crate::support::{Kind, version};
 
-/// A run that is sent these messages at QoS 1, in one piece, and has to acknowledge each.
+/// A run that receives these messages at QoS 1, in one piece, and must acknowledge each.
 fn run(protocol: Protocol, options: &[&str], messages: &[(&str, &[u8])]) -> Outcome {
     let (identifiers, bytes): (Vec<u16>, Vec<Vec<u8>>) = (1..)
         .zip(messages)
@@ -32,7 +32,7 @@ fn run(protocol: Protocol, options: &[&str], messages: &[(&str, &[u8])]) -> Outc
     Mqtt::subscribe(server.port()).args(args).args(options.iter().copied()).run()
 }
 
-/// What is left out is acknowledged, and `-C` does not count it.
+/// Filtered-out messages are acknowledged, and `-C` does not count them.
 #[rstest]
 fn what_is_left_out_is_acknowledged(#[values(V3_1_1, V5)] protocol: Protocol) {
     let messages: &[(&str, &[u8])] = &[
@@ -53,7 +53,7 @@ fn what_is_left_out_is_acknowledged(#[values(V3_1_1, V5)] protocol: Protocol) {
     };
     prints(&["--grep", "shut", "-C", "3"], &[b"door shut", b"gate shut", b"end open, shut"]);
     prints(&["--grep", r"(?-u)^\xff|,", "-C", "2"], &[b"door \xff open", b"end open, shut"]);
-    // Each must be found, whatever their order.
+    // All patterns must match, in any order.
     prints(&["--grep", "^open", "--grep", "shut", "-C", "1"], &[b"end open, shut"]);
     prints(&["--grep", "shut", "--grep", "^open", "-C", "1"], &[b"end open, shut"]);
     let changes: &[&[u8]] = &[
@@ -68,7 +68,7 @@ fn what_is_left_out_is_acknowledged(#[values(V3_1_1, V5)] protocol: Protocol) {
     ];
     prints(&["--on-change", "-C", "8"], changes);
     prints(&["--sample", "100%", "--on-change", "-C", "8"], changes);
-    // The burst is over long before the next one of a topic is due.
+    // The burst ends long before the next message of a topic is due.
     prints(&["--max-rate", "1/h", "-C", "3"], &[b"door open", b"gate open", b"end open, shut"]);
     prints(&["--on-change", "--grep", "^open", "-T", "gate", "-C", "2"], &[b"door open", b"end open, shut"]);
     prints(
@@ -77,7 +77,7 @@ fn what_is_left_out_is_acknowledged(#[values(V3_1_1, V5)] protocol: Protocol) {
     );
 }
 
-/// Retained messages are selected as well, in whatever form they are shown.
+/// Retained messages are selected as well, in every output form.
 #[rstest]
 fn retained_messages_are_selected(#[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind) {
     let Some(broker) = kind.start() else { return };

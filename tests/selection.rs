@@ -1,4 +1,4 @@
-//! `mqtt sub`: which messages it shows, and in which form other than as they come.
+//! `mqtt sub`: the selection of messages, and the forms of output.
 
 use std::sync::mpsc;
 
@@ -14,8 +14,7 @@ use crate::support::packets::{self, Message};
 use crate::support::server::{Peer, Server};
 use crate::support::{Kind, report, version};
 
-/// Some of many messages, each acknowledged, be it shown or not. Only those that are shown count for
-/// `-C`.
+/// A random sample of messages; all are acknowledged. Only shown ones count for `-C`.
 #[test]
 fn a_random_part() {
     const MESSAGES: u16 = 400;
@@ -35,17 +34,17 @@ fn a_random_part() {
         let args = ["-t", "a", "-q", "1", "--reconnect", "never", "--random-filter", percent, "-C", "400"];
         Mqtt::subscribe(server.port()).args(args).run()
     };
-    // All 400 came, and not as many were shown: the end of the link is not the end of the work.
+    // All 400 arrived, and fewer were shown: the end of the connection is not the end of the work.
     let lines = run("50").exits(1).lines();
-    // 200, and not more than nine standard deviations from it.
+    // 200, with a tolerance of nine standard deviations.
     assert!((110..=290).contains(&lines.len()), "{} of {MESSAGES}", lines.len());
     let numbers: Vec<u16> = lines.iter().map(|line| line.parse().unwrap()).collect();
     assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
     assert_eq!(run("100").exits(0).lines().len(), 400);
 }
 
-/// A line for each second that is over, messages or not, and none for the last. `-C`, `-W` and Ctrl-C
-/// end it as they end any other run.
+/// One line for each full second, with or without messages, and none for the last. `-C`, `-W` and Ctrl-C end
+/// it like any other run.
 #[test]
 fn message_rate() {
     let end = |options: &'static [&'static str], more: bool| {
@@ -91,7 +90,7 @@ fn message_rate() {
     assert!(counts.contains(&0), "{counts:?}");
 }
 
-/// A time limit ends it, and nothing that was not counted is shown.
+/// A timeout ends it, and all messages are counted before that.
 #[rstest]
 fn rates_end_in_time(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
@@ -122,7 +121,7 @@ fn random_filter_is_a_percentage(
     subscriber.finish().exits(0).prints(input);
 }
 
-/// The clear of a topic, as a server gets it; its packet identifier.
+/// Expects the clearing of a topic; returns its packet identifier.
 #[track_caller]
 fn expect_clear(peer: &mut Peer, protocol: Protocol, topic: &str) -> u16 {
     let bytes = peer.packet();
@@ -136,8 +135,8 @@ fn expect_clear(peer: &mut Peer, protocol: Protocol, topic: &str) -> u16 {
     }
 }
 
-/// What is retained and shown is cleared, behind its acknowledgement; nothing else is. `-C` stays for
-/// the answers, and leaves what comes meanwhile to the next run.
+/// Shown retained messages are cleared after their acknowledgement; others are not. `-C` waits for the
+/// answers, and leaves messages that arrive meanwhile to the next run.
 #[rstest]
 fn retained_messages_are_cleared(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
@@ -166,8 +165,8 @@ fn retained_messages_are_cleared(#[values(V3_1_1, V5)] protocol: Protocol) {
     Mqtt::subscribe(server.port()).args(args).run().succeeds().prints("of the server\nlive\n1\n2\n");
 }
 
-/// A clear that the server refuses is named, the others go on, and the exit status says no. The signal that
-/// ends the run waits for the answers.
+/// A clear that the server refuses is named, the others continue, and the exit status is a failure. The
+/// signal that ends the run waits for the answers.
 #[test]
 fn refused_clear_is_reported() {
     let (go_on, may_go_on) = mpsc::channel();
@@ -188,7 +187,7 @@ fn refused_clear_is_reported() {
     run.wait_for_end().exits(3).prints("1\n2\n").does_not_mention("perhaps");
 }
 
-/// Nothing is cleared that is not written out.
+/// A message that is not written out is not cleared.
 #[test]
 fn blocked_reader_keeps_retained_messages() {
     let server = Server::start(move |server| {
@@ -204,8 +203,9 @@ fn blocked_reader_keeps_retained_messages() {
     run.wait_for_end().exits(0).mentions("bytes are not written").does_not_mention("perhaps");
 }
 
-/// A server that goes away, or does not answer: what may be left is counted, and it is not cleared on the
-/// next link, when it may be something else. If it is sent again it is shown again, and cleared.
+/// A server that disappears, or does not answer: messages that may remain are counted, and not cleared on the
+/// next connection, where the topic may have another message. If the message is sent again, it is shown and
+/// cleared.
 #[test]
 fn clears_without_an_answer() {
     let message = || Message::new("a", b"1").retained();
