@@ -252,8 +252,8 @@ fn clears_without_an_answer() {
     run.exits(3).prints("1\n").says("mqtt: 1 retained message shown, and perhaps not cleared\n");
 }
 
-/// More than a window of them; what is filtered out stays. A run whose time is over before all answers
-/// are there waits for them.
+/// More messages than a window; filtered-out ones stay. A run that times out before all answers have arrived
+/// waits for them.
 #[rstest]
 fn removing_what_is_retained(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
@@ -283,15 +283,15 @@ fn removing_what_is_retained(
         assert_eq!(lines.len(), if qos == "0" { 30 } else { 0 }, "{lines:?}");
         assert_eq!(read(&[]), ["k/secret k/secret"]);
     }
-    // A subscriber that stays: neither its own clears nor anything else is shown.
+    // A subscriber that stays shows neither its own clears nor other messages.
     keep("k/a");
     let args = ["-V", v, "-t", "k/#", "-v", "--remove-retained", "-T", "k/secret", "-W", "1"];
     broker.subscribe().args(args).run().exits(27).prints("k/a k/a\n");
     assert_eq!(read(&[]), ["k/secret k/secret"]);
 }
 
-/// One line for each topic, overwritten in place; what does not fit is counted. Nothing that comes over the
-/// network moves the cursor.
+/// One line per topic, overwritten in place; topics that do not fit are counted. No received byte moves the
+/// cursor.
 #[test]
 fn watching_topics() {
     let server = Server::start(move |server| {

@@ -1,5 +1,5 @@
-//! `mqtt pub --spool` with messages that no broker takes: they leave the spool for a file beside it, and those behind
-//! them are sent.
+//! `mqtt pub --spool` with messages that no broker accepts: they are moved from the spool to a file next to
+//! it, and the following ones are sent.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::support::mqtt::Mqtt;
 use crate::support::packets;
 use crate::support::server::{Peer, Server};
 
-/// No message of this length is left in a spool.
+/// The size of a spool without messages.
 const EMPTY_BYTES: u64 = 24;
 
 fn envelope(topic: &str) -> Envelope {
@@ -27,7 +27,7 @@ fn envelope(topic: &str) -> Envelope {
     }
 }
 
-/// A spool as an older version may have left it, which checked less.
+/// A spool of an older version, which checked less.
 fn spool_of(messages: &[(Envelope, &str)]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("spool");
@@ -54,7 +54,7 @@ fn set_aside(spool: &Path) -> String {
     std::fs::read_to_string(spool.with_extension("aside")).unwrap()
 }
 
-/// A broker would end the connection at them in each run.
+/// A broker would close the connection at them in each run.
 #[test]
 fn messages_with_text_that_is_not_valid_are_set_aside() {
     let with = |id, value| {
@@ -101,7 +101,7 @@ fn messages_with_text_that_is_not_valid_are_set_aside() {
     server.finish();
 }
 
-/// Also one that an earlier run has sent at QoS 2: what the broker has already is only released.
+/// Also one that an earlier run has sent at QoS 2: a message that the broker has is only released.
 #[test]
 fn sent_messages_with_text_that_is_not_valid_are_set_aside() {
     let bad = Envelope { qos: QoS::ExactlyOnce, ..envelope("a\u{1}") };
@@ -173,7 +173,7 @@ fn message_that_a_broker_refuses_is_set_aside_by_its_number(
         .mentions("warning: message 24, to 'a', was in flight when the broker ended the connection; ")
         .mentions("if that happens again, --set-aside 24 moves it to ")
         .mentions("warning: 2 messages are kept");
-    // Nothing is moved where one of the numbers is wrong.
+    // No message is moved if one of the numbers is wrong.
     publish(server.port(), &spool, &["--set-aside", "24", "--set-aside", "25"])
         .run()
         .exits(2)
@@ -188,7 +188,7 @@ fn message_that_a_broker_refuses_is_set_aside_by_its_number(
     assert_eq!(std::fs::metadata(&spool).unwrap().len(), EMPTY_BYTES);
     let record = r#"{"topic":"a","qos":1,"retain":false,"payloadlen":3,"mid":0,"payload":"bad"}"#;
     assert_eq!(set_aside(&spool), format!("{record}\n"));
-    // The record is what was to be sent.
+    // The record equals the message that was to be sent.
     let server = Server::start(|server| {
         let mut peer = server.accept_session(V5);
         take(&mut peer, b"bad");
@@ -199,7 +199,7 @@ fn message_that_a_broker_refuses_is_set_aside_by_its_number(
     server.finish();
 }
 
-/// Where a run connects again, it names the message when it stops.
+/// A run with reconnects names the message when it gives up.
 #[test]
 fn message_at_which_three_links_end_is_named() {
     let (_folder, spool) = spool_of(&[(envelope("a"), "bad")]);

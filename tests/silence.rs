@@ -1,4 +1,4 @@
-//! `mqtt sub`: what follows when no messages come, or each topic has had enough (`--silence`, `--idle`,
+//! `mqtt sub`: reactions to silence, and to enough messages per topic (`--silence`, `--idle`,
 //! `--count-per-topic`).
 
 use mqtt::protocol::Protocol::V5;
@@ -13,7 +13,7 @@ use crate::support::packets::{self, Message};
 use crate::support::server::Server;
 use crate::support::{Kind, report};
 
-/// A topic known by its retained message only is silent too; no message matches the last filter.
+/// A topic that has only a retained message is silent too; no message matches the last filter.
 #[rstest]
 fn silent_topics_are_reported_and_that_they_are_back(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
@@ -28,7 +28,7 @@ fn silent_topics_are_reported_and_that_they_are_back(
     let run = broker.subscribe().args(args).args(format).spawn();
     run.wait_until_subscribed();
     publish("s/live").run().succeeds();
-    // Each once; the order depends on when the messages came.
+    // Each once; the order depends on the times of the messages.
     run.wait_for_lines(3);
     publish("s/retained").run().succeeds();
     run.wait_for_lines(4).signal(Signal::INT);
@@ -50,7 +50,7 @@ fn silent_topics_are_reported_and_that_they_are_back(
     assert_eq!(found[3], "back s/retained");
 }
 
-/// Nothing is called silent while the connection is lost, or dead: the broker has to answer first.
+/// No topic counts as silent while the connection is lost or dead: the broker must answer first.
 #[test]
 fn own_outage_is_not_silence() {
     let server = Server::start(|server| {
@@ -63,7 +63,7 @@ fn own_outage_is_not_silence() {
         let mut peer = server.accept_session(V5);
         peer.grant_subscription(V5);
         peer.expect(V5, &packets::pingreq());
-        // It came while the question was asked.
+        // The message arrived while the broker was asked.
         peer.send(&[Message::new("b", b"x").bytes(V5), packets::pingresp()].concat());
         peer.expect(V5, &packets::pingreq());
         peer.send(&packets::pingresp());
@@ -75,7 +75,7 @@ fn own_outage_is_not_silence() {
     server.finish();
 }
 
-/// What is silent at that time is written first, and the status says no.
+/// Topics silent at that time are reported first, and the exit status is a failure.
 #[test]
 fn silence_fails_on_request() {
     let server = Server::start(|server| {
@@ -95,7 +95,7 @@ fn silence_fails_on_request() {
         .prints("silent a\nsilent b\n");
 }
 
-/// 100,000 topics, and what the messages, the broker's and ours, take beside them, in 64 MiB of data.
+/// 100,000 topics, and the memory for messages of broker and client, in 64 MiB of data.
 #[test]
 fn many_topics_are_watched_in_bounded_memory() {
     const TOPICS: usize = 100_000;
@@ -115,8 +115,8 @@ fn many_topics_are_watched_in_bounded_memory() {
     assert_eq!(run.wait_for_end().exits(0).lines().len(), TOPICS);
 }
 
-/// Messages that come end with status 0, none with 27; the time starts with the answer to SUBSCRIBE, and again with
-/// each message.
+/// With messages the exit status is 0, otherwise 27; the time starts with SUBACK, and again with each
+/// message.
 #[test]
 fn idle_run_ends() {
     let run = |messages: &'static [&'static str], options: &[&str]| {
@@ -134,14 +134,14 @@ fn idle_run_ends() {
     };
     run(&["a", "b", "c"], &[]).succeeds().prints("a\nb\nc\n");
     run(&[], &[]).exits(27).mentions("timed out after 400ms without a message");
-    // What is left out does not count as a message.
+    // Filtered-out messages do not count.
     run(&["a"], &["-T", "a"]).exits(27).prints("");
     run(&["a"], &["-R"]).succeeds().prints("a\n");
-    // The other limits stay what they are.
+    // The other limits stay the same.
     run(&["a", "b"], &["-C", "2"]).succeeds().prints("a\nb\n");
 }
 
-/// The broker may not hold up the end by answering nothing.
+/// A broker that does not answer cannot delay the end.
 #[test]
 fn idle_time_needs_an_answer_first() {
     let server = Server::start(|server| {
@@ -156,7 +156,7 @@ fn idle_time_needs_an_answer_first() {
         .fails(1, "did not answer SUBSCRIBE with SUBACK within 1s");
 }
 
-/// The command that still runs is waited for, and the time counts from its end on.
+/// The run waits for a running command, and the time starts at its end.
 #[test]
 fn idle_time_does_not_count_while_a_command_runs() {
     let server = Server::start(|server| {
@@ -194,7 +194,7 @@ fn run_ends_when_each_topic_had_its_number() {
     run(&["a", "b/+"], &["a", "a", "a"], &["--idle", "300ms"]).succeeds().prints("a\na\n");
 }
 
-/// Nothing can be called silent, and no message counted, before the subscription stands.
+/// Silence and message counts need an answered subscription.
 #[rstest]
 fn subscription_that_is_never_answered_ends_a_run_that_waits(
     #[values(&["-C", "1"][..], &["--until", "true"], &["--silence", "1s", "--fail"])] args: &[&str],
@@ -214,7 +214,7 @@ fn subscription_that_is_never_answered_ends_a_run_that_waits(
     server.finish();
 }
 
-/// A broker that has become silent is noticed, and the run connects again.
+/// A broker that becomes silent is detected, and the run reconnects.
 #[test]
 fn broker_that_turns_keep_alive_off_is_still_watched() {
     let server = Server::start(|listener| {

@@ -1,5 +1,5 @@
-//! Files that keep a run waiting: a FIFO without a writer or a reader. The time limit, the end of the
-//! reader of standard output and signals end the run. Files that cannot be made.
+//! Files that block a run: a FIFO without a writer or a reader. The timeout, the end of the reader of
+//! standard output and signals end the run. Also files that cannot be created.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ fn pipe(folder: &TempDir) -> PathBuf {
     path
 }
 
-/// Options that name a file to read, with what else they need; all of `sub`.
+/// Options of `sub` that name a file to read, with the options that they require.
 const READ: &[(&str, &[&str])] = &[
     ("--cafile", &[]),
     ("--crl", &["--tls-use-os-certs"]),
@@ -44,7 +44,7 @@ fn file_without_a_writer_ends_at_the_time_limit() {
     }
 }
 
-/// The command counts as part of the run, and what it has started ends with it.
+/// The time of the command is part of the run, and its processes end with it.
 #[test]
 fn password_command_ends_at_the_time_limit_of_the_run() {
     let folder = tempfile::tempdir().unwrap();
@@ -60,7 +60,7 @@ fn password_command_ends_at_the_time_limit_of_the_run() {
         let run = Mqtt::new(words).args(["-h", "127.0.0.1", "-p", "1", "-u", "me", "-W", "700ms"]);
         let run = run.args(["--password-command", &command]).run().exits(27);
         run.mentions("timed out after 700ms, waiting for --password-command");
-        // Nobody has the pipe open any more: it has no reader.
+        // No process has the pipe open any more: it has no reader.
         let writer = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
         let opened = rustix::fs::open(&pipe, writer, rustix::fs::Mode::empty());
         assert_eq!(opened.err(), Some(rustix::io::Errno::NXIO), "{words:?}");
@@ -92,7 +92,7 @@ fn file_without_content_ends_with_the_reader_or_a_signal() {
     }
 }
 
-/// SIGHUP does not end a logger that still starts, whoever has opened its file.
+/// SIGHUP does not end a starting logger, whether it opens the file itself or the shell did.
 #[rstest]
 fn hang_up_does_not_end_a_logger_that_starts(
     #[values(false, true)] on_terminal: bool,
@@ -121,7 +121,7 @@ fn hang_up_does_not_end_a_logger_that_starts(
     }
 }
 
-/// SIGHUP ends any other run that still starts.
+/// SIGHUP ends any other starting run.
 #[test]
 fn hang_up_ends_a_run_without_output_file_that_starts() {
     let folder = tempfile::tempdir().unwrap();
@@ -147,7 +147,7 @@ fn file_to_write_without_a_reader_ends_at_the_time_limit() {
     }
 }
 
-/// Each pipe that an option names has this limit where it is given.
+/// Each pipe named by an option has this timeout, if it is given.
 #[test]
 fn pipe_of_an_option_ends_at_the_connect_timeout() {
     let folder = tempfile::tempdir().unwrap();
@@ -164,7 +164,7 @@ fn pipe_of_an_option_ends_at_the_connect_timeout() {
     }
 }
 
-/// The variable names what has no end.
+/// The variable names an endless device.
 #[cfg(target_os = "linux")]
 #[test]
 fn time_zone_that_is_a_device_is_not_read() {
@@ -177,7 +177,7 @@ fn time_zone_that_is_a_device_is_not_read() {
     }
 }
 
-/// A pipe whose reader has opened it and takes nothing: the write of a backup waits in the middle.
+/// A pipe whose reader has opened it but reads nothing: the write of a backup blocks in the middle.
 #[test]
 fn file_to_write_whose_reader_stalls_ends_at_the_time_limit() {
     let folder = tempfile::tempdir().unwrap();
@@ -197,7 +197,7 @@ fn file_to_write_whose_reader_stalls_ends_at_the_time_limit() {
     drop(reader);
 }
 
-/// A command without -W has the limit of its connection, if that was given.
+/// A command without -W has the timeout of its connection, if that was given.
 #[test]
 fn file_is_waited_for_no_longer_than_a_connection() {
     let folder = tempfile::tempdir().unwrap();
@@ -219,7 +219,7 @@ fn file_is_waited_for_no_longer_than_a_connection() {
     }
 }
 
-/// A comparison is for its reader alone.
+/// A comparison is only for its reader.
 #[test]
 fn compare_ends_with_the_reader_of_its_table() {
     let folder = tempfile::tempdir().unwrap();
@@ -231,7 +231,7 @@ fn compare_ends_with_the_reader_of_its_table() {
     drop(writer);
 }
 
-/// The record on standard output says why there is no report, and nothing was connected.
+/// The record on standard output has the reason, and no connection was made.
 #[test]
 fn file_that_cannot_be_made_is_in_the_json() {
     let folder = tempfile::tempdir().unwrap();
@@ -255,7 +255,7 @@ fn file_that_cannot_be_made_is_in_the_json() {
     }
 }
 
-/// An earlier report of the same name is replaced by one that says why there is none.
+/// An earlier report of the same name is replaced by one with the reason.
 #[test]
 fn junit_of_a_load_says_that_another_file_could_not_be_made() {
     let folder = tempfile::tempdir().unwrap();
@@ -267,7 +267,7 @@ fn junit_of_a_load_says_that_another_file_could_not_be_made() {
     assert!(text.contains("none/file"), "{text}");
 }
 
-/// So does one of a run whose configuration cannot be had.
+/// The same for a run with an invalid configuration.
 #[test]
 fn reports_say_that_the_configuration_could_not_be_had() {
     let folder = tempfile::tempdir().unwrap();
@@ -284,7 +284,7 @@ fn reports_say_that_the_configuration_could_not_be_had() {
             assert!(text.starts_with("<?xml") && text.contains("none/file"), "{words:?}: {text}");
         }
     }
-    // Options that do not fit each other are one more reason, and no news for a reader.
+    // Contradictory options are another reason.
     let line = ["will-test", "-h", "127.0.0.1", "-c", "--json"];
     let run = Mqtt::new(line).arg_path("--junit", &junit).run().exits(2);
     assert!(run.stdout.is_empty());
@@ -292,7 +292,7 @@ fn reports_say_that_the_configuration_could_not_be_had() {
     assert!(text.contains("-c needs a client identifier"), "{text}");
 }
 
-/// Neither clap's errors nor those of options that are called otherwise elsewhere leave an older report in place.
+/// An older report is replaced after errors of clap and after options of other programs.
 #[test]
 fn junit_says_that_the_command_line_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
@@ -325,7 +325,7 @@ fn junit_says_that_the_command_line_is_wrong() {
     }
 }
 
-/// An option that takes its value only after `=`, with a word after a blank that would be one.
+/// An option that takes its value only after `=`, with a space and a possible value.
 #[test]
 fn value_after_a_blank_names_the_right_form() {
     for (words, hint) in [
@@ -337,7 +337,7 @@ fn value_after_a_blank_names_the_right_form() {
     ] {
         Mqtt::new(words).run().exits(2).mentions(&format!("hint: {hint};")).mentions("only after '='");
     }
-    // No value of the option: an operand. And a word that cannot be meant as a value.
+    // Not a value of the option, but an operand. And a word that cannot be a value.
     let broker = Broker::start();
     for words in
         [&["--json-events", "a/b"][..], &["--json-events", "--", "state"], &["state", "--json-events"]]
@@ -347,14 +347,14 @@ fn value_after_a_blank_names_the_right_form() {
     }
 }
 
-/// A file that would grow over its limit (`ulimit -f`) is an error, or a line that is lost, and never the signal
-/// SIGXFSZ.
+/// A file that would exceed its size limit (`ulimit -f`) is an error, or a lost line, but SIGXFSZ never ends
+/// the program.
 #[test]
 fn file_size_limit_does_not_kill() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out");
     let broker = Broker::start();
-    // The log cannot be written, and the message is published all the same.
+    // The log cannot be written, but the message is published.
     let into_file = format!("exec 2>{}; ulimit -f 0", file.display()).leak();
     broker.publish().args(["-t", "a", "-m", "x", "-d"]).behind(into_file).run().exits(0);
     let run = Mqtt::new(["pub", "-h", "127.0.0.1", "-p", "1", "-t", "a", "-m", "x"]).behind(into_file).run();
@@ -365,7 +365,7 @@ fn file_size_limit_does_not_kill() {
     }
 }
 
-/// Whatever ends the run, nobody takes an older or empty file for its verdict.
+/// However the run ends, no older or empty file can be mistaken for its verdict.
 #[test]
 fn junit_report_of_a_killed_run_says_so() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

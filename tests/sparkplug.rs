@@ -9,7 +9,7 @@ use crate::support::mqtt::Running;
 use crate::support::{Service as _, version, words};
 
 const RULE: [&str; 2] = ["--decode", "spBv1.0/#=sparkplug"];
-/// The rebirth command that hints show.
+/// The rebirth command shown by hints.
 const REBIRTH: &str = r#"{"metrics":[{"name":"Node Control/Rebirth","value":true}]}"#;
 
 fn publish(broker: &Broker, topic: &str, json: &Value) {
@@ -18,7 +18,7 @@ fn publish(broker: &Broker, topic: &str, json: &Value) {
     run.run().succeeds();
 }
 
-/// Data as edge nodes send it: the alias 5 with an `int_value` of -5, and no data type.
+/// Data in the form that edge nodes send: the alias 5 with an `int_value` of -5, and no data type.
 fn publish_data(broker: &Broker, topic: &str, seq: u8) {
     let payload = [&b"\x12\x08\x10\x05\x50\xfb\xff\xff\xff\x0f\x18"[..], &[seq]].concat();
     broker.publish().args(["-q", "1", "-t", topic, "-s"]).stdin(payload).run().succeeds();
@@ -50,7 +50,7 @@ fn births(broker: &Broker) {
     );
 }
 
-/// From a birth to the death, with data by alias and a gap.
+/// From birth to death, with data by alias and a gap.
 #[rstest]
 fn session_of_an_edge_node_is_decoded(#[values(V3_1_1, V5)] protocol: Protocol) {
     let broker = Broker::start();
@@ -74,7 +74,8 @@ fn session_of_an_edge_node_is_decoded(#[values(V3_1_1, V5)] protocol: Protocol) 
     outcome.mentions("mqtt: warning: edge node G/E: seq 4 was due, and 9 came. For a rebirth: mqtt pub ");
 }
 
-/// Without its birth a metric has its alias, and one line says how to get the birth. The command works.
+/// Without its birth a metric is shown by its alias, and one line explains how to request the birth. The
+/// command works.
 #[rstest]
 fn missing_birth_gives_a_hint_that_works(#[values(V3_1_1, V5)] protocol: Protocol) {
     let broker = Broker::start();
@@ -99,7 +100,7 @@ fn missing_birth_gives_a_hint_that_works(#[values(V3_1_1, V5)] protocol: Protoco
     assert_eq!(outcome.stderr.matches("rebirth").count(), 1, "{}", outcome.stderr);
 }
 
-/// Births are learned from, whatever leaves them out.
+/// Births are evaluated even if they are filtered out.
 #[rstest]
 #[case(&["-T", "spBv1.0/+/NBIRTH/#", "-T", "spBv1.0/+/DBIRTH/#"])]
 #[case(&["--where", ".topic | contains(\"DATA\")"])]
@@ -141,7 +142,7 @@ fn other_payloads_and_topics_are_reported() {
     assert!(error(3).starts_with("sparkplug: the payload of STATE is not JSON"), "{}", error(3));
 }
 
-/// Compressed, retained on the way, and through a relay.
+/// Compressed, retained, and through a relay.
 #[test]
 fn formats_are_combined_and_relayed() {
     let broker = Broker::start();

@@ -1,4 +1,4 @@
-//! `mqtt pub --spool`: what is refused, by whom, and what becomes of it; and a file that was spoilt.
+//! `mqtt pub --spool`: refusals of different kinds and their effects; and a damaged file.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -21,7 +21,7 @@ use crate::support::packets;
 use crate::support::server::{Peer, Server};
 use crate::support::{LIMIT, Service};
 
-/// No message of this length is left in a spool.
+/// The size of a spool without messages.
 const EMPTY_BYTES: u64 = 24;
 
 fn closed_port() -> u16 {
@@ -43,13 +43,13 @@ impl Folder {
         std::fs::metadata(self.spool()).unwrap().len()
     }
 
-    /// Publishes lines by way of the spool, to a server of MQTT 5.
+    /// Publishes lines through the spool, to a server of MQTT 5.
     fn publish(&self, port: u16, args: &[&str], lines: &str) -> Mqtt {
         let args = [&["-V", "5", "-t", "a", "-l"], args].concat();
         Mqtt::publish(port).args(args).args(["--spool"]).args([self.spool()]).stdin(lines)
     }
 
-    /// Only what is in the spool.
+    /// Publishes only the messages in the spool.
     fn publish_the_rest(&self, port: u16) -> Mqtt {
         Mqtt::publish(port).args(["-V", "5", "--spool"]).args([self.spool()])
     }
@@ -67,7 +67,8 @@ fn answer(peer: &mut Peer, payload: &[u8], reason: u8) {
     peer.send(&packets::ack_with(PubAck, identifier, reason));
 }
 
-/// What may pass stays, and is sent by the next run; what will never be taken is dropped, and that is said.
+/// A message refused temporarily stays, and is sent by the next run; one refused permanently is dropped, with
+/// a message.
 #[test]
 fn a_message_refused_for_now_stays() {
     let folder = Folder::new();
@@ -108,7 +109,7 @@ fn a_message_refused_for_now_stays() {
     assert_eq!(folder.length(), EMPTY_BYTES);
 }
 
-/// At QoS 2 as well: the next run sends it from the start, because the broker does not know it.
+/// At QoS 2 too: the next run sends it from the start, because the broker does not have it.
 #[test]
 fn a_message_refused_at_qos_2_stays() {
     let folder = Folder::new();
@@ -133,7 +134,7 @@ fn a_message_refused_at_qos_2_stays() {
     assert_eq!(folder.length(), EMPTY_BYTES);
 }
 
-/// A limit of this server is none of the next: what was never sent is not lost.
+/// The next server may have other limits: a message that was never sent is not lost.
 #[test]
 fn a_message_over_a_limit_of_the_server_stays() {
     let small = (PropertyId::MaximumPacketSize, Value::Number(40), 0x95, "Packet too large (0x95)");
@@ -159,8 +160,8 @@ fn a_message_over_a_limit_of_the_server_stays() {
     }
 }
 
-/// What stays takes no more room than its own: the rest goes through beside it, and what finds no room in
-/// the end is named.
+/// A message that stays takes only its own room: the others are sent, and those that find no room in the end
+/// are named.
 #[test]
 fn the_spool_goes_on_beside_what_stays() {
     let folder = Folder::new();
@@ -179,8 +180,8 @@ fn the_spool_goes_on_beside_what_stays() {
     run.exits(149).mentions("line 1 and those after it were not taken: cannot write ");
 }
 
-/// A line larger than any packet is refused by its number before it is in the file, and the others are
-/// published; a file likewise.
+/// A line that exceeds the maximum packet size is refused by its number before it is stored, and the others
+/// are published; the same for a file.
 #[test]
 fn message_larger_than_a_packet_is_not_spooled() {
     let folder = Folder::new();
@@ -206,7 +207,7 @@ fn message_larger_than_a_packet_is_not_spooled() {
     assert_eq!(folder.length(), EMPTY_BYTES);
 }
 
-/// Messages that are gone with a damaged file are no success, though the rest arrives.
+/// Messages lost with a damaged file fail the run, although the others arrive.
 #[test]
 fn damaged_spool_is_a_failure() {
     type Damage = fn(&Path, &[u8]);
@@ -232,7 +233,7 @@ fn damaged_spool_is_a_failure() {
     }
 }
 
-/// `mktemp` makes one.
+/// `mktemp` creates one.
 #[test]
 fn empty_file_is_a_new_spool() {
     let folder = Folder::new();
@@ -244,8 +245,7 @@ fn empty_file_is_a_new_spool() {
     assert_eq!(folder.length(), EMPTY_BYTES);
 }
 
-/// Without a broker the file fills up and never gets room: the run ends, and names the first
-/// line that is not in the file.
+/// Without a broker the file stays full: the run ends, and names the first line that is not stored.
 #[test]
 fn a_full_spool_without_a_server_ends_the_run() {
     for most in [10_000_u64, 100_000] {
@@ -258,8 +258,8 @@ fn a_full_spool_without_a_server_ends_the_run() {
     }
 }
 
-/// A program that is killed while its spool is full: what it has read is in the file, the rest is still in
-/// the pipe, and at most the line it was in the middle of is in neither.
+/// A program killed while its spool is full: lines that it has read are in the file, the others are still in
+/// the pipe, and at most the current line is in neither.
 #[test]
 fn killed_with_a_full_spool_it_has_read_no_more_than_it_keeps() {
     const LINE_BYTES: u64 = 20; // 19 digits and a line feed
@@ -277,7 +277,7 @@ fn killed_with_a_full_spool_it_has_read_no_more_than_it_keeps() {
         let running = folder.publish(closed_port(), &args, "").stdin_file(&pipe).spawn();
         let mut written = 0_u64;
         let began = Instant::now();
-        // Full: no line more has room, whatever part of one was read.
+        // Full: there is no room for a further line.
         while std::fs::metadata(folder.spool()).map_or(0, |file| file.len()) + 3 * LINE_BYTES + 40 < most {
             assert!(began.elapsed() < LIMIT, "the spool does not fill up");
             match both.write(format!("{written:019}\n").as_bytes()) {
@@ -301,11 +301,11 @@ fn killed_with_a_full_spool_it_has_read_no_more_than_it_keeps() {
     }
 }
 
-/// A file that could not even be begun, or that filled its disk, is no loss: what was taken in is whole, what
-/// was not is named, and the next run has nothing to complain of.
+/// A file that could not be created, or that filled its disk, causes no loss: stored messages are complete,
+/// others are named, and the next run reports no damage.
 #[test]
 fn a_write_that_failed_leaves_no_damage() {
-    // As a full disk: writes beyond a size fail. The signal for them is not what ends the run.
+    // Like a full disk: writes beyond a size fail. The signal for that does not end the run.
     for limit in ["ulimit -f 0", "ulimit -f 2", "trap '' XFSZ; ulimit -f 2"] {
         let folder = Folder::new();
         let lines: String = (0..200).map(|number| format!("{number:0100}\n")).collect();
@@ -318,7 +318,7 @@ fn a_write_that_failed_leaves_no_damage() {
     }
 }
 
-/// A client that asks for a new session has dropped the old one itself: there is no warning.
+/// A client that requests a new session has dropped the old one itself: there is no warning.
 #[test]
 fn new_session_is_not_reported_as_lost() {
     let folder = Folder::new();

@@ -9,7 +9,7 @@ use crate::support::packets::Message;
 use crate::support::server::Server;
 use crate::support::{Kind, report};
 
-/// At SIGUSR1, every interval and at the end.
+/// On SIGUSR1, at every interval and at the end.
 #[test]
 fn reports_are_written_when_they_are_due_or_asked_for() {
     let server = Server::start(|server| {
@@ -40,7 +40,7 @@ fn reports_are_written_when_they_are_due_or_asked_for() {
         .map(|row| (row["topic"].as_str().unwrap(), row["messages"].as_u64().unwrap()))
         .collect();
     assert_eq!(rows, [("home/#", 3), ("home/hall/#", 3), ("x", 1)]);
-    // One that was due or asked for without new messages has their counts all the same.
+    // A report on request or on schedule without new messages repeats the counts.
     assert!(reports.iter().filter(|report| report["all"]["messages"] == 4).count() >= 2, "{reports:?}");
 }
 

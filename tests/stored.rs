@@ -1,4 +1,4 @@
-//! The end of what is retained, at brokers that answer PINGREQ before they send it.
+//! The end of retained messages with brokers that answer PINGREQ before they send them.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::support::packets::{self, Message};
 use crate::support::server::{Listener, Peer, Server};
 use crate::support::{report, version};
 
-/// When the message that a client sends to itself comes back.
+/// When the client's message to itself comes back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Marker {
-    /// After what is retained, as every message that is published later.
+    /// After the retained messages, like every message that is published later.
     InOrder,
     AtOnce,
     /// The client may not publish.
@@ -25,17 +25,17 @@ enum Marker {
     Refused,
 }
 
-/// Answers PINGREQ at once, and sends what is retained this much later.
+/// Answers PINGREQ at once, and sends retained messages after this delay.
 struct Broker {
     protocol: Protocol,
     held_back: Duration,
     marker: Marker,
-    /// How often messages were retained.
+    /// The number of subscriptions.
     subscribed: usize,
 }
 
 impl Broker {
-    /// Serves one connection to its end; the kinds of the packets that came.
+    /// Serves one connection until it ends; returns the types of the received packets.
     fn serve(&mut self, peer: &mut Peer) -> Vec<&'static str> {
         let protocol = self.protocol;
         let mut kinds = Vec::new();
@@ -130,7 +130,7 @@ fn retained_messages_without_a_marker_are_shown() {
     shows(Protocol::V3_1_1, 50, Marker::Never);
 }
 
-/// The refusal of the marker's subscription is no refusal of what was asked for.
+/// A refused subscription to the marker is not a refused subscription of the user.
 #[test]
 fn refused_marker_is_not_an_error() {
     shows(Protocol::V5, 50, Marker::Refused);
@@ -152,7 +152,7 @@ fn kept_session_gets_no_marker() {
     server.finish();
 }
 
-/// The end is DISCONNECT alone: no UNSUBSCRIBE of what there may be hundreds of.
+/// The scan ends with DISCONNECT only: no UNSUBSCRIBE of possibly hundreds of filters.
 #[rstest]
 fn scan_finds_what_comes_after_pingresp_and_leaves_by_closing(#[values(V3_1_1, V5)] protocol: Protocol) {
     for marker in [Marker::InOrder, Marker::Refused] {
@@ -174,7 +174,7 @@ fn scan_finds_what_comes_after_pingresp_and_leaves_by_closing(#[values(V3_1_1, V
     }
 }
 
-/// What was found is in the report, whatever became of the connection.
+/// Topics found so far are in the report, whatever happens to the connection.
 #[test]
 fn scan_that_fails_reports_what_it_found() {
     let protocol = Protocol::V5;
@@ -182,7 +182,7 @@ fn scan_that_fails_reports_what_it_found() {
         let mut peer = listener.accept_session(protocol);
         peer.grant_subscription(protocol);
         peer.send(&Message::new("a", b"kept").retained().bytes(protocol));
-        // Both marker and PINGREQ are there: so is the message.
+        // Marker and PINGREQ have arrived, and so has the message.
         while peer.packet() != packets::pingreq() {}
         listener.close();
         peer.reset();
@@ -197,7 +197,7 @@ fn scan_that_fails_reports_what_it_found() {
     outcome.mentions("ended while listing, 1 found: nothing was cleared");
 }
 
-/// A refusal is the broker's answer, whichever reason it has: 0x80 says no more than that.
+/// A refusal is the broker's answer for any Reason Code: 0x80 has no further meaning.
 #[test]
 fn refused_filter_is_not_asked_for_again() {
     for (command, line) in [("retain-clear", &["a", "--dry-run"][..]), ("rr", &["-t", "a", "-n", "-e", "b"])]
@@ -219,8 +219,8 @@ fn refused_filter_is_not_asked_for_again() {
     }
 }
 
-/// The first subscription waits for the first message as long as `sub --retained-only` does: there is no
-/// second connection on which topics are asked for by name.
+/// The first subscription waits for the first message as long as `sub --retained-only` does: no second
+/// connection requests topics by name.
 #[rstest]
 fn scan_finds_what_comes_after_the_marker(#[values(V3_1_1, V5)] protocol: Protocol) {
     for held_back in [50, 2000] {
@@ -238,8 +238,8 @@ fn scan_finds_what_comes_after_the_marker(#[values(V3_1_1, V5)] protocol: Protoc
     }
 }
 
-/// Serves one connection of a broker that sends its retained message only to subscriptions at QoS 0 that do
-/// not name it. `is_silent`: it does not answer the others.
+/// Serves one connection of a broker that sends its retained message only for subscriptions at QoS 0 that do
+/// not name its topic. `is_silent`: it does not answer others.
 fn withhold(listener: &mut Listener, is_silent: bool) {
     let protocol = Protocol::V5;
     let mut peer = listener.accept_session(protocol);
@@ -269,7 +269,7 @@ fn withhold(listener: &mut Listener, is_silent: bool) {
     }
 }
 
-/// A message that two looks have brought is there, and goes to the backup.
+/// A message found in two passes exists, and goes to the backup.
 #[test]
 fn retained_message_missed_by_name_is_found() {
     let server = Server::start(|listener| {
@@ -285,7 +285,7 @@ fn retained_message_missed_by_name_is_found() {
     assert_eq!(std::fs::read_to_string(file).unwrap().lines().count(), 1);
 }
 
-/// It is listed, and cleared only if no backup was to have it first.
+/// It is listed, and cleared only without a backup.
 #[test]
 fn topics_left_at_the_time_limit_are_listed() {
     for (line, fate) in [(&["--dry-run"][..], "kept"), (&["--yes", "--backup"], "not-in-backup")] {
@@ -336,7 +336,7 @@ fn serve_one_filter(listener: &mut Listener, is_there: &mut bool) {
     }
 }
 
-/// What was cleared under the filter that was granted is verified there.
+/// Topics cleared under the granted filter are verified there.
 #[test]
 fn refused_filter_leaves_the_others_verified() {
     let server = Server::start(|listener| {

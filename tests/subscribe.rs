@@ -1,4 +1,4 @@
-//! `mqtt sub`: what it asks for, what it shows, and when it acknowledges.
+//! `mqtt sub`: subscriptions, output, and acknowledgements.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -34,7 +34,7 @@ fn shows_messages_of_each_qos(#[values(V3_1, V3_1_1, V5)] protocol: Protocol) {
     Mqtt::subscribe(server.port()).args(args).run().succeeds().prints("zero\none\ntwo\nlast\n");
 }
 
-/// `-C` leaves what comes behind unacknowledged, for the next one to have.
+/// `-C` leaves later messages unacknowledged, for the next subscriber.
 #[rstest]
 fn leaves_later_messages_unacknowledged(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
@@ -52,7 +52,7 @@ fn leaves_later_messages_unacknowledged(#[values(V3_1_1, V5)] protocol: Protocol
     Mqtt::subscribe(server.port()).args(args).run().succeeds().prints("1\n2\n");
 }
 
-/// A QoS 2 message is over only when it is released.
+/// The exchange of a QoS 2 message ends only with PUBREL and PUBCOMP.
 #[rstest]
 fn finishes_its_last_qos_2_message(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
@@ -70,7 +70,7 @@ fn finishes_its_last_qos_2_message(#[values(V3_1_1, V5)] protocol: Protocol) {
     Mqtt::subscribe(server.port()).args(args).run().succeeds().prints("x\n");
 }
 
-/// A QoS 2 message that comes twice before it is released is shown once.
+/// A QoS 2 message that arrives twice before PUBREL is shown once.
 #[rstest]
 fn shows_a_qos_2_message_once(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
@@ -91,8 +91,8 @@ fn shows_a_qos_2_message_once(#[values(V3_1_1, V5)] protocol: Protocol) {
     Mqtt::subscribe(server.port()).args(args).run().exits(0).prints("once\nend\n");
 }
 
-/// Topics that are not UTF-8, or have U+0000 in them, are shown: byte for byte in text, as well as
-/// can be in JSON. The link stays.
+/// Topics that are not UTF-8, or contain U+0000, are shown: unchanged in text, as far as possible in JSON.
+/// The connection stays.
 #[rstest]
 fn topics_that_no_publisher_may_use(#[values(V3_1_1, V5)] protocol: Protocol) {
     for (options, expected) in
@@ -117,7 +117,7 @@ fn topics_that_no_publisher_may_use(#[values(V3_1_1, V5)] protocol: Protocol) {
     }
 }
 
-/// A message that comes twice at QoS 1 is shown twice: dropping it would be a guess.
+/// A QoS 1 message that arrives twice is shown twice: dropping it would be a guess.
 #[rstest]
 fn shows_a_repeated_qos_1_message(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
@@ -133,7 +133,7 @@ fn shows_a_repeated_qos_1_message(#[values(V3_1_1, V5)] protocol: Protocol) {
     Mqtt::subscribe(server.port()).args(args).run().succeeds().prints("x\nx\n");
 }
 
-/// The session is gone: the subscription is made again. It was kept: it is not.
+/// The subscription is renewed if the session is lost, and not if it was kept.
 #[rstest]
 fn resubscribes_if_the_session_is_lost(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
@@ -152,7 +152,7 @@ fn resubscribes_if_the_session_is_lost(#[values(V3_1_1, V5)] protocol: Protocol)
     assert_eq!(run.stderr.matches("mqtt: connected again\n").count(), 2, "{}", run.stderr);
 }
 
-/// A link that is lost before SUBACK: the answer will not come, so the question is put again.
+/// After a connection is lost before SUBACK, the subscription is requested again.
 #[test]
 fn asks_again_for_an_unanswered_subscription() {
     let server = Server::start(move |server| {
@@ -166,7 +166,7 @@ fn asks_again_for_an_unanswered_subscription() {
     Mqtt::subscribe(server.port()).args(["-t", "a", "-E", "-c", "-i", "me"]).run().exits(0);
 }
 
-/// Ctrl-C and SIGTERM are how a subscriber ends: in good order, with success.
+/// Ctrl-C and SIGTERM are the regular end of a subscriber: with DISCONNECT and success.
 #[rstest]
 fn signals_end_it_cleanly(#[values(V3_1_1, V5)] protocol: Protocol) {
     for signal in [Signal::INT, Signal::TERM] {
@@ -211,8 +211,7 @@ fn subscription_options() {
     Mqtt::subscribe(server.port()).args(args).args(for_all).run().succeeds().prints("");
 }
 
-/// A reader that stands still holds up neither the time limit nor a signal, and what it did not get is
-/// not acknowledged.
+/// A blocked reader delays neither the timeout nor a signal, and unwritten messages are not acknowledged.
 #[test]
 fn a_blocked_reader_does_not_hold_up_the_end() {
     for signal in [None, Some(Signal::TERM)] {
@@ -240,7 +239,7 @@ fn a_blocked_reader_does_not_hold_up_the_end() {
     }
 }
 
-/// Once all that was asked for is written, a link that breaks is no reason to come back for more.
+/// After all requested messages are written, a lost connection does not cause a reconnect.
 #[rstest]
 fn connection_lost_after_the_last_message_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
@@ -255,7 +254,7 @@ fn connection_lost_after_the_last_message_ends_the_run(#[values(V3_1_1, V5)] pro
     Mqtt::subscribe(server.port()).args(args).run().succeeds().prints("x\n");
 }
 
-/// `logrotate` renames the file and sends SIGHUP: what comes next goes into a new one.
+/// `logrotate` renames the file and sends SIGHUP: later messages go to a new file.
 #[test]
 fn hang_up_opens_the_output_file_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -274,7 +273,7 @@ fn hang_up_opens_the_output_file_again() {
     });
     let args = ["-t", "a", "-q", "1", "-C", "2", "--output", log.to_str().unwrap()];
     let run = Mqtt::subscribe(server.port()).args(args).spawn();
-    // It is acknowledged once it is written.
+    // The message is acknowledged after it is written.
     let has = |path: &Path, text: &str| {
         wait_until(|| std::fs::read_to_string(path).is_ok_and(|found| found == text));
     };
@@ -289,7 +288,7 @@ fn hang_up_opens_the_output_file_again() {
     server.finish();
 }
 
-/// The name leads nowhere any more: what comes next still goes to the old file, and the user is told.
+/// The path no longer exists: later messages still go to the old file, with a warning.
 #[test]
 fn hang_up_keeps_the_output_file_that_cannot_be_opened_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -312,7 +311,7 @@ fn hang_up_keeps_the_output_file_that_cannot_be_opened_again() {
     server.finish();
 }
 
-/// `> FILE`: the file is the shell's, and the logger goes on.
+/// `> FILE`: the shell opened the file, and the logger continues.
 #[test]
 fn hang_up_does_not_end_a_run_that_writes_to_a_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -331,7 +330,7 @@ fn hang_up_does_not_end_a_run_that_writes_to_a_file() {
     server.finish();
 }
 
-/// A pipe cannot be opened again, and is nobody's log file: the run ends as by SIGTERM.
+/// A pipe cannot be opened again, and is not a log file: the run ends as by SIGTERM.
 #[test]
 fn hang_up_ends_a_run_that_writes_to_a_pipe() {
     let server = Server::start(|server| {
@@ -345,7 +344,7 @@ fn hang_up_ends_a_run_that_writes_to_a_pipe() {
     server.finish();
 }
 
-/// With nohup it is not ended by it.
+/// With nohup the signal does not end it.
 #[test]
 fn ignored_hang_up_stays_ignored() {
     let server = Server::start(|server| {
@@ -362,7 +361,7 @@ fn ignored_hang_up_stays_ignored() {
     server.finish();
 }
 
-/// Also where the messages go to a file: who closes the terminal wants the program to end.
+/// Also if messages go to a file: the user who closes the terminal wants the program to end.
 #[cfg(target_os = "linux")]
 #[test]
 fn closed_terminal_ends_it() {
@@ -377,7 +376,7 @@ fn closed_terminal_ends_it() {
             peer.expect_disconnect(V5);
         });
         let terminal = nix::pty::openpty(None, None).unwrap();
-        // The other side is this test's alone: who inherits it keeps the terminal open.
+        // The other side must belong to this test only: a process that inherits it keeps the terminal open.
         rustix::io::fcntl_setfd(&terminal.master, rustix::io::FdFlags::CLOEXEC).unwrap();
         let mut session = std::process::Command::new("setsid");
         session.args(["--ctty", env!("CARGO_BIN_EXE_mqtt"), "sub", "-h", "127.0.0.1", "-V", "5", "-t", "a"]);
@@ -395,7 +394,7 @@ fn closed_terminal_ends_it() {
     }
 }
 
-/// A file that cannot be had is found out before the broker is bothered.
+/// A file that cannot be opened is reported before the connection.
 #[test]
 fn output_file_that_cannot_be_opened() {
     let folder = tempfile::tempdir().unwrap();
@@ -405,7 +404,7 @@ fn output_file_that_cannot_be_opened() {
     Mqtt::subscribe(1).args(watch).run().fails(2, "--watch needs a terminal");
 }
 
-/// What does not fit the format is said once a run, and not once a message.
+/// Messages that do not fit the format are reported once per run, not once per message.
 #[test]
 fn misfit_is_reported_once() {
     let server = Server::start(|server| {
@@ -426,8 +425,8 @@ fn misfit_is_reported_once() {
     assert_eq!(outcome.lines().len(), 4);
 }
 
-/// A disk that fills up in the middle of a line: only whole lines stay, and the next run goes on behind them
-/// with the line that was not acknowledged.
+/// If the disk fills up in the middle of a line, only complete lines stay, and the next run continues with
+/// the first unacknowledged line.
 #[test]
 fn full_disk_leaves_whole_lines_and_the_next_run_continues_after_them() {
     for to_stdout in [true, false] {
@@ -450,7 +449,7 @@ fn full_disk_leaves_whole_lines_and_the_next_run_continues_after_them() {
         assert!(!first.is_empty() && first.ends_with('\n'), "{first:?}");
         let kept = first.lines().count();
         assert_eq!(first.lines().collect::<Vec<_>>(), lines[..kept]);
-        // What the first run has written and not acknowledged comes again.
+        // Messages that the first run has written but not acknowledged arrive again.
         let last = lines.last().unwrap();
         let run = subscribe().spawn();
         wait_until(|| std::fs::read_to_string(&log).is_ok_and(|found| found.ends_with(&format!("{last}\n"))));

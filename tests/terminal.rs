@@ -1,4 +1,4 @@
-//! What is different on a terminal: colours, and words for the person who looks at it.
+//! Differences on a terminal: colours, and messages for the user.
 
 use mqtt::protocol::Protocol::V5;
 use rstest::rstest;
@@ -44,7 +44,7 @@ fn sub_names_a_qos_that_is_lower_and_not_every_filter() {
     server.finish();
 }
 
-/// Not where a limit is set, nor where nobody looks.
+/// Not with a timeout, nor without a terminal.
 #[test]
 fn rr_without_a_limit_says_once_what_it_waits_for() {
     let broker = Broker::start();
@@ -62,7 +62,7 @@ fn rr_without_a_limit_says_once_what_it_waits_for() {
     asking(&["-W", "1.5"]).run().exits(27).does_not_mention("waiting for");
 }
 
-/// In pipes, with --quiet, and in the manner of mosquitto's clients.
+/// In pipes, with --quiet, and under the names of mosquitto's clients.
 #[test]
 fn sub_is_silent_where_nobody_looks() {
     let broker = Broker::start();
@@ -87,7 +87,7 @@ fn typed_input_has_a_hint_how_to_end_it(
     running.write("typed\n").write(END);
     running.wait_for_end().exits(0);
     assert!(subscriber.finish().exits(0).stdout.starts_with(b"typed\n"));
-    // Neither where the input is a pipe, nor with --quiet, nor in the manner of mosquitto's clients.
+    // Not if the input is a pipe, nor with --quiet, nor under the names of mosquitto's clients.
     let piped = Mqtt::new(line).args(place).stdin("x\n").run();
     piped.succeeds();
     for mqtt in [Mqtt::new(line).args(["--quiet"]), Mqtt::new(&line[1..]).called("mosquitto_pub")] {
@@ -97,11 +97,11 @@ fn typed_input_has_a_hint_how_to_end_it(
     }
 }
 
-/// The text, a record and a template, as each comes out with colours.
+/// Text, a record and a template, each with its colours.
 const FORMS: [(&[&str], &str); 4] = [
     (&["-v"], "\x1b[36ma/b\x1b[0m x\n"),
     (&["-F", "%t %q%r %p"], "\x1b[36ma/b\x1b[0m \x1b[33m1\x1b[0m\x1b[35m1\x1b[0m x\n"),
-    // It has colours of its own.
+    // The template has its own colours.
     (&["-F", "\\e[1m%t\\e[0m"], "\x1b[1ma/b\x1b[0m\n"),
     (&[], "x\n"),
 ];
@@ -159,14 +159,14 @@ fn messages_have_colors_on_a_terminal_that_wants_them() {
         }
         assert_eq!(text.matches('\x1b').count(), 6, "{text:?}");
     }
-    // The old names know no colours.
+    // There are no colours under the names of mosquitto's clients.
     let port = broker.port().to_string();
     let line = ["-h", "127.0.0.1", "-p", &port, "-t", "a/b", "-C", "1", "-v"];
     let old = Mqtt::new(line).called("mosquitto_sub").env("CLICOLOR_FORCE", "1").stdout_on_a_terminal(80, 24);
     old.run().exits(0).prints("a/b x\r\n");
 }
 
-/// What a topic holds cannot break out of its colour.
+/// A topic cannot end its colour.
 #[test]
 fn topic_cannot_end_its_color() {
     let broker = Broker::start();
@@ -203,7 +203,7 @@ fn verdicts_have_colors() {
     assert!(!bench(&["--fail-if", "errors > 0"], 0).contains('\x1b'));
 }
 
-/// Somebody types at the shell meanwhile.
+/// The user types at the shell meanwhile.
 #[test]
 fn progress_is_not_drawn_from_the_background() {
     let broker = Broker::start();
@@ -221,7 +221,7 @@ fn progress_is_not_drawn_from_the_background() {
     assert!(foreground.contains("mqtt bench pub against"), "{foreground}");
 }
 
-/// In colour where there are colours, and one line where the terminal cannot do more.
+/// With colours if they are on, and as one line if the terminal cannot do more.
 #[test]
 fn display_of_a_load_is_drawn_in_its_place() {
     let broker = Broker::start();
@@ -237,7 +237,7 @@ fn display_of_a_load_is_drawn_in_its_place() {
         assert!(panel.contains(part), "{part} in {panel:?}");
     }
     assert!(panel.contains("\x1b[1mmqtt bench e2e against 127.0.0.1:"), "{panel:?}");
-    // Ten lines, and the cursor stands in the last of them.
+    // Ten lines, and the cursor is in the last of them.
     assert!(panel.contains("\x1b[9A\r\x1b[2K"), "{panel:?}");
     let plain = shown("NO_COLOR", "1");
     assert!(plain.contains("\x1b[9A\r") && !plain.contains("\x1b[1m"), "{plain:?}");
@@ -245,7 +245,7 @@ fn display_of_a_load_is_drawn_in_its_place() {
     assert!(dumb.contains(" up, out ") && !dumb.contains("\x1b[9A"), "{dumb:?}");
 }
 
-/// The shell does that itself for a program that a signal ends.
+/// For a program that a signal ends, the shell does that itself.
 #[test]
 fn interrupt_leaves_a_clean_line() {
     let broker = Broker::start();

@@ -1,5 +1,5 @@
-//! TLS as the commands see it, against a real server of another make: who is trusted, who is let
-//! in, and in which words it fails. The transport itself is tested beside its code.
+//! TLS as the commands use it, with a real server of another implementation: trust, admission, and errors.
+//! The transport itself is tested next to its code.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ fn publish(port: u16) -> Mqtt {
     Mqtt::new(["pub", "-h", "localhost", "-p", &port.to_string(), "-t", "a", "-m", "x", "-q", "1"])
 }
 
-/// A message there and back, on a connection in which each side knows who the other is.
+/// A message there and back, on a connection with certificates on both sides.
 #[rstest]
 fn both_sides_show_a_certificate(#[values(V3_1_1, V5)] protocol: Protocol) {
     let authority = Authority::new("Test CA");
@@ -58,7 +58,7 @@ fn no_client_certificate() {
         let run = publish(broker.port()).args(&cafile).args(["--tls-version", version]).run();
         run.fails(1, "TLS: ").mentions("client certificate");
     }
-    // One that another authority has issued.
+    // A certificate of another authority.
     let other = Authority::new("Other CA");
     let stranger = other.issue("client", &[]);
     let (certificate, key) = (stranger.certificate.into_os_string(), stranger.key.into_os_string());
@@ -81,7 +81,7 @@ fn certificates_that_are_refused() {
         let Some(broker) = Mosquitto::start(&Setup::new().tls(&identity)) else { return };
         let cafile = ["--cafile".into(), authority.file().into_os_string()];
         publish(broker.port()).args(&cafile).run().fails(1, text);
-        // What the server presented is seen all the same.
+        // The server's certificate is shown nevertheless.
         let port = broker.port().to_string();
         let ping = Mqtt::new(["ping", "-h", "localhost", "-p", &port]).args(&cafile);
         let lines = ping.run().exits(1).lines().join("\n");
@@ -92,13 +92,13 @@ fn certificates_that_are_refused() {
             report("ping", &ping.run().exits(1).stdout)["steps"].as_array().unwrap().last().unwrap().clone();
         assert_eq!(last["step"], "refused");
         assert!(last["certificates"][0]["subject"].as_str().unwrap().starts_with("CN="), "{last}");
-        // Only who says so gets along without; it is warned.
+        // Only an explicit option skips the verification, with a warning.
         let run = publish(broker.port()).args(&cafile).args(["--insecure"]).run();
         run.exits(0).says("mqtt: warning: --insecure: the certificate of the broker is not verified\n");
     }
 }
 
-/// The name in the certificate can be given where it is not the host.
+/// The name in the certificate can be given if it differs from the host.
 #[test]
 fn a_name_that_is_not_the_host() {
     let authority = Authority::new("Test CA");
@@ -109,7 +109,7 @@ fn a_name_that_is_not_the_host() {
     publish(broker.port()).args(&cafile).args(["--tls-server-name", "broker.example"]).run().succeeds();
 }
 
-/// Authorities may come from a folder, from a variable, and from the system's store.
+/// Authorities from a folder, from a variable, and from the system's store.
 #[test]
 fn where_authorities_come_from() {
     let authority = Authority::new("Test CA");
@@ -124,15 +124,15 @@ fn where_authorities_come_from() {
     store(publish(broker.port())).args(["--tls-use-os-certs"]).run().succeeds();
     let url = format!("mqtts://localhost:{}/a", broker.port());
     store(Mqtt::new(["pub", "-L", &url, "-m", "x", "-q", "1"])).run().succeeds();
-    // And from nowhere else.
+    // And from no other source.
     Mqtt::new(["pub", "-L", &url, "-m", "x"])
         .env("SSL_CERT_FILE", Authority::new("Other CA").file())
         .run()
         .fails(1, "TLS: the broker's certificate");
 }
 
-/// The system's store is large, and read only where nothing else is trusted: here it is a pipe that
-/// nobody writes to, and whoever reads it waits for ever.
+/// The system's store is large, and read only if no other authorities are trusted: here it is a pipe without
+/// a writer, which would block the program.
 #[test]
 fn the_systems_store_is_read_only_when_it_is_needed() {
     let folder = tempfile::tempdir().unwrap();
@@ -148,21 +148,21 @@ fn the_systems_store_is_read_only_when_it_is_needed() {
     plain.publish().args(["-t", "a", "-n"]).env("SSL_CERT_FILE", &store).run().succeeds();
 }
 
-/// TLS to a server that speaks none, and the other way round.
+/// TLS to a server without TLS, and the reverse.
 #[test]
 fn one_side_without_tls() {
     let authority = Authority::new("Test CA");
     let cafile = ["--cafile".into(), authority.file().into_os_string()];
     let server = Server::start(|server| {
         let mut peer = server.accept();
-        // What a plain server makes of a ClientHello.
+        // A plain server's reaction to a ClientHello.
         peer.send(&packets::connack(V5, false, 0x81));
         peer.close();
     });
     publish(server.port()).args(&cafile).run().fails(1, "TLS: the broker's answer is not TLS");
 }
 
-/// A broker that expects TLS may close a connection without TLS silently. It is tested for TLS.
+/// A broker that expects TLS may close a connection without TLS silently. Then it is probed for TLS.
 #[test]
 fn a_tls_port_met_without_tls_is_recognised() {
     let authority = Authority::new("Test CA");
@@ -187,13 +187,13 @@ fn a_tls_port_met_without_tls_is_recognised() {
     }
 }
 
-/// Asked once, and only where no connection has ever been.
+/// Probed once, and only if there was never a connection.
 #[test]
 fn broker_that_closes_is_tested_for_tls_once() {
     let hang_up = |server: &mut Listener| server.accept().expect_connect(V5);
-    // At the first contact the broker may just be starting: it is asked again.
+    // At first contact the broker may be starting: it is probed again.
     let hang_up_twice = move |server: &mut Listener| (0..2).for_each(|_| drop(hang_up(server)));
-    // The option asks for MQTT 5, so whether the broker speaks 3.1.1 is the first question.
+    // The option requires MQTT 5, so the client first tests whether the broker supports 3.1.1.
     let explain = |server: &mut Listener| {
         server.accept().expect_connect(V3_1_1);
         server.accept().expect_client_hello();
@@ -247,7 +247,7 @@ fn invalid_files_are_refused() {
     run.fails(1, "no certificate in this file (PEM)");
 }
 
-/// The library that lies about the clock (Debian's package `faketime`).
+/// The library that changes the clock (Debian's package `faketime`).
 fn faketime() -> Option<PathBuf> {
     let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().filter_map(Result::ok);
     let found =
@@ -258,7 +258,7 @@ fn faketime() -> Option<PathBuf> {
     found
 }
 
-/// Whatever the clock says, a run ends with a result or with an error in words.
+/// With any clock, a run ends with a result or an error text.
 #[test]
 fn any_clock_is_accepted_without_a_panic() {
     let Some(library) = faketime() else { return };
@@ -296,8 +296,8 @@ fn any_clock_is_accepted_without_a_panic() {
     at("1969-12-31 12:00:00", &unchecked).exits(0);
 }
 
-/// A broker whose key is of a kind that is not supported has no other word than this alert.
-/// A server that answers the `ClientHello` with this alert (RFC 8446, section 6).
+/// A broker with an unsupported kind of key can only send this alert. Starts a server that answers the
+/// `ClientHello` with this alert (RFC 8446, section 6).
 fn refusing_with_alert(alert: u8) -> Server {
     Server::start(move |listener| {
         let mut peer = listener.accept();

@@ -1,5 +1,5 @@
-//! The options of TLS, each seen to do what it says from the outside: keys in every form, versions and
-//! ciphers, the log of session keys, and what there is not.
+//! The options of TLS and their effects: keys in every form, versions and ciphers, the log of session keys,
+//! and unsupported features.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use crate::support::mqtt::Mqtt;
 use crate::support::pki::Authority;
 use crate::support::{Service as _, report, write};
 
-/// A key of the tests' own.
+/// A key of the tests.
 fn key(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/net/tests/keys");
     fs::read_to_string(folder.join(name)).unwrap()
 }
 
-/// A mosquitto with TLS, and what reaches it.
+/// A mosquitto with TLS, and its clients' options.
 struct World {
     authority: Authority,
     broker: Mosquitto,
@@ -52,7 +52,7 @@ impl World {
     }
 }
 
-/// The server lets in only who shows a certificate and can sign with its key.
+/// The server accepts only clients that show a certificate and sign with its key.
 #[test]
 fn private_keys_in_every_form() {
     let Some(world) = World::new(Setup::client_certificates) else { return };
@@ -89,7 +89,7 @@ fn private_keys_in_every_form() {
     }
 }
 
-/// The version and the suite that were asked for are those that were agreed on.
+/// The requested version and cipher suite are those in use.
 #[test]
 fn versions_and_ciphers() {
     let Some(world) = World::new(|setup, _| setup) else { return };
@@ -119,8 +119,7 @@ fn versions_and_ciphers() {
     }
 }
 
-/// Session keys are written on request, and a variable that other programs use is not a
-/// request.
+/// Session keys are logged only on request; the variable of other programs is not a request.
 #[test]
 fn session_keys_are_logged_only_on_request() {
     let Some(world) = World::new(|setup, _| setup) else { return };
@@ -138,7 +137,7 @@ fn session_keys_are_logged_only_on_request() {
     assert!(is_log());
 }
 
-/// A full disk does not break the connection, and is not kept quiet.
+/// A full disk does not end the connection, but causes a warning.
 #[cfg(target_os = "linux")]
 #[test]
 fn keys_that_cannot_be_written_are_a_warning() {
@@ -149,7 +148,8 @@ fn keys_that_cannot_be_written_are_a_warning() {
     );
 }
 
-/// What OpenSSL has and this program has not is refused with a way out, wherever it stands.
+/// Features of OpenSSL that this program does not have are refused with an alternative, for every source of
+/// options.
 #[test]
 fn unsupported_features_are_named() {
     let folder = tempfile::tempdir().unwrap();

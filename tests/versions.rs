@@ -1,4 +1,4 @@
-//! Which version of the protocol is spoken where none is asked for, in every command.
+//! The protocol version of each command if none is requested.
 
 use std::collections::BTreeSet;
 
@@ -15,18 +15,18 @@ use crate::support::packets::{self, Message};
 use crate::support::server::Server;
 use crate::support::{CONNECTING, Service as _, report};
 
-/// What a broker of 3.1.1 does with a CONNECT of MQTT 5 whose protocol level it does not look at.
+/// The reaction of a broker of 3.1.1 to a CONNECT of MQTT 5 whose protocol level it does not check.
 #[derive(Debug, Clone, Copy)]
 enum Manner {
     /// The connection is closed.
     Closes,
-    /// Nothing, and the connection stays open.
+    /// It ignores the packet, and the connection stays open.
     IsSilent,
-    /// It reads it as one of 3.1.1, and answers that.
+    /// It reads the packet as one of 3.1.1, and answers that.
     Misreads,
 }
 
-/// A CONNECT of 3.1.1 without anything.
+/// A CONNECT of 3.1.1 without options.
 const CONNECT: [u8; 14] = [0x10, 12, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 60, 0, 0];
 
 impl Mischief for Manner {
@@ -41,7 +41,7 @@ impl Mischief for Manner {
     }
 }
 
-/// A broker of 3.1.1 and its port, as it shows itself to a client of MQTT 5.
+/// A broker of 3.1.1 and its port, with its reaction to a client of MQTT 5.
 fn broker_of_3_1_1(manner: Option<Manner>) -> (Broker, u16) {
     let broker = Broker::with(Options { protocols: vec![V3_1_1], ..Options::default() });
     let port = manner.map_or(broker.port(), |manner| middle::start(broker.port(), manner));
@@ -80,7 +80,7 @@ fn every_command_finds_3_1_1_where_mqtt_5_is_misread() {
     every_command_finds_3_1_1(Some(Manner::Misreads));
 }
 
-/// A payload does not begin with the length of properties that the broker knows nothing of.
+/// A payload does not start with the length of properties that the broker does not know.
 #[test]
 fn messages_to_a_broker_that_misreads_mqtt_5_are_intact() {
     let (broker, port) = broker_of_3_1_1(Some(Manner::Misreads));
@@ -90,7 +90,7 @@ fn messages_to_a_broker_that_misreads_mqtt_5_are_intact() {
     subscriber.wait_for_end().exits(0).prints("x\n");
 }
 
-/// The loser leaves in good order: its CONNECT may carry a will.
+/// The losing connection ends with DISCONNECT, because its CONNECT may carry a will.
 #[test]
 fn connection_in_the_old_form_is_left_with_disconnect() {
     let server = Server::start(|server| {
@@ -107,7 +107,7 @@ fn connection_in_the_old_form_is_left_with_disconnect() {
     server.finish();
 }
 
-/// Half the time limit, as that is less than three seconds.
+/// Half of this timeout is less than three seconds.
 const QUICKLY: [&str; 2] = ["--connect-timeout", "4s"];
 
 #[test]
@@ -140,7 +140,7 @@ fn first_answer_of_two_versions_wins_3_1_1() {
     server.finish();
 }
 
-/// A broker that reads the CONNECT of the connection that was given up lets it take the session over.
+/// A broker that reads the CONNECT of the abandoned connection lets it take over the session.
 #[test]
 fn session_taken_over_by_the_losing_connection_is_made_again() {
     let server = Server::start(|server| {
@@ -196,7 +196,7 @@ fn broker_of_3_1_is_met_after_two_refusals_of_the_version() {
     server.finish();
 }
 
-/// No version is left to try, and none that failed is suggested.
+/// No version is left to try, and no failed one is suggested.
 #[test]
 fn hints_know_which_versions_were_tried() {
     let server = Server::start(|server| {
@@ -210,7 +210,7 @@ fn hints_know_which_versions_were_tried() {
     let run = Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run();
     run.exits(132).mentions("hint: MQTT 5, 3.1.1 and 3.1 were tried").does_not_mention("-V");
     server.finish();
-    // Closed, both times: 3.1 is not tried, and so it is named.
+    // Closed both times: 3.1 is not tried, and so it is suggested.
     let server = Server::start(|server| {
         for protocol in [V5, V3_1_1] {
             server.accept().expect_connect(protocol);
@@ -220,7 +220,7 @@ fn hints_know_which_versions_were_tried() {
     run.exits(1).mentions("MQTT 5 and 3.1.1 were tried; -V 31 uses").does_not_mention("-V 311");
 }
 
-/// Where an option needs MQTT 5, the broker's lack of it is named, however the broker shows it.
+/// If an option needs MQTT 5, the missing support is named, however the broker shows it.
 #[test]
 fn option_that_needs_mqtt_5_is_named() {
     for manner in [None, Some(Manner::Closes), Some(Manner::IsSilent), Some(Manner::Misreads)] {
@@ -236,8 +236,8 @@ fn option_that_needs_mqtt_5_is_named() {
     }
 }
 
-/// What was learnt by a guess holds for one link: behind a forwarder that closes at once, or at a broker
-/// that was away, MQTT 5 is asked for again.
+/// A guess about the version holds for one connection: with a forwarder that closes at once, or a broker that
+/// was down, MQTT 5 is tried again.
 #[test]
 fn guessed_version_is_not_kept_for_the_next_link() {
     let server = Server::start(|server| {
@@ -255,7 +255,7 @@ fn guessed_version_is_not_kept_for_the_next_link() {
     server.finish();
 }
 
-/// What the broker itself has said is remembered.
+/// The broker's explicit answer is remembered.
 #[test]
 fn refused_version_is_not_asked_for_again() {
     let server = Server::start(|server| {
@@ -278,7 +278,7 @@ fn refused_version_is_not_asked_for_again() {
     server.finish();
 }
 
-/// A broker that has spoken MQTT 5 does not become one of 3.1.1 by being restarted.
+/// A broker that has accepted MQTT 5 supports it after a restart too.
 #[test]
 fn broker_that_has_accepted_mqtt_5_is_not_guessed_about() {
     let server = Server::start(|server| {
@@ -298,7 +298,7 @@ fn broker_that_has_accepted_mqtt_5_is_not_guessed_about() {
     server.finish();
 }
 
-/// A message goes out again in the form of the version that the new link speaks.
+/// A message is sent again in the format of the new connection's version.
 #[test]
 fn messages_in_flight_change_their_version_with_the_link() {
     let server = Server::start(|server| {
@@ -309,7 +309,7 @@ fn messages_in_flight_change_their_version_with_the_link() {
         let mut peer = server.accept_session(V5);
         peer.expect_publish(V5, QoS::AtLeastOnce, b"x");
         peer.close();
-        // It is replaced by an older one.
+        // The broker is replaced by an older one.
         let mut peer = server.accept();
         peer.expect_connect(V5);
         peer.send(&[0x20, 2, 0, 1]);
@@ -326,7 +326,7 @@ fn messages_in_flight_change_their_version_with_the_link() {
     server.finish();
 }
 
-/// What such a broker cannot show is no open question.
+/// A case that such a broker cannot show is skipped.
 #[test]
 fn will_test_skips_what_needs_mqtt_5() {
     for manner in [None, Some(Manner::Closes)] {
@@ -349,8 +349,8 @@ fn will_test_skips_what_needs_mqtt_5() {
     }
 }
 
-/// A broker of 3.1.1 takes the properties of MQTT 5 for something else, the client identifier or the user name, and
-/// refuses what it read. What it says to 3.1.1 counts.
+/// A broker of 3.1.1 takes the properties of MQTT 5 for something else, the client identifier or the user
+/// name, and refuses that. Its answer to 3.1.1 counts.
 #[test]
 fn refusal_in_the_old_form_is_followed_by_3_1_1() {
     for (code, accepts) in [(2, true), (4, true), (5, true), (5, false)] {
@@ -376,7 +376,7 @@ fn refusal_in_the_old_form_is_followed_by_3_1_1() {
     }
 }
 
-/// A port that has answered MQTT needs neither TLS nor WebSockets, and is not asked for them.
+/// A port that has answered with MQTT needs neither TLS nor WebSockets, and is not probed for them.
 #[test]
 fn refused_version_is_named_where_the_next_is_not_answered() {
     let server = Server::start(|server| {
@@ -395,7 +395,7 @@ fn refused_version_is_named_where_the_next_is_not_answered() {
     server.finish();
 }
 
-/// A return code of 3.1.1 with the empty properties of MQTT 5, and the other way round.
+/// A return code of 3.1.1 with the empty properties of MQTT 5, and the reverse.
 #[test]
 fn refused_version_in_the_form_of_another_version_is_followed_by_the_next() {
     let server = Server::start(|listener| {
@@ -425,7 +425,7 @@ fn broker_of_mqtt_5_that_refuses_3_1_1_in_its_own_form_has_a_hint() {
     server.finish();
 }
 
-/// A broker that restarts closes the first connection, whatever version it asks for.
+/// A restarting broker closes the first connection, whatever version it requests.
 #[test]
 fn early_close_is_not_taken_for_a_missing_version() {
     let server = Server::start(|listener| {

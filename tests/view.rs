@@ -22,7 +22,7 @@ fn broker() -> Broker {
     broker
 }
 
-/// The terminal is given back when the person is done, and at a signal.
+/// The terminal is restored when the user quits, and at a signal.
 #[test]
 fn terminal_is_given_back() {
     let broker = broker();
@@ -44,14 +44,14 @@ fn stopped_view_gives_the_terminal_back_and_goes_on() {
     let broker = broker();
     let mut run = view(&broker, &[]).spawn();
     run.wait_for_stdout("home/hall").signal(Signal::TSTP).wait_for_stdout(LEAVE);
-    // It stops itself behind this, and a signal to go on that comes before is lost.
+    // The program stops itself after this, and an earlier SIGCONT is lost.
     let again = format!("{LEAVE}{ENTER}");
     wait_until(|| String::from_utf8_lossy(&run.signal(Signal::CONT).stdout()).contains(&again));
     run.write("q");
     run.wait_for_end().exits(0);
 }
 
-/// The last picture stays where the run ends by itself; the person's own end takes it away.
+/// The last picture stays if the run ends by itself, but not if the user quits.
 #[test]
 fn last_picture_stays_on_the_terminal() {
     let broker = broker();
@@ -65,7 +65,7 @@ fn last_picture_stays_on_the_terminal() {
     }
 }
 
-/// Each message is a line with its topic, and no control sequence, where lines cannot stand in their places.
+/// Without a usable screen, each message is a line with its topic, without control sequences.
 #[test]
 fn messages_are_written_as_they_come_where_nothing_can_be_drawn() {
     let broker = broker();
@@ -77,7 +77,7 @@ fn messages_are_written_as_they_come_where_nothing_can_be_drawn() {
     dumb.on_a_terminal().stdout_on_a_terminal(80, 24).run().exits(0).prints("home/hall 20.5\r\n");
 }
 
-/// There are plain lines where the terminal is dumb, where nobody can type, and for formats.
+/// Lines are plain on a dumb terminal, without a keyboard, and with formats.
 #[test]
 fn plain_lines_stay_elsewhere() {
     let broker = broker();

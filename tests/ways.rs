@@ -1,5 +1,5 @@
-//! Every way to a broker, for every subcommand: each gate below leads to one embedded broker, and a
-//! table says what to type for it. Then what the program says where a way is barred.
+//! Every kind of connection to a broker, for every subcommand: each gate below leads to one embedded broker,
+//! and a table has the options for it. Then the errors of blocked connections.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use crate::support::pki::{Authority, Identity};
 use crate::support::server::Server;
 use crate::support::{CONNECTING, Service as _};
 
-/// What stands between the program and the broker.
+/// The connection between the program and the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gate {
     Plain,
@@ -34,7 +34,7 @@ pub(crate) enum Gate {
     HttpConnect,
 }
 
-/// A broker behind every gate.
+/// A broker behind all gates.
 pub(crate) struct World {
     pub(crate) broker: Broker,
     pub(crate) authority: Authority,
@@ -63,7 +63,7 @@ impl World {
         open(&self.runtime, gate, identity, self.broker.port(), &self.socket())
     }
 
-    /// The options that lead through an open gate.
+    /// The options for an open gate.
     pub(crate) fn options(&self, gate: Gate, port: u16) -> Vec<String> {
         let ca = self.authority.file().display().to_string();
         let broker = self.broker.port().to_string();
@@ -90,7 +90,7 @@ impl World {
     }
 }
 
-/// Opens a gate to a port of 127.0.0.1; its own port is returned, or it is a socket of this path.
+/// Opens a gate to a port of 127.0.0.1; returns its own port, or it is a socket with this path.
 pub(crate) fn open(runtime: &Runtime, gate: Gate, identity: &Identity, target: u16, socket: &Path) -> u16 {
     if gate == Gate::Unix {
         let _inside = runtime.enter();
@@ -141,7 +141,7 @@ async fn pass(gate: Gate, mut stream: TcpStream, acceptor: TlsAcceptor, target: 
             }
         }
         Gate::Socks5 => {
-            // A client may have second thoughts.
+            // A client may abandon the connection.
             if socks5(&mut stream).await.is_err() {
                 return;
             }
@@ -159,7 +159,7 @@ async fn pass(gate: Gate, mut stream: TcpStream, acceptor: TlsAcceptor, target: 
     }
 }
 
-/// What a SOCKS5 proxy says that takes every user to every target (RFC 1928, RFC 1929).
+/// The answers of a SOCKS5 proxy that accepts every user and target (RFC 1928, RFC 1929).
 async fn socks5(stream: &mut TcpStream) -> std::io::Result<()> {
     let mut greeting = [0; 2];
     stream.read_exact(&mut greeting).await?;
@@ -239,7 +239,7 @@ fn every_subcommand_goes_every_way() {
     }
 }
 
-/// The runs above leave out none of the subcommands that connect.
+/// The runs above cover all subcommands that connect.
 #[test]
 fn every_subcommand_that_connects_is_tried() {
     let command = mqtt::cli::command();
@@ -247,11 +247,11 @@ fn every_subcommand_that_connects_is_tried() {
     let connecting = command.get_subcommands().filter(has_host).map(clap::Command::get_name);
     let connecting: BTreeSet<&str> = connecting.collect();
     let tried = CONNECTING.iter().map(|line| line[0]);
-    // `rr` and `respond` need each other, and have tests of their own.
+    // `rr` and `respond` need each other, and have their own tests.
     assert_eq!(connecting, tried.chain(["rr", "respond"]).collect());
 }
 
-/// `-A` chooses where from; what cannot be is said.
+/// `-A` selects the local address; an unusable one is reported.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_local_address_can_be_chosen() {
@@ -268,7 +268,7 @@ fn the_local_address_can_be_chosen() {
     from("eth0").fails(2, "it must be an IP address");
 }
 
-/// The proxy that the environment names is taken only where it is asked for.
+/// The proxy of the environment is used only on request.
 #[test]
 fn the_environments_proxy_is_taken_on_request() {
     let broker = Broker::start();
@@ -283,7 +283,7 @@ fn the_environments_proxy_is_taken_on_request() {
     publish(&["--proxy", "env"]).env("NO_PROXY", "example.com").run().exits(1);
 }
 
-/// The WebSockets of a server of another make, plain and in TLS.
+/// The WebSockets of another server implementation, plain and with TLS.
 #[test]
 fn mosquittos_web_sockets() {
     let authority = Authority::new("Test CA");
@@ -296,7 +296,7 @@ fn mosquittos_web_sockets() {
         for subcommand in CONNECTING {
             Mqtt::new(subcommand).args(["-L", &url]).args(&trust).run().exits(0);
         }
-        // As much as needs several messages each way.
+        // Long enough for several WebSocket messages in each direction.
         let line = "x".repeat(1000) + "\n";
         let subscriber =
             Mqtt::new(["sub", "-L", &url, "-t", "bulk", "-q", "1", "-C", "500", "-d"]).args(&trust).spawn();
@@ -319,8 +319,8 @@ fn mosquittos_web_sockets() {
         .mentions("ws://");
 }
 
-/// A web server that was taken for a broker. What it says is no MQTT, whatever length MQTT's framing
-/// would read out of it.
+/// A web server mistaken for a broker. Its answer is not MQTT, whatever length MQTT's framing would read from
+/// it.
 #[test]
 fn web_server_is_recognised() {
     for body in ["", "<h1>Bad Request</h1>\n", &"x".repeat(100_000)] {
@@ -367,7 +367,7 @@ fn ping_reports_every_step() {
     assert_eq!(good["steps"][2]["certificates"][0]["subject"], "CN=broker");
     assert_eq!((good["ok"].as_bool(), good["pings"]["count"].as_u64()), (Some(true), Some(3)));
     assert_eq!(good["messages"]["count"], 3);
-    // A certificate that ends too soon is a no.
+    // A certificate that expires too soon is a failure.
     let soon = report(&ping(&["--warn-expiry", "1000000d"]).exits(3).mentions("certificate CN=broker"));
     assert_eq!(soon["ok"], false);
     let certificate = &good["steps"][2]["certificates"][0];
@@ -378,7 +378,7 @@ fn ping_reports_every_step() {
     assert!(failed["error"]["message"].as_str().unwrap().contains("connection refused"));
 }
 
-/// A client's own certificate ends unseen: the broker refuses it one day.
+/// A client's own certificate may expire unnoticed, until the broker refuses it.
 #[test]
 fn ping_warns_of_the_clients_own_certificate() {
     let world = World::new();
@@ -415,7 +415,7 @@ fn ping_fits_a_health_check() {
         .succeeds()
         .prints("");
     Mqtt::new(["ping", "--quiet", "-h", "127.0.0.1", "-p", "1"]).run().exits(1).prints("").says("");
-    // A peer that does not answer is given up.
+    // The run does not wait forever for a silent peer.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port().to_string();
     Mqtt::new(["ping", "--timeout", "300ms", "-h", "127.0.0.1", "-p", &port]).run().exits(27);
@@ -429,7 +429,7 @@ fn several_brokers_are_tried_in_turn() {
     Mqtt::new(["pub", "-t", "a", "-m", "x", "-h", &hosts]).run().exits(0).mentions("trying the next broker");
 }
 
-/// The layer that failed, the cause in words, and a hint.
+/// The failed layer, the cause as text, and a hint.
 #[test]
 fn blocked_connections_are_explained() {
     let world = World::new();
@@ -459,7 +459,7 @@ fn blocked_connections_are_explained() {
             outcome = outcome.mentions(word);
         }
     }
-    // What the same server says to someone who trusts anybody.
+    // The same server with a client that does not verify certificates.
     Mqtt::new([
         "pub",
         "-t",
@@ -477,7 +477,7 @@ fn blocked_connections_are_explained() {
     .mentions("is not verified");
 }
 
-/// The first byte of the line is that of a CONNACK, but for the flags.
+/// The first byte of the line is that of a CONNACK, except for the flags.
 #[test]
 fn answer_of_a_text_protocol_is_shown() {
     let server = Server::start(|listener| {

@@ -1,7 +1,7 @@
-//! `mqtt will-test`: good servers pass, and each misbehaviour is found by the case meant for it.
+//! `mqtt will-test`: good servers pass, and each fault is found by the case for it.
 //!
-//! Bad servers are the embedded broker with someone in the middle. The tolerance is long, so that a
-//! loaded machine is not taken for a slow server.
+//! Bad servers are the embedded broker with a relay in between. The tolerance is long, so that a busy machine
+//! is not mistaken for a slow server.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,20 +24,20 @@ use crate::support::proxy::{self, Fault};
 use crate::support::server::Server;
 use crate::support::{packets, report};
 
-/// How late a will may be.
+/// The tolerated delay of a will.
 const TOLERANCE: Duration = Duration::from_secs(5);
 
 fn will_test(port: u16, arguments: &[&str]) -> Mqtt {
     Mqtt::new(["will-test", "-h", "127.0.0.1", "-p", &port.to_string(), "--tolerance", "5s"]).args(arguments)
 }
 
-/// The cases of a report with that verdict.
+/// The cases of a report with this verdict.
 fn cases<'a>(report: &'a Value, verdict: &str) -> BTreeSet<&'a str> {
     let cases = report["cases"].as_array().unwrap().iter();
     cases.filter(|case| case["verdict"] == verdict).map(|case| case["case"].as_str().unwrap()).collect()
 }
 
-/// What a run against a bad server must find, and nothing else.
+/// Checks that a run with a bad server finds this, and no other faults.
 #[track_caller]
 fn finds(mischief: impl Mischief, expected: impl Fn(&str) -> bool, words: &str) {
     let broker = Broker::start();
@@ -54,7 +54,7 @@ fn finds(mischief: impl Mischief, expected: impl Fn(&str) -> bool, words: &str) 
     }
 }
 
-/// Every case in which the will must come.
+/// Every case in which the will must be published.
 fn must_come(case: &str) -> bool {
     !matches!(case, "disconnect" | "delay-reconnect")
 }
@@ -71,7 +71,7 @@ fn a_real_server_passes() {
     assert!(report["passed"].as_u64().unwrap() >= 40, "{report:#}");
     let xml = std::fs::read_to_string(junit).unwrap();
     assert!(xml.contains("failures=\"0\" errors=\"0\"") && xml.contains("name=\"take-over\""), "{xml}");
-    // Nothing is left: no retained will, and no session.
+    // No retained will and no session is left.
     let left = mosquitto.subscribe().args(["-t", "mqtt-will-test/#", "--retained-only"]).run().exits(0);
     left.prints("");
 }
@@ -126,8 +126,8 @@ fn a_version_that_is_not_spoken_is_skipped() {
     );
 }
 
-/// A check of what does not exist is no success: nothing at all to run is a usage error, and one of
-/// several cases is skipped, with the reason.
+/// Checking a case that does not exist is not a success: with no case to run it is a usage error, and one of
+/// several cases is skipped with the reason.
 #[test]
 fn a_case_that_the_version_does_not_have_is_not_left_out_silently() {
     will_test(1, &["--case", "delay", "-V", "311"]).run().fails(2, "delay needs MQTT 5");
@@ -139,14 +139,14 @@ fn a_case_that_the_version_does_not_have_is_not_left_out_silently() {
         lines[1].starts_with("skipped       3.1.1  delay ") && lines[1].ends_with(": needs MQTT 5"),
         "{lines:?}"
     );
-    // Found out only from the server.
+    // Known only from the server.
     let options = Options { protocols: vec![Protocol::V3_1_1], ..Options::default() };
     let broker = Broker::with(options);
     let outcome = will_test(broker.port(), &["--case", "delay", "--json"]).run().exits(0);
     assert_eq!(cases(&report("will-test", &outcome.stdout), "skipped"), BTreeSet::from(["delay"]));
 }
 
-/// DISCONNECT is swallowed.
+/// Drops DISCONNECT.
 struct WillOnDisconnect;
 
 impl Mischief for WillOnDisconnect {
@@ -163,7 +163,7 @@ fn a_will_on_a_clean_disconnect_is_found() {
     finds(WillOnDisconnect, |case| case == "disconnect", "the will came");
 }
 
-/// No message reaches anyone, but the one that shows that messages do.
+/// Drops all messages, except the one that shows that messages are forwarded.
 struct NoWill;
 
 impl Mischief for NoWill {
@@ -178,7 +178,7 @@ fn a_will_that_does_not_come_is_found() {
     finds(NoWill, must_come, "no will came");
 }
 
-/// The delay is taken out of the will.
+/// Removes the delay of the will.
 struct TooEarly;
 
 impl Mischief for TooEarly {
@@ -201,13 +201,13 @@ fn a_will_that_comes_too_early_is_found() {
     finds(TooEarly, |case| matches!(case, "delay" | "delay-session-end" | "delay-reconnect"), " after ");
 }
 
-/// Messages are held back.
+/// Delays messages.
 struct TooLate;
 
 impl Mischief for TooLate {
     fn to_client(&self, packet: &[u8]) -> Fate {
         if packet[0] >> 4 == 3 {
-            // The misbehaviour itself, not a wait for anything.
+            // This is the fault itself, not a wait.
             std::thread::sleep(TOLERANCE + Duration::from_secs(2));
         }
         Fate::Pass
@@ -216,12 +216,12 @@ impl Mischief for TooLate {
 
 #[test]
 fn a_will_that_comes_too_late_is_found() {
-    // How soon a server must notice silence the standard does not say, so more is allowed there.
+    // The standard does not define how soon a server must detect silence, so more is tolerated there.
     let expected = |case: &str| must_come(case) && !matches!(case, "keep-alive" | "black-hole");
     finds(TooLate, expected, "too late");
 }
 
-/// Messages come twice; acknowledgements of the second are swallowed.
+/// Repeats messages; drops the acknowledgement of the second.
 struct Twice;
 
 const SECOND: u16 = 0x8000;
@@ -250,7 +250,7 @@ fn a_will_that_comes_twice_is_found() {
     finds(Twice, must_come, "2 times");
 }
 
-/// Properties of messages are dropped.
+/// Drops properties of messages.
 struct Bare;
 
 impl Mischief for Bare {
@@ -346,20 +346,20 @@ fn own_will_shows_the_rights_of_its_user() {
         outcome.lines()[0].ends_with("topics that begin with $ are the broker's own (4.7.2)"),
         "{outcome:?}"
     );
-    // Who may not watch cannot say that nothing came.
+    // A watcher without rights cannot report that no will was published.
     let outcome = will_test(mosquitto.port(), &["-u", "pump", "--will-topic", "site/7/state", "-V", "5"])
         .run()
         .exits(if mosquitto_refuses_subscriptions(&mosquitto) { 1 } else { 3 });
     assert!(!outcome.lines()[0].starts_with("pass"), "{outcome:?}");
 }
 
-/// mosquitto 2.0 grants a subscription that will never bring anything, unless it was told not to.
+/// mosquitto 2.0 grants a subscription that will never deliver, unless it is configured otherwise.
 fn mosquitto_refuses_subscriptions(mosquitto: &Mosquitto) -> bool {
     let outcome = mosquitto.subscribe().args(["-u", "pump", "-t", "site/7/state", "-E"]).run();
     !outcome.stderr.is_empty()
 }
 
-/// An own will that is retained must not cost the message that was retained there before.
+/// A retained will of the user must not delete the message that was retained before.
 #[test]
 fn what_was_retained_before_is_put_back() {
     let broker = Broker::start();
@@ -381,26 +381,26 @@ fn interrupted_it_ends_by_the_signal_and_leaves_nothing() {
     running.wait_for_lines(1);
     running.signal(Signal::INT);
     let outcome = running.wait_for_end().dies_of(Signal::INT);
-    // What was done so far is said.
+    // The results so far are reported.
     outcome.mentions(
         "mqtt: interrupted: 1 of 2 cases run\nmqtt: 1 passed, 0 failed, 0 skipped, 0 inconclusive\n",
     );
     broker.subscribe().args(["-t", "mqtt-will-test/#", "--retained-only"]).run().exits(0).prints("");
 }
 
-/// A reader that has seen enough ends the run, and what is under way is tidied up all the same.
+/// A reader that has enough ends the run, and cases in progress are cleaned up all the same.
 #[test]
 fn a_closed_output_ends_it_and_leaves_nothing() {
     let broker = Broker::start();
     let cases = ["close", "message-expired", "retained", "delay-reconnect"].map(|case| ["--case", case]);
     let line = [cases.as_flattened(), &["--parallel", "-V", "5"]].concat();
-    // What was not seen to its end is no success.
+    // Incomplete cases are not a success.
     let outcome = will_test(broker.port(), &line).close_stdout_after(1).run().exits(1);
     outcome.mentions("standard output was closed; not run to their end: ");
     broker.subscribe().args(["-t", "mqtt-will-test/#", "--retained-only"]).run().exits(0).prints("");
 }
 
-/// An own will is tidied up after an interruption too: what was retained before is there again.
+/// The user's will is cleaned up after an interruption too: the earlier retained message is restored.
 #[test]
 fn an_interrupted_own_will_is_put_back() {
     let broker = Broker::start();
@@ -429,7 +429,7 @@ fn packets_are_shown_with_their_case() {
     }
 }
 
-/// One broker is tested, and not this one's publisher with that one's watcher.
+/// Publisher and watcher use the same broker.
 #[test]
 fn of_several_brokers_the_first_that_answers_is_tested() {
     let broker = Broker::start();
@@ -439,7 +439,7 @@ fn of_several_brokers_the_first_that_answers_is_tested() {
     assert_eq!(report("will-test", &outcome.stdout)["server"], format!("127.0.0.1:{}", broker.port()));
 }
 
-/// A report of an earlier run must not be taken for that of a run that could not be made.
+/// A report of an earlier run must not be mistaken for that of a failed run.
 #[test]
 fn run_that_cannot_be_made_has_a_report() {
     let folder = tempfile::tempdir().unwrap();
@@ -463,7 +463,7 @@ fn run_that_cannot_be_made_has_a_report() {
     );
 }
 
-/// The delay of a will counts, though the session that it belongs to has ended.
+/// Applies the will delay even after the session has ended.
 struct LateSession;
 
 impl Mischief for LateSession {
@@ -481,7 +481,7 @@ impl Mischief for LateSession {
     }
 }
 
-/// mosquitto 2.0 does this. The user, who set the delay, is told why it should not have counted.
+/// mosquitto 2.0 does this. The user, who set the delay, is told why it should not apply.
 #[test]
 fn an_own_will_that_is_delayed_beyond_its_session() {
     let broker = Broker::start();
@@ -493,8 +493,8 @@ fn an_own_will_that_is_delayed_beyond_its_session() {
     assert!(lines[0].contains("too late") && lines[0].contains("see -x"), "{lines:?}");
 }
 
-/// What `--strict` adds is what mosquitto 2.0 gets wrong, and no more than that. Sessions and
-/// messages that such a server would keep for longer are gone as well.
+/// `--strict` adds exactly the faults of mosquitto 2.0. Sessions and messages that such a server would keep
+/// longer are removed as well.
 #[test]
 fn a_real_server_that_departs_from_the_standard() {
     let Some(mosquitto) = Mosquitto::start(&Setup::new()) else { return };
@@ -504,13 +504,13 @@ fn a_real_server_that_departs_from_the_standard() {
     let known = BTreeSet::from(["delay-clean-start", "delay-no-session", "second-connect"]);
     assert!(cases(&report, "fail").is_subset(&known), "{report:#}");
     assert!(cases(&report, "inconclusive").is_empty(), "{report:#}");
-    // Counted every second, sessions without a connection included: the one left is this reader.
+    // Counted every second, including sessions without a connection: the only one left is this reader.
     let line = ["-t", "$SYS/broker/clients/total", "-t", "$SYS/broker/retained messages/count", "-v"];
     let reader = mosquitto.subscribe().args(line).spawn();
     reader.wait_for_stdout("$SYS/broker/clients/total 1\n");
 }
 
-/// A user who may not publish or read below the prefix is no reason to blame the server for its wills.
+/// If the user may not publish or read below the prefix, the server's wills are not blamed.
 #[test]
 fn no_will_is_tested_if_messages_do_not_arrive() {
     let Some(mosquitto) = Mosquitto::start(&Setup::new().queue(1000).access(RULES)) else { return };
@@ -522,7 +522,7 @@ fn no_will_is_tested_if_messages_do_not_arrive() {
     will_test(mosquitto.port(), &line).run().exits(0);
 }
 
-/// Which of the two users is refused is said, by the control and by a will of the user's own.
+/// The refused user of the two is named, by the control case and by the user's own will.
 #[test]
 fn refusal_of_the_watcher_names_its_user() {
     let mut access = Access::default();
@@ -551,7 +551,7 @@ fn refusal_of_the_watcher_names_its_user() {
     assert!(line.contains("--watch-password"), "{line}");
 }
 
-/// These packets of the client's are swallowed.
+/// Drops these packets of the client.
 struct Deaf(PacketType);
 
 impl Mischief for Deaf {
@@ -560,14 +560,14 @@ impl Mischief for Deaf {
     }
 }
 
-/// Where the server does not answer, that is said, and not that its access rules may be to blame.
+/// A missing answer is reported as such, and not as a possible effect of access rules.
 #[test]
 fn broker_that_is_silent_after_connack_is_reported() {
     let broker = Broker::start();
     let deaf = |packet, line: &[&str]| {
         will_test(middle::start(broker.port(), Deaf(packet)), line).args(["-V", "5"]).spawn()
     };
-    // A will of one's own has no message before it. All at once, as each waits for ten seconds.
+    // The user's own will has no message before it. All at once, because each waits for ten seconds.
     let own = deaf(PacketType::Subscribe, &["--will-topic", "a"]);
     let others = [(PacketType::Subscribe, "SUBSCRIBE"), (PacketType::Publish, "PUBLISH")]
         .map(|(packet, name)| (deaf(packet, &["--case", "close"]), name));
@@ -582,10 +582,10 @@ fn broker_that_is_silent_after_connack_is_reported() {
     );
 }
 
-/// A large will takes its time on a slow link, which is no fault of the server's, whatever carries it.
+/// A large will takes time on a slow connection, which is not the server's fault, over any transport.
 #[test]
 fn a_slow_link_makes_no_will_late() {
-    // 4096 bytes each time: 20 kB/s, both ways.
+    // 4096 bytes each time: 20 kB/s in both directions.
     let slow = || std::iter::repeat_n(Fault::Delay(Duration::from_millis(200)), 20);
     for (scheme, setup) in [("mqtt", Setup::new()), ("ws", Setup::new().web_sockets())] {
         let Some(broker) = Mosquitto::start(&setup) else { return };

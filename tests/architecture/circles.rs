@@ -1,14 +1,13 @@
-//! Which file knows which, within the rooms: files that know each other in a circle can only be read together.
+//! The dependencies between files within a module: files that depend on each other in a circle must be read together.
 //!
 //! The measure reads names, as a reader would:
-//! * A path begins with `crate`, `super` or `self`, with the name of a module below the file's own, or with a
-//!   name that a `use` of the file has bound. Every `use` counts, and every path of two names or more in
-//!   the code.
-//! * It is followed to the file that defines the item: through modules, and through whatever re-exports it.
-//!   A `mod.rs` that only declares and re-exports is therefore known by nobody. A path that ends at a module
-//!   counts nothing, as what is used of the module has a path of its own. A name that no definition is
-//!   found for (a macro may have made it) is the module's that the path names.
-//! * Methods are not seen: they belong to the type that the path names, wherever their `impl` is.
+//! * A path begins with `crate`, `super` or `self`, with the name of a module below the file's own, or with a name that
+//!   a `use` of the file has bound. Every `use` counts, and every path of two names or more in the code.
+//! * A path is followed to the file that defines the item, through modules and re-exports. No file therefore depends on
+//!   a `mod.rs` that only declares and re-exports. A path that ends at a module does not count, because the used items
+//!   of the module have their own paths. A name without a definition (a macro may have made it) belongs to the module
+//!   that the path names.
+//! * Methods are not followed: they belong to the type that the path names, wherever their `impl` is.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
@@ -17,7 +16,7 @@ use regex::Regex;
 
 use super::{Source, sources};
 
-/// The most files that may know each other.
+/// Maximum number of files that may depend on each other.
 const MOST_FILES: usize = 3;
 
 static DEFINITION: LazyLock<Regex> = LazyLock::new(|| {
@@ -36,11 +35,11 @@ type Path = Vec<String>;
 struct Module {
     file: String,
     definitions: BTreeSet<String>,
-    /// What `use` binds here, not yet resolved.
+    /// The names bound by `use`, not yet resolved.
     bound: HashMap<String, Path>,
-    /// What `use …::*` brings.
+    /// The modules of `use …::*`.
     globs: Vec<Path>,
-    /// Every path that the code names.
+    /// Every path in the code.
     named: Vec<Path>,
 }
 
@@ -52,7 +51,7 @@ impl House {
         Self(sources.iter().map(|source| (module_path(&source.path), Module::read(source))).collect())
     }
 
-    /// A path as it stands in a module, from the crate's root. `None`: it leads out of the crate.
+    /// A path in a module, from the crate's root. `None` if it is outside the crate.
     fn absolute(&self, module: &[String], path: &[String]) -> Option<Path> {
         let first = path.first()?.as_str();
         let mut root = module.to_vec();
@@ -80,7 +79,7 @@ impl House {
         Some(root)
     }
 
-    /// The file that defines what an absolute path names; `None` for a module.
+    /// The file that defines the item of an absolute path; `None` for a module.
     fn definer(&self, path: &[String], seen: &mut BTreeSet<Path>) -> Option<&str> {
         if !seen.insert(path.to_vec()) || self.0.contains_key(path) {
             return None;
@@ -106,7 +105,7 @@ impl House {
         Some(&module.file)
     }
 
-    /// Who knows whom, and by which names.
+    /// The dependencies between files, with the used names.
     fn edges(&self) -> BTreeMap<&str, BTreeMap<&str, BTreeSet<String>>> {
         let mut edges = BTreeMap::<_, BTreeMap<_, BTreeSet<String>>>::new();
         for (at, module) in &self.0 {
@@ -155,7 +154,7 @@ fn module_path(file: &str) -> Path {
     names.filter(|name| !matches!(*name, "mod" | "lib")).map(str::to_owned).collect()
 }
 
-/// In a module inside the file, `super` is the file.
+/// In an inline module, `super` is the file.
 fn with_inner_modules(code: &str) -> String {
     let mut inside = false;
     let lines = code.lines().map(|line| {
@@ -168,7 +167,7 @@ fn with_inner_modules(code: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Every path of a tree of `use`, with the name it binds.
+/// Every path of a `use` tree, with the name that it binds.
 fn expand(before: &[String], tree: &str, found: &mut impl FnMut(Path, &str)) {
     let tree = tree.trim();
     if let Some((path, group)) = tree.split_once('{') {

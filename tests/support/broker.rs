@@ -1,4 +1,4 @@
-//! The embedded broker, in this process: its faults can be set and its connections cut.
+//! The embedded broker in this process: its faults can be set and its connections cut.
 
 use ::mqtt::broker::{Broker as Embedded, Faults, Options};
 use tokio::runtime::Runtime;

@@ -1,10 +1,10 @@
-//! A stream of a child process, collected as it comes by a thread of its own.
+//! The output stream of a child process, collected by a separate thread.
 
 use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
-/// What a stream has brought so far.
+/// The bytes collected so far.
 pub(crate) struct Collected(Arc<Stream>);
 
 #[derive(Default)]
@@ -20,7 +20,7 @@ struct State {
 }
 
 impl Collected {
-    /// Reads to the end, or until there are so many lines; then it lets go of the stream.
+    /// Reads to the end, or until there are `most_lines` lines; then it closes the stream.
     pub(crate) fn from(mut source: impl Read + Send + 'static, most_lines: usize) -> Self {
         let stream = Arc::new(Stream::default());
         let ours = Arc::clone(&stream);
@@ -40,7 +40,8 @@ impl Collected {
         Self(stream)
     }
 
-    /// Waits until `found` is content with what is there. `false`: the stream ended, or time was up.
+    /// Waits until `found` returns true for the collected bytes. `false`: the stream ended, or the wait timed
+    /// out.
     pub(crate) fn wait(&self, deadline: Instant, mut found: impl FnMut(&[u8]) -> bool) -> bool {
         let mut state = self.0.state.lock().unwrap();
         loop {
@@ -55,7 +56,7 @@ impl Collected {
         }
     }
 
-    /// Waits for the end of the stream; whether it came.
+    /// Waits for the end of the stream; returns whether it ended.
     pub(crate) fn wait_for_end(&self, deadline: Instant) -> bool {
         self.wait(deadline, |_| false);
         self.0.state.lock().unwrap().ended

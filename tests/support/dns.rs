@@ -1,4 +1,4 @@
-//! A name server that knows service records, on a free port of 127.0.0.1.
+//! A name server with service records, on a free port of 127.0.0.1.
 
 use std::net::{Ipv4Addr, UdpSocket};
 
@@ -9,12 +9,12 @@ use domain::rdata::{A, Srv};
 /// A service record: priority, weight, port and target.
 pub(crate) type Record = (u16, u16, u16, &'static str);
 
-/// Starts one that knows the records of one name; its address. Its thread ends with the test.
+/// Starts a name server with the records of one name; returns its address. Its thread ends with the test.
 pub(crate) fn start(name: &'static str, records: Vec<Record>) -> String {
     start_with_host(name, records, None)
 }
 
-/// The same, which knows the address of one host as well.
+/// The same, which also knows the address of one host.
 pub(crate) fn start_with_host(
     name: &'static str,
     records: Vec<Record>,

@@ -1,5 +1,5 @@
-//! Someone between a client and a good server, who makes of it a bad one: every packet of both
-//! directions goes through a function that may change, drop, delay or repeat it.
+//! A relay between a client and a good server that makes it a bad one: every packet in both directions goes
+//! through a function that may change, drop, delay or repeat it.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -8,16 +8,16 @@ use std::thread;
 
 use ::mqtt::protocol::wire;
 
-/// What becomes of one packet.
+/// The fate of one packet.
 pub(crate) enum Fate {
     Pass,
-    /// Other bytes instead; none drops it.
+    /// Send these bytes instead; empty to drop the packet.
     Instead(Vec<u8>),
-    /// The connection to the server is closed as if the client had gone.
+    /// Close the connection to the server as if the client had gone.
     Close,
 }
 
-/// What is done with packets, whole and raw.
+/// The treatment of packets, complete and raw.
 pub(crate) trait Mischief: Send + Sync + 'static {
     fn to_server(&self, _packet: &[u8]) -> Fate {
         Fate::Pass
@@ -28,8 +28,8 @@ pub(crate) trait Mischief: Send + Sync + 'static {
     }
 }
 
-/// Listens on a free port of 127.0.0.1, passes on to another, and returns the former. Its threads end
-/// with their connections; the one that listens, with the test.
+/// Listens on a free port of 127.0.0.1, which is returned, and forwards to `server`. Its threads end with
+/// their connections; the listening one with the test.
 pub(crate) fn start(server: u16, mischief: impl Mischief) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -49,13 +49,13 @@ pub(crate) fn start(server: u16, mischief: impl Mischief) -> u16 {
     port
 }
 
-/// Passes packets on until either side ends, and then ends the other.
+/// Forwards packets until either side ends, and then ends the other.
 fn pass_on(mut from: TcpStream, mut to: TcpStream, fate: impl Fn(&[u8]) -> Fate) {
     let mut received = Vec::new();
     let mut buffer = [0; 4096];
     'reading: while let Ok(count @ 1..) = from.read(&mut buffer) {
         received.extend_from_slice(&buffer[..count]);
-        // What is no packet is passed on as it is: to judge it is the server's business.
+        // Invalid packets are forwarded unchanged: the server must judge them.
         while let Ok(Some(length)) = wire::frame(&received, wire::LARGEST_PACKET_BYTES) {
             let rest = received.split_off(length);
             let packet = std::mem::replace(&mut received, rest);

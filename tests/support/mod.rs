@@ -1,5 +1,5 @@
-//! What the tests stand on: the program as a child process, servers that follow a script, and two
-//! real brokers. Nothing here waits without a limit, and nothing waits by sleeping.
+//! Tools of the tests: the program as a child process, scripted servers, and two real brokers. Every wait has
+//! a limit, and no wait sleeps.
 
 pub(crate) mod broker;
 pub(crate) mod collected;
@@ -25,34 +25,34 @@ use self::mosquitto::{Mosquitto, Setup};
 use self::mqtt::Mqtt;
 pub(crate) use self::skip::{skip, skip_here};
 
-/// The longest any one thing may take before the test is given up. Generous: a loaded machine is no
-/// reason to fail, and only a test that hangs ever waits so long.
+/// Maximum time of any single step. It is generous, so that a busy machine does not fail a test: only a test
+/// that hangs waits so long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
-/// The program: the one of this build, or another build of the same source, such as a static one.
+/// The program: of this build, or of another build of the same source, such as a static one.
 pub(crate) fn program() -> &'static str {
     static OTHER: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("TESTS_PROGRAM").ok());
     OTHER.as_deref().unwrap_or(env!("CARGO_BIN_EXE_mqtt"))
 }
 
-/// A short run of each subcommand that connects to a broker, but for `rr`, which needs somebody who answers.
+/// A short run of each subcommand that connects to a broker, except `rr`, which needs a responder.
 pub(crate) const CONNECTING: [&[&str]; 6] = [
     &["pub", "-t", "ways/a", "-m", "hello", "-q", "1"],
     &["sub", "-t", "ways/a", "-E"],
     &["ping", "--timeout", "60", "--publish", "ways/ping"],
     &["retain-clear", "ways/#", "--dry-run"],
-    // mosquitto notices the end of a WebSocket in TLS after five seconds.
+    // mosquitto detects the end of a WebSocket over TLS after five seconds.
     &["will-test", "--case", "close", "--tolerance", "60"],
     &["bench", "conn", "--clients", "2", "--hold", "10ms"],
 ];
 
-/// Standard output as one JSON report that the schema of that name allows.
+/// Standard output as one JSON report that conforms to the named schema.
 #[track_caller]
 pub(crate) fn report(schema: &str, stdout: &[u8]) -> serde_json::Value {
     let path = format!("{}/tests/schema/{schema}.schema.json", env!("CARGO_MANIFEST_DIR"));
     let schema: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let report: serde_json::Value = serde_json::from_slice(stdout).expect("one JSON object");
-    // Another schema is named by its file.
+    // Schemas refer to each other by file name.
     let options = jsonschema::options().with_base_uri("json-schema:///schema/").with_retriever(Schemas);
     let validator = options.build(&schema).unwrap();
     let errors: Vec<String> =
@@ -61,7 +61,7 @@ pub(crate) fn report(schema: &str, stdout: &[u8]) -> serde_json::Value {
     report
 }
 
-/// The schemas that others name.
+/// The schemas that others refer to.
 struct Schemas;
 
 impl jsonschema::Retrieve for Schemas {
@@ -75,7 +75,7 @@ impl jsonschema::Retrieve for Schemas {
     }
 }
 
-/// Waits until a condition holds of something without events, such as a file.
+/// Waits for a condition without events, such as of a file.
 #[track_caller]
 pub(crate) fn wait_until(mut holds: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + LIMIT;
@@ -85,7 +85,7 @@ pub(crate) fn wait_until(mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A file that only its owner can read.
+/// Creates a file that only its owner can read.
 pub(crate) fn write(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);
     std::fs::write(&path, text).unwrap();
@@ -93,7 +93,7 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) -> String {
     path.display().to_string()
 }
 
-/// The words of the first call of `mqtt` in a line for the shell, if there is one.
+/// The words of the first call of `mqtt` in a shell line, if there is one.
 pub(crate) fn words(line: &str) -> Option<Vec<String>> {
     let line = line.replace("cargo run --", "mqtt");
     let at =
@@ -120,7 +120,7 @@ pub(crate) fn words(line: &str) -> Option<Vec<String>> {
     Some(words)
 }
 
-/// The value of `-V` that asks for this version.
+/// The value of `-V` for this version.
 pub(crate) fn version(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::V3_1 => "31",
@@ -129,9 +129,9 @@ pub(crate) fn version(protocol: Protocol) -> &'static str {
     }
 }
 
-/// A broker that carries messages.
+/// A broker that forwards messages.
 pub(crate) trait Service {
-    /// Where it listens on 127.0.0.1.
+    /// Its port on 127.0.0.1.
     fn port(&self) -> u16;
 
     fn publish(&self) -> Mqtt {
@@ -143,7 +143,7 @@ pub(crate) trait Service {
     }
 }
 
-/// The brokers that a test is for.
+/// The brokers of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Embedded,
@@ -151,7 +151,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Starts one; none if it is not installed.
+    /// Starts the broker; `None` if it is not installed.
     pub(crate) fn start(self) -> Option<Box<dyn Service>> {
         match self {
             Self::Embedded => Some(Box::new(Broker::start())),

@@ -1,4 +1,4 @@
-//! A real mosquitto, one for each test, on a free port of 127.0.0.1 and with files of its own.
+//! A real mosquitto for each test, on a free port of 127.0.0.1 and with its own files.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use super::collected::Collected;
 use super::pki::{Authority, Identity};
 use super::{LIMIT, Service, skip};
 
-/// What every test wants: nothing dropped, nothing held back.
+/// The common settings: nothing is dropped or delayed.
 const BASE: &str = "\
 log_dest stderr
 allow_anonymous true
@@ -22,11 +22,11 @@ max_inflight_messages 0
 sys_interval 1
 ";
 
-/// How a mosquitto is to be set up.
+/// The configuration of a mosquitto.
 #[derive(Debug)]
 pub(crate) struct Setup {
     log: &'static str,
-    /// What it listens on.
+    /// The options of its listener.
     listener: &'static str,
     lines: String,
     files: Vec<(&'static str, String)>,
@@ -37,7 +37,7 @@ impl Setup {
         Self { log: "all", listener: "listener PORT 127.0.0.1", lines: String::new(), files: Vec::new() }
     }
 
-    /// Logs its start and what goes wrong, and not each packet.
+    /// Logs the start and errors, but not each packet.
     pub(crate) fn quiet(self) -> Self {
         Self { log: "information", ..self }
     }
@@ -48,47 +48,47 @@ impl Setup {
         self
     }
 
-    /// Keeps sessions and retained messages on disk, as of its last end in good order.
+    /// Keeps sessions and retained messages on disk, as of its last regular end.
     pub(crate) fn persistent(self) -> Self {
         self.line("persistence true").line("persistence_location DIR/").line("autosave_interval 0")
     }
 
-    /// Queues at most so many messages for a client, and drops the others.
+    /// Queues at most this number of messages for a client, and drops the others.
     pub(crate) fn queue(self, messages: u32) -> Self {
         self.line(&format!("max_queued_messages {messages}")).line("max_inflight_messages 20")
     }
 
-    /// Speaks MQTT in WebSockets. Such listeners take the name of an interface and ignore an address,
-    /// and mosquitto 2.0 does not start with nothing but them.
+    /// Uses WebSockets. Such listeners take the name of an interface and ignore an address, and mosquitto 2.0
+    /// does not start with WebSocket listeners only.
     pub(crate) fn web_sockets(self) -> Self {
         Self { listener: "listener 0 DIR/plain\nlistener PORT lo", ..self.line("protocol websockets") }
     }
 
-    /// Has so many messages under way to a client, and not more than there are packet identifiers: it
-    /// would give them out twice.
+    /// Has this number of messages in flight to a client, limited by the number of packet identifiers:
+    /// mosquitto would assign them twice.
     pub(crate) fn window(self, messages: u32) -> Self {
         self.line(&format!("max_inflight_messages {messages}"))
     }
 
-    /// Speaks TLS, with this certificate.
+    /// Uses TLS with this certificate.
     pub(crate) fn tls(self, identity: &Identity) -> Self {
         self.line(&format!("certfile {}", identity.certificate.display()))
             .line(&format!("keyfile {}", identity.key.display()))
     }
 
-    /// Wants client certificates of this authority.
+    /// Requires client certificates of this authority.
     pub(crate) fn client_certificates(self, authority: &Authority) -> Self {
         self.line(&format!("cafile {}", authority.file().display())).line("require_certificate true")
     }
 
-    /// What may be read and written, in mosquitto's words; nothing else may.
+    /// The topics that may be read and written, in mosquitto's syntax; others are denied.
     pub(crate) fn access(mut self, rules: &str) -> Self {
         self.files.push(("access", format!("{rules}\n")));
         self.line("acl_file DIR/access")
     }
 }
 
-/// A line of a password file. The program that makes them comes with mosquitto.
+/// A line of a password file, made by mosquitto's program.
 fn password_line(name: &str, password: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("passwords");
@@ -112,7 +112,7 @@ struct Process {
 }
 
 impl Mosquitto {
-    /// Starts one, or says that there is none.
+    /// Starts a mosquitto; `None` if it is not installed.
     pub(crate) fn start(setup: &Setup) -> Option<Self> {
         let Some(program) = program("mosquitto") else {
             skip("mosquitto is not installed");
@@ -123,7 +123,7 @@ impl Mosquitto {
             std::fs::write(folder.path().join(name), content).unwrap();
         }
         let mut this = Self { program, folder, port: 0, process: None };
-        // Between our look for a free port and its use of it someone else may take it.
+        // Another program may take the free port before it is used.
         for _ in 0..20 {
             this.port = free_port();
             this.write_configuration(setup);
@@ -135,7 +135,7 @@ impl Mosquitto {
     }
 
     fn write_configuration(&self, setup: &Setup) {
-        // A mosquitto that root starts becomes another user, who cannot read a test's files.
+        // A mosquitto started by root changes to another user, who cannot read a test's files.
         let user = if rustix::process::geteuid().is_root() { "user root\n" } else { "" };
         let folder = self.folder.path().display().to_string();
         let listener = setup.listener.replace("PORT", &self.port.to_string());
@@ -145,7 +145,7 @@ impl Mosquitto {
         std::fs::write(self.folder.path().join("mosquitto.conf"), text).unwrap();
     }
 
-    /// Starts the program; whether it came up.
+    /// Starts the program; returns whether it is up.
     fn launch(&mut self) -> bool {
         let mut child = Command::new(&self.program)
             .arg("-c")
@@ -162,8 +162,8 @@ impl Mosquitto {
         up && self.try_connect()
     }
 
-    /// Sends a CONNECT and waits for what becomes of it, be it a refusal or a hang-up by one that
-    /// speaks TLS. Before that a signal may be lost: it says that it is running before it really is.
+    /// Sends a CONNECT and waits for the reaction, which may be a refusal or the end of the connection by a
+    /// TLS listener. Before that a signal may be lost: mosquitto logs that it is running too early.
     fn try_connect(&self) -> bool {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
@@ -173,12 +173,12 @@ impl Mosquitto {
         !stream.read(&mut [0; 4]).is_err_and(silent)
     }
 
-    /// What it logged since it was last started.
+    /// Its log since its last start.
     pub(crate) fn log(&self) -> String {
         self.process.as_ref().map(|process| process.log.text()).unwrap_or_default()
     }
 
-    /// Waits until it has logged this.
+    /// Waits until it has logged this text.
     #[track_caller]
     pub(crate) fn wait_for_log(&self, text: &str) {
         let process = self.process.as_ref().unwrap();
@@ -192,22 +192,22 @@ impl Mosquitto {
         Pid::from_child(&process.child).as_raw_nonzero().get()
     }
 
-    /// What a shell starts it with once more.
+    /// The shell command that starts it again.
     pub(crate) fn start_command(&self) -> String {
         let configuration = self.folder.path().join("mosquitto.conf");
         format!("'{}' -c '{}'", self.program.display(), configuration.display())
     }
 
-    /// Sends it a signal, for example to stand still.
+    /// Sends it a signal, for example to stop it.
     pub(crate) fn signal(&self, signal: Signal) {
         if let Some(Process { child, .. }) = &self.process {
             kill_process(Pid::from_child(child), signal).unwrap();
         }
     }
 
-    /// Has it save its state, once it has dealt with all it was sent so far, and waits for that.
+    /// Makes it save its state after it has processed all input so far, and waits for that.
     pub(crate) fn save(&self) {
-        // It reads a little of each connection in each of its rounds, and answers in each to one try_connect.
+        // In each round it reads a part of each connection, and answers one new connection.
         for _ in 0..200 {
             assert!(self.try_connect());
         }
@@ -216,12 +216,12 @@ impl Mosquitto {
         assert!(self.try_connect()); // it says that it saves before it does
     }
 
-    /// Ends it without a chance to save anything.
+    /// Kills it without a chance to save.
     pub(crate) fn kill(&mut self) {
         self.end(Signal::KILL);
     }
 
-    /// Ends it in good order; what is persistent is saved.
+    /// Ends it regularly; persistent state is saved.
     pub(crate) fn stop(&mut self) {
         self.end(Signal::TERM);
     }
@@ -236,7 +236,7 @@ impl Mosquitto {
         }
     }
 
-    /// Starts it once more on the same port.
+    /// Starts it again on the same port.
     #[track_caller]
     pub(crate) fn start_again(&mut self) {
         assert!(self.process.is_none() && self.launch(), "mosquitto does not start again:\n{}", self.log());
@@ -255,7 +255,7 @@ impl Drop for Mosquitto {
     }
 }
 
-/// Finds a program where a shell would, and where Debian puts servers.
+/// Finds a program like a shell, and where Debian installs servers.
 fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders =

@@ -1,5 +1,5 @@
-//! The program as its users run it: a child process with arguments, a clean environment, standard
-//! input, and two outputs that are collected as they come.
+//! The program as users run it: a child process with arguments, a clean environment, standard input, and two
+//! outputs that are collected.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -20,19 +20,19 @@ pub(crate) use super::outcome::Outcome;
 use super::outcome::both_streams;
 use super::{LIMIT, program};
 
-/// A command line of the program, yet to be run.
+/// A command line of the program to run.
 #[derive(Debug)]
 pub(crate) struct Mqtt {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     limits: Option<&'static str>,
-    /// What the program is called by, if not by its name.
+    /// The name by which the program is called, if it is another one.
     called: Option<&'static str>,
-    /// Another program that is run in its place.
+    /// Another program to run instead.
     other: Option<PathBuf>,
     stdin: Input,
     stdout: Output,
-    /// Standard error is a full pipe that nobody reads.
+    /// Whether standard error is a full pipe without a reader.
     stderr_is_full: bool,
     /// The pipe from another program.
     pipe_in: Option<PipeReader>,
@@ -42,35 +42,35 @@ pub(crate) struct Mqtt {
 
 #[derive(Debug)]
 enum Input {
-    /// Nothing to read.
+    /// Empty.
     Null,
-    /// These bytes and then the end.
+    /// These bytes, followed by the end.
     Bytes(Vec<u8>),
     /// This file.
     File(PathBuf),
     /// A pipe that the test writes to.
     Open,
-    /// A terminal that the test types at. Standard error is shown there too.
+    /// A terminal that the test types at. Standard error goes there too.
     Terminal,
-    /// As that, and it is the process's own: the one that is asked for passwords.
+    /// The same, as the process's controlling terminal, where passwords are asked for.
     OwnTerminal,
 }
 
 #[derive(Debug, Clone)]
 enum Output {
     Collected,
-    /// The reader goes away once it has so many lines.
+    /// The reader closes it after this number of lines.
     ClosedAfter(usize),
     /// A pipe that stays open and is never read.
     Unread,
-    /// The same, and nothing more fits into it.
+    /// The same, and it is full.
     Full,
-    /// A pipe that nobody reads, until the test closes it.
+    /// A pipe that is not read until the test closes it.
     HeldPipe,
-    /// A socket that nobody reads, until the test closes it.
+    /// A socket that is not read until the test closes it.
     HeldSocket,
     File(PathBuf),
-    /// A terminal of so many columns and rows, whose bytes are collected.
+    /// A terminal with this number of columns and rows, whose bytes are collected.
     Terminal(u16, u16),
 }
 
@@ -124,114 +124,114 @@ impl Mqtt {
         self
     }
 
-    /// Called by this name, as if by a link.
+    /// Calls the program by this name, as by a link.
     pub(crate) fn called(self, name: &'static str) -> Self {
         Self { called: Some(name), ..self }
     }
 
-    /// This program instead.
+    /// Runs this program instead.
     pub(crate) fn instead(self, program: impl Into<PathBuf>) -> Self {
         Self { other: Some(program.into()), ..self }
     }
 
-    /// Run by a shell behind these commands, such as `ulimit`.
+    /// Runs it in a shell after these commands, such as `ulimit`.
     pub(crate) fn behind(mut self, commands: &'static str) -> Self {
         self.limits = Some(commands);
         self
     }
 
-    /// Standard input of these bytes.
+    /// Sets standard input to these bytes.
     pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Input::Bytes(bytes.into());
         self
     }
 
-    /// Standard input of this file.
+    /// Sets standard input to this file.
     pub(crate) fn stdin_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.stdin = Input::File(path.into());
         self
     }
 
-    /// Standard input from another program.
+    /// Sets standard input to the output of another program.
     pub(crate) fn stdin_pipe(mut self, pipe: PipeReader) -> Self {
         self.pipe_in = Some(pipe);
         self
     }
 
-    /// Standard output to another program; it is not collected.
+    /// Sends standard output to another program; it is not collected.
     pub(crate) fn stdout_pipe(mut self, pipe: PipeWriter) -> Self {
         self.pipe_out = Some(pipe);
         self
     }
 
-    /// Standard input that stays open; see [`Running::write`].
+    /// Leaves standard input open; see [`Running::write`].
     pub(crate) fn open_stdin(mut self) -> Self {
         self.stdin = Input::Open;
         self
     }
 
-    /// Run by a person: standard input and standard error are a terminal, which echoes what is
-    /// typed; see [`Running::write`].
+    /// Runs it on a terminal: standard input and standard error are a terminal, which echoes typed
+    /// characters; see [`Running::write`].
     pub(crate) fn on_a_terminal(mut self) -> Self {
         self.stdin = Input::Terminal;
         self
     }
 
-    /// As [`Mqtt::on_a_terminal`], and the terminal is the controlling one of a session.
+    /// Like [`Mqtt::on_a_terminal`], with the controlling terminal of a session.
     pub(crate) fn on_a_terminal_of_its_own(mut self) -> Self {
         self.stdin = Input::OwnTerminal;
         self
     }
 
-    /// The reader of standard output reads so many lines and closes it.
+    /// Closes standard output after this number of lines.
     pub(crate) fn close_stdout_after(mut self, lines: usize) -> Self {
         self.stdout = Output::ClosedAfter(lines);
         self
     }
 
-    /// Standard output is a pipe that stays open and is never read.
+    /// Makes standard output a pipe that stays open and is never read.
     pub(crate) fn leave_stdout_unread(mut self) -> Self {
         self.stdout = Output::Unread;
         self
     }
 
-    /// Standard output is a pipe that takes nothing, as nobody reads it.
+    /// Makes standard output a full pipe without a reader.
     pub(crate) fn full_stdout(mut self) -> Self {
         self.stdout = Output::Full;
         self
     }
 
-    /// Standard error is a pipe that takes nothing, as nobody reads it.
+    /// Makes standard error a full pipe without a reader.
     pub(crate) fn full_stderr(mut self) -> Self {
         self.stderr_is_full = true;
         self
     }
 
-    /// Standard output is this file, opened by the shell, and appended to.
+    /// Redirects standard output to this file, opened by the shell for appending.
     pub(crate) fn stdout_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.stdout = Output::File(path.into());
         self
     }
 
-    /// Standard output is a pipe that is not read; see [`Running::close_stdout`].
+    /// Makes standard output a pipe that is not read; see [`Running::close_stdout`].
     pub(crate) fn hold_stdout(mut self) -> Self {
         self.stdout = Output::HeldPipe;
         self
     }
 
-    /// Standard output is a socket that is not read; see [`Running::close_stdout`].
+    /// Makes standard output a socket that is not read; see [`Running::close_stdout`].
     pub(crate) fn hold_stdout_socket(mut self) -> Self {
         self.stdout = Output::HeldSocket;
         self
     }
 
-    /// Standard output is a terminal of this size.
+    /// Makes standard output a terminal of this size.
     pub(crate) fn stdout_on_a_terminal(mut self, columns: u16, rows: u16) -> Self {
         self.stdout = Output::Terminal(columns, rows);
         self
     }
 
-    /// Runs it to its end.
+    /// Runs it until it ends.
     #[track_caller]
     pub(crate) fn run(self) -> Outcome {
         self.spawn().finish()
@@ -246,7 +246,7 @@ impl Mqtt {
                 shell.args(["-c", &format!("{limits}; exec \"$0\" \"$@\""), program]);
                 shell
             }
-            // Becomes the program, with its standard input as its terminal.
+            // Replaced by the program, with standard input as its terminal.
             (None, Input::OwnTerminal) => {
                 let mut session = Command::new("setsid");
                 session.arg("--ctty").arg(self.other.as_deref().unwrap_or(Path::new(program)));
@@ -295,7 +295,7 @@ impl Mqtt {
             command.stdout(pipe);
         }
         let mut child = command.spawn().unwrap();
-        // What is left of the terminal's other side is the child's: it ends when the child does.
+        // Only the child keeps the other side of the terminal, which ends with the child.
         drop(command);
         let stdin = child.stdin.take().map(feed);
         let stdin = match self.stdin {
@@ -338,7 +338,7 @@ impl Mqtt {
     }
 }
 
-/// Gives a command a standard output that the test keeps the other side of, or that is a file.
+/// Gives a command a standard output whose other side the test keeps, or a file.
 fn held(stdout: &Output, command: &mut Command) -> Option<OwnedFd> {
     match stdout {
         Output::Full => {
@@ -364,7 +364,7 @@ fn held(stdout: &Output, command: &mut Command) -> Option<OwnedFd> {
     }
 }
 
-/// A pipe into which nothing more fits.
+/// A full pipe.
 fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     rustix::io::ioctl_fionbio(&writer, true).unwrap();
@@ -373,13 +373,13 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
     (reader, writer)
 }
 
-/// Writes what it is sent to a child's standard input, from a thread of its own: a child that does
-/// not read must not hold up the test. The input ends when the sender is dropped.
+/// Writes to a child's standard input in a separate thread, so that a child that does not read does not block
+/// the test. The input ends when the sender is dropped.
 fn feed(mut stdin: impl Write + Send + 'static) -> Sender<Vec<u8>> {
     let (sender, chunks) = channel::<Vec<u8>>();
     std::thread::spawn(move || {
         for chunk in chunks {
-            // A child that ends without reading everything is no failure of this thread.
+            // A child may end without reading all input.
             if stdin.write_all(&chunk).is_err() {
                 return;
             }
@@ -388,7 +388,7 @@ fn feed(mut stdin: impl Write + Send + 'static) -> Sender<Vec<u8>> {
     sender
 }
 
-/// A command line in one line, for messages.
+/// A command line as one line, for messages.
 fn shown(arguments: &[OsString]) -> String {
     let mut line = "mqtt".to_owned();
     for argument in arguments {
@@ -405,7 +405,7 @@ fn shown(arguments: &[OsString]) -> String {
     line
 }
 
-/// The program at work. Dropped before its end, it is killed.
+/// The running program. It is killed if this is dropped before its end.
 pub(crate) struct Running {
     line: String,
     child: Child,
@@ -416,13 +416,13 @@ pub(crate) struct Running {
     stderr: Collected,
     /// The terminal that the test types at.
     modes: Option<File>,
-    /// The other side of standard error, if nobody reads it.
+    /// The other side of standard error, if it is not read.
     _unread: Option<PipeReader>,
     ended: bool,
 }
 
 impl Running {
-    /// Waits until standard output has so many whole lines.
+    /// Waits until standard output has this number of complete lines.
     #[track_caller]
     pub(crate) fn wait_for_lines(&self, lines: usize) -> &Self {
         let enough = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() >= lines;
@@ -432,7 +432,7 @@ impl Running {
         self
     }
 
-    /// Waits until this is found on standard output.
+    /// Waits for this text on standard output.
     #[track_caller]
     pub(crate) fn wait_for_stdout(&self, text: &str) -> &Self {
         let found = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(text);
@@ -448,13 +448,13 @@ impl Running {
         self.wait_for_stderr("Subscribed (mid: ")
     }
 
-    /// Waits until this is found on standard error.
+    /// Waits for this text on standard error.
     #[track_caller]
     pub(crate) fn wait_for_stderr(&self, text: &str) -> &Self {
         self.wait_for_stderr_times(text, 1)
     }
 
-    /// Waits until this is found so many times on standard error.
+    /// Waits until this text occurs this number of times on standard error.
     #[track_caller]
     pub(crate) fn wait_for_stderr_times(&self, text: &str, times: usize) -> &Self {
         let enough = |bytes: &[u8]| String::from_utf8_lossy(bytes).matches(text).count() >= times;
@@ -464,7 +464,7 @@ impl Running {
         self
     }
 
-    /// The terminal that the test types at, for its modes: also after the end.
+    /// The terminal that the test types at, to check its modes, also after the end.
     pub(crate) fn terminal(&self) -> File {
         self.modes.as_ref().unwrap().try_clone().unwrap()
     }
@@ -478,20 +478,20 @@ impl Running {
         );
     }
 
-    /// What standard output has brought so far.
+    /// Standard output so far.
     pub(crate) fn stdout(&self) -> Vec<u8> {
         self.stdout.bytes()
     }
 
-    /// What standard error has brought so far.
+    /// Standard error so far.
     pub(crate) fn stderr(&self) -> String {
         self.stderr.text()
     }
 
-    /// Writes to standard input, which was left open.
+    /// Writes to an open standard input.
     #[track_caller]
     pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
-        // The other end is gone only if the child is, which shows soon enough.
+        // An error means that the child has ended, which other checks detect.
         let _ = self.stdin.as_ref().unwrap().send(bytes.as_ref().to_vec());
         self
     }
@@ -502,7 +502,7 @@ impl Running {
         self
     }
 
-    /// The reader of standard output, which was held, leaves.
+    /// Closes a held standard output, like a reader that ends.
     #[track_caller]
     pub(crate) fn close_stdout(&mut self) -> &mut Self {
         drop(self.held.take().unwrap());
@@ -512,26 +512,26 @@ impl Running {
     /// Sends it a signal.
     #[track_caller]
     pub(crate) fn signal(&self, signal: Signal) -> &Self {
-        // The child has not been waited for, so the number is still its own.
+        // The child has not been waited for, so the process identifier is still valid.
         kill_process(Pid::from_child(&self.child), signal).unwrap();
         self
     }
 
-    /// Its arguments as others see them.
+    /// Its arguments as other processes see them.
     #[cfg(target_os = "linux")]
     pub(crate) fn command_line(&self) -> String {
         let line = std::fs::read(format!("/proc/{}/cmdline", self.child.id())).unwrap();
         String::from_utf8_lossy(&line).replace('\0', " ")
     }
 
-    /// Whether its main thread waits in a system call for this descriptor.
+    /// Whether its main thread is blocked in a system call for this descriptor.
     #[cfg(target_os = "linux")]
     pub(crate) fn is_in_a_call_for(&self, descriptor: u32) -> bool {
         let call = std::fs::read_to_string(format!("/proc/{}/syscall", self.child.id())).unwrap();
         call.split(' ').nth(1) == Some(&format!("{descriptor:#x}"))
     }
 
-    /// The processes it has started.
+    /// The processes that it has started.
     #[cfg(target_os = "linux")]
     pub(crate) fn children(&self) -> Vec<Pid> {
         let id = self.child.id();
@@ -539,7 +539,7 @@ impl Running {
         list.split_whitespace().map(|id| Pid::from_raw(id.parse().unwrap()).unwrap()).collect()
     }
 
-    /// Waits until this holds for standard output.
+    /// Waits until this condition holds for standard output.
     #[track_caller]
     pub(crate) fn wait_until(&self, what: &str, holds: impl FnMut(&[u8]) -> bool) -> &Self {
         if !self.stdout.wait(Instant::now() + LIMIT, holds) {
@@ -555,14 +555,14 @@ impl Running {
         self.wait_for_end()
     }
 
-    /// Waits for the program's end, with standard input as it is.
+    /// Waits for the program's end, without changing standard input.
     #[track_caller]
     pub(crate) fn wait_for_end(mut self) -> Outcome {
         let deadline = Instant::now() + LIMIT;
         if !self.stderr.wait_for_end(deadline) || !self.stdout.wait_for_end(deadline) {
             self.give_up("its end");
         }
-        // Where nobody reads its outputs, their ends do not show that it has ended.
+        // If its outputs are not read, their ends do not show its end.
         let process = Pid::from_child(&self.child);
         let (tell, ended) = channel();
         std::thread::spawn(move || {

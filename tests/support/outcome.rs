@@ -1,10 +1,10 @@
-//! How a run ended, and what it has to have done.
+//! The result of a run, and checks of it.
 
 use std::process::ExitStatus;
 
 use rustix::process::Signal;
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(super) line: String,
@@ -26,7 +26,7 @@ impl Outcome {
         self
     }
 
-    /// It was ended by that signal, as the caller sees it.
+    /// Checks that this signal ended it, as the caller sees it.
     #[track_caller]
     pub(crate) fn dies_of(self, signal: Signal) -> Self {
         use std::os::unix::process::ExitStatusExt;
@@ -35,7 +35,7 @@ impl Outcome {
         self
     }
 
-    /// Exit status 0 and not a word on standard error.
+    /// Checks for exit status 0 and an empty standard error.
     #[track_caller]
     pub(crate) fn succeeds(self) -> Self {
         self.exits(0).says("")
@@ -49,7 +49,7 @@ impl Outcome {
         self
     }
 
-    /// Standard error, exactly.
+    /// Checks standard error exactly.
     #[track_caller]
     pub(crate) fn says(self, text: &str) -> Self {
         self.check(self.stderr == text, &format!("standard error was to be {text:?}"));
@@ -68,8 +68,8 @@ impl Outcome {
         self
     }
 
-    /// It fails with that status and with one line of that text, behind which there may be a hint.
-    /// Nothing is printed on standard output.
+    /// Checks that it fails with this status and one line with this text, perhaps with a hint after it, and
+    /// without standard output.
     #[track_caller]
     pub(crate) fn fails(self, code: i32, text: &str) -> Self {
         let mut lines = self.stderr.lines();
@@ -83,7 +83,7 @@ impl Outcome {
         self.exits(code).prints("")
     }
 
-    /// Standard output as lines, of which the last is whole too.
+    /// Standard output as lines, of which the last must be complete.
     #[track_caller]
     pub(crate) fn lines(&self) -> Vec<String> {
         self.check(self.stdout.is_empty() || self.stdout.ends_with(b"\n"), "the last line has no line feed");
@@ -91,7 +91,7 @@ impl Outcome {
     }
 }
 
-/// Both outputs, each with its end only if it is long.
+/// Both outputs; of long ones only the end.
 pub(super) fn both_streams(stdout: &str, stderr: &str) -> String {
     let tail = |text: &str| {
         let skipped = text.chars().count().saturating_sub(4000);

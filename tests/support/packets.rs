@@ -1,4 +1,4 @@
-//! Packets as a server sees and sends them.
+//! Packets as a server receives and sends them.
 
 use ::mqtt::protocol::property::{PropertyBlock, PropertyId, Value};
 use ::mqtt::protocol::reason::ReasonCode;
@@ -21,7 +21,7 @@ pub(crate) fn properties(list: &[(PropertyId, Value<'_>)]) -> PropertyBlock {
     block
 }
 
-/// A CONNACK. `code` goes onto the wire as it is: a Reason Code, or a return code for MQTT 3.x.
+/// A CONNACK. `code` is not checked: a Reason Code, or a return code for MQTT 3.x.
 pub(crate) fn connack(protocol: Protocol, session_present: bool, code: u8) -> Vec<u8> {
     let mut bytes = vec![0x20, 2, u8::from(session_present), code];
     if protocol == Protocol::V5 {
@@ -31,12 +31,12 @@ pub(crate) fn connack(protocol: Protocol, session_present: bool, code: u8) -> Ve
     bytes
 }
 
-/// A CONNACK of MQTT 5 that accepts, with properties.
+/// A successful CONNACK of MQTT 5 with properties.
 pub(crate) fn connack_with(list: &[(PropertyId, Value<'_>)]) -> Vec<u8> {
     put(|out| wire::connack(out, Protocol::V5, false, ReasonCode::SUCCESS, &properties(list)))
 }
 
-/// A message, as either side sends it.
+/// A message in either direction.
 #[derive(Clone)]
 pub(crate) struct Message<'a> {
     pub(crate) topic: &'a str,
@@ -97,12 +97,12 @@ pub(crate) fn ack(packet: PacketType, identifier: u16) -> Vec<u8> {
     put(|out| wire::ack(out, Protocol::V3_1_1, packet, identifier, ReasonCode::SUCCESS))
 }
 
-/// A PUBACK, PUBREC, PUBREL or PUBCOMP of MQTT 5 with this reason.
+/// A PUBACK, PUBREC, PUBREL or PUBCOMP of MQTT 5 with this Reason Code.
 pub(crate) fn ack_with(packet: PacketType, identifier: u16, reason: u8) -> Vec<u8> {
     put(|out| wire::ack(out, Protocol::V5, packet, identifier, ReasonCode(reason)))
 }
 
-/// A SUBACK; the codes go onto the wire as they are.
+/// A SUBACK; the codes are not checked.
 pub(crate) fn suback(protocol: Protocol, identifier: u16, codes: &[u8]) -> Vec<u8> {
     let mut body = identifier.to_be_bytes().to_vec();
     if protocol == Protocol::V5 {
@@ -128,12 +128,12 @@ pub(crate) fn pingresp() -> Vec<u8> {
     put(wire::ping_response)
 }
 
-/// A DISCONNECT of either side.
+/// A DISCONNECT in either direction.
 pub(crate) fn disconnect(protocol: Protocol, reason: u8) -> Vec<u8> {
     put(|out| wire::disconnect(out, protocol, ReasonCode(reason), &PropertyBlock::default()))
 }
 
-/// A packet for people.
+/// A packet as text.
 pub(crate) fn shown(protocol: Protocol, packet: &[u8]) -> String {
     let bytes = &packet[..packet.len().min(64)];
     match wire::decode(protocol, packet) {

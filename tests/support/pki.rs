@@ -1,4 +1,4 @@
-//! Certificates made for one test, as files.
+//! Certificates for one test, as files.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use rcgen::{CertificateParams, KeyPair, SerialNumber, SignatureAlgorithm};
 
 use self::kit::{Files, between, params};
 
-/// What makes the certificates.
+/// The module that makes certificates.
 #[path = "../../src/net/tests/pki.rs"]
 mod kit;
 
@@ -28,12 +28,12 @@ impl Authority {
         Self::of(kit::Authority::root(common_name))
     }
 
-    /// One with such a key, which vouches for the same kind.
+    /// An authority with this kind of key, which issues certificates of the same kind.
     pub(crate) fn with_keys_of(common_name: &str, algorithm: &'static SignatureAlgorithm) -> Self {
         Self::of(kit::Authority::root_of(common_name, KeyPair::generate_for(algorithm).unwrap()))
     }
 
-    /// One that this one vouches for.
+    /// An authority certified by this one.
     pub(crate) fn intermediate(&self, common_name: &str) -> Self {
         Self::of(self.issuer.intermediate(kit::Authority::params(common_name)))
     }
@@ -49,17 +49,17 @@ impl Authority {
         self.files.path("ca.pem")
     }
 
-    /// A certificate good for those hosts.
+    /// A certificate for these hosts.
     pub(crate) fn issue(&self, common_name: &str, hosts: &[&str]) -> Identity {
         self.issue_as(common_name, &params(common_name, hosts))
     }
 
-    /// A certificate whose time is over.
+    /// A certificate that has expired.
     pub(crate) fn issue_expired(&self, common_name: &str, hosts: &[&str]) -> Identity {
         self.issue_as(common_name, &between(2020, 2021, params(common_name, hosts)))
     }
 
-    /// A certificate whose time has not come.
+    /// A certificate that is not yet valid.
     pub(crate) fn issue_early(&self, common_name: &str, hosts: &[&str]) -> Identity {
         self.issue_as(common_name, &between(2100, 2101, params(common_name, hosts)))
     }
@@ -73,7 +73,7 @@ impl Authority {
         (self.issue_as(common_name, &params), list)
     }
 
-    /// Its own certificate and key, as `openssl req -x509` makes one for a server.
+    /// A self-signed certificate and its key, as `openssl req -x509` makes them for a server.
     pub(crate) fn self_signed(common_name: &str, hosts: &[&str]) -> Self {
         let mut params = kit::Authority::params(common_name);
         params.subject_alt_names = kit::params(common_name, hosts).subject_alt_names;
@@ -81,12 +81,12 @@ impl Authority {
         Self::of(kit::Authority::root_with(params))
     }
 
-    /// What a server shows that uses its certificate itself.
+    /// The identity of a server that uses the authority's own certificate.
     pub(crate) fn identity(&self) -> Identity {
         self.write("own", &self.issuer.pem(), self.issuer.key())
     }
 
-    /// A client's certificate for a key that is there, in PEM.
+    /// A client's certificate for an existing key in PEM.
     pub(crate) fn certify(&self, common_name: &str, key: &str) -> PathBuf {
         let key = KeyPair::from_pem(key).unwrap();
         self.write_issued(common_name, &params(common_name, &[]), key).certificate
@@ -104,21 +104,21 @@ impl Authority {
     fn write(&self, name: &str, certificate: &str, key: &KeyPair) -> Identity {
         let certificate = self.files.write(&format!("{name}.pem"), certificate);
         let key = self.files.write(&format!("{name}.key"), key.serialize_pem());
-        // As a key should be; the program warns of others.
+        // The program warns about other file modes.
         std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         Identity { certificate, key }
     }
 }
 
 impl Identity {
-    /// Shows that authority's certificate as well.
+    /// Appends this authority's certificate to the chain.
     pub(crate) fn with_chain(self, authority: &Authority) -> Self {
         let own = std::fs::read_to_string(&self.certificate).unwrap();
         std::fs::write(&self.certificate, own + &authority.issuer.pem()).unwrap();
         self
     }
 
-    /// The options that show it to a server.
+    /// The options that present it to a server.
     pub(crate) fn options(&self) -> [std::ffi::OsString; 4] {
         ["--cert".into(), self.certificate.clone().into(), "--key".into(), self.key.clone().into()]
     }

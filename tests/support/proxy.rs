@@ -1,5 +1,5 @@
-//! A bad network between a client and a good server: each connection meets the next fault of a
-//! schedule, and when that is used up the network is good.
+//! A bad network between a client and a good server: each connection gets the next fault of a schedule; after
+//! the last one the network is good.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -13,28 +13,28 @@ use ::mqtt::protocol::Protocol;
 use ::mqtt::protocol::wire::{self, Packet};
 use bytes::BytesMut;
 
-/// What happens to one connection, once so many bytes have gone in both directions together.
+/// The fault of a connection, after this number of bytes in both directions together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
-    /// Both ends are closed, with whatever part of a packet has passed.
+    /// Close both ends, perhaps in the middle of a packet.
     Cut(u64),
-    /// As that, but the client meets a reset.
+    /// The same with a reset for the client.
     Reset(u64),
-    /// Nothing passes any more, and neither side is told.
+    /// Forward nothing more, without notice.
     BlackHole(u64),
-    /// Someone else connects with the client's identifier, and goes away again. That the server says so
-    /// (MQTT 5, where it would end the client) is lost with the link.
+    /// Another client connects with the same client identifier, and disconnects. The server's notice (in MQTT
+    /// 5, where it would end the client) is lost with the connection.
     TakeOver(u64),
-    /// Each piece waits for so long.
+    /// Delay each piece by this time.
     Delay(Duration),
-    /// The server is down for so many attempts.
+    /// The server is down for this number of attempts.
     Down(u32),
 }
 
 impl Fault {
-    /// Any fault but those that last.
+    /// A random fault, except those that last.
     pub(crate) fn draw(random: &mut fastrand::Rng) -> Self {
-        // Most faults early, in the middle of a handshake or a resend; some late.
+        // Most faults are early, in the middle of a handshake or a retransmission; some are late.
         let bytes = if random.bool() { random.u64(0..400) } else { random.u64(0..60_000) };
         match random.u32(0..12) {
             0..=3 => Self::Cut(bytes),
@@ -47,8 +47,8 @@ impl Fault {
     }
 }
 
-/// Starts to listen on a free port of 127.0.0.1, which is returned. Its threads end with their
-/// connections; the one that listens, with the test.
+/// Listens on a free port of 127.0.0.1, which is returned. Its threads end with their connections; the
+/// listening one with the test.
 pub(crate) fn start(server: u16, schedule: impl IntoIterator<Item = Fault>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -69,12 +69,12 @@ pub(crate) fn start(server: u16, schedule: impl IntoIterator<Item = Fault>) -> u
     port
 }
 
-/// What both directions of a connection share.
+/// The common state of both directions of a connection.
 struct Connection {
     fault: Option<Fault>,
     passed: AtomicU64,
     over: AtomicBool,
-    /// The CONNECT, for someone who takes over.
+    /// The CONNECT, for a takeover.
     connect: Mutex<Vec<u8>>,
     server: u16,
 }
@@ -101,7 +101,7 @@ fn carry(client: TcpStream, server: u16, fault: Option<Fault>) {
 }
 
 impl Connection {
-    /// Passes on until either side ends or the fault comes, and then ends both.
+    /// Forwards bytes until either side ends or the fault happens, and then ends both.
     fn pass_on(&self, mut from: TcpStream, mut to: &TcpStream, is_client: bool) {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
@@ -142,7 +142,7 @@ impl Connection {
                 }
             }
             if self.over.load(Ordering::SeqCst) && matches!(self.fault, Some(Fault::BlackHole(_))) {
-                // The client gives up some time; what it still says goes nowhere.
+                // The client will give up; its further bytes are discarded.
                 while matches!(from.read(&mut buffer), Ok(1..)) {}
                 break;
             }
@@ -151,7 +151,8 @@ impl Connection {
         let _ = from.shutdown(Shutdown::Both);
     }
 
-    /// The server ends the client's connection for another of the same name, which keeps the session.
+    /// The server ends the client's connection because of another with the same identifier, which keeps the
+    /// session.
     fn take_over(&self) {
         let bytes = self.connect.lock().unwrap().clone();
         let Ok(Some(length)) = wire::frame(&bytes, 10_000) else { return };

@@ -1,8 +1,8 @@
-//! A server that follows a script: exact packets in and out, cuts, silence and rubbish.
+//! A scripted server: exact packets in and out, cuts, silence and invalid bytes.
 //!
-//! The script is a closure on a thread of its own, with blocking sockets that all have time limits.
-//! When the server is dropped the test waits for the script's end, and fails if the script did; a test
-//! that has failed waits for nothing.
+//! The script is a closure in a separate thread, with blocking sockets that all have timeouts. When the
+//! server is dropped, the test waits for the script's end, and fails if the script did; a test that has
+//! failed does not wait.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,11 +15,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::packets;
 
-/// The longest the script waits for any one thing.
+/// Maximum time that the script waits for any single step.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Who takes nothing for so long is taken to have stopped. If it was just slow, a test has seen less
-/// than it could have, and fails nothing.
+/// A client that accepts no bytes for this time counts as stopped. If it was only slow, the test checks less
+/// than it could, but does not fail.
 const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// A running script.
@@ -46,7 +46,8 @@ impl Server {
         self.join();
     }
 
-    /// Waits for the end of a script that needs one connection, or none: makes it if the program did not.
+    /// Waits for the end of a script that needs one connection or none; makes the connection if the program
+    /// did not.
     pub(crate) fn finish_or_refuse(self) {
         let _ = TcpStream::connect(("127.0.0.1", self.port));
         self.finish();
@@ -61,14 +62,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // A script may wait for a test that has failed, and has nothing more to say to it.
+        // A script may wait for a test that has failed.
         if !std::thread::panicking() {
             self.join();
         }
     }
 }
 
-/// Where the script takes in its connections.
+/// The listening socket of the script.
 pub(crate) struct Listener {
     listener: Option<TcpListener>,
     port: u16,
@@ -90,7 +91,7 @@ impl Listener {
         Peer { stream, received: Vec::new() }
     }
 
-    /// The next connection, past CONNECT and CONNACK.
+    /// The next connection, after CONNECT and CONNACK.
     pub(crate) fn accept_session(&mut self, protocol: Protocol) -> Peer {
         let mut peer = self.accept();
         peer.expect_connect(protocol);
@@ -98,7 +99,7 @@ impl Listener {
         peer
     }
 
-    /// The next connection of a client whose session is still there.
+    /// The next connection of a client whose session was kept.
     pub(crate) fn accept_kept_session(&mut self, protocol: Protocol) -> Peer {
         let mut peer = self.accept();
         peer.expect_connect(protocol);
@@ -111,12 +112,12 @@ impl Listener {
         self.listener = None;
     }
 
-    /// Listens on the same port as before.
+    /// Listens on the same port again.
     pub(crate) fn listen_again(&mut self) {
         self.listener = Some(TcpListener::bind(("127.0.0.1", self.port)).unwrap());
     }
 
-    /// No client has connected yet.
+    /// Checks that no client has connected yet.
     pub(crate) fn expect_no_connection(&self) {
         let listener = self.listener.as_ref().unwrap();
         assert!(!is_readable(listener, Duration::ZERO), "an unexpected connection");
@@ -128,10 +129,10 @@ fn is_readable(fd: &impl std::os::fd::AsFd, limit: Duration) -> bool {
     poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&limit)).unwrap() > 0
 }
 
-/// One connection of the client under test.
+/// One connection of the tested client.
 pub(crate) struct Peer {
     stream: TcpStream,
-    /// Bytes read and not yet looked at.
+    /// Bytes that were read but not processed.
     received: Vec<u8>,
 }
 
@@ -141,7 +142,7 @@ impl Peer {
         self.stream.peer_addr().unwrap().ip()
     }
 
-    /// The next packet, whole and raw; `None` if the client has closed its side.
+    /// The next packet, complete and raw; `None` if the client has closed its side.
     pub(crate) fn next(&mut self) -> Option<Vec<u8>> {
         loop {
             if let Some(length) = wire::frame(&self.received, wire::LARGEST_PACKET_BYTES).unwrap() {
@@ -155,7 +156,7 @@ impl Peer {
         }
     }
 
-    /// The next packet, if it comes within this time and the client has not closed its side.
+    /// The next packet, if it arrives within this time and the client has not closed its side.
     pub(crate) fn next_within(&mut self, limit: Duration) -> Option<Vec<u8>> {
         if wire::frame(&self.received, wire::LARGEST_PACKET_BYTES).unwrap().is_none() {
             self.stream.set_read_timeout(Some(limit)).unwrap();
@@ -170,7 +171,7 @@ impl Peer {
         Some(std::mem::replace(&mut self.received, rest))
     }
 
-    /// Reads until the client closes its side, whatever it sends.
+    /// Reads until the client closes its side.
     pub(crate) fn drain(&mut self) {
         while self.read_more() {}
     }
@@ -184,30 +185,30 @@ impl Peer {
                 true
             }
             Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
-            // A signal to the tests, such as that of the end of a child.
+            // A signal to the tests, such as SIGCHLD.
             Err(error) if error.kind() == ErrorKind::Interrupted => self.read_more(),
             Err(error) => panic!("reading from the client: {error}"),
         }
     }
 
-    /// Waits for the beginning of what the client says next.
+    /// Waits for the first bytes of the client's next packet.
     #[track_caller]
     pub(crate) fn expect_beginning(&mut self) {
         assert!(!self.received.is_empty() || self.read_more(), "the client has closed its side");
     }
 
-    /// All packets up to the end of what the client says.
+    /// All packets until the client's end.
     pub(crate) fn rest(&mut self) -> Vec<Vec<u8>> {
         std::iter::from_fn(|| self.next()).collect()
     }
 
-    /// The next packet, whole and raw.
+    /// The next packet, complete and raw.
     #[track_caller]
     pub(crate) fn packet(&mut self) -> Vec<u8> {
         self.next().expect("a packet was expected, and the client closed the connection")
     }
 
-    /// The next packet is exactly this one.
+    /// Checks that the next packet is exactly this one.
     #[track_caller]
     pub(crate) fn expect(&mut self, protocol: Protocol, packet: &[u8]) {
         let received = self.packet();
@@ -219,7 +220,7 @@ impl Peer {
         );
     }
 
-    /// The next packet is a CONNECT of that version; it is returned.
+    /// Checks that the next packet is a CONNECT of this version, and returns it.
     #[track_caller]
     pub(crate) fn expect_connect(&mut self, protocol: Protocol) -> Vec<u8> {
         let bytes = self.packet();
@@ -230,16 +231,16 @@ impl Peer {
         bytes
     }
 
-    /// The client begins a TLS handshake.
+    /// Checks that the client starts a TLS handshake.
     #[track_caller]
     pub(crate) fn expect_client_hello(&mut self) {
         while self.received.len() < 6 && self.read_more() {}
-        // A record of a handshake, in it a message of this kind (RFC 8446, sections 5.1 and 4).
+        // A handshake record with a ClientHello (RFC 8446, sections 5.1 and 4).
         let is_hello = matches!(self.received[..], [22, 3, _, _, _, 1, ..]);
         assert!(is_hello, "expected a ClientHello, received {:?}", self.received);
     }
 
-    /// The next packet is a SUBSCRIBE; it is granted as asked. Its packet identifier is returned.
+    /// Expects a SUBSCRIBE, and grants it as requested. Returns its packet identifier.
     #[track_caller]
     pub(crate) fn grant_subscription(&mut self, protocol: Protocol) -> u16 {
         let (identifier, asked) = self.expect_subscribe(protocol);
@@ -247,7 +248,7 @@ impl Peer {
         identifier
     }
 
-    /// The next packet is a SUBSCRIBE; its packet identifier and the QoS of each filter.
+    /// Expects a SUBSCRIBE; returns its packet identifier and the QoS of each filter.
     #[track_caller]
     pub(crate) fn expect_subscribe(&mut self, protocol: Protocol) -> (u16, Vec<u8>) {
         let bytes = self.packet();
@@ -259,7 +260,7 @@ impl Peer {
         }
     }
 
-    /// The next packet is a PUBLISH of that kind; returns packet identifier and DUP.
+    /// Expects a PUBLISH with this QoS and payload; returns packet identifier and DUP.
     #[track_caller]
     pub(crate) fn expect_publish(&mut self, protocol: Protocol, qos: QoS, payload: &[u8]) -> (u16, bool) {
         let bytes = self.packet();
@@ -272,14 +273,14 @@ impl Peer {
         }
     }
 
-    /// The client leaves in good order: DISCONNECT and then the end of the stream.
+    /// Expects DISCONNECT and the end of the stream.
     #[track_caller]
     pub(crate) fn expect_disconnect(&mut self, protocol: Protocol) {
         self.expect(protocol, &packets::disconnect(protocol, 0));
         self.expect_end();
     }
 
-    /// The client asks how far the server has read and, answered, leaves in good order.
+    /// Expects and answers the client's barrier, then expects DISCONNECT and the end of the stream.
     #[track_caller]
     pub(crate) fn expect_barrier_and_disconnect(&mut self, protocol: Protocol) {
         self.expect(protocol, &packets::pingreq());
@@ -287,37 +288,37 @@ impl Peer {
         self.expect_disconnect(protocol);
     }
 
-    /// The client has closed its side without another byte.
+    /// Expects the end of the stream without another byte.
     #[track_caller]
     pub(crate) fn expect_end(&mut self) {
         let next = self.next();
         assert!(next.is_none(), "the end was expected, not {next:?}");
     }
 
-    /// Nothing has come from the client that was not looked at. That is only certain if something
-    /// that comes behind it has been seen, for example the answer to a ping.
+    /// Checks that no unprocessed bytes have arrived. This is only certain after a later packet was received,
+    /// for example the answer to a PINGREQ.
     #[track_caller]
     pub(crate) fn expect_silence(&self) {
         assert!(self.received.is_empty(), "unexpected: {:?}", self.received);
     }
 
-    /// Sends bytes; that the client is gone is not noticed here.
+    /// Sends bytes; the end of the client is not detected here.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
     }
 
-    /// Sends bytes; whether the client is still there.
+    /// Sends bytes; returns whether the client is still connected.
     pub(crate) fn send_if_there(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
     }
 
-    /// Sends these bytes again and again, and reads nothing, until the client has gone.
+    /// Sends these bytes repeatedly, without reading, until the client has disconnected.
     pub(crate) fn flood(&mut self, bytes: &[u8]) {
         while self.stream.write_all(bytes).is_ok() {}
     }
 
-    /// Sends these bytes again and again, and reads nothing, until the client takes no more, has gone, or
-    /// has taken so many bytes. How many it took.
+    /// Sends these bytes repeatedly, without reading, until the client stops reading, has disconnected, or
+    /// has accepted `most` bytes. Returns the number of accepted bytes.
     pub(crate) fn flood_up_to(&mut self, bytes: &[u8], most: usize) -> usize {
         self.stream.set_write_timeout(Some(STANDSTILL)).unwrap();
         let (mut taken, mut rest) = (0, bytes);
@@ -329,18 +330,18 @@ impl Peer {
         taken
     }
 
-    /// Sends each byte by itself.
+    /// Sends each byte separately.
     pub(crate) fn send_bytewise(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.send(std::slice::from_ref(byte));
         }
     }
 
-    /// Closes the connection in good order.
+    /// Closes the connection regularly.
     #[allow(clippy::unused_self, reason = "it is closed by being dropped")]
     pub(crate) fn close(self) {}
 
-    /// Breaks the connection off with a reset.
+    /// Aborts the connection with a reset.
     pub(crate) fn reset(self) {
         socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
