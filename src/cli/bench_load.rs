@@ -570,7 +570,7 @@ pub(super) fn needs_own_broker(typed: &ArgMatches) -> bool {
     typed.get_flag("embedded")
 }
 
-/// There is none.
+/// Always false: this build has no broker.
 #[cfg(not(feature = "broker"))]
 pub(super) fn needs_own_broker(_: &ArgMatches) -> bool {
     false

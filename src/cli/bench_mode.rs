@@ -1,4 +1,4 @@
-//! What every mode of `mqtt bench` that generates load has.
+//! The common options of all modes of `mqtt bench` that generate load.
 
 use std::fmt::Debug;
 

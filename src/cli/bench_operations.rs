@@ -1,4 +1,5 @@
-//! The modes of `mqtt bench` whose clients do something in place of publishing: `retained`, `churn` and `wills`.
+//! The modes of `mqtt bench` whose clients perform operations instead of publishing: `retained`, `churn` and
+//! `wills`.
 
 use std::time::Duration;
 
@@ -151,13 +152,13 @@ fn rate(given: Option<f64>) -> Rate {
     given.map_or(Rate::Max, Rate::PerSecond)
 }
 
-/// A subscription of each client of a group to all that another publishes.
+/// A subscription of each client of a group to all messages of another group.
 fn to_all_of(group: usize, qos: QoS) -> GroupSubscription {
     let source = MessageSource::Group { group, pattern: Pattern::All, filter: None };
     GroupSubscription { source, qos, shared_groups: 0, share_name: SHARE_NAME.into() }
 }
 
-/// The groups of a load, which are right by themselves as a scenario's have to be.
+/// Sets the groups of a load. They must pass the same checks as those of a scenario.
 fn with_groups(load: &mut Load, groups: Vec<ClientGroup>) -> Result<(), Error> {
     check_groups(&groups).map_err(Error::usage)?;
     load.own_groups = groups;
@@ -328,7 +329,7 @@ impl TryFrom<WillsArgs> for Config {
             Some(GroupOperation { kind: OperationKind::End, rate: rate(given), arrivals: Arrivals::Uniform });
         ending.connection.will = Some(Will {
             topic: "bench/wills/{client}".into(),
-            // Behind the stamp.
+            // The payload after the stamp.
             payload: vec![b'w'; size - LONG_STAMP_BYTES],
             qos,
             retain: false,

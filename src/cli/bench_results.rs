@@ -86,7 +86,7 @@ impl ReportArgs {
         all.into_iter().filter_map(|(name, form, path)| Some((name, form, path.as_ref()?)))
     }
 
-    /// The results, once the files are checked.
+    /// The results, after the files were checked.
     pub(super) fn resolve(self) -> Result<Results, Error> {
         let files: Vec<_> = self.files().map(|(name, _, path)| (name, path)).collect();
         check_files(&files)?;
@@ -106,7 +106,7 @@ impl ResultArgs {
     }
 }
 
-/// Checks that each option has a file of its own, and none standard output.
+/// Checks that each option has its own file, and none is standard output.
 pub(super) fn check_files(wanted: &[(&str, &PathBuf)]) -> Result<(), Error> {
     for (place, (name, path)) in wanted.iter().enumerate() {
         if names_stdout(path) {

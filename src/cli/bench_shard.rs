@@ -1,4 +1,5 @@
-//! The options of a load that runs as several processes: which part this one has, and how all start together.
+//! The options of a load that runs as several processes: the part of this process, and how all parts start
+//! together.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -14,12 +15,12 @@ use crate::error::Error;
 use crate::protocol::topic;
 use crate::quantity::counted;
 
-/// More shards than any engine starts at once.
+/// More shards than any job scheduler starts at once.
 const MOST_SHARDS: u32 = 100_000;
-/// How long the shards wait for each other.
+/// The default timeout of the shards' wait for each other.
 const BARRIER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the others do when a shard fails.
+/// The reaction of the others when a shard fails.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum WhenShardFails {
     /// End their measurement, and report
@@ -29,7 +30,7 @@ enum WhenShardFails {
     Continue,
 }
 
-/// Which part of the load this process has.
+/// The part of the load that this process has.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Shards")]
 #[allow(clippy::doc_markdown, reason = "help texts are not Markdown")]
@@ -70,7 +71,7 @@ pub(super) struct ShardArgs {
     if_shard_fails: Option<WhenShardFails>,
 }
 
-/// Which shard, as it was typed.
+/// The shard as typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ShardName {
     Auto,
@@ -127,7 +128,8 @@ fn barrier_topic(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The variables of an engine that name a part: its number, how many there are, and the first number.
+/// The variables in which a job scheduler names a part: its number, the number of parts, and the first
+/// number.
 struct ShardVariables {
     number: &'static str,
     of: &'static str,
@@ -141,11 +143,11 @@ static ENGINES: [ShardVariables; 4] = [
     ShardVariables { number: "PARALLEL_SEQ", of: "PARALLEL_JOBS", first: 1 },
 ];
 
-/// A part that an engine names: its number from 1, how many there are, and where that is from.
+/// A part named by a job scheduler: its number from 1, the number of parts, and the origin of both.
 type NamedPart = (u32, u32, String);
 
 impl ShardVariables {
-    /// What these variables say, if the engine has set them.
+    /// The part in these variables, if they are set.
     fn part(&self, look_up: LookUp) -> Result<Option<NamedPart>, Error> {
         let Self { number, of, first } = self;
         let (Some(found), all) = (look_up(number), look_up(of)) else { return Ok(None) };
@@ -168,7 +170,7 @@ impl ShardVariables {
     }
 }
 
-/// The part that the engine names which has started this process.
+/// The part named by the job scheduler that started this process.
 fn auto(look_up: LookUp) -> Result<NamedPart, Error> {
     let mut found: Option<NamedPart> = None;
     for engine in &ENGINES {
@@ -189,7 +191,7 @@ fn auto(look_up: LookUp) -> Result<NamedPart, Error> {
     })
 }
 
-/// The name that an engine has for the run.
+/// The job scheduler's name for the run.
 fn run_of_engine(look_up: LookUp) -> Option<String> {
     let text = |name| look_up(name)?.into_string().ok().filter(|text| run_id(text).is_ok());
     let job = text("SLURM_JOB_ID")?;
@@ -237,10 +239,10 @@ impl ShardArgs {
     }
 }
 
-/// What a load with parts cannot have.
+/// Checks that a load with parts has no unsupported options.
 ///
 /// # Errors
-/// What it has of that.
+/// The unsupported option.
 pub(super) fn check(load: &Load) -> Result<(), Error> {
     let Some(shard) = &load.shard else { return Ok(()) };
     let is_counted = matches!(load.stop, StopAfter::Count(_));

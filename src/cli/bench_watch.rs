@@ -47,8 +47,8 @@ pub(super) struct WatchArgs {
     prometheus: Option<SocketAddr>,
 }
 
-/// Checks that a process is watched that there will be: the embedded broker has none before the run, and no other broker
-/// is named so.
+/// Checks that `--broker-pid` is `embedded` if and only if the load uses the embedded broker, whose process is not
+/// known before the run.
 pub(super) fn check_watched(process: Option<WatchedProcess>, is_embedded: bool) -> Result<(), Error> {
     match (process, is_embedded) {
         (Some(WatchedProcess::Pid(pid)), true) => {

@@ -170,7 +170,7 @@ impl ConnectRequest<'_> {
             Version::Auto => known.accepted.unwrap_or(Protocol::V5),
         };
         let mut guessed = false;
-        // A broker that restarts, or a forwarder without one, closes a connection whatever is asked.
+        // A broker that restarts, or a forwarder without one, closes every connection.
         let is_first_contact = known.accepted.is_none() && !known.explained;
         let mut may_ask_again =
             is_first_contact && (self.options.version != Version::Auto || self.options.prefers_v5);

@@ -92,7 +92,7 @@ pub(super) fn error(place: Option<&str>, error: &Error, hint: Option<&str>) -> S
     line(&object)
 }
 
-/// What an event of the embedded broker is about, as it has many clients.
+/// The client of an event of the embedded broker.
 #[derive(Debug, Clone, Copy)]
 pub struct EventSource<'a> {
     /// The number of the connection.
@@ -114,7 +114,7 @@ impl EventSource<'_> {
     }
 }
 
-/// Something that happened in the embedded broker and is no packet. The members stand in this order.
+/// An event of the embedded broker that is not a packet. The members keep this order.
 #[must_use]
 pub fn broker_event(
     source: EventSource<'_>,

@@ -1,5 +1,5 @@
-//! A log that its program never waits for: lines go into memory, and a thread writes them out. Where the reader is
-//! slower than the program, lines are left out and counted; where it is gone, nothing is kept.
+//! A log that never blocks its program: lines go to memory, and a thread writes them. If the reader is slower
+//! than the program, lines are omitted and counted; without a reader nothing is kept.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -13,19 +13,19 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::error::Error;
 use crate::signal::outlive_file_limit;
 
-/// What waits to be written at most; as much again is being written.
+/// Maximum size of the lines that wait; the same amount may be in the current write.
 const MOST_BYTES: usize = 4 << 20;
 
-/// Says in a line that so many are missing.
+/// Formats a line with the number of missing lines.
 type GapLine = fn(u64) -> String;
 
-/// A log. Its copies write to the same place.
+/// A log. Its copies write to the same destination.
 #[derive(Clone)]
 pub struct Log(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    /// There are lines, or the end, or everything is written.
+    /// Notified for new lines, the end, and when everything is written.
     changed: Condvar,
     gap: GapLine,
 }
@@ -33,27 +33,27 @@ struct Shared {
 #[derive(Default)]
 struct State {
     lines: Vec<u8>,
-    /// Lines left out since the last one that was kept.
+    /// Lines omitted since the last one that was kept.
     left_out: u64,
     is_writing: bool,
-    /// No more lines come.
+    /// No more lines will be added.
     is_closed: bool,
-    /// No reader is there.
+    /// There is no reader.
     is_gone: bool,
 }
 
 impl Log {
-    /// One on standard error.
+    /// A log on standard error.
     ///
     /// # Errors
     /// The system has no descriptor, or no thread.
     pub fn to_stderr(gap: GapLine) -> Result<Self, Error> {
-        // A descriptor of its own: the lock of Rust's would make others wait for the reader.
+        // A separate descriptor: Rust's lock on standard error would make other threads wait for the reader.
         let own = io::stderr().as_fd().try_clone_to_owned();
         own.and_then(|own| Self::start(own, gap)).map_err(|error| Error::file("standard error", error))
     }
 
-    /// One at the end of a file.
+    /// A log that is appended to a file.
     ///
     /// # Errors
     /// The file cannot be opened.
@@ -70,13 +70,13 @@ impl Log {
         Ok(log)
     }
 
-    /// Whether a reader may still be there.
+    /// Whether there may still be a reader.
     #[must_use]
     pub fn is_read(&self) -> bool {
         !self.0.state().is_gone
     }
 
-    /// Adds whole lines, or counts them as left out.
+    /// Adds complete lines, or counts them as omitted.
     pub fn push(&self, lines: &[u8]) {
         let mut state = self.0.state();
         if state.is_gone || lines.is_empty() {
@@ -95,7 +95,7 @@ impl Log {
         }
     }
 
-    /// Waits until everything is written, but not for long where nobody reads it.
+    /// Waits until everything is written, up to this limit.
     pub fn close(&self, limit: Duration) {
         let end = Instant::now() + limit;
         let mut state = self.0.state();
@@ -112,7 +112,7 @@ impl Log {
     }
 }
 
-/// Lines of others that go to the same place. Each call has whole lines.
+/// Lines of other writers to the same destination. Each call has complete lines.
 impl Write for Log {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         self.push(lines);
@@ -129,7 +129,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says how many lines are missing here.
+    /// Adds a line with the number of missing lines.
     fn put_gap(&self, state: &mut State) {
         if state.left_out > 0 {
             let line = (self.gap)(std::mem::take(&mut state.left_out));
@@ -137,7 +137,7 @@ impl Shared {
         }
     }
 
-    /// The thread: writes what there is, again and again.
+    /// The writing thread.
     fn write_all(&self, mut out: File) {
         outlive_file_limit();
         let mut is_torn = false;
@@ -163,7 +163,7 @@ impl Shared {
                     state.is_gone = true;
                     state.lines = Vec::new();
                 }
-                // A full disk, which may have room again.
+                // For example a full disk, which may have room later.
                 Err(_) => state.left_out += count(&lines),
             }
             let is_over = state.is_gone;
@@ -180,7 +180,7 @@ fn count(lines: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', lines).count() as u64
 }
 
-/// Also where the other side of the descriptor was set not to block.
+/// Also works if another process made the descriptor non-blocking.
 fn write_whole(out: &mut File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match out.write(bytes) {
@@ -240,7 +240,7 @@ mod tests {
             log.push(line.as_bytes());
             assert!(log.0.state().lines.len() <= MOST_BYTES);
         }
-        // Nobody has read anything, and the end does not wait for it.
+        // Nothing was read, and closing does not wait for it.
         log.close(Duration::from_millis(1));
         drop(log);
         let (mut kept, mut missing) = (0, 0);

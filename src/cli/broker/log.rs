@@ -1,4 +1,4 @@
-//! What `mqtt broker` tells of itself.
+//! The logs of `mqtt broker`.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::command::broker::LogPlace;
 use crate::error::Error;
 use crate::output::Verbosity;
 
-/// Which lines are written, and where.
+/// Which lines are written, and their destination.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Diagnostics")]
 #[allow(clippy::option_option, reason = "clap's way to say: without it, without a value, with one")]

@@ -168,7 +168,7 @@ const AUTHORITIES: &[&str] = &[
 const WITH_AUTHORITY: &str = "a file of authorities turns TLS on";
 const TLS_SCHEMES: &[&str] = &["mqtts", "ssl", "tls"];
 
-/// What is said of commands and options that a build leaves out.
+/// The answer to commands and options that are not in this build.
 #[cfg(not(feature = "broker"))]
 const WITHOUT_BROKER: &str = "this program was built without its broker (cargo build --features broker)";
 
@@ -244,7 +244,7 @@ pub(in crate::cli) static OPTIONS: &[Foreign] = &[
         .on(&["sub"]),
     value(&["--user-properties", "--user-property", "--conn-user-properties"], "--connect-user-property {}")
         .converted(pair),
-    // What is received.
+    // Received messages.
     value(&["--filter", "--topic-filter"], "-t {}").on(&["sub"]),
     value(&["--exclude", "--ignore"], "-T {}").on(&["sub", "retain-clear"]),
     flag(&["--no-retained", "--skip-retained"], "-R").on(&["sub", "rr"]),
@@ -280,7 +280,7 @@ pub(in crate::cli) static OPTIONS: &[Foreign] = &[
     flag(&["--websocket", "--websockets"], "--ws"),
     value(&["--ifaddr", "--local-address", "--source-address"], "--local-addr {}"),
     value(&["--ifaddr", "--local-address", "--source-address", "--interface", "--bind"], "-A {}"),
-    // Who we are.
+    // The client.
     value(&["--user"], "-u {}"),
     value(&["--pass", "--passwd", "--pwd"], "-P {}"),
     value(&["--identifier", "--client", "--cid"], "-i {}"),

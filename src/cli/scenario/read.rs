@@ -28,7 +28,7 @@ const MOST_GROUPS: usize = 1_000;
 /// Parses the text of a scenario.
 ///
 /// # Errors
-/// What is wrong with it, with its line.
+/// The fault, with its line.
 pub(in crate::cli) fn read(file: FileText<'_>) -> Result<Description, Error> {
     let document = file.parse()?;
     let top = Table::new(file, document.get_ref(), 0);
@@ -217,7 +217,7 @@ fn will(table: Table<'_>) -> Result<Will, Error> {
     Ok(will)
 }
 
-/// What clients do in place of publishing.
+/// The operations of clients instead of publishing.
 fn operation(table: Table<'_>) -> Result<GroupOperation, Error> {
     let kind = table.needed("kind", |text| {
         let known = OperationKind::ALL.into_iter().find(|kind| kind.name() == text);

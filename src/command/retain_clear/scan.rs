@@ -112,10 +112,10 @@ pub(super) async fn first_scan(
     }
 }
 
-/// Connects and scans. A scan that fails also returns what it has found.
+/// Connects and scans. A scan that fails also returns the messages found so far.
 ///
-/// `in_order` is what another scan of this broker has found out about it. Errors are a link that could not be
-/// made or kept, all filters refused, a backup that cannot be written, a signal.
+/// `in_order` is the knowledge from another scan of this broker. Errors are a link that could not be made or
+/// kept, all filters refused, a backup that cannot be written, a signal.
 pub(super) async fn scan(
     client: &client::options::ClientOptions,
     options: &ScanOptions,
