@@ -222,7 +222,7 @@ fn shards_that_do_not_fit_are_named() {
     });
     merge(&[files[0].clone(), other], &[])
         .exits(2)
-        .mentions("were not asked for the same: rate_per_s 7.0 / 300.0");
+        .mentions("have different settings: rate_per_s 7.0 / 300.0");
     let saturated = changed(&files[1], "late.json", |report| report["generator"]["saturated"] = true.into());
     let late = [files[0].clone(), saturated, files[2].clone()];
     let outcome = Mqtt::new(["bench", "merge", "--json"]).args(&late).run();
@@ -465,7 +465,7 @@ fn late_shard_is_named(#[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind) {
     }
     third.signal(Signal::KILL);
     third.finish().dies_of(Signal::KILL);
-    first.wait_for_stderr("shard 3 failed: its connection to the broker was lost; this one goes on");
+    first.wait_for_stderr("shard 3 failed: its connection to the broker was lost; this shard continues");
     start(3).finish().exits(1).mentions("shard 3 is late: the others started");
     for running in [first, second] {
         running.signal(Signal::INT);
@@ -495,7 +495,7 @@ fn shard_that_dies_is_named(
         let report = report(&outcome.exits(3).mentions("aborted"));
         assert_eq!(report["aborted"]["limit"], lost);
     } else {
-        outcome.exits(0).mentions(lost).mentions("this one goes on");
+        outcome.exits(0).mentions(lost).mentions("this shard continues");
     }
 }
 

@@ -90,7 +90,7 @@ fn metrics_of_the_broker_are_read_each_second_and_failures_are_noted() {
     let run = watched(broker.port(), &LOAD).args(["--broker-metrics", &url]).args(names);
     let outcome = run.arg_path("--html", &html).run().exits(0);
     let outcome =
-        outcome.mentions("/metrics: the server answered with HTTP status 503; the run goes on without it");
+        outcome.mentions("/metrics: the server answered with HTTP status 503; the run continues without it");
     let report = report(&outcome.does_not_mention("secret"));
     let queue = samples(&report, "queue");
     let values: Vec<f64> = ["first", "last", "least", "most"].map(|key| queue[key].as_f64().unwrap()).into();

@@ -98,7 +98,7 @@ fn answer(request: &[u8]) -> Option<(String, Option<usize>)> {
     let end = match parsed.parse(request) {
         Ok(httparse::Status::Partial) => return None,
         Ok(httparse::Status::Complete(end)) => end,
-        Err(_) => return Some((refusal("400 Bad Request", "this is not a request of HTTP/1.1"), None)),
+        Err(_) => return Some((refusal("400 Bad Request", "not an HTTP/1.1 request"), None)),
     };
     let values = |name: &'static str| {
         let named = parsed.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
@@ -113,7 +113,7 @@ fn answer(request: &[u8]) -> Option<(String, Option<usize>)> {
         return refused("426 Upgrade Required", "this is an MQTT broker, for WebSockets only");
     }
     if !has_word("sec-websocket-version", "13") {
-        return refused("426 Upgrade Required", "the version of WebSockets has to be 13");
+        return refused("426 Upgrade Required", "the WebSocket version must be 13");
     }
     let Some(key) = values("sec-websocket-key").next() else {
         return refused("400 Bad Request", "Sec-WebSocket-Key is missing");

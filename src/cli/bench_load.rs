@@ -147,7 +147,7 @@ pub(super) struct CourseArgs {
     #[arg(long, value_name = "COUNT", value_parser = value::count)]
     count: Option<u64>,
 
-    /// Load that does not count, before the measurement [default: 0]
+    /// Warm-up before the measurement [default: 0]
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     pub(super) warmup: Option<Duration>,
 }

@@ -298,7 +298,7 @@ pub(super) static SCENARIO: Manual = Manual {
 pub(super) static MERGE: Manual = Manual {
     common: &["output", "json", "html", "fail_if"],
     examples: &[
-        ("Make one report of those of all shards", "mqtt bench merge shard-1.json shard-2.json"),
+        ("Merge the reports of all shards", "mqtt bench merge shard-1.json shard-2.json"),
         ("Keep the merged report, for bench compare", "mqtt bench merge shard-*.json -o whole.json"),
         (
             "Fail, with exit status 3, on the figures of all shards",

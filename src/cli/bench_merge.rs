@@ -13,7 +13,7 @@ use super::verbosity::QuietArgs;
 use crate::command::bench::{BenchTask, Config, MergeConfig};
 use crate::error::Error;
 
-/// Make one report of those of all shards
+/// Merge the reports of all shards
 ///
 /// The histograms and counters are added, and the result is judged as that of a single run. Shards that are missing or have
 /// failed are named and make it not valid; a shard that is given twice, or is of another run or configuration, is refused. The

@@ -70,7 +70,7 @@ pub(super) struct RetainedArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = figures())]
 pub(super) struct ChurnArgs {
-    /// Clients that subscribe and unsubscribe, and as many others that connect again [default: 100]
+    /// Clients that subscribe and unsubscribe, and the same number that reconnect [default: 100]
     #[arg(long, value_name = "COUNT", value_parser = value::clients, help_heading = "Load")]
     clients: Option<u32>,
 
@@ -78,7 +78,7 @@ pub(super) struct ChurnArgs {
     #[arg(long, value_name = "RATE", value_parser = value::per_second, help_heading = "Load")]
     subscribe_rate: Option<f64>,
 
-    /// Connections made again a second of all clients together [default: 100/s]
+    /// Reconnects per second of all clients together [default: 100/s]
     #[arg(long, value_name = "RATE", value_parser = value::per_second, help_heading = "Load")]
     connect_rate: Option<f64>,
 
@@ -99,7 +99,7 @@ pub(super) struct ChurnArgs {
     #[arg(long, value_name = "DURATION", value_parser = value::positive_duration, help_heading = "Course")]
     duration: Option<Duration>,
 
-    /// Load that does not count, before the measurement [default: 0]
+    /// Warm-up before the measurement [default: 0]
     #[arg(long, value_name = "DURATION", value_parser = value::duration, help_heading = "Course")]
     warmup: Option<Duration>,
 

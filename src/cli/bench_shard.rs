@@ -35,7 +35,7 @@ enum WhenShardFails {
 #[command(next_help_heading = "Shards")]
 #[allow(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct ShardArgs {
-    /// Be part I of N of this load, from 1/N to N/N; or auto, as the engine says that has started this process
+    /// Be part I of N of this load, from 1/N to N/N; or auto, from the variables of the job scheduler
     ///
     /// All N processes get the same command line, but for I. Each has its share of clients, rates, topics, credentials and local
     /// addresses; mqtt bench merge makes one report of theirs. auto takes I and N from JOB_COMPLETION_INDEX and
@@ -55,7 +55,7 @@ pub(super) struct ShardArgs {
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "shard", conflicts_with = "barrier")]
     start_at: Option<Moment>,
 
-    /// Start when all shards are ready: they tell each other below this topic of the broker
+    /// Start when all shards are ready: they exchange messages below this topic
     ///
     /// Each shard makes one more connection, which publishes and subscribes to TOPIC/#. Shard 1 names the start when all are
     /// there. Shards that are missing, doubled, of another configuration or late are named.
@@ -186,7 +186,7 @@ fn auto(look_up: LookUp) -> Result<NamedPart, Error> {
     }
     found.ok_or_else(|| {
         let names: Vec<&str> = ENGINES.iter().map(|engine| engine.number).collect();
-        Error::usage(format!("--shard auto: no engine names a shard: none of {} is set", names.join(", ")))
+        Error::usage(format!("--shard auto: no job scheduler variable is set ({})", names.join(", ")))
             .with_hint("give --shard I/N")
     })
 }
@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn what_an_engine_does_not_say_is_an_error() {
         let words = |look_up: LookUp| found(look_up).unwrap_err();
-        assert!(words(|_| None).contains("no engine names a shard"));
+        assert!(words(|_| None).contains("no job scheduler variable is set"));
         let half = words(|name| set(name, &[("PARALLEL_SEQ", "1")]));
         assert!(half.contains("PARALLEL_JOBS") && half.contains("is not"), "{half}");
         let large = words(|name| set(name, &[("SLURM_PROCID", "4"), ("SLURM_NTASKS", "4")]));

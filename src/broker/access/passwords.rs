@@ -110,7 +110,7 @@ pub(super) fn read(text: &[u8]) -> Result<HashMap<String, Arc<StoredPassword>>, 
         }
         let stored = StoredPassword::read(stored).map_err(bad)?;
         if users.insert(name.to_owned(), Arc::new(stored)).is_some() {
-            return Err(bad("this user name stands in an earlier line, too"));
+            return Err(bad("duplicate user name"));
         }
     }
     Ok(users)

@@ -95,13 +95,17 @@ fn rule(text: &str) -> Result<AclRule, String> {
     let (grant, topic_filter) = match text.split_once(' ') {
         None => (AclGrant::ReadWrite, text),
         Some((word, rest)) => {
-            let grant = match word {
-                "read" => AclGrant::Read,
-                "write" => AclGrant::Write,
-                "readwrite" => AclGrant::ReadWrite,
-                "deny" => AclGrant::Deny,
-                _ => return Err("before a topic filter goes read, write, readwrite, deny or nothing".into()),
-            };
+            let grant =
+                match word {
+                    "read" => AclGrant::Read,
+                    "write" => AclGrant::Write,
+                    "readwrite" => AclGrant::ReadWrite,
+                    "deny" => AclGrant::Deny,
+                    _ => return Err(
+                        "invalid access; use read, write, readwrite or deny before the topic filter, or none"
+                            .into(),
+                    ),
+                };
             (grant, rest.trim())
         }
     };

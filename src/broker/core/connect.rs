@@ -170,7 +170,7 @@ impl Core {
             let share = options.faults.refuse_connect_share.unwrap_or(Share::ALL);
             if self.falls(share) {
                 self.refused += 1;
-                return Err((reason, "refused on request"));
+                return Err((reason, "refused by a simulated fault"));
             }
         }
         let options = &self.options;

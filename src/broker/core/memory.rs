@@ -74,7 +74,7 @@ impl Core {
     pub(super) fn end_overflow(&mut self, id: ConnectionId, now: std::time::Instant) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         if std::mem::take(&mut connection.overflows) {
-            let text = "slow consumer, and no memory is left";
+            let text = "slow subscriber, and the memory limit is reached";
             self.tell_leaving(id, Leaving::Ended(ReasonCode::QUOTA_EXCEEDED, text));
             self.leave(id, true, now);
         }

@@ -29,7 +29,7 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "SIZE", value_parser = value::size)]
     max_queued_bytes: Option<u64>,
 
-    /// Bytes of everything that clients make the broker keep; messages may take three quarters of it [default: 512Mi]
+    /// Memory limit for all data of clients; messages may take three quarters of it [default: 512Mi]
     ///
     /// That is messages that wait or are retained, what clients have sent in part or not read yet, sessions,
     /// subscriptions and connections. Over it, messages to slow clients are dropped, a client that does not read its

@@ -87,7 +87,7 @@ impl FromStr for Listen {
         };
         let host = rest.strip_suffix('/').unwrap_or(rest);
         if host.contains(['/', '?']) {
-            return Err("a listener has no path: WebSockets are taken at every path".into());
+            return Err("a listener has no path: WebSockets are accepted at every path".into());
         }
         Ok(Self { tls, web_socket, ..address(host)? })
     }

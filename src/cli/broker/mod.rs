@@ -154,7 +154,7 @@ struct EncryptionArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     key: Option<PathBuf>,
 
-    /// Make a certificate for this run; its authority's goes to FILE, for --cafile
+    /// Make a certificate for this run; write its authority's certificate to FILE, for --cafile
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["cert", "key"])]
     tls_self_signed: Option<PathBuf>,
 

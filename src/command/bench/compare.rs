@@ -322,7 +322,7 @@ pub(super) fn remarks(sides: &[Side], rows: &[ComparedRow]) -> Vec<String> {
     }
     let judged = rows.iter().any(|row| row.is_of_interest() && row.differs.iter().any(Option::is_some));
     remarks.push(if judged {
-        "* more than noise: no run of one side lies among the other's, nor, of three, near them; ~ within noise"
+        "* more than noise: the ranges of the sides do not overlap (with three runs: with a clear gap); ~ within noise"
             .into()
     } else {
         "to tell a difference from noise, give three runs or more a side, with 'vs' between the sides".into()
@@ -336,11 +336,7 @@ pub(super) fn remarks(sides: &[Side], rows: &[ComparedRow]) -> Vec<String> {
         let mixed: Vec<&str> =
             settings.iter().filter(|one| one.values[place].len() > 1).map(|one| one.name.as_str()).collect();
         if !mixed.is_empty() {
-            remarks.push(format!(
-                "mixed: the runs of {} differ among themselves in {}",
-                side.name,
-                mixed.join(", ")
-            ));
+            remarks.push(format!("mixed: the runs of {} have different {}", side.name, mixed.join(", ")));
         }
         let invalid = side.invalid_runs();
         if invalid > 0 {
@@ -447,7 +443,7 @@ mod tests {
         let table = as_table(&sides);
         assert!(table.contains("a+1: median of 2: r.json, r.json\n"), "{table}");
         assert!(table.contains("different: qos 0 / 0 and 2\n"), "{table}");
-        assert!(table.contains("mixed: the runs of b+1 differ among themselves in qos\n"), "{table}");
+        assert!(table.contains("mixed: the runs of b+1 have different qos\n"), "{table}");
         assert!(!table.contains("runs of a+1") && !table.contains("broker"), "{table}");
         let object: Value = serde_json::from_slice(&as_object(&sides, &[])).unwrap();
         assert_eq!(object["sides"][0]["mixed"], json!({}));

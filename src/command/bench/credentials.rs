@@ -161,7 +161,7 @@ fn column((index, name): (usize, &[u8])) -> Result<&'static str, String> {
 
 fn checked(value: &[u8]) -> Result<&str, &'static str> {
     if value.len() > MOST_VALUE_BYTES || value.contains(&0) {
-        return Err("MQTT has no string with U+0000 or of more than 65,535 bytes");
+        return Err("MQTT strings must not contain U+0000 or exceed 65,535 bytes");
     }
     if value.contains(&b'\n') {
         return Err("it has several lines: is a closing quote missing?");

@@ -78,7 +78,7 @@ impl<'a> Disturber<'a> {
             disturbed.failure = match end {
                 CommandEnd::Succeeded(_) => None,
                 CommandEnd::Failed(error) | CommandEnd::Unwritten(error) => Some(error.to_string()),
-                CommandEnd::Killed => Some("it had not ended when the run did".into()),
+                CommandEnd::Killed => Some("it was still running at the end of the run".into()),
             };
             if let Some(why) = &disturbed.failure {
                 let at = duration(self.disturbances.all[place].at);

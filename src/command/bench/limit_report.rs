@@ -98,7 +98,7 @@ impl LimitReport {
     fn answer(&self) -> String {
         let value = |value| self.axis.text(value);
         let mut answer = match (self.limit, self.failed) {
-            (None, Some(failed)) => format!("none: {} failed, and it is the lowest value", value(failed)),
+            (None, Some(failed)) => format!("none: the lowest value, {}, failed", value(failed)),
             (None, None) => "none: no run has ended".into(),
             (Some(limit), None) if self.confirmed => {
                 format!("{} or more: the highest value held", value(limit))
@@ -262,7 +262,7 @@ impl LimitReport {
                 TestOutcome::Failed(self.answer())
             }
         };
-        let names = ["a limit was found", "the limit held again"];
+        let names = ["a limit was found", "the limit was confirmed"];
         let cases = names.into_iter().zip([self.is_found(), self.confirmed]);
         suite(self.mode, seconds, cases.map(|(name, passed)| (name.to_owned(), outcome(passed))).collect())
     }

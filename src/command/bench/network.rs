@@ -43,7 +43,7 @@ pub(super) enum NetworkLimit {
 impl fmt::Display for NetworkLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Retransmitted(share) => write!(f, "{:.1} % of segments were sent again", share * 100.0),
+            Self::Retransmitted(share) => write!(f, "{:.1} % of segments were retransmitted", share * 100.0),
             Self::Full { interface, share } => {
                 write!(f, "{interface} carried {:.0} % of its speed", share * 100.0)
             }
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(counters(1_000_000_000, SNMP, DEV).limit_since(&before), None);
         let lossy = SNMP.replace("1000 7", "2000 37");
         let limit = counters(1_000_000_000, &lossy, DEV).limit_since(&before).unwrap();
-        assert_eq!(limit.to_string(), "3.0 % of segments were sent again");
+        assert_eq!(limit.to_string(), "3.0 % of segments were retransmitted");
         let full = DEV.replace("2000", "2950");
         let limit = counters(1_000_000_000, SNMP, &full).limit_since(&before).unwrap();
         assert_eq!(limit.to_string(), "eth0 carried 95 % of its speed");

@@ -302,7 +302,7 @@ pub fn check(groups: &[ClientGroup]) -> Result<(), String> {
             (0..groups.len()).find(|source| plans[*source].prepares && !starts_first(*source))
         {
             return Err(format!(
-                "group '{}' publishes before the load, and starts after no other",
+                "group '{}' publishes before the load and must not have starts-after",
                 groups[source].name
             ));
         }
@@ -328,7 +328,7 @@ pub fn check(groups: &[ClientGroup]) -> Result<(), String> {
                     None => {}
                     Some((filter, topic)) if is_source => {
                         return Err(format!(
-                            "group '{}': the filter '{filter}' does not match what is to be received: '{topic}'",
+                            "group '{}': the filter '{filter}' does not match the topic '{topic}' of its messages",
                             group.name
                         ));
                     }

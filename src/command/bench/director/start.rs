@@ -69,7 +69,7 @@ impl Director<'_> {
                 Err(passed) => {
                     let what = format!("--start-at {}", clock::rfc3339_millis(*time));
                     let late = duration(passed.duration());
-                    let why = std::io::Error::other(format!("the clients were connected {late} after it"));
+                    let why = std::io::Error::other(format!("the clients were connected {late} too late"));
                     self.failed =
                         Some(Error::file(what, why).with_hint("give the shards more time to connect"));
                     None

@@ -156,14 +156,14 @@ impl fmt::Display for Problem {
 
 fn unanswered(f: &mut fmt::Formatter<'_>, drain: Duration) -> fmt::Result {
     let drain = duration(drain);
-    write!(f, "the broker had not answered everything when the drain of {drain} was over (--drain)")
+    write!(f, "the broker had unanswered messages when the drain timed out after {drain} (--drain)")
 }
 
 impl fmt::Display for Nothing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::NoneDue => f.write_str("no message was due while it lasted"),
-            Self::NoOperationDue => f.write_str("no operation was due while it lasted"),
+            Self::NoneDue => f.write_str("no message was due in the measurement"),
+            Self::NoOperationDue => f.write_str("no operation was due in the measurement"),
             Self::NoOperationDone(operations) => {
                 write!(f, "none of {} was done", counted(operations, "operation"))
             }
@@ -409,7 +409,7 @@ impl fmt::Display for Note {
                 "the messages come from other processes: their latencies are correct only if these run on this machine",
             ),
             Self::NotDisturbed(missed) => {
-                write!(f, "disturbances whose time did not come before the measurement ended: {}", whole(missed))
+                write!(f, "disturbances not started before the end of the measurement: {}", whole(missed))
             }
             Self::BrokerProcessEnded { after_us } => {
                 write!(f, "the process of --broker-pid ended {} after the run began", time(after_us))
@@ -423,32 +423,32 @@ impl fmt::Display for Note {
             }
             Self::BrokerPageEmpty { empty, of } => write!(
                 f,
-                "the page of --broker-metrics held no numbers in Prometheus's text format {} of {} times",
+                "the page of --broker-metrics had no metrics in Prometheus's text format {} of {} times",
                 whole(empty),
                 whole(of)
             ),
             Self::BrokerNumbersLeftOut { left_out, kept } => write!(
                 f,
-                "numbers of the broker that were not kept: {}, as {} are; --broker-metric names those to keep",
+                "broker metrics beyond the limit: {} (limit {}); --broker-metric names those to keep",
                 whole(left_out),
                 whole(kept)
             ),
             Self::BrokerMetricsMissing(missing) => {
-                write!(f, "metrics of --broker-metric that the page did not have: {}", whole(missing))
+                write!(f, "--broker-metric: not on the page: {}", whole(missing))
             }
             Self::BrokerSysFailed => f.write_str(
                 "the client of --broker-sys could not connect or subscribe to $SYS/#, or lost its connection; may this user read it?",
             ),
             Self::BrokerSysSilent => {
-                f.write_str("no number came below $SYS while the run lasted: the broker may publish none")
+                f.write_str("no numbers received below $SYS; the broker may not publish any")
             }
             Self::OneShard { number, of } => write!(
                 f,
-                "these are the figures of shard {number} of {of}, without what the others have of its messages; mqtt bench merge adds them up"
+                "these are the figures of shard {number} of {of}, without the other shards; mqtt bench merge combines them"
             ),
             Self::OneWayWithheld { machines } => write!(
                 f,
-                "no latency of deliveries is shown: messages went between {machines} machines, whose clocks differ; mqtt bench rr measures round trips, on one clock"
+                "delivery latencies are omitted: messages crossed {machines} machines, whose clocks differ; mqtt bench rr measures round trips, on one clock"
             ),
             Self::RetainedLeft => f.write_str(
                 "the broker still retains messages of this run: it has not confirmed that they are cleared; \
@@ -456,7 +456,7 @@ impl fmt::Display for Note {
             ),
             Self::NotBack(clients) => write!(
                 f,
-                "clients that were not back when the run ended: {}; 'until back' includes them with the time they had been away",
+                "clients disconnected at the end of the run: {}; 'until back' includes their time away",
                 whole(clients)
             ),
         }

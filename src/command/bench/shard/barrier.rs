@@ -199,7 +199,7 @@ impl ShardBarrier {
     pub(in crate::command::bench) fn take_warning(&mut self) -> Option<String> {
         let failed = self.shared.borrow().heard.failed.clone().filter(|_| !self.stops && !self.is_shown)?;
         self.is_shown = true;
-        Some(format!("shard {} failed: {}; this one goes on", failed.0, failed.1))
+        Some(format!("shard {} failed: {}; this shard continues", failed.0, failed.1))
     }
 
     /// The shards that shard 1 waits for; returned once per change.
@@ -348,7 +348,7 @@ impl BarrierLink {
             }
             ShardMessage::Late { token, after_ms } if *token == self.token => {
                 let after = duration(Duration::from_millis(*after_ms));
-                other(format!("shard {} is late: the others started {after} before", self.number))
+                other(format!("shard {} is late: the others started {after} earlier", self.number))
             }
             ShardMessage::Welcome { token } => {
                 heard.is_welcome |= *token == self.token;

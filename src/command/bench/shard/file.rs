@@ -152,7 +152,7 @@ impl ShardFile {
     fn checked(self) -> Result<Self, String> {
         let ShardIdentity { number, of, .. } = self.name;
         if number == 0 || number > of {
-            return Err(format!("it is of shard {number}, and there are {of}"));
+            return Err(format!("invalid shard number {number} of {of}"));
         }
         Ok(self)
     }

@@ -182,12 +182,12 @@ impl Merge {
         let different =
             if different.is_empty() { "groups of clients differ".into() } else { different.join(", ") };
         Err(Error::usage(format!(
-            "{} and {} were not asked for the same: {}",
+            "{} and {} have different settings: {}",
             path.display(),
             first.path.display(),
             printable(&different)
         ))
-        .with_hint("all shards of a run need the same options, but for --shard"))
+        .with_hint("all shards of a run need the same options except --shard"))
     }
 
     fn add_measured(&mut self, measured: MeasuredShard) -> Result<(), String> {

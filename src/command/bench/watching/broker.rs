@@ -228,7 +228,7 @@ async fn read_page(address: &PageAddress, look: Rc<RefCell<BrokerLook>>, diagnos
             }
             Err(why) => {
                 if look.page.failed == 0 {
-                    diagnostics.warning(format_args!("{address}: {why}; the run goes on without it"));
+                    diagnostics.warning(format_args!("{address}: {why}; the run continues without it"));
                 }
                 look.page.failed += 1;
                 look.page.why = Some(why);

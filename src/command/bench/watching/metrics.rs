@@ -36,14 +36,14 @@ const fn metric(name: &'static str, help: &'static str, read: fn(&SeriesSecond) 
 
 /// Counters, summed up over the run.
 static COUNTERS: [SeriesMetric; 6] = [
-    metric("mqtt_bench_messages_sent_total", "Messages handed to a socket", |s| s.sent),
+    metric("mqtt_bench_messages_sent_total", "Messages written to a socket", |s| s.sent),
     metric("mqtt_bench_messages_acknowledged_total", "Messages that the broker acknowledged", |s| {
         s.acknowledged
     }),
     metric("mqtt_bench_messages_delivered_total", "Deliveries to subscribers", |s| s.delivered),
     metric("mqtt_bench_errors_total", "Errors of connections and packets", |s| s.errors),
-    metric("mqtt_bench_connections_lost_total", "Connections that ended before their time", |s| s.lost),
-    metric("mqtt_bench_reconnections_total", "Clients that went on after a lost connection", |s| {
+    metric("mqtt_bench_connections_lost_total", "Connections lost", |s| s.lost),
+    metric("mqtt_bench_reconnections_total", "Clients that resumed after a lost connection", |s| {
         s.reconnected
     }),
 ];
@@ -51,7 +51,7 @@ static COUNTERS: [SeriesMetric; 6] = [
 /// Gauges, with the values of the last second.
 static GAUGES: [SeriesMetric; 3] = [
     metric("mqtt_bench_connections", "Clients that are connected", |s| s.connected),
-    metric("mqtt_bench_messages_in_flight", "Publishes without an answer", |s| s.in_flight),
+    metric("mqtt_bench_messages_in_flight", "Unacknowledged messages", |s| s.in_flight),
     metric("mqtt_bench_messages_overdue", "Messages that are due and not sent", |s| s.overdue),
 ];
 
