@@ -24,6 +24,8 @@ mod bench_reconnect;
 mod bench_reports;
 mod bench_scenarios;
 mod bench_setup;
+mod bench_shard_clocks;
+mod bench_shard_failures;
 mod bench_shards;
 mod bench_shares;
 mod bench_stages;

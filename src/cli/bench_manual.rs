@@ -306,8 +306,9 @@ pub(super) static MERGE: Manual = Manual {
         ),
     ],
     bugs: &[
-        "Latencies from publisher to subscriber are left out if the shards ran on several machines, as their clocks \
-         differ. mqtt bench rr measures round trips, on one clock.",
+        "Latencies from publisher to subscriber have the error of the clocks if the shards ran on several machines: \
+         --barrier compares the clocks, and values of less than ten times the error are left out. mqtt bench rr measures \
+         round trips, on one clock.",
         "The percentiles of single seconds are left out: a report has histograms of the whole run only.",
     ],
 };

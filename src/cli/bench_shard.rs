@@ -9,7 +9,8 @@ use clap::ValueEnum;
 use super::payload::ENVIRONMENT;
 use super::value;
 use crate::command::bench::config::{Load, Mode, Rate, StopAfter};
-use crate::command::bench::{LoadShard, SharedStart};
+use crate::command::bench::operation::OperationKind;
+use crate::command::bench::{ClockShift, LoadShard, SharedStart};
 use crate::command::input::{LookUp, Moment};
 use crate::error::Error;
 use crate::protocol::topic;
@@ -69,6 +70,11 @@ pub(super) struct ShardArgs {
     /// What to do when another shard fails: stop, or continue [default: stop]
     #[arg(long, value_name = "WHAT", value_enum, hide_possible_values = true, requires = "barrier")]
     if_shard_fails: Option<WhenShardFails>,
+
+    /// For tests: take the clock for one that is ahead by so many nanoseconds and gains so many a second since a time of it
+    #[arg(long, hide = true, value_name = "AHEAD,GAINS,SINCE", value_parser = clock_shift, allow_hyphen_values = true,
+          requires = "barrier")]
+    test_clock: Option<ClockShift>,
 }
 
 /// The shard as typed.
@@ -126,6 +132,18 @@ fn barrier_topic(text: &str) -> Result<String, String> {
         return Err("use a topic such as bench-barrier, which neither begins with $ nor ends with /".into());
     }
     Ok(text.to_owned())
+}
+
+fn clock_shift(text: &str) -> Result<ClockShift, String> {
+    const FORM: &str = "use AHEAD,GAINS,SINCE, three whole numbers of nanoseconds";
+    let parts: Vec<&str> = text.split(',').collect();
+    let [ahead, gains, since] = parts[..] else { return Err(FORM.into()) };
+    match (ahead.parse(), gains.parse::<i32>(), since.parse()) {
+        (Ok(ahead), Ok(gains), Ok(since)) if gains.unsigned_abs() < 1_000_000 => {
+            Ok(ClockShift { ahead, gains, since })
+        }
+        _ => Err(FORM.into()),
+    }
 }
 
 /// The variables in which a job scheduler names a part: its number, the number of parts, and the first
@@ -235,7 +253,7 @@ impl ShardArgs {
         if matches!(start, SharedStart::At(time) if time <= std::time::SystemTime::now()) {
             return Err(Error::usage("--start-at: this time has passed"));
         }
-        Ok(Some(LoadShard { number, of, run_id, start, source }))
+        Ok(Some(LoadShard { number, of, run_id, start, source, clock_shift: self.test_clock }))
     }
 }
 
@@ -245,21 +263,33 @@ impl ShardArgs {
 /// The unsupported option.
 pub(super) fn check(load: &Load) -> Result<(), Error> {
     let Some(shard) = &load.shard else { return Ok(()) };
-    let is_counted = matches!(load.stop, StopAfter::Count(_));
+    let is_part = shard.of > 1;
+    let is_counted = is_part && matches!(load.stop, StopAfter::Count(_));
+    let does = |kind| load.groups().iter().any(|group| group.operation.is_some_and(|own| own.kind == kind));
     let refused = [
-        (load.embedded.is_some(), "--embedded would start a broker for each shard; give the address of one"),
         (
-            load.abort_after.is_some(),
+            is_part && load.embedded.is_some(),
+            "--embedded would start a broker for each shard; give the address of one",
+        ),
+        (
+            is_part && load.abort_after.is_some(),
             "--abort-on-fail is not supported with --shard: no shard knows the figures of all",
         ),
         (
-            load.groups().iter().any(|group| group.operation.is_some()),
-            "--shard is not supported with retained, churn and wills: each process times its own clients",
+            is_part && does(OperationKind::Fetch),
+            "--shard is not supported with retained: the shard that ends first would clear what the others still fetch",
+        ),
+        (
+            is_part && does(OperationKind::End),
+            "--shard is not supported with wills: no shard knows when the connections of the others ended",
         ),
         (!load.disturbances.all.is_empty(), "--disturb is not supported with --shard"),
         (
-            load.mode == Mode::EndToEnd && !load.stages.is_empty(),
-            "--stages of a load with subscribers is not supported with --shard: shards begin a stage by their own clocks",
+            is_part
+                && load.mode == Mode::EndToEnd
+                && !load.stages.is_empty()
+                && !matches!(shard.start, SharedStart::Barrier { .. }),
+            "--stages of a load with subscribers needs --barrier: its shards have to begin a stage by one clock",
         ),
         (
             is_counted && load.mode == Mode::Subscribe,

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::super::attention::Attention;
 use super::super::exec::CommandOptions;
-use super::config::{Configuration, Load, Mode, Rate, StopAfter};
+use super::config::{Configuration, Load, Mode, StopAfter};
 use super::disturber::Disturber;
 use super::engine;
 use super::engine::fleet::{Fleet, FleetGroup, Material};
@@ -37,7 +37,7 @@ use super::rows::Row;
 use super::shard::barrier::ShardBarrier;
 use super::shard::part::LoadShard;
 use super::shard::record::{GroupRecord, ShardRecord};
-use super::stamp::{Phase, Timeline};
+use super::stamp::Timeline;
 use super::threshold::RunLimits;
 use super::topology::GroupPlan;
 use super::watch::LimitWatch;
@@ -160,7 +160,8 @@ pub(super) async fn run(
     let wills = groups.iter().filter(|group| has_wills(group));
     let wills = wills.map(|group| group.plan.first_publisher + group.plan.clients).max().unwrap_or(0);
     let ends = (0..wills).map(|_| AtomicU64::new(0)).collect();
-    let fleet = Fleet { load, course, groups, waves, cuts, protocol, ends, run, threads, began };
+    let clock = barrier.as_ref().map(ShardBarrier::clock).unwrap_or_default();
+    let fleet = Fleet { load, course, groups, waves, cuts, protocol, ends, run, clock, threads, began };
     let fleet = Arc::new(fleet);
     let foreign_variables = fleet.load.disturbances.foreign_variables.clone();
     let commands = CommandOptions { jobs: usize::MAX, limit: LONGEST_COMMAND, foreign_variables };
@@ -172,7 +173,7 @@ pub(super) async fn run(
     let timeline = director.conduct(&fleet).await;
     director.clear(&fleet.load).await;
     let finished = director.finish(&fleet, timeline).await;
-    director.leave_barrier(finished.as_ref().err()).await;
+    let clock = director.leave_barrier(finished.as_ref().err(), timeline).await;
     let (finished, groups, phases) = finished?;
     let mut outcome = RunOutcome {
         recorder: finished,
@@ -205,26 +206,12 @@ pub(super) async fn run(
         // The measurement ended with its last event, or at the end of the last message's interval: at 10 per
         // second, the first of 5 messages is sent at once, but all five take half a second.
         let last = seconds(outcome.recorder.last_event - timeline.measure);
-        outcome.window_s = last.max(scheduled_s(&fleet.load, &outcome.recorder));
+        outcome.window_s = last.max(ending::scheduled_s(&fleet.load, &outcome.recorder));
         outcome.phases.measure = outcome.window_s;
     }
-    outcome.shard = ShardRecord::of_run(&fleet.load, limits, &outcome, director.shard_groups);
+    let groups = (director.shard_groups, clock);
+    outcome.shard = ShardRecord::of_run(&fleet.load, limits, &outcome, groups);
     Ok(outcome)
-}
-
-/// The scheduled time of the messages of the measurement, if there is a schedule.
-#[allow(clippy::cast_precision_loss, reason = "counts of messages are below 9 × 10¹⁵")]
-fn scheduled_s(load: &Load, recorder: &Recorder) -> f64 {
-    let measured = recorder.counts.messages[Phase::Measure as usize];
-    let messages = match load.stop {
-        // The rate is that of all shards.
-        StopAfter::Count(count) if load.shard.is_some() => count,
-        _ => measured.sent + measured.not_sent,
-    };
-    match load.rate {
-        Rate::PerSecond(rate) if load.mode.publishes() => messages as f64 / rate,
-        _ => 0.0,
-    }
 }
 
 fn seconds(nanoseconds: u64) -> f64 {
@@ -425,7 +412,7 @@ impl<'a> Director<'a> {
                 || this.sum(|board| &board.delivered) >= received
         })
         .await;
-        self.note_lost_shard(measure);
+        self.end_of_load(measure);
         let limit = now().saturating_add(nanoseconds(load.drain));
         let mut arrivals = Deliveries { delivered: self.sum(|board| &board.delivered), last: None };
         if counted && !self.is_over() {

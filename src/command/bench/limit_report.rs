@@ -286,7 +286,7 @@ impl LimitReport {
         // Latencies range from microseconds to minutes: only a logarithmic scale shows both.
         let latency = |name| {
             self.curve(move |report| {
-                Some(report.latency(report.main_latency?)?.value(statistic(name)?).max(1.0).log10())
+                Some(report.latency(report.main_latency?)?.value(statistic(name)?)?.max(1.0).log10())
             })
         };
         let line = |name, color, points| ChartLine { name, color, points };

@@ -11,6 +11,7 @@
 //! | `group` | groups of clients, from the options of a mode or a scenario |
 //! | `topology`, `plan`, `pacer`, `stamp` | messages between groups; topics and filters of each client; the
 //! schedule; the identification of messages |
+//! | `reference` | the clock of the stamps of a run |
 //! | `director`, `probe` | the phases of a run, and the orders to the threads; its first connection |
 //! | `operation` | scheduled operations of clients instead of publishing |
 //! | `stage`, `course` | changes of a load's rate; the number of messages due at any time |
@@ -62,6 +63,7 @@ mod pacer;
 mod plan;
 mod probe;
 mod recorder;
+mod reference;
 mod report;
 mod rows;
 mod runs;
@@ -82,6 +84,7 @@ pub use find_limit::{Axis, FindLimit};
 pub use ladder::Bounds;
 pub use matrix::Matrix;
 pub use plan::check_topic;
+pub use reference::ClockShift;
 pub use report::export::{Files, Form};
 pub(super) use report::export::{json_of_failure, junit_of_failure};
 pub use report::help::help as figures_help;

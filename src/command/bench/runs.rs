@@ -107,8 +107,7 @@ pub(super) fn csv(leading: &[&str], runs: &[(Vec<String>, &LoadReport)]) -> Stri
             leading.iter().cloned().chain(own).chain(figures().map(|figure| field(&figure.json(report))));
         let of_latencies = latencies.iter().flat_map(|latency| {
             let found = report.latency(latency.kind).filter(|latency| latency.all.is_some());
-            let value =
-                move |statistic| found.map_or_else(String::new, |found| found.value(statistic).to_string());
+            let value = move |statistic| field(&found.and_then(|found| found.value(statistic)).into());
             STATISTICS.iter().map(value)
         });
         row.chain(of_latencies).collect()

@@ -61,7 +61,7 @@ impl What {
     /// The value as the text report shows it, with unanswered messages included at their waiting time.
     pub(super) fn of_run(self, report: &LoadReport) -> Option<f64> {
         match self {
-            Self::Latency(of, statistic) => Some(latency_of(of, report)?.value(statistic)),
+            Self::Latency(of, statistic) => latency_of(of, report)?.value(statistic),
             Self::Figure(figure) => figure.value(report),
             Self::Part(figure, whole) => figure.part(whole, report),
         }
@@ -351,7 +351,7 @@ impl FigureCondition {
 
     fn value(&self, report: &LoadReport) -> Option<f64> {
         match self.what {
-            What::Latency(of, statistic) => Some(latency_of(of, report)?.limited(statistic)),
+            What::Latency(of, statistic) => latency_of(of, report)?.limited(statistic),
             What::Figure(figure) => figure.value(report),
             What::Part(figure, whole) => figure.part(whole, report),
         }

@@ -5,12 +5,27 @@ use super::super::engine::fleet::{Fleet, FleetGroup};
 use super::super::watching::Stage;
 use super::{Deliveries, Director, KILL_LIMIT, SILENCE, SLOW_TICK, STILL, TICK, nanoseconds};
 use crate::alarm::now;
-use crate::command::bench::config::Load;
+use crate::command::bench::config::{Load, Rate, StopAfter};
 use crate::command::bench::recorder::Recorder;
 use crate::command::bench::report::SeriesSecond;
 use crate::command::bench::report::group::GroupReport;
 use crate::command::bench::shard::record::GroupRecord;
-use crate::command::bench::stamp::Timeline;
+use crate::command::bench::stamp::{Phase, Timeline};
+
+/// How long the messages of the measurement take on their schedule, if there is one.
+#[allow(clippy::cast_precision_loss, reason = "counts of messages are below 9 × 10¹⁵")]
+pub(super) fn scheduled_s(load: &Load, recorder: &Recorder) -> f64 {
+    let measured = recorder.counts.messages[Phase::Measure as usize];
+    let messages = match load.stop {
+        // The rate is that of all shards.
+        StopAfter::Count(count) if load.shard.is_some() => count,
+        _ => measured.sent + measured.not_sent,
+    };
+    match load.rate {
+        Rate::PerSecond(rate) if load.mode.publishes() => messages as f64 / rate,
+        _ => 0.0,
+    }
+}
 
 impl Director<'_> {
     /// Waits for messages in flight, as long as some still arrive.

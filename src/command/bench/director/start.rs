@@ -10,6 +10,8 @@ use super::super::config::Load;
 use super::super::report::Aborted;
 use super::super::shard::barrier::ShardBarrier;
 use super::super::shard::part::SharedStart;
+use super::super::shard::record::ShardClock;
+use super::super::stamp::Timeline;
 use super::{Director, RUN_UP, SLOW_TICK, nanoseconds, seconds};
 use crate::alarm::now;
 use crate::clock;
@@ -109,21 +111,24 @@ impl Director<'_> {
         self.barrier.as_ref().is_some_and(|barrier| barrier.end().is_some())
     }
 
-    /// Records that, in a measurement that started at this time.
-    pub(super) fn note_lost_shard(&mut self, measure: u64) {
-        let Some(limit) = self.barrier.as_ref().and_then(super::super::shard::barrier::ShardBarrier::end)
-        else {
-            return;
-        };
+    /// The load is over, of a measurement that began at this time: the clocks are compared once more, and whether another shard
+    /// has ended it is noted.
+    pub(super) fn end_of_load(&mut self, measure: u64) {
+        let Some(barrier) = &mut self.barrier else { return };
+        let lost = barrier.end();
+        barrier.load_is_over();
+        let Some(limit) = lost else { return };
         let after_s = seconds(now().saturating_sub(measure));
         self.aborted.get_or_insert(Aborted { after_s, limit });
     }
 
-    /// Disconnects from the other shards, and tells them if this one has failed.
-    pub(super) async fn leave_barrier(&mut self, error: Option<&Error>) {
-        let Some(mut barrier) = self.barrier.take() else { return };
+    /// Leaves the other shards, and tells them if this one has failed. What is known of its clock.
+    pub(super) async fn leave_barrier(&mut self, error: Option<&Error>, timeline: Timeline) -> ShardClock {
+        let Some(mut barrier) = self.barrier.take() else { return ShardClock::own() };
+        let clock = barrier.clock_record((timeline.measure, timeline.end));
         let interrupted = self.interrupted.then(|| "it was interrupted".to_owned());
         let failure = error.map(ToString::to_string).or(interrupted);
         close(&mut barrier, failure.as_deref()).await;
+        clock
     }
 }

@@ -12,6 +12,7 @@ use super::super::disturbance::ClientCut;
 use super::super::group::ClientGroup;
 use super::super::operation::OperationKind;
 use super::super::pacer::{CourseShare, share};
+use super::super::reference::ReferenceClock;
 use super::super::stamp::{Phase, Stamp};
 use super::super::topology::GroupPlan;
 use super::message::StampedMessage;
@@ -34,6 +35,8 @@ pub(crate) struct Fleet {
     /// When the connections of will publishers ended, by publisher number in stamps; empty if there are none.
     pub(crate) ends: Ends,
     pub(crate) run: u32,
+    /// That stamps are in.
+    pub(crate) clock: Arc<ReferenceClock>,
     /// Of all shards; those of this shard are [`Fleet::own_threads`].
     pub(crate) threads: u32,
     /// When the run started: the origin of the connection ramp and of the series.

@@ -2,11 +2,10 @@
 //! director, and the common data of a group's clients on one thread.
 
 mod operating;
+mod stamping;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-
-use bytes::{Bytes, BytesMut};
 
 use self::operating::LatencyOrigin;
 use super::super::beside::Timed;
@@ -14,11 +13,11 @@ use super::super::config::{Mode, Rate, StopAfter};
 use super::super::operation::OperationKind;
 use super::super::plan::Plan;
 use super::super::recorder::{LatencyKind, Recorder, Second};
+use super::super::reference::ReferenceClock;
 use super::super::rows::Row;
 use super::super::stamp::{self, Arrival, Flows, Phase, Recognised, Stamp, Timeline};
 use super::super::topology::{GroupPlan, Inlet, Outlet};
 use super::fleet::{Fleet, FleetGroup};
-use super::in_flight::MessageInFlight;
 use super::message::StampedMessage;
 use crate::error::Error;
 use crate::protocol::wire::PublishTemplate;
@@ -145,6 +144,8 @@ pub(crate) struct Shard {
     inlets: Vec<ShardInlet>,
     pub(crate) subscriptions: Arc<[(Plan, QoS)]>,
     pub(crate) run: u32,
+    /// That stamps are in.
+    clock: Arc<ReferenceClock>,
     /// The number of the group's first publisher, in stamps.
     pub(crate) first_publisher: u32,
     /// The QoS of sent messages.
@@ -200,6 +201,7 @@ impl Shard {
             inlets: places.inlets,
             subscriptions: Arc::clone(&plan.subscriptions),
             run: fleet.run,
+            clock: Arc::clone(&fleet.clock),
             first_publisher: plan.first_publisher,
             qos: publish.map_or(load.qos, |publish| publish.qos),
             per_write: publish.map_or(u32::MAX, |publish| publish.per_write),
@@ -289,29 +291,6 @@ impl Shard {
             first += own.inlet.own_flows(client);
         }
         None
-    }
-
-    /// The payload of a message, for retransmission; `None` if its fields no longer fit into a packet.
-    pub(crate) fn payload_of(&mut self, client: u32, message: MessageInFlight) -> Option<Bytes> {
-        let MessageInFlight { sequence, intended, sent } = message;
-        let (run, phase) = (self.run, self.timeline.phase(intended));
-        let publisher = self.first_publisher + client;
-        self.payload.fill(client, sequence).ok()?;
-        let mut bytes = BytesMut::from(&self.payload.bytes[..]);
-        let stamp = Stamp { run, phase, publisher, sequence, intended, sent: Some(sent) };
-        StampedMessage::write_stamp(&stamp, self.payload.stamp_at, &mut bytes, self.payload.rest_hash);
-        Some(bytes.freeze())
-    }
-
-    /// Identifies a payload that arrived at this time: a message of this run, or in a run of subscribers of
-    /// any run.
-    #[inline]
-    pub(crate) fn recognise(&self, payload: &[u8], arrived: u64) -> Recognised {
-        let own = (self.mode != Mode::Subscribe).then_some(self.run);
-        match Stamp::read(payload, own, arrived) {
-            Recognised::Foreign if self.has_text_stamps => Stamp::find(payload, own),
-            found => found,
-        }
     }
 
     /// Whether rates count events at this time.

@@ -482,7 +482,9 @@ impl LoadReport {
     }
 
     fn lateness(&self) -> f64 {
-        self.latency(LatencyKind::ScheduleLag).zip(statistic("p99")).map_or(0.0, |(lag, p99)| lag.value(p99))
+        self.latency(LatencyKind::ScheduleLag)
+            .zip(statistic("p99"))
+            .map_or(0.0, |(lag, p99)| lag.measured(p99))
     }
 
     pub(crate) fn rate(&self) -> f64 {

@@ -282,6 +282,11 @@ pub(crate) enum Note {
     OneWayWithheld {
         machines: usize,
     },
+    /// Messages went between machines whose clocks were compared.
+    OneWayCorrected {
+        machines: usize,
+        error_us: f64,
+    },
 }
 
 impl Note {
@@ -317,6 +322,7 @@ impl Note {
             Self::BrokerSysSilent => "broker-sys-silent",
             Self::OneShard { .. } => "one-shard",
             Self::OneWayWithheld { .. } => "one-way-withheld",
+            Self::OneWayCorrected { .. } => "one-way-corrected",
         }
     }
 }
@@ -448,7 +454,14 @@ impl fmt::Display for Note {
             ),
             Self::OneWayWithheld { machines } => write!(
                 f,
-                "delivery latencies are omitted: messages crossed {machines} machines, whose clocks differ; mqtt bench rr measures round trips, on one clock"
+                "delivery latencies are omitted: messages crossed {machines} machines, whose clocks were not compared; \
+                 --barrier compares them, and mqtt bench rr measures round trips on one clock"
+            ),
+            Self::OneWayCorrected { machines, error_us } => write!(
+                f,
+                "delivery latencies are times between the clocks of {machines} machines, with an error of up to {}: \
+                 values of less than ten times that are omitted; mqtt bench rr measures round trips on one clock",
+                time(error_us)
             ),
             Self::RetainedLeft => f.write_str(
                 "the broker still retains messages of this run: it has not confirmed that they are cleared; \
@@ -525,6 +538,7 @@ mod tests {
             Note::BrokerSysSilent,
             Note::OneShard { number: 1, of: 2 },
             Note::OneWayWithheld { machines: 2 },
+            Note::OneWayCorrected { machines: 2, error_us: 90.0 },
         ];
         (problems, notes)
     }

@@ -4,8 +4,8 @@ use serde::{Serialize, Serializer};
 
 use super::super::recorder::{LatencyKind, Recorder};
 use super::super::stamp::Phase;
-use super::latency::microseconds;
-use super::numbers::{short, short_time, whole};
+use super::latency::{is_certain, microseconds};
+use super::numbers::{short, time_or_dash, whole};
 
 /// A group.
 #[derive(Debug, Clone, Serialize)]
@@ -33,7 +33,7 @@ pub(crate) struct GroupReport {
 
 /// Percentiles of a latency, in microseconds.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Percentiles([f64; 4]);
+pub(crate) struct Percentiles([Option<f64>; 4]);
 
 impl Serialize for Percentiles {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -46,8 +46,13 @@ impl Percentiles {
 
     fn of(recorder: &Recorder, kind: LatencyKind) -> Option<Self> {
         let whole = recorder.whole(kind)?;
-        let at = |quantile| microseconds(whole.value_at_quantile(quantile));
-        Some(Self([at(0.5), at(0.99), at(0.999), microseconds(whole.max())]))
+        let at = |quantile| Some(microseconds(whole.value_at_quantile(quantile)));
+        Some(Self([at(0.5), at(0.99), at(0.999), Some(microseconds(whole.max()))]))
+    }
+
+    /// Leaves out the values that are less than ten times this possible error in nanoseconds.
+    pub(crate) fn doubt(&mut self, error: u64) {
+        self.0.iter_mut().for_each(|value| *value = value.filter(|value| is_certain(*value, error)));
     }
 }
 
@@ -84,7 +89,7 @@ impl GroupReport {
     pub(crate) fn row(&self) -> [String; 7] {
         let count = |number: u64| if number == 0 { "-".into() } else { whole(number) };
         let latency = self.delivery_us.or(self.acknowledge_us);
-        let time = |place: usize| latency.map_or_else(|| "-".into(), |latency| short_time(latency.0[place]));
+        let time = |place: usize| time_or_dash(latency.and_then(|latency| latency.0[place]));
         [
             short(self.clients.into()),
             short(self.connected),

@@ -9,7 +9,7 @@ use super::super::rows::Course;
 use super::beside;
 use super::group::GroupReport;
 use super::latency::{LatencyRow, STATISTICS};
-use super::numbers::{count, short_time, whole};
+use super::numbers::{count, time_or_dash, whole};
 use super::page::{self, ChartLine, chart, counts, escaped, in_use, nines, number, times};
 use super::text::{self, StageRate};
 use super::{LoadReport, SeriesSecond, StageReport, buckets};
@@ -175,7 +175,7 @@ fn latencies(out: &mut String, report: &LoadReport) {
         let class = if figure.row == LatencyRow::Below { " class=\"in\"" } else { "" };
         let _ = write!(out, "<tr><td{class}>{}</td>", figure.label);
         for statistic in statistics() {
-            let _ = write!(out, "<td>{}</td>", short_time(latency.value(statistic)));
+            let _ = write!(out, "<td>{}</td>", time_or_dash(latency.value(statistic)));
         }
         out.push_str("</tr>");
     }

@@ -128,6 +128,8 @@ pub(crate) struct Latency {
     /// The number of unanswered messages, including those not in the histogram.
     pub(crate) missing: u64,
     waited: u64,
+    /// The possible error of every value in nanoseconds, if sender and receiver have different clocks.
+    pub(crate) error: u64,
 }
 
 impl Latency {
@@ -136,15 +138,20 @@ impl Latency {
         let waited = recorder.waited(kind).map_or(0, Histogram::len);
         let (all, answered) = (recorder.whole(kind), recorder.histogram(kind).cloned());
         let missing = waited + never;
-        (all.is_some() || missing > 0).then_some(Self { kind, all, answered, missing, waited })
+        (all.is_some() || missing > 0).then_some(Self { kind, all, answered, missing, waited, error: 0 })
     }
 
     pub(crate) fn key(&self) -> &'static str {
         entry(self.kind).key
     }
 
-    /// A statistic in microseconds.
-    pub(crate) fn value(&self, statistic: &Statistic) -> f64 {
+    /// A statistic in microseconds; none if it is less than ten times its possible error.
+    pub(crate) fn value(&self, statistic: &Statistic) -> Option<f64> {
+        Some(self.measured(statistic)).filter(|value| is_certain(*value, self.error))
+    }
+
+    /// A statistic in microseconds, however uncertain.
+    pub(crate) fn measured(&self, statistic: &Statistic) -> f64 {
         let Some(all) = &self.all else { return 0.0 };
         match statistic.is {
             // Unanswered messages that were due in the last instant have a waiting time of almost 0.
@@ -165,16 +172,20 @@ impl Latency {
     }
 
     /// A statistic in microseconds, for comparison with a limit. Unanswered messages count as above every
-    /// limit, so every percentile includes them.
+    /// limit, so every percentile includes them. None if the value is less than ten times its possible error.
+    pub(crate) fn limited(&self, statistic: &Statistic) -> Option<f64> {
+        Some(self.with_unanswered(statistic)).filter(|value| is_certain(*value, self.error))
+    }
+
     #[allow(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "counts of messages are below 9 × 10¹⁵"
     )]
-    pub(crate) fn limited(&self, statistic: &Statistic) -> f64 {
+    fn with_unanswered(&self, statistic: &Statistic) -> f64 {
         if self.missing == 0 {
-            return self.value(statistic);
+            return self.measured(statistic);
         }
         let answered = self.answered();
         let at = |rank: u64| match &self.answered {
@@ -205,6 +216,14 @@ impl Latency {
         let share = self.missing as f64 / all.max(1) as f64 * 100.0;
         format!("beyond any limit: {share:.2} % never came ({} of {})", whole(self.missing), whole(all))
     }
+}
+
+/// The latencies from one client to another.
+pub(crate) const ONE_WAY: [LatencyKind; 2] = [LatencyKind::Delivery, LatencyKind::DeliveryFromSend];
+
+/// Whether a time in microseconds with a possible error in nanoseconds may be shown.
+pub(crate) fn is_certain(value: f64, error: u64) -> bool {
+    error == 0 || value >= microseconds(error) * 10.0
 }
 
 #[allow(clippy::cast_precision_loss, reason = "exact up to 104 days")]
@@ -241,7 +260,7 @@ mod tests {
         let mut recorder = Recorder::default();
         (1..=80_u64).for_each(|value| recorder.record(LatencyKind::Delivery, value * 1000));
         let latency = Latency::new(&recorder, LatencyKind::Delivery, 20).unwrap();
-        let get = |name| latency.limited(statistic(name).unwrap());
+        let get = |name| latency.limited(statistic(name).unwrap()).unwrap();
         for (statistic, expected) in [("min", 1.0), ("p50", 50.0)] {
             let found = get(statistic);
             assert!((found / expected - 1.0).abs() < 0.01, "{statistic}: {found}");
@@ -251,7 +270,24 @@ mod tests {
         }
         assert_eq!(latency.without_answer(), "beyond any limit: 20.00 % never came (20 of 100)");
         let none = Latency::new(&Recorder::default(), LatencyKind::Delivery, 1).unwrap();
-        let get = |name| none.limited(statistic(name).unwrap());
+        let get = |name| none.limited(statistic(name).unwrap()).unwrap();
         assert!(get("min").is_infinite() && get("p50").is_infinite());
+    }
+
+    /// A lost message is above every limit, however uncertain the clocks are.
+    #[test]
+    fn uncertain_figures_are_withheld() {
+        let mut recorder = Recorder::default();
+        (1..=100_u64).for_each(|value| recorder.record(LatencyKind::Delivery, value * 1000));
+        let mut latency = Latency::new(&recorder, LatencyKind::Delivery, 0).unwrap();
+        latency.error = 8_000;
+        let shown = |latency: &Latency, name| latency.value(statistic(name).unwrap());
+        assert_eq!(shown(&latency, "p50"), None);
+        assert_eq!(latency.limited(statistic("p50").unwrap()), None);
+        assert_eq!(latency.object()["p50"], Value::Null);
+        assert!(shown(&latency, "p90").is_some() && latency.object()["max"].is_number());
+        let mut lost = Latency::new(&recorder, LatencyKind::Delivery, 3).unwrap();
+        lost.error = 8_000;
+        assert_eq!(lost.limited(statistic("max").unwrap()), Some(f64::INFINITY));
     }
 }

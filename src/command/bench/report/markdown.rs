@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::beside;
 use super::group::GroupReport;
 use super::latency::{LatencyRow, STATISTICS};
-use super::numbers::{count, short_time, whole};
+use super::numbers::{count, time_or_dash, whole};
 use super::text::{self, StageRate};
 use super::{LoadReport, StageReport};
 use crate::notation::printable;
@@ -67,7 +67,7 @@ fn latencies(out: &mut String, report: &LoadReport) {
         let indent = if figure.row == LatencyRow::Below { "… " } else { "" };
         let _ = write!(out, "| {indent}{} |", escaped(figure.label));
         for statistic in &STATISTICS {
-            let _ = write!(out, " {} |", short_time(latency.value(statistic)));
+            let _ = write!(out, " {} |", time_or_dash(latency.value(statistic)));
         }
         out.push('\n');
     }

@@ -10,6 +10,11 @@ pub(crate) fn short_time(microseconds: f64) -> String {
     with_unit(microseconds, "")
 }
 
+/// The same, or a dash for a time that is not known.
+pub(crate) fn time_or_dash(microseconds: Option<f64>) -> String {
+    microseconds.map_or_else(|| "-".into(), short_time)
+}
+
 /// The thresholds are the values at which rounding adds a digit.
 fn with_unit(microseconds: f64, space: &str) -> String {
     let (value, unit) = match microseconds {

@@ -67,7 +67,7 @@ impl StageReport {
                     .part
                     .main_latency
                     .and_then(|main| self.part.latency(main))
-                    .map(|main| main.value(statistic)),
+                    .and_then(|main| main.value(statistic)),
                 (None, None) => None,
             };
             let is_time = found.is_none_or(|figure| figure.unit == Unit::Microseconds);

@@ -11,7 +11,7 @@ use super::asked::AskedLoad;
 use super::balance::Balance;
 use super::figure::SENT_RATE;
 use super::finding::{Findings, Note, Nothing, Problem};
-use super::latency::{LATENCIES, Latency, microseconds, round, statistic};
+use super::latency::{LATENCIES, Latency, ONE_WAY, is_certain, microseconds, round, statistic};
 use super::stage;
 use super::{Cause, Drained, Generator, LoadReport, RunOutcome, undelivered};
 
@@ -133,6 +133,22 @@ impl LoadReport {
             report.findings.notes.push(Note::RetainedLeft);
         }
         report
+    }
+}
+
+impl LoadReport {
+    /// Latencies from client to client have this possible error in nanoseconds: values of less than ten times that are not shown.
+    pub(crate) fn doubt_one_way(&mut self, error: u64) {
+        let one_way = self.latencies.iter_mut().filter(|latency| ONE_WAY.contains(&latency.kind));
+        one_way.for_each(|latency| latency.error = error);
+        self.groups
+            .iter_mut()
+            .filter_map(|group| group.delivery_us.as_mut())
+            .for_each(|all| all.doubt(error));
+        for row in &mut self.series {
+            row.max_us = row.max_us.filter(|value| is_certain(*value, error));
+        }
+        self.stages.iter_mut().for_each(|stage| stage.part.doubt_one_way(error));
     }
 }
 
@@ -299,7 +315,7 @@ impl LoadReport {
             notes.push(Note::StillArriving { drain: asked.drain() });
         }
         let connect = self.latency(LatencyKind::Connect).zip(statistic("p99"));
-        notes.extend(connect.and_then(|(connect, p99)| syn_note(connect.value(p99))));
+        notes.extend(connect.and_then(|(connect, p99)| syn_note(connect.measured(p99))));
         let missed = asked.disturbances.saturating_sub(self.disturbances.len() as u64);
         if missed > 0 && !self.interrupted {
             notes.push(Note::NotDisturbed(missed));

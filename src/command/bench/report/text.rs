@@ -15,7 +15,7 @@ use super::figure::{CONNECTED_RATE, FIGURES, Figure, FigureRow, Unit};
 use super::finding::SATURATION_HINT;
 use super::group::GroupReport;
 use super::latency::{self, LATENCIES, Latency, LatencyRow, STATISTICS, TimeFigure};
-use super::numbers::{count, short, short_time, time, whole};
+use super::numbers::{count, short, short_time, time, time_or_dash, whole};
 use super::{LoadReport, SeriesSecond, StageReport, buckets};
 use crate::notation::printable;
 use crate::output::{self, StandardStream, Tone};
@@ -139,7 +139,7 @@ fn put_latencies(out: &mut String, report: &LoadReport) {
         let indent = if figure.row == LatencyRow::Below { "  " } else { "" };
         let _ = write!(out, "{:<16}", format!("{indent}{}", figure.label));
         for statistic in &STATISTICS {
-            let _ = write!(out, " {:>6}", short_time(latency.value(statistic)));
+            let _ = write!(out, " {:>6}", time_or_dash(latency.value(statistic)));
         }
         out.push('\n');
     }

@@ -14,10 +14,13 @@ use bytes::BytesMut;
 use serde::Serialize;
 
 use super::super::config::{Configuration, Load};
+use super::super::reference::ReferenceClock;
 use super::assembly::Assembly;
 use super::digest::digest;
 use super::part::SharedStart;
-use super::word::{ShardFailure, ShardMessage, ShardPresence, missed};
+use super::record::ShardClock;
+use super::timing::{ClockKeeper, identity};
+use super::word::{ShardFailure, ShardMessage, ShardPresence, TimeAnswer, TimeRequest, missed};
 use crate::alarm::now;
 use crate::client::handler::{Flow, Handler};
 use crate::client::options::{ClientOptions, Reconnect, Will};
@@ -72,6 +75,15 @@ struct BarrierRequest {
 struct BarrierState {
     heard: BarrierResult,
     wanted: BarrierRequest,
+    /// Of a load whose stamps are in the clock of shard 1, and of the other shards.
+    keeper: Option<ClockKeeper>,
+}
+
+impl BarrierState {
+    /// The clients are connected and subscribed, and the clock is known.
+    fn is_ready(&self, time: u64) -> bool {
+        self.wanted.ready_since.is_some() && self.keeper.as_ref().is_none_or(|keeper| keeper.is_settled(time))
+    }
 }
 
 /// The running client at the barrier.
@@ -81,8 +93,11 @@ type BarrierClient = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
 pub(in crate::command::bench) struct ShardBarrier {
     shared: Rc<RefCell<BarrierState>>,
     client: Option<BarrierClient>,
+    /// The clock that stamps are in.
+    clock: Arc<ReferenceClock>,
     number: u32,
     stops: bool,
+    is_over: bool,
     is_shown: bool,
 }
 
@@ -95,9 +110,12 @@ impl ShardBarrier {
         let (own, options) = (load.shard.as_ref()?, &load.client);
         let SharedStart::Barrier { topic, limit, stops } = &own.start else { return None };
         let configuration = digest(load, &configuration(load));
-        let shared = Rc::new(RefCell::new(BarrierState::default()));
         let base = format!("{topic}/{}", own.run_id);
         let token = fastrand::u64(..);
+        let clock = Arc::new(ReferenceClock::new(own.clock_shift));
+        let needs_clock = own.number > 1 && load.needs_one_clock();
+        let keeper = needs_clock.then(|| ClockKeeper::new(Arc::clone(&clock), token, own.of));
+        let shared = Rc::new(RefCell::new(BarrierState { keeper, ..BarrierState::default() }));
         let will = Will {
             topic: format!("{base}/failed/{}", own.number),
             payload: json(&ShardFailure::gone(token)),
@@ -136,9 +154,12 @@ impl ShardBarrier {
             has_said_ready: false,
             began: now(),
             outbox: VecDeque::new(),
+            clock: Arc::clone(&clock),
+            questions: VecDeque::new(),
         };
-        let client = Box::pin(async move { client::run(&options, &mut link).await });
-        Some(Self { shared, client: Some(client), number: own.number, stops: *stops, is_shown: false })
+        let client = Some(Box::pin(async move { client::run(&options, &mut link).await }) as BarrierClient);
+        let (number, stops, is_over, is_shown) = (own.number, *stops, false, false);
+        Some(Self { shared, client, clock, number, stops, is_over, is_shown })
     }
 
     /// Continues its work.
@@ -154,6 +175,30 @@ impl ShardBarrier {
             } else {
                 shared.heard.failed.get_or_insert((self.number, why));
             }
+        }
+    }
+
+    /// The clock that stamps are in.
+    pub(in crate::command::bench) fn clock(&self) -> Arc<ReferenceClock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// The load is over, and the clocks are compared once more.
+    pub(in crate::command::bench) fn load_is_over(&mut self) {
+        self.is_over = true;
+        // It has ended the load, and the report says so.
+        self.is_shown |= self.stops && self.shared.borrow().heard.failed.is_some();
+        if let Some(keeper) = &mut self.shared.borrow_mut().keeper {
+            keeper.load_is_over();
+        }
+    }
+
+    /// What is known of the clock, for a measurement between these times.
+    pub(in crate::command::bench) fn clock_record(&self, measured: (u64, u64)) -> ShardClock {
+        match &self.shared.borrow().keeper {
+            Some(keeper) => keeper.record(measured),
+            None if self.number == 1 => ShardClock::reference(identity(&self.clock)),
+            None => ShardClock { identity: identity(&self.clock), ..ShardClock::default() },
         }
     }
 
@@ -191,15 +236,20 @@ impl ShardBarrier {
 
     /// The shard that failed after the start, if that ends the run of this one.
     pub(in crate::command::bench) fn end(&self) -> Option<String> {
+        if self.is_over {
+            return None;
+        }
         let (shard, why) = self.shared.borrow().heard.failed.clone().filter(|_| self.stops)?;
         Some(format!("shard {shard} failed: {why}"))
     }
 
     /// The shard that failed, if this one continues; returned once.
     pub(in crate::command::bench) fn take_warning(&mut self) -> Option<String> {
-        let failed = self.shared.borrow().heard.failed.clone().filter(|_| !self.stops && !self.is_shown)?;
+        let goes_on = !self.stops || self.is_over;
+        let failed = self.shared.borrow().heard.failed.clone().filter(|_| goes_on && !self.is_shown)?;
         self.is_shown = true;
-        Some(format!("shard {} failed: {}; this shard continues", failed.0, failed.1))
+        let then = if self.is_over { "after the load" } else { "this shard continues" };
+        Some(format!("shard {} failed: {}; {then}", failed.0, failed.1))
     }
 
     /// The shards that shard 1 waits for; returned once per change.
@@ -263,6 +313,9 @@ struct BarrierLink {
     began: u64,
     /// Topics and payloads to send.
     outbox: VecDeque<(String, Vec<u8>)>,
+    clock: Arc<ReferenceClock>,
+    /// What other shards have asked shard 1, and when it heard that.
+    questions: VecDeque<(u32, TimeRequest, u64)>,
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
@@ -290,15 +343,39 @@ impl BarrierLink {
         Ok(())
     }
 
+    /// Asks shard 1 for the time, and as shard 1 answers. What is lost of that is asked again.
+    fn tell_time(&mut self, session: &mut Session, out: &mut BytesMut) -> Result<(), Error> {
+        let (base, protocol, none) = (&self.base, session.protocol(), PropertyBlock::default());
+        let mut send = |topic: String, payload: Vec<u8>| {
+            let topic = format!("{base}/{topic}");
+            let template = PublishTemplate::new(protocol, topic.as_bytes(), QoS::AtMostOnce, false, &none);
+            session.publish(out, &Arc::new(template), &payload, || None, 0).map(|_| ())
+        };
+        let mut shared = self.shared.borrow_mut();
+        let is_welcome = shared.heard.is_welcome;
+        if let Some(keeper) = shared.keeper.as_mut().filter(|_| is_welcome)
+            && let Some(question) = keeper.due(now())
+        {
+            send(format!("ask/{}", self.number), json(&question))?;
+        }
+        for (shard, TimeRequest { token, number }, heard_ns) in self.questions.drain(..) {
+            let clock = identity(&self.clock);
+            let answered_ns = self.clock.own(now());
+            let answer = TimeAnswer { token, number, heard_ns, answered_ns, clock };
+            send(format!("time/{shard}"), json(&answer))?;
+        }
+        Ok(())
+    }
+
     /// Sends periodic messages: this shard's presence, and in shard 1 the missing shards.
     fn say_what_is_due(&mut self) {
         let time = now();
-        let (ready_since, is_started) = {
+        let (ready_since, is_started, is_ready) = {
             let shared = self.shared.borrow();
-            (shared.wanted.ready_since, shared.heard.start.is_some())
+            (shared.wanted.ready_since, shared.heard.start.is_some(), shared.is_ready(time))
         };
         if !is_started {
-            self.has_said_ready = ready_since.is_some();
+            self.has_said_ready = is_ready;
             let presence = ShardPresence {
                 token: self.token,
                 of: self.of,
@@ -313,7 +390,7 @@ impl BarrierLink {
         let waited = since.map_or(0, |since| time.saturating_sub(since));
         let waits = |assembly: &&mut Assembly| !assembly.is_started() && !assembly.is_empty();
         if let Some(assembly) = self.assembly.as_mut().filter(waits) {
-            let word = assembly.word(time, waited > limit);
+            let word = assembly.word(self.clock.own(time), waited > limit);
             self.say("all", &word);
         } else if !is_started && self.number != 1 && waited > limit.saturating_add(GRACE) {
             self.hear(&ShardMessage::Expired { missing: vec![1], unready: Vec::new() });
@@ -323,7 +400,7 @@ impl BarrierLink {
     /// Handles a message from shard 1 to all.
     fn hear(&mut self, word: &ShardMessage) {
         let mut shared = self.shared.borrow_mut();
-        let heard = &mut shared.heard;
+        let BarrierState { heard, keeper, .. } = &mut *shared;
         if heard.start.is_some() {
             return;
         }
@@ -336,8 +413,13 @@ impl BarrierLink {
             }
             // It is meant for the shards that were admitted before.
             ShardMessage::Start { .. } if !heard.is_welcome => return,
-            ShardMessage::Start { in_ms } => {
-                heard.start = Some(now().saturating_add(in_ms.saturating_mul(1_000_000)));
+            ShardMessage::Start { in_ms, at_ns } => {
+                let is_known = self.number == 1 || keeper.as_ref().is_some_and(ClockKeeper::is_known);
+                let time = now();
+                let after = time.saturating_add(in_ms.saturating_mul(1_000_000));
+                // Where the clocks are known, all start at the same instant, however long this was under way.
+                heard.start =
+                    Some(if is_known { self.clock.when(*at_ns).max(time).min(after) } else { after });
                 return;
             }
             ShardMessage::Expired { missing, unready } => {
@@ -378,7 +460,7 @@ impl BarrierLink {
             }
         } else if let Some(shard) = rest.strip_prefix("present/").and_then(number) {
             if let (Some(assembly), Ok(presence)) = (&mut self.assembly, serde_json::from_slice(payload)) {
-                let answer = assembly.present(shard, &presence, now());
+                let answer = assembly.present(shard, &presence, self.clock.own(now()));
                 if !assembly.is_started() && (assembly.is_complete() || shard == self.number) {
                     self.next_word = 0;
                 }
@@ -389,6 +471,19 @@ impl BarrierLink {
                     Some(word) => self.say("all", &word),
                     None => {}
                 }
+            }
+        } else if let Some(shard) = rest.strip_prefix("ask/").and_then(number) {
+            if let Ok(question) = serde_json::from_slice(payload)
+                && self.questions.len() < MOST_WAITING
+                && (1..=self.of).contains(&shard)
+            {
+                self.questions.push_back((shard, question, self.clock.own(now())));
+            }
+        } else if rest.strip_prefix("time/").and_then(number) == Some(self.number) {
+            let time = now();
+            let shared = &mut *self.shared.borrow_mut();
+            if let (Some(keeper), Ok(answer)) = (&mut shared.keeper, serde_json::from_slice(payload)) {
+                keeper.hear(&answer, time);
             }
         } else if let Some(shard) = rest.strip_prefix("failed/").and_then(number)
             && let Ok(failure) = serde_json::from_slice::<ShardFailure>(payload)
@@ -420,8 +515,9 @@ impl Handler for BarrierLink {
     ) -> Poll<Result<(), Error>> {
         // The director polls often enough, and this is polled with it.
         let (failure, is_over, is_ready) = {
-            let wanted = &mut self.shared.borrow_mut().wanted;
-            (wanted.failure.take(), wanted.is_over, wanted.ready_since.is_some())
+            let mut shared = self.shared.borrow_mut();
+            let is_ready = shared.is_ready(now());
+            (shared.wanted.failure.take(), shared.wanted.is_over, is_ready)
         };
         if let Some(why) = failure {
             let failure = ShardFailure::new(self.token, &why);
@@ -433,10 +529,12 @@ impl Handler for BarrierLink {
         }
         match self.subscribing {
             BarrierSubscription::No => {
-                let to = format!("to/{}", self.number);
-                let own = ["all", "failed/+", &to, "present/+"].map(|topic| format!("{}/{topic}", self.base));
-                let count = if self.number == 1 { 4 } else { 3 };
-                let subscriptions: Vec<_> = own[..count]
+                let [to, time] = ["to", "time"].map(|what| format!("{what}/{}", self.number));
+                let last: &[&str] = if self.number == 1 { &["present/+", "ask/+"] } else { &[&time] };
+                let own = ["all", "failed/+", &to];
+                let own = own.iter().chain(last).map(|topic| format!("{}/{topic}", self.base));
+                let own: Vec<String> = own.collect();
+                let subscriptions: Vec<_> = own
                     .iter()
                     .map(|filter| Subscription {
                         filter,
@@ -457,6 +555,7 @@ impl Handler for BarrierLink {
                     self.say_what_is_due();
                 }
                 self.send(session, out)?;
+                self.tell_time(session, out)?;
             }
         }
         Poll::Pending

@@ -14,13 +14,14 @@ use super::super::report::asked::AskedLoad;
 use super::super::report::broker::BrokerReport;
 use super::super::report::finding::{Note, Problem};
 use super::super::report::group::GroupReport;
+use super::super::report::latency::{ONE_WAY, microseconds};
 use super::super::report::{Aborted, Drained, LoadReport, Phases, RunOutcome};
 use super::super::stamp::Timeline;
 use super::super::threshold::{RunLimits, Threshold};
 use super::digest::common;
 use super::file::{MeasuredShard, ShardFile, ShardIdentity};
 use super::named::NamedShards;
-use super::record::{GroupRecord, MergedRun, StageRecord};
+use super::record::{GroupRecord, MergedClock, MergedRun, StageRecord};
 use super::series::MergedSeries;
 use crate::error::Error;
 use crate::notation::printable;
@@ -84,7 +85,7 @@ struct Merge {
     memory_bytes: u64,
     threads: usize,
     brokers: BTreeSet<String>,
-    clocks: BTreeSet<String>,
+    clocks: Vec<MergedClock>,
     /// The first and the last start, in seconds since 1970, if the shards were not aligned otherwise.
     starts: Option<(f64, f64)>,
     is_aligned_by_barrier: bool,
@@ -239,7 +240,7 @@ impl Merge {
         if self.brokers.len() < MOST_BROKERS {
             self.brokers.insert(configuration.broker);
         }
-        self.clocks.insert(record.clock);
+        self.clocks.push(MergedClock { shard: record.number, clock: record.clock });
         self.is_aligned_by_barrier |= record.start == "barrier";
         if let Some(start) = record.start_unix_s {
             let (first, last) = self.starts.unwrap_or((start, start));
@@ -287,7 +288,13 @@ impl Merge {
         self.failed.sort();
         self.saturated.sort_unstable();
         let failed: Vec<u32> = self.failed.iter().map(|(number, _)| *number).collect();
-        let withheld = self.withhold(&common.asked);
+        let machines = self.clocks.iter().map(|known| &*known.clock.identity).collect::<BTreeSet<_>>().len();
+        let is_one_way = machines > 1 && common.asked.main_latency() == Some(LatencyKind::Delivery);
+        let clock_error = self.clock_error().filter(|_| is_one_way);
+        if is_one_way && clock_error.is_none() {
+            self.withhold();
+        }
+        self.clocks.sort_by_key(|known| known.shard);
         let spread = self.starts.map(|(first, last)| last - first);
         let apart = spread.filter(|spread| !self.is_aligned_by_barrier && *spread > MOST_APART_S);
         let named = |numbers: &[u32]| NamedShards::of(numbers, run.of);
@@ -305,7 +312,9 @@ impl Merge {
             failed,
             saturated: std::mem::take(&mut self.saturated),
             brokers: self.brokers.iter().cloned().collect(),
-            machines: self.clocks.len(),
+            machines,
+            clock_error_us: clock_error.map(microseconds),
+            clocks: if is_one_way { std::mem::take(&mut self.clocks) } else { Vec::new() },
             start_spread_s: spread.map(|spread| (spread * 1e6).round() / 1e6),
         };
         let Common { configuration, asked, fail_if, stages_fail_if, .. } = common;
@@ -316,24 +325,32 @@ impl Merge {
         let configuration = self.whole_configuration(configuration);
         let outcome = self.outcome(&configuration, problems.into_iter().flatten().collect());
         let mut report = LoadReport::sum_up((&asked, configuration), None, outcome);
-        if withheld {
-            report.findings.notes.push(Note::OneWayWithheld { machines: merged.machines });
+        match clock_error {
+            Some(error) => {
+                report.doubt_one_way(error);
+                report.findings.notes.push(Note::OneWayCorrected { machines, error_us: microseconds(error) });
+            }
+            None if is_one_way => report.findings.notes.push(Note::OneWayWithheld { machines }),
+            None => {}
         }
         report.merged = Some(merged);
         Ok(Merged { report, limits })
     }
 
-    /// Removes latencies between machines, whose clocks differ.
-    fn withhold(&mut self, asked: &AskedLoad) -> bool {
-        let one_way = [LatencyKind::Delivery, LatencyKind::DeliveryFromSend];
-        let is_withheld = self.clocks.len() > 1 && asked.main_latency() == Some(LatencyKind::Delivery);
-        if is_withheld {
-            let groups = self.groups.iter_mut().map(|(.., recorder)| recorder);
-            let stages = self.stages.iter_mut().map(|(_, recorder)| recorder);
-            groups.chain(stages).for_each(|recorder| one_way.iter().for_each(|kind| recorder.forget(*kind)));
-            self.series.withhold();
-        }
-        is_withheld
+    /// What a time from one shard to another may be wrong by: the sum of the two largest errors; none if one of them is not known.
+    fn clock_error(&self) -> Option<u64> {
+        let errors: Option<Vec<u64>> = self.clocks.iter().map(|known| known.clock.used_error_ns).collect();
+        let mut errors = errors?;
+        errors.sort_unstable_by(|one, other| other.cmp(one));
+        Some(errors.iter().take(2).fold(0, |sum: u64, error| sum.saturating_add(*error)))
+    }
+
+    /// Times from one machine to another are between clocks that differ: where they were not compared, they are not figures.
+    fn withhold(&mut self) {
+        let groups = self.groups.iter_mut().map(|(.., recorder)| recorder);
+        let stages = self.stages.iter_mut().map(|(_, recorder)| recorder);
+        groups.chain(stages).for_each(|recorder| ONE_WAY.iter().for_each(|kind| recorder.forget(*kind)));
+        self.series.withhold();
     }
 
     /// The settings of all shards together.

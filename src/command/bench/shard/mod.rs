@@ -10,6 +10,7 @@
 //! | `series` | the seconds of all shards on one axis |
 //! | `barrier` | how the shards wait for each other at the broker, and learn of failures |
 //! | `assembly`, `word` | the shards known to shard 1; the messages between shards |
+//! | `timing`, `offset` | how a shard learns the clock of shard 1; a line through round trips, and its error |
 //! | `named` | the numbers of some shards as text |
 
 mod assembly;
@@ -18,10 +19,12 @@ pub(super) mod digest;
 mod file;
 pub(super) mod merge;
 pub(super) mod named;
+mod offset;
 pub(super) mod part;
 pub(super) mod record;
 mod series;
 mod shares;
+mod timing;
 mod word;
 mod written;
 

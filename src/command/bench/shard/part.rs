@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::super::reference::ClockShift;
 use super::super::stamp;
 
 /// The part of a load of one process, if several share it.
@@ -17,6 +18,8 @@ pub struct LoadShard {
     pub start: SharedStart,
     /// The environment variables from which the numbers were taken, with their values.
     pub source: Option<String>,
+    /// For tests: its clock is another than that of its machine.
+    pub clock_shift: Option<ClockShift>,
 }
 
 /// How the shards of a run start together.

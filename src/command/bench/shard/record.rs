@@ -10,6 +10,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer as HistogramReader, Serializer as _, V2DeflateSerializer};
 use serde::{Deserialize, Serialize};
 
+use super::super::machine;
 use super::super::recorder::{Counts, CpuTime, LatencyKind, Recorder};
 use super::super::report::asked::AskedLoad;
 use super::super::report::latency::LATENCIES;
@@ -30,8 +31,7 @@ pub(crate) struct ShardRecord {
     pub(crate) configuration: String,
     /// The number of clients of this shard.
     pub(crate) clients: u32,
-    /// A digest that identifies the machine's clock.
-    pub(crate) clock: String,
+    pub(crate) clock: ShardClock,
     /// `unaligned`, `at` or `barrier`.
     pub(crate) start: String,
     /// From the first connection to the first due message; null if there was none.
@@ -53,6 +53,46 @@ pub(crate) struct ShardRecord {
     pub(crate) payload_bytes: usize,
     pub(crate) groups: Vec<GroupRecord>,
     pub(crate) stages: Vec<StageRecord>,
+}
+
+/// The clock of a shard, and what is to be added to it for that of shard 1, which stamps are in. None where that is not known,
+/// or no load asks for it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ShardClock {
+    /// A digest of what tells the machine, and its clock, from others.
+    pub(crate) identity: String,
+    /// At this time of the clock of shard 1, when the measurement began.
+    pub(crate) at_ns: Option<u64>,
+    pub(crate) offset_ns: Option<i64>,
+    /// Of what is known after the run.
+    pub(crate) error_ns: Option<u64>,
+    /// How much it grows.
+    pub(crate) drift_ppm: Option<f64>,
+    pub(crate) drift_error_ppm: Option<f64>,
+    /// The largest error of a stamp in the measurement.
+    pub(crate) used_error_ns: Option<u64>,
+    pub(crate) round_trips: u64,
+    pub(crate) least_round_trip_ns: Option<u64>,
+}
+
+impl ShardClock {
+    /// That of this process, which was compared with no other.
+    pub(crate) fn own() -> Self {
+        Self { identity: machine::clock_identity(), ..Self::default() }
+    }
+
+    /// That of shard 1 itself.
+    pub(crate) fn reference(identity: String) -> Self {
+        Self {
+            identity,
+            offset_ns: Some(0),
+            error_ns: Some(0),
+            drift_ppm: Some(0.0),
+            drift_error_ppm: Some(0.0),
+            used_error_ns: Some(0),
+            ..Self::default()
+        }
+    }
 }
 
 /// The records of a group of clients.
@@ -111,8 +151,20 @@ pub(crate) struct MergedRun {
     pub(crate) brokers: Vec<String>,
     /// The number of machines with different clocks.
     pub(crate) machines: usize,
+    /// What every latency between two of them may be wrong by; none if their clocks were not compared, or there is one.
+    pub(crate) clock_error_us: Option<f64>,
+    /// What each shard knew of the clock of shard 1, where there are several.
+    pub(crate) clocks: Vec<MergedClock>,
     /// The time between the first and the last start, by the clocks of their machines.
     pub(crate) start_spread_s: Option<f64>,
+}
+
+/// The clock of one shard.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct MergedClock {
+    pub(crate) shard: u32,
+    #[serde(flatten)]
+    pub(crate) clock: ShardClock,
 }
 
 impl RecordedCounts {

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use super::super::config::Load;
+use super::super::config::{Load, Mode};
 use super::super::pacer::share;
 use super::super::topology::GroupPlan;
 
@@ -17,6 +17,11 @@ impl Load {
     /// The number of this shard, from 0.
     pub(in crate::command::bench) fn shard_number(&self) -> u32 {
         self.shard.as_ref().map_or(0, |shard| shard.number - 1)
+    }
+
+    /// Whether its messages go from shard to shard, and are timed on the way.
+    pub(in crate::command::bench) fn needs_one_clock(&self) -> bool {
+        self.mode == Mode::EndToEnd && self.shards() > 1
     }
 
     /// The number of clients of this process.
@@ -61,7 +66,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::super::config::{Arrivals, Mode, Pattern, Payload, Rate, StopAfter};
+    use super::super::super::config::{Arrivals, Pattern, Payload, Rate, StopAfter};
     use super::super::super::engine::fleet::{Fleet, FleetGroup, Material};
     use super::super::super::group::{
         ClientGroup, GroupPublish, GroupSubscription, MessageSource, SHARE_NAME, Scenario,
@@ -112,6 +117,7 @@ mod tests {
             protocol: Protocol::V5,
             ends: Arc::new([]),
             run,
+            clock: Arc::default(),
             threads,
             began: 0,
         };
@@ -238,7 +244,8 @@ mod tests {
     }
 
     fn shard(number: u32, of: u32) -> LoadShard {
-        LoadShard { number, of, run_id: "test".into(), start: SharedStart::Unaligned, source: None }
+        let (start, source, clock_shift) = (SharedStart::Unaligned, None, None);
+        LoadShard { number, of, run_id: "test".into(), start, source, clock_shift }
     }
 
     proptest! {

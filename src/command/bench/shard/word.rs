@@ -6,6 +6,8 @@
 //! | `all` | shard 1 | all | [`ShardMessage`] |
 //! | `to/NUMBER` | shard 1 | that shard | [`ShardMessage`] |
 //! | `failed/NUMBER` | each shard, and its Will Message | all | [`ShardFailure`] |
+//! | `ask/NUMBER` | a shard that needs the clock of shard 1 | shard 1 | [`TimeRequest`] |
+//! | `time/NUMBER` | shard 1 | that shard | [`TimeAnswer`] |
 
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +29,8 @@ pub(super) struct ShardPresence {
 pub(super) enum ShardMessage {
     /// Not all shards are ready: the numbers of some missing shards, and of some that are not ready.
     Waiting { ready: u32, missing: Vec<u32>, unready: Vec<u32> },
-    /// All start this number of milliseconds after the message.
-    Start { in_ms: u64 },
+    /// All start this number of milliseconds after the message, which is this time of the clock of shard 1.
+    Start { in_ms: u64, at_ns: u64 },
     /// The wait has timed out.
     Expired { missing: Vec<u32>, unready: Vec<u32> },
     /// For the process with this token: it may connect its clients.
@@ -48,6 +50,26 @@ pub(super) struct ShardFailure {
     pub(super) why: String,
     /// Whether its connection was lost; before the start, it may come back.
     pub(super) is_gone: bool,
+}
+
+/// A shard asks for the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TimeRequest {
+    /// Of this process.
+    pub(super) token: u64,
+    /// Of the question.
+    pub(super) number: u32,
+}
+
+/// When shard 1 has heard a question and when it has answered, by its own clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TimeAnswer {
+    pub(super) token: u64,
+    pub(super) number: u32,
+    pub(super) heard_ns: u64,
+    pub(super) answered_ns: u64,
+    /// The name of its clock.
+    pub(super) clock: String,
 }
 
 /// Maximum number of shards listed in a message.

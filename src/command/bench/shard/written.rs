@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use super::super::config::{Configuration, Load};
 use super::super::engine::fleet::Fleet;
-use super::super::machine;
 use super::super::recorder::Recorder;
 use super::super::report::RunOutcome;
 use super::super::report::asked::AskedLoad;
@@ -14,7 +13,7 @@ use super::super::stamp::Timeline;
 use super::super::threshold::{RunLimits, Threshold};
 use super::digest::digest;
 use super::part::SharedStart;
-use super::record::{GroupRecord, RecordedCounts, ShardRecord, StageRecord};
+use super::record::{GroupRecord, RecordedCounts, ShardClock, ShardRecord, StageRecord};
 use crate::alarm::now;
 use crate::clock;
 
@@ -24,7 +23,7 @@ impl ShardRecord {
         load: &Load,
         limits: &RunLimits,
         outcome: &RunOutcome,
-        groups: Vec<GroupRecord>,
+        (groups, clock): (Vec<GroupRecord>, ShardClock),
     ) -> Option<Box<Self>> {
         let shard = load.shard.as_ref()?;
         let (broker, protocol) = (outcome.broker.clone(), outcome.protocol.clone());
@@ -50,7 +49,7 @@ impl ShardRecord {
             of: shard.of,
             configuration: digest(load, &configuration),
             clients: load.own_clients(),
-            clock: machine::clock_identity(),
+            clock,
             start: shard.start.name().into(),
             start_s: has_started.then(|| round(seconds(start.saturating_sub(outcome.began)))),
             start_unix_s: start_unix.filter(|_| has_started),

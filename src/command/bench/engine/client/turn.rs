@@ -199,8 +199,7 @@ impl InTurn<'_> {
         let (bytes, rest, stamp_at) = (&shard.payload.bytes, shard.payload.rest_hash, shard.payload.stamp_at);
         // Messages that the broker retains are delivered in the measurement.
         let delivered = if shard.prepares { Phase::Measure } else { phase };
-        let stamp =
-            Stamp { run: shard.run, phase: delivered, publisher, sequence, intended, sent: Some(sent) };
+        let stamp = shard.stamp(delivered, (publisher, sequence), (intended, sent));
         let write = |ahead: u32, payload: &mut [u8]| {
             let stamp = Stamp { sequence: sequence + u64::from(ahead), ..stamp };
             StampedMessage::write_stamp(&stamp, stamp_at, payload, rest);

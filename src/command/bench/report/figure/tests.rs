@@ -76,7 +76,7 @@ fn schema_has_every_figure() {
         set(&mut schema["properties"][section.key()], others.chain(figures).collect());
     }
     let counts = ["count", "unanswered"].map(|name| (name.to_owned(), json!("integer")));
-    let statistics = STATISTICS.iter().map(|statistic| (statistic.key.to_owned(), json!("number")));
+    let statistics = STATISTICS.iter().map(|statistic| (statistic.key.to_owned(), json!(["number", "null"])));
     set(&mut schema["$defs"]["latency"], counts.into_iter().chain(statistics).collect());
     let columns = serde_json::to_value(SeriesSecond::default()).unwrap();
     let kind = |value: &Value| match value {
