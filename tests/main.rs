@@ -25,6 +25,7 @@ mod bench_reports;
 mod bench_scenarios;
 mod bench_setup;
 mod bench_shard_clocks;
+mod bench_shard_engines;
 mod bench_shard_failures;
 mod bench_shards;
 mod bench_shares;
