@@ -1,10 +1,12 @@
-//! The end of processes: of commands that the program runs, with their child processes, and of the program
-//! itself.
+//! Processes: the end of commands that the program runs, with their child processes; the end of the program itself,
+//! and its limit of open files.
 
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, setrlimit, test_kill_process_group,
+};
 
 /// The interval of the checks on a process group that was asked to end.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -27,6 +29,46 @@ pub fn end_group(child: &mut Child, group: Pid) {
         let _ = kill_process_group(group, Signal::KILL);
     }
     let _ = child.wait();
+}
+
+/// The highest limit of open files that is asked for: no load needs more.
+const MOST_OPEN_FILES: u64 = 1 << 20;
+
+/// The limit of open files of this process: the one it was started with, and a higher one if the system allows it.
+#[derive(Debug, Clone)]
+pub struct OpenFiles {
+    inherited: Rlimit,
+    own: Rlimit,
+}
+
+impl OpenFiles {
+    /// Raises the soft limit to the hard limit. If the system refuses that, the limit stays as it is.
+    #[must_use]
+    pub fn raise() -> Self {
+        let inherited = getrlimit(Resource::Nofile);
+        let most = inherited.maximum.map_or(MOST_OPEN_FILES, |most| most.min(MOST_OPEN_FILES));
+        let own = Rlimit { current: Some(most), ..inherited };
+        let is_enough = inherited.current.is_none_or(|current| current >= most);
+        let is_raised = !is_enough && setrlimit(Resource::Nofile, own).is_ok();
+        let own = if is_raised { own } else { inherited };
+        Self { inherited, own }
+    }
+
+    /// The number of files that may be open; `None` is any number.
+    #[must_use]
+    pub fn limit(&self) -> Option<u64> {
+        self.own.current
+    }
+
+    /// Starts a program with the limit that this one was started with: programs that use `select` fail with files
+    /// beyond 1024.
+    pub fn with_inherited<T>(&self, start: impl FnOnce() -> T) -> T {
+        // Files that are open stay so.
+        let _ = setrlimit(Resource::Nofile, self.inherited);
+        let started = start();
+        let _ = setrlimit(Resource::Nofile, self.own);
+        started
+    }
 }
 
 /// Runs work on a thread with a stack of this size, and waits for it.

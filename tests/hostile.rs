@@ -82,7 +82,7 @@ fn always_wrong(protocol: Protocol) -> Vec<(&'static str, Vec<u8>, u8)> {
         ("SUBSCRIBE", either(b"\x82\x06\0\x01\0\x01a\0", b"\x82\x07\0\x01\0\0\x01a\0"), 0x82),
         ("UNSUBSCRIBE", either(b"\xa2\x05\0\x01\0\x01a", b"\xa2\x06\0\x01\0\0\x01a"), 0x82),
         ("PINGREQ", vec![0xC0, 0], 0x82),
-        ("packet type 0", vec![0, 0], 0x81),
+        ("packet type 0", vec![0, 0], 0x82),
         ("SUBACK nobody asked for", packets::suback(protocol, 999, &[0]), 0x82),
         ("UNSUBACK nobody asked for", packets::unsuback(protocol, 999, &[0]), 0x82),
         ("Remaining Length of five bytes", vec![0x30, 0xFF, 0xFF, 0xFF, 0xFF, 1], 0x81),
@@ -98,7 +98,7 @@ fn always_wrong(protocol: Protocol) -> Vec<(&'static str, Vec<u8>, u8)> {
     for name in [&b"a/+"[..], b"#"] {
         let head = [0x30, u8::try_from(name.len()).unwrap() + 3, 0, u8::try_from(name.len()).unwrap()];
         let bytes = [&head[..], name, if v5 { b"\0" } else { b"x" }].concat();
-        list.push(("a topic with wildcards", bytes, 0x90)); // [MQTT-3.3.2-2]
+        list.push(("a topic with wildcards", bytes, 0x81)); // [MQTT-3.3.2-2]
     }
     for packet in [0x40, 0x50, 0x62, 0x70] {
         list.push(("packet identifier 0", vec![packet, 2, 0, 0], 0x82));

@@ -223,9 +223,12 @@ impl<'a> Properties<'a> {
         while !inner.is_empty() {
             let property = read_one(&mut inner)?;
             if !property.id.allowed_in(place) {
-                return Err(
-                    reader.protocol_error(format!("property {} is not allowed here", property.id.name()))
-                );
+                let text = format!("property {} is not allowed here", property.id.name());
+                // A Malformed Packet ([MQTT-2.2.2.2]). In other packets mosquitto 2.1 calls it a Protocol Error, and
+                // its tests expect that.
+                let is_for_filters = matches!(place, Place::Packet(packet) if packet.is_for_filters());
+                let error = if is_for_filters { reader.malformed(text) } else { reader.protocol_error(text) };
+                return Err(error);
             }
             let bit = 1 << property.id as u8;
             if seen & bit != 0 && !property.id.repeats_in(place) {
@@ -285,6 +288,19 @@ impl<'a> Properties<'a> {
         self.iter().find(|property| property.id == id).and_then(|property| match property.value {
             Value::Binary(bytes) => Some(bytes),
             _ => None,
+        })
+    }
+
+    /// The first property that brokers may treat as malformed although it is legal, and why.
+    #[must_use]
+    pub fn unwelcome(&self) -> Option<(PropertyId, &'static str)> {
+        self.iter().find_map(|property| {
+            let why = match property.value {
+                Value::Text(text) => topic::unwelcome(text),
+                Value::Pair(key, value) => topic::unwelcome(key).or_else(|| topic::unwelcome(value)),
+                _ => None,
+            };
+            why.map(|why| (property.id, why))
         })
     }
 
@@ -379,17 +395,10 @@ impl PropertyBlock {
         &self.bytes
     }
 
-    /// The first property that brokers may treat as malformed although it is legal, and why.
+    /// Like [`Properties::unwelcome`].
     #[must_use]
     pub fn unwelcome(&self) -> Option<(PropertyId, &'static str)> {
-        self.view().iter().find_map(|property| {
-            let why = match property.value {
-                Value::Text(text) => topic::unwelcome(text),
-                Value::Pair(key, value) => topic::unwelcome(key).or_else(|| topic::unwelcome(value)),
-                _ => None,
-            };
-            why.map(|why| (property.id, why))
-        })
+        self.view().unwelcome()
     }
 
     /// The properties, for reading.

@@ -59,6 +59,9 @@ pub fn check_name(name: &[u8]) -> Result<&str, TopicError> {
 /// connection.
 #[must_use]
 pub fn unwelcome(text: &str) -> Option<&'static str> {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return None;
+    }
     text.chars().find_map(|character| {
         let code = u32::from(character);
         if character.is_control() {

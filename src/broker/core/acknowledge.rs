@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::allowed::check_reason;
 use super::bounds::RECEIVED_BYTES;
 use super::in_flight::DeliveryStage;
 use super::{ConnectionId, Core, SessionId};
@@ -14,7 +15,7 @@ impl Core {
     /// ignored, because it may follow a reconnect without a fault of the client.
     ///
     /// # Errors
-    /// It acknowledges a QoS 2 message ([MQTT-4.3.3-4]).
+    /// It acknowledges a QoS 2 message ([MQTT-4.3.3-4]), or its Reason Code is not defined for PUBACK.
     pub(super) fn published(
         &mut self,
         id: ConnectionId,
@@ -22,6 +23,7 @@ impl Core {
         ack: &Ack<'_>,
         now: Instant,
     ) -> Result<(), Malformed> {
+        check_reason(PacketType::PubAck, ack.reason)?;
         match self.stage(session, ack.packet_identifier) {
             None => Ok(()),
             Some(DeliveryStage::Published(pending)) if pending.qos == QoS::AtLeastOnce => {
@@ -35,7 +37,7 @@ impl Core {
     /// PUBREC: a QoS 2 message was received, or was refused and its exchange ends ([MQTT-4.3.3-4]).
     ///
     /// # Errors
-    /// It acknowledges a QoS 1 message.
+    /// It acknowledges a QoS 1 message, or its Reason Code is not defined for PUBREC.
     pub(super) fn received(
         &mut self,
         id: ConnectionId,
@@ -43,6 +45,7 @@ impl Core {
         ack: &Ack<'_>,
         now: Instant,
     ) -> Result<(), Malformed> {
+        check_reason(PacketType::PubRec, ack.reason)?;
         let reason = match self.stage(session, ack.packet_identifier) {
             None => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
             Some(DeliveryStage::Published(pending)) if pending.qos == QoS::AtLeastOnce => {
@@ -68,7 +71,7 @@ impl Core {
     /// PUBCOMP: ends the exchange of a QoS 2 message.
     ///
     /// # Errors
-    /// No PUBREL was sent for it.
+    /// No PUBREL was sent for it, or its Reason Code is not defined for PUBCOMP.
     pub(super) fn completed(
         &mut self,
         id: ConnectionId,
@@ -76,6 +79,7 @@ impl Core {
         ack: &Ack<'_>,
         now: Instant,
     ) -> Result<(), Malformed> {
+        check_reason(PacketType::PubComp, ack.reason)?;
         match self.stage(session, ack.packet_identifier) {
             None => Ok(()),
             Some(DeliveryStage::Released) => {
@@ -89,14 +93,24 @@ impl Core {
     }
 
     /// PUBREL: the client will not repeat a QoS 2 message ([MQTT-4.3.3-11]).
-    pub(super) fn released(&mut self, id: ConnectionId, session: SessionId, ack: &Ack<'_>) {
-        let Some(state) = self.sessions.get_mut(session) else { return };
+    ///
+    /// # Errors
+    /// Its Reason Code is not defined for PUBREL.
+    pub(super) fn released(
+        &mut self,
+        id: ConnectionId,
+        session: SessionId,
+        ack: &Ack<'_>,
+    ) -> Result<(), Malformed> {
+        check_reason(PacketType::PubRel, ack.reason)?;
+        let Some(state) = self.sessions.get_mut(session) else { return Ok(()) };
         let known = state.received.remove(&ack.packet_identifier);
         if known {
             self.release(session, RECEIVED_BYTES);
         }
         let reason = if known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };
         self.acknowledge(id, PacketType::PubComp, ack.packet_identifier, reason);
+        Ok(())
     }
 
     /// Sends an acknowledgement, unless a simulated fault withholds it; returns whether it was sent.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::ConnectionPhase;
 use super::message::{Sorted, View};
+use super::publish::check_name;
 use super::session::{Session, WillMessage};
 use super::{ConnectionId, Core, SessionId};
 use crate::broker::access::Admission;
@@ -15,7 +16,7 @@ use crate::broker::options::Feature;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Connect, LARGEST_PACKET_BYTES, Malformed, PacketType};
-use crate::protocol::{Protocol, QoS, topic};
+use crate::protocol::{Protocol, QoS};
 
 /// Why a CONNECT is refused, as Reason Code and text.
 type Refused = (ReasonCode, &'static str);
@@ -46,12 +47,10 @@ impl Core {
             usize::from(self.options.limits.in_flight.min(receive_maximum.unwrap_or(u16::MAX)).max(1));
         let alias_maximum = number(PropertyId::TopicAliasMaximum).and_then(|most| u16::try_from(most).ok());
         connection.alias_maximum = alias_maximum.unwrap_or(0).min(self.options.limits.topic_alias_maximum);
-        let has_bad_will =
-            connect.will.as_ref().is_some_and(|will| topic::check_name(will.topic.as_bytes()).is_err());
-        if connect.protocol != Protocol::V5 && has_bad_will {
-            // A protocol error ([MQTT-4.7.1-1], [MQTT-4.7.3-1]) without a return code: the Network Connection
-            // is closed [MQTT-4.8.0-1].
-            return Err(Malformed::protocol_error(PacketType::Connect, "invalid will topic"));
+        if let Some(will) = &connect.will {
+            // MQTT 3.x has no return code for it: the Network Connection is closed [MQTT-4.8.0-1].
+            let broken = |error: Malformed| Malformed { packet: Some(PacketType::Connect), ..error };
+            check_name(will.topic.as_bytes()).map_err(broken)?;
         }
         if connect.properties.binary(PropertyId::AuthenticationData).is_some()
             && connect.properties.text(PropertyId::AuthenticationMethod).is_none()
@@ -192,9 +191,6 @@ impl Core {
             return Err((ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, "it is empty"));
         }
         if let Some(will) = &connect.will {
-            if topic::check_name(will.topic.as_bytes()).is_err() {
-                return Err((ReasonCode::TOPIC_NAME_INVALID, "will topic"));
-            }
             if will.qos > options.limits.maximum_qos {
                 return Err((ReasonCode::QOS_NOT_SUPPORTED, "will QoS")); // [MQTT-3.2.2-12]
             }

@@ -10,6 +10,7 @@ use super::in_flight::DeliveryStage;
 use super::message::{Routed, SharedMessage, View};
 use super::retained::Search;
 use super::session::{Pending, may_read};
+use super::subscriptions::ShareId;
 use super::{ConnectionId, Core, SessionId};
 use crate::broker::journal::DropCause;
 use crate::protocol::QoS;
@@ -29,12 +30,15 @@ pub(super) struct Delivery<'a> {
     pub(super) qos: QoS,
     pub(super) retain: bool,
     pub(super) identifiers: &'a [u32],
+    /// The shared subscription it was selected from.
+    pub(super) share: Option<ShareId>,
 }
 
 impl Delivery<'_> {
     /// The message with its delivery, for queueing.
     pub(super) fn pending(&self, message: Arc<SharedMessage>) -> Pending {
-        Pending { message, qos: self.qos, retain: self.retain, identifiers: self.identifiers.into() }
+        let Self { qos, retain, identifiers, share } = *self;
+        Pending { message, qos, retain, identifiers: identifiers.into(), share }
     }
 }
 
@@ -314,7 +318,8 @@ impl Core {
                 Delivering { dup: false, qos, retain: true, packet_identifier: 0, identifiers };
             if qos != QoS::AtMostOnce {
                 outgoing.packet_identifier = session.in_flight.next_packet_identifier();
-                let pending = Delivery { qos, retain: true, identifiers }.pending(Arc::clone(&message));
+                let delivery = Delivery { qos, retain: true, identifiers, share: None };
+                let pending = delivery.pending(Arc::clone(&message));
                 self.start(id, connected, pending, &outgoing, now);
             } else if connection.publish(&view, &outgoing, &mut self.block, now) {
                 self.count_sent(connected, view.payload.len());

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::allowed::check_reason;
 use super::connection::ConnectionPhase;
 use super::deadlines::TimerOf;
 use super::message::{Routed, View, after};
-use super::session::{Session, WillMessage};
-use super::{ConnectionId, Core, SessionId, TURN_WORK};
+use super::session::{Ended, Session, WillMessage};
+use super::{ConnectionId, Core, SessionId};
 use crate::broker::access::Rights;
 use crate::broker::journal::{EventKind, Leaving};
 use crate::protocol::Protocol;
@@ -25,7 +26,8 @@ impl Core {
     /// DISCONNECT from a client.
     ///
     /// # Errors
-    /// A Session Expiry Interval although CONNECT had none ([MQTT-3.1.2.11.2]).
+    /// A Session Expiry Interval although CONNECT had none ([MQTT-3.1.2.11.2]), or a Reason Code that a client
+    /// may not send.
     pub(super) fn disconnect_received(
         &mut self,
         id: ConnectionId,
@@ -34,6 +36,7 @@ impl Core {
         properties: Properties<'_>,
         now: Instant,
     ) -> Result<(), Malformed> {
+        check_reason(PacketType::Disconnect, reason)?;
         if let Some(state) = self.sessions.get_mut(session)
             && let Some(seconds) = properties.number(PropertyId::SessionExpiryInterval)
         {
@@ -134,6 +137,7 @@ impl Core {
 
     /// Sends DISCONNECT to all clients.
     pub(in crate::broker) fn shut_down(&mut self, now: Instant) {
+        self.is_shutting_down = true;
         let ids: Vec<ConnectionId> = self.connections.iter().map(|(id, _)| id).collect();
         for id in ids {
             self.disconnect(id, ReasonCode::SERVER_SHUTTING_DOWN, "", now);
@@ -219,31 +223,25 @@ impl Core {
         if session.ended.is_some() {
             return;
         }
-        let filters: Vec<Box<str>> = std::mem::take(&mut session.filters).into_keys().collect();
-        let ended = Session { ended: Some(filters), ..Session::new(Arc::clone(&session.client_identifier)) };
-        let mut session = std::mem::replace(session, ended);
+        let name = Arc::clone(&session.client_identifier);
+        let mut session = std::mem::replace(session, Session::new(name));
         self.ended_sessions += 1;
         self.names.remove(&session.client_identifier);
         self.deadlines.set(TimerOf::Session(id), &mut session.timer, None);
         self.release_all(&session);
-        self.publish_will(id, session.will, session.rights.as_deref(), now);
+        let (will, rights) = (session.will.take(), session.rights.clone());
+        let mut ended = Ended::of(session);
+        if self.is_shutting_down {
+            ended.orphans.clear();
+        }
+        let orphan_bytes = ended.orphan_bytes();
+        if let Some(place) = self.sessions.get_mut(id) {
+            place.ended = Some(ended);
+            place.held_bytes = orphan_bytes;
+            self.held_bytes += orphan_bytes;
+        }
+        self.publish_will(id, will, rights.as_deref(), now);
         self.remove_ended(id, now);
-    }
-
-    /// Removes subscriptions of an ended session, within the work of the turn.
-    fn remove_ended(&mut self, id: SessionId, now: Instant) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let Some(filters) = &mut session.ended else { return };
-        while self.work < TURN_WORK {
-            let Some(filter) = filters.pop() else { break };
-            self.work += 1 + self.subscriptions.remove(&filter, id).unwrap_or_default();
-        }
-        if filters.is_empty() {
-            self.sessions.remove(id);
-            self.ended_sessions -= 1;
-        } else {
-            self.deadlines.set(TimerOf::Session(id), &mut session.timer, Some(now));
-        }
     }
 
     /// `rights` are the current rights of the client, which may be fewer than at CONNECT.

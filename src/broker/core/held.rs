@@ -5,7 +5,7 @@ use super::session::{Pending, Session, WillMessage};
 use super::{Core, SessionId};
 
 /// Memory of a message in a session.
-fn bytes(pending: &Pending) -> usize {
+pub(super) fn bytes(pending: &Pending) -> usize {
     pending.message.bytes() + pending.identifiers.len() * size_of::<u32>()
 }
 

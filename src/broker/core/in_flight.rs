@@ -99,6 +99,14 @@ impl InFlight {
         self.sent = self.entries.len();
     }
 
+    /// The messages without PUBACK or PUBREC, in their order.
+    pub(super) fn into_unacknowledged(self) -> impl Iterator<Item = Pending> {
+        self.entries.into_iter().filter_map(|entry| match entry.stage {
+            DeliveryStage::Published(pending) => Some(pending),
+            DeliveryStage::Released => None,
+        })
+    }
+
     fn find(&self, packet_identifier: u16) -> Option<usize> {
         let oldest = self.entries.front()?.serial;
         let wanted = u64::from(packet_identifier) + CYCLE - 1;

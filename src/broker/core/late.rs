@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::connection::Delivering;
 use super::deliver::Delivery;
 use super::message::{Routed, View};
+use super::session::Pending;
 use super::{ConnectionId, Core, SessionId};
 use crate::protocol::QoS;
 
@@ -72,7 +73,8 @@ impl Core {
         self.release_pending(to, &pending);
         let message = Arc::clone(&pending.message);
         let identifiers = &pending.identifiers;
-        let delivery = Delivery { qos: pending.qos, retain: pending.retain, identifiers };
+        let Pending { qos, retain, share, .. } = *pending;
+        let delivery = Delivery { qos, retain, identifiers, share };
         self.hand_over(to, &mut Routed::stored(&message), delivery, None, now);
     }
 

@@ -140,7 +140,7 @@ impl<'a> Sorted<'a> {
     ///
     /// # Errors
     /// A Subscription Identifier, which a client may not send ([MQTT-3.3.4-6]), or a Response Topic with
-    /// wildcards ([MQTT-3.3.2-14]).
+    /// wildcards ([MQTT-3.3.2-14]) or without a character ([MQTT-4.7.3-1]).
     pub(super) fn new(packet: PacketType, properties: Properties<'a>) -> Result<Self, Malformed> {
         let mut sorted = Self {
             kept: properties,
@@ -169,6 +169,9 @@ impl<'a> Sorted<'a> {
                 }
                 (PropertyId::ResponseTopic, Value::Text(topic)) if topic.contains(['+', '#']) => {
                     return Err(Malformed::protocol_error(packet, "Response Topic with a wildcard"));
+                }
+                (PropertyId::ResponseTopic, Value::Text("")) => {
+                    return Err(Malformed::protocol_error(packet, "empty Response Topic"));
                 }
                 _ => {}
             }

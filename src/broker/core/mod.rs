@@ -16,6 +16,7 @@
 //! limits are dropped. This broker is for tests, where a loss matters more than a publisher's rate.
 
 mod acknowledge;
+mod allowed;
 mod bounds;
 mod check;
 mod connect;
@@ -31,6 +32,7 @@ mod load;
 mod memory;
 mod message;
 mod publish;
+mod reassign;
 mod retained;
 mod session;
 mod slab;
@@ -60,6 +62,7 @@ use crate::protocol::wire::{self, Malformed, Packet, PacketType};
 pub(super) use check::Check;
 pub(super) use identifier::ConnectionId;
 
+use allowed::{check_texts, unexpected, unexpected_first};
 use bounds::{
     LARGEST_CONNECT_BYTES, OUTPUT_LOW_BYTES, SHARED_BYTES, SPARE_BUFFER_BYTES, SPARE_BUFFERS, TURN_WORK,
 };
@@ -109,6 +112,8 @@ pub(super) struct Core {
     buffer_bytes: usize,
     /// Ended sessions whose subscriptions are not all removed.
     ended_sessions: usize,
+    /// The broker is shutting down: clients are disconnected, and no message is reassigned.
+    is_shutting_down: bool,
     /// The work of this turn so far.
     work: usize,
     /// The input being processed, if it may be kept without copying.
@@ -155,6 +160,7 @@ impl Core {
             partial_bytes: 0,
             buffer_bytes: 0,
             ended_sessions: 0,
+            is_shutting_down: false,
             work: 0,
             input: None,
             checks: VecDeque::new(),
@@ -346,6 +352,7 @@ impl Core {
         let Some(session) = connection.session() else {
             let decoded = wire::decode(Protocol::V3_1_1, packet)?;
             self.trace_received(id, &decoded);
+            check_texts(&decoded)?;
             return match decoded {
                 Packet::Connect(connect) => {
                     self.statistics.connects_received += 1;
@@ -356,14 +363,14 @@ impl Core {
             };
         };
         let protocol = connection.protocol;
-        let unexpected = |packet| Err(Malformed::protocol_error(packet, "not expected from a client"));
-        let packet = wire::decode(protocol, packet)?;
+        let packet = wire::decode(protocol, packet).map_err(unexpected_first)?;
         self.trace_received(id, &packet);
+        check_texts(&packet)?;
         match packet {
             Packet::Publish(publish) => return self.publish(id, session, &publish, now),
             Packet::PubAck(ack) => return self.published(id, session, &ack, now),
             Packet::PubRec(ack) => return self.received(id, session, &ack, now),
-            Packet::PubRel(ack) => self.released(id, session, &ack),
+            Packet::PubRel(ack) => return self.released(id, session, &ack),
             Packet::PubComp(ack) => return self.completed(id, session, &ack, now),
             Packet::Subscribe { packet_identifier, properties, filters } => {
                 return self.subscribe(id, session, packet_identifier, properties, filters, now);
@@ -382,14 +389,12 @@ impl Core {
             Packet::Disconnect { reason, properties } => {
                 return self.disconnect_received(id, session, reason, properties, now);
             }
-            // [MQTT-3.1.0-2]
-            Packet::Connect(_) => return Err(Malformed::protocol_error(PacketType::Connect, "a second one")),
-            // CONNECT with enhanced authentication was refused, so there is none in progress.
-            Packet::Auth { .. } => return unexpected(PacketType::Auth),
-            Packet::ConnAck { .. } => return unexpected(PacketType::ConnAck),
-            Packet::SubAck { .. } => return unexpected(PacketType::SubAck),
-            Packet::UnsubAck { .. } => return unexpected(PacketType::UnsubAck),
-            Packet::PingResp => return unexpected(PacketType::PingResp),
+            Packet::Connect(_)
+            | Packet::Auth { .. }
+            | Packet::ConnAck { .. }
+            | Packet::SubAck { .. }
+            | Packet::UnsubAck { .. }
+            | Packet::PingResp => return Err(unexpected(packet.kind())),
         }
         Ok(())
     }

@@ -6,7 +6,8 @@ use std::time::Instant;
 use super::bounds::{ALIAS_BYTES, RECEIVED_BYTES, SHARED_BYTES};
 use super::deliver::Delivery;
 use super::message::{Routed, Sorted, View};
-use super::subscriptions::Presence;
+use super::session::presence;
+use super::subscriptions::{Presence, is_too_deep};
 use super::{ConnectionId, Core, SessionId};
 use crate::broker::journal::EventKind;
 use crate::broker::options::Feature;
@@ -43,6 +44,9 @@ impl Core {
         }
         if publish.retain && !self.options.limits.has(Feature::Retain) {
             return Err(broken("RETAIN is not available", ReasonCode::RETAIN_NOT_SUPPORTED)); // [MQTT-3.2.2-14]
+        }
+        if publish.dup && publish.qos == QoS::AtMostOnce && self.speaks(id, Protocol::V3_1_1) {
+            return Err(broken("DUP at QoS 0", ReasonCode::MALFORMED_PACKET)); // 3.1.1 [MQTT-3.3.1-2]
         }
         let sorted = Sorted::new(PacketType::Publish, publish.properties)?;
         let alias;
@@ -132,6 +136,11 @@ impl Core {
         Ok(())
     }
 
+    /// Whether a connection uses this version.
+    fn speaks(&self, id: ConnectionId, protocol: Protocol) -> bool {
+        self.connections.get(id).is_some_and(|connection| connection.protocol == protocol)
+    }
+
     /// The topic name of a PUBLISH; resolves or records its alias.
     fn resolve<'a>(
         &mut self,
@@ -216,11 +225,7 @@ impl Core {
     ) -> bool {
         let mut matches = std::mem::take(&mut self.matches);
         let sessions = &self.sessions;
-        let presence = |id| match sessions.get(id) {
-            Some(session) if session.ended.is_some() => Presence::Ended,
-            Some(session) if session.connection.is_some() => Presence::Connected,
-            _ => Presence::Away,
-        };
+        let presence = |id| presence(sessions, id);
         self.work += self.subscriptions.matching(name, presence, &mut matches);
         if self.ended_sessions > 0 {
             matches.retain(|m| presence(m.subscriber.session) != Presence::Ended);
@@ -235,13 +240,14 @@ impl Core {
             matches.retain(|m| may_read(m.subscriber.session));
         }
         if matches.len() > 1 {
-            matches.sort_unstable_by_key(|m| (m.shared, m.subscriber.session));
+            matches.sort_unstable_by_key(|m| (m.share.is_some(), m.subscriber.session));
         }
         let mut identifiers = std::mem::take(&mut self.identifiers);
         let mut rest = &matches[..];
         while let Some(first) = rest.first() {
-            let same = |m: &&super::Match| !m.shared && m.subscriber.session == first.subscriber.session;
-            let count = if first.shared { 1 } else { rest.iter().take_while(same).count() };
+            let same =
+                |m: &&super::Match| m.share.is_none() && m.subscriber.session == first.subscriber.session;
+            let count = if first.share.is_some() { 1 } else { rest.iter().take_while(same).count() };
             let (group, after) = rest.split_at(count);
             rest = after;
             identifiers.clear();
@@ -252,6 +258,7 @@ impl Core {
                 qos: granted.min(routed.view.qos),
                 retain: as_published && routed.view.retain, // [MQTT-3.3.1-12], [MQTT-3.3.1-13]
                 identifiers: &identifiers,
+                share: first.share,
             };
             self.deliver(first.subscriber.session, routed, delivery, from.map(|(id, _)| id), now);
         }
@@ -269,6 +276,14 @@ enum Name<'a> {
     Alias(Arc<str>),
 }
 
-fn check_name(name: &[u8]) -> Result<&str, Malformed> {
-    topic::check_name(name).map_err(Malformed::topic_name)
+/// Checks the name of a topic that a client publishes to.
+///
+/// # Errors
+/// It is invalid ([MQTT-4.7.1-1], [MQTT-4.7.3-1]), or has too many levels.
+pub(super) fn check_name(name: &[u8]) -> Result<&str, Malformed> {
+    let name = topic::check_name(name).map_err(Malformed::topic_name)?;
+    if is_too_deep(name) {
+        return Err(broken("the topic name has too many levels", ReasonCode::MALFORMED_PACKET));
+    }
+    Ok(name)
 }

@@ -4,9 +4,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::ConnectionId;
 use super::in_flight::InFlight;
 use super::message::SharedMessage;
+use super::slab::Slab;
+use super::subscriptions::{Presence, ShareId};
+use super::{ConnectionId, SessionId};
 use crate::broker::access::Rights;
 use crate::protocol::QoS;
 
@@ -17,6 +19,8 @@ pub(super) struct Pending {
     pub(super) retain: bool,
     /// The Subscription Identifiers of the matching subscriptions.
     pub(super) identifiers: Box<[u32]>,
+    /// The shared subscription it was selected from.
+    pub(super) share: Option<ShareId>,
 }
 
 /// Retained messages still to be sent for a new subscription. A position instead of a list, so that many
@@ -41,6 +45,14 @@ pub(super) struct WillMessage {
     pub(super) delay_seconds: u32,
 }
 
+/// What is still to be done for an ended session.
+pub(super) struct Ended {
+    /// Subscriptions to remove from the tree.
+    pub(super) filters: Vec<Box<str>>,
+    /// Messages for other members of its shared subscriptions, in reverse order.
+    pub(super) orphans: Vec<Pending>,
+}
+
 /// The state of one session.
 pub(super) struct Session {
     pub(super) client_identifier: Arc<str>,
@@ -60,8 +72,8 @@ pub(super) struct Session {
     pub(super) timer: Option<Instant>,
     /// The subscribed filters, with the number of each one's latest replay; options are in the tree.
     pub(super) filters: HashMap<Box<str>, u64>,
-    /// The subscriptions still to be removed from the tree, if the session has ended.
-    pub(super) ended: Option<Vec<Box<str>>>,
+    /// What is still to be done for the session, if it has ended.
+    pub(super) ended: Option<Ended>,
     /// QoS 1 and 2 messages not sent yet.
     pub(super) queue: VecDeque<Pending>,
     pub(super) queue_bytes: usize,
@@ -130,4 +142,13 @@ impl Session {
 /// Whether a client with these rights may receive messages of this topic.
 pub(super) fn may_read(rights: Option<&Arc<Rights>>, topic: &[u8]) -> bool {
     rights.is_none_or(|rights| std::str::from_utf8(topic).is_ok_and(|topic| rights.may_read(topic)))
+}
+
+/// Whether the client of a session is connected.
+pub(super) fn presence(sessions: &Slab<SessionId, Session>, id: SessionId) -> Presence {
+    match sessions.get(id) {
+        Some(session) if session.ended.is_some() => Presence::Ended,
+        Some(session) if session.connection.is_some() => Presence::Connected,
+        _ => Presence::Away,
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::connection::Unsubscribe;
 use super::session::Replay;
-use super::subscriptions::{SubscribedSession, Subscriptions};
+use super::subscriptions::{self, SubscribedSession, Subscriptions};
 use super::{ConnectionId, Core, SessionId};
 use crate::broker::journal::EventKind;
 use crate::broker::options::Feature;
@@ -46,7 +46,7 @@ impl Core {
         let reasons: Vec<ReasonCode> = filters
             .iter()
             .map(|filter| {
-                let own = memchr::memchr_iter(b'/', filter.filter.as_bytes()).count() + 1;
+                let own = subscriptions::levels(filter.filter);
                 levels += own;
                 // If this turn is used up, the retained messages are sent in the next.
                 self.work += own;
@@ -68,8 +68,8 @@ impl Core {
         Ok(())
     }
 
-    /// Checks that each filter is well-formed ([MQTT-4.7.1-1], [MQTT-4.7.3-1], [MQTT-4.8.2-1]) and that the
-    /// packet stays within the limits on its work.
+    /// Checks that each filter is well-formed ([MQTT-4.7.1-1], [MQTT-4.7.3-1], [MQTT-4.8.2-1]) and not too deep,
+    /// and that the packet stays within the limits on its work.
     fn check_filters(packet: PacketType, filters: &SubscriptionList<'_>) -> Result<(), Malformed> {
         let check = |filter: Subscription<'_>| topic::check_filter(filter.filter.as_bytes()).err();
         if let Some(error) = filters.iter().take(PACKET_FILTERS).find_map(check) {
@@ -79,6 +79,10 @@ impl Core {
             };
             let what = format!("topic filter: {error}");
             return Err(Malformed::protocol_error(packet, what).with_reason(reason));
+        }
+        if filters.iter().take(PACKET_FILTERS).any(|s| subscriptions::is_too_deep(s.filter)) {
+            let what = "a topic filter has too many levels";
+            return Err(Malformed::protocol_error(packet, what).with_reason(ReasonCode::MALFORMED_PACKET));
         }
         if filters.iter().nth(PACKET_FILTERS).is_none() {
             return Ok(());

@@ -2,17 +2,19 @@
 //! on the number of subscriptions.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU64;
 
 use super::SessionId;
 use crate::protocol::{QoS, topic};
 
-/// Maximum number of levels in a filter: a name of 65,535 slashes would need as many nodes.
-const MOST_LEVELS: usize = 200;
-/// Memory of a node, and of a subscription besides its filter. The filter may be stored up to five times: in
-/// the tree, in the session, and while its retained messages are sent.
+/// Maximum number of levels in a topic name or filter: a filter of 65,535 slashes would need as many nodes.
+/// mosquitto has the same limit: 200 slashes.
+const MOST_LEVELS: usize = 201;
+/// Memory of a node, and of a subscription besides its filter. The filter may be stored up to six times: in
+/// the tree, in the session, in the list of shared subscriptions, and while its retained messages are sent.
 const NODE_BYTES: usize = 320;
 const SUBSCRIPTION_BYTES: usize = 200;
-const FILTER_COPIES: usize = 5;
+const FILTER_COPIES: usize = 6;
 /// Maximum number of nodes in the tree.
 const MOST_NODES: usize = 1_000_000;
 /// Maximum size of all filters.
@@ -42,12 +44,16 @@ pub(super) enum Presence {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Match {
     pub(super) subscriber: SubscribedSession,
-    /// Selected from a shared subscription: not merged with other matches of the session.
-    pub(super) shared: bool,
+    /// The shared subscription it was selected from: not merged with other matches of the session.
+    pub(super) share: Option<ShareId>,
 }
 
-#[derive(Default)]
+/// The number of a shared subscription that has members; numbers are not reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ShareId(NonZeroU64);
+
 struct ShareGroup {
+    id: ShareId,
     members: Vec<SubscribedSession>,
     /// The index of the next member.
     next: usize,
@@ -66,10 +72,18 @@ impl Subscribers {
     }
 
     /// Adds or replaces a subscription; returns whether it is new.
-    fn insert(&mut self, share: Option<&str>, subscriber: SubscribedSession) -> bool {
+    fn insert(
+        &mut self,
+        share: Option<&str>,
+        subscriber: SubscribedSession,
+        new_share: impl FnOnce() -> ShareId,
+    ) -> bool {
         let list = match share {
             None => &mut self.each,
-            Some(share) => &mut self.groups.entry(share.into()).or_default().members,
+            Some(share) => {
+                let new = || ShareGroup { id: new_share(), members: Vec::new(), next: 0 };
+                &mut self.groups.entry(share.into()).or_insert_with(new).members
+            }
         };
         if let Some(known) = list.iter_mut().find(|known| known.session == subscriber.session) {
             *known = subscriber;
@@ -79,49 +93,61 @@ impl Subscribers {
         true
     }
 
-    /// Removes a subscription. Returns the number of subscribers checked, or `None` if there was no such
-    /// subscription.
-    fn remove(&mut self, share: Option<&str>, session: SessionId) -> Option<usize> {
+    /// Removes a subscription. Returns the number of subscribers checked, and the shared subscription that lost
+    /// its last member; `None` if there was no such subscription.
+    fn remove(&mut self, share: Option<&str>, session: SessionId) -> Option<(usize, Option<ShareId>)> {
         let remove = |list: &mut Vec<SubscribedSession>| {
             let at = list.iter().position(|known| known.session == session)?;
             let work = list.len();
             list.remove(at);
             Some(work)
         };
-        let Some(share) = share else { return remove(&mut self.each) };
+        let Some(share) = share else { return remove(&mut self.each).map(|work| (work, None)) };
         let group = self.groups.get_mut(share)?;
-        let work = remove(&mut group.members);
-        if group.members.is_empty() {
+        let work = remove(&mut group.members)?;
+        let id = group.members.is_empty().then_some(group.id);
+        if id.is_some() {
             self.groups.remove(share);
         }
-        work
+        Some((work, id))
     }
 
     /// Collects all subscribers, and for each shared subscription the next connected member, otherwise the
     /// next member with a session. Returns the number of subscribers checked.
     fn collect(&mut self, presence: &impl Fn(SessionId) -> Presence, out: &mut Vec<Match>) -> usize {
         let mut work = self.each.len();
-        out.extend(self.each.iter().map(|subscriber| Match { subscriber: *subscriber, shared: false }));
+        out.extend(self.each.iter().map(|subscriber| Match { subscriber: *subscriber, share: None }));
         for group in self.groups.values_mut() {
-            let count = group.members.len();
-            let mut turn = None;
-            for at in (0..count).map(|step| (group.next + step) % count) {
-                work += 1;
-                match presence(group.members[at].session) {
-                    Presence::Connected => {
-                        turn = Some(at);
-                        break;
-                    }
-                    Presence::Away => turn = turn.or(Some(at)),
-                    Presence::Ended => {}
-                }
-            }
-            if let Some(turn) = turn {
-                group.next = turn + 1;
-                out.push(Match { subscriber: group.members[turn], shared: true });
-            }
+            let chosen = group.choose(presence, &mut work);
+            out.extend(chosen.map(|subscriber| Match { subscriber, share: Some(group.id) }));
         }
         work
+    }
+}
+
+impl ShareGroup {
+    /// The next connected member, otherwise the next member with a session.
+    fn choose(
+        &mut self,
+        presence: &impl Fn(SessionId) -> Presence,
+        work: &mut usize,
+    ) -> Option<SubscribedSession> {
+        let count = self.members.len();
+        let mut turn = None;
+        for at in (0..count).map(|step| (self.next + step) % count) {
+            *work += 1;
+            match presence(self.members[at].session) {
+                Presence::Connected => {
+                    turn = Some(at);
+                    break;
+                }
+                Presence::Away => turn = turn.or(Some(at)),
+                Presence::Ended => {}
+            }
+        }
+        let turn = turn?;
+        self.next = turn + 1;
+        Some(self.members[turn])
     }
 }
 
@@ -152,6 +178,10 @@ pub(super) struct Subscriptions {
     count: usize,
     /// The number of shared subscriptions.
     shared: usize,
+    /// Shared subscriptions by number, each with its share name and filter.
+    shares: HashMap<ShareId, Box<str>>,
+    /// The number of the next shared subscription.
+    next_share: ShareId,
     /// The length of all filters.
     bytes: usize,
     /// Reused by `matching`: node, and the position of its next level in the name.
@@ -161,7 +191,16 @@ pub(super) struct Subscriptions {
 impl Subscriptions {
     pub(super) fn new() -> Self {
         let nodes = vec![Node::default()];
-        Self { nodes, free: Vec::new(), count: 0, shared: 0, bytes: 0, stack: Vec::new() }
+        Self {
+            nodes,
+            free: Vec::new(),
+            count: 0,
+            shared: 0,
+            shares: HashMap::new(),
+            next_share: ShareId(NonZeroU64::MIN),
+            bytes: 0,
+            stack: Vec::new(),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -175,8 +214,7 @@ impl Subscriptions {
 
     /// Maximum memory of a new subscription.
     pub(super) fn most_memory(filter: &str) -> usize {
-        let levels = memchr::memchr_iter(b'/', filter.as_bytes()).count() + 1;
-        levels * NODE_BYTES + filter.len() * FILTER_COPIES + SUBSCRIPTION_BYTES
+        levels(filter) * NODE_BYTES + filter.len() * FILTER_COPIES + SUBSCRIPTION_BYTES
     }
 
     /// The number of shared subscriptions.
@@ -186,12 +224,10 @@ impl Subscriptions {
 
     /// Adds a subscription to a valid filter, or replaces the session's earlier one; returns whether it is
     /// new, or `None` if the tree is full.
-    pub(super) fn insert(&mut self, filter: &str, subscriber: SubscribedSession) -> Option<bool> {
-        let (share, filter) = split(filter);
-        let levels = memchr::memchr_iter(b'/', filter.as_bytes()).count() + 1;
-        if levels > MOST_LEVELS
-            || self.nodes.len() - self.free.len() + levels > MOST_NODES
-            || self.bytes + filter.len() > MOST_BYTES
+    pub(super) fn insert(&mut self, whole: &str, subscriber: SubscribedSession) -> Option<bool> {
+        let (share, filter) = split(whole);
+        let levels = levels(filter);
+        if self.nodes.len() - self.free.len() + levels > MOST_NODES || self.bytes + filter.len() > MOST_BYTES
         {
             return None;
         }
@@ -207,7 +243,13 @@ impl Subscriptions {
             }
         }
         let node = &mut self.nodes[at];
-        let new = if below { &mut node.below } else { &mut node.here }.insert(share, subscriber);
+        let subscribers = if below { &mut node.below } else { &mut node.here };
+        let new = subscribers.insert(share, subscriber, || {
+            let id = self.next_share;
+            self.next_share = ShareId(id.0.saturating_add(1));
+            self.shares.insert(id, whole.into());
+            id
+        });
         if new {
             self.count += 1;
             self.shared += usize::from(share.is_some());
@@ -236,23 +278,12 @@ impl Subscriptions {
     /// there was none.
     pub(super) fn remove(&mut self, filter: &str, session: SessionId) -> Option<usize> {
         let (share, filter) = split(filter);
-        let mut at = 0;
-        let mut work = 0;
-        let mut below = false;
-        for level in filter.split('/') {
-            work += 1;
-            let child = match level {
-                "#" => {
-                    below = true;
-                    continue;
-                }
-                "+" => self.nodes[at].any,
-                _ => self.nodes[at].children.get(level).copied(),
-            };
-            at = child?;
+        let (mut at, subscribers) = self.find(filter)?;
+        let (looked_at, ended) = subscribers.remove(share, session)?;
+        let work = levels(filter) + looked_at;
+        if let Some(ended) = ended {
+            self.shares.remove(&ended);
         }
-        let node = &mut self.nodes[at];
-        work += if below { &mut node.below } else { &mut node.here }.remove(share, session)?;
         self.count -= 1;
         self.shared -= usize::from(share.is_some());
         self.bytes -= filter.len();
@@ -267,6 +298,36 @@ impl Subscriptions {
             at = parent;
         }
         Some(work)
+    }
+
+    /// The subscribers to a filter without a share name, and their node.
+    fn find(&mut self, filter: &str) -> Option<(usize, &mut Subscribers)> {
+        let mut at = 0;
+        let mut below = false;
+        for level in filter.split('/') {
+            match level {
+                "#" => below = true,
+                "+" => at = self.nodes[at].any?,
+                _ => at = *self.nodes[at].children.get(level)?,
+            }
+        }
+        let node = &mut self.nodes[at];
+        Some((at, if below { &mut node.below } else { &mut node.here }))
+    }
+
+    /// The next member of a shared subscription; `None` if it has none. Adds the number of levels and members
+    /// checked to `work`.
+    pub(super) fn choose(
+        &mut self,
+        share: ShareId,
+        presence: impl Fn(SessionId) -> Presence,
+        work: &mut usize,
+    ) -> Option<SubscribedSession> {
+        let whole = self.shares.get(&share)?.clone();
+        let (name, filter) = split(&whole);
+        *work += levels(filter);
+        let (_, subscribers) = self.find(filter)?;
+        subscribers.groups.get_mut(name?)?.choose(&presence, work)
     }
 
     /// Appends every subscriber for a message with this topic name; a session may occur several times.
@@ -313,6 +374,17 @@ impl Subscriptions {
     }
 }
 
+/// The number of levels of a topic name or filter.
+pub(super) fn levels(topic: &str) -> usize {
+    memchr::memchr_iter(b'/', topic.as_bytes()).count() + 1
+}
+
+/// Whether a topic name, or a filter of which the share name does not count, has more levels than it may have.
+pub(super) fn is_too_deep(topic: &str) -> bool {
+    // Most are too short for it.
+    topic.len() >= MOST_LEVELS && levels(split(topic).1) > MOST_LEVELS
+}
+
 fn split(filter: &str) -> (Option<&str>, &str) {
     match topic::shared(filter) {
         Some((share, filter)) => (Some(share), filter),
@@ -344,9 +416,10 @@ mod tests {
     }
 
     #[test]
-    fn too_deep_filter_is_refused_and_removal_frees_all_nodes() {
+    fn deep_filter_is_detected_and_removal_frees_all_nodes() {
         let mut tree = Subscriptions::new();
-        assert_eq!(tree.insert(&"/".repeat(200), subscriber(1)), None);
+        assert!(is_too_deep(&"/".repeat(201)));
+        assert!(!is_too_deep(&"/".repeat(200)));
         assert_eq!(tree.insert(&"/".repeat(199), subscriber(1)), Some(true));
         assert_eq!(tree.insert("a/+/#", subscriber(1)), Some(true));
         assert_eq!(tree.insert("a/+/#", subscriber(1)), Some(false));
@@ -373,7 +446,7 @@ mod tests {
             let second = |session| if session == SessionId(2) { Presence::Connected } else { Presence::Away };
             tree.matching("a", second, &mut out);
         }
-        assert!(out.iter().all(|m| m.subscriber.session == SessionId(2) && m.shared));
+        assert!(out.iter().all(|m| m.subscriber.session == SessionId(2) && m.share.is_some()));
         out.clear();
         tree.matching("a", |_| Presence::Away, &mut out);
         assert_eq!(out.len(), 1);

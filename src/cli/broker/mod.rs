@@ -34,8 +34,8 @@ const SYS_INTERVAL: Duration = Duration::from_secs(10);
 ///
 /// Its memory is bounded by the limits, --max-total-bytes above all, and by these: 128 MiB of incomplete packets of
 /// all connections together (not counting the first 128 KiB of each); 20,000 topic filters and 100,000 levels of
-/// them in a packet; 200 levels of a topic filter. A client over a limit is refused or disconnected with Quota
-/// exceeded (0x97) or Packet too large (0x95).
+/// them in a packet. A client over a limit is refused or disconnected with Quota exceeded (0x97) or Packet too large
+/// (0x95). A topic with more than 200 slashes is malformed (0x81).
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct BrokerArgs {
     /// What to listen on (repeatable): an IP address with an optional port, a URL with one (mqtt://,

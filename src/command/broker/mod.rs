@@ -23,6 +23,7 @@ use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Stdout, Verbosity};
+use crate::process::OpenFiles;
 use crate::signal::HangUps;
 
 /// A checked command line of `mqtt broker`.
@@ -79,9 +80,10 @@ impl Invocation for Config {
 /// A listener cannot be opened, a file cannot be used, or the command cannot be started.
 async fn run(config: Config, diagnostics: Diagnostics) -> Result<Exit, Error> {
     let mut attention = Attention::for_another()?;
+    let open_files = OpenFiles::raise();
     let logs = Logs::open(config.log.as_ref(), config.verbosity, config.software)?;
     let diagnostics = logs.diagnostics(&diagnostics);
-    let outcome = run_logged(config, &logs, &mut attention, &diagnostics).await;
+    let outcome = run_logged(config, &logs, &open_files, &mut attention, &diagnostics).await;
     logs.end(&diagnostics);
     outcome
 }
@@ -89,6 +91,7 @@ async fn run(config: Config, diagnostics: Diagnostics) -> Result<Exit, Error> {
 async fn run_logged(
     config: Config,
     logs: &Logs,
+    open_files: &OpenFiles,
     attention: &mut Attention,
     diagnostics: &Diagnostics,
 ) -> Result<Exit, Error> {
@@ -117,8 +120,9 @@ async fn run_logged(
     logs.starts();
     let broker = Broker::start(options)?;
     logs.listens(broker.listeners(), diagnostics);
+    logs.bounds(open_files.limit(), config.limits.connections, diagnostics);
     let exit = tokio::select! {
-        exit = serve(&config, &broker, attention, diagnostics) => exit?,
+        exit = serve(&config, &broker, open_files, attention, diagnostics) => exit?,
         never = access::reload(&config.access, hang_ups, &broker, diagnostics) => match never {},
     };
     broker.shutdown().await;
@@ -129,6 +133,7 @@ async fn run_logged(
 async fn serve(
     config: &Config,
     broker: &Broker,
+    open_files: &OpenFiles,
     attention: &mut Attention,
     diagnostics: &Diagnostics,
 ) -> Result<Exit, Error> {
@@ -155,7 +160,7 @@ async fn serve(
     command.envs(way_to(&listener, certificates)?);
     let host = listener.address().map_or_else(|| "localhost".to_owned(), |address| address.ip().to_string());
     command.envs([(config.marker, host)]);
-    run_beside(command, attention).await
+    run_beside(command, open_files, attention).await
 }
 
 /// Writes the listeners to standard output, for the program that started the broker; for plain TCP only the
@@ -208,7 +213,11 @@ fn way_to(
 }
 
 /// Runs the command, and passes signals on to it.
-async fn run_beside(mut command: Command, attention: &mut Attention) -> Result<Exit, Error> {
+async fn run_beside(
+    mut command: Command,
+    open_files: &OpenFiles,
+    attention: &mut Attention,
+) -> Result<Exit, Error> {
     let name = PathBuf::from(command.get_program());
     let failed = |error| {
         let error = Error::file(format!("cannot run {}", name.display()), error);
@@ -220,7 +229,7 @@ async fn run_beside(mut command: Command, attention: &mut Attention) -> Result<E
             error
         }
     };
-    let mut child = command.spawn().map_err(failed)?;
+    let mut child = open_files.with_inherited(|| command.spawn()).map_err(failed)?;
     let process = rustix::process::Pid::from_child(&child);
     let mut ended = in_background(move || child.wait());
     let status = loop {

@@ -7,10 +7,15 @@ use super::super::{Protocol, QoS};
 use super::{FieldReader, Malformed, PacketType};
 use crate::quantity::counted;
 
+/// [MQTT-2.1.3-1]
+const RESERVED_FLAGS: &str = "reserved flags in the fixed header";
+
 impl<'a> FieldReader<'a> {
-    /// A packet identifier, which is never 0 ([MQTT-2.2.1-2]).
+    /// A packet identifier, which is never 0 ([MQTT-2.2.1-2]). The standard gives that violation no Reason
+    /// Code: these are the ones of mosquitto 2.1.
     fn packet_identifier(&mut self) -> Result<u16, Malformed> {
         match self.u16()? {
+            0 if self.packet.is_for_filters() => Err(self.malformed("packet identifier 0")),
             0 => Err(self.protocol_error("packet identifier 0")),
             identifier => Ok(identifier),
         }
@@ -307,7 +312,7 @@ fn any_packet(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed
         return Err(Malformed {
             packet: None,
             what: "packet type 0".into(),
-            reason: ReasonCode::MALFORMED_PACKET,
+            reason: ReasonCode::PROTOCOL_ERROR,
         });
     };
     let mut reader = FieldReader::new(packet.get(1..).unwrap_or_default(), kind);
@@ -317,13 +322,15 @@ fn any_packet(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed
     } else {
         0
     };
-    // In MQTT 3.1 these headers have DUP and QoS bits, and clients set DUP when they resend.
-    if first & 0x0F != flags && kind != PacketType::Publish && protocol != Protocol::V3_1 {
-        return Err(reader.malformed("reserved flags in the fixed header")); // [MQTT-2.1.3-1]
+    // In MQTT 3.1 these headers have DUP and QoS bits, and clients set DUP when they resend. CONNECT names its
+    // version itself.
+    let has_reserved = !matches!(kind, PacketType::Publish | PacketType::Connect);
+    if first & 0x0F != flags && has_reserved && protocol != Protocol::V3_1 {
+        return Err(reader.malformed(RESERVED_FLAGS));
     }
     let place = Place::Packet(kind);
     Ok(match kind {
-        PacketType::Connect => Packet::Connect(Box::new(connect(reader)?)),
+        PacketType::Connect => Packet::Connect(Box::new(connect(first, reader)?)),
         PacketType::ConnAck => connack(protocol, reader)?,
         PacketType::Publish => Packet::Publish(publish(protocol, first, reader)?),
         PacketType::PubAck => Packet::PubAck(ack(protocol, reader)?),
@@ -438,7 +445,7 @@ fn connack(protocol: Protocol, mut reader: FieldReader<'_>) -> Result<Packet<'_>
     Ok(Packet::ConnAck { session_present: flags == 1, reason, properties })
 }
 
-fn connect(mut reader: FieldReader<'_>) -> Result<Connect<'_>, Malformed> {
+fn connect(first: u8, mut reader: FieldReader<'_>) -> Result<Connect<'_>, Malformed> {
     let name = reader.binary()?;
     let level = reader.u8()?;
     let unsupported = |what: String| Malformed {
@@ -449,13 +456,19 @@ fn connect(mut reader: FieldReader<'_>) -> Result<Connect<'_>, Malformed> {
     let protocol = match (name, Protocol::from_level(level & 0x7F)) {
         (b"MQTT", Some(protocol @ (Protocol::V3_1_1 | Protocol::V5))) => protocol,
         (b"MQIsdp", Some(Protocol::V3_1)) => Protocol::V3_1,
-        _ => {
+        (b"MQTT" | b"MQIsdp", _) => {
             let name = String::from_utf8_lossy(name);
-            return Err(unsupported(format!("protocol {name:?} level {level}"))); // [MQTT-3.1.2-1]
+            return Err(unsupported(format!("protocol {name:?} level {level}"))); // [MQTT-3.1.2-2]
         }
+        _ => return Err(reader.malformed(format!("protocol {:?}", String::from_utf8_lossy(name)))), // [MQTT-3.1.2-1]
     };
+    // MQTT 3.1 does not use these bits.
+    let has_reserved = protocol != Protocol::V3_1;
+    if has_reserved && first & 0x0F != 0 {
+        return Err(reader.malformed(RESERVED_FLAGS));
+    }
     let flags = reader.u8()?;
-    if flags & 1 != 0 {
+    if has_reserved && flags & 1 != 0 {
         return Err(reader.malformed("reserved connect flag")); // [MQTT-3.1.2-3]
     }
     let keep_alive = reader.u16()?;

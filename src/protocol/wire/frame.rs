@@ -59,7 +59,7 @@ fn any_frame(buffer: &[u8], largest_bytes: u32) -> Result<Option<usize>, Malform
     let packet = PacketType::from_bits(first >> 4);
     let malformed = |what: Cow<'static, str>, reason| Err(Malformed { packet, what, reason });
     if packet.is_none() {
-        return malformed("not an MQTT packet (packet type 0)".into(), ReasonCode::MALFORMED_PACKET);
+        return malformed("not an MQTT packet (packet type 0)".into(), ReasonCode::PROTOCOL_ERROR);
     }
     let length = match rumqttc::mqttbytes::check(buffer.iter(), usize::MAX) {
         Ok(header) => header.frame_length(),

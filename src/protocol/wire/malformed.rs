@@ -30,9 +30,8 @@ impl Malformed {
         let reason = match error {
             // Empty, and without an alias.
             TopicError::Empty => ReasonCode::PROTOCOL_ERROR,
-            // [MQTT-1.5.4-1], [MQTT-1.5.4-2]
-            TopicError::NotUtf8 | TopicError::Null => ReasonCode::MALFORMED_PACKET,
-            _ => ReasonCode::TOPIC_NAME_INVALID,
+            // "Topic Name invalid" (0x90) is for names that are correctly formed.
+            _ => ReasonCode::MALFORMED_PACKET,
         };
         Self::protocol_error(PacketType::Publish, format!("topic name: {error}")).with_reason(reason)
     }

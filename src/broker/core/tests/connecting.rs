@@ -150,22 +150,30 @@ fn keep_alive() {
 fn protocol_errors_are_answered_with_their_reason_code() {
     let alias_zero = [0x30, 7, 0, 1, b't', 3, 35, 0, 0];
     for (bytes, reason) in [
-        (&[0x00, 0][..], "0x81"),                  // no packet type
+        (&[0x00, 0][..], "0x82"),                  // no packet type
         (&[0xC1, 0], "0x81"),                      // reserved flags
         (&[0x36, 3, 0, 1, b't'], "0x81"),          // QoS 3
         (&[0x30, 4, 0, 0, 0, b'x'], "0x82"),       // no topic, no alias
-        (&[0x30, 4, 0, 1, b'#', 0], "0x90"),       // wildcard in a name
+        (&[0x30, 4, 0, 1, b'#', 0], "0x81"),       // wildcard in a name
         (&[0x30, 4, 0, 1, 0xFF, 0], "0x81"),       // not UTF-8
         (&[0x32, 6, 0, 1, b't', 0, 0, 0], "0x82"), // packet identifier 0
         (&alias_zero, "0x82"),
         (&[0x30, 6, 0, 1, b't', 2, 11, 1], "0x82"), // Subscription Identifier from a client
         (&[0x30, 8, 0, 1, b't', 4, 8, 0, 1, b'#'], "0x82"), // Response Topic with a wildcard
+        (&[0x30, 7, 0, 1, b't', 3, 8, 0, 0], "0x82"), // empty Response Topic
         (&[0x82, 3, 0, 1, 0], "0x82"),              // no filter
+        (&[0x82, 7, 0, 0, 0, 0, 1, b't', 0], "0x81"), // packet identifier 0
+        (&[0x82, 9, 0, 1, 2, 1, 0, 0, 1, b't', 0], "0x81"), // a property of PUBLISH [MQTT-2.2.2.2]
+        (&[0xA2, 6, 0, 0, 0, 0, 1, b't'], "0x81"),
+        (&[0xA2, 8, 0, 1, 2, 1, 0, 0, 1, b't'], "0x81"),
         (&[0x82, 7, 0, 1, 0, 0, 1, b't', 3], "0x81"), // QoS 3
-        (&[0x90, 4, 0, 1, 0, 0], "0x82"),           // a server's packet
+        (&[0x90, 4, 0, 1, 0, 0], "0x82"),             // a server's packet
         (&[0xD0, 0], "0x82"),
         (&[0xF0, 0], "0x82"),
         (&[0x20, 3, 0, 0, 0], "0x82"),
+        (&[0x20, 1, 0], "0x82"), // and a malformed one
+        (&[0xB1, 0], "0x82"),
+        (&[0xF1, 0], "0x82"),
         (&connect_bytes(&hello(V5, "c")), "0x82"), // a second CONNECT
         (&[0x30, 0xFF, 0xFF, 0xFF, 0x7F], "0x95"), // over the Maximum Packet Size
     ] {
@@ -221,8 +229,14 @@ fn shutdown_sends_its_reason_code() {
 /// MQTT 3.x has no return code for it [MQTT-4.8.0-1]; MQTT 5 has a Reason Code.
 #[test]
 fn invalid_will_topic_closes_the_connection() {
-    for topic in ["", "a/#", "+"] {
-        for (protocol, answer) in [(V3_1, &[][..]), (V3_1_1, &[]), (V5, &["CONNACK 0x90"])] {
+    let deep = "/".repeat(201);
+    for (topic, answer) in [
+        ("", &["CONNACK 0x82"]),
+        ("a/#", &["CONNACK 0x81"]),
+        ("+", &["CONNACK 0x81"]),
+        (&deep, &["CONNACK 0x81"]),
+    ] {
+        for (protocol, answer) in [(V3_1, &[][..]), (V3_1_1, &[]), (V5, answer)] {
             let mut world = World::new();
             let (client, seen) =
                 world.try_connect(&Connect { will: Some(will(topic, "x")), ..hello(protocol, "c") });
@@ -241,4 +255,103 @@ fn authentication_data_without_a_method_closes_the_connection() {
     let (client, seen) = world.try_connect(&Connect { properties: properties.view(), ..hello(V5, "c") });
     assert_eq!(seen, ["CONNACK 0x82"]);
     assert_eq!(world.state(client), Directive::Closing);
+}
+
+/// MQTT 3.1 does not use the lower half of a fixed header of CONNECT, nor the last bit of the connect flags.
+#[test]
+fn bits_that_mqtt_3_1_does_not_use_are_ignored() {
+    let v3_1 =
+        |first: u8, flags: u8| [&[first, 15, 0, 6][..], b"MQIsdp", &[3, flags, 0, 10, 0, 1, b'p']].concat();
+    let others = |level: u8, properties: &[u8], first: u8, flags: u8| {
+        let length = 13 + u8::try_from(properties.len()).unwrap();
+        [&[first, length, 0, 4][..], b"MQTT", &[level, flags, 0, 10], properties, &[0, 1, b'p']].concat()
+    };
+    for (protocol, bytes, accepted) in [
+        (V3_1, v3_1(0x10, 3), true),
+        (V3_1, v3_1(0x1E, 2), true),
+        (V3_1_1, others(4, &[], 0x10, 2), true),
+        (V3_1_1, others(4, &[], 0x10, 3), false), // [MQTT-3.1.2-3]
+        (V3_1_1, others(4, &[], 0x12, 2), false), // [MQTT-2.2.2-2]
+        (V5, others(5, &[0], 0x10, 2), true),
+        (V5, others(5, &[0], 0x10, 3), false),
+        (V5, others(5, &[0], 0x11, 2), false),
+    ] {
+        let mut world = World::new();
+        let client = world.open(protocol);
+        world.send(client, &bytes);
+        let answer = world.take(client);
+        let expected = match (accepted, protocol) {
+            (true, V3_1 | V3_1_1) => vec!["CONNACK 0x00"],
+            (true, V5) => vec!["CONNACK 0x00"],
+            (false, V5) => vec!["CONNACK 0x81"],
+            (false, _) => vec![],
+        };
+        assert_eq!(answer, expected, "{protocol:?} {bytes:x?}");
+    }
+}
+
+/// A name that is not MQTT's is not answered: no format of an answer is known.
+#[test]
+fn unknown_protocol_names_are_not_answered() {
+    for (name, level) in [("MQT", 4), ("MQTU", 4), ("", 5), ("MQTTT", 5)] {
+        let mut world = World::new();
+        let client = world.open(V3_1_1);
+        let length = u8::try_from(name.len()).unwrap();
+        let head = [0x10, length + 9, 0, length];
+        world.send(client, &[&head[..], name.as_bytes(), &[level, 2, 0, 10, 0, 1, b'p']].concat());
+        assert!(world.take(client).is_empty(), "{name}");
+        assert_eq!(world.state(client), Directive::Closing, "{name}");
+    }
+}
+
+/// Control characters and noncharacters, which mosquitto refuses as well ([MQTT-1.5.4] allows it).
+#[test]
+fn control_characters_in_texts_end_the_connection() {
+    for bad in ["a\u{1}", "a\u{1f}b", "\u{7f}", "\u{9f}", "\u{ffff}"] {
+        let mut property = PropertyBlock::default();
+        property.push(PropertyId::UserProperty, Value::Pair("k", bad));
+        for protocol in [V3_1, V3_1_1, V5] {
+            let answer = |reason: &str| if protocol == V5 { vec![reason.to_owned()] } else { vec![] };
+            let mut world = World::new();
+            let (client, seen) = world.try_connect(&hello(protocol, bad));
+            assert_eq!((seen, world.state(client)), (answer("CONNACK 0x85"), Directive::Closing), "{bad:?}");
+            for connect in [
+                Connect { user_name: Some(bad), ..hello(protocol, "c") },
+                Connect { will: Some(will(bad, "x")), ..hello(protocol, "c") },
+            ] {
+                let (client, seen) = world.try_connect(&connect);
+                assert_eq!(
+                    (seen, world.state(client)),
+                    (answer("CONNACK 0x81"), Directive::Closing),
+                    "{bad:?}"
+                );
+            }
+            let client = world.connect(protocol, "c");
+            world.publish(client, &message(bad, 0, 0, "x"));
+            let seen = world.take(client);
+            assert_eq!(
+                (seen, world.state(client)),
+                (answer("DISCONNECT 0x81"), Directive::Closing),
+                "{bad:?}"
+            );
+            let client = world.connect(protocol, "c");
+            let seen = world.subscribe(client, &[filter(bad, 0)]);
+            assert_eq!(
+                (seen, world.state(client)),
+                (answer("DISCONNECT 0x81"), Directive::Closing),
+                "{bad:?}"
+            );
+            let client = world.connect(protocol, "c");
+            let seen = world.unsubscribe(client, &[bad]);
+            assert_eq!(
+                (seen, world.state(client)),
+                (answer("DISCONNECT 0x81"), Directive::Closing),
+                "{bad:?}"
+            );
+        }
+        let mut world = World::new();
+        let client = world.connect(V5, "c");
+        world.publish(client, &Publish { properties: property.view(), ..message("t", 0, 0, "x") });
+        assert_eq!(world.take(client), ["DISCONNECT 0x81"]);
+    }
 }

@@ -7,6 +7,7 @@ mod limits;
 mod quality;
 mod retaining;
 mod sessions;
+mod sharing;
 mod subscribing;
 mod turns;
 mod wills;

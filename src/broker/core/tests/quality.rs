@@ -190,3 +190,42 @@ fn acknowledgements_of_the_wrong_kind_are_refused() {
         assert_eq!(world.take(client), ["DISCONNECT 0x82"]);
     }
 }
+
+/// Reason Codes that the standard does not define for a packet of a client are a Protocol Error, and others are
+/// taken: [MQTT-3.4.2-1], [MQTT-3.5.2-1], [MQTT-3.6.2-1], [MQTT-3.7.2-1], [MQTT-3.14.2-1].
+#[test]
+fn undefined_reason_codes_of_a_client_are_protocol_errors() {
+    let publish = [0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];
+    let release = [0x00, 0x92];
+    let leave = [0x00, 0x04, 0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99];
+    for (packet, defined) in [
+        (PacketType::PubAck, &publish[..]),
+        (PacketType::PubRec, &publish),
+        (PacketType::PubRel, &release),
+        (PacketType::PubComp, &release),
+        (PacketType::Disconnect, &leave),
+    ] {
+        for code in 0..=255 {
+            let mut world = World::new();
+            let client = world.connect(V5, "c");
+            if packet == PacketType::Disconnect {
+                world.disconnect(client, code, &PropertyBlock::default());
+            } else {
+                world.ack(client, packet, 9, code);
+            }
+            let is_refused = world.take(client) == ["DISCONNECT 0x82"];
+            assert_eq!(is_refused, !defined.contains(&code), "{packet:?} {code:#x}");
+        }
+    }
+}
+
+/// MQTT 3.1.1 and 5 forbid DUP at QoS 0 ([MQTT-3.3.1-2]); MQTT 3.1 does not say so.
+#[test]
+fn dup_at_qos_0_ends_the_connection() {
+    for (protocol, is_forbidden) in [(V3_1, false), (V3_1_1, true), (V5, true)] {
+        let mut world = World::new();
+        let client = world.connect(protocol, "c");
+        world.publish(client, &Publish { dup: true, ..message("t", 0, 0, "x") });
+        assert_eq!(world.state(client) == Directive::Closing, is_forbidden, "{protocol:?}");
+    }
+}

@@ -131,22 +131,52 @@ fn filters_beyond_the_levels_limit_of_a_packet_are_refused() {
     assert_eq!((granted, refused), (PACKET_LEVELS / 200, 2), "{seen:?}");
 }
 
-/// 200 levels, including `#` but without the share name.
+/// `#` counts as a level, the share name does not.
 #[test]
-fn the_deepest_filter_has_200_levels() {
+fn topic_with_more_than_201_levels_ends_the_connection() {
     let deep = |levels: usize, last: &str| format!("{}{last}", "a/".repeat(levels - 1));
     for (name, taken) in [
-        (deep(200, "a"), true),
-        (deep(201, "a"), false),
-        (deep(200, "#"), true),
-        (deep(201, "#"), false),
-        (format!("$share/g/{}", deep(200, "+")), true),
-        (format!("$share/g/{}", deep(201, "+")), false),
+        (deep(201, "a"), true),
+        (deep(202, "a"), false),
+        (deep(201, "#"), true),
+        (deep(202, "#"), false),
+        (format!("$share/g/{}", deep(201, "+")), true),
+        (format!("$share/g/{}", deep(202, "+")), false),
     ] {
-        let mut world = World::new();
-        let client = world.connect(V5, "c");
-        let code = if taken { "00" } else { "97" };
-        assert_eq!(world.subscribe(client, &[filter(&name, 0)]), [format!("SUBACK #77 {code}")], "{name}");
+        for protocol in [V3_1_1, V5] {
+            let mut world = World::new();
+            let client = world.connect(protocol, "c");
+            let answer: &[&str] = match (taken, protocol) {
+                (true, _) => &["SUBACK #77 00"],
+                (false, V5) => &["DISCONNECT 0x81"],
+                (false, _) => &[],
+            };
+            assert_eq!(world.subscribe(client, &[filter(&name, 0)]), answer, "{name}");
+            assert_eq!(world.state(client) == Directive::Open, taken, "{name}");
+            let client = world.connect(protocol, "other");
+            let answer: &[&str] = match (taken, protocol) {
+                (true, V5) => &["UNSUBACK #78 11"],
+                (true, _) => &["UNSUBACK #78"],
+                (false, V5) => &["DISCONNECT 0x81"],
+                (false, _) => &[],
+            };
+            assert_eq!(world.unsubscribe(client, &[&name]), answer, "{name}");
+        }
+    }
+    for (name, taken) in [(deep(201, "a"), true), (deep(202, "a"), false)] {
+        for protocol in [V3_1_1, V5] {
+            let mut world = World::new();
+            let client = world.connect(protocol, "c");
+            world.publish(client, &message(&name, 1, 1, "x"));
+            let answer: &[&str] = match (taken, protocol) {
+                (true, V5) => &["PUBACK #1 0x10"],
+                (true, _) => &["PUBACK #1"],
+                (false, V5) => &["DISCONNECT 0x81"],
+                (false, _) => &[],
+            };
+            assert_eq!(world.take(client), answer);
+            assert_eq!(world.state(client) == Directive::Open, taken);
+        }
     }
 }
 

@@ -106,6 +106,14 @@ impl Logs {
         self.say(|| format!("{} running", self.software));
     }
 
+    /// Logs the limits on the number of connections.
+    pub(super) fn bounds(&self, open_files: Option<u64>, connections: usize, diagnostics: &Diagnostics) {
+        let files = open_files.map_or_else(|| "no limit".to_owned(), |most| format!("at most {most}"));
+        let text = || format!("Open files: {files}; connections: at most {connections}.");
+        self.say(text);
+        diagnostics.debug(text);
+    }
+
     /// Logs the end of the broker.
     pub(super) fn end(&self, diagnostics: &Diagnostics) {
         self.say(|| format!("{} terminating", self.software));

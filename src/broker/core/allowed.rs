@@ -1,0 +1,93 @@
+//! What clients may send: types of packets, Reason Codes, and texts without control characters.
+
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::topic;
+use crate::protocol::wire::{Connect, Malformed, Packet, PacketType};
+
+/// The error for a packet that a client may not send after CONNECT: a broker's packet, a second CONNECT
+/// ([MQTT-3.1.0-2]), or AUTH, because CONNECT with enhanced authentication was refused.
+pub(super) fn unexpected(packet: PacketType) -> Malformed {
+    Malformed::protocol_error(packet, "not expected from a client")
+}
+
+/// Reports such a packet as unexpected, also if it is malformed.
+pub(super) fn unexpected_first(malformed: Malformed) -> Malformed {
+    match malformed.packet {
+        Some(packet)
+            if !packet.is_from_client() || matches!(packet, PacketType::Connect | PacketType::Auth) =>
+        {
+            unexpected(packet)
+        }
+        _ => malformed,
+    }
+}
+
+/// Checks that a client may send this Reason Code in a PUBACK, PUBREC, PUBREL, PUBCOMP or DISCONNECT
+/// ([MQTT-3.4.2-1], [MQTT-3.5.2-1], [MQTT-3.6.2-1], [MQTT-3.7.2-1], [MQTT-3.14.2-1]).
+///
+/// # Errors
+/// The Reason Code is not defined for the packet, which is a Protocol Error.
+pub(super) fn check_reason(packet: PacketType, reason: ReasonCode) -> Result<(), Malformed> {
+    let is_defined = match (packet, reason.0) {
+        (_, 0x00) => true,
+        (PacketType::PubAck | PacketType::PubRec, code) => {
+            matches!(code, 0x10 | 0x80 | 0x83 | 0x87 | 0x90 | 0x91 | 0x97 | 0x99)
+        }
+        (PacketType::Disconnect, code) => {
+            matches!(code, 0x04 | 0x80..=0x83 | 0x90 | 0x93..=0x99)
+        }
+        (_, code) => code == 0x92,
+    };
+    if is_defined {
+        return Ok(());
+    }
+    let what = format!("Reason Code 0x{:02X} is not defined for a client", reason.0);
+    Err(Malformed::protocol_error(packet, what))
+}
+
+/// Checks the topics, identifiers, names and properties of a packet. A broker may treat control characters and
+/// noncharacters as malformed ([MQTT-1.5.4]). mosquitto does, so a client that sends them fails here too.
+///
+/// # Errors
+/// A text with such a character.
+pub(super) fn check_texts(packet: &Packet<'_>) -> Result<(), Malformed> {
+    let unwelcome = match packet {
+        Packet::Connect(connect) => return check_connect(connect, packet),
+        // A topic name that is not UTF-8 is refused by `publish`.
+        Packet::Publish(publish) => std::str::from_utf8(publish.topic).ok().and_then(topic::unwelcome),
+        Packet::Subscribe { filters, .. } | Packet::Unsubscribe { filters, .. } => {
+            filters.iter().find_map(|subscription| topic::unwelcome(subscription.filter))
+        }
+        _ => None,
+    };
+    match unwelcome {
+        Some(why) => Err(refused(packet, "topic", why, ReasonCode::MALFORMED_PACKET)),
+        None => check_properties(packet),
+    }
+}
+
+fn check_properties(packet: &Packet<'_>) -> Result<(), Malformed> {
+    match packet.properties().unwelcome() {
+        Some((id, why)) => Err(refused(packet, id.name(), why, ReasonCode::MALFORMED_PACKET)),
+        None => Ok(()),
+    }
+}
+
+fn check_connect(connect: &Connect<'_>, packet: &Packet<'_>) -> Result<(), Malformed> {
+    if let Some(why) = topic::unwelcome(connect.client_identifier) {
+        let reason = ReasonCode::CLIENT_IDENTIFIER_NOT_VALID;
+        return Err(refused(packet, "client identifier", why, reason));
+    }
+    let user_name = connect.user_name.and_then(topic::unwelcome).map(|why| ("user name", why));
+    let will = connect.will.as_ref();
+    let will_topic = will.and_then(|will| topic::unwelcome(will.topic)).map(|why| ("will topic", why));
+    let will_property = will.and_then(|will| will.properties.unwelcome()).map(|(id, why)| (id.name(), why));
+    match user_name.or(will_topic).or(will_property) {
+        Some((what, why)) => Err(refused(packet, what, why, ReasonCode::MALFORMED_PACKET)),
+        None => check_properties(packet),
+    }
+}
+
+fn refused(packet: &Packet<'_>, what: &str, why: &str, reason: ReasonCode) -> Malformed {
+    Malformed::protocol_error(packet.kind(), format!("{what}: {why}")).with_reason(reason)
+}
