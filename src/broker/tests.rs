@@ -219,7 +219,7 @@ async fn last_disconnect_arrives() {
     let mut answer = Vec::new();
     from.read_to_end(&mut answer).await.unwrap();
     assert_eq!(answer[..1], [0xE0]);
-    assert_eq!(answer[2], 0x81);
+    assert_eq!(answer[2], 0x82);
     drop((from, writing.await.unwrap()));
     broker.shutdown().await;
 }

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 
-use rustix::process::Signal;
+use rustix::process::{Resource, Signal, getrlimit};
 
 use super::Served;
 use crate::support::mqtt::Mqtt;
@@ -153,4 +153,13 @@ fn state_is_published_below_sys() {
     assert!(load >= 0.0);
     let all = broker.client("sub").args(["-t", "#", "--retained-only"]).run();
     all.succeeds().prints("x\n");
+}
+
+/// The broker raises its own limit of open files. Its command gets the limit that the broker was started with.
+#[test]
+fn limit_of_open_files_is_raised_to_the_hard_limit() {
+    let hard = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX).min(1 << 20);
+    let line = ["broker", "--port", "0", "--log", "--", "sh", "-c", "ulimit -Sn"];
+    let outcome = Mqtt::new(line).behind("ulimit -Sn 100").run().succeeds().prints("100\n");
+    outcome.mentions(&format!("Open files: at most {hard}; connections: at most 100000."));
 }

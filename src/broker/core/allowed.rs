@@ -10,16 +10,17 @@ pub(super) fn unexpected(packet: PacketType) -> Malformed {
     Malformed::protocol_error(packet, "not expected from a client")
 }
 
-/// Reports such a packet as unexpected, also if it is malformed.
-pub(super) fn unexpected_first(malformed: Malformed) -> Malformed {
-    match malformed.packet {
-        Some(packet)
-            if !packet.is_from_client() || matches!(packet, PacketType::Connect | PacketType::Auth) =>
-        {
-            unexpected(packet)
-        }
-        _ => malformed,
-    }
+/// Reports such a packet as unexpected, also if it is malformed. Like in mosquitto 2.1, reserved flags of a SUBACK,
+/// UNSUBACK or PINGRESP are reported first.
+pub(super) fn unexpected_first(bytes: &[u8], malformed: Malformed) -> Malformed {
+    let has_flags = bytes.first().is_some_and(|first| first & 0x0F != 0);
+    let Some(packet) = malformed.packet else { return malformed };
+    let is_expected = match packet {
+        PacketType::SubAck | PacketType::UnsubAck | PacketType::PingResp => has_flags,
+        PacketType::ConnAck | PacketType::Connect | PacketType::Auth => false,
+        _ => true,
+    };
+    if is_expected { malformed } else { unexpected(packet) }
 }
 
 /// Checks that a client may send this Reason Code in a PUBACK, PUBREC, PUBREL, PUBCOMP or DISCONNECT

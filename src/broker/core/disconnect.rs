@@ -7,7 +7,7 @@ use super::allowed::check_reason;
 use super::connection::ConnectionPhase;
 use super::deadlines::TimerOf;
 use super::message::{Routed, View, after};
-use super::session::{Ended, Session, WillMessage};
+use super::session::{EndedSession, Session, WillMessage};
 use super::{ConnectionId, Core, SessionId};
 use crate::broker::access::Rights;
 use crate::broker::journal::{EventKind, Leaving};
@@ -230,7 +230,7 @@ impl Core {
         self.deadlines.set(TimerOf::Session(id), &mut session.timer, None);
         self.release_all(&session);
         let (will, rights) = (session.will.take(), session.rights.clone());
-        let mut ended = Ended::of(session);
+        let mut ended = EndedSession::of(session);
         if self.is_shutting_down {
             ended.orphans.clear();
         }

@@ -363,7 +363,7 @@ impl Core {
             };
         };
         let protocol = connection.protocol;
-        let packet = wire::decode(protocol, packet).map_err(unexpected_first)?;
+        let packet = wire::decode(protocol, packet).map_err(|error| unexpected_first(packet, error))?;
         self.trace_received(id, &packet);
         check_texts(&packet)?;
         match packet {

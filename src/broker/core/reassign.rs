@@ -7,11 +7,11 @@ use std::time::Instant;
 use super::deadlines::TimerOf;
 use super::deliver::Delivery;
 use super::message::Routed;
-use super::session::{Ended, Pending, Session, may_read, presence};
+use super::session::{EndedSession, Pending, Session, may_read, presence};
 use super::{Core, SessionId, TURN_WORK, held};
 use crate::protocol::QoS;
 
-impl Ended {
+impl EndedSession {
     /// A QoS 1 message that was sent goes to another member (section 4.8.2: it SHOULD). A QoS 2 message that was
     /// sent does not ([MQTT-4.8.2-5]). Messages that were never sent go to another member.
     pub(super) fn of(session: Session) -> Self {
@@ -33,7 +33,7 @@ impl Core {
     /// Continues with the end of a session, within the work of the turn.
     pub(super) fn remove_ended(&mut self, id: SessionId, now: Instant) {
         while self.work < TURN_WORK {
-            let Some(Ended { filters, orphans }) = self.ended(id) else { return };
+            let Some(EndedSession { filters, orphans }) = self.ended(id) else { return };
             if let Some(orphan) = orphans.pop() {
                 self.work += 1;
                 self.release_pending(id, &orphan);
@@ -51,7 +51,7 @@ impl Core {
         }
     }
 
-    fn ended(&mut self, id: SessionId) -> Option<&mut Ended> {
+    fn ended(&mut self, id: SessionId) -> Option<&mut EndedSession> {
         self.sessions.get_mut(id)?.ended.as_mut()
     }
 

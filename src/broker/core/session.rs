@@ -46,7 +46,7 @@ pub(super) struct WillMessage {
 }
 
 /// What is still to be done for an ended session.
-pub(super) struct Ended {
+pub(super) struct EndedSession {
     /// Subscriptions to remove from the tree.
     pub(super) filters: Vec<Box<str>>,
     /// Messages for other members of its shared subscriptions, in reverse order.
@@ -73,7 +73,7 @@ pub(super) struct Session {
     /// The subscribed filters, with the number of each one's latest replay; options are in the tree.
     pub(super) filters: HashMap<Box<str>, u64>,
     /// What is still to be done for the session, if it has ended.
-    pub(super) ended: Option<Ended>,
+    pub(super) ended: Option<EndedSession>,
     /// QoS 1 and 2 messages not sent yet.
     pub(super) queue: VecDeque<Pending>,
     pub(super) queue_bytes: usize,

@@ -57,8 +57,8 @@ const READERS: &[Row] = &[
     ("packet identifier 0 in PUBACK", V3_1_1, &[0x40, 2, 0, 0], "Ok(", "packet identifier 0"),
     ("packet identifier 0 in SUBACK", V3_1_1, &[0x90, 3, 0, 0, 0], "Ok(", "packet identifier 0"),
     ("a topic that is not UTF-8 ends the link", V3_1_1, &[0x30, 4, 0, 1, 0xFF, b'x'], "Err(", "topic: [255]"),
-    ("a topic with a wildcard", V3_1_1, &[0x30, 3, 0, 1, b'#'], "Ok(", "ReasonCode(144)"),
-    ("a topic with a wildcard", V5, &[0x30, 4, 0, 1, b'+', 0], "Ok(", "ReasonCode(144)"),
+    ("a topic with a wildcard", V3_1_1, &[0x30, 3, 0, 1, b'#'], "Ok(", "ReasonCode(129)"),
+    ("a topic with a wildcard", V5, &[0x30, 4, 0, 1, b'+', 0], "Ok(", "ReasonCode(129)"),
     ("U+0000 in a string [MQTT-1.5.4-2]", V5, &[0xE0, 8, 0x8B, 6, 31, 0, 3, b'a', 0, b'b'], "Ok(", "U+0000"),
     (
         "a property given twice",

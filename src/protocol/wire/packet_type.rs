@@ -45,12 +45,6 @@ impl PacketType {
         }
     }
 
-    /// Whether a client may send it. AUTH is for enhanced authentication.
-    #[must_use]
-    pub fn is_from_client(self) -> bool {
-        !matches!(self, Self::ConnAck | Self::SubAck | Self::UnsubAck | Self::PingResp)
-    }
-
     /// Whether it is SUBSCRIBE or UNSUBSCRIBE.
     pub(in crate::protocol) fn is_for_filters(self) -> bool {
         matches!(self, Self::Subscribe | Self::Unsubscribe)

@@ -190,7 +190,7 @@ fn framing_waits_and_refuses() {
     assert_eq!(frame(&[0x30, 0x80], 1000), Ok(None));
     assert_eq!(frame(&[0x30, 5, 0], 100), Ok(None));
     assert_eq!(frame(&[0xC0, 0, 0xC0], 100), Ok(Some(2)));
-    assert_eq!(frame(&[0x00, 0], 100).unwrap_err().reason, ReasonCode::MALFORMED_PACKET);
+    assert_eq!(frame(&[0x00, 0], 100).unwrap_err().reason, ReasonCode::PROTOCOL_ERROR);
     assert!(frame(&[0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0x01], 100).is_err());
     // The size is known once the header is complete, before the packet is.
     assert_eq!(frame(&[0x30, 0xFF, 0x7F], 100).unwrap_err().reason, ReasonCode::PACKET_TOO_LARGE);

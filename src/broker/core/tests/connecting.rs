@@ -172,7 +172,7 @@ fn protocol_errors_are_answered_with_their_reason_code() {
         (&[0xF0, 0], "0x82"),
         (&[0x20, 3, 0, 0, 0], "0x82"),
         (&[0x20, 1, 0], "0x82"), // and a malformed one
-        (&[0xB1, 0], "0x82"),
+        (&[0xB1, 0], "0x81"),
         (&[0xF1, 0], "0x82"),
         (&connect_bytes(&hello(V5, "c")), "0x82"), // a second CONNECT
         (&[0x30, 0xFF, 0xFF, 0xFF, 0x7F], "0x95"), // over the Maximum Packet Size
