@@ -13,7 +13,7 @@ use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::Mqtt;
 use crate::support::pki::Authority;
 use crate::support::server::{Listener, Server};
-use crate::support::{CONNECTING, Service, packets, report, skip, version};
+use crate::support::{CONNECTING, Service, faketime, packets, report, version};
 
 /// Enough for many TLS records.
 const LINES: usize = 20_000;
@@ -245,17 +245,6 @@ fn invalid_files_are_refused() {
     std::fs::write(&empty, "").unwrap();
     let run = publish(1).args(["--cafile".as_ref(), empty.as_os_str()]).run();
     run.fails(1, "no certificate in this file (PEM)");
-}
-
-/// The library that changes the clock (Debian's package `faketime`).
-fn faketime() -> Option<PathBuf> {
-    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().filter_map(Result::ok);
-    let found =
-        folders.map(|folder| folder.path().join("faketime/libfaketime.so.1")).find(|path| path.exists());
-    if found.is_none() {
-        skip("libfaketime is not installed");
-    }
-    found
 }
 
 /// With any clock, a run ends with a result or an error text.

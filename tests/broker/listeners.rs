@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use super::{Served, mosquitto};
 use crate::support::mqtt::Mqtt;
 use crate::support::pki::Authority;
-use crate::support::write;
+use crate::support::{faketime, write};
 
 /// A message goes from each listener to each other one.
 #[test]
@@ -68,14 +68,50 @@ fn clients_without_a_certificate_of_the_authority_are_refused() {
     let broker = Mqtt::new(["broker", "--listen", "mqtts://127.0.0.1:0"])
         .arg_path("--cert", &server.certificate)
         .arg_path("--key", &server.key)
-        .arg_path("--client-ca", &ca);
+        .arg_path("--client-ca", &ca)
+        .args(["--log"]);
     let broker = Served::spawn(broker, 1);
     let client =
         || Mqtt::new(["pub", "-L", &broker.places[0], "-t", "a", "-m", "1"]).arg_path("--cafile", &ca);
     client().arg_path("--cert", &own.certificate).arg_path("--key", &own.key).run().succeeds();
     client().args(["--reconnect", "never"]).run().exits(1).mentions("certificate");
-    let refused = client().arg_path("--cert", &foreign.certificate).arg_path("--key", &foreign.key);
-    refused.args(["--reconnect", "never"]).run().exits(1);
+    broker.running.wait_for_stderr("the client sent no certificate, which --client-ca requires");
+    let expired = authority.issue_expired("old", &[]);
+    for (identity, reason) in [
+        (&foreign, "the client's certificate was not issued by an authority of --client-ca"),
+        (&expired, "the client's certificate has expired"),
+    ] {
+        let refused = client().arg_path("--cert", &identity.certificate).arg_path("--key", &identity.key);
+        refused.args(["--reconnect", "never"]).run().exits(1);
+        broker.running.wait_for_stderr(reason);
+    }
+}
+
+/// Dates of clients' certificates cannot be checked then; without --client-ca there are none to check.
+#[test]
+fn a_broker_with_a_clock_before_1970_serves_tls_or_says_why_not() {
+    let Some(library) = faketime() else { return };
+    let authority = Authority::new("Test CA");
+    let (server, own) = (authority.issue("broker", &["127.0.0.1"]), authority.issue("client", &[]));
+    let ca = authority.file();
+    let broker = || {
+        Mqtt::new(["broker", "--listen", "mqtts://127.0.0.1:0", "--log"])
+            .arg_path("--cert", &server.certificate)
+            .arg_path("--key", &server.key)
+            .env("LD_PRELOAD", &library)
+            .env("FAKETIME", "@1969-06-01 00:00:00")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    };
+    let client = |broker: &Served| {
+        Mqtt::new(["pub", "-L", &broker.places[0], "-t", "a", "-m", "1", "--reconnect", "never"])
+            .arg_path("--cafile", &ca)
+            .arg_path("--cert", &own.certificate)
+            .arg_path("--key", &own.key)
+    };
+    client(&Served::spawn(broker(), 1)).run().succeeds();
+    let checking = Served::spawn(broker().arg_path("--client-ca", &ca), 1);
+    client(&checking).run().exits(1);
+    checking.running.wait_for_stderr("this machine's clock is at 1969-0");
 }
 
 /// A certificate that does not match its key, a missing file, a file that must not be replaced.

@@ -159,3 +159,14 @@ impl Kind {
         }
     }
 }
+
+/// The library that changes the clock (Debian's package `faketime`).
+pub(crate) fn faketime() -> Option<std::path::PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().filter_map(Result::ok);
+    let found =
+        folders.map(|folder| folder.path().join("faketime/libfaketime.so.1")).find(|path| path.exists());
+    if found.is_none() {
+        skip("libfaketime is not installed");
+    }
+    found
+}

@@ -54,7 +54,7 @@ impl TlsConfig {
         }
         let provider = Arc::new(provider);
         let versions = options.protocol_versions()?;
-        let clock = Clock { now: SystemTime::now, dates_matter: !options.insecure };
+        let clock = Clock::new(!options.insecure);
         let server_name = options.server_name.as_deref().map(checkable_name).transpose()?;
         let certificate = certificate_and_key(options, &provider, files::of_option)?;
         let has_certificate = certificate.is_some();
@@ -184,10 +184,17 @@ impl TlsConfig {
 
 /// The clock for rustls, whose own clock panics before 1970.
 #[derive(Debug)]
-struct Clock {
+pub(super) struct Clock {
     now: fn() -> SystemTime,
     /// If dates are not checked, an invalid time is not an error.
     dates_matter: bool,
+}
+
+impl Clock {
+    /// This machine's clock.
+    pub(super) fn new(dates_matter: bool) -> Self {
+        Self { now: SystemTime::now, dates_matter }
+    }
 }
 
 impl TimeProvider for Clock {

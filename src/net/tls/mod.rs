@@ -24,11 +24,14 @@
 //! | `rejection` | why a certificate was refused |
 //! | `explain` | other handshake failures |
 //! | `words` | TLS alerts and errors in words |
+//! | `client_words` | failed handshakes of clients in words, for the embedded broker |
 //! | `probe` | whether a port that was used without TLS expects TLS |
 
 mod authorities;
 mod certificate;
 mod ciphers;
+#[cfg(feature = "broker")]
+mod client_words;
 mod config;
 mod encrypted;
 pub(super) mod explain;

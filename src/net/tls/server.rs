@@ -21,9 +21,9 @@ use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
-use super::config::certificate_and_key;
+use super::config::{Clock, certificate_and_key};
 use super::options::TlsOptions;
-use super::{files, provider};
+use super::{client_words, files, provider};
 use crate::error::{Error, Layer};
 
 /// The certificate and the client authorities of each handshake.
@@ -111,7 +111,9 @@ impl ServerTls {
         let unusable = |error: tokio_rustls::rustls::Error| {
             Error::fatal(Layer::Tls, format!("this certificate cannot be used: {error}"))
         };
-        let config = ServerConfig::builder_with_provider(provider)
+        // Dates are checked only in certificates of clients.
+        let clock = Clock::new(client_authorities.is_some());
+        let config = ServerConfig::builder_with_details(provider, Arc::new(clock))
             .with_safe_default_protocol_versions()
             .map_err(unusable)?
             .with_client_cert_verifier(verifier)
@@ -122,9 +124,9 @@ impl ServerTls {
     /// Performs the handshake with a client.
     ///
     /// # Errors
-    /// The client's error, as the system or TLS names it.
+    /// The client's fault in TLS in words, or the system's error.
     pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<TlsStream<S>> {
-        TlsAcceptor::from(Arc::clone(&self.config)).accept(stream).await
+        TlsAcceptor::from(Arc::clone(&self.config)).accept(stream).await.map_err(client_words::of)
     }
 }
 
