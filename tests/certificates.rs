@@ -83,6 +83,15 @@ fn certificates_of_servers() {
             ]),
         },
         Case {
+            what: "name with a dot at its end",
+            shown: root.issue("dot", &["localhost."]),
+            options: trust(),
+            words: words(&[
+                "(CN=dot) is for 'localhost.', but a DNS name in a certificate must not end in a dot",
+                "hint: make one with subjectAltName=DNS:localhost",
+            ]),
+        },
+        Case {
             what: "wrong authority",
             shown: stranger.issue("strange", &["localhost"]),
             options: trust(),

@@ -394,6 +394,20 @@ fn wrong_name(own: &Details, chain: &Chain<'_>, asked: &ServerName<'_>) -> Rejec
             format!("make one with subjectAltName={kind}:{asked}"),
         );
     }
+    let bare = asked.trim_end_matches('.');
+    if facts
+        .names
+        .iter()
+        .any(|name| name.strip_suffix('.').is_some_and(|name| name.eq_ignore_ascii_case(bare)))
+    {
+        return Rejection::new(
+            format!(
+                "the broker's certificate ({facts}) is for {is_for}, but a DNS name in a certificate must not end in a \
+                 dot (RFC 5280, section 4.2.1.6)"
+            ),
+            format!("make one with subjectAltName={kind}:{bare}"),
+        );
+    }
     Rejection::new(
         format!("the broker's certificate ({facts}) is for {is_for}, not for '{asked}'"),
         "connect by a name it is for, or give that name with --tls-server-name",
