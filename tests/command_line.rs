@@ -209,6 +209,14 @@ fn unused_variables_do_not_fail_a_run() {
             assert_eq!(output.status.code(), Some(1), "{line:?} {variables:?}: {stderr}");
         }
     }
+    // Runs without messages of their own have none in flight.
+    for command in [&["ping"][..], &["bench", "conn", "--clients", "1"], &["retain-clear", "a", "--dry-run"]]
+    {
+        let line = [command, &here, &["--connect-timeout", "5"]].concat();
+        let output = mqtt(&line, &[("MQTT_MAX_INFLIGHT", "x")]);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{line:?}: {stderr}");
+    }
     // A pre-shared key requires TLS, and must not lead to a connection without TLS.
     let line = [&["pub", "-t", "a", "-n"], &here[..]].concat();
     assert!(failure(2, &line, &[("MQTT_PSK", "00")]).contains("has no pre-shared keys"));

@@ -55,6 +55,10 @@ where
     }
 
     fn needs(typed: &ArgMatches) -> Needs {
-        if needs_own_broker(typed) { Needs::OWN_BROKER } else { Needs::LOAD }
+        match A::MODE {
+            _ if needs_own_broker(typed) => Needs::OWN_BROKER,
+            Mode::Connect | Mode::Subscribe => Needs::LOAD_RECEIVING,
+            _ => Needs::LOAD,
+        }
     }
 }

@@ -50,7 +50,13 @@ impl Needs {
         Self { broker: BrokerChoice::Named, without: &[SESSION, LINK, WINDOW] };
     /// A new session, whose expiry options may set, on a connection that is made once.
     pub(super) const LOAD: Self = Self { broker: BrokerChoice::Named, without: &[CLEAN, LINK] };
-    /// A run that sends no messages.
+    /// The same, without messages of its own.
+    pub(super) const LOAD_RECEIVING: Self =
+        Self { broker: BrokerChoice::Named, without: &[CLEAN, LINK, WINDOW] };
+    /// A run that begins and ends the sessions itself, and sends no messages.
+    pub(super) const OWN_SESSIONS_RECEIVING: Self =
+        Self { broker: BrokerChoice::Named, without: &[SESSION, WINDOW] };
+    /// A run that sends no messages, or one at a time.
     pub(super) const RECEIVING: Self = Self { broker: BrokerChoice::Named, without: &[WINDOW] };
 
     /// Whether the run uses an option.

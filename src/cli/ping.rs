@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::ValueHint;
+use clap::{ArgMatches, ValueHint};
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::manual::Manual;
+use super::needs::Needs;
 use super::property::{Connecting, PropertyArgs};
 use super::subcommand::Subcommand;
 use super::text;
@@ -91,6 +92,10 @@ impl Subcommand for PingArgs {
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)
+    }
+
+    fn needs(_: &ArgMatches) -> Needs {
+        Needs::RECEIVING
     }
 
     fn is_for_reader(&self) -> bool {

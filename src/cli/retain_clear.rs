@@ -298,8 +298,12 @@ impl Subcommand for RetainClearArgs {
         self.dry_run || self.export.as_deref().is_some_and(names_stdout)
     }
 
-    fn needs(_: &ArgMatches) -> Needs {
-        Needs::OWN_SESSIONS
+    fn needs(typed: &ArgMatches) -> Needs {
+        if typed.get_flag("dry_run") || typed.contains_id("export") {
+            Needs::OWN_SESSIONS_RECEIVING
+        } else {
+            Needs::OWN_SESSIONS
+        }
     }
 }
 
