@@ -12,6 +12,7 @@ use mqtt::protocol::QoS;
 use mqtt::protocol::property::{PropertyId, Value};
 use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_setfl, mknodat};
+use rustix::io::ioctl_fionread;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -299,6 +300,52 @@ fn killed_with_a_full_spool_it_has_read_no_more_than_it_keeps() {
             |messages: u64| run.stderr.contains(&format!("sending {messages} messages of an earlier run"));
         assert!(said(kept) || said(kept - 1), "{written} lines, {whole} left in the pipe: {}", run.stderr);
     }
+}
+
+/// The rest of a line would be taken for a line, here with another topic.
+#[test]
+fn killed_within_a_line_the_next_run_reads_the_whole_line() {
+    const BEGINNING: &[u8] = b"plant/7/valve/";
+    let folder = Folder::new();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let publish = |port: u16, wait: &str| {
+        Mqtt::publish(port)
+            .args([
+                "-V",
+                "5",
+                "-l",
+                "--topic-from-line",
+                " ",
+                "-q",
+                "1",
+                "-r",
+                "--wait-for-server",
+                wait,
+                "--spool",
+            ])
+            .args([folder.spool()])
+            .stdin_pipe(reader.try_clone().unwrap())
+    };
+    writer.write_all(&[b"plant/1 open\n", BEGINNING].concat()).unwrap();
+    let running = publish(closed_port(), "1h").spawn();
+    let began = Instant::now();
+    while ioctl_fionread(&reader).unwrap() > BEGINNING.len() as u64 {
+        assert!(began.elapsed() < LIMIT, "the first line is not read");
+        std::thread::yield_now();
+    }
+    running.signal(Signal::KILL);
+    running.finish().dies_of(Signal::KILL);
+    assert_eq!(ioctl_fionread(&reader).unwrap(), BEGINNING.len() as u64);
+    writer.write_all(b"12 close\n").unwrap();
+    drop(writer);
+    let broker = Broker::start();
+    publish(broker.port(), "0").run().exits(0);
+    let port = broker.port().to_string();
+    let seen = Mqtt::new(["sub", "-h", "127.0.0.1", "-p", &port, "-t", "#", "--retained-only", "-v"]).run();
+    let seen = String::from_utf8(seen.stdout.clone()).unwrap();
+    let mut lines: Vec<&str> = seen.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["plant/1 open", "plant/7/valve/12 close"]);
 }
 
 /// A file that could not be created, or that filled its disk, causes no loss: stored messages are complete,

@@ -22,7 +22,8 @@ impl<F: AsFd> HeldInput<F> {
         Ok(Self { input, copy })
     }
 
-    fn is_held(&self) -> bool {
+    /// Whether the input stays in its pipe until it is released.
+    pub(super) fn is_held(&self) -> bool {
         self.copy.is_some()
     }
 
@@ -49,7 +50,7 @@ impl<F: AsFd> HeldInput<F> {
     }
 
     #[allow(clippy::unused_self, reason = "as on Linux")]
-    fn is_held(&self) -> bool {
+    pub(super) fn is_held(&self) -> bool {
         false
     }
 

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Seek as _, SeekFrom, Stdin};
-use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
-use rustix::io::Errno;
+use rustix::io::{Errno, ioctl_fionread};
 use tokio::sync::mpsc;
 
 use super::encoding::{Encoding, encoded};
@@ -30,11 +30,70 @@ pub(super) const NOT_AGAIN: &str = "no record of standard input was sent, and it
 /// The message about truncated compressed input.
 pub(super) const TORN: &str = "standard input ends within compressed data; the rest of it is missing";
 
+/// The first and the longest pause between two looks for the rest of a line.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// A pipe with fewer bytes than half a page has room for more.
+const NEVER_FULL_BYTES: usize = 2048;
+
+/// After this time without more, the pipe may be full of the beginning of a line; its writer waits for room.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// What a wait for input found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InputState {
+    /// There is more input, or the end of it.
+    More,
+    /// The writer may wait for room in the pipe.
+    Stalled,
+    /// The writer is gone, and the beginning of a line is all that is left.
+    Ended,
+    /// The run ends.
+    Over,
+}
+
 /// Waits for input, or for the end of the run. Returns whether there is input; available input is taken in.
 fn has_input(input: impl AsFd, over: &OwnedFd) -> std::io::Result<bool> {
     let mut both = [PollFd::new(&input, PollFlags::IN), PollFd::new(over, PollFlags::IN)];
     poll(&mut both, None)?;
     Ok(!both[0].revents().is_empty())
+}
+
+/// Waits for more than the beginning of a line, which stays in its pipe; the pipe is ready all the time.
+/// `held`: the length of that beginning, in bytes.
+fn rest_of_line(input: BorrowedFd<'_>, over: &OwnedFd, held: usize) -> std::io::Result<InputState> {
+    let begin = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let mut state = [PollFd::new(&input, PollFlags::IN)];
+        poll(&mut state, Some(&Timespec::default()))?;
+        // A writer that is known to be gone writes no more before the look at the length.
+        let is_last = state[0].revents().contains(PollFlags::HUP);
+        if ioctl_fionread(input)? > held as u64 {
+            return Ok(InputState::More);
+        }
+        if is_last {
+            return Ok(InputState::Ended);
+        }
+        if held >= NEVER_FULL_BYTES && begin.elapsed() >= STALLED {
+            return Ok(InputState::Stalled);
+        }
+        if is_over(over, pause)? {
+            return Ok(InputState::Over);
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Whether the run ends within this time.
+fn is_over(over: &OwnedFd, within: Duration) -> std::io::Result<bool> {
+    let within = Timespec::try_from(within).ok();
+    match poll(&mut [PollFd::new(over, PollFlags::IN)], within.as_ref()) {
+        Ok(0) | Err(Errno::INTR) => Ok(false),
+        Ok(_) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Waits until `due`, or for the end of the run. Returns whether the time has come.
@@ -44,11 +103,8 @@ fn is_due(due: u64, over: &OwnedFd) -> std::io::Result<bool> {
         if left == 0 {
             return Ok(true);
         }
-        let left = Timespec::try_from(Duration::from_nanos(left)).ok();
-        match poll(&mut [PollFd::new(over, PollFlags::IN)], left.as_ref()) {
-            Ok(0) | Err(Errno::INTR) => {}
-            Ok(_) => return Ok(false),
-            Err(error) => return Err(error.into()),
+        if is_over(over, Duration::from_nanos(left))? {
+            return Ok(false);
         }
     }
 }
@@ -140,42 +196,57 @@ impl LineIntake<'_> {
         self.take_in_all(pipe.map_err(failed)?, over)
     }
 
-    /// Takes in lines as they arrive: the input of one read is in the file before the next, and no more is
+    /// Takes in lines as they arrive: the lines of one read are in the file before the next, and no more is
     /// read than fits. An incomplete line is not a message yet. Ends with the input, or, when no input is
     /// available, once `over` is closed at the other end. Returns whether the input ended.
     ///
     /// A pipe keeps its content until the messages are in the file: then killing this program loses nothing
-    /// that the writer believes to be stored.
+    /// that the writer believes to be stored. It also keeps the beginning of a line, since its rest alone would
+    /// be taken for a line.
     fn take_in_all(&mut self, input: impl AsFd, over: &OwnedFd) -> Result<bool, Error> {
         let failed = |error: Errno| Error::file("standard input", error.into());
+        let waited = |error: std::io::Error| Error::file("standard input", error);
         let input = HeldInput::new(input).map_err(failed)?;
         let mut block = vec![0; BLOCK_BYTES];
         let mut begun = Begun::new(LARGEST_PACKET_BYTES.into());
+        // The bytes of an incomplete line in the pipe.
+        let mut held = 0;
         loop {
             // A short file that is to be truncated is truncated before more arrives.
             self.intake.take_in()?;
-            match has_input(input.descriptor(), over) {
-                Ok(true) => {}
-                Ok(false) => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::file("standard input", error)),
+            let wait = if held > 0 {
+                rest_of_line(input.descriptor(), over, held).map_err(waited)?
+            } else {
+                match has_input(input.descriptor(), over) {
+                    Ok(true) => InputState::More,
+                    Ok(false) => InputState::Over,
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(waited(error)),
+                }
+            };
+            if wait == InputState::Over {
+                return Ok(false);
             }
+            let is_last = wait == InputState::Ended;
+            let may_hold = input.is_held() && begun.is_empty() && wait == InputState::More;
             let room = self.intake.wait_for_room(begun.kept_bytes());
-            // Without room, one byte tells a further line from the end of the input.
-            let most = (room.unwrap_or(1) / self.copies()).clamp(1, BLOCK_BYTES);
-            let count = match input.look(&mut block[..most]) {
+            let most = self.bytes_for(room);
+            let looked_at = if may_hold { BLOCK_BYTES } else { most };
+            let count = match input.look(&mut block[..looked_at]) {
                 Ok(count) => count,
                 Err(Errno::INTR | Errno::AGAIN) => continue,
                 Err(error) => return Err(failed(error)),
             };
-            if room.is_none() && count > 0 {
+            let block = &mut block[..count];
+            let taken = if count > most { self.room_for_first_line(block, most) } else { Some(count) };
+            let Some(taken) = taken.filter(|_| room.is_some() || count == 0) else {
                 let number = self.number + 1;
                 return Err(not_taken(
                     self.intake.no_room(),
                     &format!("line {number} and those after it were"),
                 ));
-            }
-            let mut rest = &block[..count];
+            };
+            let mut rest = &block[..taken];
             while let Some(end) = memchr::memchr(self.terminator, rest) {
                 let goes_on = if begun.is_empty() {
                     self.add(Ok(&rest[..end]), false, over)?
@@ -188,16 +259,40 @@ impl LineIntake<'_> {
                 }
                 rest = &rest[end + 1..];
             }
-            begun.extend(rest);
-            if count == 0 && !begun.is_empty() {
-                self.add_begun(&mut begun, true, over)?;
-            }
+            let whole_lines = taken - rest.len();
+            let left = &block[whole_lines..];
+            let release = if may_hold && left.len() < BLOCK_BYTES {
+                let is_incomplete = memchr::memchr(self.terminator, left).is_none();
+                held = if is_incomplete { left.len() } else { 0 };
+                whole_lines
+            } else {
+                held = 0;
+                begun.extend(rest);
+                if (count == 0 || is_last && taken == count) && !begun.is_empty() {
+                    self.add_begun(&mut begun, true, over)?;
+                }
+                taken
+            };
             self.take_in_waiting()?;
             if count == 0 {
                 return Ok(true);
             }
-            // Includes the beginning of a line: its end stays in the pipe until the message is in the file.
-            input.release(&mut block[..count]).map_err(failed)?;
+            input.release(&mut block[..release]).map_err(failed)?;
+        }
+    }
+
+    /// The number of bytes to take in at once. Without room, one byte tells a further line from the end of the
+    /// input.
+    fn bytes_for(&self, room: Option<usize>) -> usize {
+        (room.unwrap_or(1) / self.copies()).clamp(1, BLOCK_BYTES)
+    }
+
+    /// The number of bytes of `block` to take in where only `most` fit for certain: the first line, once it has
+    /// room, if it is longer. `None`: it will never have room.
+    fn room_for_first_line(&mut self, block: &[u8], most: usize) -> Option<usize> {
+        match memchr::memchr(self.terminator, block) {
+            Some(end) if end >= most => self.intake.wait_for_room(end * self.copies()).map(|_| end + 1),
+            _ => Some(most),
         }
     }
 
