@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,8 @@ struct Shared {
     /// Notified for new lines, the end, and when everything is written.
     changed: Condvar,
     gap: GapLine,
+    /// The file it is appended to.
+    path: Option<PathBuf>,
 }
 
 #[derive(Default)]
@@ -40,6 +42,8 @@ struct State {
     is_closed: bool,
     /// There is no reader.
     is_gone: bool,
+    /// The file that replaces the current one.
+    next: Option<File>,
 }
 
 impl Log {
@@ -50,7 +54,7 @@ impl Log {
     pub fn to_stderr(gap: GapLine) -> Result<Self, Error> {
         // A separate descriptor: Rust's lock on standard error would make other threads wait for the reader.
         let own = io::stderr().as_fd().try_clone_to_owned();
-        own.and_then(|own| Self::start(own, gap)).map_err(|error| Error::file("standard error", error))
+        own.and_then(|own| Self::start(own, None, gap)).map_err(|error| Error::file("standard error", error))
     }
 
     /// A log that is appended to a file.
@@ -58,13 +62,23 @@ impl Log {
     /// # Errors
     /// The file cannot be opened.
     pub fn to_file(path: &Path, gap: GapLine) -> Result<Self, Error> {
-        let file = OpenOptions::new().append(true).create(true).open(path);
-        let started = file.and_then(|file| Self::start(file.into(), gap));
+        let started = opened(path).and_then(|file| Self::start(file.into(), Some(path.to_owned()), gap));
         started.map_err(|error| Error::file(path.display().to_string(), error))
     }
 
-    fn start(out: OwnedFd, gap: GapLine) -> io::Result<Self> {
-        let log = Self(Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), gap }));
+    /// Opens its file again, which may have been renamed; false if it is not a file.
+    ///
+    /// # Errors
+    /// The file cannot be opened; the old one stays open.
+    pub fn reopen(&self) -> Result<bool, Error> {
+        let Some(path) = &self.0.path else { return Ok(false) };
+        let next = opened(path).map_err(|error| Error::file(path.display().to_string(), error))?;
+        self.0.state().next = Some(next);
+        Ok(true)
+    }
+
+    fn start(out: OwnedFd, path: Option<PathBuf>, gap: GapLine) -> io::Result<Self> {
+        let log = Self(Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), gap, path }));
         let shared = Arc::clone(&log.0);
         std::thread::Builder::new().name("log".into()).spawn(move || shared.write_all(File::from(out)))?;
         Ok(log)
@@ -151,6 +165,9 @@ impl Shared {
             }
             let lines = std::mem::take(&mut state.lines);
             state.is_writing = true;
+            if let Some(next) = state.next.take() {
+                (out, is_torn) = (next, false);
+            }
             drop(state);
             let torn = if is_torn { write_whole(&mut out, b"\n") } else { Ok(()) };
             let written = torn.and_then(|()| write_whole(&mut out, &lines));
@@ -174,6 +191,10 @@ impl Shared {
             }
         }
     }
+}
+
+fn opened(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
 }
 
 fn count(lines: &[u8]) -> u64 {
@@ -212,7 +233,7 @@ mod tests {
 
     fn log() -> (io::PipeReader, Log) {
         let (reader, writer) = pipe().unwrap();
-        (reader, Log::start(writer.into(), gap).unwrap())
+        (reader, Log::start(writer.into(), None, gap).unwrap())
     }
 
     #[test]

@@ -130,7 +130,7 @@ fn hang_up_reloads_users_and_permissions() {
 
     write(folder.path(), "acl", "topic nonsense a b\n");
     broker.running.signal(Signal::HUP);
-    broker.running.wait_for_stderr("acl, line 1: before a topic filter goes read, write");
+    broker.running.wait_for_stderr("acl, line 1: invalid access; use read, write");
     publish(&bert).exits(0x87);
 
     write(folder.path(), "acl", "pattern write status/#\n");

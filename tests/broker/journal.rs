@@ -30,6 +30,31 @@ fn talk(broker: &Served) {
     drop(raw);
 }
 
+/// As `logrotate` does it; without a file there is nothing to open again.
+#[test]
+fn hang_up_opens_the_log_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, old) = (folder.path().join("log"), folder.path().join("log.1"));
+    let broker = Served::start(&[&format!("--log={}", log.display())]);
+    let publish =
+        |identifier: &str| broker.client("pub").args(["-t", "a", "-n", "-i", identifier]).run().succeeds();
+    publish("before");
+    std::fs::rename(&log, &old).unwrap();
+    broker.running.signal(Signal::HUP);
+    broker.running.wait_for_stderr("the log was opened again");
+    publish("after");
+    broker.running.signal(Signal::TERM);
+    broker.running.wait_for_end().exits(0);
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
+    assert!(read(&old).contains("as before") && !read(&old).contains("as after"), "{}", read(&old));
+    assert!(read(&log).contains("as after") && read(&log).contains("terminating"), "{}", read(&log));
+    let broker = Served::start(&[]);
+    broker.running.signal(Signal::HUP);
+    broker.running.wait_for_stderr("SIGHUP: there are no files to read or to open again");
+    broker.running.signal(Signal::TERM);
+    broker.running.wait_for_end().exits(0);
+}
+
 /// The lines of a log without their times; ports are replaced by `PORT`.
 #[track_caller]
 fn untimed(text: &str) -> Vec<String> {

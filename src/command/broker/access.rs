@@ -1,10 +1,11 @@
 //! The files with the access rules, read at the start and at each SIGHUP.
 
 use std::convert::Infallible;
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::journal::Logs;
 use crate::broker::{Access, BadLine, Broker};
 use crate::command::attention::in_background;
 use crate::error::Error;
@@ -88,17 +89,33 @@ fn wrong(option: &str, path: &Path, bad: &BadLine) -> Error {
     Error::file(what, io::Error::new(io::ErrorKind::InvalidData, bad.why.clone()))
 }
 
-/// Reads the files again at each SIGHUP. If one of them cannot be used, the previous rules stay in effect.
+/// At each SIGHUP, opens the log again and reads the files again. If one of them cannot be used, the previous
+/// rules stay in effect.
 pub(super) async fn reload(
     files: &AccessFiles,
-    hang_ups: Option<HangUps>,
+    mut hang_ups: HangUps,
     broker: &Broker,
+    logs: &Logs,
     diagnostics: &Diagnostics,
 ) -> Infallible {
-    let Some(mut hang_ups) = hang_ups else { return pending().await };
     loop {
         if poll_fn(|cx| hang_ups.poll(cx)).await == HangUp::TerminalClosed {
             crate::signal::raise(rustix::process::Signal::HUP.as_raw());
+        }
+        match logs.reopen() {
+            Ok(false) if files.are_none() => {
+                diagnostics.warning("SIGHUP: there are no files to read or to open again");
+            }
+            Ok(true) => diagnostics.state("the log was opened again"),
+            Ok(false) => {}
+            Err(error) => {
+                diagnostics.warning(format_args!(
+                    "SIGHUP: {error}; the log still goes to the file that was open before"
+                ));
+            }
+        }
+        if files.are_none() {
+            continue;
         }
         let files = files.clone();
         match in_background(move || files.load()).await {

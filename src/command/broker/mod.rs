@@ -97,7 +97,7 @@ async fn run_logged(
 ) -> Result<Exit, Error> {
     let tls = config.certificates.as_ref().map(|own| own.load(&config.listeners)).transpose()?;
     let access = config.access.load()?;
-    let hang_ups = if config.access.are_none() { None } else { Some(HangUps::catch()?) };
+    let hang_ups = HangUps::catch()?;
     let listeners = config.listeners.clone();
     let (limits, faults) = (config.limits.clone(), config.faults.clone());
     let seed = config.seed.unwrap_or_else(|| fastrand::u64(..));
@@ -122,9 +122,9 @@ async fn run_logged(
     logs.listens(broker.listeners(), diagnostics);
     logs.bounds(open_files.limit(), config.limits.connections, diagnostics);
     let exit = tokio::select! {
-        exit = serve(&config, &broker, open_files, attention, diagnostics) => exit?,
-        never = access::reload(&config.access, hang_ups, &broker, diagnostics) => match never {},
-    };
+    exit = serve(&config, &broker, open_files, attention, diagnostics) => exit?,
+            never = access::reload(&config.access, hang_ups, &broker, logs, diagnostics) => match never {},
+        };
     broker.shutdown().await;
     Ok(exit)
 }

@@ -455,7 +455,8 @@ impl Handler for Subscriber<'_> {
             return self.poll_cleared(cx);
         }
         while let Poll::Ready(hang_up) = self.supervisor.attention.poll_hang_up(cx) {
-            if output::ends(hang_up, &mut self.stdout, self.diagnostics) {
+            let is_for_stdout = !matches!(self.config.display, Display::Files(_));
+            if output::ends(hang_up, is_for_stdout, &mut self.stdout, self.diagnostics) {
                 return self.leave(cx, Ok(()));
             }
         }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | the file of `--output` | the file is opened again by its name, as `logrotate` requires; if that fails, the old one stays open, with a warning |
 //! | a file that the shell has opened | none, with a warning: its name is unknown |
+//! | files below a folder | none: each file is opened for one message |
 //! | anything else, or the terminal was closed | the run ends, as with SIGTERM |
 //!
 //! A run that was started with SIGHUP ignored (`nohup`) does not end. In the manner of `mosquitto_sub` SIGHUP
@@ -45,10 +46,18 @@ pub(super) fn attention(config: &Config) -> Result<Attention, Error> {
     Ok(if shows_messages { attention.for_reader() } else { attention })
 }
 
-/// Processes SIGHUP; returns whether it ends the run.
-pub(super) fn ends(hang_up: HangUp, stdout: &mut Stdout, diagnostics: &Diagnostics) -> bool {
+/// Processes SIGHUP; returns whether it ends the run. `is_for_stdout`: messages go to standard output or one file.
+pub(super) fn ends(
+    hang_up: HangUp,
+    is_for_stdout: bool,
+    stdout: &mut Stdout,
+    diagnostics: &Diagnostics,
+) -> bool {
     if hang_up == HangUp::TerminalClosed {
         return true;
+    }
+    if !is_for_stdout {
+        return false;
     }
     match stdout.reopen() {
         Ok(Reopened::Done) => false,

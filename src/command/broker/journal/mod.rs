@@ -92,6 +92,14 @@ impl Logs {
         }
     }
 
+    /// Opens the file of the log again; returns whether there is one.
+    ///
+    /// # Errors
+    /// The file cannot be opened; the old one stays open.
+    pub(super) fn reopen(&self) -> Result<bool, Error> {
+        self.text.as_ref().map_or(Ok(false), Log::reopen)
+    }
+
     /// Logs the start of the broker.
     pub(super) fn starts(&self) {
         self.say(|| format!("{} starting", self.software));
