@@ -9,6 +9,7 @@ use std::sync::{OnceLock, PoisonError, RwLock};
 use base64::Engine as _;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{NO_PAD, STANDARD, URL_SAFE};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 /// The text shown instead of a secret.
 const MASK: &str = "…";
@@ -38,9 +39,12 @@ pub fn keep(secret: &[u8]) {
 }
 
 /// Masks a user name and password from now on, also in the encodings of HTTP (Basic, RFC 7617) and SASL
-/// (PLAIN, RFC 4616).
+/// (PLAIN, RFC 4616), and the password as a server may quote it.
 pub fn keep_credentials(user_name: Option<&str>, password: &[u8]) {
     keep(password);
+    if password.len() >= SHORTEST_PART {
+        quoted(password).iter().for_each(|text| keep(text.as_bytes()));
+    }
     let user_name = user_name.unwrap_or_default().as_bytes();
     for text in [
         password.to_vec(),
@@ -52,6 +56,25 @@ pub fn keep_credentials(user_name: Option<&str>, password: &[u8]) {
             keep(encoded.trim_end_matches('=').as_bytes());
         }
     }
+}
+
+/// A secret in the notations of URLs, HTML and hexadecimal digits, if they change it.
+fn quoted(secret: &[u8]) -> Vec<String> {
+    let in_url = percent_encode(secret, NON_ALPHANUMERIC).to_string();
+    let in_url_lower = percent_encode(secret, NON_ALPHANUMERIC).map(|part| match part.strip_prefix('%') {
+        Some(digits) => format!("%{}", digits.to_ascii_lowercase()),
+        None => part.to_owned(),
+    });
+    let in_url_lower = in_url_lower.collect();
+    let in_html = String::from_utf8_lossy(secret)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;");
+    let hexadecimal: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let upper = hexadecimal.to_ascii_uppercase();
+    let with_apostrophe = in_html.replace('\'', "&#39;");
+    vec![in_url, in_url_lower, in_html, with_apostrophe, hexadecimal, upper]
 }
 
 /// A server's text with all known secrets masked.
@@ -343,5 +366,20 @@ mod tests {
     fn short_secrets_are_whole_words() {
         assert_eq!(masked(&["abc"], "abc is no abcd, 'abc'"), "… is no abcd, '…'");
         assert_eq!(masked(&["", " ", "a"], "a bad password"), "… bad password");
+    }
+
+    #[test]
+    fn quoted_passwords_are_in_the_notations_of_servers() {
+        let quoted = quoted("p@s<w\"\u{f6}'".as_bytes());
+        for text in [
+            "p%40s%3Cw%22%C3%B6%27",
+            "p%40s%3cw%22%c3%b6%27",
+            "p@s&lt;w&quot;\u{f6}'",
+            "p@s&lt;w&quot;\u{f6}&#39;",
+            "7040733c7722c3b627",
+            "7040733C7722C3B627",
+        ] {
+            assert!(quoted.iter().any(|one| one == text), "{text}: {quoted:?}");
+        }
     }
 }
