@@ -219,16 +219,24 @@ fn file_is_waited_for_no_longer_than_a_connection() {
     }
 }
 
-/// A comparison is only for its reader.
+/// These commands are only for their reader.
 #[test]
-fn compare_ends_with_the_reader_of_its_table() {
+fn commands_that_only_print_end_with_their_reader() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = pipe(&folder);
-    let mut run = Mqtt::new(["bench", "compare"]).args([&pipe, &pipe]).hold_stdout().spawn();
-    let writer = waits(&pipe);
-    run.close_stdout();
-    run.wait_for_end().exits(0);
-    drop(writer);
+    for (words, files) in [
+        (&["bench", "compare"][..], 2),
+        (&["bench", "merge"], 1),
+        (&["config", "show", "--config"], 1),
+        (&["config", "list", "--config"], 1),
+        (&["config", "check", "--config"], 1),
+    ] {
+        let mut run = Mqtt::new(words).args(std::iter::repeat_n(&pipe, files)).hold_stdout().spawn();
+        let writer = waits(&pipe);
+        run.close_stdout();
+        run.wait_for_end().exits(0);
+        drop(writer);
+    }
 }
 
 /// The record on standard output has the reason, and no connection was made.

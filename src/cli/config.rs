@@ -134,6 +134,10 @@ impl Called for ListArgs {
         None
     }
 
+    fn is_for_reader(&self) -> bool {
+        true
+    }
+
     fn resolve(self: Box<Self>, _: &CommandLine<'_>) -> Result<Resolved, Error> {
         let ConfigFileArgs { config, json } = self.file;
         let (file, name) = open(config.as_deref())?;
@@ -266,6 +270,10 @@ impl From<ProfileProblem> for Finding {
 impl Called for CheckArgs {
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         None
+    }
+
+    fn is_for_reader(&self) -> bool {
+        true
     }
 
     fn resolve(self: Box<Self>, _: &CommandLine<'_>) -> Result<Resolved, Error> {

@@ -101,6 +101,10 @@ impl Called for ShowArgs {
         Some(&mut self.connection)
     }
 
+    fn is_for_reader(&self) -> bool {
+        true
+    }
+
     fn resolve(self: Box<Self>, line: &CommandLine<'_>) -> Result<Resolved, Error> {
         let CommandLine { definition, matches, given, left_out } = *line;
         let standing = self.connection.standing();

@@ -438,8 +438,10 @@ async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnos
 /// # Errors
 /// A file that cannot be read or written, or does not belong to the run of the others.
 async fn merge(config: MergeConfig, mut results: Results, diagnostics: &Diagnostics) -> Result<Exit, Error> {
-    let mut attention = Attention::start(None)?;
     let output = config.output.clone();
+    let attention = Attention::start(None)?;
+    let is_for_reader = output.is_none() && results.files.is_empty();
+    let mut attention = if is_for_reader { attention.for_reader() } else { attention };
     let merged = attention.blocking(move || shard::merge::merge(&config)).await?;
     let shard::merge::Merged { mut report, mut limits } = merged;
     limits.whole.append(&mut results.limits.whole);
