@@ -223,7 +223,7 @@ topic write late
         for (line, why) in [
             ("user", "the user name is missing"),
             ("topic", "the topic filter"),
-            ("topic all a", "read, write, readwrite, deny"),
+            ("topic all a", "use read, write, readwrite or deny"),
             ("topic read a/#/b", "the topic filter"),
             ("group a", "use 'user NAME'"),
         ] {

@@ -42,7 +42,7 @@ fn bad_addresses() {
         (&["broker", "--log", "--json-events"], "cannot both be written to standard error"),
         (&["broker", "--listen", "0.0.0.0"], "--listen mqtt://0.0.0.0:1883: other machines can reach it"),
         (&["broker", "--listen", "tcp://127.0.0.1"], "mqtt://, mqtts://, ws://, wss://, or unix:PATH"),
-        (&["broker", "--listen", "ws://127.0.0.1/mqtt"], "taken at every path"),
+        (&["broker", "--listen", "ws://127.0.0.1/mqtt"], "accepted at every path"),
         (&["broker", "--listen", "unix:"], "path of a socket"),
         (&["broker", "--listen", "unix:a", "-p", "1"], "has no port"),
         (&["broker", "--listen", "127.0.0.1", "--listen", "::1", "-p", "1"], "-p is for a single --listen"),
