@@ -1,8 +1,11 @@
-//! The payloads of a load after their stamps.
+//! The payloads of a load after their stamps, and the fields of its topics.
 
 use std::collections::BTreeSet;
 
+use rstest::rstest;
+
 use crate::bench::{bench, count, number, report};
+use crate::bench_setup::{Real, scenario};
 use crate::support::Service as _;
 use crate::support::broker::Broker;
 
@@ -157,4 +160,102 @@ fn a_stamp_within_json_is_checked() {
         .run()
         .exits(2)
         .mentions("there are two {stamp}");
+}
+
+/// Columns and random levels of topics: every message comes once to the subscribers that it is for, and the same topics come
+/// again with the seed.
+#[rstest]
+fn fields_of_topics_are_filled_in(#[values("0", "1")] qos: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = crate::support::write(folder.path(), "devices.csv", "room\nhall\nattic\n");
+    let topic = "bench/{client}/{csv:room}/{rand:1..1000000}";
+    let line = [
+        "e2e",
+        "--publishers",
+        "3",
+        "--subscribers",
+        "2",
+        "--count",
+        "60",
+        "--qos",
+        qos,
+        "--topic",
+        topic,
+        "--client-values",
+        &csv,
+    ];
+    let topics = || {
+        let broker = Broker::start();
+        let listener = broker.subscribe().args(["-t", "bench/#", "-C", "60", "-F", "%t", "-d"]).spawn();
+        listener.wait_until_subscribed();
+        let report = report(&bench(broker.port(), &line).run().succeeds());
+        let sums = ["sent", "expected", "delivered", "lost", "duplicates", "foreign"]
+            .map(|name| count(&report, name));
+        assert_eq!(sums, [60, 60, 60, 0, 0, 0]);
+        let mut topics = listener.wait_for_end().exits(0).lines();
+        topics.sort_unstable();
+        topics
+    };
+    let first = topics();
+    for (client, room) in [("0", "hall"), ("1", "attic"), ("2", "hall")] {
+        let own = first.iter().filter_map(|topic| topic.strip_prefix(&format!("bench/{client}/{room}/")));
+        let own: Vec<u32> = own.map(|level| level.parse().unwrap()).collect();
+        assert_eq!(own.len(), 20, "{first:?}");
+        assert!(own.iter().all(|level| (1..=1_000_000).contains(level)));
+        assert!(own.into_iter().collect::<BTreeSet<_>>().len() > 10, "{first:?}");
+    }
+    assert_eq!(topics(), first, "the seed is the same");
+}
+
+/// Random topics with aliases, requests, wills and filters: nothing is lost, and nothing else comes.
+#[rstest]
+fn a_fleet_takes_its_topics_from_a_file(#[values(Real::Embedded, Real::Mosquitto)] broker: Real) {
+    let Some(broker) = broker.start() else { return };
+    let port = broker.port();
+    let folder = tempfile::tempdir().unwrap();
+    let csv =
+        crate::support::write(folder.path(), "devices.csv", "room,serial\nhall,A1\nattic,B2\ncellar,C3\n");
+    let fleet = format!(
+        r#"
+version = "5"
+duration = "1s"
+[[group]]
+name = "devices"
+clients = 3
+client-values = "{csv}"
+will = {{ topic = "gone/{{csv:serial}}" }}
+publish = {{ rate = "60/s", qos = 1, topic = "value/{{client}}/{{csv:room}}/{{hex:4}}", topic-alias = true }}
+[[group.subscribe]]
+filter = "config/{{csv:serial}}/{{filter}}"
+filters = 2
+[[group]]
+name = "service"
+clients = 2
+[[group.subscribe]]
+from = "devices"
+filter = "value/{{client}}/{{csv:room}}/#"
+qos = 1
+"#
+    );
+    let report = report(&scenario(port, &fleet, &[]).exits(0));
+    let sums = ["sent", "delivered", "lost", "duplicates", "foreign"].map(|name| count(&report, name));
+    assert_eq!(sums, [60, 60, 0, 0, 0]);
+    let line = ["rr", "--publishers", "2", "--count", "40", "--topic", "ask/{client}/{uuid}"];
+    let report = crate::bench::report(&bench(port, &line).run().succeeds());
+    assert_eq!([count(&report, "delivered"), count(&report, "lost")], [40, 0]);
+}
+
+#[test]
+fn values_that_are_no_levels_are_refused_before_the_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = crate::support::write(folder.path(), "devices.csv", "room\nhall\n1/2\n");
+    for (topic, words) in [
+        (
+            "a/{csv:room}",
+            "devices.csv: line 3: '1/2' in the column room cannot be a level of a topic: it has a '/'",
+        ),
+        ("a/{csv:floor}", "devices.csv: {csv:floor}: there is no such column; there are 'room'"),
+    ] {
+        bench(1, &["pub", "--topic", topic, "--client-values", &csv]).run().exits(2).mentions(words);
+    }
 }

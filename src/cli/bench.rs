@@ -185,7 +185,7 @@ pub(super) struct EndToEndArgs {
     "Most QoS 1 and 2 messages of a client sent and not yet acknowledged; with --rate max, requests without a \
      response [default: as -M]")))]
 #[command(mut_arg("topic", |arg| arg.help(
-    "Topic of the requests, with {client} and {topic} as levels; responses go to \
+    "Topic of the requests, with fields as levels such as {client} and {topic}; responses go to \
      bench-response/RUN/CLIENT/answer [default: bench/{client}/{topic}]")))]
 pub(super) struct BenchRequestArgs {
     #[command(flatten)]

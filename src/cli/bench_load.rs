@@ -9,7 +9,7 @@ use clap::{ArgMatches, ValueEnum, ValueHint};
 use super::bench_payload::LoadPayloadArgs;
 use super::bench_results::ResultArgs;
 use super::bench_shard::{self, ShardArgs};
-use super::bench_values::{MOST_RATE, arrivals, bytes, rate};
+use super::bench_values::{MOST_RATE, arrivals, bytes, ramp, rate};
 use super::bench_watch::check_watched;
 use super::connection::{ConnectionArgs, Purpose};
 use super::disturbance;
@@ -25,9 +25,8 @@ use super::verbosity::QuietArgs;
 use crate::client::options::ClientOptions;
 use crate::client::options::Version;
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, StopAfter, TOPIC};
-use crate::command::bench::{
-    BenchTask, Config, Disturbance, LEAST_STAMP_BYTES, MOST_PUBLISHERS, Matrix, check_topic,
-};
+use crate::command::bench::topic::check_topic;
+use crate::command::bench::{BenchTask, Config, Disturbance, LEAST_STAMP_BYTES, MOST_PUBLISHERS, Matrix};
 use crate::error::Error;
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::counted;
@@ -112,7 +111,12 @@ pub(super) struct SendArgs {
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
     topics: Option<u32>,
 
-    /// Topic, with {client} and {topic} as levels [default: bench/{client}/{topic}]
+    /// Topic, with fields as levels: {client}, {topic}, {csv:NAME}, {rand:0..100} and others
+    /// [default: bench/{client}/{topic}]
+    ///
+    /// {csv:NAME} is the publisher's value in the file of --client-values. {rand:0..100}, {hex:8}, {uuid}, {seq}, {unix}
+    /// and {unix_ms} are filled in for each message, and subscribers have + at their level; MQTT promises no order
+    /// between topics, so that reordered messages are not counted then.
     #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
 
@@ -303,6 +307,7 @@ impl SendArgs {
         if self.per_write.is_some() && (load.rate != Rate::Max || load.qos != QoS::AtMostOnce) {
             return Err(Error::usage("--per-write needs --rate max and QoS 0"));
         }
+        load.client_values = self.payload.client_values(&load.topic)?;
         load.payload = self.payload.payload(size)?;
         load.arrivals = self.arrivals.unwrap_or(load.arrivals);
         load.jitter = self.jitter.unwrap_or(load.jitter);
@@ -589,11 +594,4 @@ fn both(one: &str, other: &str) -> Error {
 fn own_program() -> Result<PathBuf, Error> {
     std::env::current_exe()
         .map_err(|error| Error::file("cannot find this program, to start its broker", error))
-}
-
-fn ramp(text: &str) -> Result<f64, String> {
-    if text == "max" {
-        return Err("without --ramp clients connect as fast as they can".into());
-    }
-    value::per_second(text)
 }

@@ -8,8 +8,10 @@ use clap::ValueHint;
 use super::value;
 use crate::command::bench::TEXT_STAMP_BYTES;
 use crate::command::bench::config::Payload;
+use crate::command::bench::topic::has_columns;
 use crate::command::input::{MoreFields, TextTemplate};
 use crate::error::Error;
+use crate::quotation::shown;
 
 /// The options of the payload, except its size.
 #[derive(Debug, Clone, clap::Args)]
@@ -33,11 +35,11 @@ pub(super) struct LoadPayloadArgs {
     #[arg(long, requires = "payload")]
     template: bool,
 
-    /// CSV file with a heading and a line for each publisher, for {csv:NAME} in --payload
+    /// CSV file with a heading and a line for each publisher, for {csv:NAME} in --payload and --topic
     ///
-    /// With fewer lines than publishers, the lines are reused in turn. The file has at most 64 columns and
-    /// 256 MiB; only the lines of publishers are kept in memory.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "template")]
+    /// {csv:NAME} in --payload needs --template. With fewer lines than publishers, the lines are reused in turn.
+    /// The file has at most 64 columns and 256 MiB; only the lines of publishers are kept in memory.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     client_values: Option<PathBuf>,
 
     /// Content of this file after the stamp
@@ -50,6 +52,24 @@ pub(super) struct LoadPayloadArgs {
 }
 
 impl LoadPayloadArgs {
+    /// The file of client values.
+    ///
+    /// # Errors
+    /// A topic that needs it, or a file that no field uses.
+    pub(super) fn client_values(&self, topic: &str) -> Result<Option<PathBuf>, Error> {
+        let has_columns = has_columns(topic);
+        if self.client_values.is_some() && !has_columns && !self.template {
+            return Err(Error::usage(
+                "--client-values needs {csv:NAME} in --topic, or in --payload with --template",
+            ));
+        }
+        if self.client_values.is_none() && has_columns {
+            let why = format!("topic '{}': {{csv:NAME}} needs --client-values FILE", shown(topic.as_bytes()));
+            return Err(Error::usage(why));
+        }
+        Ok(self.client_values.clone())
+    }
+
     /// The requested payload, instead of this number of bytes.
     ///
     /// # Errors
@@ -59,7 +79,7 @@ impl LoadPayloadArgs {
             (Some(text), _, _) if self.template => {
                 let text = value::bytes(text);
                 check_fields(&text, self.client_values.is_some())?;
-                Payload::Fields { text, csv: self.client_values }
+                Payload::Fields(text)
             }
             (Some(text), _, _) => Payload::Template(value::bytes(text)),
             (_, Some(path), _) => Payload::File(path),

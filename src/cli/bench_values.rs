@@ -29,3 +29,11 @@ pub(super) fn bytes(text: &str) -> Result<usize, String> {
     let size = value::size(text)?;
     usize::try_from(size).ok().filter(|_| size <= MOST_BYTES).ok_or_else(|| "it must be at most 256Mi".into())
 }
+
+/// Parses a number of new connections a second.
+pub(super) fn ramp(text: &str) -> Result<f64, String> {
+    if text == "max" {
+        return Err("without --ramp clients connect as fast as they can".into());
+    }
+    value::per_second(text)
+}

@@ -15,7 +15,8 @@ use crate::command::bench::group::{
     ClientGroup, GroupConnection, GroupOperation, GroupPublish, GroupSubscription, MessageSource, SHARE_NAME,
 };
 use crate::command::bench::operation::OperationKind;
-use crate::command::bench::{Threshold, check_groups, check_topic};
+use crate::command::bench::topic::{check_filter_fields, check_topic, check_will_topic, has_columns};
+use crate::command::bench::{Threshold, check_groups};
 use crate::error::Error;
 use crate::nearest::{did_you_mean, nearest};
 use crate::protocol::QoS;
@@ -68,6 +69,7 @@ pub(in crate::cli) fn read(file: FileText<'_>) -> Result<Description, Error> {
         groups: groups.into_iter().map(|table| group(table, &names)).collect::<Result<_, _>>()?,
         scale: None,
     };
+    check_columns(file, &scenario.groups)?;
     check_course(&top, &scenario)?;
     let senders = scenario.groups.iter().filter(|group| group.publish.is_some()).count();
     if count.is_some() && senders > 1 {
@@ -76,6 +78,28 @@ pub(in crate::cli) fn read(file: FileText<'_>) -> Result<Description, Error> {
     top.finish()?;
     check_groups(&scenario.groups).map_err(|why| Error::usage(format!("{}: {why}", file.name)))?;
     Ok(scenario)
+}
+
+/// Checks that groups have the files that filters take columns of.
+fn check_columns(file: FileText<'_>, groups: &[ClientGroup]) -> Result<(), Error> {
+    for group in groups {
+        for subscription in &group.subscribe {
+            let (filter, source) = match &subscription.source {
+                MessageSource::Group { group, filter: Some(filter), .. } => (filter, groups.get(*group)),
+                MessageSource::Filter { filter, .. } => (filter, Some(group)),
+                MessageSource::Group { .. } => continue,
+            };
+            if let Some(source) = source.filter(|source| source.client_values.is_none())
+                && has_columns(filter)
+            {
+                return Err(Error::usage(format!(
+                    "{}: group '{}': the filter '{filter}' needs client-values in group '{}'",
+                    file.name, group.name, source.name
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn stages(top: &Table<'_>) -> Result<Vec<DescribedStage>, Error> {
@@ -172,8 +196,10 @@ fn group(table: Table<'_>, names: &[String]) -> Result<ClientGroup, Error> {
     let name = table.text("name")?.unwrap_or_default();
     let clients = table.needed("clients", value::clients)?;
     let respond = table.value("respond", |text| place(text, names))?;
-    let publish =
-        table.table("publish")?.map(|publish| self::publish(publish, &name, clients)).transpose()?;
+    let client_values = table.text("client-values")?.map(std::path::PathBuf::from);
+    let has_values = client_values.is_some();
+    let publish = table.table("publish")?;
+    let publish = publish.map(|publish| self::publish(publish, &name, clients, has_values)).transpose()?;
     let mut subscribe = Vec::new();
     for subscription in table.tables("subscribe")? {
         subscribe.extend(self::subscriptions(subscription, names, clients)?);
@@ -184,11 +210,12 @@ fn group(table: Table<'_>, names: &[String]) -> Result<ClientGroup, Error> {
         ramp: table.value("ramp", value::per_second)?,
         credentials: table.text("credentials")?.map(Into::into),
         local_addresses: table.values("local-addresses", value::ip_address)?,
+        client_values,
         connection: GroupConnection {
             keep_alive: table.value("keep-alive", value::keep_alive)?,
             clean_start: table.flag("clean-start")?,
             session_expiry_interval: table.value("session-expiry", value::session_expiry)?,
-            will: table.table("will")?.map(will).transpose()?,
+            will: table.table("will")?.map(|table| will(table, has_values)).transpose()?,
         },
         starts_after: table.value("starts-after", |text| place(text, names))?,
         read_rate: table.value("read-rate", value::per_second)?,
@@ -202,9 +229,24 @@ fn group(table: Table<'_>, names: &[String]) -> Result<ClientGroup, Error> {
     Ok(group)
 }
 
-fn will(table: Table<'_>) -> Result<Will, Error> {
+/// What is missing for columns.
+const NO_VALUES: &str = "{csv:NAME} needs client-values, a file, in the group";
+
+/// Checks that there is a file if a topic takes columns of it.
+fn check_values(text: &str, has_values: bool) -> Result<(), String> {
+    if has_values || !has_columns(text) {
+        return Ok(());
+    }
+    Err(NO_VALUES.into())
+}
+
+fn will(table: Table<'_>, has_values: bool) -> Result<Will, Error> {
+    let topic = |text: &str| {
+        check_will_topic(text)?;
+        check_values(text, has_values).map(|()| text.to_owned())
+    };
     let will = Will {
-        topic: table.needed("topic", |text| check_topic(text, 1).map(|()| text.to_owned()))?,
+        topic: table.needed("topic", topic)?,
         payload: table.text("payload")?.unwrap_or_default().into_bytes(),
         qos: table.value("qos", qos)?.unwrap_or_default(),
         retain: table.flag("retain")?.unwrap_or_default(),
@@ -237,7 +279,7 @@ fn operation(table: Table<'_>) -> Result<GroupOperation, Error> {
     Ok(GroupOperation { kind, rate, arrivals })
 }
 
-fn publish(table: Table<'_>, group: &str, clients: u32) -> Result<GroupPublish, Error> {
+fn publish(table: Table<'_>, group: &str, clients: u32, has_values: bool) -> Result<GroupPublish, Error> {
     let each = table.value("rate-per-client", value::per_second)?;
     let all = table.value("rate", rate)?;
     let rate = match (all, each) {
@@ -251,10 +293,12 @@ fn publish(table: Table<'_>, group: &str, clients: u32) -> Result<GroupPublish, 
             table.wrong("rate", format_args!("a group publishes at most {MOST_RATE} messages a second"))
         );
     }
-    let payload = payload(&table)?;
+    let payload = payload(&table, has_values)?;
     let topics = table.value("topics", value::clients)?.unwrap_or(1);
     let topic = table.text("topic")?.unwrap_or_else(|| default_topic(group));
-    check_topic(&topic, topics).map_err(|why| table.wrong("topic", why))?;
+    check_topic(&topic, topics)
+        .and_then(|()| check_values(&topic, has_values))
+        .map_err(|why| table.wrong("topic", why))?;
     let publish = GroupPublish {
         rate,
         arrivals: table.value("arrivals", arrivals)?.unwrap_or(Arrivals::Uniform),
@@ -279,8 +323,7 @@ fn publish(table: Table<'_>, group: &str, clients: u32) -> Result<GroupPublish, 
 }
 
 /// The payload of a group: exactly one kind.
-fn payload(table: &Table<'_>) -> Result<Payload, Error> {
-    let csv = table.text("client-values")?.map(Into::into);
+fn payload(table: &Table<'_>, has_values: bool) -> Result<Payload, Error> {
     let has_fields = table.flag("template")?.unwrap_or_default();
     let text = table.text("payload")?;
     let size = table.value("size", bytes)?.map(Payload::Size);
@@ -289,13 +332,13 @@ fn payload(table: &Table<'_>) -> Result<Payload, Error> {
     if has_fields && text.is_none() {
         return Err(table.wrong("template", "it needs payload"));
     }
-    if csv.is_some() && !has_fields {
-        return Err(table.wrong("client-values", "it needs template = true"));
-    }
     let text = match text.map(String::into_bytes) {
         Some(text) if has_fields => {
-            check_fields(&text, csv.is_some()).map_err(|why| table.wrong("payload", why))?;
-            Some(Payload::Fields { text, csv })
+            check_fields(&text, has_values).map_err(|why| {
+                let needs_values = !has_values && text.windows(5).any(|part| part == b"{csv:");
+                if needs_values { table.wrong("payload", NO_VALUES) } else { table.wrong("payload", why) }
+            })?;
+            Some(Payload::Fields(text))
         }
         text => text.map(Payload::Template),
     };
@@ -316,7 +359,11 @@ fn subscriptions(table: Table<'_>, names: &[String], clients: u32) -> Result<Vec
     })?;
     let filter = table.value("filter", |text| {
         let sample = text.replace("{client}", "16777216").replace("{filter}", "0").replace("{topic}", "0");
-        topic::check_filter(sample.as_bytes()).map(|_| text.to_owned()).map_err(|why| why.to_string())
+        topic::check_filter(sample.as_bytes()).map_err(|why| why.to_string())?;
+        if from.is_empty() {
+            check_filter_fields(text)?;
+        }
+        Ok(text.to_owned())
     })?;
     let filters = table.value("filters", value::clients)?;
     let qos = table.value("qos", qos)?.unwrap_or_default();

@@ -146,6 +146,7 @@ fn put_group(lines: &mut FileLines, group: &ClientGroup, all: &[ClientGroup]) ->
     lines.text("ramp", group.ramp.map(per_second));
     lines.text("credentials", group.credentials.as_deref().map(path).transpose()?);
     lines.texts("local-addresses", &group.local_addresses);
+    lines.text("client-values", group.client_values.as_deref().map(path).transpose()?);
     let GroupConnection { keep_alive, clean_start, session_expiry_interval, will } = &group.connection;
     lines.bare("keep-alive", *keep_alive);
     lines.bare("clean-start", *clean_start);
@@ -190,10 +191,9 @@ fn put_publish(lines: &mut FileLines, publish: &GroupPublish, group: &str) -> Re
     match &publish.payload {
         Payload::Size(size) => lines.bare("size", Some(size)),
         Payload::Template(payload) => lines.text("payload", Some(text(payload)?)),
-        Payload::Fields { text: payload, csv } => {
+        Payload::Fields(payload) => {
             lines.text("payload", Some(text(payload)?));
             lines.bare("template", Some(true));
-            lines.text("client-values", csv.as_deref().map(path).transpose()?);
         }
         Payload::File(file) => lines.text("payload-file", Some(path(file)?)),
         Payload::Lines(file) => lines.text("payload-lines", Some(path(file)?)),

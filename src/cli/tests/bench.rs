@@ -167,6 +167,16 @@ fn contradictory_options_are_refused_before_anything_is_opened() {
         (&["bench", "--topics", "3", "--topic", "a/b"], "{topic}"),
         (&["bench", "--topic", "a/{clients}"], "{client}"),
         (&["bench", "--topic", "a/#"], "wildcard"),
+        (&["bench", "--topic", "a/x{rand:1..2}"], "'x{rand:1..2}': a level of the topic is"),
+        (&["bench", "--topic", "a/{rand:2..1}"], "use {rand:LEAST..MOST}"),
+        (
+            &["bench", "--topic", "a/{csv:room}"],
+            "topic 'a/{csv:room}': {csv:NAME} needs --client-values FILE",
+        ),
+        (
+            &["bench", "--topic", "a/{client}", "--client-values", "x"],
+            "--client-values needs {csv:NAME} in --topic",
+        ),
         (&["bench", "--pattern", "fan-in", "--subscribers", "2"], "fan-in"),
         (&["bench", "--pattern", "fan-out", "--publishers", "2"], "fan-out"),
         (&["bench", "--shared-groups", "20"], "--shared-groups"),

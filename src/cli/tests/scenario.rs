@@ -210,6 +210,34 @@ fn a_fleet_is_described() {
     assert_eq!(shape(&run(&text(&["scenario", "show", &path]))), shape(&load));
 }
 
+/// Values of clients are a key of the group, which topics, payloads and filters use.
+#[test]
+fn values_of_clients_are_of_the_group() {
+    let fleet = r#"
+[[group]]
+name = "devices"
+clients = 3
+client-values = "devices.csv"
+will = { topic = "gone/{csv:room}" }
+publish = { rate = "3/s", payload = "{csv:serial}", template = true, topic = "t/{client}/{csv:room}/{rand:1..9}" }
+[[group.subscribe]]
+filter = "config/{csv:serial}"
+[[group]]
+name = "service"
+clients = 1
+[[group.subscribe]]
+from = "devices"
+filter = "t/{client}/{csv:room}/+"
+"#;
+    let load = run(fleet);
+    let groups = load.groups();
+    assert_eq!(groups[0].client_values.as_deref(), Some(std::path::Path::new("devices.csv")));
+    let (_folder, path) = file(fleet);
+    assert_eq!(shape(&run(&text(&["scenario", "show", &path]))), shape(&load));
+    let line = ["e2e", "--topic", "a/{client}/{csv:b}", "--client-values", "x.csv", "--show-scenario"];
+    assert!(text(&line).contains("client-values = \"x.csv\"\n"), "{}", text(&line));
+}
+
 const COURSE: &str = r#"
 fail-if = ["loss > 1%"]
 abort-on-fail = "5s"
@@ -312,6 +340,32 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
         ),
         ("config/{client}/{filter}", "devices/#{filter}", "line 16: filter"),
         ("config/{client}/{filter}", "devices/{client}/{filter}", ""),
+        (
+            "publish = { rate-per-client",
+            "publish = { template = true, payload = \"{csv:room}\", rate-per-client",
+            "line 10: payload: {csv:NAME} needs client-values",
+        ),
+        (
+            "topic = \"devices/{client}/value\"",
+            "topic = \"devices/{client}/{csv:room}\"",
+            "line 10: topic: {csv:NAME} needs client-values",
+        ),
+        (
+            "topic = \"devices/{client}/value\"",
+            "topic = \"devices/{client}/x{rand:1..2}\"",
+            "line 10: topic: 'x{rand:1..2}': a level of the topic is",
+        ),
+        (
+            "devices/{client}/gone",
+            "devices/{client}/{rand:1..2}",
+            "line 9: topic: a level of a will's topic is plain text, {client} or {csv:NAME}",
+        ),
+        ("config/{client}/{filter}", "config/{rand:1..2}/{filter}", "line 16: filter: a filter has {client}"),
+        (
+            "config/{client}/{filter}",
+            "config/{csv:room}/{filter}",
+            "group 'devices': the filter 'config/{csv:room}/{filter}' needs client-values in group 'devices'",
+        ),
         (
             "filter = \"config/{client}/{filter}\"",
             "filter = \"commands/{filter}\"",

@@ -9,6 +9,7 @@ use crate::command::input::ClientRow;
 use crate::error::Error;
 use crate::file;
 use crate::quantity::counted;
+use crate::quotation::list;
 
 /// Maximum size of the file. Memory use does not grow with it: only the lines of clients are kept.
 const MOST_BYTES: u64 = 256 << 20;
@@ -19,6 +20,8 @@ const MOST_COLUMNS: usize = 64;
 pub(super) struct ClientValues {
     names: Vec<String>,
     rows: Vec<Arc<[Box<str>]>>,
+    /// The line of each row.
+    lines: Vec<u32>,
 }
 
 impl ClientValues {
@@ -35,7 +38,7 @@ impl ClientValues {
         })
     }
 
-    fn of(input: impl BufRead, clients: u32) -> Result<Self, FileFault> {
+    pub(super) fn of(input: impl BufRead, clients: u32) -> Result<Self, FileFault> {
         let mut records = CsvRecords::new(input, MOST_COLUMNS);
         let mut values = Self::default();
         while let Some((number, record)) = records.next()? {
@@ -52,6 +55,7 @@ impl ClientValues {
             }
             if values.rows.len() < clients as usize {
                 values.rows.push(texts.into_iter().map(Box::from).collect());
+                values.lines.push(u32::try_from(number).unwrap_or(u32::MAX));
             }
         }
         if values.rows.is_empty() { Err("no line with values".to_owned().into()) } else { Ok(values) }
@@ -60,6 +64,17 @@ impl ClientValues {
     /// The index of a column.
     pub(super) fn column(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|known| known == name)
+    }
+
+    /// The names of the columns, for errors.
+    pub(super) fn columns(&self) -> String {
+        list(&self.names)
+    }
+
+    /// The values of a column, with their lines.
+    pub(super) fn values(&self, place: usize) -> impl Iterator<Item = (u32, &str)> {
+        let values = self.rows.iter().filter_map(move |row| row.get(place));
+        self.lines.iter().copied().zip(values.map(|value| &**value))
     }
 
     /// The line of a client; with fewer lines than clients, several clients share a line.

@@ -138,13 +138,8 @@ pub enum Payload {
     Size(usize),
     /// A text with the placeholders `{client}` and `{sequence}`.
     Template(Vec<u8>),
-    /// A text with fields, and values for each client from a CSV file.
-    Fields {
-        /// The text.
-        text: Vec<u8>,
-        /// The file.
-        csv: Option<PathBuf>,
-    },
+    /// A text of the template room.
+    Fields(Vec<u8>),
     /// The content of a file.
     File(PathBuf),
     /// A line of a file, selected by the seed.
@@ -186,7 +181,9 @@ pub struct Load {
     pub payload: Payload,
     /// Number of topics per publisher; in total, if the topic does not contain the client.
     pub topics: u32,
-    /// With placeholders `{client}` and `{topic}`.
+    /// Columns of values, with a line for each publisher.
+    pub client_values: Option<PathBuf>,
+    /// With fields as levels, such as `{client}` and `{topic}`.
     pub topic: String,
     /// The subscribers of each message.
     pub pattern: Pattern,
@@ -243,6 +240,7 @@ impl Load {
             jitter: Duration::ZERO,
             per_write: u32::MAX,
             payload: Payload::Size(64),
+            client_values: None,
             topics: 1,
             topic: TOPIC.into(),
             pattern: Pattern::Pairs,
@@ -534,19 +532,19 @@ impl Sending {
             inflight: load.client.max_inflight,
             per_write: Some(load.per_write).filter(|most| *most < u32::MAX),
             payload_text: match &load.payload {
-                Payload::Template(text) | Payload::Fields { text, .. } => {
+                Payload::Template(text) | Payload::Fields(text) => {
                     Some(String::from_utf8_lossy(text).into_owned())
                 }
                 Payload::Size(_) | Payload::File(_) | Payload::Lines(_) => None,
             },
             payload_file: match &load.payload {
                 Payload::File(path) | Payload::Lines(path) => Some(path.display().to_string()),
-                Payload::Size(_) | Payload::Template(_) | Payload::Fields { .. } => None,
+                Payload::Size(_) | Payload::Template(_) | Payload::Fields(_) => None,
             },
             payload: match load.payload {
                 Payload::Size(_) => "size".into(),
                 Payload::Template(_) => "template".into(),
-                Payload::Fields { .. } => "fields".into(),
+                Payload::Fields(_) => "fields".into(),
                 Payload::File(_) => "file".into(),
                 Payload::Lines(_) => "lines".into(),
             },

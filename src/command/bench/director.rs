@@ -96,10 +96,10 @@ pub(super) async fn run(
     diagnostics: &Diagnostics,
 ) -> Result<RunOutcome, Error> {
     let groups = load.groups();
-    let plans = GroupPlan::all(&groups);
     // A file may be a pipe and block the run.
     let (asked, whose) = (load.clone(), groups.clone());
     let materials = attention.blocking(move || Material::read(&asked, &whose)).await?;
+    let plans = GroupPlan::with_values(&groups, materials.iter().map(|material| &material.values));
     let payload_bytes = materials.iter().map(|material| material.message.bytes.len()).max().unwrap_or(0);
     let started = clock::rfc3339_seconds(std::time::SystemTime::now());
     let mut broken_off = false;

@@ -35,6 +35,8 @@ pub struct ClientGroup {
     pub ramp: Option<f64>,
     /// A CSV file with a client identifier, credentials or certificate on each line; defaults to the load's.
     pub credentials: Option<PathBuf>,
+    /// A CSV file with a line for each client: the values of `{csv:NAME}` in topics and payloads.
+    pub client_values: Option<PathBuf>,
     /// Local addresses, used in turn; defaults to the load's.
     pub local_addresses: Vec<IpAddr>,
     /// Differences of its connections from the load's.
@@ -73,7 +75,7 @@ pub struct GroupConnection {
     pub clean_start: Option<bool>,
     /// Session Expiry Interval in seconds (MQTT 5).
     pub session_expiry_interval: Option<u32>,
-    /// The Will Message; its topic may contain `{client}`.
+    /// The Will Message; its topic may contain `{client}` and `{csv:NAME}`.
     pub will: Option<Will>,
 }
 
@@ -94,7 +96,7 @@ pub struct GroupPublish {
     pub payload: Payload,
     /// Number of topics per client; in total, if the topic does not contain the client.
     pub topics: u32,
-    /// With placeholders `{client}` and `{topic}`.
+    /// With fields as levels, such as `{client}` and `{topic}`.
     pub topic: String,
     /// The QoS of the messages.
     pub qos: QoS,
@@ -133,7 +135,7 @@ pub enum MessageSource {
     },
     /// Any publisher.
     Filter {
-        /// With placeholders `{client}` and `{filter}`.
+        /// With placeholders `{client}`, `{filter}` and `{csv:NAME}`.
         filter: String,
         /// The number of filters; `{filter}` counts from 0.
         filters: u32,
@@ -153,6 +155,7 @@ impl ClientGroup {
             client_id: client_id.into(),
             ramp: None,
             credentials: None,
+            client_values: None,
             local_addresses: Vec::new(),
             connection: GroupConnection::default(),
             publish: None,
@@ -248,6 +251,7 @@ impl Load {
             self.publishers,
             "p{client}",
         );
+        senders.client_values.clone_from(&self.client_values);
         senders.publish = Some(GroupPublish {
             rate: self.rate,
             arrivals: self.arrivals,

@@ -9,8 +9,8 @@
 //! |---|---|
 //! | `config` | the configuration, and its part in the report |
 //! | `group` | groups of clients, from the options of a mode or a scenario |
-//! | `topology`, `plan`, `pacer`, `stamp` | messages between groups; topics and filters of each client; the
-//! schedule; the identification of messages |
+//! | `topology`, `plan`, `topic`, `pacer`, `stamp` | messages between groups; topics and filters of each client; the
+//! fields of topics; the schedule; the identification of messages |
 //! | `reference` | the clock of the stamps of a run |
 //! | `director`, `probe` | the phases of a run, and the orders to the threads; its first connection |
 //! | `operation` | scheduled operations of clients instead of publishing |
@@ -71,6 +71,7 @@ mod shard;
 pub mod stage;
 mod stamp;
 mod threshold;
+pub mod topic;
 mod topology;
 mod watch;
 mod watching;
@@ -83,7 +84,6 @@ pub use disturbance::{ClientShare, Disturbance, Disturbances, Disturbing};
 pub use find_limit::{Axis, FindLimit};
 pub use ladder::Bounds;
 pub use matrix::Matrix;
-pub use plan::check_topic;
 pub use reference::ClockShift;
 pub use report::export::{Files, Form};
 pub(super) use report::export::{json_of_failure, junit_of_failure};

@@ -9,6 +9,7 @@ use super::group::{ClientGroup, MessageSource, waves};
 use super::operation::OperationKind;
 use super::plan::{Plan, some_of};
 use super::stamp::{Flows, ONE_WORD, PLAIN_WORDS, SHARED_WORDS};
+use super::topic::TopicValues;
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
 
@@ -54,9 +55,14 @@ impl Outlet {
         self.plan.topics()
     }
 
-    /// Whether its messages use Topic Aliases.
-    pub(super) fn uses_aliases(&self) -> bool {
-        self.plan.uses_aliases()
+    /// Whether all of a publisher's messages go out with the same head.
+    pub(super) fn has_one_head(&self) -> bool {
+        self.topics() == 1 && !self.plan.uses_aliases() && !self.plan.varies()
+    }
+
+    /// Whether a topic is for one message only.
+    pub(super) fn varies(&self) -> bool {
+        self.plan.varies()
     }
 
     /// The common parts of a publisher's messages to the same topic.
@@ -97,8 +103,16 @@ impl Inlet {
 }
 
 impl GroupPlan {
-    /// The plans of all groups in order.
+    /// The plans of all groups in order, without the values of their topics.
     pub(super) fn all(groups: &[ClientGroup]) -> Vec<Self> {
+        Self::with_values(groups, std::iter::repeat_n(&TopicValues::default(), groups.len()))
+    }
+
+    /// The plans of all groups in order, with the values of the topics of each.
+    pub(super) fn with_values<'a>(
+        groups: &[ClientGroup],
+        values: impl Iterator<Item = &'a TopicValues> + Clone,
+    ) -> Vec<Self> {
         let (mut clients, mut publishers) = (0, 0);
         let mut plans: Vec<Self> = Vec::with_capacity(groups.len());
         for group in groups {
@@ -116,7 +130,8 @@ impl GroupPlan {
             let has_stamps = group.publish.is_some() || group.does(OperationKind::End);
             publishers += if has_stamps { group.clients } else { 0 };
         }
-        let published: Vec<Option<Plan>> = groups.iter().map(published).collect();
+        let published: Vec<Option<Plan>> =
+            groups.iter().zip(values.clone()).map(|(group, values)| published(group, values)).collect();
         let mut outlets: Vec<Vec<Plan>> = vec![Vec::new(); groups.len()];
         for group in groups.iter().filter(|group| group.does(OperationKind::Fetch)) {
             for subscription in &group.subscribe {
@@ -125,7 +140,7 @@ impl GroupPlan {
                 }
             }
         }
-        for (place, group) in groups.iter().enumerate() {
+        for (place, (group, values)) in groups.iter().zip(values).enumerate() {
             let inlet = |source: usize, plan: &Plan| {
                 let first = plans[source].first_publisher;
                 Inlet {
@@ -137,7 +152,7 @@ impl GroupPlan {
             let (mut subscriptions, mut inlets) = (Vec::new(), Vec::new());
             for subscription in &group.subscribe {
                 let plan = match subscription.source {
-                    MessageSource::Filter { .. } => Plan::listening(group.clients, subscription),
+                    MessageSource::Filter { .. } => Plan::listening(group.clients, subscription, values),
                     MessageSource::Group { group: source, .. } => {
                         let Some(plan) = &published[source] else { continue };
                         let plan = plan.clone().received_by(group, subscription);
@@ -207,12 +222,12 @@ impl GroupPlan {
 }
 
 /// The messages that a group publishes, or that the broker publishes when its clients end, without receivers.
-fn published(group: &ClientGroup) -> Option<Plan> {
+fn published(group: &ClientGroup, values: &TopicValues) -> Option<Plan> {
     if let Some(publish) = &group.publish {
-        return Some(Plan::publishing(group.clients, publish));
+        return Some(Plan::publishing(group.clients, publish, values));
     }
     let will = group.connection.will.as_ref().filter(|_| group.does(OperationKind::End))?;
-    Some(Plan::of_wills(group.clients, will))
+    Some(Plan::of_wills(group.clients, will, values))
 }
 
 /// Checks the operation of a group's clients.

@@ -5,15 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use super::super::client_values::ClientValues;
 use super::super::config::{Load, Mode, Payload, Rate, StopAfter};
 use super::super::course::RateCourse;
 use super::super::credentials::ClientCredentials;
 use super::super::disturbance::ClientCut;
-use super::super::group::ClientGroup;
+use super::super::group::{ClientGroup, MessageSource};
 use super::super::operation::OperationKind;
 use super::super::pacer::{CourseShare, share};
 use super::super::reference::ReferenceClock;
 use super::super::stamp::{Phase, Stamp};
+use super::super::topic::{LoadTopic, TopicValues};
 use super::super::topology::GroupPlan;
 use super::message::StampedMessage;
 use crate::client::options::ClientOptions;
@@ -57,12 +59,16 @@ pub(crate) struct FleetGroup {
     pub(crate) before: u32,
     /// Connection options, one for each local address.
     pub(crate) options: Vec<Arc<ClientOptions>>,
+    /// The topic of their wills, if it has fields.
+    will_topic: Option<LoadTopic>,
 }
 
 /// Data of a group from files.
 #[derive(Debug)]
 pub(crate) struct Material {
     pub(crate) credentials: Option<Arc<ClientCredentials>>,
+    /// Of topics.
+    pub(crate) values: TopicValues,
     /// Each thread has a copy: the file may be a pipe, which can be read only once.
     pub(crate) message: StampedMessage,
 }
@@ -79,16 +85,44 @@ impl Material {
         let of = |group: &ClientGroup| {
             let own =
                 group.credentials.as_deref().map(|path| credentials(path, group.clients)).transpose()?;
+            let values = TopicValues { rows: Self::rows(group, groups)?, seed: load.seed };
             let message = match (&group.publish, &group.connection.will) {
-                (Some(publish), _) => StampedMessage::new(&publish.payload, group.clients, load.seed)?,
+                (Some(publish), _) => StampedMessage::new(&publish.payload, values.rows.as_ref(), load.seed)?,
                 (None, Some(will)) if group.does(OperationKind::End) => {
-                    StampedMessage::new(&Payload::Template(will.payload.clone()), group.clients, load.seed)?
+                    StampedMessage::new(&Payload::Template(will.payload.clone()), None, load.seed)?
                 }
                 _ => StampedMessage::default(),
             };
-            Ok(Self { credentials: own.or_else(|| common.clone()), message })
+            Ok(Self { credentials: own.or_else(|| common.clone()), values, message })
         };
         groups.iter().map(of).collect()
+    }
+
+    /// Reads the values of a group's clients, and checks those of its topics and of the filters for them.
+    fn rows(group: &ClientGroup, groups: &[ClientGroup]) -> Result<Option<Arc<ClientValues>>, Error> {
+        let Some(path) = &group.client_values else { return Ok(None) };
+        let rows = ClientValues::read(path, group.clients)?;
+        let mut texts: Vec<&str> = Vec::new();
+        texts.extend(group.publish.as_ref().map(|publish| &*publish.topic));
+        texts.extend(group.connection.will.as_ref().map(|will| &*will.topic));
+        for other in groups {
+            for subscription in &other.subscribe {
+                match &subscription.source {
+                    MessageSource::Filter { filter, .. } if std::ptr::eq(other, group) => texts.push(filter),
+                    MessageSource::Group { group: source, filter: Some(filter), .. }
+                        if groups.get(*source).is_some_and(|source| std::ptr::eq(source, group)) =>
+                    {
+                        texts.push(filter);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        for text in texts {
+            let checked = LoadTopic::new(text, &TopicValues::default()).check_values(&rows);
+            checked.map_err(|why| Error::usage(format!("{}: {why}", path.display())))?;
+        }
+        Ok(Some(Arc::new(rows)))
     }
 }
 
@@ -102,7 +136,10 @@ impl FleetGroup {
         (wave, before): (u32, u32),
     ) -> Self {
         let options = Self::options(load, run, &group);
-        Self { group, plan, material, wave, before, options }
+        let will = options.first().and_then(|options| options.will.as_ref());
+        let will_topic = will.map(|will| LoadTopic::new(&will.topic, &material.values));
+        let will_topic = will_topic.filter(|topic| topic.names_client() || topic.has_columns());
+        Self { group, plan, material, wave, before, options, will_topic }
     }
 
     /// Connection options of clients without their own credentials, one for each local address.
@@ -135,13 +172,15 @@ impl FleetGroup {
         let own = self.group.client_id.replace("{client}", number);
         let identifier = [&options.client_identifier, "-", &own].concat();
         let is_stamped = self.plan.operation == Some(OperationKind::End);
-        let will = options.will.as_ref().filter(|will| is_stamped || will.topic.contains("{client}"));
-        if self.material.credentials.is_none() && will.is_none() {
+        let has_own_will = options.will.is_some() && is_stamped || self.will_topic.is_some();
+        if self.material.credentials.is_none() && !has_own_will {
             return (Arc::clone(options), identifier);
         }
         let mut own = ClientOptions { client_identifier: identifier, ..ClientOptions::clone(options) };
         if let Some(will) = &mut own.will {
-            will.topic = will.topic.replace("{client}", number);
+            if let Some(topic) = &self.will_topic {
+                will.topic = topic.name(client, 0, 0);
+            }
             if is_stamped {
                 will.payload = self.stamped_will(run, client);
             }

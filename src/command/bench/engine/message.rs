@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use super::super::client_values::ClientValues;
 use super::super::config::Payload;
 use super::super::stamp::{self, Stamp};
+use super::super::topic::message_seed;
 use crate::command::input::{FieldValues, MoreFields, TextTemplate};
 use crate::error::Error;
 use crate::file::{mark, read_at_most};
@@ -57,7 +58,7 @@ impl StampedMessage {
     ///
     /// # Errors
     /// A file that cannot be read or has invalid content, or no memory for the payload.
-    pub(crate) fn new(payload: &Payload, clients: u32, seed: u64) -> Result<Self, Error> {
+    pub(crate) fn new(payload: &Payload, rows: Option<&Arc<ClientValues>>, seed: u64) -> Result<Self, Error> {
         let mut random = fastrand::Rng::with_seed(seed);
         let head = [0; stamp::LONG_BYTES];
         let (bytes, varying) = match payload {
@@ -75,9 +76,8 @@ impl StampedMessage {
                 ([&head[..], text].concat(), varies.then(|| Varying::Numbers(text.clone())))
             }
             Payload::File(path) => ([&head[..], &content(path, LARGEST_PACKET_BYTES.into())?].concat(), None),
-            Payload::Fields { text, csv } => {
-                let clients = csv.as_deref().map(|path| ClientValues::read(path, clients)).transpose()?;
-                (head.to_vec(), Some(Varying::Fields(Box::new(Fields::new(text, clients, seed)?))))
+            Payload::Fields(text) => {
+                (head.to_vec(), Some(Varying::Fields(Box::new(Fields::new(text, rows, seed)?))))
             }
             Payload::Lines(path) => {
                 let mut content = content(path, MOST_LINES_BYTES)?;
@@ -143,7 +143,8 @@ impl StampedMessage {
                 self.bytes.extend_from_slice(filled);
             }
             Varying::Lines { content, ends, seed } => {
-                let place = fastrand::Rng::with_seed(mixed(*seed, publisher, sequence)).usize(..ends.len());
+                let place =
+                    fastrand::Rng::with_seed(message_seed(*seed, publisher, sequence)).usize(..ends.len());
                 let start = place.checked_sub(1).map_or(0, |before| ends[before] + 1);
                 let line = &content[start..ends[place]];
                 self.bytes.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
@@ -181,28 +182,22 @@ fn put_numbers(text: &[u8], publisher: u32, sequence: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// The seed of a message's random values: the same in each run, on any thread.
-fn mixed(seed: u64, publisher: u32, sequence: u64) -> u64 {
-    let [seed, publisher, sequence] = [seed, publisher.into(), sequence].map(u64::to_le_bytes);
-    stamp::hash([seed, publisher, sequence].as_flattened())
-}
-
 impl Fields {
     /// # Errors
     /// An unknown field, for example of a column that the file does not have.
-    fn new(text: &[u8], clients: Option<ClientValues>, seed: u64) -> Result<Self, Error> {
-        let clients = clients.unwrap_or_default();
+    fn new(text: &[u8], clients: Option<&Arc<ClientValues>>, seed: u64) -> Result<Self, Error> {
+        let clients = clients.cloned().unwrap_or_default();
         let place = |name: &str| clients.column(name);
         let stamp_bytes = Some(stamp::TEXT_BYTES);
         let more = MoreFields { columns: Some(&place), stamp_bytes, ..MoreFields::default() };
         let template =
             TextTemplate::parse_with(text, more).map_err(|why| Error::usage(format!("--payload: {why}")))?;
         let values = FieldValues::new(Some(seed));
-        Ok(Self { template, clients: Arc::new(clients), values, filled: BytesMut::new(), seed })
+        Ok(Self { template, clients, values, filled: BytesMut::new(), seed })
     }
 
     fn filled(&mut self, publisher: u32, sequence: u64) -> Result<(&[u8], Option<usize>), Error> {
-        let random = mixed(self.seed, publisher, sequence);
+        let random = message_seed(self.seed, publisher, sequence);
         self.values.start_of_client(publisher, self.clients.row(publisher), sequence + 1, random);
         self.filled.clear();
         self.template
@@ -216,8 +211,8 @@ impl Fields {
 mod tests {
     use super::*;
 
-    fn texts(payload: &Payload, seed: u64) -> Vec<String> {
-        let mut message = StampedMessage::new(payload, 3, seed).unwrap();
+    fn texts(payload: &Payload, rows: Option<&Arc<ClientValues>>, seed: u64) -> Vec<String> {
+        let mut message = StampedMessage::new(payload, rows, seed).unwrap();
         let mut text = |publisher, sequence| {
             message.fill(publisher, sequence).unwrap();
             assert_eq!(message.rest_hash, stamp::hash(&message.bytes[stamp::LONG_BYTES..]));
@@ -232,13 +227,15 @@ mod tests {
         let csv = folder.path().join("devices.csv");
         std::fs::write(&csv, "room,serial\nkitchen,A1\nhall,B2\n").unwrap();
         let text = br#"{{"n":{seq},"c":{client},"room":"{csv:room}","t":{rand:18.0..24.0:1}}}"#.to_vec();
-        let payload = Payload::Fields { text, csv: Some(csv) };
-        let first = texts(&payload, 1);
+        let payload = Payload::Fields(text);
+        let rows = Arc::new(ClientValues::read(&csv, 3).unwrap());
+        let texts = |seed| texts(&payload, Some(&rows), seed);
+        let first = texts(1);
         assert!(first[0].starts_with(r#"{"n":1,"c":0,"room":"kitchen","t":"#), "{first:?}");
         assert!(first[2].starts_with(r#"{"n":1,"c":1,"room":"hall","t":"#), "{first:?}");
         assert!(first[3].starts_with(r#"{"n":8,"c":2,"room":"kitchen","t":"#), "{first:?}");
-        assert_eq!(texts(&payload, 1), first);
-        assert_ne!(texts(&payload, 2), first);
+        assert_eq!(texts(1), first);
+        assert_ne!(texts(2), first);
         for text in &first {
             serde_json::from_str::<serde_json::Value>(text).unwrap();
         }
@@ -247,7 +244,7 @@ mod tests {
     #[test]
     fn a_text_with_a_stamp_stays_valid_json() {
         let text = br#"{{"n":{seq},"stamp":"{stamp}","t":{rand:1..1000000}}}"#.to_vec();
-        let mut message = StampedMessage::new(&Payload::Fields { text, csv: None }, 3, 1).unwrap();
+        let mut message = StampedMessage::new(&Payload::Fields(text), None, 1).unwrap();
         for sequence in [0, 9, 10_000] {
             message.fill(2, sequence).unwrap();
             let stamp = Stamp {
@@ -269,8 +266,8 @@ mod tests {
 
     #[test]
     fn unknown_columns_are_refused() {
-        let payload = Payload::Fields { text: b"{csv:room}".to_vec(), csv: None };
-        let error = StampedMessage::new(&payload, 1, 1).unwrap_err().to_string();
+        let payload = Payload::Fields(b"{csv:room}".to_vec());
+        let error = StampedMessage::new(&payload, None, 1).unwrap_err().to_string();
         assert!(error.contains("{csv:room}: there is no such column"), "{error}");
     }
 
@@ -279,7 +276,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lines");
         std::fs::write(&path, "\u{feff}one\r\n\ntwo").unwrap();
-        let mut message = StampedMessage::new(&Payload::Lines(path), 1, 1).unwrap();
+        let mut message = StampedMessage::new(&Payload::Lines(path), None, 1).unwrap();
         let mut seen = std::collections::BTreeSet::new();
         for sequence in 0..100 {
             message.fill(0, sequence).unwrap();

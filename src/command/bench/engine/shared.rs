@@ -1,12 +1,15 @@
 //! State shared by the threads of a load: the state of all threads, the messages between them and the
 //! director, and the common data of a group's clients on one thread.
 
+mod flow_places;
 mod operating;
 mod stamping;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+pub(crate) use self::flow_places::FlowPlaces;
+use self::flow_places::ShardInlet;
 use self::operating::LatencyOrigin;
 use super::super::beside::Timed;
 use super::super::config::{Mode, Rate, StopAfter};
@@ -83,44 +86,6 @@ pub(crate) struct Board {
     pub(crate) idle: AtomicU64,
 }
 
-/// The messages that a group's clients on one thread receive from another group.
-#[derive(Debug)]
-struct ShardInlet {
-    inlet: Inlet,
-    /// The first flow of each shared-subscription group; empty if there are none.
-    shared: Vec<usize>,
-}
-
-/// Assigns flows to a group's clients on one thread.
-#[derive(Debug)]
-pub(crate) struct FlowPlaces {
-    inlets: Vec<ShardInlet>,
-    next: usize,
-}
-
-impl FlowPlaces {
-    pub(crate) fn new(plan: &GroupPlan, thread: u32, threads: u32) -> Self {
-        let mut next = 0;
-        let with_shared = |inlet: &Inlet| {
-            let first = |group: u32| {
-                let first = next;
-                next += if group % threads == thread { inlet.plan.flows_of(group) } else { 0 };
-                first
-            };
-            ShardInlet { inlet: inlet.clone(), shared: (0..inlet.plan.groups).map(first).collect() }
-        };
-        let inlets = plan.inlets.iter().map(with_shared).collect();
-        Self { inlets, next }
-    }
-
-    /// The first flow of the next client.
-    pub(crate) fn place(&mut self, client: u32) -> usize {
-        let first = self.next;
-        self.next += self.inlets.iter().map(|own| own.inlet.own_flows(client)).sum::<usize>();
-        first
-    }
-}
-
 /// The interval between events in nanoseconds.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is from 0.001 to 10⁹")]
 fn between(rate: f64) -> u64 {
@@ -134,6 +99,10 @@ pub(crate) struct Shard {
     outlet: Option<Arc<Outlet>>,
     /// Whether its clients publish.
     sends: bool,
+    /// A topic is for one message only.
+    pub(crate) has_varying_topics: bool,
+    /// Messages of a publisher differ by their stamps only.
+    pub(crate) has_alike_messages: bool,
     /// Whether they publish messages for the broker to retain, before the load.
     pub(crate) prepares: bool,
     /// Whether retained messages are being cleared: these messages have no stamps.
@@ -194,6 +163,9 @@ impl Shard {
         Self {
             outlet: plan.outlet.clone(),
             sends: publish.is_some(),
+            has_varying_topics: plan.outlet.as_ref().is_some_and(|outlet| outlet.varies()),
+            has_alike_messages: !material.message.varies()
+                && plan.outlet.as_ref().is_some_and(|outlet| outlet.has_one_head()),
             prepares: plan.prepares,
             clears: false,
             operation: plan.operation,
@@ -238,11 +210,7 @@ impl Shard {
         self.answers || self.operation.is_none() && !self.subscriptions.is_empty()
     }
 
-    /// Whether its messages use Topic Aliases.
-    pub(crate) fn uses_aliases(&self) -> bool {
-        self.outlet.as_ref().is_some_and(|outlet| outlet.uses_aliases())
-    }
-
+    /// Topics of each publisher.
     pub(crate) fn topics(&self) -> u32 {
         self.outlet.as_ref().map_or(1, |outlet| outlet.topics())
     }
@@ -537,20 +505,19 @@ impl Shard {
         }
         let found = self
             .flow_of(client, flows, &stamp)
-            .map(|(own, flow, number)| (flow, number, !own.shared.is_empty(), own.inlet.scheduled));
+            .map(|(own, flow, number)| (flow, number, own.unordered, own.inlet.scheduled));
         let arrival = found.and_then(|(flow, number, ..)| self.flows.observe(flow, number));
-        let (Some((.., shared, scheduled)), Some(arrival)) = (found, arrival) else {
+        let (Some((.., unordered, scheduled)), Some(arrival)) = (found, arrival) else {
             self.recorder.counts.foreign += 1;
             return false;
         };
         if let Some(beside) = self.recorder.beside(stamp.phase) {
-            beside.arrived((stamp.intended, arrived), arrival, shared, payload.len());
+            beside.arrived((stamp.intended, arrived), arrival, unordered, payload.len());
         }
         let messages = self.recorder.messages(stamp.phase);
         match arrival {
             Arrival::InOrder => {}
-            // Messages have no order across the members of a group.
-            Arrival::Reordered => messages.reordered += u64::from(!shared),
+            Arrival::Reordered => messages.reordered += u64::from(!unordered),
             Arrival::Duplicate => {
                 messages.duplicates += 1;
                 return false;

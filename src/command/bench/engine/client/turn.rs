@@ -167,11 +167,15 @@ impl InTurn<'_> {
     /// those that differ from it only in their stamps. Makes the template of the next one.
     fn run_length(&mut self, protocol: Protocol, bytes: usize) -> Option<u32> {
         let (shard, publisher) = (&*self.shard, self.state.publisher.as_deref_mut()?);
+        if shard.has_varying_topics {
+            publisher.templates.clear();
+            publisher.place = 0;
+        }
         if publisher.templates.len() <= publisher.place {
             let template = shard.template(protocol, self.state.number, publisher.sequence)?;
             publisher.templates.push(Arc::new(template));
         }
-        if shard.topics() > 1 || shard.payload.varies() || shard.uses_aliases() {
+        if !shard.has_alike_messages {
             return Some(1);
         }
         let packet = publisher.templates.first()?.packet_bytes(shard.payload.bytes.len());
