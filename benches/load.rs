@@ -31,6 +31,8 @@ const CONNECTIONS: usize = 5_000;
 const RATE: u32 = 50_000;
 const RATE_SECONDS: u32 = 5;
 const PAYLOAD: usize = 64;
+/// Messages of the loads with fields.
+const FIELD_MESSAGES: f64 = 2e6;
 /// The end of the topic in a packet: fixed header of two bytes, length, `t`.
 const TOPIC_END: usize = 5;
 
@@ -204,6 +206,11 @@ fn alone(name: &str, unit: &str, ours: f64) {
     println!("{name:<32} {unit:>9} {ours:>11.3}");
 }
 
+/// Nanoseconds of CPU time that each message of a load takes.
+fn message_ns(line: &str) -> f64 {
+    median((0..ROUNDS).map(|_| run(MQTT, &words(line), None).cpu * 1e9 / FIELD_MESSAGES).collect())
+}
+
 /// The memory of a process in KiB, as the median of several runs.
 fn memory(line: &str) -> f64 {
     median((0..ROUNDS).map(|_| figure(line, "/generator/memory_bytes") / 1024.0).collect())
@@ -247,6 +254,21 @@ fn main() {
     // Two latencies are recorded for each message: from its due time, and from its send time.
     let share = 2.0 * median((0..ROUNDS).map(|_| entry()).collect()) / (message_us * 1e3);
     alone("  keeping its latencies", "%", share * 100.0);
+    // What a numeric field takes of each message, beside the same load without it. Messages that differ by their stamps only
+    // go out in runs, and two topics in turn make each one go out by itself.
+    let load = format!("{} --count {FIELD_MESSAGES} --qos 1", publishing(CLIENTS));
+    let without = message_ns(&format!("{load} --topics 2 --topic t/{{topic}}/7 --payload 1234567"));
+    alone("  a message by itself", "ns", without);
+    for (name, options) in [
+        (
+            "  numeric field in the payload",
+            "--topics 2 --topic t/{topic}/7 --template --payload {rand:1..9999999}",
+        ),
+        ("  numeric field in the topic", "--topics 2 --topic t/{topic}/{rand:1..9} --payload 1234567"),
+        ("  both", "--topics 2 --topic t/{topic}/{rand:1..9} --template --payload {rand:1..9999999}"),
+    ] {
+        alone(name, "ns more", message_ns(&format!("{load} {options}")) - without);
+    }
     let line =
         format!("bench pub {plain} --publishers {MANY_CLIENTS} --rate {RATE}/s --duration {RATE_SECONDS}s");
     let late = || (figure(&line, "/generator/schedule_lag_p99_us"), f64::from(RATE_SECONDS));
