@@ -129,7 +129,10 @@ impl PublishTemplate {
     /// A template; `topic` is a checked topic name, `properties` are ignored for MQTT 3.x.
     #[must_use]
     pub fn new(protocol: Protocol, topic: &[u8], qos: QoS, retain: bool, properties: &PropertyBlock) -> Self {
-        let mut head = BytesMut::with_capacity(topic.len() + properties.bytes().len() + 10);
+        // Exactly, as properties are usually short: a buffer without room to spare needs no second allocation when it is frozen.
+        let identifier = if qos == QoS::AtMostOnce { 0 } else { 2 };
+        let properties_bytes = if protocol == Protocol::V5 { 1 + properties.bytes().len() } else { 0 };
+        let mut head = BytesMut::with_capacity(4 + topic.len() + identifier + properties_bytes);
         head.put_slice(&[0x30 | (qos as u8) << 1 | u8::from(retain), 0]);
         put_binary(&mut head, topic);
         let topic_end = head.len();
