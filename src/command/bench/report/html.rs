@@ -165,7 +165,7 @@ fn latencies(out: &mut String, report: &LoadReport) {
     if report.latencies.iter().all(|latency| latency.all.is_none()) {
         return;
     }
-    out.push_str("<section class=\"wide\"><h2>Latency</h2><table class=\"n\"><tr><th></th>");
+    out.push_str("<section class=\"wide\"><h2>Latency</h2><div class=\"w\"><table><tr><th></th>");
     let statistics = || STATISTICS.iter().filter(|statistic| statistic.on_page);
     for statistic in statistics() {
         let _ = write!(out, "<th>{}</th>", statistic.name);
@@ -179,7 +179,7 @@ fn latencies(out: &mut String, report: &LoadReport) {
         }
         out.push_str("</tr>");
     }
-    out.push_str("</table></section>\n");
+    out.push_str("</table></div></section>\n");
 }
 
 /// Charts of the broker's process and metrics.
@@ -204,19 +204,10 @@ fn stages(out: &mut String, report: &LoadReport) {
     if report.stages.is_empty() {
         return;
     }
-    out.push_str("<section class=\"wide\"><h2>Stages</h2><table class=\"n\"><tr><th></th>");
-    for heading in StageReport::headings() {
-        let _ = write!(out, "<th>{heading}</th>");
-    }
-    out.push_str("</tr>");
-    for stage in &report.stages {
-        let _ = write!(out, "<tr><td>{}</td>", escaped(&stage.name()));
-        for cell in stage.row() {
-            let _ = write!(out, "<td>{cell}</td>");
-        }
-        out.push_str("</tr>");
-    }
-    out.push_str("</table></section>\n");
+    let headings: Vec<String> =
+        std::iter::once("").chain(StageReport::headings()).map(str::to_owned).collect();
+    let rows = report.stages.iter().map(|stage| [vec![stage.name()], stage.row()].concat());
+    page::table(out, "Stages", &headings, rows);
 }
 
 fn disturbances(out: &mut String, report: &LoadReport) {

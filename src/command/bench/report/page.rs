@@ -20,8 +20,8 @@ const LETTER: f64 = 13.0;
 const STEPS: f64 = 5.0;
 
 const STYLE: &str = "\
-:root{color-scheme:light dark;--fg:#1c2430;--dim:#5b6675;--bg:#fff;--card:#f5f7fa;--grid:#d9dfe7;--a:#0b6bcb;--b:#f59e0b;--c:#0f8a3c;--good:#15803d;--bad:#b91c1c}
-@media(prefers-color-scheme:dark){:root{--fg:#e6eaf0;--dim:#9aa7b8;--bg:#11161d;--card:#1a212b;--grid:#2d3743;--a:#3b8fe8;--b:#fb923c;--c:#4ade80;--good:#4ade80;--bad:#f87171}}
+:root{color-scheme:light dark;--fg:#1c2430;--dim:#5b6675;--bg:#fff;--card:#f5f7fa;--grid:#d9dfe7;--a:#0b6bcb;--b:#f59e0b;--c:#0f8a3c;--good:#15803d;--bad:#b91c1c;--more:rgba(28,36,48,.3)}
+@media(prefers-color-scheme:dark){:root{--fg:#e6eaf0;--dim:#9aa7b8;--bg:#11161d;--card:#1a212b;--grid:#2d3743;--a:#3b8fe8;--b:#fb923c;--c:#4ade80;--good:#4ade80;--bad:#f87171;--more:rgba(154,167,184,.5)}}
 *{box-sizing:border-box}body{margin:0;font:16px/1.45 system-ui,sans-serif;color:var(--fg);background:var(--bg)}
 main{max-width:72rem;margin:0 auto;padding:1rem}h1{font-size:1.4rem;margin:.2rem 0;overflow-wrap:anywhere}h2{font-size:1.05rem;margin:0 0 .5rem;overflow-wrap:anywhere}
 p{margin:.2rem 0;overflow-wrap:anywhere}.dim{color:var(--dim)}.bad{color:var(--bad);font-weight:600}.good{color:var(--good)}
@@ -33,10 +33,11 @@ svg{width:100%;height:auto;display:block}svg text{fill:var(--dim);font-size:14px
 .a{stroke:var(--a)}.b{stroke:var(--b)}.c{stroke:var(--c)}
 .key span{margin-right:1rem;white-space:nowrap}.key i{display:inline-block;width:1.1rem;vertical-align:middle;margin-right:.35rem}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{padding:.18rem 0 .18rem .5rem;text-align:right;vertical-align:top;overflow-wrap:anywhere}
-td:first-child,th:first-child{text-align:left;padding-left:0}th{color:var(--dim);font-weight:500}.n td,.n th{white-space:nowrap}.in{padding-left:1rem!important;color:var(--dim)}.w{overflow-x:auto}.w td,.w th{white-space:nowrap;padding-left:1rem}.w td:first-child,.w th:first-child{padding-left:0}
+td:first-child,th:first-child{text-align:left;padding-left:0}th{color:var(--dim);font-weight:500}.in{padding-left:1rem!important;color:var(--dim)}.w td,.w th{white-space:nowrap;padding-left:1rem}.w td:first-child,.w th:first-child{padding-left:0}
+.w{overflow-x:auto;background:linear-gradient(90deg,var(--card) 50%,transparent) left/3rem 100% no-repeat local,linear-gradient(270deg,var(--card) 50%,transparent) right/3rem 100% no-repeat local,linear-gradient(90deg,var(--more),transparent) left/.8rem 100% no-repeat scroll,linear-gradient(270deg,var(--more),transparent) right/.8rem 100% no-repeat scroll}
 .wide{grid-column:1/-1}dl{columns:22rem 3;column-gap:2rem;margin:0}dl div{display:flex;justify-content:space-between;gap:1rem;break-inside:avoid;padding:.18rem 0}
 .one{columns:1}dt{color:var(--dim)}dd{margin:0;text-align:right;overflow-wrap:anywhere;min-width:0}
-@media(max-width:40rem){svg text{font-size:24px}.n td,.n th{font-size:.76rem}.n td+td,.n th+th{padding-left:.2rem}.n td:nth-child(6),.n th:nth-child(6){display:none}}";
+@media(max-width:40rem){svg text{font-size:24px}.w td,.w th{font-size:.85rem;padding-left:.7rem}}";
 
 /// The start of a page with a title, up to its first line.
 pub(crate) fn begin(title: &str) -> String {
@@ -63,7 +64,7 @@ pub(crate) fn table(
     headings: &[String],
     rows: impl Iterator<Item = Vec<String>>,
 ) {
-    let _ = write!(out, "<section class=\"wide w\"><h2>{}</h2><table>", escaped(title));
+    let _ = write!(out, "<section class=\"wide\"><h2>{}</h2><div class=\"w\"><table>", escaped(title));
     let mut row = |kind: &str, cells: &[String]| {
         out.push_str("<tr>");
         for cell in cells {
@@ -73,7 +74,7 @@ pub(crate) fn table(
     };
     row("th", headings);
     rows.for_each(|cells| row("td", &cells));
-    out.push_str("</table></section>\n");
+    out.push_str("</table></div></section>\n");
 }
 
 /// A line of a chart.
