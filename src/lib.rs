@@ -19,6 +19,7 @@ pub mod nearest;
 pub mod net;
 pub mod notation;
 pub mod output;
+mod platform;
 pub mod process;
 pub mod protocol;
 pub mod quantity;

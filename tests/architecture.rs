@@ -23,6 +23,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "jq",
             "decode",
             "file",
+            "platform",
             "process",
             "signal",
             "error",
@@ -49,6 +50,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "file",
             "clock",
             "alarm",
+            "platform",
             "process",
             "signal",
             "error",
@@ -81,21 +83,23 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("client", &["net", "protocol", "error", "masking", "memory", "quotation", "quantity", "notation"]),
     // The session's rules, but not the client's driver.
     ("broker", &["client::session", "client::inflight", "net", "protocol", "error"]),
-    // Files that outlive a run. They contain messages, not packets, and do not use connections.
-    ("storage", &["protocol", "file", "error", "memory", "quotation", "quantity"]),
-    ("net", &["file", "clock", "error", "masking", "quotation", "quantity", "notation"]),
+    // Files that outlive a run. They hold messages, not packets, and know no links.
+    ("storage", &["protocol", "file", "platform", "error", "memory", "quotation", "quantity"]),
+    ("net", &["file", "platform", "clock", "error", "masking", "quotation", "quantity", "notation"]),
     ("protocol", &["quantity"]),
     // Schemas are files, and define messages.
     ("decode", &["protocol", "file", "nearest", "memory", "quotation", "quantity", "notation"]),
-    // To end the process if a program does not end.
-    ("jq", &["protocol", "process", "error"]),
+    // To end the process, where a program does not come to its end.
+    ("jq", &["protocol", "platform", "process", "error"]),
     ("process", &[]),
     ("signal", &["error"]),
     ("error", &["protocol", "exit", "file", "masking", "quotation"]),
     ("manner", &["protocol", "error", "exit"]),
     ("exit", &[]),
     ("clock", &["quantity"]),
-    ("alarm", &[]),
+    ("alarm", &["platform"]),
+    // What differs between systems: it knows nothing of the program.
+    ("platform", &[]),
     // How long to wait for a file.
     ("file", &["quantity"]),
     ("masking", &[]),
@@ -109,14 +113,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
 /// The files that a port to another system must change (CONTRIBUTING.md, "Portability"). No file may be
 /// added: code that differs between systems belongs behind a function of one of these.
 const UNIX: &[&str] = &[
-    "alarm.rs",
     "broker/listener.rs",
     "cli/exec.rs",
     "cli/hidden.rs",
     "cli/password_command.rs",
     "cli/sources/files.rs",
     "cli/value.rs",
-    "command/bench/engine/wake.rs",
     "command/bench/machine.rs",
     "command/broker/access.rs",
     "command/broker/certificates.rs",
@@ -134,7 +136,6 @@ const UNIX: &[&str] = &[
     "file.rs",
     "file/lock.rs",
     "file/output.rs",
-    "jq/guard.rs",
     "lib.rs",
     "net/tcp.rs",
     "net/tls/authorities.rs",
@@ -151,6 +152,8 @@ const UNIX: &[&str] = &[
     "output/terminal.rs",
     "output/view/screen.rs",
     "output/watch.rs",
+    "platform/clocks.rs",
+    "platform/timer.rs",
     "process.rs",
     "signal.rs",
     "storage/mod.rs",
@@ -169,7 +172,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("stderr()", &["output"]),
     // The clock: for the time zone.
     ("env", &["cli", "output", "clock.rs", "lib.rs", "main.rs"]),
-    ("tokio", &["client", "net", "broker", "command", "output", "alarm.rs", "signal.rs", "lib.rs"]),
+    ("tokio", &["client", "net", "broker", "command", "output", "platform", "signal.rs", "lib.rs"]),
     ("TcpStream", &["net", "broker"]),
     ("ratatui", &["output/view"]),
     ("prost_reflect", &["decode/protobuf"]),

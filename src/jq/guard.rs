@@ -14,9 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
-
 use crate::error::Error;
+use crate::platform::clocks;
 use crate::process;
 
 /// Maximum processor time for one message.
@@ -124,9 +123,7 @@ impl Shared {
 
 impl Usage {
     fn now() -> Self {
-        let time = clock_gettime(ClockId::ProcessCPUTime);
-        let processor_time = Duration::try_from(time).unwrap_or_default();
-        Self { processor_time, memory_bytes: memory_bytes() }
+        Self { processor_time: Duration::from_nanos(clocks::process_cpu()), memory_bytes: memory_bytes() }
     }
 
     /// The limit exceeded since this measurement.

@@ -23,7 +23,6 @@ use super::disturber::Disturber;
 use super::engine;
 use super::engine::fleet::{Fleet, FleetGroup, Material};
 use super::engine::shared::{Board, News, Order};
-use super::engine::wake::process_cpu;
 use super::group::waves;
 use super::machine;
 use super::operation::OperationKind;
@@ -47,6 +46,7 @@ use crate::client::Opened;
 use crate::clock;
 use crate::error::Error;
 use crate::output::Diagnostics;
+use crate::platform::clocks::process_cpu;
 use crate::protocol::Protocol;
 
 /// The interval of checking the boards when the run waits for a change in them.

@@ -4,20 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-use crate::alarm::to_nanoseconds;
-
-/// The CPU time used by this thread, in nanoseconds.
-#[must_use]
-pub(crate) fn thread_cpu() -> u64 {
-    to_nanoseconds(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime))
-}
-
-/// The CPU time used by this process, in nanoseconds.
-#[must_use]
-pub(crate) fn process_cpu() -> u64 {
-    to_nanoseconds(rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime))
-}
-
 /// The clients of a thread that have work. Each client has its own waker, which adds its number to a list;
 /// the thread's one task goes through the list. A runtime does the same with tasks, but here clients need no
 /// allocation for a task, and can share the data of their thread. Only this thread takes the lock, so it
@@ -86,21 +72,5 @@ impl Wake for ClientWaker {
         {
             task.wake_by_ref();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cpu_time_grows() {
-        let (thread, process) = (thread_cpu(), process_cpu());
-        let mut sum = 0_u64;
-        for number in 0..2_000_000_u64 {
-            sum = sum.wrapping_add(std::hint::black_box(number));
-        }
-        std::hint::black_box(sum);
-        assert!(thread_cpu() > thread && process_cpu() > process);
     }
 }

@@ -28,9 +28,10 @@ use super::client::{Client, Dialer, Turn, is_resumed};
 use super::crew::{Crew, Seat, Slot};
 use super::fleet::{Fleet, FleetGroup};
 use super::shared::{Board, FlowPlaces, News, Order, Shard};
-use super::wake::{ClientWaker, Ready, thread_cpu};
+use super::wake::{ClientWaker, Ready};
 use crate::alarm::{Alarm, now};
 use crate::error::Error;
+use crate::platform::clocks::thread_cpu;
 
 /// Maximum number of connections that a thread opens at once, without a ramp.
 const MOST_CONNECTING: usize = 128;

@@ -9,12 +9,12 @@ use prometheus::TextEncoder;
 use prometheus::proto::{Bucket, Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
 use super::super::engine::fleet::Fleet;
-use super::super::engine::wake::process_cpu;
 use super::super::machine::resident_bytes;
 use super::super::recorder::{LatencyKind, Second};
 use super::super::report::{SeriesSecond, buckets, latency};
 use super::super::rows::Course;
 use super::broker::ProcessSecond;
+use crate::platform::clocks::process_cpu;
 
 const PHASES: [Course; 4] = [Course::Connect, Course::WarmUp, Course::Measure, Course::Drain];
 /// Upper bounds of the latency buckets, in seconds.

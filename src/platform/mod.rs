@@ -1,0 +1,5 @@
+//! What differs between operating systems. Each function says what it does where the system is not Unix; only Linux is
+//! tested.
+
+pub(crate) mod clocks;
+pub(crate) mod timer;
