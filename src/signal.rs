@@ -392,3 +392,8 @@ impl Drop for Continuation {
 pub fn raise(number: i32) {
     let _ = signal_hook::low_level::emulate_default_handler(number);
 }
+
+/// Ends the process as the end of its terminal does. Returns only if the system refuses.
+pub fn raise_hang_up() {
+    raise(signal_hook::consts::SIGHUP);
+}

@@ -2,4 +2,6 @@
 //! tested.
 
 pub(crate) mod clocks;
+pub(crate) mod machine;
+pub(crate) mod processes;
 pub(crate) mod timer;

@@ -5,7 +5,6 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::config::Load;
@@ -13,6 +12,8 @@ use super::stamp::hash;
 use super::topology::GroupPlan;
 use crate::error::Error;
 use crate::output::Diagnostics;
+use crate::platform::machine::{OpenFilesLimit, SystemNames, allow_open_files};
+use crate::platform::processes::lead_own_group;
 use crate::quotation::shown;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -25,12 +26,11 @@ pub(super) struct Host {
 }
 
 pub(super) fn facts() -> Host {
-    let system = rustix::system::uname();
-    let text = |name: &std::ffi::CStr| name.to_string_lossy().into_owned();
+    let names = SystemNames::get();
     Host {
-        os: text(system.sysname()),
-        architecture: text(system.machine()),
-        kernel: text(system.release()),
+        os: names.os,
+        architecture: names.architecture,
+        kernel: names.release,
         cpus: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         memory_bytes: memory("MemTotal:"),
     }
@@ -88,19 +88,14 @@ pub(super) fn check_limits(load: &Load, diagnostics: &Diagnostics) -> Result<(),
 }
 
 fn descriptors(needed: u64) -> Result<(), Error> {
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|current| current >= needed) {
-        return Ok(());
-    }
-    if let Some(most) = limit.maximum.filter(|most| *most < needed) {
-        return Err(short(format!("{needed} open files are needed, and the hard limit is {most}"))
-            .with_hint(format!(
+    allow_open_files(needed).map_err(|limit| match limit {
+        OpenFilesLimit::Hard(most) => {
+            short(format!("{needed} open files are needed, and the hard limit is {most}")).with_hint(format!(
                 "as root: ulimit -Hn {needed} in the shell, or LimitNOFILE={needed} in the service"
-            )));
-    }
-    limit.current = limit.maximum.map_or(Some(needed), |most| Some(needed.max(most.min(1 << 20))));
-    setrlimit(Resource::Nofile, limit)
-        .map_err(|error| Error::file("cannot raise the limit of open files", error.into()))
+            ))
+        }
+        OpenFilesLimit::Refused(error) => Error::file("cannot raise the limit of open files", error),
+    })
 }
 
 /// Checks the ports: all connections go to one broker, so each needs its own port per source address.
@@ -179,9 +174,8 @@ pub(super) fn start_target(load: &mut Load) -> Result<Option<EmbeddedTarget>, Er
     // The broker ends at the end of its standard input; the pipe is closed however this process ends.
     command.args(["broker", "--port", "0", "--quiet", "--until-eof"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    // Ctrl-C must reach only the generator, which still needs the broker's answers.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    // Ctrl-C is for the generator, which still has to hear the broker out.
+    lead_own_group(&mut command);
     let mut target = EmbeddedTarget(command.spawn().map_err(failed)?);
     let mut line = String::new();
     if let Some(stdout) = target.0.stdout.take() {

@@ -100,7 +100,7 @@ pub(super) async fn reload(
 ) -> Infallible {
     loop {
         if poll_fn(|cx| hang_ups.poll(cx)).await == HangUp::TerminalClosed {
-            crate::signal::raise(rustix::process::Signal::HUP.as_raw());
+            crate::signal::raise_hang_up();
         }
         match logs.reopen() {
             Ok(false) if files.are_none() => {

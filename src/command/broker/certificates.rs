@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::broker::{Bind, Listener, ServerTls};
 use crate::error::Error;
 use crate::file::{patiently, read_at_most};
+use crate::platform::machine::SystemNames;
 
 /// The source of the broker's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +52,8 @@ impl Certificates {
                     .map(|address| address.ip())
                     .filter(|ip| !ip.is_unspecified() && !ip.is_loopback())
                     .collect();
-                let host = rustix::system::uname();
-                let host = host.nodename().to_str().ok().filter(|name| !name.is_empty() && name.is_ascii());
+                let host = SystemNames::get().host;
+                let host = Some(&*host).filter(|name| !name.is_empty() && name.is_ascii());
                 let made = ServerTls::throw_away(&addresses, host, authorities)?;
                 write(file, made.authority.into_bytes())?;
                 Ok(made.server)

@@ -23,6 +23,7 @@ use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Stdout, Verbosity};
+use crate::platform::processes::{SignalledProcess, ended_by};
 use crate::process::OpenFiles;
 use crate::signal::HangUps;
 
@@ -230,7 +231,7 @@ async fn run_beside(
         }
     };
     let mut child = open_files.with_inherited(|| command.spawn()).map_err(failed)?;
-    let process = rustix::process::Pid::from_child(&child);
+    let process = SignalledProcess::of(&child);
     let mut ended = in_background(move || child.wait());
     let status = loop {
         let stop = poll_fn(|cx| match std::pin::Pin::new(&mut ended).poll(cx) {
@@ -239,11 +240,7 @@ async fn run_beside(
         });
         match stop.await {
             Ok(status) => break status,
-            Err(Stop::Signal(number)) => {
-                if let Some(signal) = rustix::process::Signal::from_named_raw(number) {
-                    let _ = rustix::process::kill_process(process, signal);
-                }
-            }
+            Err(Stop::Signal(number)) => process.send(number),
             Err(Stop::Limit(_) | Stop::OutputClosed) => {}
         }
     };
@@ -261,8 +258,7 @@ async fn until(eof: bool) {
 
 /// The command's status becomes this program's status.
 fn exit_of(status: ExitStatus) -> Exit {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal()) {
+    match (status.code(), ended_by(status)) {
         (Some(code), _) => Exit::Command(u8::try_from(code).unwrap_or(1)),
         (None, Some(number)) => Exit::Signal(number),
         (None, None) => Exit::Failure,

@@ -1,0 +1,75 @@
+//! This machine: its names, and how many files a process may have open.
+
+use std::io;
+
+/// What the system says of itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SystemNames {
+    /// Of the operating system.
+    pub(crate) os: String,
+    /// Of its kernel's release; empty elsewhere than on Unix.
+    pub(crate) release: String,
+    /// Of the processor.
+    pub(crate) architecture: String,
+    /// Of the machine in the network; empty if it has none.
+    pub(crate) host: String,
+}
+
+impl SystemNames {
+    /// Those of this machine.
+    #[cfg(unix)]
+    pub(crate) fn get() -> Self {
+        let system = rustix::system::uname();
+        let text = |name: &std::ffi::CStr| name.to_string_lossy().into_owned();
+        Self {
+            os: text(system.sysname()),
+            release: text(system.release()),
+            architecture: text(system.machine()),
+            host: text(system.nodename()),
+        }
+    }
+
+    /// Those of this machine, as far as they are known without the system.
+    #[cfg(not(unix))]
+    pub(crate) fn get() -> Self {
+        let (os, architecture) = (std::env::consts::OS.into(), std::env::consts::ARCH.into());
+        Self { os, release: String::new(), architecture, host: String::new() }
+    }
+}
+
+/// Why a process cannot have so many files open.
+#[derive(Debug)]
+pub(crate) enum OpenFilesLimit {
+    /// The limit that only root can raise is this.
+    Hard(u64),
+    /// The system does not raise it.
+    Refused(io::Error),
+}
+
+/// The highest limit that is set without need.
+#[cfg(unix)]
+const MOST_OPEN_FILES: u64 = 1 << 20;
+
+/// Raises the limit of open files, if it is below this.
+///
+/// # Errors
+/// It cannot be raised so far.
+#[cfg(unix)]
+pub(crate) fn allow_open_files(needed: u64) -> Result<(), OpenFilesLimit> {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    if let Some(most) = limit.maximum.filter(|most| *most < needed) {
+        return Err(OpenFilesLimit::Hard(most));
+    }
+    limit.current = limit.maximum.map_or(Some(needed), |most| Some(needed.max(most.min(MOST_OPEN_FILES))));
+    setrlimit(Resource::Nofile, limit).map_err(|error| OpenFilesLimit::Refused(error.into()))
+}
+
+/// There is no limit to be raised on this system.
+#[cfg(not(unix))]
+pub(crate) fn allow_open_files(_: u64) -> Result<(), OpenFilesLimit> {
+    Ok(())
+}
