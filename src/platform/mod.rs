@@ -2,6 +2,7 @@
 //! tested.
 
 pub(crate) mod clocks;
+pub(crate) mod files;
 pub(crate) mod machine;
 pub(crate) mod processes;
 pub(crate) mod timer;

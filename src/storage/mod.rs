@@ -9,11 +9,11 @@ pub mod spool;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::error::Error;
 use crate::file::{FileLock, lock};
+use crate::platform::files;
 
 /// Opens a file for reading and writing, and locks it while it is open: two processes with different states
 /// would overwrite each other's data. The lock ends with the process, even if it is killed.
@@ -29,7 +29,7 @@ fn open_alone(path: &Path) -> io::Result<File> {
 /// Only the owner may read payloads and client identifiers.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true).mode(0o600);
+    files::private(options.write(true));
     options
 }
 

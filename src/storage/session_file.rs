@@ -40,11 +40,11 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{invalid, make_whole, not_ours, open_alone, unusable};
 use crate::error::Error;
+use crate::platform::files::PositionedFile as _;
 use crate::quantity::counted;
 use crate::quotation::cut;
 

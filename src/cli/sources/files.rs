@@ -18,6 +18,7 @@ use crate::cli::needs::Needs;
 use crate::cli::secret;
 use crate::error::Error;
 use crate::file::stranger_in;
+use crate::platform::files::mode_and_owner;
 
 /// The options that name files with options.
 #[derive(Debug, Clone, clap::Args)]
@@ -187,16 +188,14 @@ fn holds_a_secret(subcommand: &Command, one: &Given) -> bool {
 }
 
 /// The users besides its owner who can read a file.
-#[cfg(unix)]
 fn readers(path: &Path) -> Option<&'static str> {
-    use std::os::unix::fs::MetadataExt;
     let file = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-    others(file.mode(), file.uid())
+    let (mode, owner) = mode_and_owner(&file)?;
+    others(mode, owner)
 }
 
 /// The users besides the owner. The group of a file owned by root is not reported: service accounts, which
 /// own no files, read theirs through a group.
-#[cfg(unix)]
 fn others(mode: u32, owner: u32) -> Option<&'static str> {
     const ROOT: u32 = 0;
     match (mode & 0o004 != 0, mode & 0o040 != 0) {
@@ -206,16 +205,10 @@ fn others(mode: u32, owner: u32) -> Option<&'static str> {
     }
 }
 
-#[cfg(not(unix))]
-fn readers(_: &Path) -> Option<&'static str> {
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     #[test]
     fn others_who_can_read_a_file() {
         assert_eq!(others(0o100_644, 0), Some("every user of this machine"));

@@ -11,7 +11,6 @@
 use std::fs::{File, Metadata};
 use std::io::{self, PipeReader, Read, Seek as _, SeekFrom, Stdin};
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
@@ -21,6 +20,7 @@ use tokio::sync::mpsc;
 
 use super::decompress::{Decompressed, FirstBytes};
 use crate::error::{Denial, Error};
+use crate::platform::files::PositionedFile as _;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::spool::SpoolOptions;
 use crate::error::Error;
 use crate::output::{Diagnostics, put_sent_record};
+use crate::platform::files;
 use crate::protocol::wire::Publish;
 use crate::quantity::counted;
 use crate::quotation::shown;
@@ -70,8 +71,7 @@ impl AsideFile {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         // Only the owner may read payloads.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        files::private(&mut options);
         let mut file = options.open(&self.0)?;
         let before = file.metadata()?.len();
         if let Err(error) = file.write_all(line).and_then(|()| file.sync_all()) {

@@ -9,6 +9,7 @@ use super::super::input::Record;
 use crate::error::Error;
 use crate::file::{OutputFile, mark, names_stdout, patiently, read_all};
 use crate::output::{MessageFormat, MessageWriter, stdout_as_file};
+use crate::platform::files;
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::wire::Publish;
@@ -46,8 +47,7 @@ impl Backup {
         let mut options = OpenOptions::new();
         options.write(true).create_new(!special);
         // Only the owner may read payloads.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        files::private(&mut options);
         let file = if is_stdout { stdout_as_file() } else { patiently(path, move |path| options.open(path)) };
         let file = file.and_then(|file| OutputFile::new(file, path)).map_err(|error| {
             let exists = error.kind() == ErrorKind::AlreadyExists;

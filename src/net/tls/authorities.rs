@@ -14,6 +14,7 @@ use super::files;
 use super::options::{SystemStore, TlsOptions};
 use super::pem::{self, Block, PemKind};
 use crate::error::{Error, Layer};
+use crate::platform::files::identity;
 use crate::quotation::FirstFew;
 
 /// The trusted authorities, and the entries that were skipped.
@@ -247,22 +248,12 @@ fn usual_places() -> Option<(Option<PathBuf>, Vec<PathBuf>)> {
 /// The files read so far, identified independently of their names.
 #[derive(Debug, Default)]
 struct SeenFiles {
-    #[cfg(unix)]
     identities: HashSet<(u64, u64)>,
 }
 
 impl SeenFiles {
     fn is_first_visit(&mut self, metadata: &std::fs::Metadata) -> bool {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt as _;
-            self.identities.insert((metadata.dev(), metadata.ino()))
-        }
-        #[cfg(not(unix))]
-        {
-            let _ = metadata;
-            true
-        }
+        identity(metadata).is_none_or(|identity| self.identities.insert(identity))
     }
 }
 

@@ -11,6 +11,7 @@ use tokio_rustls::rustls;
 use crate::error::Error;
 use crate::file::patiently;
 use crate::notation::hex::Hex;
+use crate::platform::files;
 
 /// Appends every session's keys to a file. A reader of the file can decrypt the traffic.
 pub(super) struct KeyLog {
@@ -25,8 +26,7 @@ impl KeyLog {
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        files::private(&mut options);
         let file = patiently(path, move |path| options.open(path))
             .map_err(|error| Error::file(format!("TLS key log {}", path.display()), error))?;
         Ok(Self { path: path.to_owned(), file: Mutex::new(file), failure: OnceLock::new() })

@@ -3,11 +3,11 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::private;
 use super::BLOCK_BYTES;
+use crate::platform::files::PositionedFile as _;
 
 /// Copies ranges of a spool to a file next to it, named by their checksum: damage that the next run finds
 /// again is kept once.

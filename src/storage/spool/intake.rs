@@ -1,7 +1,6 @@
 //! Appends messages to the spool.
 
 use std::io::ErrorKind;
-use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use super::BLOCK_BYTES;
@@ -9,6 +8,7 @@ use super::record::{Envelope, HEADER_BYTES, put, seal};
 use super::shared::{IntakeState, SharedSpool, Tail};
 use crate::error::Error;
 use crate::memory;
+use crate::platform::files::PositionedFile as _;
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
 
 /// The side of the spool that takes in messages.

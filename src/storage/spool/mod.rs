@@ -43,7 +43,6 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::ErrorKind;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -58,6 +57,7 @@ use self::shared::{IntakeState, SharedSpool, Tail};
 use super::{make_whole, not_ours, open_alone, unusable};
 use crate::error::Error;
 use crate::memory;
+use crate::platform::files::PositionedFile as _;
 
 pub use self::intake::Intake;
 pub use self::record::Envelope;

@@ -3,9 +3,9 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 
 use super::record::{FILE_HEADER_BYTES, HEADER_BYTES, Key, RecordHeader, SpoolStage};
+use crate::platform::files::PositionedFile as _;
 
 const BLOCK_BYTES: usize = 64 * 1024;
 
