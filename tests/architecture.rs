@@ -115,12 +115,9 @@ const IMPORTS: &[(&str, &[&str])] = &[
 const UNIX: &[&str] = &[
     "broker/listener.rs",
     "cli/exec.rs",
-    "cli/hidden.rs",
     "cli/password_command.rs",
-    "cli/value.rs",
     "command/compat.rs",
     "command/exec/run.rs",
-    "command/exec/variables.rs",
     "command/input/lines.rs",
     "command/input/source.rs",
     "command/publish/held.rs",
@@ -148,6 +145,7 @@ const UNIX: &[&str] = &[
     "platform/machine.rs",
     "platform/processes.rs",
     "platform/timer.rs",
+    "platform/words.rs",
     "process.rs",
     "signal.rs",
 ];

@@ -2,7 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -111,7 +110,7 @@ impl CommandArgs {
 /// The system's error; that of the last folder, if the program is in none.
 fn find_program(name: &OsStr) -> io::Result<()> {
     let is_there = |path: &Path| access(path, Access::EXEC_OK).map_err(io::Error::from);
-    if name.as_bytes().contains(&b'/') {
+    if name.as_encoded_bytes().contains(&b'/') {
         return is_there(Path::new(name));
     }
     let folders = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/bin:/usr/bin".into());

@@ -155,8 +155,8 @@ fn secrets<'d>(definition: &'d Command, names: usize, arguments: &[OsString]) ->
 /// A word in parts that fit into a variable each.
 #[cfg(unix)]
 fn parts(word: &OsStr) -> Vec<OsString> {
-    use std::os::unix::ffi::OsStrExt as _;
-    word.as_bytes().chunks(LONGEST_PART_BYTES).map(|part| OsStr::from_bytes(part).to_owned()).collect()
+    use super::value::os_string;
+    word.as_encoded_bytes().chunks(LONGEST_PART_BYTES).map(|part| os_string(part.to_vec())).collect()
 }
 
 /// A process cannot be replaced on this system, so nothing is hidden.

@@ -13,6 +13,7 @@ use crate::command::subscribe::FailurePolicy;
 use crate::net::Proxy;
 use crate::notation::{HostPort, HostPortError, Size, expression};
 use crate::output::ColorChoice;
+pub(super) use crate::platform::words::from_bytes as os_string;
 use crate::protocol::wire::{self, TopicAlias};
 use crate::protocol::{Protocol, QoS};
 
@@ -401,19 +402,6 @@ pub(super) fn name_server(text: &str) -> Result<SocketAddr, String> {
     with_port
         .or_else(|| ip_address(text).ok().map(|ip| SocketAddr::new(ip, DNS_PORT)))
         .ok_or_else(|| "it must be an IP address, with or without :PORT".into())
-}
-
-/// Converts bytes of an argument back to an argument.
-#[cfg(unix)]
-pub(super) fn os_string(bytes: Vec<u8>) -> OsString {
-    use std::os::unix::ffi::OsStringExt as _;
-    OsString::from_vec(bytes)
-}
-
-/// Converts bytes of an argument back to an argument.
-#[cfg(not(unix))]
-pub(super) fn os_string(bytes: Vec<u8>) -> OsString {
-    String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
 /// The bytes of an argument as typed. On Unix these are any bytes; elsewhere UTF-8.

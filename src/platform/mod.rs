@@ -6,3 +6,4 @@ pub(crate) mod files;
 pub(crate) mod machine;
 pub(crate) mod processes;
 pub(crate) mod timer;
+pub(crate) mod words;

@@ -16,13 +16,13 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::ExecCommand;
+use crate::platform::words;
 use crate::protocol::property::{PropertyId, Value};
 use crate::protocol::wire::Publish;
 
@@ -119,7 +119,7 @@ pub(super) fn command(
 
 /// An argument with the topic inserted; a `{topic}` in the topic is not replaced again.
 fn filled(word: &OsStr, topic: &[u8]) -> OsString {
-    let mut rest = word.as_bytes();
+    let mut rest = word.as_encoded_bytes();
     let mut filled = Vec::new();
     while let Some((first, behind)) = rest.split_first() {
         if let Some(behind) = rest.strip_prefix(TOPIC) {
@@ -130,5 +130,5 @@ fn filled(word: &OsStr, topic: &[u8]) -> OsString {
             rest = behind;
         }
     }
-    OsString::from_vec(filled)
+    words::from_bytes(filled)
 }
