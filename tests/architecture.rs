@@ -139,7 +139,6 @@ const UNIX: &[&str] = &[
     "output/taken.rs",
     "output/terminal.rs",
     "output/view/screen.rs",
-    "output/watch.rs",
     "platform/clocks.rs",
     "platform/files.rs",
     "platform/machine.rs",

@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthChar as _;
 use super::MessageFormat;
 use super::message::MessageWriter;
 use super::record::Misfit;
+use super::terminal;
 use crate::notation::printable::{LineFeed, printable, put_printable};
 use crate::protocol::wire::Publish;
 use crate::quantity::counted;
@@ -184,15 +185,9 @@ fn cut(text: &str, columns: usize) -> String {
     text.into()
 }
 
-#[cfg(unix)]
+/// The columns and rows of standard output.
 fn size() -> Option<(u16, u16)> {
-    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
-    (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
-}
-
-#[cfg(not(unix))]
-fn size() -> Option<(u16, u16)> {
-    None
+    Some((terminal::columns(std::io::stdout())?, terminal::rows(std::io::stdout())?))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The wakers of a thread: the list of its clients that have work. Also the CPU time of the thread.
+//! The wakers of a thread: the list of its clients that have work.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

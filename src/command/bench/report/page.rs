@@ -57,7 +57,8 @@ pub(crate) fn say(out: &mut String, class: &str, text: &str) {
     let _ = writeln!(out, "<p class=\"{class}\">{}</p>", escaped(text));
 }
 
-/// Adds a section with a table: headings, and rows with the same number of cells.
+/// Adds a section with a table: headings, and rows with the same number of cells. A table that is too wide scrolls, and has
+/// a shadow where more follows.
 pub(crate) fn table(
     out: &mut String,
     title: &str,
