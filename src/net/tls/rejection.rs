@@ -1,18 +1,19 @@
 //! Why a certificate was refused: what was found, what was expected and what to do.
 
+mod wrong_name;
+
 use std::collections::HashSet;
-use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use rustls_pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
 use tokio_rustls::rustls::{CertificateError, Error as TlsError, OtherError};
 use webpki::Error as PathError;
 
+use self::wrong_name::wrong_name;
 use super::certificate::{CertificateFacts, Details, has_explicit_curve};
 use super::pin::Pin;
 use super::words::{list_words, words};
 use crate::clock;
-use crate::quotation::list;
 
 /// Why a certificate was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -354,73 +355,6 @@ fn reversed(chain: &Chain<'_>) -> Rejection {
         format!("{} is never valid: its validity ends before it begins", chain.which(is_reversed)),
         OPERATOR,
     )
-}
-
-fn wrong_name(own: &Details, chain: &Chain<'_>, asked: &ServerName<'_>) -> Rejection {
-    let facts = &own.facts;
-    let address = match asked {
-        ServerName::IpAddress(address) => Some(IpAddr::from(*address)),
-        _ => None,
-    };
-    let asked = asked.to_str();
-    let kind = if address.is_some() { "IP" } else { "DNS" };
-    if address.is_some_and(|address| own.lists_as_dns_name(address)) {
-        return Rejection::new(
-            format!(
-                "the broker's certificate ({facts}) lists '{asked}' as a DNS name, where an IP address does not count"
-            ),
-            format!("make one with subjectAltName=IP:{asked}"),
-        );
-    }
-    if facts.names.is_empty() {
-        let why = if own.has_alternative_names() {
-            "its subject alternative names are neither DNS names nor IP addresses"
-        } else {
-            "it has no subject alternative name"
-        };
-        return Rejection::new(
-            format!("the broker's certificate ({facts}) names no host ({why}), so it is not for '{asked}'"),
-            format!("make one that does, for example with subjectAltName={kind}:{asked}"),
-        )
-        .of_key(chain);
-    }
-    let is_for = list(&facts.names);
-    if facts.names.iter().any(|name| is_too_short_a_wildcard(name, &asked)) {
-        return Rejection::new(
-            format!(
-                "the broker's certificate ({facts}) is for {is_for}, which is not valid for '{asked}': a wildcard \
-                 needs two labels after it"
-            ),
-            format!("make one with subjectAltName={kind}:{asked}"),
-        );
-    }
-    let bare = asked.trim_end_matches('.');
-    if facts
-        .names
-        .iter()
-        .any(|name| name.strip_suffix('.').is_some_and(|name| name.eq_ignore_ascii_case(bare)))
-    {
-        return Rejection::new(
-            format!(
-                "the broker's certificate ({facts}) is for {is_for}, but a DNS name in a certificate must not end in a \
-                 dot (RFC 5280, section 4.2.1.6)"
-            ),
-            format!("make one with subjectAltName={kind}:{bare}"),
-        );
-    }
-    Rejection::new(
-        format!("the broker's certificate ({facts}) is for {is_for}, not for '{asked}'"),
-        "connect by a name it is for, or give that name with --tls-server-name",
-    )
-}
-
-/// Whether a name would match the host if wildcards covered whole top-level domains.
-fn is_too_short_a_wildcard(name: &str, host: &str) -> bool {
-    let Some((_, parent)) = host.split_once('.').filter(|_| host.parse::<IpAddr>().is_err()) else {
-        return false;
-    };
-    let parent = parent.trim_end_matches('.');
-    !parent.contains('.') && name.strip_prefix("*.").is_some_and(|rest| rest.eq_ignore_ascii_case(parent))
 }
 
 fn wrong_purpose(chain: &Chain<'_>) -> Rejection {

@@ -5,6 +5,7 @@ use tokio_rustls::rustls::{
     ContentType, ExtendedKeyPurpose, HandshakeType, InvalidMessage, PeerIncompatible, PeerMisbehaved,
 };
 
+use super::wrong_name::is_too_short_a_wildcard;
 use super::*;
 
 /// No library's type names and no dumped bytes.
