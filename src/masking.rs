@@ -43,7 +43,9 @@ pub fn keep(secret: &[u8]) {
 pub fn keep_credentials(user_name: Option<&str>, password: &[u8]) {
     keep(password);
     if password.len() >= SHORTEST_PART {
-        quoted(password).iter().for_each(|text| keep(text.as_bytes()));
+        for text in quoted(password) {
+            keep(text.as_bytes());
+        }
     }
     let user_name = user_name.unwrap_or_default().as_bytes();
     for text in [
@@ -71,7 +73,7 @@ fn quoted(secret: &[u8]) -> Vec<String> {
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;");
-    let hexadecimal: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hexadecimal: String = secret.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     let upper = hexadecimal.to_ascii_uppercase();
     let with_apostrophe = in_html.replace('\'', "&#39;");
     vec![in_url, in_url_lower, in_html, with_apostrophe, hexadecimal, upper]

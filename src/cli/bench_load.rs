@@ -114,8 +114,8 @@ pub(super) struct SendArgs {
     /// Topic, with fields as levels: {client}, {topic}, {csv:NAME}, {rand:0..100} and others
     /// [default: bench/{client}/{topic}]
     ///
-    /// {csv:NAME} is the publisher's value in the file of --client-values. {rand:0..100}, {hex:8}, {uuid}, {seq}, {unix}
-    /// and {unix_ms} are filled in for each message, and subscribers have + at their level; MQTT promises no order
+    /// {csv:NAME} is the publisher's value in the file of --client-values. {rand:0..100}, {hex:8}, {uuid}, {seq} and
+    /// {unix} are filled in for each message, and subscribers have + at their level; MQTT promises no order
     /// between topics, so that reordered messages are not counted then.
     #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,

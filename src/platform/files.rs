@@ -18,6 +18,7 @@ pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 }
 
 /// What tells a file from all others of this machine, whatever its name is. Elsewhere than on Unix it is not known.
+#[cfg_attr(unix, allow(clippy::unnecessary_wraps, reason = "elsewhere there is none"))]
 pub(crate) fn identity(file: &Metadata) -> Option<(u64, u64)> {
     #[cfg(unix)]
     {
@@ -32,6 +33,7 @@ pub(crate) fn identity(file: &Metadata) -> Option<(u64, u64)> {
 }
 
 /// The permissions and the owner of a file. Elsewhere than on Unix there are none that can be compared.
+#[cfg_attr(unix, allow(clippy::unnecessary_wraps, reason = "elsewhere there are none"))]
 pub(crate) fn mode_and_owner(file: &Metadata) -> Option<(u32, u32)> {
     #[cfg(unix)]
     {

@@ -70,11 +70,10 @@ impl Core {
             return Ok(());
         }
         self.check_receive_maximum(id, session, publish)?;
-        let refusal = self.options.faults.refuse_publish.iter();
-        let refusal = refusal
-            .filter(|refusal| topic::matches(refusal.topic_filter.as_bytes(), name.as_bytes()))
-            .map(|refusal| (refusal.reason_code, refusal.share))
-            .next();
+        let mut refusals = self.options.faults.refuse_publish.iter();
+        let refusal = refusals
+            .find(|refusal| topic::matches(refusal.topic_filter.as_bytes(), name.as_bytes()))
+            .map(|refusal| (refusal.reason_code, refusal.share));
         let refusal = refusal.filter(|(_, share)| self.falls(*share)).map(|(reason, _)| reason);
         let rights = self.sessions.get(session).and_then(|session| session.rights.as_ref());
         let denied = rights.filter(|rights| !rights.may_write(name)).map(|_| ReasonCode::NOT_AUTHORIZED);

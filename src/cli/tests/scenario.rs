@@ -333,11 +333,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
         ("from = \"service\"", "from = \"servise\"", "line 12: from: unknown group 'servise'"),
         ("name = \"idle\"", "name = \"service\"", "there are two groups 'service'"),
         ("from = \"service\"", "from = \"idle\"", "group 'idle' publishes nothing"),
-        (
-            "filter = \"devices/+/value\"",
-            "filter = \"device/+/value\"",
-            "does not match what is to be received",
-        ),
+        ("filter = \"devices/+/value\"", "filter = \"device/+/value\"", "does not match the topic"),
         ("config/{client}/{filter}", "devices/#{filter}", "line 16: filter"),
         ("config/{client}/{filter}", "devices/{client}/{filter}", ""),
         (
@@ -410,7 +406,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
     let shared = FLEET.replacen("from = \"service\"", "from = \"service\"\nshared-groups = 1", 1);
     assert!(wrong(&shared).contains("cannot share its subscriptions"));
     let pairs = FLEET.replacen("pattern = \"all\"", "pattern = \"pairs\"", 1);
-    assert!(wrong(&pairs).contains("does not match what is to be received"), "{}", wrong(&pairs));
+    assert!(wrong(&pairs).contains("does not match the topic"), "{}", wrong(&pairs));
 }
 
 #[test]

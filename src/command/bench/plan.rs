@@ -18,6 +18,7 @@ const USUAL_TOPIC_BYTES: usize = 64;
 
 /// The messages from one group of clients to another. Numbers of publishers and subscribers are those within
 /// their groups.
+#[allow(clippy::struct_excessive_bools, reason = "each is a property of its own")]
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     publishers: u32,

@@ -147,13 +147,12 @@ impl LoadTopic {
 
     fn put_column(&self, client: u32, (name, place): (&str, Option<usize>), out: &mut BytesMut) {
         let row = self.values.rows.as_ref().and_then(|rows| rows.row(client));
-        match row.as_deref().zip(place).and_then(|(row, place)| row.get(place)) {
-            Some(value) => out.put_slice(value.as_bytes()),
-            None => {
-                out.put_slice(b"{csv:");
-                out.put_slice(name.as_bytes());
-                out.put_u8(b'}');
-            }
+        if let Some(value) = row.as_deref().zip(place).and_then(|(row, place)| row.get(place)) {
+            out.put_slice(value.as_bytes());
+        } else {
+            out.put_slice(b"{csv:");
+            out.put_slice(name.as_bytes());
+            out.put_u8(b'}');
         }
     }
 
@@ -199,7 +198,7 @@ impl LoadTopic {
             (TopicLevel::Client, _) => out.put_slice(fill(client).as_bytes()),
             (TopicLevel::Topic, _) => out.put_slice(fill(place).as_bytes()),
             (TopicLevel::Column { name, place }, Some(client)) => {
-                self.put_column(client, (name, *place), out)
+                self.put_column(client, (name, *place), out);
             }
             (TopicLevel::Column { .. }, None) | (TopicLevel::OfMessage(_), _) => out.put_u8(b'+'),
         };
