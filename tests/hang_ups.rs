@@ -3,7 +3,8 @@
 
 use mqtt::protocol::Protocol::{self, V3_1_1, V5};
 use mqtt::protocol::QoS;
-use mqtt::protocol::wire::PacketType;
+use mqtt::protocol::property::{PropertyId, Value};
+use mqtt::protocol::wire::{self, Packet, PacketType};
 use rstest::rstest;
 use rustix::process::Signal;
 
@@ -280,4 +281,127 @@ fn pubrec_without_end_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
     let run = Mqtt::publish(server.port()).args(args).stdin("x\n").run();
     run.exits(1).mentions("PUBREC: it answers PUBREL, again and again");
     server.finish();
+}
+
+/// The response is acknowledged on each connection, which is no progress of the request.
+#[rstest]
+fn acknowledgement_of_a_request_that_is_not_taken_ends_the_run(
+    #[values(QoS::AtLeastOnce, QoS::ExactlyOnce)] qos: QoS,
+    #[values("1", "2")] own_qos: &str,
+) {
+    let server = Server::start(move |server| {
+        for _ in 0..5 {
+            let mut peer = server.accept_session(V5);
+            let (identifier, _) = peer.expect_subscribe(V5);
+            peer.send(&packets::suback(V5, identifier, &[2]));
+            let topic = [(PropertyId::ResponseTopic, Value::Text("r"))];
+            peer.send(&Message::new("a", b"x").at(qos, 7).with(&topic).bytes(V5));
+            loop {
+                let packet = peer.packet();
+                let identifier = |at: usize| u16::from_be_bytes([packet[at], packet[at + 1]]);
+                match packet[0] >> 4 {
+                    3 if packet[0] & 0x06 == 2 => peer.send(&packets::ack(PacketType::PubAck, identifier(5))),
+                    3 => peer.send(&packets::ack(PacketType::PubRec, identifier(5))),
+                    6 => peer.send(&packets::ack(PacketType::PubComp, identifier(2))),
+                    4 | 5 => break,
+                    other => panic!("packet type {other}"),
+                }
+            }
+            peer.close();
+        }
+    });
+    let args =
+        ["respond", "-h", "127.0.0.1", "-p", &server.port().to_string(), "-V", "5", "-t", "a", "--echo"];
+    let run = Mqtt::new(args).args(["-q", own_qos]).args(SOON).run().exits(1);
+    let packet = if qos == QoS::AtLeastOnce { "PUBACK" } else { "PUBREC" };
+    run.mentions(&format!("5 times in a row at the same packet: {packet} (packet identifier 7)"));
+    server.finish();
+}
+
+/// Answers everything until the client clears a retained message; returns the PUBLISH that does.
+fn until_clear(peer: &mut Peer, protocol: Protocol, retained: &[u8]) -> Vec<u8> {
+    loop {
+        let packet = peer.packet();
+        match packet[0] >> 4 {
+            8 => {
+                let Ok(Packet::Subscribe { packet_identifier, filters, .. }) =
+                    wire::decode(protocol, &packet)
+                else {
+                    panic!("{packet:?}")
+                };
+                let granted: Vec<u8> = filters.iter().map(|filter| filter.qos as u8).collect();
+                peer.send(&packets::suback(protocol, packet_identifier, &granted));
+                if filters.iter().any(|filter| filter.filter == "a/#") {
+                    peer.send(retained);
+                }
+            }
+            12 => peer.send(&packets::pingresp()),
+            // With RETAIN: the marker has none.
+            3 if packet[0] & 1 == 1 => return packet,
+            _ => {}
+        }
+    }
+}
+
+/// The subscription is answered on each connection, and the message is shown again.
+#[rstest]
+fn clear_that_is_not_taken_ends_the_run(
+    #[values(V3_1_1, V5)] protocol: Protocol,
+    #[values(QoS::AtMostOnce, QoS::AtLeastOnce)] qos: QoS,
+    #[values(&[][..], &["--retained-only"])] more: &[&str],
+) {
+    let server = ends_three_links(protocol, move |peer| {
+        // Other topics are the first to be cleared on each connection.
+        let topic = if qos == QoS::AtMostOnce { format!("a/{}", fastrand::u32(..)) } else { "a/b".into() };
+        let retained = Message::new(&topic, b"x").at(qos, 7).retained().bytes(protocol);
+        until_clear(peer, protocol, &retained);
+    });
+    let args = ["-V", version(protocol), "-t", "a/#", "-q", "1", "--remove-retained"];
+    let run = Mqtt::subscribe(server.port()).args(args).args(more).args(SOON).run().exits(1);
+    run.mentions(
+        "3 times in a row at the same packet: PUBLISH (QoS 1) that clears a retained message, topic 'a/",
+    )
+    .mentions("hint: this client may not have the right to publish to that topic; without --remove-retained");
+    server.finish();
+}
+
+/// A broker that clears one message on each connection makes progress; one that ends each at the same message,
+/// whatever it answers before, does not.
+#[test]
+fn clears_make_progress_unless_the_same_one_stays() {
+    let two = |first: &str, second: &str| {
+        let message = |topic| Message::new(topic, b"x").retained().bytes(V3_1_1);
+        [message(first), message(second)].concat()
+    };
+    for is_obeyed in [true, false] {
+        let links = if is_obeyed { 6 } else { 4 };
+        let server = Server::start(move |server| {
+            for number in 0..links {
+                let mut peer = server.accept_session(V3_1_1);
+                let stays = if is_obeyed { format!("a/{number}") } else { "a/z".into() };
+                let clear = until_clear(&mut peer, V3_1_1, &two("a/a", &stays));
+                let at = clear.len() - 2;
+                let identifier = u16::from_be_bytes([clear[at], clear[at + 1]]);
+                peer.send(&packets::ack(PacketType::PubAck, identifier));
+                until_clear(&mut peer, V3_1_1, b"");
+                peer.close();
+            }
+            if is_obeyed {
+                let mut peer = server.accept_session(V3_1_1);
+                peer.grant_subscription(V3_1_1);
+                peer.drain();
+            }
+        });
+        let args = ["-V", "311", "-t", "a/#", "--remove-retained"];
+        let run = Mqtt::subscribe(server.port()).args(args).args(SOON).spawn();
+        if is_obeyed {
+            run.wait_for_stderr_times("connected again", 6);
+            run.signal(Signal::TERM);
+        } else {
+            let run = run.wait_for_end().exits(1);
+            run.mentions("3 times in a row at the same packet: PUBLISH (QoS 1) that clears")
+                .mentions("'a/z'");
+        }
+        server.finish();
+    }
 }

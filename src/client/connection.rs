@@ -7,6 +7,7 @@
 //! packets are decoded, and the acknowledgements are sent after the handler has processed them. One wake-up
 //! serves many packets, which share its cost; in steady state no memory is allocated per message.
 
+mod deferred;
 mod inbound;
 mod outbound;
 mod state;
@@ -14,7 +15,6 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::task::{Context, Poll, Waker};
@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
+use self::deferred::Deferred;
 use self::outbound::Unwritten;
 pub(super) use self::state::EndedBy;
 use self::state::{Barrier, BrokenStream, Closing, ClosingStage, ConnectionState, End};
@@ -30,7 +31,7 @@ use super::handler::{Change, Flow, Handler, Supervision};
 use super::keep_alive::{Due, KeepAlive};
 use super::renewal::Renewal;
 use super::scratch::OUTPUT_BYTES;
-use super::session::{Session, beyond_receive_maximum};
+use super::session::Session;
 use crate::error::{Error, Layer, Sign};
 use crate::net;
 use crate::protocol::property::PropertyBlock;
@@ -41,8 +42,6 @@ use crate::protocol::{Direction, Protocol};
 /// Reads in one wake-up before other connections of the same thread get their turn: a broker that sends
 /// without pause must not starve them.
 const MOST_READS: u32 = 16;
-/// Maximum number of messages whose acknowledgements may be deferred.
-const MOST_DEFERRED: usize = 1_000_000;
 /// Time limit for writing the remaining output, which ends with DISCONNECT.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait after DISCONNECT for the broker to close its side, and how long to read from a stream
@@ -139,41 +138,8 @@ struct Rare {
     renewal: Option<Renewal>,
     /// Whether the broker keeps the session when the connection ends.
     session_is_kept: bool,
-    /// Acknowledgements that wait until the handler has settled their messages, the oldest first; empty for a
-    /// QoS 0 message. Used if the handler defers acknowledgements.
-    deferred: VecDeque<Box<[u8]>>,
-    /// The number of deferred acknowledgements that are not empty.
-    unacknowledged: usize,
-}
-
-impl Rare {
-    /// Keeps the acknowledgement of a message until it is settled. Two limits bound the memory if the broker
-    /// keeps sending; the second also counts QoS 0 messages, which wait only for the messages before them.
-    ///
-    /// # Errors
-    /// The broker exceeded the Receive Maximum ([MQTT-3.3.4-9]; in MQTT 3.1.1 the number of Packet
-    /// Identifiers [MQTT-2.3.1-2]), or [`MOST_DEFERRED`] messages wait for an unsettled one.
-    fn defer(&mut self, acknowledgement: &[u8], receive_maximum: u16) -> Result<(), End> {
-        if self.unacknowledged + usize::from(!acknowledgement.is_empty()) > usize::from(receive_maximum) {
-            return Err(End::Malformed(beyond_receive_maximum(receive_maximum)));
-        }
-        if self.deferred.len() >= MOST_DEFERRED {
-            let cause =
-                format!("{MOST_DEFERRED} messages wait for the acknowledgement of one that came before them");
-            return Err(End::Failed(Error::link(Layer::Mqtt, cause)));
-        }
-        self.unacknowledged += usize::from(!acknowledgement.is_empty());
-        self.deferred.push_back(acknowledgement.into());
-        Ok(())
-    }
-
-    /// Moves the acknowledgements of the `count` oldest messages to the output.
-    fn settle(&mut self, count: usize, out: &mut BytesMut) {
-        for acknowledgement in self.deferred.drain(..count.min(self.deferred.len())) {
-            self.unacknowledged -= usize::from(!acknowledgement.is_empty());
-            out.extend_from_slice(&acknowledgement);
-        }
-    }
+    /// The acknowledgements that wait, if the handler defers them.
+    deferred: Deferred,
 }
 
 impl Connection {
@@ -234,6 +200,11 @@ impl Connection {
         let authenticates = renewal.is_some_and(Renewal::is_under_way);
         let asked = || self.keep_alive.is_asked().then_some("PINGREQ");
         authenticates.then_some("AUTH (re-authentication)").or_else(asked)
+    }
+
+    /// How long ago bytes were last sent.
+    pub(super) fn since_sent(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.keep_alive.last_sent())
     }
 
     /// The next action.
@@ -346,7 +317,7 @@ impl Connection {
     fn settle<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) {
         let is_open = matches!(self.state, ConnectionState::Open(_) | ConnectionState::Blocked(..));
         if let Some(rare) = self.rare.as_deref_mut().filter(|rare| is_open && !rare.deferred.is_empty()) {
-            rare.settle(wake_up.handler.settled(), wake_up.output);
+            rare.deferred.settle(wake_up.handler.settled(), wake_up.session, wake_up.output);
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use super::handshake::Connected;
-use super::session::{Event, Session};
+use super::session::{AwaitedPacket, Event, Session};
 use crate::error::Error;
 use crate::net::Step;
 use crate::protocol::property::Properties;
@@ -196,7 +196,7 @@ pub trait Handler {
 
     /// A packet that was sent on this link, is unanswered and will be sent again on the next, if the session
     /// does not know of it.
-    fn awaits(&self) -> Option<&'static str> {
+    fn awaits(&self) -> Option<AwaitedPacket> {
         None
     }
 

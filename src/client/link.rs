@@ -95,6 +95,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         self.connection.ended_by() == Some(EndedBy::KeepAlive)
     }
 
+    /// How long ago bytes were last sent.
+    pub(super) fn since_sent(&self) -> Duration {
+        self.connection.since_sent(Instant::now().into_std())
+    }
+
     /// The connection's own packet that the broker has not answered: AUTH or PINGREQ.
     pub(super) fn unanswered(&self) -> Option<&'static str> {
         self.connection.unanswered()

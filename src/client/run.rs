@@ -16,7 +16,7 @@ use super::handshake;
 use super::link::Link;
 use super::options::ClientOptions;
 use super::redirect::{self, MOST_REDIRECTS, MOST_SERVERS};
-use super::session::{Session, Unanswered};
+use super::session::{AwaitedPacket, Session, Unanswered};
 use super::strikes::{self, EndPlace, Ended, StrikeVerdict, Strikes};
 use crate::error::{Denial, Error, Retry};
 use crate::net::{self, Endpoint};
@@ -284,7 +284,7 @@ impl<'a> ClientRun<'a> {
         };
         let ended = Ended {
             closed: !link.timed_out() && is_closed(&error),
-            answers: self.session.answers() - answers,
+            answers: self.session.answers().since(answers),
             session_present: connected.session_present,
             lived: self.up_since.map_or(Duration::ZERO, |since| since.elapsed()),
         };
@@ -292,6 +292,7 @@ impl<'a> ClientRun<'a> {
         Err(LinkFailure::Link(self.judged(error, ended, of_link, handler)))
     }
 
+            since_sent: link.since_sent(),
     /// The error of a link that ended, or of a run whose links end repeatedly.
     fn judged<H: Handler>(
         &mut self,
@@ -301,14 +302,14 @@ impl<'a> ClientRun<'a> {
         handler: &mut H,
     ) -> Error {
         let awaited = handler.awaits();
-        // The other requests of the link are answered each time.
-        let is_stuck = awaited.is_some() || ended.answers == 0;
+        // The requests of the link are answered each time.
+        let is_stuck = awaited.is_some() || ended.answers.publishes == 0;
         handler.on_ended(&self.session, ended.closed && is_stuck || is_about_a_packet(&error));
         let of_session = self.session.unanswered();
         // An acknowledgement needs no answer; it is only the last packet sent.
         let is_open =
             of_session.as_ref().is_some_and(|what| !matches!(what, Unanswered::Acknowledgement { .. }));
-        let asked = awaited.or_else(|| of_link.filter(|_| !is_open));
+        let asked = awaited.or_else(|| of_link.filter(|_| !is_open).map(AwaitedPacket::from));
         let unanswered = asked.map(Unanswered::Other).or(of_session);
         let place = unanswered.as_ref().map(|what| EndPlace::of(what, ended.answers));
         let identifier = &self.options.client_identifier;

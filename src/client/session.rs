@@ -15,7 +15,9 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use self::resumption::Unfinished;
-pub use self::unanswered::Unanswered;
+use self::unanswered::Acknowledgements;
+pub(super) use self::unanswered::{AnswerCounts, acknowledgement_of};
+pub use self::unanswered::{AwaitedPacket, Unanswered};
 pub use super::event::Event;
 use super::inflight::{Inflight, Kept, OpenIdentifier, OpenRequest, PublishStage};
 use super::limits::{ServerLimits, not_sent};
@@ -45,9 +47,8 @@ pub struct Session {
     open_publishes: u16,
     /// SUBSCRIBE and UNSUBSCRIBE requests in flight.
     open_requests: u16,
-    /// The number of publishes and requests that have ended.
-    answers: u64,
-    /// The acknowledgements of received messages on this link.
+    answers: AnswerCounts,
+    /// The acknowledgements of received messages that were sent on this link.
     acknowledgements: Acknowledgements,
     /// The number of PUBRECs on this link, since the last publish ended, for messages that already had one on
     /// it.
@@ -87,7 +88,7 @@ impl Session {
             inflight: Inflight::new(),
             open_publishes: 0,
             open_requests: 0,
-            answers: 0,
+            answers: AnswerCounts::default(),
             acknowledgements: Acknowledgements::default(),
             repeated_pubrecs: 0,
             unfinished: Unfinished::default(),
@@ -355,7 +356,7 @@ impl Session {
         let tokens = self.inflight.close_oldest(identifiers);
         let count = u16::try_from(tokens.end - tokens.start).unwrap_or(u16::MAX);
         self.open_publishes = self.open_publishes.saturating_sub(count);
-        self.answers += u64::from(count);
+        self.answers.publishes += u64::from(count);
         if count > 0 {
             self.acknowledgements.latest = None;
         }
@@ -437,7 +438,7 @@ impl Session {
     fn close_request(&mut self, packet_identifier: u16) {
         self.inflight.close(packet_identifier);
         self.open_requests = self.open_requests.saturating_sub(1);
-        self.answers += 1;
+        self.answers.requests += 1;
     }
 
     fn received_publish<'a>(
@@ -455,12 +456,7 @@ impl Session {
             }
         }
         let publish = self.inbound_aliases.resolve(publish)?;
-        let answer = match publish.qos {
-            QoS::AtMostOnce => None,
-            QoS::AtLeastOnce => Some(PacketType::PubAck),
-            QoS::ExactlyOnce => Some(PacketType::PubRec),
-        };
-        if let Some(packet) = answer {
+        if let Some((packet, identifier)) = acknowledgement_of(&publish) {
             wire::ack(out, protocol, packet, identifier, ReasonCode::SUCCESS);
             self.acknowledgements.add(packet, identifier);
         }
@@ -530,7 +526,7 @@ impl Session {
     fn end_publish<'a>(&mut self, ack: &Ack<'a>, token: u64) -> Event<'a> {
         self.inflight.close(ack.packet_identifier);
         self.open_publishes = self.open_publishes.saturating_sub(1);
-        self.answers += 1;
+        self.answers.publishes += 1;
         self.repeated_pubrecs = 0;
         Event::Published { token, reason: ack.reason, properties: ack.properties }
     }
@@ -549,22 +545,6 @@ impl Session {
 /// follow ([MQTT-4.3.3-8]), and each PUBREC is answered by another PUBREL: without a limit that could
 /// continue forever.
 const MOST_REPEATED_PUBRECS: u32 = 16;
-
-/// The acknowledgements of received messages on one link.
-#[derive(Debug, Clone, Copy, Default)]
-struct Acknowledgements {
-    count: u64,
-    /// The latest one, if nothing was received after it.
-    latest: Option<(PacketType, u16)>,
-}
-
-impl Acknowledgements {
-    #[inline]
-    fn add(&mut self, packet: PacketType, identifier: u16) {
-        self.count += 1;
-        self.latest = Some((packet, identifier));
-    }
-}
 
 /// Text next to the Reason Code, which names the broker's limit.
 const NOT_SENT: &str = "not sent: the broker's CONNACK excludes it";

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::session::Unanswered;
+use super::session::{AnswerCounts, Unanswered};
 use crate::error::{Error, Layer};
 use crate::protocol::QoS;
 use crate::protocol::wire::PacketType;
@@ -30,7 +30,8 @@ const MOST_KEPT_LINKS: u32 = 20;
 const MOST_ACKNOWLEDGED_LINKS: u32 = 5;
 /// After this number of consecutive short connections a warning names the likely cause.
 const MOST_SHORT_LINKS: u32 = 3;
-/// A connection that lasts less than this is short.
+/// A connection that lasts less than this is short; an acknowledgement less than this before the end may be its
+/// cause.
 const SOON: Duration = Duration::from_secs(5);
 /// From this packet size on, in bytes, the size may be the cause.
 const LARGE_BYTES: usize = 1024;
@@ -40,11 +41,13 @@ const LARGE_BYTES: usize = 1024;
 pub(super) struct Ended {
     /// Whether the broker or the network closed it without giving a reason.
     pub(super) closed: bool,
-    /// The number of publishes and requests answered.
-    pub(super) answers: u64,
+    /// The publishes and requests answered.
+    pub(super) answers: AnswerCounts,
     /// Whether the broker had kept the session.
     pub(super) session_present: bool,
     pub(super) lived: Duration,
+    /// The time between the last bytes sent and the end.
+    pub(super) since_sent: Duration,
 }
 
 /// Where a link ended. Without progress, the next link ends at the same place.
@@ -61,24 +64,26 @@ pub(super) enum EndPlace {
 
 impl EndPlace {
     /// The place of an unanswered packet after this number of answers.
-    pub(super) fn of(what: &Unanswered, answers: u64) -> Self {
+    pub(super) fn of(what: &Unanswered, answers: AnswerCounts) -> Self {
         match what {
             Unanswered::Publishes { .. } => Self::Publishes,
-            Unanswered::Request { name, .. } => Self::Packet(name, answers),
+            Unanswered::Request { name, .. } => Self::Packet(name, answers.publishes + answers.requests),
             Unanswered::Acknowledgement { packet, identifier, count } => {
                 Self::Acknowledgement(*packet, *identifier, *count)
             }
             // The number of answers before it is not compared.
-            Unanswered::Other(what) => Self::Packet(what, 0),
+            Unanswered::Other(what) => Self::Packet(what.name, 0),
         }
     }
 
     /// Whether the link made no progress before the broker closed it here.
     fn is_stuck(self, ended: &Ended) -> bool {
         match self {
-            Self::Publishes => ended.answers == 0,
+            // An answered SUBSCRIBE is none: the next link needs it again.
+            Self::Publishes => ended.answers.publishes == 0,
             Self::Packet(..) => true,
-            Self::Acknowledgement(..) => ended.lived < SOON,
+            // The link may have lasted long before: a message can take long to process.
+            Self::Acknowledgement(..) => ended.since_sent < SOON,
         }
     }
 
@@ -150,6 +155,9 @@ pub(super) fn hopeless(links: u32, what: &Unanswered, client_identifier: &str) -
             hints.push(format!("it may not accept packets of {bytes} bytes"));
         }
     }
+    if let Unanswered::Other(awaited) = what {
+        hints.extend(awaited.hint.map(str::to_owned));
+    }
     if let Unanswered::Acknowledgement { .. } = what {
         hints.push("-q 0 receives messages without acknowledgements".to_owned());
     }
@@ -166,8 +174,14 @@ pub(super) fn hopeless(links: u32, what: &Unanswered, client_identifier: &str) -
 mod tests {
     use super::*;
 
-    const ENDED: Ended =
-        Ended { closed: true, answers: 0, session_present: false, lived: Duration::from_millis(1) };
+    const ENDED: Ended = Ended {
+        closed: true,
+        answers: AnswerCounts { publishes: 0, requests: 0 },
+        session_present: false,
+        lived: Duration::from_millis(1),
+        since_sent: Duration::from_millis(1),
+    };
+    const ANSWERED: Ended = Ended { answers: AnswerCounts { publishes: 1, requests: 0 }, ..ENDED };
     const AT_PUBLISHES: Option<EndPlace> = Some(EndPlace::Publishes);
 
     fn verdicts(ends: impl IntoIterator<Item = (Ended, Option<EndPlace>)>) -> Vec<StrikeVerdict> {
@@ -191,13 +205,26 @@ mod tests {
 
     #[test]
     fn an_answer_or_another_end_starts_again() {
-        for other in [Ended { answers: 1, ..ENDED }, Ended { closed: false, ..ENDED }] {
+        for other in [ANSWERED, Ended { closed: false, ..ENDED }] {
             let ends = [ENDED, ENDED, other, ENDED, ENDED].map(|ended| (ended, AT_PUBLISHES));
             assert!(!verdicts(ends).iter().any(is_hopeless), "{other:?}");
         }
         // Each link gets further than the one before, or ends elsewhere.
         let further = (0..9).map(|answers| (ENDED, Some(EndPlace::Packet("SUBSCRIBE", answers))));
         assert!(!verdicts(further).iter().any(is_hopeless));
+    }
+
+    #[test]
+    fn answered_subscribe_is_no_progress_of_publishes() {
+        let subscribed = Ended { answers: AnswerCounts { publishes: 0, requests: 1 }, ..ENDED };
+        assert_eq!(verdicts([(subscribed, AT_PUBLISHES); 9]).iter().position(is_hopeless), Some(2));
+    }
+
+    #[test]
+    fn acknowledgement_after_long_work_is_stuck() {
+        let place = Some(EndPlace::Acknowledgement(PacketType::PubAck, 7, 1));
+        let worked = Ended { lived: 2 * SOON, ..ANSWERED };
+        assert_eq!(verdicts([(worked, place); 9]).iter().position(is_hopeless), Some(4));
     }
 
     #[test]
@@ -213,7 +240,7 @@ mod tests {
         assert_eq!(verdicts([(ENDED, place); 20]).iter().position(is_hopeless), Some(4));
         let kept = Ended { session_present: true, ..ENDED };
         assert_eq!(verdicts([(kept, place); 20]).iter().position(is_hopeless), Some(19));
-        let long = Ended { lived: SOON, ..ENDED };
+        let long = Ended { lived: SOON, since_sent: SOON, ..ENDED };
         assert!(!verdicts([(long, place); 60]).iter().any(is_hopeless), "a link that is idle for a while");
         let others = (1..60).map(|identifier| (ENDED, at(identifier)));
         assert!(!verdicts(others).iter().any(is_hopeless), "another message on each link");
@@ -221,11 +248,11 @@ mod tests {
 
     #[test]
     fn links_that_end_soon_are_suspicious_once() {
-        let verdicts = verdicts([(Ended { answers: 1, ..ENDED }, None); 9]);
+        let verdicts = verdicts([(ANSWERED, None); 9]);
         let suspicious: Vec<usize> =
             (0..9).filter(|at| verdicts[*at] == StrikeVerdict::Suspicious(3)).collect();
         assert_eq!(suspicious, [2]);
-        let long = Ended { answers: 1, lived: SOON, ..ENDED };
+        let long = Ended { lived: SOON, ..ANSWERED };
         let ends = [ENDED, ENDED, long, ENDED].map(|ended| (ended, None));
         assert!(self::verdicts(ends).iter().all(|verdict| *verdict == StrikeVerdict::Again));
     }

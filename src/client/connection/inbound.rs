@@ -8,7 +8,7 @@ use super::state::{Barrier, ClosingStage, ConnectionState, DecodingEnd, End, Hel
 use super::{Connection, EndedBy, WakeUp, WakeUpStep};
 use crate::client::handler::{Flow, Handler};
 use crate::client::scratch::INPUT_BYTES;
-use crate::client::session::{Event, Session};
+use crate::client::session::{Event, Session, acknowledgement_of};
 use crate::error::{Error, Layer, Sign};
 use crate::net;
 use crate::protocol::Direction;
@@ -211,9 +211,11 @@ impl Connection {
         }
         let (before, receive_maximum) = (output.len(), session.own_receive_maximum());
         let Some(event) = session.receive(&packet, output).map_err(End::Malformed)? else { return Ok(()) };
-        if matches!(event, Event::Message(_)) && handler.defers_acknowledgements() {
-            let acknowledgement = output.split_off(before);
-            self.rare.get_or_insert_default().defer(&acknowledgement, receive_maximum)?;
+        let is_deferred = matches!(event, Event::Message(_)) && handler.defers_acknowledgements();
+        if let (Event::Message(publish), true) = (&event, is_deferred) {
+            output.truncate(before);
+            let deferred = &mut self.rare.get_or_insert_default().deferred;
+            deferred.defer(acknowledgement_of(publish), receive_maximum)?;
         }
         let is_release = matches!(event, Event::Released { .. });
         match &event {
@@ -234,7 +236,11 @@ impl Connection {
             }
             _ => {}
         }
-        self.go_on(handler.on_event(event))?;
+        let answer = handler.on_event(event);
+        if is_deferred {
+            session.acknowledgement_is_deferred();
+        }
+        self.go_on(answer)?;
         if is_release && matches!(self.barrier(), Some(Barrier::Received { .. })) && !session.has_unreleased()
         {
             return Err(End::Passed.into());

@@ -2,11 +2,73 @@
 
 use std::fmt;
 
+use bytes::BytesMut;
+
 use super::super::inflight::{OpenIdentifier, OpenRequest, PublishStage};
-use super::{Acknowledgements, Session};
+use super::Session;
 use crate::protocol::QoS;
-use crate::protocol::wire::PacketType;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{self, PacketType, Publish};
 use crate::quantity::counted;
+use crate::quotation::cut;
+
+/// The numbers of publishes and of requests that have ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::client) struct AnswerCounts {
+    pub(in crate::client) publishes: u64,
+    /// SUBSCRIBE and UNSUBSCRIBE; those of an earlier link are sent and answered again on the next one.
+    pub(in crate::client) requests: u64,
+}
+
+impl AnswerCounts {
+    /// Those that came after `earlier`.
+    pub(in crate::client) fn since(self, earlier: Self) -> Self {
+        Self { publishes: self.publishes - earlier.publishes, requests: self.requests - earlier.requests }
+    }
+}
+
+/// The acknowledgements of received messages that were sent on one link.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Acknowledgements {
+    count: u64,
+    /// The latest one, if nothing was received after it.
+    pub(super) latest: Option<(PacketType, u16)>,
+}
+
+impl Acknowledgements {
+    #[inline]
+    pub(super) fn add(&mut self, packet: PacketType, identifier: u16) {
+        self.count += 1;
+        self.latest = Some((packet, identifier));
+    }
+}
+
+/// The acknowledgement of a received message, with its packet identifier; none at QoS 0.
+#[inline]
+pub(in crate::client) fn acknowledgement_of(publish: &Publish<'_>) -> Option<(PacketType, u16)> {
+    match publish.qos {
+        QoS::AtMostOnce => None,
+        QoS::AtLeastOnce => Some((PacketType::PubAck, publish.packet_identifier)),
+        QoS::ExactlyOnce => Some((PacketType::PubRec, publish.packet_identifier)),
+    }
+}
+
+/// An unanswered packet that only the session's user knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwaitedPacket {
+    /// The packet and its purpose. Links that end at packets of one name end at the same place.
+    pub name: &'static str,
+    /// The topic of a PUBLISH.
+    pub topic: Option<Box<str>>,
+    /// The advice for a broker that ends each link at it.
+    pub hint: Option<&'static str>,
+}
+
+impl From<&'static str> for AwaitedPacket {
+    fn from(name: &'static str) -> Self {
+        Self { name, topic: None, hint: None }
+    }
+}
 
 /// Packets that were sent on a link and have no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +89,8 @@ pub enum Unanswered {
     Request { name: &'static str, identifier: u16 },
     /// The acknowledgement of a received message. It needs no answer, but nothing was received after it.
     Acknowledgement { packet: PacketType, identifier: u16, count: u64 },
-    /// A packet that only the session's user knows.
-    Other(&'static str),
+    /// A packet that the session does not know.
+    Other(AwaitedPacket),
 }
 
 /// A phrase for the point at which a link ended.
@@ -56,15 +118,31 @@ impl fmt::Display for Unanswered {
             Self::Acknowledgement { packet, identifier, .. } => {
                 write!(f, "at the same packet: {} (packet identifier {identifier})", packet.name())
             }
-            Self::Other(what) => write!(f, "at the same packet: {what}"),
+            Self::Other(AwaitedPacket { name, topic: None, .. }) => write!(f, "at the same packet: {name}"),
+            Self::Other(AwaitedPacket { name, topic: Some(topic), .. }) => {
+                write!(f, "at the same packet: {name}, topic '{}'", cut(topic))
+            }
         }
     }
 }
 
 impl Session {
-    /// The number of publishes and requests that have ended, on all links.
-    pub(in crate::client) fn answers(&self) -> u64 {
+    /// The numbers of publishes and requests that have ended, on all links.
+    pub(in crate::client) fn answers(&self) -> AnswerCounts {
         self.answers
+    }
+
+    /// The acknowledgement of the message received last is not sent yet.
+    pub(in crate::client) fn acknowledgement_is_deferred(&mut self) {
+        if self.acknowledgements.latest.take().is_some() {
+            self.acknowledgements.count -= 1;
+        }
+    }
+
+    /// Appends a deferred acknowledgement.
+    pub(in crate::client) fn acknowledge(&mut self, packet: PacketType, identifier: u16, out: &mut BytesMut) {
+        wire::ack(out, self.protocol, packet, identifier, ReasonCode::SUCCESS);
+        self.acknowledgements.add(packet, identifier);
     }
 
     /// The oldest packets sent on this link without an answer; otherwise the acknowledgement that was the

@@ -21,7 +21,7 @@ use super::input::Source;
 use super::stored::{Care, EndOfStored};
 use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::options::ClientOptions;
-use crate::client::session::{Event, Session};
+use crate::client::session::{AwaitedPacket, Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::{Common, Invocation, Running};
 use crate::decode::{Decoded, Rule};
@@ -526,14 +526,15 @@ impl Handler for Requester<'_> {
         self.supervisor.poll_interrupt(cx)
     }
 
-    fn awaits(&self) -> Option<&'static str> {
+    fn awaits(&self) -> Option<AwaitedPacket> {
         let is_only_sent = self.stage == RequestStage::Waiting
             && (self.config.qos == QoS::AtMostOnce || self.handover != Handover::Acknowledged);
-        is_only_sent.then_some(match self.config.qos {
+        let name = match self.config.qos {
             QoS::AtMostOnce => "PUBLISH (QoS 0), the request",
             QoS::AtLeastOnce => "PUBLISH (QoS 1), the request",
             QoS::ExactlyOnce => "PUBLISH (QoS 2), the request",
-        })
+        };
+        is_only_sent.then(|| name.into())
     }
 
     fn on_written(&mut self, bytes: usize) {

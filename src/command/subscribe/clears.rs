@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::client::handler::OUTPUT_BYTES;
-use crate::client::session::Session;
+use crate::client::session::{AwaitedPacket, Session};
 use crate::error::Error;
 use crate::output::Diagnostics;
 use crate::protocol::property::{Properties, PropertyBlock};
@@ -43,6 +43,10 @@ pub(super) struct Clears {
     /// Sent and not yet answered, by token.
     sent: HashMap<u64, Box<str>>,
     next_token: u64,
+    /// Whether the broker has answered a clear on this link.
+    was_answered: bool,
+    /// The topic of the oldest unanswered clear at the end of the last link.
+    stuck_at: Option<Box<str>>,
     /// The number shown before the link was lost, and possibly not cleared.
     abandoned: u64,
     /// The number shown, and possibly not cleared.
@@ -64,6 +68,8 @@ impl Clears {
             waiting_bytes: 0,
             sent: HashMap::new(),
             next_token: 0,
+            was_answered: false,
+            stuck_at: None,
             abandoned: 0,
             doubtful: 0,
             was_refused: false,
@@ -145,6 +151,7 @@ impl Clears {
         diagnostics: &Diagnostics,
     ) {
         let Some(topic) = self.sent.remove(&token) else { return };
+        self.was_answered = true;
         self.waiting_since = Instant::now();
         if reason.is_failure() {
             self.refused(&topic, Error::refused(String::new(), reason, properties), diagnostics);
@@ -159,6 +166,30 @@ impl Clears {
         diagnostics.error(&why);
     }
 
+    fn oldest(&self) -> Option<&str> {
+        self.sent.iter().min_by_key(|(token, _)| **token).map(|(_, topic)| &**topic)
+    }
+
+    /// The oldest unanswered clear of a link without progress: no clear was answered, or the last link ended at
+    /// the same topic. A broker may answer a clear and ignore it.
+    pub(super) fn awaits(&self) -> Option<AwaitedPacket> {
+        let oldest = self.oldest()?;
+        let is_stuck = !self.was_answered || self.stuck_at.as_deref() == Some(oldest);
+        is_stuck.then(|| AwaitedPacket {
+            name: "PUBLISH (QoS 1) that clears a retained message",
+            topic: Some(oldest.into()),
+            hint: Some(
+                "this client may not have the right to publish to that topic; without --remove-retained messages are \
+                 shown and not cleared",
+            ),
+        })
+    }
+
+    /// The link has ended, with these clears unanswered.
+    pub(super) fn link_has_ended(&mut self) {
+        self.stuck_at = self.oldest().map(Box::from);
+    }
+
     /// The link is lost: its remaining topics are not cleared.
     pub(super) fn link_is_lost(&mut self) {
         self.abandoned += (self.unwritten.len() + self.due.len() + self.sent.len()) as u64;
@@ -171,6 +202,7 @@ impl Clears {
     /// There is a new link. `comes_again`: retained messages are sent, and shown, again.
     pub(super) fn link_is_new(&mut self, comes_again: bool) {
         self.link_is_lost();
+        self.was_answered = false;
         let abandoned = std::mem::take(&mut self.abandoned);
         if !comes_again {
             self.doubtful += abandoned;

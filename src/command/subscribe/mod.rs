@@ -41,7 +41,7 @@ use super::decoding::{Decoding, with_failures};
 use super::resubscribing::Resubscribing;
 use super::stored::EndOfStored;
 use crate::client::handler::{Change, Flow, Handler, Supervision};
-use crate::client::session::{Event, Session};
+use crate::client::session::{AwaitedPacket, Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
@@ -509,9 +509,14 @@ impl Handler for Subscriber<'_> {
         self.end_of_retained.as_ref().is_some_and(EndOfStored::awaits_marker)
     }
 
-    fn awaits(&self) -> Option<&'static str> {
+    fn awaits(&self) -> Option<AwaitedPacket> {
         let waits = self.end_of_retained.as_ref().is_some_and(EndOfStored::is_unanswered);
-        (waits && self.requests == Requests::Answered).then_some("PINGREQ")
+        let asked = (waits && self.requests == Requests::Answered).then(|| "PINGREQ".into());
+        self.clears.awaits().or(asked)
+    }
+
+    fn on_ended(&mut self, _session: &Session, _is_at_it: bool) {
+        self.clears.link_has_ended();
     }
 
     fn on_part(&mut self, collected_bytes: usize) {
