@@ -1,6 +1,7 @@
 //! The protocol version of each command if none is requested.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use mqtt::broker::Options;
 use mqtt::protocol::Protocol::{V3_1, V3_1_1, V5};
@@ -210,9 +211,9 @@ fn hints_know_which_versions_were_tried() {
     let run = Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run();
     run.exits(132).mentions("hint: MQTT 5, 3.1.1 and 3.1 were tried").does_not_mention("-V");
     server.finish();
-    // Closed both times: 3.1 is not tried, and so it is suggested.
+    // Closed each time: 3.1 is not tried, and so it is suggested.
     let server = Server::start(|server| {
-        for protocol in [V5, V3_1_1] {
+        for protocol in [V5, V5, V3_1_1] {
             server.accept().expect_connect(protocol);
         }
     });
@@ -241,7 +242,9 @@ fn option_that_needs_mqtt_5_is_named() {
 #[test]
 fn guessed_version_is_not_kept_for_the_next_link() {
     let server = Server::start(|server| {
-        server.accept().expect_connect(V5);
+        for _ in 0..2 {
+            server.accept().expect_connect(V5);
+        }
         let mut peer = server.accept_session(V3_1_1);
         peer.grant_subscription(V3_1_1);
         peer.close();
@@ -253,6 +256,104 @@ fn guessed_version_is_not_kept_for_the_next_link() {
     let args = ["-t", "a", "-C", "1", "-F", "%p %C", "--reconnect-max-delay", "50ms"];
     Mqtt::subscribe(server.port()).args(args).run().exits(0).prints("x t\n");
     server.finish();
+}
+
+/// Closes this number of connections at CONNECT, like a forwarder whose broker is starting.
+struct ClosesFirst(AtomicU32);
+
+impl Mischief for ClosesFirst {
+    fn to_server(&self, packet: &[u8]) -> Fate {
+        let is_closed =
+            || self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if packet[0] == 0x10 && is_closed().is_ok() { Fate::Close } else { Fate::Pass }
+    }
+}
+
+/// A broker, and a port at which it closes this number of connections first.
+fn broker_that_closes_first(count: u32) -> (Broker, String) {
+    let broker = Broker::start();
+    let port = middle::start(broker.port(), ClosesFirst(count.into()));
+    (broker, port.to_string())
+}
+
+/// One early close says nothing about the version: a backup, a record and a request keep their properties.
+#[test]
+fn mqtt_5_is_asked_for_once_more_after_an_early_close() {
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("b.jsonl");
+    let record = r#"{"topic":"a","payload":"x","retain":true,"properties":{"content-type":"t"}}"#;
+
+    let (broker, port) = broker_that_closes_first(1);
+    let line = ["pub", "-h", "127.0.0.1", "-p", &port, "--json", "--keep-retain", "-q", "1"];
+    Mqtt::new(line).stdin(record).run().succeeds();
+    broker.subscribe().args(["-t", "a", "-C", "1", "-F", "%p %C"]).run().succeeds().prints("x t\n");
+
+    let port = middle::start(broker.port(), ClosesFirst(1.into())).to_string();
+    let run = Mqtt::new(["sub", "-h", "127.0.0.1", "-p", &port, "-t", "a", "-C", "1", "--json"]).run();
+    assert!(String::from_utf8_lossy(&run.succeeds().stdout).contains(r#""content-type":"t""#));
+
+    let port = middle::start(broker.port(), ClosesFirst(1.into())).to_string();
+    let line = ["retain-clear", "-h", "127.0.0.1", "-p", &port, "a", "--yes"];
+    Mqtt::new(line).arg_path("--backup", &backup).run().exits(0);
+    assert!(std::fs::read_to_string(&backup).unwrap().contains(r#""content-type":"t""#));
+
+    let port = middle::start(broker.port(), ClosesFirst(1.into())).to_string();
+    let line = ["retain-clear", "-h", "127.0.0.1", "-p", &port];
+    Mqtt::new(line).arg_path("--restore", &backup).run().exits(0);
+    broker.subscribe().args(["-t", "a", "-C", "1", "-F", "%p %C"]).run().succeeds().prints("x t\n");
+
+    let port = middle::start(broker.port(), ClosesFirst(1.into())).to_string();
+    let responder = Mqtt::new(["respond", "-h", "127.0.0.1", "-p", &port, "-t", "q", "--echo", "-d"]).spawn();
+    responder.wait_until_subscribed();
+    let rr = ["rr", "-h", "127.0.0.1", "-p", &broker.port().to_string(), "-t", "q", "-m", "x"];
+    Mqtt::new(rr).run().succeeds().prints("x\n");
+}
+
+/// A request needs MQTT 5 like an option does: no close makes it use 3.1.1.
+#[test]
+fn request_without_response_topic_waits_for_mqtt_5() {
+    let (broker, port) = broker_that_closes_first(2);
+    let responder = Mqtt::new(["respond", "-h", "127.0.0.1", "-p", &broker.port().to_string()]);
+    let responder = responder.args(["-t", "q", "--echo", "-d"]).spawn();
+    responder.wait_until_subscribed();
+    let line = ["rr", "-h", "127.0.0.1", "-p", &port, "-t", "q", "-m", "x", "--wait-for-server", "60"];
+    Mqtt::new(line).args(["--reconnect-max-delay", "50ms"]).run().exits(0).prints("x\n");
+}
+
+#[test]
+fn request_without_response_topic_has_a_hint_where_mqtt_5_is_not_answered() {
+    for manner in [Manner::Closes, Manner::IsSilent] {
+        let (_broker, port) = broker_of_3_1_1(Some(manner));
+        let line = ["rr", "-h", "127.0.0.1", "-p", &port.to_string(), "-t", "q", "-m", "x"];
+        let run = Mqtt::new(line).args(["--connect-timeout", "1s"]).run().exits(1);
+        run.mentions("name the topic that the responder responds on: -e TOPIC").does_not_mention("-V 31");
+    }
+}
+
+/// Two early closes: the guess is told once, to a run that shows properties.
+#[test]
+fn guessed_version_has_a_warning_where_properties_matter() {
+    for (format, warns) in [("%p", false), ("%p %C", true), ("%j", true)] {
+        let server = Server::start(|server| {
+            for is_last in [false, true] {
+                for _ in 0..2 {
+                    server.accept().expect_connect(V5);
+                }
+                let mut peer = server.accept_session(V3_1_1);
+                peer.grant_subscription(V3_1_1);
+                if is_last {
+                    peer.send(&Message::new("a", b"x").bytes(V3_1_1));
+                    peer.expect_disconnect(V3_1_1);
+                }
+            }
+        });
+        let args = ["-t", "a", "-C", "1", "-F", format, "--reconnect-max-delay", "50ms"];
+        let run = Mqtt::subscribe(server.port()).args(args).run().exits(0);
+        let warning = "mqtt: warning: the broker closed two connections with MQTT 5 without an answer; this \
+                       connection uses MQTT 3.1.1, without properties";
+        assert_eq!(run.stderr.matches(warning).count(), usize::from(warns), "{format}: {}", run.stderr);
+        server.finish();
+    }
 }
 
 /// The broker's explicit answer is remembered.
@@ -302,7 +403,9 @@ fn broker_that_has_accepted_mqtt_5_is_not_guessed_about() {
 #[test]
 fn messages_in_flight_change_their_version_with_the_link() {
     let server = Server::start(|server| {
-        server.accept().expect_connect(V5);
+        for _ in 0..2 {
+            server.accept().expect_connect(V5);
+        }
         let mut peer = server.accept_session(V3_1_1);
         peer.expect_publish(V3_1_1, QoS::AtLeastOnce, b"x");
         peer.close();

@@ -158,8 +158,10 @@ pub(super) struct Purpose {
     pub(super) disconnect_properties: PropertyBlock,
     /// The first requested feature that needs MQTT 5.
     pub(super) needs_v5: Option<&'static str>,
-    /// Whether the run can do nothing over MQTT 3.x.
-    pub(super) prefers_v5: bool,
+    /// The advice for a broker that does not support MQTT 5, if the run can do nothing over MQTT 3.x.
+    pub(super) prefers_v5: Option<&'static str>,
+    /// Whether the run shows, stores or sends properties.
+    pub(super) uses_properties: bool,
     /// The default reaction to a lost connection.
     pub(super) reconnect: Reconnect,
     /// A session that outlives the run is useless; `-c` is an error only if it was typed.
@@ -174,7 +176,8 @@ impl Default for Purpose {
             properties: PropertyBlock::default(),
             disconnect_properties: PropertyBlock::default(),
             needs_v5: None,
-            prefers_v5: false,
+            prefers_v5: None,
+            uses_properties: false,
             reconnect: Reconnect::NEVER,
             keeps_no_session: false,
         }
@@ -334,6 +337,7 @@ impl ConnectionArgs {
             version,
             needs_v5,
             prefers_v5: purpose.prefers_v5,
+            uses_properties: purpose.uses_properties,
             client_identifier,
             clean_start: !self.disable_clean_session,
             keep_alive: self.keepalive,

@@ -472,6 +472,7 @@ impl TryFrom<PublishArgs> for Config {
             } else {
                 Reconnect::NEVER
             },
+            uses_properties: matches!(source, Source::Records(_)),
             ..Purpose::default()
         })?;
         Ok(Self {

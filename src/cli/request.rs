@@ -185,6 +185,7 @@ impl TryFrom<RequestArgs> for Config {
         if response_topic.is_none() {
             ask_for_response_information(&mut properties.connect);
         }
+        let format = args.format.resolve(&origin)?;
         let client = args.connection.resolve(Purpose {
             will: args.will.resolve(properties.will, properties.will_asked_by)?,
             properties: properties.connect,
@@ -193,7 +194,8 @@ impl TryFrom<RequestArgs> for Config {
                 .properties
                 .needs_v5()
                 .or(args.retain_as_published.then_some("--retain-as-published")),
-            prefers_v5: response_topic.is_none(),
+            prefers_v5: response_topic.is_none().then_some(NAME_ONE),
+            uses_properties: format.shows_properties(),
             // The response topic is new in each run: a subscription to it must not be kept.
             keeps_no_session: response_topic.is_none(),
             ..Purpose::default()
@@ -236,7 +238,7 @@ impl TryFrom<RequestArgs> for Config {
             retain_handling: 2,
             any_response: args.any_response,
             decode: args.decode.resolve()?,
-            format: args.format.resolve(&origin)?,
+            format,
             latency: args.latency,
             timeout: args.timeout,
             verbosity: args.report.resolve()?,

@@ -265,6 +265,7 @@ impl TryFrom<RespondArgs> for Config {
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5(),
             reconnect: Reconnect::ALWAYS,
+            uses_properties: true,
             ..Purpose::default()
         })?;
         let is_v3 = matches!(client.version, Version::Only(version) if version != Protocol::V5);

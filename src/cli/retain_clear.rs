@@ -321,6 +321,7 @@ impl TryFrom<RetainClearArgs> for Config {
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5().or(from_property.then_some("--time-in property")),
             reconnect: Reconnect { attempts: Some(10), ..Reconnect::NEVER },
+            uses_properties: true,
             ..Purpose::default()
         })?;
         if !client.clean_start || client.session_expiry_interval.is_some_and(|seconds| seconds > 0) {

@@ -274,6 +274,8 @@ impl TryFrom<SubscribeArgs> for Config {
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5().or(needs_v5),
             reconnect: Reconnect::ALWAYS,
+            // Commands and programs get whole messages.
+            uses_properties: format.shows_properties() || exec.is_some() || programs.are_run(),
             ..Purpose::default()
         })?;
         if args.session_file.is_some() && client.clean_start {

@@ -165,6 +165,7 @@ impl TryFrom<WillTestArgs> for Config {
             properties: properties.connect,
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5(),
+            uses_properties: true,
             ..Purpose::default()
         })?;
         let own = client.will.is_some();

@@ -9,14 +9,16 @@
 //! | refuses the version (0x84; return code 1) | 3.1.1, remembered |
 //! | accepts in the form of 3.1.1 | 3.1.1, remembered: the broker has not read the CONNECT as MQTT 5 |
 //! | refuses in the form of 3.1.1 for another reason | 3.1.1, whose response counts: the broker may have misread the CONNECT of MQTT 5 |
-//! | closes or resets without a response | 3.1.1, for this connection |
+//! | closes or resets without a response | 5 once more, then 3.1.1, for this connection |
 //! | is silent for [`SILENCE`] | 3.1.1 on a second parallel connection, for this connection: the first response wins, the other connection is closed |
 //! | refuses for another reason | no further attempt |
 //! | refuses the version of a CONNECT of 3.1.1 as well | 3.1, remembered |
 //!
 //! Closing and silence do not prove that a broker is old, because a starting broker, or a forwarder without a
 //! broker, does the same. The next connection therefore begins with MQTT 5 again, and once a broker has
-//! accepted MQTT 5, these reactions no longer lead to 3.1.1.
+//! accepted MQTT 5, these reactions no longer lead to 3.1.1. They never do in a run that can do nothing over
+//! 3.1.1 ([`ClientOptions::prefers_v5`]): like a run with an option that needs MQTT 5, it asks for 5 again at its
+//! next attempt.
 
 use std::pin::{Pin, pin};
 use std::sync::mpsc::Sender;
@@ -25,6 +27,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use super::handler::Guess;
 use super::handshake::{Connected, Opening, is_about_version, wants_tls};
 use super::options::{ClientOptions, Version};
 use crate::error::{Error, Layer, Retry, Sign};
@@ -92,6 +95,8 @@ pub(super) struct Up {
     pub(super) answer: Answer,
     /// Whether a second connection with the same client identifier was made in parallel and then abandoned.
     pub(super) had_rival: bool,
+    /// Whether the version is a guess, and from what.
+    pub(super) guess: Option<Guess>,
 }
 
 /// Why an attempt with one version did not make a link.
@@ -169,23 +174,22 @@ impl ConnectRequest<'_> {
             Version::Only(protocol) => protocol,
             Version::Auto => known.accepted.unwrap_or(Protocol::V5),
         };
-        let mut guessed = false;
-        // A broker that restarts, or a forwarder without one, closes every connection.
+        let mut guess = None;
         let is_first_contact = known.accepted.is_none() && !known.explained;
-        let mut may_ask_again =
-            is_first_contact && (self.options.version != Version::Auto || self.options.prefers_v5);
+        // A broker that restarts, or a forwarder without one, closes every connection.
+        let mut was_asked_again = false;
         let mut tried = Vec::new();
         let mut refusal = None;
         // A version that the broker refused as not supported.
         let mut refused = None;
         loop {
             let is_unknown = protocol == Protocol::V5 && known.accepted != Some(Protocol::V5);
-            let may_guess = is_unknown && self.options.version == Version::Auto;
+            let may_guess = is_unknown && self.may_guess();
             let outcome = if may_guess || (is_unknown && self.may_lack_v5()) {
                 let (answered, outcome) = self.attempt_both(watch).await;
                 if answered != protocol {
                     tried.push(protocol);
-                    guessed = true;
+                    guess = Some(Guess::Silent);
                 }
                 protocol = answered;
                 outcome
@@ -196,8 +200,8 @@ impl ConnectRequest<'_> {
             let failure = match outcome {
                 Ok(up) => {
                     known.explained = true;
-                    known.accepted = (!guessed).then_some(protocol).or(known.accepted);
-                    return Ok(up);
+                    known.accepted = guess.is_none().then_some(protocol).or(known.accepted);
+                    return Ok(Up { guess, ..up });
                 }
                 Err(failure) => failure,
             };
@@ -207,7 +211,11 @@ impl ConnectRequest<'_> {
                 _ => failure,
             };
             let next = match (self.options.version, protocol) {
-                (_, Protocol::V5) if failure.at == At::Closed && std::mem::take(&mut may_ask_again) => {
+                (_, Protocol::V5)
+                    if failure.at == At::Closed
+                        && (may_guess || is_first_contact)
+                        && !std::mem::replace(&mut was_asked_again, true) =>
+                {
                     tried.pop();
                     Some(Protocol::V5)
                 }
@@ -222,7 +230,7 @@ impl ConnectRequest<'_> {
                     Some(Protocol::V3_1_1)
                 }
                 (Version::Auto, Protocol::V5) if may_guess && failure.at == At::Closed => {
-                    guessed = true;
+                    guess = Some(Guess::Closed);
                     Some(Protocol::V3_1_1)
                 }
                 (Version::Auto, Protocol::V3_1_1)
@@ -254,7 +262,7 @@ impl ConnectRequest<'_> {
         let mut stream = self.dial(watch, timer.as_mut()).await?;
         timer.as_mut().reset(Instant::now() + self.options.connect_timeout);
         let answer = self.ask(&mut stream, protocol, timer, watch).await?;
-        Ok(Up { stream, answer, had_rival: false })
+        Ok(Up { stream, answer, had_rival: false, guess: None })
     }
 
     /// Opens the Network Connection, with a timer for [`net::dial_timed`].
@@ -338,9 +346,7 @@ impl ConnectRequest<'_> {
             }
             match answer {
                 Some(answer) => (Protocol::V5, answer),
-                None if self.options.version == Version::Auto => {
-                    Box::pin(self.race(first, self, &mut rival, until, watch)).await
-                }
+                None if self.may_guess() => Box::pin(self.race(first, self, &mut rival, until, watch)).await,
                 None => {
                     let options = self.bare_options(limit);
                     let bare = self.bare(&options);
@@ -358,7 +364,7 @@ impl ConnectRequest<'_> {
         if let Some(loser) = loser {
             dismiss(loser).await;
         }
-        let up = |answer| winner.map(|stream| Up { stream, answer, had_rival });
+        let up = |answer| winner.map(|stream| Up { stream, answer, had_rival, guess: None });
         match answer.map(up) {
             Ok(Some(up)) => (protocol, Ok(up)),
             Ok(None) => {
@@ -430,8 +436,13 @@ impl ConnectRequest<'_> {
                 (Version::Only(_), None) => error.with_hint("-V 5 uses MQTT 5"),
             };
         }
-        if let (At::Older, Some(option)) = (at, needed_for) {
-            return error.with_hint(lacks_v5(option));
+        let prefers = self.options.prefers_v5;
+        if at == At::Older {
+            return match (needed_for, prefers) {
+                (Some(option), _) => error.with_hint(lacks_v5(option)),
+                (None, Some(advice)) => error.with_hint(advice),
+                (None, None) => error,
+            };
         }
         // A port that responds in MQTT expects neither TLS nor WebSockets.
         if let (true, Some(refused)) = (is_mute, refused) {
@@ -440,33 +451,39 @@ impl ConnectRequest<'_> {
                 listed(tried)
             ));
         }
-        if is_mute && is_first && wanted == Version::Only(Protocol::V5) && self.speaks(Protocol::V3_1_1).await
-        {
-            return match needed_for {
-                Some(option) => error.with_hint(lacks_v5(option)),
-                None => error.with_hint("it answers MQTT 3.1.1: use -V 311"),
+        let is_for_5 = wanted == Version::Only(Protocol::V5) || wanted == Version::Auto && !self.may_guess();
+        if is_mute && is_first && is_for_5 && self.speaks(Protocol::V3_1_1).await {
+            return match (needed_for, prefers) {
+                (Some(option), _) => error.with_hint(lacks_v5(option)),
+                (None, Some(advice)) => error.with_hint(format!("it answers MQTT 3.1.1: {advice}")),
+                (None, None) => error.with_hint("it answers MQTT 3.1.1: use -V 311"),
             };
         }
         if error.is_hang_up() && is_first && net::speaks_tls(self.endpoint).await {
             return wants_tls(Error::fatal);
         }
         match (wanted, error.hint()) {
-            (Version::Auto, Some(hint)) if is_mute => {
+            (Version::Auto, Some(hint)) if is_mute && self.may_guess() => {
                 let end = if hint.ends_with('?') { "" } else { "." };
                 let hint = format!("{hint}{end} {} were tried; -V 31 uses MQTT 3.1", listed(tried));
                 error.with_hint(hint)
             }
-            (Version::Auto, None) if is_mute => {
+            (Version::Auto, None) if is_mute && self.may_guess() => {
                 error.with_hint(format!("{} were tried; -V 31 uses MQTT 3.1", listed(tried)))
             }
             _ => error,
         }
     }
 
-    /// Whether to test a silent broker for MQTT 5: an option needs it. Enhanced authentication may simply be
-    /// slow.
+    /// Whether an older version may be used although the broker has not refused MQTT 5.
+    fn may_guess(&self) -> bool {
+        self.options.version == Version::Auto && self.options.prefers_v5.is_none()
+    }
+
+    /// Whether to test a silent broker for MQTT 5: the run needs it. Enhanced authentication may simply be slow.
     fn may_lack_v5(&self) -> bool {
-        self.options.needs_v5.is_some() && self.options.authentication.is_none()
+        let needs = self.options.needs_v5.is_some() || self.options.prefers_v5.is_some();
+        needs && self.options.authentication.is_none()
     }
 
     /// The options of a minimal CONNECT, which only tests whether the broker responds.

@@ -48,6 +48,11 @@ impl<F: FnMut(Change<'_>)> FirstAttempts<F> {
         Ok(())
     }
 
+    /// Reports a change at a successful attempt.
+    pub(super) fn report(&mut self, change: Change<'_>) {
+        (self.on_change)(change);
+    }
+
     /// Reports a successful attempt.
     pub(super) fn succeeded(mut self) {
         if self.has_waited {

@@ -26,6 +26,15 @@ pub enum Flow {
     Stop,
 }
 
+/// Why an older version is used although the broker has not refused MQTT 5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guess {
+    /// The broker closed two connections at the CONNECT of MQTT 5.
+    Closed,
+    /// The broker did not answer the CONNECT of MQTT 5 in time, but the one of the older version.
+    Silent,
+}
+
 /// A change in the state of the link.
 #[derive(Debug, Clone, Copy)]
 pub enum Change<'a> {
@@ -38,6 +47,9 @@ pub enum Change<'a> {
     Redirected(&'a Error),
     /// The first connection failed for this reason, and is retried. Reported once.
     NotYet(&'a Error),
+    /// The link has this version because the broker did not answer MQTT 5, which does not prove that it does not
+    /// support it. Reported only if [`uses_properties`](super::options::ClientOptions::uses_properties) is set.
+    Guessed(Guess, Protocol),
     /// The first attempt made the link.
     ConnectedAtOnce,
     /// The link was made after failed attempts.

@@ -86,8 +86,11 @@ pub struct ClientOptions {
     pub version: Version,
     /// The option that requires MQTT 5.
     pub needs_v5: Option<&'static str>,
-    /// Whether the run can do nothing over MQTT 3.x, although any version may be used.
-    pub prefers_v5: bool,
+    /// The advice for a broker that does not support MQTT 5, if the run can do nothing over MQTT 3.x although any
+    /// version may be used. No older version is then guessed.
+    pub prefers_v5: Option<&'static str>,
+    /// Whether the run shows, stores or sends properties, which MQTT 3.x does not have.
+    pub uses_properties: bool,
     /// Empty: the broker assigns one (in MQTT 3.1, which cannot, a random one is sent).
     pub client_identifier: String,
     /// Clean Start; Clean Session in MQTT 3.x.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::connect::{Answer, ConnectRequest, ConnectWatch, Seen, Up, Versions};
 use super::first_attempts::FirstAttempts;
-use super::handler::Change;
+use super::handler::{Change, Guess};
 use super::handshake::{self, Connected};
 use super::options::ClientOptions;
 use super::redirect;
@@ -142,7 +142,7 @@ impl<'a> RawLink<'a> {
         let attempt = async |request: &ConnectRequest<'_>, watch: &ConnectWatch| {
             request.attempt(protocol, watch).await.map_err(|failure| failure.error)
         };
-        Self::open_by(options, trace, attempt).await
+        Self::open_by(options, trace, attempt).await.map(|(link, _)| link)
     }
 
     /// Connects with the version that the options name or that the broker supports, and retries for as long
@@ -161,7 +161,10 @@ impl<'a> RawLink<'a> {
                 request.negotiate(&mut Versions::default(), watch).await
             };
             match Self::open_by(options, trace(), negotiate).await {
-                Ok(link) => {
+                Ok((link, guess)) => {
+                    if let Some(guess) = guess.filter(|_| options.uses_properties) {
+                        attempts.report(Change::Guessed(guess, link.protocol));
+                    }
                     attempts.succeeded();
                     return Ok(link);
                 }
@@ -174,7 +177,7 @@ impl<'a> RawLink<'a> {
         options: &ClientOptions,
         trace: Option<Trace<'a>>,
         connect: impl AsyncFnOnce(&ConnectRequest<'_>, &ConnectWatch) -> Result<Up, Error>,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Option<Guess>), Error> {
         let properties = handshake::connect_properties(options);
         let (endpoint, client_identifier) = (&options.endpoint, options.client_identifier.as_str());
         let request =
@@ -191,13 +194,13 @@ impl<'a> RawLink<'a> {
             }
             outcome
         });
-        let Up { stream, answer, .. } = outcome.await.map_err(redirect::not_followed)?;
+        let Up { stream, answer, guess, .. } = outcome.await.map_err(redirect::not_followed)?;
         let Answer { connected, leftover, connect } = answer;
         let protocol = connected.protocol;
         let mut session = Session::new(protocol, options.max_inflight, &properties);
         session.connected(protocol, connected.session_present, connected.limits());
         let now = Instant::now();
-        Ok(Self {
+        let link = Self {
             stream,
             protocol,
             session,
@@ -211,7 +214,8 @@ impl<'a> RawLink<'a> {
             began: now,
             output: BytesMut::new(),
             trace,
-        })
+        };
+        Ok((link, guess))
     }
 
     /// The broker's response to CONNECT.

@@ -249,7 +249,9 @@ impl<'a> ClientRun<'a> {
     }
 
     async fn connect_and_drive<H: Handler>(&mut self, handler: &mut H) -> Result<(), LinkFailure> {
-        let Some(Up { stream, answer, had_rival }) = self.connect(handler).await? else { return Ok(()) };
+        let Some(Up { stream, answer, had_rival, guess }) = self.connect(handler).await? else {
+            return Ok(());
+        };
         let Answer { connected, leftover, .. } = answer;
         self.had_rival = had_rival;
         if let Some(assigned) = connected.assigned_client_identifier() {
@@ -266,6 +268,9 @@ impl<'a> ClientRun<'a> {
             handler.on_change(if again { Change::Reconnected } else { Change::Connected });
         } else if !again {
             handler.on_change(Change::ConnectedAtOnce);
+        }
+        if let Some(guess) = guess.filter(|_| self.options.uses_properties) {
+            handler.on_change(Change::Guessed(guess, protocol));
         }
         if let Some(granted) = connected.shorter_session(self.options.session_expiry_interval)
             && !again
@@ -287,12 +292,12 @@ impl<'a> ClientRun<'a> {
             answers: self.session.answers().since(answers),
             session_present: connected.session_present,
             lived: self.up_since.map_or(Duration::ZERO, |since| since.elapsed()),
+            since_sent: link.since_sent(),
         };
         let of_link = link.unanswered();
         Err(LinkFailure::Link(self.judged(error, ended, of_link, handler)))
     }
 
-            since_sent: link.since_sent(),
     /// The error of a link that ended, or of a run whose links end repeatedly.
     fn judged<H: Handler>(
         &mut self,

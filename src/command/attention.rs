@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
-use crate::client::handler::{Change, Supervision};
+use crate::client::handler::{Change, Guess, Supervision};
 use crate::client::options::ClientOptions;
 use crate::error::{Error, Layer, Sign};
 use crate::output::{Diagnostics, Reader, Stdout};
@@ -252,6 +252,15 @@ pub(super) fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
         Change::Redirected(why) => diagnostics.change("redirected", format_args!("{why}; connecting to it")),
         Change::Lost(why) => diagnostics.no_connection("lost", "connection lost", why),
         Change::NotYet(why) => diagnostics.no_connection("waiting", "no connection yet", why),
+        Change::Guessed(guess, protocol) => {
+            let cause = match guess {
+                Guess::Closed => "closed two connections with MQTT 5 without an answer",
+                Guess::Silent => "did not answer MQTT 5",
+            };
+            diagnostics.warning_once(format_args!(
+                "the broker {cause}; this connection uses MQTT {protocol}, without properties"
+            ));
+        }
         Change::ConnectedAtOnce => diagnostics.change_event("connected", "connected"),
         Change::Connected => diagnostics.change("connected", "connected"),
         Change::Reconnected => diagnostics.change("reconnected", "connected again"),

@@ -73,6 +73,7 @@ struct Out {
     assigned_client_identifier: String,
     counted: packet_log::Counted,
     held: HeldLines,
+    said_once: std::collections::BTreeSet<String>,
 }
 
 impl std::fmt::Debug for Diagnostics {
@@ -167,6 +168,7 @@ impl Diagnostics {
                 assigned_client_identifier: String::new(),
                 counted: packet_log::Counted::default(),
                 held: HeldLines::default(),
+                said_once: std::collections::BTreeSet::new(),
             }),
         }
     }
@@ -236,6 +238,14 @@ impl Diagnostics {
         } else if self.verbosity > Verbosity::Quiet {
             let name = self.terminal().stderr.paint("mqtt: warning:", |text| text.yellow().bold());
             self.line(&format!("{name} {}\n", sentence(text)));
+        }
+    }
+
+    /// Like [`Self::warning`], but only once in the run for each text. For texts of which there are few.
+    pub fn warning_once(&self, text: impl Display) {
+        let text = text.to_string();
+        if self.out().said_once.insert(text.clone()) {
+            self.warning(text);
         }
     }
 

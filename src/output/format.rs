@@ -22,6 +22,16 @@ pub enum MessageFormat {
 }
 
 impl MessageFormat {
+    /// Whether messages are shown with their properties (MQTT 5).
+    #[must_use]
+    pub fn shows_properties(&self) -> bool {
+        match self {
+            Self::Text { .. } => false,
+            Self::Json { .. } => true,
+            Self::Template(template) => template.shows_properties(),
+        }
+    }
+
     /// The same format in the style of mosquitto's clients.
     #[must_use]
     pub fn in_style_of_mosquitto(self) -> Self {

@@ -90,6 +90,36 @@ impl Template {
         Self { style: RecordStyle::Mosquitto, ..self }
     }
 
+    /// Whether a field is a property (MQTT 5), or has all of them.
+    pub(in crate::output) fn shows_properties(&self) -> bool {
+        let is_property = |field: Field| match field {
+            Field::TopicAlias
+            | Field::ContentType
+            | Field::CorrelationData
+            | Field::MessageExpiryInterval
+            | Field::PayloadFormatIndicator
+            | Field::JsonText
+            | Field::JsonValue
+            | Field::UserProperties
+            | Field::ResponseTopic
+            | Field::SubscriptionIdentifier => true,
+            Field::Double
+            | Field::Float
+            | Field::PayloadLength
+            | Field::PacketIdentifier
+            | Field::Payload
+            | Field::Qos
+            | Field::Retain
+            | Field::Topic
+            | Field::UnixTime
+            | Field::Hex(_)
+            | Field::Nanoseconds
+            | Field::LocalTime(_) => false,
+        };
+        let mut segments = self.segments.iter();
+        segments.any(|segment| matches!(segment, Segment::Field(field, _) if is_property(*field)))
+    }
+
     /// Whether the template contains colours.
     pub(in crate::output) fn has_own_colors(&self) -> bool {
         let mut segments = self.segments.iter();
