@@ -155,8 +155,8 @@ const NAMES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("stdout()", &["output"]),
     ("stderr()", &["output"]),
-    // The clock: for the time zone.
-    ("env", &["cli", "output", "clock.rs", "lib.rs", "main.rs"]),
+    // The clock: for the time zone. The platform: for the name of a machine that is not Unix.
+    ("env", &["cli", "output", "platform", "clock.rs", "lib.rs", "main.rs"]),
     ("tokio", &["client", "net", "broker", "command", "output", "platform", "signal.rs", "lib.rs"]),
     ("TcpStream", &["net", "broker"]),
     ("ratatui", &["output/view"]),
