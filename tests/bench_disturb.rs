@@ -138,7 +138,7 @@ fn endless_command_is_killed_at_the_end_of_the_run() {
     let report = report(&bench(broker.port(), &line).run().exits(3));
     assert!(started.elapsed() < Duration::from_secs(100));
     let why = report["disturbances"][0]["failure"].as_str().unwrap();
-    assert!(why.contains("had not ended"), "{why}");
+    assert!(why.contains("was still running"), "{why}");
 }
 
 /// The command kills and restarts the broker: every client loses its connection and reconnects.

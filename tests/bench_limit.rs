@@ -98,7 +98,7 @@ fn status_is_3_if_the_lowest_value_fails() {
     let outcome = find_limit(broker.port(), &line).args(["--junit", junit.to_str().unwrap()]).run().exits(3);
     let lines = outcome.lines();
     assert!(
-        lines.contains(&"limit            none: 1,000/s failed, and it is the lowest value".into()),
+        lines.contains(&"limit            none: the lowest value, 1,000/s, failed".into()),
         "{lines:?}"
     );
     assert!(
