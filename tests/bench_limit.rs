@@ -97,10 +97,7 @@ fn status_is_3_if_the_lowest_value_fails() {
     let line = ["pub", "--publishers", "1", "--step-duration", "0.2s", "--warmup", "0", "--slo", "sent < 1"];
     let outcome = find_limit(broker.port(), &line).args(["--junit", junit.to_str().unwrap()]).run().exits(3);
     let lines = outcome.lines();
-    assert!(
-        lines.contains(&"limit            none: the lowest value, 1,000/s, failed".into()),
-        "{lines:?}"
-    );
+    assert!(lines.contains(&"limit            none: the lowest value, 1,000/s, failed".into()), "{lines:?}");
     assert!(
         lines.iter().any(|line| line.starts_with("limited by       the broker; sent < 1: it was 2")),
         "{lines:?}"
