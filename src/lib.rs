@@ -42,6 +42,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(Parsed::Run { invocation, color, log_time, manner, .. }) => {
             (invocation.common().0, *color, *log_time, *manner)
         }
+        Ok(Parsed::Failed { form, .. }) => (form.verbosity, form.color, form.log_time, Manner::Own),
         _ => (Verbosity::Normal, ColorChoice::Auto, false, Manner::Own),
     };
     let diagnostics = Diagnostics::new(verbosity, color).in_manner(manner);
@@ -106,6 +107,7 @@ fn fulfil(request: Parsed, diagnostics: &Diagnostics) -> Result<Exit, Error> {
                 let exit = print(&text).await?;
                 problem.map_or(Ok(exit), Err)
             }
+            Parsed::Failed { error, .. } => Err(error),
             Parsed::Alone(text) => {
                 diagnostics.raw(&text);
                 Ok(Exit::Usage)

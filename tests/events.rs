@@ -219,6 +219,21 @@ fn errors_with_and_without_packets() {
 
 /// Every line has its time, including those of `-d` and hints.
 #[test]
+fn errors_before_the_run_have_the_form_that_is_asked_for() {
+    let line = ["pub", "-t", "a", "-m", "x", "--cafile", "/nonexistent/ca.pem"];
+    let timed = Mqtt::new(line).args(["--log-time"]).run().exits(1);
+    let (time, rest) = timed.stderr.split_once(' ').unwrap();
+    humantime::parse_rfc3339(time).unwrap();
+    assert!(rest.starts_with("mqtt: ") && rest.contains("/nonexistent/ca.pem"), "{rest}");
+    for form in ["--json-events", "--json-events=state"] {
+        let events = Mqtt::new(line).args([form]).run().exits(1);
+        let event: serde_json::Value = serde_json::from_str(events.stderr.trim_end()).unwrap();
+        assert_eq!(event["type"], "error");
+        assert!(event["message"].as_str().unwrap().contains("/nonexistent/ca.pem"), "{event}");
+    }
+}
+
+#[test]
 fn log_time_begins_each_line() {
     let server = Server::start(|server| {
         let mut peer = server.accept_session(V5);

@@ -130,7 +130,7 @@ pub use self::foreign::{foreign_commands, foreign_options};
 pub use self::help::help_of;
 pub use self::hidden::Hidden;
 pub use self::manual::Manual;
-pub use self::parsed::Parsed;
+pub use self::parsed::{ErrorForm, Parsed};
 use self::read::{Read, read};
 use self::repeated::Repeated;
 use self::sources::{Found, Unread};
@@ -180,10 +180,16 @@ pub fn parse(
     let typed = hidden::typed(&arguments);
     let is_hidden = typed.is_some();
     let arguments = bench_words::mode_first(typed.unwrap_or(arguments));
-    let mut from_files = Vec::new();
-    let mut parsed = match parse_typed(&arguments, is_hidden, restart_hidden, &mut from_files) {
+    let mut options = ReadOptions::default();
+    let mut parsed = match parse_typed(&arguments, is_hidden, restart_hidden, &mut options) {
         Ok(parsed) => parsed,
-        Err(error) => unmade(&arguments, &from_files, repeated(&arguments).left_out_of(error))?,
+        Err(error) => {
+            let ReadOptions { from_files, form } = options;
+            match unmade(&arguments, &from_files, repeated(&arguments).left_out_of(error)) {
+                Err(error) if !matches!(error, Error::Usage { .. }) => Parsed::Failed { error, form },
+                unmade => unmade?,
+            }
+        }
     };
     if let Parsed::Run { warnings, .. } | Parsed::Print { warnings, .. } = &mut parsed
         && !warnings.is_empty()
@@ -212,12 +218,20 @@ fn unmade(line: &[OsString], from_files: &[OsString], error: Error) -> Result<Pa
     wanted.of_failure(error).map(run)
 }
 
-/// Reads the words that were typed. `from_files`: the words of the options in files, once these are read.
+/// What is known of a command line, once it is read: also if it cannot be run.
+#[derive(Default)]
+struct ReadOptions {
+    /// The words of the options in files.
+    from_files: Vec<OsString>,
+    form: ErrorForm,
+}
+
+/// Reads the words that were typed.
 fn parse_typed(
     arguments: &[OsString],
     is_hidden: bool,
     restart_hidden: impl FnOnce(&Hidden) -> Option<std::io::Error>,
-    from_files: &mut Vec<OsString>,
+    options: &mut ReadOptions,
 ) -> Result<Parsed, Error> {
     if arguments.get(1).is_some_and(|word| word == "help") {
         let text = help::of_words(&arguments[2..])?;
@@ -241,10 +255,10 @@ fn parse_typed(
     };
     let Read { definition, matches, found, mut subcommand } = read;
     let Found { given, left_out, mut warnings, notes: mut details, .. } = found;
-    from_files.extend(given.iter().flat_map(|one| one.words.iter().cloned()));
+    options.from_files.extend(given.iter().flat_map(|one| one.words.iter().cloned()));
     secret::keep(&definition, &matches);
-    let color = matches.try_get_one::<ColorChoice>("color").ok().flatten().copied().unwrap_or_default();
-    let log_time = matches.try_get_one::<bool>("log_time").ok().flatten() == Some(&true);
+    let form = verbosity::form(&matches);
+    options.form = form;
     warnings.extend(in_sight.map(|why| hidden::in_sight(&why)));
     warnings.extend(sources::warnings(&definition, &matches, &given).iter().map(ToString::to_string));
     let later = subcommand.connection_mut().map(|connection| connection.origin.warnings());
@@ -304,6 +318,7 @@ fn parse_typed(
         unreached: cut_url,
         closed: has_identifier.then(|| "another client may use the same client identifier (-i)".into()),
     };
+    let ErrorForm { color, log_time, .. } = form;
     Ok(Parsed::Run { invocation, warnings, details, hints, pinned, color, log_time, manner: Manner::Own })
 }
 

@@ -3,7 +3,18 @@
 use crate::command::Invocation;
 use crate::error::Error;
 use crate::manner::Manner;
-use crate::output::{ColorChoice, FurtherHints, PinnedLine};
+use crate::output::{ColorChoice, FurtherHints, PinnedLine, Verbosity};
+
+/// How errors are written to standard error.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ErrorForm {
+    /// Whether they are text or JSON, or not written at all.
+    pub verbosity: Verbosity,
+    /// Whether to use colour.
+    pub color: ColorChoice,
+    /// Whether lines begin with the time.
+    pub log_time: bool,
+}
 
 /// The result of parsing a command line.
 #[derive(Debug)]
@@ -37,6 +48,13 @@ pub enum Parsed {
         log_time: bool,
         /// The error and status conventions: this program's or mosquitto's.
         manner: Manner,
+    },
+    /// A run that cannot begin, for a reason other than its command line.
+    Failed {
+        /// The reason.
+        error: Error,
+        /// How it is written.
+        form: ErrorForm,
     },
     /// A command line for mosquitto's clients that is refused. As with mosquitto, the exit status is 1, even
     /// for a request for help.

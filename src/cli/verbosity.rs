@@ -1,5 +1,8 @@
 //! The options that set how much is written to standard error.
 
+use clap::ArgMatches;
+
+use super::parsed::ErrorForm;
 use super::value;
 use crate::error::Error;
 use crate::output::{ColorChoice, Verbosity};
@@ -50,6 +53,19 @@ pub(super) struct QuietArgs {
 pub(super) enum Events {
     All,
     State,
+}
+
+/// The form of errors that these options ask for.
+pub(super) fn form(matches: &ArgMatches) -> ErrorForm {
+    let is_set = |id| matches.try_get_one::<bool>(id).ok().flatten() == Some(&true);
+    let verbosity = match matches.try_get_one::<Events>("json_events").ok().flatten() {
+        Some(Events::All) => Verbosity::Events,
+        Some(Events::State) => Verbosity::States,
+        None if is_set("quiet") => Verbosity::Quiet,
+        None => Verbosity::Normal,
+    };
+    let color = matches.try_get_one::<ColorChoice>("color").ok().flatten().copied().unwrap_or_default();
+    ErrorForm { verbosity, color, log_time: is_set("log_time") }
 }
 
 impl VerbosityArgs {
