@@ -208,6 +208,7 @@ impl<S: ByteStream> Future for ConnectionTask<S> {
         }
         let now = now();
         let mut result = Poll::Pending;
+        let mut may_have_more = false;
         inner.core.resume(this.id, now);
         for turn in 0..TURNS {
             match this.turn(&mut inner.core, cx, now) {
@@ -216,12 +217,12 @@ impl<S: ByteStream> Future for ConnectionTask<S> {
                     break;
                 }
                 Moved::Nothing => break,
-                Moved::Some if turn + 1 == TURNS => cx.waker().wake_by_ref(),
-                Moved::Some => {}
+                Moved::Some => may_have_more = turn + 1 == TURNS,
             }
         }
-        if inner.core.is_unfinished(this.id) {
-            // Wakes the task only after the runtime has checked the input and timers of other tasks.
+        if may_have_more || inner.core.is_unfinished(this.id) {
+            // Wakes the task only after the runtime has checked the input and timers of other tasks: a client
+            // that sends without a pause would otherwise get all turns until the runtime's next check.
             let _ = pin!(tokio::task::yield_now()).poll(cx);
         }
         shared.compare_passwords(&mut inner.core);
