@@ -33,8 +33,8 @@ fn on_machines(broker: &AnyBroker, of: u32, ahead: i64, line: &[&str]) -> (Vec<P
     (files, reports, since)
 }
 
-/// A clock that is off by a quarter of a second, or by an hour, and drifts by 50 parts in a million is found within the error that the report
-/// names, and no latency has it.
+/// A clock with an offset of a quarter of a second or an hour and a drift of 50 parts in a million: the offset found is
+/// within the error of the report, and no latency includes it.
 #[rstest]
 fn shifted_clock_is_found_within_its_error(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
@@ -119,7 +119,7 @@ fn latencies_between_machines_have_an_error() {
     }
 }
 
-/// Shards begin each stage at one instant, and so every message is of the same stage wherever it arrives.
+/// Shards begin each stage at the same instant, so every message counts in one stage at its publisher and its receiver.
 #[test]
 fn stages_of_shards_equal_those_of_one_run() {
     let broker = AnyBroker::start(Kind::Embedded).unwrap();

@@ -71,7 +71,7 @@ pub(super) struct ShardArgs {
     #[arg(long, value_name = "WHAT", value_enum, hide_possible_values = true, requires = "barrier")]
     if_shard_fails: Option<WhenShardFails>,
 
-    /// For tests: take the clock for one that is ahead by so many nanoseconds and gains so many a second since a time of it
+    /// For tests: shift the clock by AHEAD nanoseconds; it gains GAINS nanoseconds a second from the time SINCE
     #[arg(long, hide = true, value_name = "AHEAD,GAINS,SINCE", value_parser = clock_shift, allow_hyphen_values = true,
           requires = "barrier")]
     test_clock: Option<ClockShift>,

@@ -2,21 +2,21 @@
 
 use std::io;
 
-/// What the system says of itself.
+/// The names that the system reports.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SystemNames {
-    /// Of the operating system.
+    /// The operating system.
     pub(crate) os: String,
-    /// Of its kernel's release; empty elsewhere than on Unix.
+    /// The release of its kernel; empty elsewhere than on Unix.
     pub(crate) release: String,
-    /// Of the processor.
+    /// The processor architecture.
     pub(crate) architecture: String,
-    /// Of the machine in the network; empty if it has none.
+    /// The host name; empty if there is none.
     pub(crate) host: String,
 }
 
 impl SystemNames {
-    /// Those of this machine.
+    /// The names of this machine.
     #[cfg(unix)]
     pub(crate) fn get() -> Self {
         let system = rustix::system::uname();
@@ -40,9 +40,9 @@ impl SystemNames {
 /// Why a process cannot have so many files open.
 #[derive(Debug)]
 pub(crate) enum OpenFilesLimit {
-    /// The limit that only root can raise is this.
+    /// The hard limit, which only root can raise.
     Hard(u64),
-    /// The system does not raise it.
+    /// The system refuses to raise it.
     Refused(io::Error),
 }
 

@@ -1,5 +1,5 @@
-//! A timer at a time of the monotonic clock. On Linux it is as fine as the clock; elsewhere it is the runtime's, which has a
-//! resolution of milliseconds.
+//! A timer for a time of the monotonic clock. On Linux it has the resolution of the clock; elsewhere it is the runtime's
+//! timer, with a resolution of milliseconds.
 
 #[cfg(target_os = "linux")]
 pub(crate) use self::linux::Timer;

@@ -417,7 +417,7 @@ impl BarrierLink {
                 let is_known = self.number == 1 || keeper.as_ref().is_some_and(ClockKeeper::is_known);
                 let time = now();
                 let after = time.saturating_add(in_ms.saturating_mul(1_000_000));
-                // Where the clocks are known, all start at the same instant, however long this was under way.
+                // With known clocks all start at the same instant, whenever this message arrives.
                 heard.start =
                     Some(if is_known { self.clock.when(*at_ns).max(time).min(after) } else { after });
                 return;

@@ -337,7 +337,7 @@ impl Merge {
         Ok(Merged { report, limits })
     }
 
-    /// What a time from one shard to another may be wrong by: the sum of the two largest errors; none if one of them is not known.
+    /// The error of a time from one shard to another: the sum of the two largest errors; `None` if one is unknown.
     fn clock_error(&self) -> Option<u64> {
         let errors: Option<Vec<u64>> = self.clocks.iter().map(|known| known.clock.used_error_ns).collect();
         let mut errors = errors?;
@@ -345,7 +345,7 @@ impl Merge {
         Some(errors.iter().take(2).fold(0, |sum: u64, error| sum.saturating_add(*error)))
     }
 
-    /// Times from one machine to another are between clocks that differ: where they were not compared, they are not figures.
+    /// Removes times between machines whose clocks differ and were not compared.
     fn withhold(&mut self) {
         let groups = self.groups.iter_mut().map(|(.., recorder)| recorder);
         let stages = self.stages.iter_mut().map(|(_, recorder)| recorder);

@@ -1,26 +1,26 @@
-//! By how much the clock of a shard differs from that of shard 1: round trips between them, and a line through the best of them.
-//! Differences are what is to be added to the own clock; times are those of the own clock, in nanoseconds.
+//! The offset of a shard's clock from the clock of shard 1: a line through the best round trips between them. An
+//! offset is added to the shard's own clock. Times are those of the own clock. Both are in nanoseconds.
 
-/// More parts than this are joined in pairs.
+/// Maximum number of time slices; above it, slices are joined in pairs.
 const MOST_PARTS: usize = 1024;
-/// Clocks that systems steer drift less than this: one second in 2000. Without better knowledge.
+/// Drift assumed where samples do not bound it: a disciplined clock drifts by less than one second in 2000.
 const MOST_DRIFT: f64 = 500e-6;
-/// What a drift is taken for while the round trips say little of it, in nanoseconds a second.
+/// Expected size of a drift in nanoseconds a second. It keeps the slope small while samples are few or close together.
 const USUAL_DRIFT: f64 = 100_000.0;
 const SECOND: f64 = 1e9;
 
-/// A round trip: the difference is this one, give or take `half`.
+/// The offset measured by one round trip, with its error `half`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ClockSample {
     pub(super) at: u64,
     pub(super) offset: i64,
-    /// Half of the time that the round trip took on its ways: by so much it may be wrong, if one way took all of it.
+    /// Half of the network time of the round trip: the error if one direction took all of it.
     pub(super) half: u64,
 }
 
 impl ClockSample {
-    /// Of a question that was asked and answered at these times of the own clock, and heard and answered at these of the other;
-    /// none if that cannot be.
+    /// The sample of a request that was sent and answered at these times of the own clock, and received and answered at
+    /// these times of the other clock; `None` if the times contradict each other.
     pub(super) fn of((asked, back): (u64, u64), (heard, answered): (u64, u64)) -> Option<Self> {
         let away = back.checked_sub(asked)?;
         let ways = away.checked_sub(answered.checked_sub(heard)?)?;
@@ -29,11 +29,11 @@ impl ClockSample {
     }
 }
 
-/// The best round trips of a run: the shortest of each part of it.
+/// The best round trips of a run: the shortest of each time slice.
 #[derive(Debug)]
 pub(super) struct ClockSamples {
     first: Option<u64>,
-    /// How long a part is.
+    /// The length of a slice.
     part: u64,
     best: Vec<(u64, ClockSample)>,
 }
@@ -43,7 +43,7 @@ impl ClockSamples {
         Self { first: None, part: part.max(1), best: Vec::new() }
     }
 
-    /// How long a part is.
+    /// The length of a slice.
     pub(super) fn part(&self) -> u64 {
         self.part
     }
@@ -75,7 +75,7 @@ impl ClockSamples {
         }
     }
 
-    /// The latest of so many.
+    /// The latest samples, at most this number.
     pub(super) fn latest(&self, most: usize) -> Vec<ClockSample> {
         let from = self.best.len().saturating_sub(most);
         self.best[from..].iter().map(|(_, sample)| *sample).collect()
@@ -86,12 +86,12 @@ impl ClockSamples {
     }
 }
 
-/// The difference of two clocks of which one drifts evenly.
+/// The offset of a clock with a constant drift.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ClockLine {
     at: u64,
     offset: i64,
-    /// How much the difference grows in a nanosecond.
+    /// The growth of the offset per nanosecond.
     pub(super) drift: f64,
 }
 
@@ -106,7 +106,7 @@ fn rounded(value: f64) -> i64 {
 }
 
 impl ClockLine {
-    /// The line that is nearest to these, of which the shorter ones count for more; none if there are none.
+    /// The weighted least-squares line through these samples; shorter round trips have more weight. `None` without samples.
     #[allow(clippy::cast_precision_loss, reason = "differences of times are exact up to 104 days")]
     pub(super) fn through(samples: &[ClockSample]) -> Option<Self> {
         let first = samples.first()?;
@@ -132,14 +132,14 @@ impl ClockLine {
         self.offset.saturating_add(rounded(self.drift * difference(time, self.at)))
     }
 
-    /// How far a round trip is from it.
+    /// The distance of a sample from the line.
     fn misses(&self, sample: &ClockSample) -> u64 {
         self.offset(sample.at).abs_diff(sample.offset)
     }
 
-    /// By how much it may be wrong between these times, and its drift: a clock that drifts evenly is no further from it than
-    /// the round trips before and after show; by how much one of them contradicts the line is added, since the clock
-    /// did not drift evenly then.
+    /// The errors of the line and of its drift between these times. A clock with a constant drift is no further from the
+    /// line than the samples before and after show. If a sample contradicts the line, the drift was not constant, and the
+    /// contradiction is added.
     pub(super) fn bound(&self, samples: &[ClockSample], (begin, end): (u64, u64)) -> ClockBound {
         let far = |sample: &&ClockSample| self.misses(sample).saturating_add(sample.half);
         let before = samples.iter().filter(|sample| sample.at <= begin).min_by_key(far).or(samples.first());
@@ -160,11 +160,11 @@ impl ClockLine {
     }
 }
 
-/// By how much a line may be wrong.
+/// The errors of a line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ClockBound {
     pub(super) error: u64,
-    /// Of its drift.
+    /// The error of its drift.
     pub(super) drift: f64,
 }
 
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What is to be added to a clock that is ahead by so much, and gains so many parts in a million.
+    /// The true offset of a clock that is ahead by `ahead` and gains `ppm` parts in a million.
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "of a test")]
     fn truth(ahead: i64, ppm: f64, time: u64) -> i64 {
         -(ahead + (time as f64 * ppm / 1e6).round() as i64)
@@ -189,7 +189,7 @@ mod tests {
     }
 
     proptest! {
-        /// A clock that is off and drifts evenly is found within the error that is named, however long the ways take.
+        /// A clock with an offset and a constant drift is found within the stated error, for any network times.
         #[test]
         fn clock_is_found_within_its_error(
             ahead in -1_i64 << 40..1 << 40, ppm in -200.0..200.0, trips in proptest::collection::vec(
@@ -228,7 +228,7 @@ mod tests {
         assert!(miss < 20_000 && miss <= bound.error && bound.error < 200_000, "{miss} {bound:?}");
     }
 
-    /// A clock that was set in between is further off than round trips say, and so the error is larger.
+    /// A clock that was set during the run contradicts the line, so the error is larger.
     #[test]
     fn step_of_a_clock_is_in_the_error() {
         let all: Vec<ClockSample> = (0..20_u64)

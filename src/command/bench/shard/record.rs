@@ -55,18 +55,18 @@ pub(crate) struct ShardRecord {
     pub(crate) stages: Vec<StageRecord>,
 }
 
-/// The clock of a shard, and what is to be added to it for that of shard 1, which stamps are in. None where that is not known,
-/// or no load asks for it.
+/// The clock of a shard and its offset from the clock of shard 1, which stamps use. Fields are `None` if the offset is
+/// unknown, or the load needs none.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ShardClock {
-    /// A digest of what tells the machine, and its clock, from others.
+    /// A digest that identifies the machine and its clock.
     pub(crate) identity: String,
-    /// At this time of the clock of shard 1, when the measurement began.
+    /// The start of the measurement by the clock of shard 1.
     pub(crate) at_ns: Option<u64>,
     pub(crate) offset_ns: Option<i64>,
-    /// Of what is known after the run.
+    /// The error of the offset, as known after the run.
     pub(crate) error_ns: Option<u64>,
-    /// How much it grows.
+    /// The drift.
     pub(crate) drift_ppm: Option<f64>,
     pub(crate) drift_error_ppm: Option<f64>,
     /// The largest error of a stamp in the measurement.
@@ -76,12 +76,12 @@ pub(crate) struct ShardClock {
 }
 
 impl ShardClock {
-    /// That of this process, which was compared with no other.
+    /// The clock of this process, compared with no other.
     pub(crate) fn own() -> Self {
         Self { identity: machine::clock_identity(), ..Self::default() }
     }
 
-    /// That of shard 1 itself.
+    /// The clock of shard 1.
     pub(crate) fn reference(identity: String) -> Self {
         Self {
             identity,
@@ -151,9 +151,9 @@ pub(crate) struct MergedRun {
     pub(crate) brokers: Vec<String>,
     /// The number of machines with different clocks.
     pub(crate) machines: usize,
-    /// What every latency between two of them may be wrong by; none if their clocks were not compared, or there is one.
+    /// The largest error of a latency between two machines; `None` with one machine, or if clocks were not compared.
     pub(crate) clock_error_us: Option<f64>,
-    /// What each shard knew of the clock of shard 1, where there are several.
+    /// The clock of each shard, if there are several.
     pub(crate) clocks: Vec<MergedClock>,
     /// The time between the first and the last start, by the clocks of their machines.
     pub(crate) start_spread_s: Option<f64>,

@@ -1,6 +1,6 @@
-//! How a shard learns the clock of shard 1: it asks for the time over the topics of the barrier, often before the load and after it,
-//! and now and then in between. Stamps are in that clock as it was known when they were written; afterwards all round trips
-//! together show by how much that was wrong.
+//! How a shard learns the clock of shard 1: it asks for the time over the topics of the barrier, often before and after
+//! the load, and less often during it. Stamps use the offset known when they are written; after the run, all round trips
+//! together give the error of these offsets.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use super::offset::{ClockLine, ClockSample, ClockSamples};
 use super::record::ShardClock;
 use super::word::{TimeAnswer, TimeRequest};
 
-/// Round trips before the load, and after it.
+/// Number of round trips before the load, and after it.
 const MANY: u32 = 48;
-/// Round trips at once, in between.
+/// Number of consecutive round trips during the load.
 const SOME: u32 = 4;
-/// From one time to the next, for each hundred shards; and after the load.
+/// Interval of these round trips during the load, per hundred shards; and after the load.
 const EVERY: u64 = 1_000_000_000;
 const EVERY_AFTERWARDS: u64 = 300_000_000;
-/// A question without an answer is asked again.
+/// Timeout after which an unanswered request is sent again.
 const ANSWER_LIMIT: u64 = 1_000_000_000;
-/// Without any answer, the load is started so.
+/// Timeout after which the load starts without an offset.
 const SETTLE_LIMIT: u64 = 5_000_000_000;
-/// The line that is in use goes through so many of the latest.
+/// Number of latest samples for the line in use.
 const LATEST: usize = 64;
 
 /// What a shard knows of the clock of shard 1.
@@ -31,22 +31,22 @@ pub(super) struct ClockKeeper {
     clock: Arc<ReferenceClock>,
     token: u64,
     samples: ClockSamples,
-    /// It is the same clock.
+    /// Whether this is shard 1, whose clock needs no offset.
     is_same: bool,
-    /// Since when it asks, by the monotonic clock.
+    /// When it began to ask, by the monotonic clock.
     since: Option<u64>,
-    /// The number of the last question, and when it was asked by the own clock and the monotonic one.
+    /// The number of the last request, and its time by the own clock and by the monotonic clock.
     number: u32,
     asked: Option<(u64, u64)>,
-    /// Questions to come at once, and when there are to be others.
+    /// The number of requests to send now, and the time of the next ones.
     left: u32,
     next: u64,
     every: Option<u64>,
     trips: u64,
     shortest: Option<u64>,
-    /// The lines that were in use, and since when by the own clock.
+    /// The lines used so far, each with its first time by the own clock.
     used: Vec<(u64, ClockLine)>,
-    /// What is in use of the last one, and the largest step from one to the next.
+    /// The offset in use, and the largest step between two offsets.
     in_use: Option<i64>,
     largest_step: u64,
 }
@@ -60,7 +60,7 @@ pub(super) fn identity(clock: &ReferenceClock) -> String {
 }
 
 impl ClockKeeper {
-    /// Of one of so many shards.
+    /// The clock of a shard, in a run with this number of shards.
     pub(super) fn new(clock: Arc<ReferenceClock>, token: u64, shards: u32) -> Self {
         Self {
             clock,
@@ -81,7 +81,7 @@ impl ClockKeeper {
         }
     }
 
-    /// The question to ask at this time of the monotonic clock, if there is one.
+    /// The request that is due at this time of the monotonic clock, if any.
     pub(super) fn due(&mut self, time: u64) -> Option<TimeRequest> {
         self.since.get_or_insert(time);
         self.keep(time);
@@ -99,7 +99,7 @@ impl ClockKeeper {
         Some(TimeRequest { token: self.token, number: self.number })
     }
 
-    /// Shard 1 has answered, at this time of the monotonic clock.
+    /// Handles an answer of shard 1, received at this time of the monotonic clock.
     pub(super) fn hear(&mut self, answer: &TimeAnswer, time: u64) {
         if (answer.token, answer.number) != (self.token, self.number) {
             return;
@@ -124,7 +124,7 @@ impl ClockKeeper {
         }
     }
 
-    /// Stamps are in the clock of shard 1 as it is known at this time.
+    /// Updates the offset of stamps to what is known at this time.
     fn keep(&mut self, time: u64) {
         let Some((_, line)) = self.used.last() else { return };
         let offset = line.offset(self.clock.own(time));
@@ -135,7 +135,7 @@ impl ClockKeeper {
         self.clock.set(offset);
     }
 
-    /// Whether the load may start: the clock is known, or has not come to be in time.
+    /// Whether the load may start: the offset is known, or the timeout is over.
     pub(super) fn is_settled(&self, time: u64) -> bool {
         self.is_known() || self.since.is_some_and(|since| time.saturating_sub(since) > SETTLE_LIMIT)
     }
@@ -144,13 +144,13 @@ impl ClockKeeper {
         self.is_same || !self.used.is_empty()
     }
 
-    /// The load is over: what is asked now shows how the clock has drifted.
+    /// Starts the round trips after the load, which show the drift.
     pub(super) fn load_is_over(&mut self) {
         self.left = self.left.max(MANY);
         self.every = Some(EVERY_AFTERWARDS);
     }
 
-    /// What a report has of it, for a measurement between these times of the monotonic clock.
+    /// The record for the report, for a measurement between these times of the monotonic clock.
     pub(super) fn record(&self, (begin, end): (u64, u64)) -> ShardClock {
         let identity = identity(&self.clock);
         if self.is_same {
@@ -196,7 +196,8 @@ mod tests {
     const SHIFT: ClockShift = ClockShift { ahead: 250_000_000, gains: 50_000, since: 0 };
     const MILLISECOND: u64 = 1_000_000;
 
-    /// A run of so many seconds, over ways of 40 to 400 µs; its record, and the largest error of a stamp.
+    /// Simulates a run of this number of seconds with network times of 40 to 400 µs; returns its record and the largest
+    /// error of a stamp.
     fn run(seconds: u64, is_answered: impl Fn(u64) -> bool) -> (ShardClock, u64) {
         let mut random = fastrand::Rng::with_seed(seconds);
         let clock = Arc::new(ReferenceClock::new(Some(SHIFT)));
@@ -246,7 +247,7 @@ mod tests {
         }
     }
 
-    /// One that was not answered any more when the load had begun drifts on unseen, and the error says so.
+    /// Without answers during the load the drift is unknown, and the error includes it.
     #[test]
     fn clock_without_later_answers_has_a_larger_error() {
         let (found, worst) = run(60, |time| time < 1200 * MILLISECOND);
