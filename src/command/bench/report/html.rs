@@ -221,6 +221,19 @@ fn disturbances(out: &mut String, report: &LoadReport) {
     }
 }
 
+/// A value of the configuration, without the brackets and quotation marks of JSON.
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(list) => list.iter().map(in_words).collect::<Vec<_>>().join("; "),
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(_, value)| !value.is_null());
+            fields.map(|(name, value)| format!("{name} {}", in_words(value))).collect::<Vec<_>>().join(", ")
+        }
+        _ => value.to_string(),
+    }
+}
+
 fn configuration(out: &mut String, report: &LoadReport) {
     out.push_str("<section class=\"wide\"><h2>Configuration</h2><dl>");
     let host = serde_json::to_value(&report.host).unwrap_or_default();
@@ -235,8 +248,23 @@ fn configuration(out: &mut String, report: &LoadReport) {
     };
     let all = all.iter().filter_map(|value| value.as_object()).flatten();
     for (name, value) in all.filter(|(_, value)| given(value)) {
-        line(name, &value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        line(name, &in_words(value));
     }
     line("version", crate::output::VERSION);
     out.push_str("</dl></section>\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::in_words;
+
+    #[test]
+    fn values_of_the_configuration_have_no_json_syntax() {
+        let groups = json!([{"name": "a", "count": 3, "rate": null}, {"name": "b", "count": 1.5}]);
+        assert_eq!(in_words(&groups), "name a, count 3; name b, count 1.5");
+        assert_eq!(in_words(&json!({"topics": ["a/b", "c"], "clean": true})), "topics a/b; c, clean true");
+        assert_eq!(in_words(&json!(4000)), "4000");
+    }
 }
