@@ -365,6 +365,102 @@ fn clear_that_is_not_taken_ends_the_run(
     server.finish();
 }
 
+/// A broker that refuses each message and then closes the connection: each connection has one message less, and
+/// with many of them there would be no end in sight.
+#[rstest]
+fn refused_clears_that_end_each_link_end_the_run(#[values(0x87, 0x97)] reason: u8) {
+    let server = Server::start(move |server| {
+        // The scan lists ten messages.
+        let mut peer = server.accept_session(V5);
+        while let Some(packet) = peer.next() {
+            match wire::decode(V5, &packet).unwrap() {
+                Packet::Subscribe { packet_identifier, filters, .. } => {
+                    peer.send(&packets::suback(V5, packet_identifier, &vec![0; filters.iter().count()]));
+                    let number = if filters.iter().any(|filter| filter.filter == "a/#") { 10 } else { 0 };
+                    for number in 0..number {
+                        let topic = format!("a/{number}");
+                        peer.send(&Message::new(&topic, b"x").retained().bytes(V5));
+                    }
+                }
+                Packet::Publish(marker) => {
+                    let topic = std::str::from_utf8(marker.topic).unwrap();
+                    peer.send(&Message::new(topic, marker.payload).bytes(V5));
+                }
+                Packet::PingReq => peer.send(&packets::pingresp()),
+                _ => {}
+            }
+        }
+        for _ in 0..3 {
+            let mut peer = server.accept_session(V5);
+            let (identifier, _) = peer.expect_publish(V5, QoS::AtLeastOnce, b"");
+            peer.send(&packets::ack_with(PacketType::PubAck, identifier, reason));
+            peer.close();
+        }
+        server.expect_no_connection();
+    });
+    let args =
+        ["retain-clear", "-h", "127.0.0.1", "-p", &server.port().to_string(), "-V", "5", "a/#", "--yes"];
+    let run = Mqtt::new(args).args(SOON).run().exits(1);
+    let cause = "3 times in a row after it refused PUBLISH (QoS 1, packet identifier ";
+    run.mentions(cause).mentions(if reason == 0x87 {
+        "(0x87)\nhint: these credentials (-u, -P)"
+    } else {
+        "(0x97)"
+    });
+    server.finish();
+}
+
+/// The same with other messages: lines, and retained messages that are shown again on each connection.
+#[rstest]
+fn refused_messages_that_end_each_link_end_the_run(#[values("1", "2")] qos: &str) {
+    let acknowledgement = if qos == "1" { PacketType::PubAck } else { PacketType::PubRec };
+    let server = ends_three_links(V5, move |peer| {
+        let packet = peer.packet();
+        let Ok(Packet::Publish(publish)) = wire::decode(V5, &packet) else { panic!("{packet:?}") };
+        peer.send(&packets::ack_with(acknowledgement, publish.packet_identifier, 0x87));
+    });
+    let args = ["-V", "5", "-t", "a/b", "-l", "-q", qos, "-M", "1"];
+    let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin("1\n2\n3\n4\n5\n6\n").run().exits(1);
+    run.mentions(&format!("3 times in a row after it refused PUBLISH (QoS {qos}, packet identifier "))
+        .mentions(", topic 'a/b'): Not authorized (0x87)");
+    server.finish();
+    let server = ends_three_links(V5, |peer| {
+        let retained = Message::new("a/b", b"x").retained().bytes(V5);
+        let clear = until_clear(peer, V5, &retained);
+        let Ok(Packet::Publish(publish)) = wire::decode(V5, &clear) else { panic!("{clear:?}") };
+        peer.send(&packets::ack_with(PacketType::PubAck, publish.packet_identifier, 0x87));
+    });
+    let run = Mqtt::subscribe(server.port()).args(["-V", "5", "-t", "a/#", "--remove-retained"]).args(SOON);
+    run.run().exits(1).mentions("3 times in a row after it refused PUBLISH (QoS 1, packet identifier ");
+    server.finish();
+}
+
+/// One accepted message in between is progress, and so is a connection that lasts.
+#[test]
+fn refused_messages_between_accepted_ones_do_not_end_the_run() {
+    const LINES: usize = 6;
+    let server = Server::start(|server| {
+        for number in 0..LINES {
+            let mut peer = server.accept_session(V5);
+            let (mut identifier, _) =
+                peer.expect_publish(V5, QoS::AtLeastOnce, number.to_string().as_bytes());
+            let reason = if number % 2 == 0 { 0x97 } else { 0 };
+            peer.send(&packets::ack_with(PacketType::PubAck, identifier, reason));
+            if number + 1 == LINES {
+                return peer.expect_disconnect(V5);
+            }
+            (identifier, _) = peer.expect_publish(V5, QoS::AtLeastOnce, (number + 1).to_string().as_bytes());
+            assert_ne!(identifier, 0);
+            peer.close();
+        }
+    });
+    let lines: String = (0..LINES).map(|number| format!("{number}\n")).collect();
+    let args = ["-V", "5", "-t", "a", "-l", "-q", "1", "-M", "1"];
+    let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin(lines).run();
+    run.exits(151).does_not_mention("times in a row after it refused");
+    server.finish();
+}
+
 /// A broker that clears one message on each connection makes progress; one that ends each at the same message,
 /// whatever it answers before, does not.
 #[test]

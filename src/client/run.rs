@@ -306,16 +306,19 @@ impl<'a> ClientRun<'a> {
         of_link: Option<&'static str>,
         handler: &mut H,
     ) -> Error {
+        // A refusal is an answer, but not progress: the next packet would be refused too.
+        let refused = self.session.refused().filter(|_| ended.answers.publishes == 0).cloned();
         let awaited = handler.awaits();
         // The requests of the link are answered each time.
-        let is_stuck = awaited.is_some() || ended.answers.publishes == 0;
+        let is_stuck = awaited.is_some() || refused.is_none() && ended.answers.publishes == 0;
         handler.on_ended(&self.session, ended.closed && is_stuck || is_about_a_packet(&error));
         let of_session = self.session.unanswered();
         // An acknowledgement needs no answer; it is only the last packet sent.
         let is_open =
             of_session.as_ref().is_some_and(|what| !matches!(what, Unanswered::Acknowledgement { .. }));
         let asked = awaited.or_else(|| of_link.filter(|_| !is_open).map(AwaitedPacket::from));
-        let unanswered = asked.map(Unanswered::Other).or(of_session);
+        let unanswered =
+            refused.map(Unanswered::Refused).or_else(|| asked.map(Unanswered::Other)).or(of_session);
         let place = unanswered.as_ref().map(|what| EndPlace::of(what, ended.answers));
         let identifier = &self.options.client_identifier;
         match (self.strikes.count(ended, place), unanswered) {

@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use self::resumption::Unfinished;
 use self::unanswered::Acknowledgements;
 pub(super) use self::unanswered::{AnswerCounts, acknowledgement_of};
-pub use self::unanswered::{AwaitedPacket, Unanswered};
+pub use self::unanswered::{AwaitedPacket, RefusedPublish, Unanswered};
 pub use super::event::Event;
 use super::inflight::{Inflight, Kept, OpenIdentifier, OpenRequest, PublishStage};
 use super::limits::{ServerLimits, not_sent};
@@ -48,6 +48,8 @@ pub struct Session {
     /// SUBSCRIBE and UNSUBSCRIBE requests in flight.
     open_requests: u16,
     answers: AnswerCounts,
+    /// The publish refused last on this link.
+    refused: Option<Box<RefusedPublish>>,
     /// The acknowledgements of received messages that were sent on this link.
     acknowledgements: Acknowledgements,
     /// The number of PUBRECs on this link, since the last publish ended, for messages that already had one on
@@ -89,6 +91,7 @@ impl Session {
             open_publishes: 0,
             open_requests: 0,
             answers: AnswerCounts::default(),
+            refused: None,
             acknowledgements: Acknowledgements::default(),
             repeated_pubrecs: 0,
             unfinished: Unfinished::default(),
@@ -524,9 +527,9 @@ impl Session {
     }
 
     fn end_publish<'a>(&mut self, ack: &Ack<'a>, token: u64) -> Event<'a> {
+        self.count_answer(ack.packet_identifier, ack.reason);
         self.inflight.close(ack.packet_identifier);
         self.open_publishes = self.open_publishes.saturating_sub(1);
-        self.answers.publishes += 1;
         self.repeated_pubrecs = 0;
         Event::Published { token, reason: ack.reason, properties: ack.properties }
     }

@@ -2,12 +2,14 @@
 //!
 //! A broker that closes the connection because of a packet receives the same packet on the next connection,
 //! and would close it again without end: QoS 2 where it is not supported, more messages in flight than it
-//! accepts, a packet that is too large, an acknowledgement of a message that it sends again. Two clients with
-//! one client identifier disconnect each other in the same way, and MQTT 3.1.1 does not report the reason.
+//! accepts, a packet that is too large, an acknowledgement of a message that it sends again. Some brokers
+//! refuse a message that this client may not publish with a Reason Code, and then close the connection as
+//! well. Two clients with one client identifier disconnect each other in the same way, and MQTT 3.1.1 does not
+//! report the reason.
 
 use std::time::Duration;
 
-use super::session::{AnswerCounts, Unanswered};
+use super::session::{AnswerCounts, RefusedPublish, Unanswered};
 use crate::error::{Error, Layer};
 use crate::protocol::QoS;
 use crate::protocol::wire::PacketType;
@@ -60,6 +62,8 @@ pub(super) enum EndPlace {
     /// At the acknowledgement of this packet identifier, the last of this number. Another identifier is
     /// another message.
     Acknowledgement(PacketType, u16, u64),
+    /// After a refused publish, and none that was accepted. The next link refuses the next one.
+    Refusal,
 }
 
 impl EndPlace {
@@ -71,6 +75,7 @@ impl EndPlace {
             Unanswered::Acknowledgement { packet, identifier, count } => {
                 Self::Acknowledgement(*packet, *identifier, *count)
             }
+            Unanswered::Refused(_) => Self::Refusal,
             // The number of answers before it is not compared.
             Unanswered::Other(what) => Self::Packet(what.name, 0),
         }
@@ -84,6 +89,7 @@ impl EndPlace {
             Self::Packet(..) => true,
             // The link may have lasted long before: a message can take long to process.
             Self::Acknowledgement(..) => ended.since_sent < SOON,
+            Self::Refusal => ended.answers.publishes == 0 && ended.since_sent < SOON,
         }
     }
 
@@ -161,7 +167,9 @@ pub(super) fn hopeless(links: u32, what: &Unanswered, client_identifier: &str) -
     if let Unanswered::Acknowledgement { .. } = what {
         hints.push("-q 0 receives messages without acknowledgements".to_owned());
     }
-    if !client_identifier.is_empty() {
+    if let Unanswered::Refused(RefusedPublish { reason, .. }) = what {
+        hints.extend(reason.advice().map(str::to_owned));
+    } else if !client_identifier.is_empty() {
         hints.push("another client may use the same client identifier (-i)".to_owned());
     }
     if hints.is_empty() {
@@ -195,9 +203,12 @@ mod tests {
 
     #[test]
     fn the_third_link_without_an_answer_is_the_last() {
-        for place in
-            [EndPlace::Publishes, EndPlace::Packet("SUBSCRIBE", 0), EndPlace::Packet("UNSUBSCRIBE", 1)]
-        {
+        for place in [
+            EndPlace::Publishes,
+            EndPlace::Packet("SUBSCRIBE", 0),
+            EndPlace::Packet("UNSUBSCRIBE", 1),
+            EndPlace::Refusal,
+        ] {
             let last = verdicts([(ENDED, Some(place)); 3]);
             assert_eq!(last, [StrikeVerdict::Again, StrikeVerdict::Again, StrikeVerdict::Hopeless(3)]);
         }
@@ -212,6 +223,16 @@ mod tests {
         // Each link gets further than the one before, or ends elsewhere.
         let further = (0..9).map(|answers| (ENDED, Some(EndPlace::Packet("SUBSCRIBE", answers))));
         assert!(!verdicts(further).iter().any(is_hopeless));
+    }
+
+    #[test]
+    fn refusals_end_a_run_only_soon_before_the_end_and_without_progress() {
+        let refused = Some(EndPlace::Refusal);
+        let late = Ended { since_sent: SOON, ..ENDED };
+        assert!(!verdicts([(late, refused); 9]).iter().any(is_hopeless), "the link went on");
+        let accepted = (ANSWERED, refused);
+        let mixed = [(ENDED, refused), (ENDED, refused), accepted, (ENDED, refused), (ENDED, refused)];
+        assert!(!verdicts(mixed).iter().any(is_hopeless), "a message in between was accepted");
     }
 
     #[test]

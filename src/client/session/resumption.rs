@@ -47,6 +47,7 @@ impl Session {
         self.pings = 0;
         self.acknowledgements = Acknowledgements::default();
         self.repeated_pubrecs = 0;
+        self.refused = None;
         self.inbound_aliases.clear();
         self.outbound_aliases.clear();
         let is_first = !std::mem::replace(&mut self.was_connected, true);

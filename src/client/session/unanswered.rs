@@ -12,9 +12,10 @@ use crate::protocol::wire::{self, PacketType, Publish};
 use crate::quantity::counted;
 use crate::quotation::cut;
 
-/// The numbers of publishes and of requests that have ended.
+/// The numbers of accepted publishes and of answered requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::client) struct AnswerCounts {
+    /// Refused ones are not progress.
     pub(in crate::client) publishes: u64,
     /// SUBSCRIBE and UNSUBSCRIBE; those of an earlier link are sent and answered again on the next one.
     pub(in crate::client) requests: u64,
@@ -70,7 +71,17 @@ impl From<&'static str> for AwaitedPacket {
     }
 }
 
-/// Packets that were sent on a link and have no answer.
+/// A publish that the broker has refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedPublish {
+    pub(in crate::client) identifier: u16,
+    pub(in crate::client) qos: QoS,
+    /// Its topic, if the session still knew it.
+    pub(in crate::client) topic: Option<Box<str>>,
+    pub(in crate::client) reason: ReasonCode,
+}
+
+/// Packets that were sent on a link and have no answer, or a refusal that is the last of its answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unanswered {
     /// PUBLISH, or PUBREL if a QoS 2 message has reached that stage.
@@ -89,6 +100,8 @@ pub enum Unanswered {
     Request { name: &'static str, identifier: u16 },
     /// The acknowledgement of a received message. It needs no answer, but nothing was received after it.
     Acknowledgement { packet: PacketType, identifier: u16, count: u64 },
+    /// PUBLISH that was refused, on a link on which none was accepted.
+    Refused(RefusedPublish),
     /// A packet that the session does not know.
     Other(AwaitedPacket),
 }
@@ -118,6 +131,13 @@ impl fmt::Display for Unanswered {
             Self::Acknowledgement { packet, identifier, .. } => {
                 write!(f, "at the same packet: {} (packet identifier {identifier})", packet.name())
             }
+            Self::Refused(RefusedPublish { identifier, qos, topic, reason }) => {
+                write!(f, "after it refused PUBLISH (QoS {qos}, packet identifier {identifier}")?;
+                match topic {
+                    Some(topic) => write!(f, ", topic '{}'): {reason}", cut(topic)),
+                    None => write!(f, "): {reason}"),
+                }
+            }
             Self::Other(AwaitedPacket { name, topic: None, .. }) => write!(f, "at the same packet: {name}"),
             Self::Other(AwaitedPacket { name, topic: Some(topic), .. }) => {
                 write!(f, "at the same packet: {name}, topic '{}'", cut(topic))
@@ -130,6 +150,26 @@ impl Session {
     /// The numbers of publishes and requests that have ended, on all links.
     pub(in crate::client) fn answers(&self) -> AnswerCounts {
         self.answers
+    }
+
+    /// Counts the answer to a publish, before its identifier is closed.
+    pub(super) fn count_answer(&mut self, identifier: u16, reason: ReasonCode) {
+        if !reason.is_failure() {
+            self.answers.publishes += 1;
+            return;
+        }
+        let qos = match self.inflight.get(identifier) {
+            Some(OpenIdentifier::Publish { qos, .. }) => *qos,
+            _ => return,
+        };
+        let kept = self.inflight.kept(identifier);
+        let topic = kept.map(|kept| String::from_utf8_lossy(kept.template.topic()).into());
+        self.refused = Some(Box::new(RefusedPublish { identifier, qos, topic, reason }));
+    }
+
+    /// The publish refused last on this link.
+    pub(in crate::client) fn refused(&self) -> Option<&RefusedPublish> {
+        self.refused.as_deref()
     }
 
     /// The acknowledgement of the message received last is not sent yet.
