@@ -124,6 +124,9 @@ pub(super) struct Connection {
     partial: Vec<u8>,
     /// Whether `partial` holds unprocessed bytes from the CONNACK's read or from before a pause.
     has_leftover: bool,
+    /// The number of unprocessed bytes that arrived with CONNACK, before anything was sent: a PINGRESP among
+    /// them answers no PINGREQ.
+    early_bytes: usize,
     unwritten: Unwritten,
     keep_alive: KeepAlive,
     received_messages: bool,
@@ -161,6 +164,7 @@ impl Connection {
             disconnect_properties,
             interrupted: ReasonCode::SUCCESS,
             has_leftover: !leftover.is_empty(),
+            early_bytes: leftover.len(),
             partial: leftover,
             unwritten: Unwritten::new(),
             keep_alive: KeepAlive::new(keep_alive, now),

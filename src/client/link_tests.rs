@@ -185,6 +185,33 @@ async fn an_earlier_answer_does_not_pass_the_barrier() {
     assert_eq!(bench.received().await, ["DISCONNECT"]);
 }
 
+/// A PINGRESP that nothing asked for: with CONNACK, also cut in two, or before the first PINGREQ.
+#[tokio::test]
+async fn unsolicited_answer_does_not_pass_the_barrier() {
+    const PONG: [u8; 2] = [0xD0, 0];
+    for (leftover, rest) in [(&PONG[..], &[][..]), (&PONG[..1], &PONG[1..]), (&[0xD0, 0, 0xD0, 0], &[])] {
+        let handler = Recorder { to_publish: vec!["a"], leave: true, ..Recorder::default() };
+        let mut bench = Bench::with_leftover(Protocol::V5, 60, handler, leftover.to_vec());
+        bench.server.write_all(rest).await.unwrap();
+        assert!(bench.poll_once().is_pending(), "{leftover:?}");
+        assert_eq!(bench.received().await, ["PUBLISH", "PINGREQ"]);
+        assert!(bench.poll_once().is_pending());
+        assert!(bench.session.has_unconfirmed());
+        bench.server.write_all(&PONG).await.unwrap();
+        bench.run().await.unwrap();
+        assert_eq!(bench.received().await, ["DISCONNECT"]);
+        assert!(!bench.session.has_unconfirmed());
+    }
+    let mut bench = Bench::new(Protocol::V5, 60, Recorder::default());
+    bench.server.write_all(&PONG).await.unwrap();
+    assert!(bench.poll_once().is_pending());
+    bench.handler.to_publish.push("a");
+    bench.handler.leave = true;
+    assert!(bench.poll_once().is_pending());
+    assert_eq!(bench.received().await, ["PUBLISH", "PINGREQ"]);
+    assert!(bench.poll_once().is_pending(), "the earlier PINGRESP was no answer");
+}
+
 /// For a received QoS 2 message the barrier lasts only until its exchange is complete; if the broker neither
 /// completes it nor answers, no messages are reported as possibly lost.
 #[tokio::test(start_paused = true)]

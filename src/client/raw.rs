@@ -113,6 +113,8 @@ pub struct RawLink<'a> {
     /// How long to wait for CONNACK, and at most for any other answer.
     answer_limit: Duration,
     received: BytesMut,
+    /// The number of these bytes that arrived with CONNACK: a PINGRESP among them answers no PINGREQ.
+    early_bytes: usize,
     /// When the first and the last of the buffered bytes arrived.
     since: Instant,
     latest: Instant,
@@ -209,6 +211,7 @@ impl<'a> RawLink<'a> {
             largest_packet_bytes: options.max_packet_bytes,
             answer_limit: options.connect_timeout,
             received: BytesMut::from(leftover.as_slice()),
+            early_bytes: leftover.len(),
             since: now,
             latest: now,
             began: now,
@@ -320,6 +323,11 @@ impl<'a> RawLink<'a> {
         self.began = std::mem::replace(&mut self.since, self.latest);
         trace_all(self.trace.as_ref(), self.protocol, Direction::Received, &bytes);
         let packet = wire::decode(self.protocol, &bytes)?;
+        let was_early = self.early_bytes > 0;
+        self.early_bytes = self.early_bytes.saturating_sub(length);
+        if was_early && packet == Packet::PingResp {
+            return Ok(Some(Incoming::Other));
+        }
         let from = self.output.len();
         let event = self.session.receive(&packet, &mut self.output)?;
         trace_all(self.trace.as_ref(), self.protocol, Direction::Sent, &self.output[from..]);

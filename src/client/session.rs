@@ -419,10 +419,11 @@ impl Session {
                 self.close_request(packet_identifier);
                 Ok(Some(Event::Unsubscribed { token, reasons, properties }))
             }
-            Packet::PingResp => {
-                self.pings = self.pings.saturating_sub(1);
-                Ok(Some(Event::Pong { last: self.pings == 0 }))
-            }
+            // Unless it answers a PINGREQ, it says nothing.
+            Packet::PingResp => Ok(self.pings.checked_sub(1).map(|left| {
+                self.pings = left;
+                Event::Pong { last: left == 0 }
+            })),
             Packet::Disconnect { reason, properties } if self.protocol == Protocol::V5 => {
                 Ok(Some(Event::Disconnected { reason, properties }))
             }

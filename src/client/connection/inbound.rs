@@ -177,7 +177,9 @@ impl Connection {
             if is_plain {
                 let tokens = wake_up.session.acknowledged_in_order(wire::plain_pubacks(rest));
                 if !tokens.is_empty() {
-                    used += wire::PUBACK_BYTES * usize::try_from(tokens.end - tokens.start).unwrap_or(0);
+                    let bytes = wire::PUBACK_BYTES * usize::try_from(tokens.end - tokens.start).unwrap_or(0);
+                    used += bytes;
+                    self.early_bytes = self.early_bytes.saturating_sub(bytes);
                     if let Err(ended) = self.go_on(wake_up.handler.on_published(tokens)) {
                         return (used, Err(ended));
                     }
@@ -205,6 +207,11 @@ impl Connection {
         let packet = wire::decode(self.protocol, bytes).map_err(End::Malformed)?;
         if *is_traced && let Some(supervisor) = handler.supervisor() {
             supervisor.trace(Direction::Received, &packet);
+        }
+        let was_early = self.early_bytes > 0;
+        self.early_bytes = self.early_bytes.saturating_sub(bytes.len());
+        if was_early && matches!(packet, Packet::PingResp) {
+            return Ok(()); // The PINGREQ of this wake-up was sent after it.
         }
         if matches!(packet, Packet::Publish(_)) && (self.barrier().is_some() || handler.declines_messages()) {
             return Ok(()); // Not delivered, so not acknowledged: in a kept session the broker sends it again.
