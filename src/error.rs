@@ -84,6 +84,8 @@ pub enum Sign {
     Closed,
     /// The broker did not answer in time.
     Silent,
+    /// The broker answered CONNECT in the form of an older version.
+    OldVersion,
     /// No program listens on this port of this machine.
     RefusedHere,
     /// A link-local address was given without a zone.
@@ -432,6 +434,16 @@ impl Error {
     #[must_use]
     pub fn is_about_credentials(&self) -> bool {
         matches!(self, Self::Refused { reason, .. } if reason.is_about_credentials())
+    }
+
+    /// Whether the broker does not support the version of CONNECT.
+    #[must_use]
+    pub fn is_about_version(&self) -> bool {
+        match self {
+            Self::Refused { reason, .. } => *reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
+            Self::Link { sign, .. } => *sign == Sign::OldVersion,
+            _ => false,
+        }
     }
 
     /// Whether a retry can succeed.

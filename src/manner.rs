@@ -95,6 +95,7 @@ impl Mosquitto {
             | Error::Refused { denial: Denial::Message, .. } => return Exit::Failure,
             Error::Link { layer, sign, .. } => match (sign, layer) {
                 (Sign::Silent, _) => KEEP_ALIVE,
+                (Sign::OldVersion, _) => PROTOCOL,
                 (Sign::ProxyFailed, _) => PROXY,
                 (Sign::ProxyDenied, _) => AUTHORISATION,
                 (Sign::ProxyCannotReach, _) => NO_CONNECTION,
@@ -159,6 +160,9 @@ impl Mosquitto {
             Error::Link { layer, sign, .. } => {
                 let named = match (sign, layer) {
                     (Sign::Silent, _) => "Error: Keepalive exceeded\n",
+                    (Sign::OldVersion, _) => {
+                        "Error: A network protocol error occurred when communicating with the broker.\n"
+                    }
                     (Sign::ProxyFailed, _) => "Error: Proxy error\n",
                     (Sign::ProxyDenied, _) => "Error: Authorisation failed\n",
                     (Sign::ProxyCannotReach, _) => "Error: The client is not currently connected\n",
@@ -237,6 +241,7 @@ mod tests {
             (Protocol::V5, Error::link(Layer::Mqtt, "closed"), 7),
             (Protocol::V5, Error::link(Layer::Stream, "reset"), 7),
             (Protocol::V5, Error::link(Layer::Mqtt, "no answer").signed(Sign::Silent), 19),
+            (Protocol::V5, Error::fatal(Layer::Mqtt, "old").signed(Sign::OldVersion), 2),
             (Protocol::V5, Error::link(Layer::Proxy, "no way").signed(Sign::ProxyDenied), 11),
             (Protocol::V5, Error::link(Layer::Proxy, "no way").signed(Sign::ProxyCannotReach), 4),
             (Protocol::V5, Error::link(Layer::Proxy, "no way").signed(Sign::ProxyFailed), 16),

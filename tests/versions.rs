@@ -556,7 +556,42 @@ fn authentication_method_at_a_broker_that_answers_in_the_old_form_is_named() {
         peer.drain();
     });
     let args = ["-V", "5", "-t", "a", "-n", "--auth-method", "SCRAM-SHA-256", "-u", "u", "-P", "p"];
-    let run = Mqtt::publish(server.port()).args(args).run().exits(132);
-    run.mentions("the answer to CONNECT has the form of MQTT 3.1.1");
+    let run = Mqtt::publish(server.port()).args(args).run().exits(1);
+    run.mentions(
+        "the broker accepts CONNECT of MQTT 5 in the form of MQTT 3.1.1 (return code 0, no properties)",
+    );
     server.finish();
+}
+
+/// What was received is reported, and not a Reason Code that was not: in every form of output.
+#[test]
+fn answer_in_the_old_form_is_reported_as_it_was_received() {
+    for (code, says, status) in [
+        (0, "in the form of MQTT 3.1.1 (return code 0, no properties)", 1),
+        (1, "connection refused with return code 1 of MQTT 3.1.1: Unsupported Protocol Version (0x84)", 132),
+        (5, "connection refused with return code 5 of MQTT 3.1.1: Not authorized (0x87)", 135),
+    ] {
+        for words in [
+            &["pub", "-t", "a", "-n"][..],
+            &["sub", "-t", "a", "--json-events"],
+            &["ping"],
+            &["ping", "--json"],
+            &["retain-clear", "a", "--dry-run"],
+            &["will-test", "--case", "take-over"],
+        ] {
+            let server = Server::start(move |listener| {
+                let mut peer = listener.accept();
+                peer.expect_connect(V5);
+                peer.send(&[0x20, 2, 0, code]);
+                peer.drain();
+            });
+            let port = server.port().to_string();
+            let run = Mqtt::new(words).args(["-h", "127.0.0.1", "-p", &port, "-V", "5"]).run().exits(status);
+            assert_eq!(run.stderr.contains("0x84"), code == 1, "{words:?}: {}", run.stderr);
+            let has_code = run.stderr.contains("\"reason_code\":132");
+            assert_eq!(has_code, code == 1 && words[0] == "sub", "{}", run.stderr);
+            run.mentions(says).mentions("-V 311 uses ");
+            server.finish();
+        }
+    }
 }

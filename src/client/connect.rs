@@ -28,7 +28,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::handler::Guess;
-use super::handshake::{Connected, Opening, is_about_version, wants_tls};
+use super::handshake::{Connected, Opening, wants_tls};
 use super::options::{ClientOptions, Version};
 use crate::error::{Error, Layer, Retry, Sign};
 use crate::net::{self, Address, Endpoint, Step, Stream, Transport};
@@ -124,7 +124,7 @@ enum At {
 
 impl Failure {
     fn refuses_version(&self) -> bool {
-        is_about_version(&self.error)
+        self.error.is_about_version()
     }
 }
 
@@ -428,7 +428,7 @@ impl ConnectRequest<'_> {
         let wanted = self.options.version;
         let needed_for = self.options.needs_v5;
         let is_mute = matches!(at, At::Closed | At::Silent);
-        if is_about_version(&error) {
+        if error.is_about_version() {
             return match (wanted, needed_for) {
                 (Version::Auto, _) => error.with_hint(format!("{} were tried", listed(tried))),
                 (Version::Only(_), Some(option)) => error.with_hint(lacks_v5(option)),

@@ -281,17 +281,16 @@ impl Opening {
         let answered = accepted(self.protocol, answer, &wire::decode(self.protocol, answer)?);
         let connected = match answered {
             Ok(_) if self.is_old_form(answer) => {
-                return Err(Error::Refused {
-                    what: "connection refused".into(),
-                    denial: Denial::Connack,
-                    reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
-                    text: Some("the answer to CONNECT has the form of MQTT 3.1.1".into()),
-                    hint: None,
-                });
+                let cause = "the broker accepts CONNECT of MQTT 5 in the form of MQTT 3.1.1 (return code 0, no properties)";
+                return Err(Error::fatal(Layer::Mqtt, cause).signed(Sign::OldVersion));
             }
-            Err(refusal @ Error::Refused { .. })
-                if self.is_old_form(answer) && !is_about_version(&refusal) =>
-            {
+            Err(mut refusal @ Error::Refused { .. }) if self.is_old_form(answer) => {
+                if let (Error::Refused { what, .. }, Some(code)) = (&mut refusal, answer.last()) {
+                    *what = format!("connection refused with return code {code} of MQTT 3.1.1");
+                }
+                if refusal.is_about_version() {
+                    return Err(refusal);
+                }
                 let hint = "the answer has the form of MQTT 3.1.1; -V 311 uses this version from the start";
                 return Err(refusal.with_hint(hint));
             }
@@ -331,11 +330,6 @@ fn of_this_version(protocol: Protocol, answer: Vec<u8>) -> Vec<u8> {
         }
         _ => answer,
     }
-}
-
-/// Whether the broker refused the requested version as not supported.
-pub(super) fn is_about_version(error: &Error) -> bool {
-    matches!(error, Error::Refused { reason, .. } if *reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION)
 }
 
 /// The reply to a response to CONNECT; `None` ends the authentication.

@@ -450,7 +450,7 @@ impl<'a> WillSubscriber<'a> {
         };
         let began = Instant::now();
         let mut link = plan.open(setting, role, &plan.watcher).await.map_err(|error| match error {
-            Error::Refused { reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, .. } => {
+            error if error.is_about_version() => {
                 CaseStop(Verdict::Skipped, format!("the broker does not support MQTT {}", plan.protocol))
             }
             error => unable(error),
@@ -583,13 +583,10 @@ fn lost(error: &Error) -> CaseStop {
 
 /// The outcome for a refused CONNECT of the publisher: a missing feature, or another reason.
 fn refused(error: &Error) -> CaseStop {
-    let lacks = [
-        ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
-        ReasonCode::RETAIN_NOT_SUPPORTED,
-        ReasonCode::QOS_NOT_SUPPORTED,
-        ReasonCode::PACKET_TOO_LARGE,
-    ];
+    let lacks =
+        [ReasonCode::RETAIN_NOT_SUPPORTED, ReasonCode::QOS_NOT_SUPPORTED, ReasonCode::PACKET_TOO_LARGE];
     match error {
+        _ if error.is_about_version() => CaseStop(Verdict::Skipped, error.to_string()),
         Error::Refused { reason, .. } if lacks.contains(reason) => {
             CaseStop(Verdict::Skipped, error.to_string())
         }
