@@ -52,7 +52,45 @@ fn recording_of_live_messages_is_told_from_a_backup() {
     let recording = sub.finish().exits(0).stdout;
     let run = retain_clear(broker.port(), &["--restore", "-"]).stdin(recording).run();
     let run = run.fails(2, "line 1: the message was not retained");
-    run.mentions("jq -r .payload FILE | mqtt pub -l -t TOPIC").mentions("nothing was sent");
+    run.mentions("`mqtt pub --json < FILE` publishes all its messages again").mentions("nothing was sent");
+}
+
+/// A pipe may be slow or endless, and nothing is sent before its end: the run ends with the reader of standard
+/// output. No server listens on port 1.
+#[test]
+fn reader_leaves_while_a_backup_comes_from_a_pipe() {
+    const RECORD: &[u8] = b"{\"topic\":\"a\",\"payload\":\"1\",\"retain\":true}\n";
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for (more, content) in [(&[][..], &b""[..]), (&["--json"], b""), (&[], RECORD)] {
+        for is_socket in [false, true] {
+            let run = retain_clear(1, &["--restore", fifo.to_str().unwrap()]).args(more);
+            let mut run = if is_socket { run.hold_stdout_socket() } else { run.hold_stdout() }.spawn();
+            // Opening it for writing waits for its reader.
+            let mut writer = std::fs::File::options().write(true).open(&fifo).unwrap();
+            std::io::Write::write_all(&mut writer, content).unwrap();
+            run.close_stdout();
+            run.wait_for_end().exits(1).mentions("nothing was restored");
+            drop(writer);
+            let run = retain_clear(1, &["--restore", "-"]).args(more).open_stdin();
+            let mut run = if is_socket { run.hold_stdout_socket() } else { run.hold_stdout() }.spawn();
+            run.write(content).close_stdout();
+            run.wait_for_end().exits(1).mentions("nothing was restored");
+        }
+    }
+}
+
+/// What a file holds is restored whether somebody reads the output or not.
+#[test]
+fn reader_that_is_gone_does_not_end_a_restore_from_a_file() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let backup = file(&folder, "backup.jsonl", "{\"topic\":\"a\",\"payload\":\"1\",\"retain\":true}\n");
+    let run = retain_clear(broker.port(), &["--restore", &backup]).hold_stdout();
+    let mut run = run.behind("read go").open_stdin().spawn();
+    run.close_stdout().write("go\n");
+    run.wait_for_end().exits(0).mentions("1 of 1 restored");
 }
 
 /// All input has a limit; a report says that the run failed.

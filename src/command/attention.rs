@@ -83,6 +83,11 @@ impl Attention {
         self
     }
 
+    /// From now on the run no longer depends on the reader of standard output.
+    pub(super) fn without_reader(&mut self) {
+        self.reader = None;
+    }
+
     /// From now on SIGHUP does not end the process: see [`Attention::poll_hang_up`].
     pub(super) fn for_hang_ups(mut self) -> Result<Self, Error> {
         self.hang_ups = Some(HangUps::catch()?);

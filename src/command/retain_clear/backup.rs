@@ -155,6 +155,16 @@ trait Rereadable: BufRead + Seek + Send {}
 
 impl<T: BufRead + Seek + Send> Rereadable for T {}
 
+/// Whether reading this backup may wait for another program: it is not a regular file.
+pub(super) fn may_wait(path: &Path) -> bool {
+    !std::fs::metadata(place(path)).is_ok_and(|found| found.is_file())
+}
+
+/// The path of a backup; `-` is standard input.
+fn place(path: &Path) -> &Path {
+    if path == Path::new("-") { Path::new("/dev/stdin") } else { path }
+}
+
 /// A backup being read, record by record.
 pub(super) struct BackupRecords {
     /// The name of the file, for messages.
@@ -170,11 +180,9 @@ impl BackupRecords {
     /// # Errors
     /// The file cannot be opened, or the pipe cannot be read.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let (path, name) = match path {
-            path if path == Path::new("-") => (Path::new("/dev/stdin"), STDIN.to_owned()),
-            path => (path, path.display().to_string()),
-        };
-        let is_stdin = name == STDIN;
+        let is_stdin = path == Path::new("-");
+        let name = if is_stdin { STDIN.to_owned() } else { path.display().to_string() };
+        let path = place(path);
         let lines = move |path: &Path| -> std::io::Result<Box<dyn Rereadable>> {
             let file = File::open(path)?;
             if file.metadata()?.is_file() {
@@ -265,7 +273,7 @@ const NO_RECORD: &str = "nothing was sent; a backup has the records of --backup,
 /// The hint for a recording of other messages.
 const RECORDING: &str = "nothing was sent; of a recording of `mqtt sub --json`, \
     `jq -c 'select(.retain == true)' FILE | mqtt retain-clear --restore -` publishes what was retained, and \
-    `jq -r .payload FILE | mqtt pub -l -t TOPIC` publishes text payloads as new messages";
+    `mqtt pub --json < FILE` publishes all its messages again";
 
 /// A retained message from a backup.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::super::attention::{Attention, report_change};
 use super::Config;
-use super::backup::{Backup, BackupRecords};
+use super::backup::{Backup, BackupRecords, may_wait};
 use super::clear::report_unmade;
 use super::entry::{Fate, RetainedTopic, fingerprint};
 use super::listing::Listing;
@@ -102,17 +102,24 @@ fn not_written(missing: &[&RetainedTopic]) -> String {
     format!("{count} found, but not written: the scan was ended before it had their own QoS ({names}{end})")
 }
 
-/// `--restore`: publishes the messages of a backup.
+/// `--restore`: publishes the messages of a backup. A reader of standard output that leaves ends the wait for a
+/// pipe, which may be endless. It does not end a restore that has begun.
 pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics) -> Result<Exit, Error> {
-    let mut attention = Attention::start(config.timeout)?;
+    let attention = Attention::start(config.timeout)?;
+    let mut attention = if may_wait(file) { attention.for_reader() } else { attention };
     let path = file.to_owned();
     let open = move || BackupRecords::open(&path).and_then(|mut records| Ok((check(&mut records)?, records)));
     let (total, records) = match attention.blocking(open).await {
         Ok(opened) => opened,
+        Err(Error::OutputClosed) => {
+            diagnostics.state("standard output was closed before the backup was read: nothing was restored");
+            return Ok(Exit::Failure);
+        }
         Err(error) => {
             return Err(report_unmade(config, "restore", &[], error, &mut attention, diagnostics).await);
         }
     };
+    attention.without_reader();
     let mut work = Restoring { records, entries: Vec::new(), unanswerable: 0 };
     let mut client = config.client.clone();
     let result = match attention.within(client.settle(|change| report_change(diagnostics, change))).await {
