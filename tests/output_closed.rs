@@ -59,6 +59,25 @@ fn reader_leaves_before_connack() {
     }
 }
 
+/// The reader's end of a socket stays open, but it has said that it reads no more.
+#[test]
+fn socket_that_is_not_read_any_more_ends_the_run() {
+    for (words, status) in WAITING {
+        let (tell, connecting) = mpsc::channel();
+        let server = Server::start(move |listener| {
+            let mut peer = listener.accept();
+            peer.expect_connect(V5);
+            tell.send(()).unwrap();
+            peer.drain();
+        });
+        let run = command(words, server.port()).hold_stdout_socket().spawn();
+        connecting.recv().unwrap();
+        rustix::net::shutdown(run.held_stdout(), rustix::net::Shutdown::Read).unwrap();
+        run.wait_for_end().exits(*status);
+        server.finish();
+    }
+}
+
 /// The reader of `| true` may be gone before there is any output.
 #[test]
 fn reader_is_gone_from_the_start() {

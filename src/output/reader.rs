@@ -6,7 +6,9 @@
 //!
 //! * an error for a pipe without reader, also if the reader left before the first check;
 //! * a hang-up for a closed socket or terminal. A TCP peer that only stopped sending may still read, so that
-//!   alone is not an end; TCP keep-alive detects a peer that is gone.
+//!   alone is not an end; TCP keep-alive detects a peer that is gone;
+//! * neither for the peer of a Unix socket that only stopped reading. The system then says "writable" once
+//!   more, and a message of no bytes gets the error that every later one would get.
 //!
 //! Files and other devices have no reader. On systems other than Linux the next write notices the end.
 
@@ -61,8 +63,9 @@ pub fn has_no_reader() -> bool {
     let stdout = rustix::stdio::stdout();
     let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut watched, Some(&at_once)).is_ok()
-        && watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+    let is_gone = poll(&mut watched, Some(&at_once)).is_ok()
+        && watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP);
+    is_gone || linux::is_unix_stream(stdout) && linux::is_not_read(stdout)
 }
 
 /// Unknown on this system; the next write notices it.
@@ -84,11 +87,13 @@ fn look() -> ReaderWatch {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::os::fd::BorrowedFd;
+    use std::io::ErrorKind;
+    use std::os::fd::{AsFd, BorrowedFd};
     use std::time::Duration;
 
     use rustix::fs::FileType;
-    use rustix::net::sockopt;
+    use rustix::io::Errno;
+    use rustix::net::{AddressFamily, SendFlags, SocketType, send, sockopt};
     use tokio::io::Interest;
     use tokio::net::unix::pipe::Sender;
 
@@ -102,6 +107,7 @@ mod linux {
             return ReaderWatch::Unseen;
         }
         let Ok(status) = rustix::fs::fstat(output) else { return ReaderWatch::Unseen };
+        let is_unix = is_unix_stream(output);
         match FileType::from_raw_mode(status.st_mode) {
             FileType::Fifo => {}
             FileType::Socket => keep_alive(output),
@@ -115,10 +121,34 @@ mod linux {
             return ReaderWatch::Unseen;
         };
         ReaderWatch::Seen(Box::pin(async move {
-            if descriptor.ready(Interest::ERROR | Interest::READABLE).await.is_err() {
-                std::future::pending::<()>().await;
+            let hang_up = Interest::ERROR | Interest::READABLE;
+            let interest = if is_unix { hang_up | Interest::WRITABLE } else { hang_up };
+            loop {
+                let Ok(ready) = descriptor.ready(interest).await else { return std::future::pending().await };
+                if !is_unix || ready.is_error() || ready.is_readable() || ready.is_write_closed() {
+                    return;
+                }
+                // The error "would block" has the runtime wait for the system's next word.
+                let probe = descriptor.try_io(|| match is_not_read(&descriptor) {
+                    true => Ok(()),
+                    false => Err(ErrorKind::WouldBlock.into()),
+                });
+                if probe.is_ok() {
+                    return;
+                }
             }
         }))
+    }
+
+    /// Whether a message of no bytes can be sent, which sends nothing: a connected Unix socket of bytes.
+    pub(super) fn is_unix_stream(output: BorrowedFd<'_>) -> bool {
+        sockopt::socket_domain(output) == Ok(AddressFamily::UNIX)
+            && sockopt::socket_type(output) == Ok(SocketType::STREAM)
+    }
+
+    /// Whether the other end of such a socket has stopped reading.
+    pub(super) fn is_not_read(socket: impl AsFd) -> bool {
+        send(socket, &[], SendFlags::DONTWAIT | SendFlags::NOSIGNAL) == Err(Errno::PIPE)
     }
 
     /// Errors are ignored: a socket that is not TCP refuses the options, and does not need them.

@@ -142,6 +142,46 @@ fn silent_socket_whose_other_end_left_is_noticed() {
     });
 }
 
+/// The other end stays open, and only stops reading: before the watch, during it, and with output that waits.
+#[test]
+fn unix_socket_that_is_not_read_any_more_is_noticed() {
+    in_runtime(async {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        theirs.shutdown(std::net::Shutdown::Read).unwrap();
+        gone(&mut Reader::of(&ours)).await;
+
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut watched = Reader::of(&ours);
+        tokio::select! {
+            biased;
+            () = gone(&mut watched) => panic!("the reader is there"),
+            () = tokio::time::sleep(Duration::from_millis(20)) => {}
+        }
+        theirs.shutdown(std::net::Shutdown::Write).unwrap();
+        theirs.shutdown(std::net::Shutdown::Read).unwrap();
+        gone(&mut watched).await;
+
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut watched = Reader::of(&ours);
+        ours.set_nonblocking(true).unwrap();
+        while std::io::Write::write(&mut &ours, &[0; 4096]).is_ok() {}
+        tokio::select! {
+            biased;
+            () = gone(&mut watched) => panic!("the reader is slow, but there"),
+            () = tokio::time::sleep(Duration::from_millis(20)) => {}
+        }
+        // The probe has put nothing between the bytes.
+        let mut taken = 0;
+        theirs.set_nonblocking(true).unwrap();
+        while let Ok(count @ 1..) = std::io::Read::read(&mut &theirs, &mut [0; 8192]) {
+            taken += count;
+        }
+        assert_eq!(taken % 4096, 0);
+        theirs.shutdown(std::net::Shutdown::Read).unwrap();
+        gone(&mut watched).await;
+    });
+}
+
 /// A TCP peer that has sent its last byte may continue to read; a reset ends it.
 #[test]
 fn half_closed_tcp_peer_is_a_reader_until_it_resets() {

@@ -170,8 +170,7 @@ impl Mqtt {
         self
     }
 
-    /// Runs it on a terminal: standard input and standard error are a terminal, which echoes typed
-    /// characters; see [`Running::write`].
+    /// Makes standard input and standard error a terminal, which echoes what is typed; see [`Running::write`].
     pub(crate) fn on_a_terminal(mut self) -> Self {
         self.stdin = Input::Terminal;
         self
@@ -500,6 +499,11 @@ impl Running {
     pub(crate) fn close_stdin(&mut self) -> &mut Self {
         self.stdin = None;
         self
+    }
+
+    /// The other side of a held standard output.
+    pub(crate) fn held_stdout(&self) -> &OwnedFd {
+        self.held.as_ref().unwrap()
     }
 
     /// Closes a held standard output, like a reader that ends.
