@@ -1,5 +1,8 @@
 //! Masks secrets in the answers of brokers, proxies and web servers: an answer may repeat a secret, and
-//! answers are shown in messages, logs and reports.
+//! answers are shown in messages, logs and reports. Secrets are found plain, split by blanks or markup, escaped
+//! (`escapes`), and inside Base64 and hexadecimal digits.
+
+mod escapes;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -9,7 +12,8 @@ use std::sync::{OnceLock, PoisonError, RwLock};
 use base64::Engine as _;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{NO_PAD, STANDARD, URL_SAFE};
-use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+
+use self::escapes::{BEGINNINGS, MOST_LAYERS, View};
 
 /// The text shown instead of a secret.
 const MASK: &str = "…";
@@ -39,14 +43,9 @@ pub fn keep(secret: &[u8]) {
 }
 
 /// Masks a user name and password from now on, also in the encodings of HTTP (Basic, RFC 7617) and SASL
-/// (PLAIN, RFC 4616), and the password as a server may quote it.
+/// (PLAIN, RFC 4616).
 pub fn keep_credentials(user_name: Option<&str>, password: &[u8]) {
     keep(password);
-    if password.len() >= SHORTEST_PART {
-        for text in quoted(password) {
-            keep(text.as_bytes());
-        }
-    }
     let user_name = user_name.unwrap_or_default().as_bytes();
     for text in [
         password.to_vec(),
@@ -58,25 +57,6 @@ pub fn keep_credentials(user_name: Option<&str>, password: &[u8]) {
             keep(encoded.trim_end_matches('=').as_bytes());
         }
     }
-}
-
-/// A secret in the notations of URLs, HTML and hexadecimal digits, if they change it.
-fn quoted(secret: &[u8]) -> Vec<String> {
-    let in_url = percent_encode(secret, NON_ALPHANUMERIC).to_string();
-    let in_url_lower = percent_encode(secret, NON_ALPHANUMERIC).map(|part| match part.strip_prefix('%') {
-        Some(digits) => format!("%{}", digits.to_ascii_lowercase()),
-        None => part.to_owned(),
-    });
-    let in_url_lower = in_url_lower.collect();
-    let in_html = String::from_utf8_lossy(secret)
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;");
-    let hexadecimal: String = secret.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    let upper = hexadecimal.to_ascii_uppercase();
-    let with_apostrophe = in_html.replace('\'', "&#39;");
-    vec![in_url, in_url_lower, in_html, with_apostrophe, hexadecimal, upper]
 }
 
 /// A server's text with all known secrets masked.
@@ -142,41 +122,65 @@ impl Confidential {
         (0..bytes.len()).any(|at| self.length_at(&bytes[at..]).is_some() || self.goes_on_after(&bytes[at..]))
     }
 
-    /// The positions of secrets in these characters of a text. The beginning of a secret at the end counts,
-    /// as it may have been cut off there.
-    fn places(&self, text: &str, characters: impl Iterator<Item = (usize, char)>) -> Vec<(usize, usize)> {
+    /// The positions of secrets in this view of a text. The beginning of a secret at the end counts, as it may
+    /// have been cut off there.
+    fn places(&self, text: &str, view: &View) -> Vec<(usize, usize)> {
         let mut found: Vec<(usize, usize)> = Vec::new();
-        let mut bytes = Vec::with_capacity(text.len());
-        // The start and end of each byte's character in the text.
-        let mut places = Vec::with_capacity(text.len());
-        for (at, c) in characters {
-            bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-            places.resize(bytes.len(), (at, at + c.len_utf8()));
-        }
-        let mut at = 0;
+        let bytes = &view.bytes;
+        let (mut at, mut last) = (0, 0);
         while at < bytes.len() {
             let end = self.length_at(&bytes[at..]).map(|length| at + length);
-            found.extend(end.map(|end| (places[at].0, places[end - 1].1)));
+            found.extend(end.map(|end| view.place(at, end)));
+            last = end.unwrap_or(last);
             at = end.unwrap_or(at + 1);
         }
-        let last = found.last().map_or(0, |(_, end)| *end);
-        let cut = (0..bytes.len()).find(|at| places[*at].0 >= last && self.goes_on_after(&bytes[*at..]));
-        found.extend(cut.map(|at| (places[at].0, text.len())));
+        let cut = (last..bytes.len()).find(|at| self.goes_on_after(&bytes[*at..]));
+        found.extend(cut.map(|at| (view.place(at, at + 1).0, text.len())));
+        found
+    }
+
+    /// The positions of short secrets that are whole words, and of words that hold a secret in Base64 or
+    /// hexadecimal digits.
+    fn words_in(&self, text: &str) -> Vec<(usize, usize)> {
+        let mut found: Vec<(usize, usize)> = self.words.iter().flat_map(|word| whole(text, word)).collect();
+        let encoded = encoded(text).chain(hexadecimal(text));
+        found.extend(encoded.filter(|(_, decoded)| self.is_in(decoded)).map(|(place, _)| place));
+        found
+    }
+
+    /// The positions of secrets in a view whose escapes are decoded, and decoded again.
+    fn escaped_in(&self, text: &str, view: &View) -> Vec<(usize, usize)> {
+        let mut found = Vec::new();
+        let mut layer = view.decoded();
+        for _ in 0..MOST_LAYERS {
+            let Some(view) = layer else { break };
+            found.extend(self.places(text, &view.without(is_unseen)));
+            if let Ok(decoded) = std::str::from_utf8(&view.bytes) {
+                let words = self.words_in(decoded).into_iter();
+                found.extend(words.map(|(begin, end)| view.place(begin, end)));
+            }
+            layer = view.decoded();
+        }
         found
     }
 
     /// The text with all secrets masked, also if blanks, line feeds, tags or a terminal's escape sequences
-    /// split them.
+    /// split them, and if they are escaped or encoded.
     #[must_use]
     pub fn masked(&self, text: &str) -> String {
-        let mut found = self.places(text, solid(text));
+        let mut found = self.places(text, &View::of(solid(text)));
+        found.extend(self.words_in(text));
+        let is_escaped = text.contains(BEGINNINGS);
+        if is_escaped {
+            found.extend(self.escaped_in(text, &View::of(text.char_indices())));
+        }
         if text.contains(['<', ESCAPE]) {
-            found.extend(self.places(text, without_markup(text)));
+            let view = View::of(without_markup(text));
+            found.extend(self.places(text, &view));
+            if is_escaped {
+                found.extend(self.escaped_in(text, &view));
+            }
         }
-        for word in &self.words {
-            found.extend(whole(text, word));
-        }
-        found.extend(encoded(text).filter(|(_, decoded)| self.is_in(decoded)).map(|(place, _)| place));
         found.sort_unstable();
         let mut masked = String::with_capacity(text.len());
         let mut shown = 0;
@@ -237,12 +241,28 @@ fn solid(text: &str) -> impl Iterator<Item = (usize, char)> {
 
 /// The visible characters, and those for which `is_kept` holds.
 fn solid_or(text: &str, is_kept: impl Fn(char) -> bool) -> impl Iterator<Item = (usize, char)> {
-    let is_unseen = |c: char| {
-        c.is_whitespace()
-            || c.is_control()
-            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
-    };
     text.char_indices().filter(move |(_, c)| is_kept(*c) || !is_unseen(*c))
+}
+
+/// Whether it is a blank, a control character, or a character without a width.
+fn is_unseen(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+}
+
+/// The hexadecimal digits in a text that are enough for a secret, with their positions, decoded. A letter before
+/// them may be a digit as well, so they are read from the first and from the second digit.
+fn hexadecimal(text: &str) -> impl Iterator<Item = ((usize, usize), Vec<u8>)> {
+    let words = text.split(|c: char| !c.is_ascii_hexdigit());
+    let words = words.map(|word| (word.as_ptr().addr() - text.as_ptr().addr(), word));
+    words.filter(|(_, word)| word.len() >= 2 * SHORTEST_PART).flat_map(|(at, word)| {
+        [0, 1].map(|from| {
+            let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or_default();
+            let byte = |pair: &[u8]| u8::try_from(digit(pair[0]) * 16 + digit(pair[1])).unwrap_or_default();
+            ((at, at + word.len()), word.as_bytes()[from..].chunks_exact(2).map(byte).collect())
+        })
+    })
 }
 
 /// The words of a text that may be Base64, with their positions, decoded as far as possible.
@@ -370,18 +390,54 @@ mod tests {
         assert_eq!(masked(&["", " ", "a"], "a bad password"), "… bad password");
     }
 
+    /// A server may repeat what it received in the notation of its language, of its log or of its page.
     #[test]
-    fn quoted_passwords_are_in_the_notations_of_servers() {
-        let quoted = quoted("p@s<w\"\u{f6}'".as_bytes());
+    fn escaped_secrets_are_left_out() {
+        const SECRET: &str = "p@s<w\"\u{f6}'&9";
         for text in [
-            "p%40s%3Cw%22%C3%B6%27",
-            "p%40s%3cw%22%c3%b6%27",
-            "p@s&lt;w&quot;\u{f6}'",
-            "p@s&lt;w&quot;\u{f6}&#39;",
-            "7040733c7722c3b627",
-            "7040733C7722C3B627",
+            "p%40s%3Cw%22%C3%B6%27%269",
+            "p%40s%3cw%22%c3%b6%27%269",
+            "%70%40%73%3c%77%22%c3%b6%27%26%39",
+            "p@s&lt;w&quot;\u{f6}'&amp;9",
+            "p@s&lt;w&quot;&#246;&#39;&amp;9",
+            "p&commat;s&#60;w&#x22;&#xF6;&apos;&amp;9",
+            "p\\x40s<w\\\"\\u00f6'&9",
+            r"p\u0040s\u003cw\u0022\u00f6\u0027\u00269",
+            r"p\100s\074w\042\303\266\047\0469",
+            r"p\x40s\x3cw\x22\xc3\xb6\x27\x269",
+            "p%2540s%253Cw%2522%25C3%25B6%2527%25269",
+            "p@s&amp;lt;w&amp;quot;\u{f6}'&amp;amp;9",
+            r"p\\u0040s\\u003cw\\u0022\\u00f6\\u0027\\u00269",
+            "p%40s%3C w%22\n%C3%B6%27%269",
+            "p%40<b>s%3C</b>w%22%C3%B6%27%269",
+            "7040733c7722c3b6272639",
+            "7040733C7722C3B6272639",
+            "p%40s%3Cw",
+            "p%40s%3Cw%",
+            "p%40s%3Cw%22%c3%b6%2",
+            r"p\u0040s<w\u00",
         ] {
-            assert!(quoted.iter().any(|one| one == text), "{text}: {quoted:?}");
+            let shown = masked(&[SECRET], &format!("bad user, {text}"));
+            assert_eq!(shown, "bad user, …", "{text}");
+        }
+        let within = masked(&[SECRET], "tried p%40s%3Cw%22%C3%B6%27%269 100 % and a%20b");
+        assert_eq!(within, "tried … 100 % and a%20b");
+        // A short one, and Base64 whose characters are escaped.
+        assert_eq!(masked(&["a@b"], "no a%40b, a%40bc"), "no …, a%40bc");
+        let basic = STANDARD.encode("me:hunter2?>>?x");
+        let escaped = basic.replace('+', "%2B");
+        assert!(escaped.len() > basic.len());
+        assert_eq!(masked(&["hunter2"], &format!("Basic {escaped}!")), "Basic …!");
+        // What is no secret stays as the server wrote it.
+        let others = r"50 % off, C:\temp\x, a&amp;b, %7B%22a%22%3A1%7D, 0123456789abcdef";
+        assert_eq!(masked(&[SECRET, "hunter2"], others), others);
+    }
+
+    #[test]
+    fn long_escaped_texts_are_masked() {
+        for piece in ["%25", "&amp;", r"\\", "&#", "%", r"\u{", "<%3c"] {
+            let text = piece.repeat(30_000);
+            assert!(masked(&["hunter2"], &format!("{text} hunter%32")).ends_with('…'), "{piece}");
         }
     }
 }

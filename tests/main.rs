@@ -97,6 +97,7 @@ mod retain_restore;
 mod retries;
 mod rotation;
 mod secrets;
+mod secrets_repeated;
 mod select;
 mod selection;
 mod set_aside;
