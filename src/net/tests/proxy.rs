@@ -189,6 +189,28 @@ async fn socks5_with_a_password() {
     assert_eq!(error.retry(), Retry::Never);
 }
 
+/// RFC 1929 has no empty password: the error names what is missing before any connection.
+#[test]
+fn socks5_with_an_empty_password_is_refused_by_name() {
+    for (url, what) in [
+        ("socks5h://me:@127.0.0.1:1", "a password of 1 to 255 bytes (RFC 1929), and this one has 0"),
+        ("socks5h://me@127.0.0.1:1", "a password of 1 to 255 bytes (RFC 1929), and this one has 0"),
+        ("socks5://:secret@127.0.0.1:1", "a user name of 1 to 255 bytes (RFC 1929), and this one has 0"),
+    ] {
+        let error = Proxy::from_url(url).unwrap_err();
+        assert!(matches!(error, Error::Usage { .. }) && error.to_string().contains(what), "{url}: {error}");
+        assert_eq!(error.hint(), Some("--proxy socks5h://USER:PASSWORD@HOST"));
+    }
+    let long = "x".repeat(256);
+    let error = Proxy::from_url(&format!("socks5h://me:{long}@127.0.0.1:1")).unwrap_err();
+    assert!(
+        error.to_string().ends_with("and this one has 256") && !error.to_string().contains("xx"),
+        "{error}"
+    );
+    // HTTP has one.
+    assert!(Proxy::from_url("http://me:@127.0.0.1:1").is_ok());
+}
+
 /// Bytes that are not SOCKS5 are not reported as a refused password.
 #[tokio::test]
 async fn socks5_answers_that_were_not_asked_for_are_named() {
@@ -282,6 +304,35 @@ async fn a_broker_that_an_http_proxy_cannot_reach_gives_its_answer() {
         &[&format!("'HTTP 502 Bad Gateway' to the request for a tunnel to {closed}: no way there")],
     );
     assert_eq!(error.retry(), Retry::Later);
+}
+
+/// A body without a length ends with the connection, or not at all: the cause is named nevertheless.
+#[tokio::test(start_paused = true)]
+async fn answers_of_an_http_proxy_without_a_length_are_named() {
+    for (answer, closes, says) in [
+        ("HTTP/1.1 502 Bad Gateway\r\n\r\nno way there\n", true, "'HTTP 502 Bad Gateway'|: no way there"),
+        ("HTTP/1.1 502 Bad Gateway\r\n\r\nno way there\n", false, "'HTTP 502 Bad Gateway'|: no way there"),
+        ("HTTP/1.0 503 Busy\r\n\r\n", false, "'HTTP 503 Busy' to the request for a tunnel to b:1"),
+        ("HTTP/1.1 407 No\r\nContent-Length: nonsense\r\n\r\nwho?", false, "'HTTP 407 No'|: who?"),
+        ("HTTP/1.1 403\r\n\r\n", true, "'HTTP 403' to the request for a tunnel to b:1"),
+        ("HTTP/1.1 502 Bad Gateway\r\n", true, "closed the connection in the middle of its answer"),
+        ("HTTP/1.1 200 OK\r\n\r\n<html>", false, "and sent data before a request to the broker"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let _ = client.read(&mut [0; 1024]).await;
+            client.write_all(answer.as_bytes()).await.unwrap();
+            if closes {
+                return;
+            }
+            let _ = client.read_to_end(&mut Vec::new()).await;
+        });
+        let error = proxy_error(dial(&through(&format!("http://{address}"), "b", 1)).await);
+        assert_says(&error, &says.split('|').collect::<Vec<_>>());
+        serving.await.unwrap();
+    }
 }
 
 #[tokio::test]
