@@ -1,9 +1,12 @@
 //! The driver with real sockets and in-memory pipes; the rules are tested in `core`.
 
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -364,4 +367,122 @@ async fn several_threads() {
         drop(writer.await.unwrap());
     }
     broker.shutdown().await;
+}
+
+/// The most turns of a flooding client between another client's PINGREQ and its answer: the system reports the
+/// input after one of them, and the answer goes out after another.
+const MOST_TURNS: u64 = 8;
+
+/// A client that always has more to send, and takes everything: the broker never waits for it. Its turns are
+/// counted.
+struct Flood {
+    connect: BytesMut,
+    packets: Vec<u8>,
+    /// The number of bytes sent of the packets.
+    sent: usize,
+    turns: Arc<AtomicU64>,
+}
+
+impl AsyncRead for Flood {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let this = &mut *self;
+        if !this.connect.is_empty() {
+            buffer.put_slice(&this.connect.split());
+            return Poll::Ready(Ok(()));
+        }
+        while buffer.remaining() > 0 {
+            let rest = &this.packets[this.sent % this.packets.len()..];
+            let count = rest.len().min(buffer.remaining());
+            buffer.put_slice(&rest[..count]);
+            this.sent += count;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(self: Pin<&mut Self>, _cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    /// The broker flushes once in each turn.
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Subscriptions with many wildcards, over retained messages that none of them matches.
+fn subscribe_flood() -> Vec<u8> {
+    let names: Vec<String> = (0..400).map(|number| format!("+/+/none{number}")).collect();
+    let (qos, no_local, retain_as_published, retain_handling) = (QoS::AtMostOnce, false, false, 0);
+    let filters: Vec<Subscription<'_>> = names
+        .iter()
+        .map(|filter| Subscription { filter, qos, no_local, retain_as_published, retain_handling })
+        .collect();
+    let mut out = BytesMut::new();
+    wire::subscribe(&mut out, V5, 1, &filters, &PropertyBlock::default());
+    out.to_vec()
+}
+
+/// One client sends large packets without a pause; another one's PINGREQ arrives over a socket, which the runtime
+/// has to look at.
+#[tokio::test]
+async fn flooding_client_leaves_others_their_turn() {
+    let floods = [
+        ("SUBSCRIBE", subscribe_flood()),
+        ("PUBLISH", publish_bytes(V5, QoS::AtMostOnce, 0, &vec![b'x'; 200_000]).to_vec()),
+        ("small PUBLISH", publish_bytes(V5, QoS::AtLeastOnce, 1, b"x").to_vec()),
+    ];
+    for (name, packets) in floods {
+        let broker = Broker::start(Options::default()).unwrap();
+        let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
+        broker.attach(theirs);
+        let mut other = Peer::join(ours, V5, "other", true).await;
+        let retained = |number: u32| {
+            let mut out = BytesMut::new();
+            let topic = format!("a/{number}/value");
+            let publish = Publish {
+                dup: false,
+                qos: QoS::AtMostOnce,
+                retain: true,
+                packet_identifier: 0,
+                topic: topic.as_bytes(),
+                properties: Properties::NONE,
+                payload: b"x",
+            };
+            wire::put_publish(&mut out, V5, &publish);
+            out
+        };
+        for number in 0..2000 {
+            other.send(&retained(number)).await;
+        }
+        let turns = Arc::new(AtomicU64::new(0));
+        let connect = connect_bytes(V5, "flood", true);
+        broker.attach(Flood { connect, packets, sent: 0, turns: Arc::clone(&turns) });
+        let count = || turns.load(Ordering::Relaxed);
+        while count() < 20 {
+            tokio::task::yield_now().await;
+        }
+        let mut most = 0;
+        for _ in 0..50 {
+            let before = count();
+            other.send(&[0xC0, 0]).await;
+            assert_eq!(other.packet().await.unwrap()[..], [0xD0, 0]);
+            most = most.max(count() - before);
+        }
+        assert!((1..=MOST_TURNS).contains(&most), "{name}: {most} turns");
+        let before = count();
+        while count() < before + 20 {
+            tokio::task::yield_now().await; // it was not disconnected
+        }
+    }
 }
