@@ -335,3 +335,24 @@ fn calibration_gives_the_share_of_the_ceiling() {
     std::fs::write(&file, version).unwrap();
     is_not_made(watched(broker.port(), &line), "it has no connections_ceiling_per_s");
 }
+
+/// Each part is announced with the name of its row, in the order of the table, and the two kinds of rates are
+/// told apart.
+#[test]
+fn progress_of_a_calibration_agrees_with_its_table() {
+    let outcome = Mqtt::new(["bench", "calibrate", "--duration", "300ms", "--threads", "1"]).run().exits(0);
+    let table = outcome.lines();
+    let rows: Vec<&str> = table[1..4].iter().map(|row| row.split("  ").next().unwrap()).collect();
+    let parts: Vec<&str> = outcome.stderr.lines().filter(|line| line.starts_with("mqtt: part ")).collect();
+    assert_eq!(parts.len(), rows.len(), "{}", outcome.stderr);
+    for (number, (part, row)) in parts.iter().zip(&rows).enumerate() {
+        let expected = format!(
+            "mqtt: part {} of {}, {row}: these rates are per second of time; ",
+            number + 1,
+            rows.len()
+        );
+        assert!(part.starts_with(&expected), "{part} {expected}");
+        assert!(part.ends_with("those of the table are per second of CPU time"), "{part}");
+    }
+    assert!(table[0].contains("a second of CPU") && table[0].contains("a second, 1 thread"), "{}", table[0]);
+}
