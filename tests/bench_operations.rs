@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use ::mqtt::protocol::Protocol;
+use ::mqtt::broker::Faults;
+use ::mqtt::protocol::wire::{self, PacketType};
+use ::mqtt::protocol::{Protocol, QoS};
 use rstest::rstest;
 use serde_json::Value;
 
 use crate::bench::{bench, count, expect_probe, number, report};
 use crate::bench_setup::{Real, accept_clients, length_prefixed, scenario_report};
+use crate::support::Service as _;
+use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::Server;
@@ -172,6 +176,52 @@ fn retained_messages_are_counted_and_cleared() {
     assert_eq!(report["thresholds"][0]["value"], Value::Null, "one of them never had all");
     assert_eq!(report["problem_codes"], serde_json::json!([]));
     assert_eq!(report["configuration"]["retained"]["messages"], 10);
+    server.finish();
+}
+
+/// A broker that answers PINGREQ and SUBSCRIBE at once, and sends retained messages later: none of them is lost.
+#[rstest]
+fn retained_messages_that_are_held_back_are_received(
+    #[values(50, 2000, 3000)] held_back: u64,
+    #[values("0", "1")] qos: &str,
+) {
+    let held_back = Duration::from_millis(held_back);
+    let server = Server::start(move |listener| {
+        expect_probe(listener);
+        let mut publisher = listener.accept_session(V);
+        let mut stored = Vec::new();
+        while stored.len() < 3 {
+            let packet = publisher.packet();
+            let Ok(wire::Packet::Publish(publish)) = wire::decode(V, &packet) else { panic!("{packet:?}") };
+            let topic = std::str::from_utf8(publish.topic).unwrap();
+            stored.push(Message::new(topic, publish.payload).retained().bytes(V));
+            if publish.qos != QoS::AtMostOnce {
+                publisher.send(&packets::ack(PacketType::PubAck, publish.packet_identifier));
+            } else if stored.len() == 3 {
+                publisher.expect(V, &packets::pingreq());
+                publisher.send(&packets::pingresp());
+            }
+        }
+        let mut subscriber = listener.accept_session(V);
+        subscriber.grant_subscription(V);
+        std::thread::sleep(held_back); // that is the broker under test
+        subscriber.send(&stored.concat());
+        let mut cleared = 0;
+        while let Some(packet) = publisher.next() {
+            cleared += usize::from(packet[0] >> 4 == 3);
+            if packet == packets::pingreq() {
+                publisher.send(&packets::pingresp());
+            }
+        }
+        assert_eq!(cleared, 3);
+        subscriber.expect_disconnect(V);
+    });
+    let line =
+        ["retained", "-V", "311", "--messages", "3", "--subscribers", "1", "--drain", "30s", "-q", qos];
+    let report = report(&bench(server.port(), &line).run().exits(0));
+    assert_eq!(messages(&report, ["expected", "delivered", "lost"]), [3, 3, 0]);
+    assert!(number(&report, "/latency_us/all_retained/min") >= held_back.as_secs_f64() * 1e6);
+    assert_eq!(report["latency_us"]["all_retained"]["unanswered"], 0);
     server.finish();
 }
 

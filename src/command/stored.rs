@@ -58,6 +58,10 @@ enum Marker {
     Overtaken,
 }
 
+const LONGEST_QUIET_MS: u64 = 5000;
+/// After this quiet time no broker is expected to send further retained messages, whatever its pace was.
+pub(super) const LONGEST_QUIET: Duration = Duration::from_millis(LONGEST_QUIET_MS);
+
 /// The behaviour of this broker in earlier subscriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BrokerHabit {
@@ -195,7 +199,7 @@ impl Stored {
         };
         match (self.marker, self.care_now()) {
             // After this time PINGREQ is sent again.
-            (Marker::Awaited, _) if !self.is_answered => by(4, 10, 500, 5000),
+            (Marker::Awaited, _) if !self.is_answered => by(4, 10, 500, LONGEST_QUIET_MS),
             (Marker::Returned, Care::AskedAgain) => by(2, 2, 10, 1000),
             // With a rate limit for retained messages (EMQX has 1000 a second), the marker comes back in a
             // pause that is unrelated to the pace before it.
@@ -205,8 +209,8 @@ impl Stored {
             (Marker::Returned, Care::Last) => by(4, 10, 2500, 3000),
             (Marker::Overtaken, Care::AskedAgain) => by(4, 4, 100, 3000),
             (Marker::Overtaken, Care::Last) => by(4, 4, 1000, 3000),
-            (Marker::Awaited, Care::AskedAgain) => by(4, 10, 500, 5000),
-            (Marker::Awaited, Care::Last) => by(4, 10, 3000, 5000),
+            (Marker::Awaited, Care::AskedAgain) => by(4, 10, 500, LONGEST_QUIET_MS),
+            (Marker::Awaited, Care::Last) => by(4, 10, 3000, LONGEST_QUIET_MS),
         }
     }
 

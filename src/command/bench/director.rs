@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::super::attention::Attention;
 use super::super::exec::CommandOptions;
+use super::super::stored;
 use super::config::{Configuration, Load, Mode, StopAfter};
 use super::disturber::Disturber;
 use super::engine;
@@ -63,6 +64,9 @@ const HASTY_LEAVE_LIMIT: Duration = Duration::from_secs(1);
 const LEAVE_PAUSE: Duration = Duration::from_secs(1);
 /// If nothing has arrived for this time, missing messages at the end count as lost.
 const SILENCE: Duration = Duration::from_secs(2);
+/// The same for retained messages: brokers send them when they come to it, also seconds after the answers to
+/// later packets.
+const SILENCE_OF_RETAINED: Duration = stored::LONGEST_QUIET;
 /// If a message arrived in this time before the end of the drain, more were still arriving.
 const STILL: u64 = 200_000_000;
 const LONGEST_COMMAND: Duration = Duration::from_secs(60 * 60 * 24 * 365);

@@ -3,9 +3,11 @@
 
 use super::super::engine::fleet::{Fleet, FleetGroup};
 use super::super::watching::Stage;
-use super::{Deliveries, Director, KILL_LIMIT, SILENCE, SLOW_TICK, STILL, TICK, nanoseconds};
+use super::{
+    Deliveries, Director, KILL_LIMIT, SILENCE, SILENCE_OF_RETAINED, SLOW_TICK, STILL, TICK, nanoseconds,
+};
 use crate::alarm::now;
-use crate::command::bench::config::{Load, Rate, StopAfter};
+use crate::command::bench::config::{Load, Mode, Rate, StopAfter};
 use crate::command::bench::recorder::Recorder;
 use crate::command::bench::report::SeriesSecond;
 use crate::command::bench::report::group::GroupReport;
@@ -31,6 +33,7 @@ impl Director<'_> {
     /// Waits for messages in flight, as long as some still arrive.
     pub(super) async fn drain(&mut self, load: &Load, limit: u64, mut arrivals: Deliveries) {
         let waits = load.mode.receives_its_own();
+        let silence = if load.mode == Mode::Retained { SILENCE_OF_RETAINED } else { SILENCE };
         let began = now();
         self.watching.enter(Stage::Drain(limit), began);
         if load.mode.has_schedule() && !self.is_over() {
@@ -39,7 +42,7 @@ impl Director<'_> {
                 let (expected, delivered) =
                     (this.sum(|board| &board.expected), this.sum(|board| &board.delivered));
                 arrivals.note(delivered);
-                let silent = now() - arrivals.last.unwrap_or(0).max(began) > nanoseconds(SILENCE);
+                let silent = now() - arrivals.last.unwrap_or(0).max(began) > nanoseconds(silence);
                 // A shard does not know what the others send to it.
                 let is_all = load.shards() == 1 && delivered >= expected;
                 idle(this) && (!waits || is_all || silent) || this.is_alone()
