@@ -327,6 +327,23 @@ fn impossible_loads_are_refused(#[case] line: &[&str], #[case] reason: &str) {
     bench(1, line).run().exits(2).mentions(reason);
 }
 
+/// Connections are made again and again, and the broker answers no SUBSCRIBE: the run says nothing about those.
+#[test]
+fn churn_without_any_suback_is_not_valid() {
+    let broker = Broker::start();
+    broker.embedded().set_faults(Faults { withhold: vec![PacketType::SubAck.into()], ..Faults::default() });
+    let line = ["churn", "--clients", "2", "--subscribe-rate", "20/s", "--connect-rate", "20/s"];
+    let run = bench(broker.port(), &line).args(["--duration", "500ms", "--drain", "300ms"]).run().exits(3);
+    let report = report(&run);
+    let [connects, subscribes, undone] = operations(&report, ["connects", "subscribes", "undone"]);
+    assert!(connects > 0 && subscribes == 0 && undone > 0, "{report:#}");
+    assert_eq!(
+        (&report["valid"], &report["problem_codes"]),
+        (&false.into(), &serde_json::json!(["nothing-measured"]))
+    );
+    assert!(report["problems"][0].as_str().unwrap().contains("no SUBSCRIBE of "), "{report:#}");
+}
+
 /// Three operations are due in 300 ms, and the broker does not answer the first: none of them counts as done.
 #[test]
 fn unanswered_operations_are_not_done() {

@@ -67,6 +67,8 @@ pub(crate) enum Nothing {
     NoneDue,
     NoOperationDue,
     NoOperationDone(u64),
+    NoneSubscribed(u64),
+    NoneConnected(u64),
     StillWarmUp,
     NoneSent(u64),
     AllRefused(u64),
@@ -167,6 +169,8 @@ impl fmt::Display for Nothing {
             Self::NoOperationDone(operations) => {
                 write!(f, "none of {} was done", counted(operations, "operation"))
             }
+            Self::NoneSubscribed(of) => write!(f, "no SUBSCRIBE of {} was granted", whole(of)),
+            Self::NoneConnected(of) => write!(f, "no new connection of {} was made", whole(of)),
             Self::StillWarmUp => {
                 f.write_str("messages of the warm-up were still being sent when the measurement ended")
             }

@@ -4,6 +4,7 @@
 use hdrhistogram::Histogram;
 
 use super::super::config::{Configuration, Load, Mode};
+use super::super::operation::OperationStep;
 use super::super::recorder::{Counts, CpuTime, LatencyKind};
 use super::super::stamp;
 use super::aftermath::{self, aftermaths, tells_messages};
@@ -199,7 +200,17 @@ fn no_operation(counts: &Counts) -> Option<Nothing> {
     match (done, undone) {
         (0, 0) => Some(Nothing::NoOperationDue),
         (0, undone) => Some(Nothing::NoOperationDone(undone)),
-        _ => None,
+        // Answers to one kind of operation say nothing about the other.
+        _ => {
+            let kinds: [(OperationStep, fn(u64) -> Nothing); 2] = [
+                (OperationStep::Subscribe, Nothing::NoneSubscribed),
+                (OperationStep::Connect, Nothing::NoneConnected),
+            ];
+            kinds.into_iter().find_map(|(step, nothing)| {
+                let step = counts.operations[step as usize];
+                (step.done == 0 && step.undone > 0).then(|| nothing(step.undone))
+            })
+        }
     }
 }
 
