@@ -4,7 +4,7 @@ use std::io;
 
 use tokio_rustls::rustls::{CertificateError, Error as TlsError, InvalidMessage};
 
-use super::words::{is_about_our_certificate, plain};
+use super::words::{is_about_our_certificate, numbered, plain};
 use crate::clock;
 
 /// The error with a text of ours, if it is an error of TLS.
@@ -21,7 +21,7 @@ fn words(error: &TlsError) -> String {
             format!("the client refused the broker's certificate: {}", plain(alert))
         }
         TlsError::AlertReceived(alert) => {
-            format!("the client sent the alert {} ({})", u8::from(*alert), plain(alert))
+            format!("the client sent the alert {}", numbered(*alert))
         }
         TlsError::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,

@@ -94,6 +94,14 @@ pub(super) fn is_about_our_certificate(alert: AlertDescription) -> bool {
     )
 }
 
+/// The number of an alert, with its name if TLS has one for it.
+pub(super) fn numbered(alert: AlertDescription) -> String {
+    match alert {
+        AlertDescription::Unknown(number) => format!("{number}, which TLS does not define"),
+        known => format!("{} ({})", u8::from(known), plain(&known)),
+    }
+}
+
 /// An alert in words (RFC 8446, section 6.2, and its predecessors).
 pub(super) fn alert_words(alert: AlertDescription) -> String {
     let words = match alert {
@@ -127,7 +135,7 @@ pub(super) fn alert_words(alert: AlertDescription) -> String {
         AlertDescription::UnknownPSKIdentity => "it wants a pre-shared key (unknown_psk_identity)",
         AlertDescription::DecryptError => "it could not verify the client's handshake (decrypt_error)",
         AlertDescription::CloseNotify => "it closed the connection (close_notify)",
-        other => return format!("it sent the alert {} ({})", u8::from(other), plain(&other)),
+        other => return format!("it sent the alert {}", numbered(other)),
     };
     words.into()
 }
@@ -193,6 +201,14 @@ mod tests {
             let text = words(&TlsError::AlertReceived(AlertDescription::from(code)));
             assert!(text.starts_with("the broker "), "{text}");
             assert!(!text.contains("TLS:"), "{text}");
+            assert!(!text.contains("alert description"), "{text}");
+        }
+        for code in [7, 99, 255] {
+            let text = words(&TlsError::AlertReceived(AlertDescription::from(code)));
+            let expected = format!(
+                "the broker refused the connection: it sent the alert {code}, which TLS does not define"
+            );
+            assert_eq!(text, expected);
         }
     }
 }
