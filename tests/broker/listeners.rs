@@ -87,6 +87,29 @@ fn clients_without_a_certificate_of_the_authority_are_refused() {
     }
 }
 
+/// The broker serves, as a test may need such a certificate, and says what clients will say.
+#[test]
+fn certificate_that_has_expired_is_warned_of_at_the_start() {
+    let authority = Authority::new("Test CA");
+    for (identity, is_expired) in [
+        (authority.issue_expired("old", &["127.0.0.1"]), true),
+        (authority.issue("new", &["127.0.0.1"]), false),
+    ] {
+        let broker = Mqtt::new(["broker", "--listen", "mqtts://127.0.0.1:0"])
+            .arg_path("--cert", &identity.certificate)
+            .arg_path("--key", &identity.key);
+        let broker = Served::spawn(broker, 1);
+        broker.running.signal(Signal::TERM);
+        let end = broker.running.wait_for_end().exits(0);
+        if is_expired {
+            end.mentions("mqtt: warning: the certificate of --cert expired on ")
+                .mentions("ago: clients refuse it");
+        } else {
+            end.says("");
+        }
+    }
+}
+
 /// Dates of clients' certificates cannot be checked then; without --client-ca there are none to check.
 #[test]
 fn a_broker_with_a_clock_before_1970_serves_tls_or_says_why_not() {

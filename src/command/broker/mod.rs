@@ -10,7 +10,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 pub use self::access::AccessFiles;
 use self::certificates::reachable;
@@ -97,6 +97,10 @@ async fn run_logged(
     diagnostics: &Diagnostics,
 ) -> Result<Exit, Error> {
     let tls = config.certificates.as_ref().map(|own| own.load(&config.listeners)).transpose()?;
+    let out_of_date = tls.as_ref().and_then(|tls| tls.out_of_date(SystemTime::now()));
+    if let Some(when) = out_of_date {
+        diagnostics.warning(format_args!("the certificate of --cert {when}: clients refuse it"));
+    }
     let access = config.access.load()?;
     let hang_ups = HangUps::catch()?;
     let listeners = config.listeners.clone();

@@ -6,6 +6,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
@@ -21,15 +22,19 @@ use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
+use super::certificate::CertificateFacts;
 use super::config::{Clock, certificate_and_key};
 use super::options::TlsOptions;
 use super::{client_words, files, provider};
+use crate::clock;
 use crate::error::{Error, Layer};
 
 /// The certificate and the client authorities of each handshake.
 #[derive(Clone)]
 pub struct ServerTls {
     config: Arc<ServerConfig>,
+    /// Its own certificate, if it can be read.
+    certificate: Option<CertificateFacts>,
 }
 
 /// A certificate made for one run, and the authority that issued it.
@@ -111,6 +116,7 @@ impl ServerTls {
         let unusable = |error: tokio_rustls::rustls::Error| {
             Error::fatal(Layer::Tls, format!("this certificate cannot be used: {error}"))
         };
+        let certificate = pair.cert.first().and_then(CertificateFacts::read);
         // Dates are checked only in certificates of clients.
         let clock = Clock::new(client_authorities.is_some());
         let config = ServerConfig::builder_with_details(provider, Arc::new(clock))
@@ -118,7 +124,21 @@ impl ServerTls {
             .map_err(unusable)?
             .with_client_cert_verifier(verifier)
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
-        Ok(Self { config: Arc::new(config) })
+        Ok(Self { config: Arc::new(config), certificate })
+    }
+
+    /// Why clients refuse the certificate because of its dates, if they do: a phrase after its name.
+    #[must_use]
+    pub fn out_of_date(&self, now: SystemTime) -> Option<String> {
+        // Without a clock nothing can be said.
+        clock::since_1970(now)?;
+        let certificate = self.certificate.as_ref()?;
+        let dated = |what, at, span| format!("{what} on {}, {span}", clock::rfc3339_seconds(at));
+        if let Ok(since) = now.duration_since(certificate.not_after) {
+            return Some(dated("expired", certificate.not_after, format!("{} ago", clock::rough(since))));
+        }
+        let until = certificate.not_before.duration_since(now).ok()?;
+        Some(dated("becomes valid", certificate.not_before, format!("in {}", clock::rough(until))))
     }
 
     /// Performs the handshake with a client.
