@@ -235,17 +235,18 @@ fn host(definition: &Command, names: usize, line: &[OsString]) -> Option<Vec<OsS
 
 /// The version of MQTT that other tools call by this name.
 fn version(typed: &str) -> Option<&'static str> {
-    let number = typed.to_ascii_lowercase();
-    let number = number.trim_start_matches("mqtt").trim_start_matches(['v', '-', '_']);
-    match number {
-        _ if ["auto", "31", "311", "5", "3.1", "3.1.1", "5.0"].contains(&typed)
-            || typed.starts_with("mqttv") =>
-        {
-            None
-        }
-        "3" | "4" | "311" | "3.1.1" | "3_1_1" => Some("311"),
-        "31" | "3.1" | "3_1" => Some("31"),
-        "5" | "50" | "5.0" | "5_0" => Some("5"),
+    const ACCEPTED: [&str; 10] =
+        ["auto", "31", "311", "5", "3.1", "3.1.1", "5.0", "mqttv31", "mqttv311", "mqttv5"];
+    if ACCEPTED.contains(&typed) {
+        return None;
+    }
+    let name = typed.to_ascii_lowercase();
+    let number = name.trim_start_matches("mqtt").trim_start_matches([' ', 'v', '-', '_']);
+    match number.replace(['.', '_', '-'], "").as_str() {
+        // 3 and 4 are the levels of the protocol, or leave the rest of the number out.
+        "3" | "4" | "311" | "3110" | "3111" => Some("311"),
+        "31" | "310" => Some("31"),
+        "5" | "50" | "500" => Some("5"),
         _ => None,
     }
 }

@@ -347,3 +347,37 @@ fn dash_as_a_payload_gets_a_warning() {
         assert_eq!(warnings(line), ["the payload is '-'; standard input is published with -s"], "{line:?}");
     }
 }
+
+/// The ways in which other tools and people write a version of MQTT.
+#[test]
+fn other_names_of_versions_are_answered_with_the_line_that_was_meant() {
+    for (typed, meant) in [
+        ("3", "311"),
+        ("4", "311"),
+        ("v3.1.1", "311"),
+        ("3_1_1", "311"),
+        ("3-1-1", "311"),
+        ("3.11", "311"),
+        ("31.1", "311"),
+        ("3.1.1.0", "311"),
+        ("mqtt311", "311"),
+        ("mqttv3.1.1", "311"),
+        ("MQTTv311", "311"),
+        ("MQTT 3.1.1", "311"),
+        ("mqtt-3.1", "31"),
+        ("mqttv3.1", "31"),
+        ("v31", "31"),
+        ("mqttv5.0", "5"),
+        ("MQTT5", "5"),
+        ("v5", "5"),
+    ] {
+        let (message, hint) = answer(&["sub", "-t", "a", "-V", typed]);
+        assert!(message.starts_with(&format!("invalid value '{typed}'")), "{message}");
+        assert_eq!(hint, format!("mqtt sub -t a -V {meant}"), "{typed}");
+    }
+    for typed in ["6", "3.2", "mqttv6", "mqtt"] {
+        let (message, hint) = answer(&["sub", "-t", "a", "-V", typed]);
+        assert!(message.contains("[possible values: auto, 31, 311, 5]"), "{message}");
+        assert!(!hint.contains("-V"), "{typed}: {hint}");
+    }
+}
