@@ -288,35 +288,50 @@ pub(super) struct Layout {
 
 /// The column where the text of a step begins.
 const INDENT: usize = 26;
-/// With fewer columns for the text, lines are not wrapped.
+/// The same where fewer columns would be left than these; the text begins on a line of its own.
+const NARROW_INDENT: usize = 2;
 const LEAST_COLUMNS: usize = 20;
 
 impl Layout {
     /// For example `name      1.234 ms  text`.
     pub(super) fn line(self, name: &str, took: Duration, text: &str) -> String {
+        let head = format!("{name:<10} {:>10} ms", millis(micros(took)));
+        if self.is_narrow() {
+            let rest = if text.is_empty() { String::new() } else { self.more(text) };
+            return format!("{head}\n{rest}");
+        }
         let mut parts = self.parts(text).into_iter();
         let first = parts.next().unwrap_or_default();
-        let line = format!("{name:<10} {:>10} ms  {first}", millis(micros(took)));
-        let rest: String = parts.map(|part| further(&part)).collect();
-        format!("{}\n{rest}", line.trim_end())
+        let rest: String = parts.map(|part| self.further(&part)).collect();
+        format!("{}\n{rest}", format!("{head}  {first}").trim_end())
+    }
+
+    /// Whether the terminal has no room for text beside the times.
+    fn is_narrow(self) -> bool {
+        self.width.is_some_and(|width| width < INDENT + LEAST_COLUMNS)
+    }
+
+    fn indent(self) -> usize {
+        if self.is_narrow() { NARROW_INDENT } else { INDENT }
     }
 
     /// A further line of a step.
     fn more(self, text: &str) -> String {
-        self.parts(text).iter().map(|part| further(part)).collect()
+        self.parts(text).iter().map(|part| self.further(part)).collect()
     }
 
     fn parts(self, text: &str) -> Vec<String> {
         let text = printable(text);
-        match self.width.map(|width| width.saturating_sub(INDENT)) {
-            Some(columns) if columns >= LEAST_COLUMNS => wrapped(&text, columns),
+        match self.width.map(|width| width.saturating_sub(self.indent())) {
+            Some(columns @ 1..) => wrapped(&text, columns),
             _ => vec![text],
         }
     }
-}
 
-fn further(text: &str) -> String {
-    format!("{:INDENT$}{text}\n", "")
+    fn further(self, text: &str) -> String {
+        let indent = self.indent();
+        format!("{:indent$}{text}\n", "")
+    }
 }
 
 impl TakenStep {
@@ -515,9 +530,14 @@ mod tests {
         let lines = Layout { width: Some(60) }.line("tls", Duration::from_millis(1), text);
         assert!(lines.lines().count() > 1 && lines.lines().all(|line| line.len() <= 60), "{lines}");
         assert!(lines.lines().skip(1).all(|line| line.starts_with(&" ".repeat(INDENT))), "{lines}");
-        // A narrow terminal, or none: lines are not wrapped.
-        for width in [Some(30), None] {
-            assert_eq!(Layout { width }.line("tls", Duration::from_millis(1), text).lines().count(), 1);
+        for width in [45, 40, 30, 26] {
+            let lines = Layout { width: Some(width) }.line("tls", Duration::from_millis(1), text);
+            assert!(lines.lines().count() > 2 && lines.lines().all(|line| line.len() <= width), "{lines}");
+            assert!(lines.lines().skip(1).all(|line| line.starts_with("  ")), "{lines}");
+            let bare = Layout { width: Some(width) }.line("upgrade", Duration::from_millis(1), "");
+            assert_eq!(bare, "upgrade         1.000 ms\n");
         }
+        // Without a terminal lines are not wrapped.
+        assert_eq!(Layout { width: None }.line("tls", Duration::from_millis(1), text).lines().count(), 1);
     }
 }
