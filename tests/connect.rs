@@ -270,7 +270,9 @@ fn does_not_fall_back_from_what_was_asked_for() {
             peer.expect_end();
         });
         let run = Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).args(args).run();
-        run.fails(132, "connection refused: Unsupported Protocol Version (0x84)").mentions("hint: ");
+        let refusal =
+            "connection refused with return code 1 of MQTT 3.1.1: Unsupported Protocol Version (0x84)";
+        run.fails(132, refusal).mentions("hint: ");
     }
 }
 

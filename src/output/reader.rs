@@ -129,9 +129,8 @@ mod linux {
                     return;
                 }
                 // The error "would block" has the runtime wait for the system's next word.
-                let probe = descriptor.try_io(|| match is_not_read(&descriptor) {
-                    true => Ok(()),
-                    false => Err(ErrorKind::WouldBlock.into()),
+                let probe = descriptor.try_io(|| {
+                    if is_not_read(&descriptor) { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
                 });
                 if probe.is_ok() {
                     return;

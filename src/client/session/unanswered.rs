@@ -158,10 +158,8 @@ impl Session {
             self.answers.publishes += 1;
             return;
         }
-        let qos = match self.inflight.get(identifier) {
-            Some(OpenIdentifier::Publish { qos, .. }) => *qos,
-            _ => return,
-        };
+        let Some(OpenIdentifier::Publish { qos, .. }) = self.inflight.get(identifier) else { return };
+        let qos = *qos;
         let kept = self.inflight.kept(identifier);
         let topic = kept.map(|kept| String::from_utf8_lossy(kept.template.topic()).into());
         self.refused = Some(Box::new(RefusedPublish { identifier, qos, topic, reason }));
