@@ -73,12 +73,12 @@ mod unix {
     use std::time::Duration;
 
     use nix::sys::signal::{SigSet, Signal as Blocked};
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::process::{Pid, Signal, getpgrp, kill_process_group};
     use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
     use super::{CommandOutcome, LONGEST_PASSWORD_BYTES, is_over, too_long};
     use crate::file::Patience;
+    use crate::platform::readiness::{is_ready, to_read, wait};
     use crate::process::end_group;
     use crate::signal::Interruption;
 
@@ -86,7 +86,7 @@ mod unix {
     const PAUSE: Duration = Duration::from_millis(5);
     /// The longest time without a check of whether the command has ended (other processes may keep its output
     /// open) and whether the wait is over.
-    const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+    const LOOK: Duration = Duration::from_millis(50);
 
     /// Runs the command in a process group of its own. Kills the whole group unless the command ends by
     /// itself.
@@ -151,13 +151,8 @@ mod unix {
 
     /// Waits for output, the end of output, or a signal, at most [`LOOK`].
     fn is_readable(pipe: &ChildStdout, interruption: &Interruption) -> io::Result<bool> {
-        let mut watched =
-            [PollFd::new(pipe, PollFlags::IN), PollFd::new(interruption.stream(), PollFlags::IN)];
-        match poll(&mut watched, Some(&LOOK)) {
-            Ok(_) => Ok(!watched[0].revents().is_empty()),
-            Err(rustix::io::Errno::INTR) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        let mut watched = [to_read(pipe), to_read(interruption.stream())];
+        Ok(wait(&mut watched, Some(LOOK))? && is_ready(&watched[0]))
     }
 
     /// Gives the terminal to a process group so that it can prompt there. Takes it back when dropped.

@@ -5,10 +5,8 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-
 use super::{LOOK, Wait};
+use crate::platform::readiness::{to_write, wait};
 
 /// The size that a writable pipe accepts without blocking: `PIPE_BUF`.
 const PIECE_BYTES: usize = 4096;
@@ -65,16 +63,13 @@ impl OutputFile {
         if self.given_up {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        let wait = Wait::begin();
-        let look = Timespec { tv_sec: 0, tv_nsec: LOOK.subsec_nanos().into() };
+        let patience = Wait::begin();
         loop {
-            match poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], Some(&look)) {
-                Ok(0) | Err(Errno::INTR) => {}
-                // Or it is broken, which the write reports.
-                Ok(_) => return Ok(()),
-                Err(error) => return Err(error.into()),
+            // Or it is broken, which the write reports.
+            if wait(&mut [to_write(&self.file)], Some(LOOK))? {
+                return Ok(());
             }
-            if let Some(why) = wait.is_over(&self.path) {
+            if let Some(why) = patience.is_over(&self.path) {
                 self.given_up = true;
                 return Err(io::Error::other(why));
             }

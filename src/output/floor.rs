@@ -2,9 +2,11 @@
 //! not mixed.
 
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::platform::descriptors::{self, BorrowedDescriptor};
+use crate::platform::standard_output;
 
 /// A pipe that is reported writable accepts this number of bytes at once.
 const PIECE_BYTES: usize = 4096;
@@ -28,8 +30,8 @@ pub struct HeldFloor(Arc<AtomicBool>);
 impl HeldFloor {
     /// The descriptor to wait for until [`Self::write`] accepts bytes without blocking.
     #[must_use]
-    pub fn descriptor(&self) -> BorrowedFd<'static> {
-        rustix::stdio::stdout()
+    pub(crate) fn descriptor(&self) -> BorrowedDescriptor<'static> {
+        descriptors::stdout()
     }
 
     /// Writes the beginning of `bytes`; returns the number of bytes written.
@@ -38,7 +40,7 @@ impl HeldFloor {
     /// The system's error.
     pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         let piece = &bytes[..bytes.len().min(PIECE_BYTES)];
-        Ok(rustix::io::write(self.descriptor(), piece)?)
+        standard_output::write(piece)
     }
 }
 

@@ -3,14 +3,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
-
 use crate::error::Error;
+use crate::platform::descriptors::duplicate;
+use crate::platform::readiness::{to_write, wait};
 use crate::signal::outlive_file_limit;
 
 /// Maximum size of the lines that wait; the same amount may be in the current write.
@@ -53,7 +52,7 @@ impl Log {
     /// The system has no descriptor, or no thread.
     pub fn to_stderr(gap: GapLine) -> Result<Self, Error> {
         // A separate descriptor: Rust's lock on standard error would make other threads wait for the reader.
-        let own = io::stderr().as_fd().try_clone_to_owned();
+        let own = duplicate(&io::stderr());
         own.and_then(|own| Self::start(own, None, gap)).map_err(|error| Error::file("standard error", error))
     }
 
@@ -62,7 +61,7 @@ impl Log {
     /// # Errors
     /// The file cannot be opened.
     pub fn to_file(path: &Path, gap: GapLine) -> Result<Self, Error> {
-        let started = opened(path).and_then(|file| Self::start(file.into(), Some(path.to_owned()), gap));
+        let started = opened(path).and_then(|file| Self::start(file, Some(path.to_owned()), gap));
         started.map_err(|error| Error::file(path.display().to_string(), error))
     }
 
@@ -77,10 +76,10 @@ impl Log {
         Ok(true)
     }
 
-    fn start(out: OwnedFd, path: Option<PathBuf>, gap: GapLine) -> io::Result<Self> {
+    fn start(out: File, path: Option<PathBuf>, gap: GapLine) -> io::Result<Self> {
         let log = Self(Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), gap, path }));
         let shared = Arc::clone(&log.0);
-        std::thread::Builder::new().name("log".into()).spawn(move || shared.write_all(File::from(out)))?;
+        std::thread::Builder::new().name("log".into()).spawn(move || shared.write_all(out))?;
         Ok(log)
     }
 
@@ -209,11 +208,7 @@ fn write_whole(out: &mut File, mut bytes: &[u8]) -> io::Result<()> {
             Ok(written) => bytes = &bytes[written..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                let mut watched = [PollFd::new(out, PollFlags::OUT)];
-                match poll(&mut watched, None) {
-                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                    Err(error) => return Err(error.into()),
-                }
+                wait(&mut [to_write(out)], None)?;
             }
             Err(error) => return Err(error),
         }
@@ -224,6 +219,7 @@ fn write_whole(out: &mut File, mut bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead as _, BufReader, Read as _, pipe};
+    use std::os::fd::OwnedFd;
 
     use super::*;
 
@@ -233,7 +229,7 @@ mod tests {
 
     fn log() -> (io::PipeReader, Log) {
         let (reader, writer) = pipe().unwrap();
-        (reader, Log::start(writer.into(), None, gap).unwrap())
+        (reader, Log::start(OwnedFd::from(writer).into(), None, gap).unwrap())
     }
 
     #[test]

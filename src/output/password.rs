@@ -64,18 +64,11 @@ fn wait(
     interruption: &crate::signal::Interruption,
     continuation: &crate::signal::Continuation,
 ) -> std::io::Result<bool> {
-    use rustix::event::{PollFd, PollFlags, poll};
+    use crate::platform::readiness::{self, is_ready, to_read};
 
-    let mut watched = [
-        PollFd::new(terminal, PollFlags::IN),
-        PollFd::new(interruption.stream(), PollFlags::IN),
-        PollFd::new(continuation.stream(), PollFlags::IN),
-    ];
-    match poll(&mut watched, None) {
-        Ok(_) => Ok(!watched[0].revents().is_empty()),
-        Err(rustix::io::Errno::INTR) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+    let mut watched = [to_read(terminal), to_read(interruption.stream()), to_read(continuation.stream())];
+    readiness::wait(&mut watched, None)?;
+    Ok(is_ready(&watched[0]))
 }
 
 /// Asks on the terminal.

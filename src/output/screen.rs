@@ -4,11 +4,12 @@
 
 use std::io::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use indicatif::TermLike;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::terminal::{columns, is_in_foreground, rows};
+use crate::platform::readiness::{to_write, wait};
 
 /// The number of columns if the terminal does not report it.
 const USUAL_COLUMNS: u16 = 80;
@@ -22,10 +23,8 @@ pub(super) fn size() -> (u16, u16) {
 /// Whether standard error accepts output immediately. A run must not wait for a stopped reader (Ctrl-S, a
 /// full pipe) only to show its progress.
 pub(super) fn takes_drawing() -> bool {
-    let stderr = io::stderr();
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     // Where the system cannot tell, the output is written.
-    !matches!(poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], Some(&at_once)), Ok(0))
+    wait(&mut [to_write(&io::stderr())], Some(Duration::ZERO)).unwrap_or(true)
 }
 
 /// Standard error, with one write per drawing.

@@ -14,7 +14,7 @@
 //! with or without pending output.
 
 use std::fs::File;
-use std::os::fd::AsFd as _;
+use std::io::{Seek as _, SeekFrom};
 use std::path::Path;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -23,6 +23,8 @@ use super::Diagnostics;
 use super::output_file::{AppendedFile, FileOptions, cannot_write};
 use super::taken::Taken;
 use crate::error::Error;
+use crate::platform::descriptors::{DescriptorKind, duplicate, kind, stdout};
+use crate::platform::standard_output::{OutputRoute, route, says_closed, write_blocking};
 use crate::quantity::counted;
 use crate::signal::outlive_file_limit;
 
@@ -35,7 +37,7 @@ pub struct Stdout {
     buffer: Vec<u8>,
     /// How much of the buffer was written; the rest follows.
     written: usize,
-    route: Option<Route>,
+    route: Option<OutputRoute>,
     /// A file instead of standard output.
     file: Option<AppendedFile>,
     /// Checks whether the reader has taken everything out of a pipe, if that is to be waited for.
@@ -43,7 +45,7 @@ pub struct Stdout {
     /// Whether a flush waits until everything is taken.
     must_be_taken: bool,
     #[cfg(all(test, target_os = "linux"))]
-    instead: Option<std::os::fd::OwnedFd>,
+    instead: Option<File>,
 }
 
 /// Time limit for the last flush at the end of a run.
@@ -51,18 +53,6 @@ const LAST_FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
 /// A buffer that one large message made larger than this is not kept.
 const KEPT_BYTES: usize = 1 << 20;
-
-#[derive(Debug)]
-enum Route {
-    /// Blocking writes.
-    Blocking,
-    /// Writes that report when they would block.
-    #[cfg(target_os = "linux")]
-    Polled(linux::Channel),
-    /// The reader had gone before the first write.
-    #[cfg(target_os = "linux")]
-    Closed,
-}
 
 impl Stdout {
     /// The standard output of this process; untouched until the first flush.
@@ -188,20 +178,24 @@ impl Stdout {
     /// After a failed write to a file, as on a full disk: removes the incomplete line at its end, so that the
     /// next run does not append to it. Nothing of it was acknowledged. A file that another program has added
     /// to since is left alone.
-    fn take_back_part(&mut self) -> rustix::io::Result<()> {
-        use rustix::fs::{FileType, SeekFrom, fstat, ftruncate, seek};
+    fn take_back_part(&mut self) -> std::io::Result<()> {
         let written = &self.buffer[..self.written];
         let part = written.len() - memchr::memrchr(b'\n', written).map_or(0, |end| end + 1);
-        let file = self.file.as_ref().map_or(rustix::stdio::stdout(), |file| file.file().as_fd());
-        let status = fstat(file)?;
-        let end = u64::try_from(status.st_size).unwrap_or_default();
-        let is_file = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile;
-        if part == 0 || !is_file || seek(file, SeekFrom::Current(0))? != end {
+        let inherited;
+        let mut file = if let Some(file) = &self.file {
+            file.file()
+        } else {
+            inherited = stdout_as_file()?;
+            &inherited
+        };
+        let metadata = file.metadata()?;
+        let end = metadata.len();
+        if part == 0 || !metadata.is_file() || file.stream_position()? != end {
             return Ok(());
         }
         let end = end.saturating_sub(part as u64);
-        ftruncate(file, end)?;
-        seek(file, SeekFrom::Start(end))?;
+        file.set_len(end)?;
+        file.seek(SeekFrom::Start(end))?;
         if let Some(file) = &mut self.file {
             file.was_cut(part as u64);
         }
@@ -248,16 +242,11 @@ impl Stdout {
         }
     }
 
-    fn route(&mut self) -> &mut Route {
+    fn route(&mut self) -> &mut OutputRoute {
         #[cfg(all(test, target_os = "linux"))]
-        let found = || match &self.instead {
-            Some(descriptor) => linux::route(std::os::fd::AsFd::as_fd(descriptor)),
-            None => linux::route(rustix::stdio::stdout()),
-        };
-        #[cfg(all(not(test), target_os = "linux"))]
-        let found = || linux::route(rustix::stdio::stdout());
-        #[cfg(not(target_os = "linux"))]
-        let found = || Route::Blocking;
+        let found = || self.instead.as_ref().map_or_else(|| route(&stdout()), route);
+        #[cfg(not(all(test, target_os = "linux")))]
+        let found = || route(&stdout());
         self.route.get_or_insert_with(|| {
             outlive_file_limit();
             found()
@@ -272,22 +261,11 @@ impl Stdout {
         self.route();
         let rest = &self.buffer[self.written..];
         match &mut self.route {
-            #[cfg(target_os = "linux")]
-            Some(Route::Polled(channel)) => channel.poll_write(context, rest),
-            #[cfg(target_os = "linux")]
-            Some(Route::Closed) => Poll::Ready(Err(std::io::ErrorKind::BrokenPipe.into())),
-            Some(Route::Blocking) | None => Poll::Ready(write_blocking(rest)),
+            Some(OutputRoute::Polled(channel)) => channel.poll_write(context, rest),
+            Some(OutputRoute::Closed) => Poll::Ready(Err(std::io::ErrorKind::BrokenPipe.into())),
+            Some(OutputRoute::Blocking) | None => Poll::Ready(write_blocking(rest)),
         }
     }
-}
-
-/// Whether an error of standard output means that the reader has gone. A closed terminal gives an I/O error.
-fn says_closed(error: &std::io::Error) -> bool {
-    use rustix::fs::FileType;
-    error.kind() == std::io::ErrorKind::BrokenPipe
-        || (error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
-            && rustix::fs::fstat(rustix::stdio::stdout())
-                .is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::CharacterDevice))
 }
 
 /// The error of a run that could not write to standard output: [`Error::OutputClosed`] when the reader has
@@ -300,9 +278,7 @@ pub fn stdout_error(error: std::io::Error) -> Error {
 /// Whether standard output is a regular file, which the shell has opened.
 #[must_use]
 pub fn stdout_is_file() -> bool {
-    rustix::fs::fstat(rustix::stdio::stdout()).is_ok_and(|status| {
-        rustix::fs::FileType::from_raw_mode(status.st_mode) == rustix::fs::FileType::RegularFile
-    })
+    kind(&stdout()).is_ok_and(|kind| kind == DescriptorKind::File)
 }
 
 /// Standard output as a file, whatever its kind.
@@ -310,7 +286,7 @@ pub fn stdout_is_file() -> bool {
 /// # Errors
 /// Standard output is closed, or there are too many open files.
 pub fn stdout_as_file() -> std::io::Result<File> {
-    rustix::stdio::stdout().try_clone_to_owned().map(File::from)
+    duplicate(&stdout())
 }
 
 /// The result of [`Stdout::reopen`].
@@ -323,118 +299,10 @@ pub enum Reopened {
     NoFile,
 }
 
-/// Bypasses the buffer of `std`, which would copy once more and search for line ends.
-#[cfg(unix)]
-fn write_blocking(bytes: &[u8]) -> std::io::Result<usize> {
-    loop {
-        match rustix::io::write(rustix::stdio::stdout(), bytes) {
-            Err(rustix::io::Errno::INTR) => {}
-            // Another program made the shared description non-blocking: wait here.
-            Err(rustix::io::Errno::AGAIN) => {
-                let stdout = rustix::stdio::stdout();
-                let mut watched = [rustix::event::PollFd::new(&stdout, rustix::event::PollFlags::OUT)];
-                rustix::event::poll(&mut watched, None)?;
-            }
-            result => return Ok(result?),
-        }
-    }
-}
-
-#[cfg(not(unix))]
-fn write_blocking(bytes: &[u8]) -> std::io::Result<usize> {
-    use std::io::Write as _;
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.flush()?;
-    Ok(bytes.len())
-}
-
-#[cfg(target_os = "linux")]
-mod linux {
-    use std::io;
-    use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
-    use std::task::{Context, Poll, ready};
-
-    use rustix::fs::{FileType, Mode, OFlags};
-    use rustix::io::Errno;
-    use rustix::net::SendFlags;
-    use tokio::net::unix::pipe::Sender;
-
-    use super::Route;
-
-    /// A descriptor, watched by the runtime, whose writes report when they would block.
-    #[derive(Debug)]
-    pub(super) struct Channel {
-        /// tokio's type for pipes, used only to watch other kinds too. (`AsyncFd` would express that better,
-        /// but can no longer be created without `unsafe`.)
-        descriptor: Sender,
-        is_socket: bool,
-    }
-
-    /// The best way to write to `inherited`; blocking writes if there is no better one.
-    pub(super) fn route(inherited: BorrowedFd<'_>) -> Route {
-        if tokio::runtime::Handle::try_current().is_err() {
-            return Route::Blocking;
-        }
-        let Ok(status) = rustix::fs::fstat(inherited) else { return Route::Blocking };
-        let file_type = FileType::from_raw_mode(status.st_mode);
-        let descriptor = match file_type {
-            FileType::Socket => rustix::io::fcntl_dupfd_cloexec(inherited, 3),
-            FileType::Fifo => reopen(inherited),
-            FileType::CharacterDevice if rustix::termios::isatty(inherited) => reopen(inherited),
-            _ => return Route::Blocking,
-        };
-        // The error of opening a pipe without a reader for writing.
-        if descriptor.as_ref().is_err_and(|error| *error == Errno::NXIO) && file_type == FileType::Fifo {
-            return Route::Closed;
-        }
-        // A file of another user cannot be opened again (`su`, `sudo`), nor can any without /proc: blocking
-        // writes are better than none.
-        let Ok(descriptor) = descriptor else { return Route::Blocking };
-        match Sender::from_owned_fd_unchecked(descriptor) {
-            Ok(descriptor) => Route::Polled(Channel { descriptor, is_socket: file_type == FileType::Socket }),
-            Err(_) => Route::Blocking,
-        }
-    }
-
-    fn reopen(inherited: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-        let path = format!("/proc/self/fd/{}", inherited.as_raw_fd());
-        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        rustix::fs::open(path, flags, Mode::empty())
-    }
-
-    impl Channel {
-        fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-            loop {
-                let result = if self.is_socket {
-                    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-                    rustix::net::send(&self.descriptor, bytes, flags)
-                } else {
-                    rustix::io::write(&self.descriptor, bytes)
-                };
-                match result {
-                    Err(Errno::INTR) => {}
-                    result => return Ok(result?),
-                }
-            }
-        }
-
-        pub(super) fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            loop {
-                ready!(self.descriptor.poll_write_ready(context))?;
-                match self.descriptor.try_io(|| self.write(bytes)) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    result => return Poll::Ready(result),
-                }
-            }
-        }
-    }
-}
-
 #[cfg(all(test, target_os = "linux"))]
 impl Stdout {
     /// Writes to another descriptor instead of standard output.
-    pub(super) fn instead(descriptor: std::os::fd::OwnedFd) -> Self {
+    pub(super) fn instead(descriptor: File) -> Self {
         Self { instead: Some(descriptor), ..Self::default() }
     }
 }

@@ -18,7 +18,7 @@ fn in_runtime<T>(work: impl Future<Output = T>) -> T {
 fn pipe() -> (Stdout, std::io::PipeReader, std::io::PipeWriter) {
     let (reader, writer) = std::io::pipe().unwrap();
     let inherited = writer.try_clone().unwrap();
-    (Stdout::instead(OwnedFd::from(writer)), reader, inherited)
+    (Stdout::instead(OwnedFd::from(writer).into()), reader, inherited)
 }
 
 async fn gone(reader: &mut Reader) {
@@ -61,7 +61,7 @@ fn a_full_pipe_does_not_stop_the_runtime() {
 fn a_full_socket_does_not_stop_the_runtime() {
     in_runtime(async {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        stalls_without_blocking(Stdout::instead(ours.into()), theirs).await;
+        stalls_without_blocking(Stdout::instead(OwnedFd::from(ours).into()), theirs).await;
     });
 }
 
@@ -112,7 +112,7 @@ fn a_socket_whose_other_end_left_is_noticed() {
     in_runtime(async {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let mut watched = Reader::of(&ours);
-        let mut stdout = Stdout::instead(ours.into());
+        let mut stdout = Stdout::instead(OwnedFd::from(ours).into());
         stdout.buffer().extend_from_slice(b"x");
         stdout.flush().await.unwrap();
         drop(theirs);

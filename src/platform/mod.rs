@@ -2,8 +2,12 @@
 //! tested.
 
 pub(crate) mod clocks;
+pub(crate) mod descriptors;
 pub(crate) mod files;
+pub(crate) mod held;
 pub(crate) mod machine;
 pub(crate) mod processes;
+pub(crate) mod readiness;
+pub(crate) mod standard_output;
 pub(crate) mod timer;
 pub(crate) mod words;

@@ -1,16 +1,15 @@
 //! One run of a command, in a separate thread: its input, its output, its timeout.
 
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Pid;
 
 use crate::output::{Floor, HeldFloor};
+use crate::platform::readiness::{is_ready, set_nonblocking, to_read, to_write, wait};
 use crate::process::end_group;
 
 /// The interval of checks that no descriptor reports: the end of the command, the floor, the end of the
@@ -114,10 +113,10 @@ impl Pipes<'_> {
         is_killed: &AtomicBool,
     ) -> io::Result<ExecOutcome> {
         if let Some(stdin) = &self.stdin {
-            rustix::io::ioctl_fionbio(stdin, true)?;
+            set_nonblocking(stdin)?;
         }
         if let Some(stdout) = &self.stdout {
-            rustix::io::ioctl_fionbio(stdout, true)?;
+            set_nonblocking(stdout)?;
         }
         let mut status = None;
         let mut short_looks = 0;
@@ -196,21 +195,18 @@ impl Pipes<'_> {
     fn wait(&mut self, look: Duration) -> io::Result<()> {
         let mut watched = Vec::with_capacity(3);
         let floor = self.floor.as_ref().filter(|_| !self.output.is_empty());
-        if let Some(floor) = floor {
-            watched.push(PollFd::from_borrowed_fd(floor.descriptor(), PollFlags::OUT));
+        let shared = floor.map(HeldFloor::descriptor);
+        if let Some(shared) = &shared {
+            watched.push(to_write(shared));
         }
         if let Some(stdin) = &self.stdin {
-            watched.push(PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::OUT));
+            watched.push(to_write(stdin));
         }
         if let Some(stdout) = self.stdout.as_ref().filter(|_| self.output.len() < self.room) {
-            watched.push(PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::IN));
+            watched.push(to_read(stdout));
         }
-        let look = Timespec::try_from(look).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 1_000_000 });
-        match poll(&mut watched, Some(&look)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let takes = floor.is_some() && watched.first().is_some_and(|first| !first.revents().is_empty());
+        wait(&mut watched, Some(look))?;
+        let takes = floor.is_some() && watched.first().is_some_and(is_ready);
         if let Some(floor) = floor.filter(|_| takes) {
             match floor.write(&self.output) {
                 Ok(count) => {

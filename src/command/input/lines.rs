@@ -10,7 +10,6 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, PipeReader, Read, Seek as _, SeekFrom, Stdin};
-use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
@@ -20,6 +19,7 @@ use tokio::sync::mpsc;
 
 use super::decompress::{Decompressed, FirstBytes};
 use crate::error::{Denial, Error};
+use crate::platform::descriptors::duplicate;
 use crate::platform::files::PositionedFile as _;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
@@ -206,7 +206,7 @@ impl Lines {
         rounds: u64,
     ) -> Result<Self, Error> {
         let failed = |error| Error::file("standard input", error);
-        let mut file = File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?);
+        let mut file = duplicate(stdin).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         check_rounds(&metadata, rounds)?;
         let mut start = 0;
@@ -313,7 +313,7 @@ impl Lines {
 /// The last complete line of a file on standard input, whose position is not changed. `None` if there is
 /// none, if it is very long, and for compressed files.
 pub(in crate::command) fn last_line(stdin: &Stdin, terminator: u8) -> Option<Vec<u8>> {
-    last_line_of(&File::from(stdin.as_fd().try_clone_to_owned().ok()?), terminator)
+    last_line_of(&duplicate(stdin).ok()?, terminator)
 }
 
 /// The file's read position does not matter.

@@ -1,22 +1,19 @@
 //! The intake of standard input into the spool.
 
-use std::fs::File;
 use std::io::{ErrorKind, Seek as _, SeekFrom, Stdin};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::FileType;
-use rustix::io::{Errno, ioctl_fionread};
 use tokio::sync::mpsc;
 
 use super::encoding::{Encoding, encoded};
 use super::filled::Filler;
-use super::held::HeldInput;
 use super::replay::ReplaySchedule;
 use crate::alarm::now;
 use crate::command::input::{Begun, FirstBytes, GivenUp, RecordReader, decompressed_pipe};
 use crate::error::Error;
+use crate::platform::descriptors::{AsDescriptor, DescriptorKind, duplicate, kind};
+use crate::platform::held::HeldInput;
+use crate::platform::readiness::RunEnd;
 use crate::protocol::QoS;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
 use crate::storage::spool::{Envelope, Intake};
@@ -53,57 +50,41 @@ enum InputState {
     Over,
 }
 
-/// Waits for input, or for the end of the run. Returns whether there is input; available input is taken in.
-fn has_input(input: impl AsFd, over: &OwnedFd) -> std::io::Result<bool> {
-    let mut both = [PollFd::new(&input, PollFlags::IN), PollFd::new(over, PollFlags::IN)];
-    poll(&mut both, None)?;
-    Ok(!both[0].revents().is_empty())
-}
-
 /// Waits for more than the beginning of a line, which stays in its pipe; the pipe is ready all the time.
 /// `held`: the length of that beginning, in bytes.
-fn rest_of_line(input: BorrowedFd<'_>, over: &OwnedFd, held: usize) -> std::io::Result<InputState> {
+fn rest_of_line(
+    input: &HeldInput<impl AsDescriptor>,
+    over: &RunEnd,
+    held: usize,
+) -> std::io::Result<InputState> {
     let begin = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
-        let mut state = [PollFd::new(&input, PollFlags::IN)];
-        poll(&mut state, Some(&Timespec::default()))?;
-        // A writer that is known to be gone writes no more before the look at the length.
-        let is_last = state[0].revents().contains(PollFlags::HUP);
-        if ioctl_fionread(input)? > held as u64 {
+        let state = input.state()?;
+        if state.bytes > held as u64 {
             return Ok(InputState::More);
         }
-        if is_last {
+        if state.is_last {
             return Ok(InputState::Ended);
         }
         if held >= NEVER_FULL_BYTES && begin.elapsed() >= STALLED {
             return Ok(InputState::Stalled);
         }
-        if is_over(over, pause)? {
+        if over.is_within(pause)? {
             return Ok(InputState::Over);
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-/// Whether the run ends within this time.
-fn is_over(over: &OwnedFd, within: Duration) -> std::io::Result<bool> {
-    let within = Timespec::try_from(within).ok();
-    match poll(&mut [PollFd::new(over, PollFlags::IN)], within.as_ref()) {
-        Ok(0) | Err(Errno::INTR) => Ok(false),
-        Ok(_) => Ok(true),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// Waits until `due`, or for the end of the run. Returns whether the time has come.
-fn is_due(due: u64, over: &OwnedFd) -> std::io::Result<bool> {
+fn is_due(due: u64, over: &RunEnd) -> std::io::Result<bool> {
     loop {
         let left = due.saturating_sub(now());
         if left == 0 {
             return Ok(true);
         }
-        if is_over(over, Duration::from_nanos(left))? {
+        if over.is_within(Duration::from_nanos(left))? {
             return Ok(false);
         }
     }
@@ -137,9 +118,9 @@ pub(super) struct LineIntake<'a> {
 
 impl LineIntake<'_> {
     /// Takes in standard input, as often as requested.
-    pub(super) fn take_in_rounds(&mut self, stdin: &Stdin, over: &OwnedFd) -> Result<(), Error> {
+    pub(super) fn take_in_rounds(&mut self, stdin: &Stdin, over: &RunEnd) -> Result<(), Error> {
         let failed = |error: std::io::Error| Error::file("standard input", error);
-        let mut file = File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?);
+        let mut file = duplicate(stdin).map_err(failed)?;
         let start = if self.rounds > 1 { file.stream_position().map_err(failed)? } else { 0 };
         while self.take_in_stdin(stdin, over)? {
             self.round += 1;
@@ -159,20 +140,19 @@ impl LineIntake<'_> {
     }
 
     /// Takes in standard input like [`Self::take_in_all`], compressed or not.
-    fn take_in_stdin(&mut self, stdin: &Stdin, over: &OwnedFd) -> Result<bool, Error> {
+    fn take_in_stdin(&mut self, stdin: &Stdin, over: &RunEnd) -> Result<bool, Error> {
         let failed = |error: std::io::Error| Error::file("standard input", error);
         let may_be_compressed = self.reader.as_ref().is_some_and(RecordReader::reads_compressed);
-        let is_file =
-            || rustix::fs::fstat(stdin).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
+        let is_file = || kind(stdin).is_ok_and(|kind| kind == DescriptorKind::File);
         // A pipe must keep its content, so it is decompressed only if it begins with compressed data.
         let is_compressed = may_be_compressed
             && (is_file()
-                || has_input(stdin, over).map_err(failed)?
+                || over.or_input(stdin).map_err(failed)?
                     && matches!(
                         FirstBytes::of(
                             HeldInput::new(stdin)
                                 .and_then(|input| input.first_bytes(&mut [0; 4]).map(<[u8]>::to_vec))
-                                .map_err(|error| failed(error.into()))?
+                                .map_err(failed)?
                                 .as_slice()
                         ),
                         FirstBytes::Compressed(_)
@@ -180,7 +160,7 @@ impl LineIntake<'_> {
         if !is_compressed {
             return self.take_in_all(stdin, over);
         }
-        let file = File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?);
+        let file = duplicate(stdin).map_err(failed)?;
         let notes = self.notes.clone();
         let pipe = decompressed_pipe(file, move |error| {
             let note = if error.kind() == ErrorKind::UnexpectedEof {
@@ -203,9 +183,8 @@ impl LineIntake<'_> {
     /// A pipe keeps its content until the messages are in the file: then killing this program loses nothing
     /// that the writer believes to be stored. It also keeps the beginning of a line, since its rest alone would
     /// be taken for a line.
-    fn take_in_all(&mut self, input: impl AsFd, over: &OwnedFd) -> Result<bool, Error> {
-        let failed = |error: Errno| Error::file("standard input", error.into());
-        let waited = |error: std::io::Error| Error::file("standard input", error);
+    fn take_in_all(&mut self, input: impl AsDescriptor, over: &RunEnd) -> Result<bool, Error> {
+        let failed = |error: std::io::Error| Error::file("standard input", error);
         let input = HeldInput::new(input).map_err(failed)?;
         let mut block = vec![0; BLOCK_BYTES];
         let mut begun = Begun::new(LARGEST_PACKET_BYTES.into());
@@ -215,14 +194,10 @@ impl LineIntake<'_> {
             // A short file that is to be truncated is truncated before more arrives.
             self.intake.take_in()?;
             let wait = if held > 0 {
-                rest_of_line(input.descriptor(), over, held).map_err(waited)?
+                rest_of_line(&input, over, held).map_err(failed)?
             } else {
-                match has_input(input.descriptor(), over) {
-                    Ok(true) => InputState::More,
-                    Ok(false) => InputState::Over,
-                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                    Err(error) => return Err(waited(error)),
-                }
+                let has_input = over.or_input(input.input()).map_err(failed)?;
+                if has_input { InputState::More } else { InputState::Over }
             };
             if wait == InputState::Over {
                 return Ok(false);
@@ -234,7 +209,9 @@ impl LineIntake<'_> {
             let looked_at = if may_hold { BLOCK_BYTES } else { most };
             let count = match input.look(&mut block[..looked_at]) {
                 Ok(count) => count,
-                Err(Errno::INTR | Errno::AGAIN) => continue,
+                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {
+                    continue;
+                }
                 Err(error) => return Err(failed(error)),
             };
             let block = &mut block[..count];
@@ -297,7 +274,7 @@ impl LineIntake<'_> {
     }
 
     /// Adds a line longer than one read, or the last line.
-    fn add_begun(&mut self, begun: &mut Begun, is_cut: bool, over: &OwnedFd) -> Result<bool, Error> {
+    fn add_begun(&mut self, begun: &mut Begun, is_cut: bool, over: &RunEnd) -> Result<bool, Error> {
         let line = begun.end();
         let line = line.as_ref().map(Vec::as_slice).map_err(GivenUp::error);
         self.add(line, is_cut, over)
@@ -309,7 +286,7 @@ impl LineIntake<'_> {
     }
 
     /// Adds a line, if it is a valid message. `is_cut`: it ends with the input. `false` if intake is to stop.
-    fn add(&mut self, line: Result<&[u8], Error>, is_cut: bool, over: &OwnedFd) -> Result<bool, Error> {
+    fn add(&mut self, line: Result<&[u8], Error>, is_cut: bool, over: &RunEnd) -> Result<bool, Error> {
         if let Ok(line) = &line
             && !self.wait_until_due(line, over)?
         {
@@ -335,7 +312,7 @@ impl LineIntake<'_> {
     }
 
     /// Waits until a record is due. `false`: the run ended before.
-    fn wait_until_due(&mut self, line: &[u8], over: &OwnedFd) -> Result<bool, Error> {
+    fn wait_until_due(&mut self, line: &[u8], over: &RunEnd) -> Result<bool, Error> {
         let (Some(replay), Some(reader)) = (&mut self.replay, &self.reader) else { return Ok(true) };
         let Some(time) = reader.time(line) else { return Ok(true) };
         let due = replay.due(time, self.round);

@@ -4,7 +4,6 @@ mod aside;
 mod config;
 mod encoding;
 mod filled;
-mod held;
 mod intake;
 mod replay;
 mod reports;

@@ -4,9 +4,7 @@
 //! A thread reads standard input with or without a connection; the connection sends from the front of the
 //! file. The format of the file, and the order of writes, are those of [`storage::spool`].
 
-use std::fs::File;
 use std::ops::Range;
-use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -29,6 +27,8 @@ use crate::command::input::{RecordReader, Source, check_rounds, read_file, stdin
 use crate::error::{Denial, Error};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress};
+use crate::platform::descriptors::duplicate;
+use crate::platform::readiness::{RunEnd, RunGuard};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
 use crate::protocol::{Protocol, QoS};
@@ -158,13 +158,13 @@ fn start_intake(
     let stdin = stdin()?;
     let rounds = if let Source::Records(options) = &config.source { options.rounds } else { 1 };
     if rounds > 1 {
-        let metadata = stdin.as_fd().try_clone_to_owned().map(File::from).and_then(|file| file.metadata());
+        let metadata = duplicate(&stdin).and_then(|file| file.metadata());
         check_rounds(&metadata.map_err(|error| Error::file("standard input", error))?, rounds)?;
     }
     let (reader, qos, terminator) = (config.reader(), config.qos, config.terminator);
     let (encode, replay) = (config.encode.clone(), config.speed.map(ReplaySchedule::new));
     let (sender, receiver) = mpsc::channel(1);
-    let (over, running) = rustix::pipe::pipe().map_err(|error| Error::file("a pipe", error.into()))?;
+    let (over, running) = RunEnd::of_new_run().map_err(|error| Error::file("a pipe", error))?;
     std::thread::spawn(move || {
         let mut lines = LineIntake {
             intake,
@@ -254,8 +254,8 @@ fn take_in_one(
 struct Input {
     /// Closed at the end of the input.
     notes: mpsc::Receiver<IntakeNote>,
-    /// Closed when the run ends.
-    running: OwnedFd,
+    /// Dropped when the run ends.
+    running: RunGuard,
 }
 
 struct SpoolPublisher<'a> {

@@ -2,82 +2,115 @@
 //!
 //! `tee(2)` copies the content of a pipe and leaves it there. A writer that checks whether the pipe is empty,
 //! as `mqtt sub` does before it acknowledges, then learns when its output is stored and not when it was read.
+//! Only Linux can copy a pipe; elsewhere input leaves its pipe when it is read.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
 
-use rustix::fs::{SeekFrom, seek};
-use rustix::io::{Errno, pread, read};
+use super::descriptors::AsDescriptor;
 
 /// An input and, if it is a pipe, the pipe it is copied into.
-pub(super) struct HeldInput<F> {
+pub(crate) struct HeldInput<F> {
     input: F,
     #[cfg(target_os = "linux")]
     copy: Option<linux::Copy>,
 }
 
+/// The state of a pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PipeState {
+    /// The number of bytes in it.
+    pub(crate) bytes: u64,
+    /// Whether there was no writer before the bytes were counted: no more will follow.
+    pub(crate) is_last: bool,
+}
+
 #[cfg(target_os = "linux")]
-impl<F: AsFd> HeldInput<F> {
-    pub(super) fn new(input: F) -> Result<Self, Errno> {
+impl<F: AsDescriptor> HeldInput<F> {
+    pub(crate) fn new(input: F) -> io::Result<Self> {
         let copy = linux::Copy::of(input.as_fd())?;
         Ok(Self { input, copy })
     }
 
     /// Whether the input stays in its pipe until it is released.
-    pub(super) fn is_held(&self) -> bool {
+    pub(crate) fn is_held(&self) -> bool {
         self.copy.is_some()
     }
 
     /// Reads the available input, or waits for it; 0 at the end.
-    pub(super) fn look(&self, block: &mut [u8]) -> Result<usize, Errno> {
+    pub(crate) fn look(&self, block: &mut [u8]) -> io::Result<usize> {
         match &self.copy {
-            Some(copy) => copy.look(self.input.as_fd(), block),
-            // Bypasses the standard library's buffer, which would read ahead.
+            Some(copy) => Ok(copy.look(self.input.as_fd(), block)?),
             None => read(&self.input, block),
         }
     }
 
     /// Removes the last input from the pipe; it is written into `block` again.
-    pub(super) fn release(&self, block: &mut [u8]) -> Result<(), Errno> {
-        if self.copy.is_some() { linux::read_all(&self.input, block) } else { Ok(()) }
+    pub(crate) fn release(&self, block: &mut [u8]) -> io::Result<()> {
+        if self.copy.is_some() { Ok(linux::read_all(&self.input, block)?) } else { Ok(()) }
+    }
+
+    /// The state of a pipe that holds its input.
+    pub(crate) fn state(&self) -> io::Result<PipeState> {
+        Ok(linux::state(self.input.as_fd())?)
     }
 }
 
 /// Other systems cannot copy a pipe.
 #[cfg(not(target_os = "linux"))]
-impl<F: AsFd> HeldInput<F> {
-    pub(super) fn new(input: F) -> Result<Self, Errno> {
+#[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "as on Linux")]
+impl<F: AsDescriptor> HeldInput<F> {
+    pub(crate) fn new(input: F) -> io::Result<Self> {
         Ok(Self { input })
     }
 
-    #[allow(clippy::unused_self, reason = "as on Linux")]
-    pub(super) fn is_held(&self) -> bool {
+    pub(crate) fn is_held(&self) -> bool {
         false
     }
 
-    pub(super) fn look(&self, block: &mut [u8]) -> Result<usize, Errno> {
+    pub(crate) fn look(&self, block: &mut [u8]) -> io::Result<usize> {
         read(&self.input, block)
     }
 
-    #[allow(clippy::unused_self, reason = "as on Linux")]
-    pub(super) fn release(&self, _block: &mut [u8]) -> Result<(), Errno> {
+    pub(crate) fn release(&self, _block: &mut [u8]) -> io::Result<()> {
         Ok(())
+    }
+
+    /// No pipe holds its input.
+    pub(crate) fn state(&self) -> io::Result<PipeState> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
 
-impl<F: AsFd> HeldInput<F> {
-    /// The first bytes of the input, as many as fit, without reading them.
-    pub(super) fn first_bytes<'a>(&self, block: &'a mut [u8]) -> Result<&'a [u8], Errno> {
-        let count = match seek(&self.input, SeekFrom::Current(0)) {
-            Ok(position) => pread(&self.input, &mut *block, position)?,
+impl<F: AsDescriptor> HeldInput<F> {
+    /// The first bytes of the input, as many as fit, without reading them. Elsewhere than on Unix there are none.
+    pub(crate) fn first_bytes<'a>(&self, block: &'a mut [u8]) -> io::Result<&'a [u8]> {
+        #[cfg(unix)]
+        let count = match rustix::fs::seek(&self.input, rustix::fs::SeekFrom::Current(0)) {
+            Ok(position) => rustix::io::pread(&self.input, &mut *block, position)?,
             // Any other input than a file or a pipe would lose them.
             Err(_) if self.is_held() => self.look(block)?,
             Err(_) => 0,
         };
+        #[cfg(not(unix))]
+        let count = 0;
         Ok(&block[..count])
     }
 
-    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
-        self.input.as_fd()
+    /// The input itself.
+    pub(crate) fn input(&self) -> &F {
+        &self.input
+    }
+}
+
+/// Bypasses the standard library's buffer, which would read ahead.
+fn read(input: &impl AsDescriptor, block: &mut [u8]) -> io::Result<usize> {
+    #[cfg(unix)]
+    {
+        Ok(rustix::io::read(input, block)?)
+    }
+    #[cfg(not(unix))]
+    {
+        io::Read::read(&mut super::descriptors::duplicate(input)?, block)
     }
 }
 
@@ -85,10 +118,12 @@ impl<F: AsFd> HeldInput<F> {
 mod linux {
     use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::fs::{FileType, fstat};
-    use rustix::io::{Errno, read};
+    use rustix::io::{Errno, ioctl_fionread, read};
     use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, tee};
+
+    use super::PipeState;
 
     /// A pipe for the copies; it is empty between two calls.
     pub(super) struct Copy {
@@ -111,6 +146,14 @@ mod linux {
             read_all(&self.reader, &mut block[..count])?;
             Ok(count)
         }
+    }
+
+    pub(super) fn state(pipe: BorrowedFd<'_>) -> Result<PipeState, Errno> {
+        let mut watched = [PollFd::from_borrowed_fd(pipe, PollFlags::IN)];
+        poll(&mut watched, Some(&Timespec::default()))?;
+        // A writer that is known to be gone writes no more before the bytes are counted.
+        let is_last = watched[0].revents().contains(PollFlags::HUP);
+        Ok(PipeState { bytes: ioctl_fionread(pipe)?, is_last })
     }
 
     /// Reads bytes that are known to be available.
@@ -147,17 +190,17 @@ mod tests {
             writer.write_all(text).unwrap();
             let before = ioctl_fionread(&writer).unwrap();
             for _ in 0..2 {
-                assert_eq!(input.look(&mut block), Ok(4));
+                assert_eq!(input.look(&mut block).unwrap(), 4);
                 assert_eq!((&block[..], ioctl_fionread(&writer)), (read, Ok(before)));
             }
             input.release(&mut block).unwrap();
             assert_eq!((&block[..], ioctl_fionread(&writer)), (read, Ok(before - 4)));
         }
         writer.write_all(b"i").unwrap();
-        assert_eq!(input.first_bytes(&mut block), Ok(&b"i"[..]));
+        assert_eq!(input.first_bytes(&mut block).unwrap(), b"i");
         input.release(&mut block[..1]).unwrap();
         drop(writer);
-        assert_eq!(input.look(&mut block), Ok(0));
+        assert_eq!(input.look(&mut block).unwrap(), 0);
     }
 
     #[test]
@@ -168,7 +211,7 @@ mod tests {
         let input = HeldInput::new(file).unwrap();
         let mut block = [0; 4];
         for read in [&b"abcd"[..], b"ef", b""] {
-            assert_eq!(input.first_bytes(&mut block), Ok(read));
+            assert_eq!(input.first_bytes(&mut block).unwrap(), read);
             let count = input.look(&mut block).unwrap();
             assert_eq!(&block[..count], read);
             input.release(&mut block[..count]).unwrap();
