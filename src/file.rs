@@ -14,6 +14,8 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use crate::platform::files;
+use crate::platform::machine::user;
 use crate::quantity::duration;
 
 pub use lock::{FileLock, lock};
@@ -275,12 +277,7 @@ impl Written {
     pub fn read_ordinary(path: &Path, most_bytes: u64) -> io::Result<Self> {
         let mut options = File::options();
         options.read(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-        }
-        let file = options.open(path)?;
+        let file = files::without_waiting(&mut options).open(path)?;
         if !file.metadata()?.is_file() {
             return Err(io::Error::other("it is not an ordinary file"));
         }
@@ -312,18 +309,12 @@ pub fn mark(text: &[u8]) -> io::Result<usize> {
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The users, besides this one and root, who can write an open file.
-#[cfg(unix)]
 fn stranger(file: &std::fs::Metadata) -> Option<&'static str> {
-    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-    if file.file_type().is_char_device() {
+    if files::is_character_device(file) {
         return None; // A terminal, /dev/null.
     }
-    suspect(file.mode(), file.uid(), rustix::process::geteuid().as_raw())
-}
-
-#[cfg(not(unix))]
-fn stranger(_: &std::fs::Metadata) -> Option<&'static str> {
-    None
+    let (mode, owner) = files::mode_and_owner(file)?;
+    suspect(mode, owner, user()?)
 }
 
 /// The users, besides this one and root, who can write the file; none if it does not exist.
@@ -332,7 +323,6 @@ pub fn stranger_in(path: &Path) -> Option<&'static str> {
     std::fs::metadata(path).ok().and_then(|file| stranger(&file))
 }
 
-#[cfg(unix)]
 fn suspect(mode: u32, owner: u32, user: u32) -> Option<&'static str> {
     const ROOT: u32 = 0;
     if owner != user && owner != ROOT {
@@ -391,7 +381,6 @@ mod tests {
         }
     }
 
-    #[cfg(unix)]
     #[test]
     fn other_users_with_write_access_are_named() {
         for (mode, owner, user, expected) in [

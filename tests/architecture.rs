@@ -115,17 +115,11 @@ const IMPORTS: &[(&str, &[&str])] = &[
 /// added: code that differs between systems belongs behind a function of one of these.
 const UNIX: &[&str] = &[
     "broker/listener.rs",
-    "cli/exec.rs",
     "cli/password_command.rs",
-    "command/compat.rs",
     "command/exec/run.rs",
-    "command/input/source.rs",
-    "file.rs",
-    "file/lock.rs",
     "lib.rs",
     "net/tcp.rs",
     "net/tls/encrypted.rs",
-    "output/output_file.rs",
     "output/password.rs",
     "output/terminal.rs",
     "output/view/screen.rs",

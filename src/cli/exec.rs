@@ -6,13 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::ValueHint;
-use rustix::fs::{Access, access};
-use rustix::io::Errno;
 
 use super::sources::connection_variables;
 use super::value;
 use crate::command::exec::{CommandOptions, ExecCommand};
 use crate::error::Error;
+use crate::platform::files::check_executable;
 
 const DEFAULT_LIMIT: Duration = Duration::from_secs(30);
 /// Each command has a thread.
@@ -109,14 +108,13 @@ impl CommandArgs {
 /// # Errors
 /// The system's error; that of the last folder, if the program is in none.
 fn find_program(name: &OsStr) -> io::Result<()> {
-    let is_there = |path: &Path| access(path, Access::EXEC_OK).map_err(io::Error::from);
     if name.as_encoded_bytes().contains(&b'/') {
-        return is_there(Path::new(name));
+        return check_executable(Path::new(name));
     }
     let folders = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/bin:/usr/bin".into());
-    let mut last = Err(Errno::NOENT.into());
+    let mut last = Err(io::ErrorKind::NotFound.into());
     for folder in std::env::split_paths(&folders) {
-        last = is_there(&folder.join(name));
+        last = check_executable(&folder.join(name));
         if last.is_ok() {
             break;
         }

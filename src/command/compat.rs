@@ -3,13 +3,13 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{Error as IoError, ErrorKind};
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Verbosity};
+use crate::platform::files;
 
 /// A checked command line of `mqtt compat install` or `uninstall`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +117,7 @@ fn link(place: &Path, program: &Path) -> Result<(), Error> {
     let mut name = place.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}", std::process::id()));
     let temporary = place.with_file_name(name);
-    symlink(program, &temporary).map_err(failed)?;
+    files::link(program, &temporary).map_err(failed)?;
     fs::rename(&temporary, place).map_err(|error| {
         let _ = fs::remove_file(&temporary);
         failed(error)

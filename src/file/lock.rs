@@ -1,10 +1,10 @@
-//! Locks that keep processes of this program from each other's files. They are advisory: other programs may ignore them.
+//! Locks that keep processes of this program from each other's files. On Unix they are advisory: other programs may
+//! ignore them.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
+use crate::platform::files::try_lock;
 
 /// The other processes that may hold the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,12 +21,10 @@ pub enum FileLock {
 /// [`ErrorKind::WouldBlock`]: another process holds the lock. The system's error, if it has no locks for this
 /// file.
 pub fn lock(file: &File, lock: FileLock) -> io::Result<()> {
-    let operation = match lock {
-        FileLock::Alone => FlockOperation::NonBlockingLockExclusive,
-        FileLock::Shared => FlockOperation::NonBlockingLockShared,
-    };
-    match flock(file, operation) {
-        Err(Errno::WOULDBLOCK) => Err(io::Error::new(ErrorKind::WouldBlock, "another process is using it")),
-        locked => Ok(locked?),
+    match try_lock(file, lock == FileLock::Shared) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            Err(io::Error::new(ErrorKind::WouldBlock, "another process is using it"))
+        }
+        locked => locked,
     }
 }

@@ -10,7 +10,6 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -19,6 +18,7 @@ use super::rotated::Archive;
 use super::synchroniser::Synchroniser;
 use crate::error::Error;
 use crate::file::{FileLock, lock};
+use crate::platform::files::{identity, is_pipe};
 use crate::signal::outlive_file_limit;
 
 /// How a file is written and kept.
@@ -220,7 +220,7 @@ const STDOUT: [&str; 3] = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
 fn open(path: &Path, options: FileOptions) -> Result<File, Error> {
     let failed = |error| Error::file(format!("cannot open {}", path.display()), error);
-    if std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+    if std::fs::metadata(path).is_ok_and(|metadata| is_pipe(&metadata)) {
         let hint = if STDOUT.iter().any(|name| path == Path::new(name)) {
             "messages go to standard output where --output is not given".to_owned()
         } else {
@@ -260,10 +260,10 @@ fn open_locked(path: &Path, options: FileOptions) -> io::Result<File> {
     }
 }
 
-/// Whether an open file still has this name.
+/// Whether an open file still has this name. Where the system cannot tell, it counts as having it.
 fn has_name(file: &File, path: &Path) -> bool {
     match (file.metadata(), std::fs::metadata(path)) {
-        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        (Ok(one), Ok(other)) => identity(&one) == identity(&other),
         _ => false,
     }
 }

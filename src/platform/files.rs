@@ -1,6 +1,8 @@
-//! Files: who may read them, what tells them apart, and reading and writing at a place.
+//! Files: who may read them, their kinds and locks, what tells them apart, and reading and writing at a place.
 
-use std::fs::{Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::path::Path;
 
 /// Reading and writing at a place of a file. Elsewhere than on Unix this also moves the place of the next read or write,
 /// which must not be relied upon.
@@ -44,6 +46,132 @@ pub(crate) fn mode_and_owner(file: &Metadata) -> Option<(u32, u32)> {
     {
         let _ = file;
         None
+    }
+}
+
+/// Has opening a pipe or a device not wait for the other end. Elsewhere than on Unix it never does.
+pub(crate) fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    {
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags);
+    }
+    options
+}
+
+/// Whether it is a named pipe. Elsewhere than on Unix none is a file.
+pub(crate) fn is_pipe(file: &Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::FileTypeExt::is_fifo(&file.file_type())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        false
+    }
+}
+
+/// Whether it is a terminal or another character device. Elsewhere than on Unix none is a file.
+pub(crate) fn is_character_device(file: &Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::FileTypeExt::is_char_device(&file.file_type())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        false
+    }
+}
+
+/// Whether this process may read a file. Elsewhere than on Unix it is opened to see that.
+///
+/// # Errors
+/// The system's error, if it may not.
+pub(crate) fn check_readable(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        Ok(rustix::fs::access(path, rustix::fs::Access::READ_OK)?)
+    }
+    #[cfg(not(unix))]
+    {
+        File::open(path).map(drop)
+    }
+}
+
+/// Whether this process may execute a file. Elsewhere than on Unix it need only be there.
+///
+/// # Errors
+/// The system's error, if it may not.
+pub(crate) fn check_executable(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        Ok(rustix::fs::access(path, rustix::fs::Access::EXEC_OK)?)
+    }
+    #[cfg(not(unix))]
+    {
+        std::fs::metadata(path).map(drop)
+    }
+}
+
+/// Whether standard input was closed when this process started: the standard library has then opened the null device in
+/// its place, for reading and writing. A user who wants the null device opens it for reading only. Elsewhere than on
+/// Unix this is not known, and closed input is empty.
+///
+/// # Errors
+/// The system's error.
+#[cfg_attr(not(unix), allow(clippy::unnecessary_wraps, reason = "as on Unix"))]
+pub(crate) fn stdin_was_closed() -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
+        let stdin = rustix::stdio::stdin();
+        if fcntl_getfl(stdin)? & OFlags::RWMODE != OFlags::RDWR {
+            return Ok(false);
+        }
+        let (input, null) = (fstat(stdin)?, stat("/dev/null"));
+        Ok(null.is_ok_and(|null| (null.st_dev, null.st_ino) == (input.st_dev, input.st_ino)))
+    }
+    #[cfg(not(unix))]
+    {
+        Ok(false)
+    }
+}
+
+/// Makes a symbolic link. On Windows the user needs the right to make links to files.
+///
+/// # Errors
+/// The system's error.
+pub(crate) fn link(target: &Path, link: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(target, link)
+    }
+    #[cfg(windows)]
+    {
+        std::os::windows::fs::symlink_file(target, link)
+    }
+}
+
+/// Locks an open file, unless another process has a lock on it that excludes this one. The lock ends with the file, or
+/// with the process. On Unix other programs may ignore it; on Windows they cannot read or write the file.
+///
+/// # Errors
+/// [`io::ErrorKind::WouldBlock`]: another process holds the lock. The system's error, if it has no locks for this file.
+pub(crate) fn try_lock(file: &File, is_shared: bool) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{FlockOperation, flock};
+        let exclusive = FlockOperation::NonBlockingLockExclusive;
+        let operation = if is_shared { FlockOperation::NonBlockingLockShared } else { exclusive };
+        Ok(flock(file, operation)?)
+    }
+    #[cfg(not(unix))]
+    {
+        // From Rust 1.89 on.
+        let locked = if is_shared { file.try_lock_shared() } else { file.try_lock() };
+        locked.map_err(io::Error::from)
     }
 }
 

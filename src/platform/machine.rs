@@ -1,4 +1,4 @@
-//! This machine: its names, and how many files a process may have open.
+//! This machine: its names, the user of this process, and how many files it may have open.
 
 use std::io;
 
@@ -34,6 +34,19 @@ impl SystemNames {
     pub(crate) fn get() -> Self {
         let (os, architecture) = (std::env::consts::OS.into(), std::env::consts::ARCH.into());
         Self { os, release: String::new(), architecture, host: String::new() }
+    }
+}
+
+/// The number of the user whose rights this process has. Elsewhere than on Unix users have no numbers.
+#[cfg_attr(unix, allow(clippy::unnecessary_wraps, reason = "elsewhere there is none"))]
+pub(crate) fn user() -> Option<u32> {
+    #[cfg(unix)]
+    {
+        Some(rustix::process::geteuid().as_raw())
+    }
+    #[cfg(not(unix))]
+    {
+        None
     }
 }
 

@@ -4,14 +4,13 @@ use std::fs::File;
 use std::io::{ErrorKind, IsTerminal as _, Stdin};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, OFlags, access, fcntl_getfl, fstat, stat};
-
 use super::generated::GeneratedPayloads;
 use super::records::{RecordOptions, TopicLines};
 use crate::command::attention::Attention;
 use crate::error::{Denial, Error};
 use crate::file::read_all;
 use crate::output::Diagnostics;
+use crate::platform::files::{check_readable, stdin_was_closed};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
 
@@ -73,8 +72,7 @@ impl Source {
     pub(in crate::command) fn check(&self) -> Result<(), Error> {
         let Self::Files(files) = self else { return Ok(()) };
         for file in files {
-            let is_readable = access(file, Access::READ_OK).map_err(std::io::Error::from);
-            let is_readable = is_readable
+            let is_readable = check_readable(file)
                 .and_then(|()| if file.is_dir() { Err(ErrorKind::IsADirectory.into()) } else { Ok(()) });
             is_readable.map_err(|error| cannot_read(file, error))?;
         }
@@ -155,22 +153,14 @@ fn too_long(source: &str) -> Error {
     }
 }
 
-/// Standard input, if the program was given one. If it was closed, the standard library has opened the null
-/// device in its place, for reading and writing; a user who wants the null device opens it for reading only.
-/// A closed input must not become an empty message.
+/// Standard input, if the program was given one. A closed input must not become an empty message.
 pub(in crate::command) fn stdin() -> Result<Stdin, Error> {
-    let stdin = std::io::stdin();
-    let failed = |error: rustix::io::Errno| Error::file("standard input", error.into());
-    let reads_and_writes = fcntl_getfl(&stdin).map_err(failed)? & OFlags::RWMODE == OFlags::RDWR;
-    if reads_and_writes {
-        let (input, null) = (fstat(&stdin).map_err(failed)?, stat("/dev/null"));
-        if null.is_ok_and(|null| (null.st_dev, null.st_ino) == (input.st_dev, input.st_ino)) {
-            let closed = std::io::Error::new(ErrorKind::NotFound, "it is closed");
-            return Err(Error::file("cannot read standard input", closed)
-                .with_hint("-n publishes an empty message, and so does -s </dev/null"));
-        }
+    if stdin_was_closed().map_err(|error| Error::file("standard input", error))? {
+        let closed = std::io::Error::new(ErrorKind::NotFound, "it is closed");
+        return Err(Error::file("cannot read standard input", closed)
+            .with_hint("-n publishes an empty message, and so does -s </dev/null"));
     }
-    Ok(stdin)
+    Ok(std::io::stdin())
 }
 
 fn read_stdin() -> Result<Vec<u8>, Error> {
