@@ -73,24 +73,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     exit
 }
 
-/// Replaces this process by one of the same program. Returns only on failure, with the error.
-#[cfg(unix)]
+/// Replaces this process by one of the same program. Returns only on failure, with the error; on a system that cannot
+/// replace it without one.
 fn restart_hidden(hidden: &Hidden) -> Option<std::io::Error> {
-    use std::os::unix::process::CommandExt as _;
-    let (name, rest) = hidden.arguments.split_first()?;
-    let program = match std::env::current_exe() {
-        Ok(program) => program,
-        Err(error) => return Some(error),
-    };
-    let mut command = std::process::Command::new(program);
-    let variables = hidden.variables.iter().map(|(name, value)| (name, value));
-    Some(command.arg0(name).args(rest).envs(variables).exec())
-}
-
-/// Not supported on this system.
-#[cfg(not(unix))]
-fn restart_hidden(_: &Hidden) -> Option<std::io::Error> {
-    None
+    match std::env::current_exe() {
+        Ok(program) => {
+            let variables = hidden.variables.iter().map(|(name, value)| (name, value));
+            platform::processes::replace_this(&program, &hidden.arguments, variables)
+        }
+        Err(error) => Some(error),
+    }
 }
 
 fn fulfil(request: Parsed, diagnostics: &Diagnostics) -> Result<Exit, Error> {

@@ -92,7 +92,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("decode", &["protocol", "file", "nearest", "memory", "quotation", "quantity", "notation"]),
     // To end the process, where a program does not come to its end.
     ("jq", &["protocol", "platform", "process", "error"]),
-    ("process", &[]),
+    ("process", &["platform"]),
     ("signal", &["error"]),
     ("error", &["protocol", "exit", "file", "masking", "quotation"]),
     ("manner", &["protocol", "error", "exit"]),
@@ -115,9 +115,6 @@ const IMPORTS: &[(&str, &[&str])] = &[
 /// added: code that differs between systems belongs behind a function of one of these.
 const UNIX: &[&str] = &[
     "broker/listener.rs",
-    "cli/password_command.rs",
-    "command/exec/run.rs",
-    "lib.rs",
     "net/tcp.rs",
     "net/tls/encrypted.rs",
     "output/password.rs",
@@ -131,9 +128,9 @@ const UNIX: &[&str] = &[
     "platform/processes.rs",
     "platform/readiness.rs",
     "platform/standard_output.rs",
+    "platform/terminal.rs",
     "platform/timer.rs",
     "platform/words.rs",
-    "process.rs",
     "signal.rs",
 ];
 

@@ -66,19 +66,15 @@ use self::unix::run;
 
 #[cfg(unix)]
 mod unix {
-    use std::fs::File;
     use std::io::{self, Read as _};
-    use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
     use std::process::{Child, ChildStdout, Command};
     use std::time::Duration;
 
-    use nix::sys::signal::{SigSet, Signal as Blocked};
-    use rustix::process::{Pid, Signal, getpgrp, kill_process_group};
-    use rustix::termios::{tcgetpgrp, tcsetpgrp};
-
     use super::{CommandOutcome, LONGEST_PASSWORD_BYTES, is_over, too_long};
     use crate::file::Patience;
+    use crate::platform::processes::{ProcessGroup, ended_by, lead_own_group};
     use crate::platform::readiness::{is_ready, to_read, wait};
+    use crate::platform::terminal::LentTerminal;
     use crate::process::end_group;
     use crate::signal::Interruption;
 
@@ -93,18 +89,18 @@ mod unix {
     pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<CommandOutcome> {
         let patience = Patience::held().at_most(limit);
         let interruption = Interruption::catch()?;
-        let mut child = command.process_group(0).spawn()?;
-        let group = Pid::from_child(&child);
-        let foreground = Foreground::give_to(group);
+        lead_own_group(&mut command);
+        let mut child = command.spawn()?;
+        let lent = LentTerminal::give_to(ProcessGroup::led_by(&child));
         let outcome = watch(&mut child, patience, &interruption).map(|outcome| match outcome {
             // A signal from the terminal, such as Ctrl-C: the command's group was in the foreground.
-            CommandOutcome::Ended(status, text) if foreground.is_some() => {
-                status.signal().map_or(CommandOutcome::Ended(status, text), CommandOutcome::Interrupted)
+            CommandOutcome::Ended(status, text) if lent.is_some() => {
+                ended_by(status).map_or(CommandOutcome::Ended(status, text), CommandOutcome::Interrupted)
             }
             outcome => outcome,
         });
         if !matches!(outcome, Ok(CommandOutcome::Ended(..))) {
-            end_group(&mut child, group);
+            end_group(&mut child);
         }
         outcome
     }
@@ -136,7 +132,7 @@ mod unix {
                     continue;
                 }
                 match child.try_wait()? {
-                    Some(status) if status.signal().is_some() => {
+                    Some(status) if ended_by(status).is_some() => {
                         return Ok(CommandOutcome::Ended(status, text));
                     }
                     _ => continue,
@@ -153,38 +149,6 @@ mod unix {
     fn is_readable(pipe: &ChildStdout, interruption: &Interruption) -> io::Result<bool> {
         let mut watched = [to_read(pipe), to_read(interruption.stream())];
         Ok(wait(&mut watched, Some(LOOK))? && is_ready(&watched[0]))
-    }
-
-    /// Gives the terminal to a process group so that it can prompt there. Takes it back when dropped.
-    struct Foreground {
-        terminal: File,
-        ours: Pid,
-    }
-
-    impl Foreground {
-        /// `None` if this program's group is not in the foreground: only the foreground group can give the
-        /// terminal away.
-        fn give_to(group: Pid) -> Option<Self> {
-            let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
-            let ours = tcgetpgrp(&terminal).ok().filter(|owner| *owner == getpgrp())?;
-            tcsetpgrp(&terminal, group).ok()?;
-            // The command may have been stopped because it read from the terminal too early.
-            let _ = kill_process_group(group, Signal::CONT);
-            Some(Self { terminal, ours })
-        }
-    }
-
-    impl Drop for Foreground {
-        fn drop(&mut self) {
-            // In a background process, SIGTTOU would stop the program.
-            let mut stop = SigSet::empty();
-            stop.add(Blocked::SIGTTOU);
-            let is_blocked = stop.thread_block().is_ok();
-            if is_blocked {
-                let _ = tcsetpgrp(&self.terminal, self.ours);
-                let _ = stop.thread_unblock();
-            }
-        }
     }
 }
 
@@ -227,7 +191,8 @@ fn run(mut command: Command, limit: Duration) -> io::Result<CommandOutcome> {
     Ok(outcome)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
 

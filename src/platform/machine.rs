@@ -50,6 +50,61 @@ pub(crate) fn user() -> Option<u32> {
     }
 }
 
+/// The limit of open files of this process: the one it was started with, and a higher one if the system allows it.
+/// Elsewhere than on Unix there is none.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenFiles {
+    #[cfg(unix)]
+    inherited: rustix::process::Rlimit,
+    #[cfg(unix)]
+    own: rustix::process::Rlimit,
+}
+
+impl OpenFiles {
+    /// Raises the soft limit to the hard limit. If the system refuses that, the limit stays as it is.
+    pub(crate) fn raise() -> Self {
+        #[cfg(unix)]
+        {
+            use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+            let inherited = getrlimit(Resource::Nofile);
+            let most = inherited.maximum.map_or(MOST_OPEN_FILES, |most| most.min(MOST_OPEN_FILES));
+            let own = Rlimit { current: Some(most), ..inherited };
+            let is_enough = inherited.current.is_none_or(|current| current >= most);
+            let is_raised = !is_enough && setrlimit(Resource::Nofile, own).is_ok();
+            let own = if is_raised { own } else { inherited };
+            Self { inherited, own }
+        }
+        #[cfg(not(unix))]
+        Self {}
+    }
+
+    /// The number of files that may be open; `None` is any number.
+    pub(crate) fn limit(&self) -> Option<u64> {
+        #[cfg(unix)]
+        {
+            self.own.current
+        }
+        #[cfg(not(unix))]
+        None
+    }
+
+    /// Starts a program with the limit that this one was started with: programs that use `select` fail with files
+    /// beyond 1024.
+    pub(crate) fn with_inherited<T>(&self, start: impl FnOnce() -> T) -> T {
+        #[cfg(unix)]
+        {
+            use rustix::process::{Resource, setrlimit};
+            // Files that are open stay so.
+            let _ = setrlimit(Resource::Nofile, self.inherited);
+            let started = start();
+            let _ = setrlimit(Resource::Nofile, self.own);
+            started
+        }
+        #[cfg(not(unix))]
+        start()
+    }
+}
+
 /// Why a process cannot have so many files open.
 #[derive(Debug)]
 pub(crate) enum OpenFilesLimit {
@@ -59,7 +114,7 @@ pub(crate) enum OpenFilesLimit {
     Refused(io::Error),
 }
 
-/// The highest limit that is set without need.
+/// The highest limit of open files that is set without need: no load needs more.
 #[cfg(unix)]
 const MOST_OPEN_FILES: u64 = 1 << 20;
 

@@ -9,5 +9,6 @@ pub(crate) mod machine;
 pub(crate) mod processes;
 pub(crate) mod readiness;
 pub(crate) mod standard_output;
+pub(crate) mod terminal;
 pub(crate) mod timer;
 pub(crate) mod words;

@@ -23,8 +23,8 @@ use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Stdout, Verbosity};
+use crate::platform::machine::OpenFiles;
 use crate::platform::processes::{SignalledProcess, ended_by};
-use crate::process::OpenFiles;
 use crate::signal::HangUps;
 
 /// A checked command line of `mqtt broker`.

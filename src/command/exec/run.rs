@@ -1,14 +1,12 @@
 //! One run of a command, in a separate thread: its input, its output, its timeout.
 
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::process::Pid;
-
 use crate::output::{Floor, HeldFloor};
+use crate::platform::processes::lead_own_group;
 use crate::platform::readiness::{is_ready, set_nonblocking, to_read, to_write, wait};
 use crate::process::end_group;
 
@@ -65,12 +63,12 @@ pub(super) fn run(
     output: &ExecOutput,
     is_killed: &AtomicBool,
 ) -> ExecOutcome {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    lead_own_group(&mut command);
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => return ExecOutcome::Failed(error),
     };
-    let group = Pid::from_child(&child);
     let mut pipes = Pipes {
         stdin: child.stdin.take().filter(|_| !payload.is_empty()),
         payload,
@@ -85,7 +83,7 @@ pub(super) fn run(
     let unwritten = pipes.unwritten.take();
     drop(pipes);
     if !matches!(outcome, ExecOutcome::Ended(..)) {
-        end_group(&mut child, group);
+        end_group(&mut child);
     }
     unwritten.map_or(outcome, ExecOutcome::Unwritten)
 }
