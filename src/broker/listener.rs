@@ -3,14 +3,15 @@
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::error::{Error, Layer};
 use crate::net;
+use crate::platform::sockets::{LocalListener, LocalStream, listen_locally, reuse_address};
 
 /// The accept backlog. A load opens thousands of connections at once, and without room a client retries only
 /// after a second.
@@ -90,13 +91,13 @@ impl fmt::Display for Listener {
 /// A listening socket.
 enum Socket {
     Tcp(TcpListener),
-    Unix(UnixListener),
+    Unix(LocalListener),
 }
 
 /// An accepted connection.
 pub(super) enum Arrived {
     Tcp(TcpStream),
-    Unix(UnixStream),
+    Unix(LocalStream),
 }
 
 /// An open listener. Dropping it closes it and removes its Unix socket.
@@ -129,7 +130,7 @@ impl OpenListener {
                 Ok(Self { socket: Socket::Tcp(socket), listener: Arc::new(listener) })
             }
             Bind::Unix(path) => {
-                let socket = unix(path).map_err(failed)?;
+                let socket = listen_locally(path).map_err(failed)?;
                 Ok(Self { socket: Socket::Unix(socket), listener: Arc::new(listener.clone()) })
             }
         }
@@ -163,29 +164,9 @@ fn named(listener: &Listener) -> String {
 
 fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
+    reuse_address(&socket)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
-}
-
-/// Binds a Unix socket. A socket file without a listening program is left over from a killed broker and is
-/// replaced.
-fn unix(path: &Path) -> io::Result<UnixListener> {
-    use std::os::unix::fs::FileTypeExt as _;
-    match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
-            let connected = std::os::unix::net::UnixStream::connect(path);
-            let is_dead = connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
-            if !is_socket || !is_dead {
-                return Err(error);
-            }
-            std::fs::remove_file(path)?;
-            UnixListener::bind(path)
-        }
-        outcome => outcome,
-    }
 }
 
 #[cfg(test)]

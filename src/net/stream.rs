@@ -14,6 +14,7 @@ use tokio::net::UnixStream;
 use super::fault;
 use super::tls::{Encrypted, TlsFacts};
 use super::websocket::WebSocket;
+use crate::platform::sockets::drop_all_arriving;
 
 /// An open stream of bytes to the broker.
 ///
@@ -99,17 +100,7 @@ impl Stream {
     /// There is no underlying TCP socket, the system is not Linux, or the system's error.
     pub fn black_hole(&self) -> io::Result<()> {
         let tcp = self.tcp().ok_or_else(needs_tcp)?;
-        #[cfg(target_os = "linux")]
-        {
-            /// `BPF_RET | BPF_K` with 0: keep no byte of the segment.
-            const DROP: [socket2::SockFilter; 1] = [socket2::SockFilter::new(0x06, 0, 0, 0)];
-            SockRef::from(tcp).attach_filter(&DROP)
-        }
-        #[cfg(not(target_os = "linux"))]
-        {
-            let _ = tcp;
-            Err(io::Error::new(io::ErrorKind::Unsupported, "only Linux can do that"))
-        }
+        drop_all_arriving(&SockRef::from(tcp))
     }
 }
 

@@ -5,14 +5,14 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use rustix::io::Errno;
-use socket2::{Domain, Socket, Type};
+use socket2::Domain;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::fault;
 use crate::error::{Error, Layer, Sign};
+use crate::platform::sockets::{choose_port_at_connect, goes_on, non_blocking_socket};
 
 /// How long one attempt runs alone before that of the next address starts
 /// ("Connection Attempt Delay", RFC 8305, section 5).
@@ -95,16 +95,16 @@ async fn race(
 /// event already tells success from failure, so the error is read only after a failure: an attempt costs
 /// socket, setsockopt, connect and the registration.
 async fn open(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream> {
-    let socket = non_blocking_socket(address)?;
+    let socket = non_blocking_socket(Domain::for_address(address))?;
     // Without it a QoS 1 exchange waits for delayed acknowledgements: measured, 100 times slower.
     socket.set_tcp_nodelay(true)?;
     if let Some(local) = bind {
-        port_at_connect(&socket)?;
+        choose_port_at_connect(&socket)?;
         socket.bind(&SocketAddr::new(local, 0).into())?;
     }
     match socket.connect(&address.into()) {
         Ok(()) => {}
-        Err(error) if Errno::from_io_error(&error) == Some(Errno::INPROGRESS) => {}
+        Err(error) if goes_on(&error) => {}
         Err(error) => return Err(error),
     }
     let stream = TcpStream::from_std(socket.into())?;
@@ -115,36 +115,6 @@ async fn open(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream
         return Err(error);
     }
     Ok(stream)
-}
-
-/// Lets the system choose the local port at `connect` instead of at `bind` (`IP_BIND_ADDRESS_NO_PORT`, valid
-/// for IPv6 sockets too). Connections to different destinations can then share a port, so that a local
-/// address has all its ports for each broker.
-#[cfg(target_os = "linux")]
-fn port_at_connect(socket: &Socket) -> io::Result<()> {
-    use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
-    Ok(setsockopt(socket, IpBindAddressNoPort, &true)?)
-}
-
-/// On other systems `bind` reserves the port for the local address.
-#[cfg(not(target_os = "linux"))]
-#[allow(clippy::unnecessary_wraps, reason = "fails where there is such an option")]
-fn port_at_connect(_: &Socket) -> io::Result<()> {
-    Ok(())
-}
-
-/// A socket of the address's family, created non-blocking where the system can do that in one call.
-fn non_blocking_socket(address: SocketAddr) -> io::Result<Socket> {
-    let domain = Domain::for_address(address);
-    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-    let socket = Socket::new(domain, Type::STREAM.nonblocking(), None)?;
-    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-    let socket = {
-        let socket = Socket::new(domain, Type::STREAM, None)?;
-        socket.set_nonblocking(true)?;
-        socket
-    };
-    Ok(socket)
 }
 
 /// The error after all attempts failed: every address with its cause, after the name if there is one.
@@ -190,6 +160,7 @@ fn failed(host: &str, bind: Option<IpAddr>, failures: &[FailedAttempt]) -> Error
 mod tests {
     use std::net::Ipv4Addr;
 
+    use socket2::{Socket, Type};
     use tokio::net::TcpListener;
 
     use super::*;

@@ -8,6 +8,7 @@ pub(crate) mod held;
 pub(crate) mod machine;
 pub(crate) mod processes;
 pub(crate) mod readiness;
+pub(crate) mod sockets;
 pub(crate) mod standard_output;
 pub(crate) mod terminal;
 pub(crate) mod timer;

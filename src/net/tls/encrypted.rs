@@ -10,6 +10,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::Error as TlsError;
 
 use super::{TlsFacts, explain};
+use crate::platform::sockets::acknowledge_at_once;
 
 /// TLS over TCP, after its handshake.
 #[derive(Debug)]
@@ -58,6 +59,9 @@ impl AsyncRead for Encrypted {
         let outcome = Pin::new(&mut this.stream).poll_read(context, buffer);
         match outcome {
             Poll::Pending if this.has_heard => {}
+            // A TLS 1.3 server sends its session tickets after the handshake. If it leaves Nagle's algorithm on
+            // (mosquitto does), the CONNACK waits until the tickets are acknowledged, which the kernel delays by
+            // 40 ms: measured, nine tenths of the time of a one-shot publish over TLS.
             Poll::Pending => acknowledge_at_once(this.tcp()),
             // A server that closes the socket without TLS's `close_notify` has ended the stream, and many
             // servers do that. MQTT's framing reveals a truncated packet.
@@ -68,18 +72,6 @@ impl AsyncRead for Encrypted {
         }
         outcome.map_err(|error| this.told(error))
     }
-}
-
-/// Acknowledges received segments immediately. A TLS 1.3 server sends its session tickets after the
-/// handshake. If it leaves Nagle's algorithm on (mosquitto does), the CONNACK waits until the tickets are
-/// acknowledged, which the kernel delays by 40 ms: measured, nine tenths of the time of a one-shot publish
-/// over TLS.
-fn acknowledge_at_once(socket: &TcpStream) {
-    #[cfg(target_os = "linux")]
-    // If the option cannot be set, the acknowledgement stays delayed.
-    let _ = rustix::net::sockopt::set_tcp_quickack(socket, true);
-    #[cfg(not(target_os = "linux"))]
-    let _ = socket;
 }
 
 impl AsyncWrite for Encrypted {
