@@ -114,9 +114,6 @@ const IMPORTS: &[(&str, &[&str])] = &[
 /// The files that a port to another system must change (CONTRIBUTING.md, "Portability"). No file may be
 /// added: code that differs between systems belongs behind a function of one of these.
 const UNIX: &[&str] = &[
-    "output/password.rs",
-    "output/terminal.rs",
-    "output/view/screen.rs",
     "platform/clocks.rs",
     "platform/descriptors.rs",
     "platform/files.rs",

@@ -10,23 +10,19 @@ use crate::error::Error;
 pub fn read_password(question: &str) -> Result<Vec<u8>, Error> {
     use std::io::{Read as _, Write as _};
 
-    use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
-
+    use crate::platform::terminal::{EarlierKeys, KeyMode};
     use crate::signal::{Continuation, Interruption};
 
     const CANNOT_ASK: &str = "--password-prompt: cannot ask for the password";
     let failed = |error| Error::file(CANNOT_ASK, error);
     let mut terminal = std::fs::File::options().read(true).write(true).open("/dev/tty").map_err(failed)?;
-    let before = tcgetattr(&terminal).map_err(|error| failed(error.into()))?;
-    let mut silent = before.clone();
+    let before = KeyMode::of(&terminal).map_err(failed)?;
     // Ctrl-C arrives as a byte.
-    silent.local_modes -= LocalModes::ECHO | LocalModes::ISIG | LocalModes::ICANON;
-    silent.special_codes[SpecialCodeIndex::VMIN] = 1;
-    silent.special_codes[SpecialCodeIndex::VTIME] = 0;
+    let silent = before.clone().with_all_keys_unseen();
     // A signal must not end the program and leave the terminal without echo.
     let interruption = Interruption::catch().map_err(failed)?;
     let mut continuation = Continuation::catch().map_err(failed)?;
-    tcsetattr(&terminal, OptionalActions::Flush, &silent).map_err(|error| failed(error.into()))?;
+    silent.set(&terminal, EarlierKeys::Discarded).map_err(failed)?;
     let typed = terminal.write_all(question.as_bytes()).and_then(|()| {
         let mut line = TypedLine::default();
         loop {
@@ -36,7 +32,7 @@ pub fn read_password(question: &str) -> Result<Vec<u8>, Error> {
             }
             // After a stop the shell has used the terminal with its own modes.
             if continuation.happened() {
-                tcsetattr(&terminal, OptionalActions::Now, &silent)?;
+                silent.set(&terminal, EarlierKeys::Kept)?;
             }
             if !has_key {
                 continue;
@@ -50,9 +46,9 @@ pub fn read_password(question: &str) -> Result<Vec<u8>, Error> {
             }
         }
     });
-    let restored = tcsetattr(&terminal, OptionalActions::Flush, &before);
+    let restored = before.set(&terminal, EarlierKeys::Discarded);
     let _ = terminal.write_all(b"\n");
-    restored.map_err(|error| Error::file("the terminal", error.into()))?;
+    restored.map_err(|error| Error::file("the terminal", error))?;
     typed.map_err(failed)?.map_err(Error::Signal)
 }
 

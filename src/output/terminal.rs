@@ -6,6 +6,8 @@ use std::io::IsTerminal as _;
 use colored::{ColoredString, Colorize as _};
 
 use crate::notation::printable::{LineFeed, put_printable};
+use crate::platform::descriptors::AsDescriptor;
+use crate::platform::terminal;
 
 /// Appends bytes from the network: printable for a terminal, otherwise unchanged.
 pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8], line_feed: LineFeed, terminal: bool) {
@@ -16,11 +18,9 @@ pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8], line_feed: LineFeed, te
     }
 }
 
-/// Whether this process may draw on the terminal of standard error: it runs in the foreground of a shell. If
-/// the system cannot tell, as for a terminal that controls no process, it may.
+/// Whether this process may draw on the terminal of standard error.
 pub(super) fn is_in_foreground() -> bool {
-    let foreground = rustix::termios::tcgetpgrp(std::io::stderr());
-    !matches!(foreground, Ok(group) if group != rustix::process::getpgrp())
+    terminal::is_in_foreground(&std::io::stderr())
 }
 
 /// Wraps text at this number of characters, as far as its words allow.
@@ -207,24 +207,12 @@ pub fn stdout_columns() -> Option<u16> {
     std::io::stdout().is_terminal().then(|| columns(std::io::stdout())).flatten()
 }
 
-#[cfg(unix)]
-pub(super) fn columns(stream: impl std::os::fd::AsFd) -> Option<u16> {
-    rustix::termios::tcgetwinsize(stream).ok().map(|size| size.ws_col).filter(|columns| *columns > 0)
+pub(super) fn columns(stream: impl AsDescriptor) -> Option<u16> {
+    terminal::size(&stream).map(|(columns, _)| columns).filter(|columns| *columns > 0)
 }
 
-#[cfg(not(unix))]
-pub(super) fn columns<T>(_: T) -> Option<u16> {
-    None
-}
-
-#[cfg(unix)]
-pub(super) fn rows(stream: impl std::os::fd::AsFd) -> Option<u16> {
-    rustix::termios::tcgetwinsize(stream).ok().map(|size| size.ws_row).filter(|rows| *rows > 0)
-}
-
-#[cfg(not(unix))]
-pub(super) fn rows<T>(_: T) -> Option<u16> {
-    None
+pub(super) fn rows(stream: impl AsDescriptor) -> Option<u16> {
+    terminal::size(&stream).map(|(_, rows)| rows).filter(|rows| *rows > 0)
 }
 
 #[cfg(test)]

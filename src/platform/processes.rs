@@ -129,6 +129,12 @@ impl SignalledProcess {
     }
 }
 
+/// Stops this process, as Ctrl-Z does, until it is told to go on. Elsewhere than on Unix it just goes on.
+pub(crate) fn stop_this() {
+    #[cfg(unix)]
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+}
+
 /// The signal that has ended a process, if one has; elsewhere than on Unix none does.
 pub(crate) fn ended_by(status: ExitStatus) -> Option<i32> {
     #[cfg(unix)]

@@ -3,21 +3,20 @@
 //! Output goes through [`Stdout`] like all other output, and not through a ratatui backend, which would block
 //! on a terminal that does not accept output; the view needs few functions of a terminal.
 
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsFd as _;
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::task::{Context, Poll, ready};
 
 use ratatui::buffer::Buffer;
 use ratatui::style::Modifier;
-use rustix::process::{Signal, getpid, kill_process};
-use rustix::termios::{
-    LocalModes, OptionalActions, SpecialCodeIndex, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr,
-};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::error::Error;
 use crate::output::Stdout;
+use crate::platform::descriptors::stdout;
+use crate::platform::processes::stop_this;
+use crate::platform::standard_output;
+use crate::platform::terminal::{self, EarlierKeys, HAS_KEY_MODES, KeyMode};
 use crate::signal::Stops;
 
 /// Columns and rows if the terminal does not report them.
@@ -32,12 +31,11 @@ const LEAVE: &[u8] = b"\x1b[?25h\x1b[?1049l";
 #[must_use]
 pub fn is_possible() -> bool {
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    !is_dumb && isatty(rustix::stdio::stdin()) && isatty(rustix::stdio::stdout())
+    HAS_KEY_MODES && !is_dumb && io::stdin().is_terminal() && stdout().is_terminal()
 }
 
 pub(super) fn size() -> (u16, u16) {
-    let size = tcgetwinsize(rustix::stdio::stdout()).ok();
-    let size = size.map(|size| (size.ws_col, size.ws_row)).filter(|(x, y)| *x > 0 && *y > 0);
+    let size = terminal::size(&stdout()).filter(|(x, y)| *x > 0 && *y > 0);
     size.map_or(USUAL_SIZE, |(x, y)| (x.min(LARGEST_SIZE.0), y.min(LARGEST_SIZE.1)))
 }
 
@@ -75,7 +73,7 @@ pub(super) fn put_changes(out: &mut Vec<u8>, drawn: &Buffer, next: &Buffer, all_
 #[derive(Debug)]
 pub(super) struct ViewScreen {
     /// The earlier mode.
-    before: Termios,
+    before: KeyMode,
     typed: UnboundedReceiver<Vec<u8>>,
     stops: Stops,
     /// Whether the process will be stopped once the terminal is restored.
@@ -85,7 +83,7 @@ pub(super) struct ViewScreen {
 impl ViewScreen {
     pub(super) fn enter(out: &mut Vec<u8>) -> Result<Self, Error> {
         let failed = |error: io::Error| Error::file("the terminal", error);
-        let before = tcgetattr(rustix::stdio::stdin()).map_err(|error| failed(error.into()))?;
+        let before = KeyMode::of(&io::stdin()).map_err(failed)?;
         let stops = Stops::catch()?;
         restore_on_panic(before.clone());
         let (sender, typed) = unbounded_channel();
@@ -105,12 +103,7 @@ impl ViewScreen {
     }
 
     fn take(&self, out: &mut Vec<u8>) {
-        let mut mode = self.before.clone();
-        // Ctrl-C and Ctrl-Z still send signals.
-        mode.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
-        // Ctrl-\ is disabled: it would leave a core file, and the terminal in this mode.
-        mode.special_codes[SpecialCodeIndex::VQUIT] = 0;
-        set(&mode);
+        set(&self.before.clone().with_keys_unseen());
         out.extend_from_slice(ENTER);
     }
 
@@ -137,7 +130,7 @@ impl ViewScreen {
         self.is_stopping = false;
         set(&self.before);
         // Execution continues here after SIGCONT.
-        let _ = kill_process(getpid(), Signal::STOP);
+        stop_this();
         self.take(stdout.buffer());
         Poll::Ready(Ok(()))
     }
@@ -150,16 +143,16 @@ impl ViewScreen {
 }
 
 /// Errors are ignored, as there is no remedy.
-fn set(mode: &Termios) {
-    let _ = tcsetattr(rustix::stdio::stdin().as_fd(), OptionalActions::Now, mode);
+fn set(mode: &KeyMode) {
+    let _ = mode.set(&io::stdin(), EarlierKeys::Kept);
 }
 
 /// A panic ends the process immediately: the terminal is restored before the panic message is shown.
-fn restore_on_panic(before: Termios) {
+fn restore_on_panic(before: KeyMode) {
     let others = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         set(&before);
-        let _ = rustix::io::write(rustix::stdio::stdout(), LEAVE);
+        let _ = standard_output::write(LEAVE);
         others(panic);
     }));
 }
