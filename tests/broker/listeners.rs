@@ -145,6 +145,13 @@ fn wrong_files_are_named_before_anything_listens() {
     let broker = || Mqtt::new(["broker", "--listen", "mqtts://127.0.0.1:0"]);
     let run = broker().arg_path("--cert", &one.certificate).arg_path("--key", &two.key).run();
     run.exits(1).mentions("is not the private key of the certificate in");
+    // Hints name only options that this command has.
+    let run = broker().arg_path("--cert", &authority.file()).arg_path("--key", &two.key).run();
+    run.exits(1).mentions("--cert takes the certificate of the broker itself").does_not_mention("--cafile");
+    let encrypted = concat!(env!("CARGO_MANIFEST_DIR"), "/src/net/tests/keys/ec-pkcs8-aes256.key");
+    let run = broker().arg_path("--cert", &one.certificate).args(["--key", encrypted]).run();
+    let run = run.exits(1).mentions("this private key is encrypted").mentions("`openssl pkey -in ");
+    run.does_not_mention("--key-password-file");
     let run = broker().args(["--cert", "/nonexistent", "--key", "/nonexistent"]).run();
     run.exits(1).mentions("--cert: certificate /nonexistent");
     let folder = tempfile::tempdir().unwrap();

@@ -12,6 +12,7 @@ use tokio_rustls::rustls::time_provider::TimeProvider;
 use tokio_rustls::rustls::{self, ClientConfig};
 
 use super::certificate::{self, CertificateFacts, Details};
+use super::files::Presenter;
 use super::key_log::KeyLog;
 use super::options::TlsOptions;
 use super::verify::{NoClientCertificate, Verification, verification};
@@ -56,7 +57,7 @@ impl TlsConfig {
         let versions = options.protocol_versions()?;
         let clock = Clock::new(!options.insecure);
         let server_name = options.server_name.as_deref().map(checkable_name).transpose()?;
-        let certificate = certificate_and_key(options, &provider, files::of_option)?;
+        let certificate = certificate_and_key(options, &provider, Presenter::Client, files::of_option)?;
         let has_certificate = certificate.is_some();
         let shown = certificate.iter().flat_map(|pair| &pair.cert);
         let own_certificates = shown.filter_map(CertificateFacts::read).collect();
@@ -109,7 +110,9 @@ impl TlsConfig {
         let options = TlsOptions { certificate: Some(certificate), key: Some(key), ..TlsOptions::default() };
         let mut client = ClientConfig::clone(&self.client);
         client.resumption = rustls::client::Resumption::disabled();
-        if let Some(pair) = certificate_and_key(&options, client.crypto_provider(), |error, _| error)? {
+        let pair =
+            certificate_and_key(&options, client.crypto_provider(), Presenter::Client, |error, _| error)?;
+        if let Some(pair) = pair {
             client.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(pair));
         }
         Ok(self.with_client(client, true))
@@ -230,7 +233,12 @@ pub(in crate::net) fn checkable_name(host: &str) -> Result<ServerName<'static>, 
 }
 
 /// The error for a private key that does not belong to the first certificate of a chain.
-fn mismatch(chain_file: &Path, key_file: &Path, chain: &[CertificateDer<'_>], ours: &[u8]) -> Error {
+fn mismatch(
+    (chain_file, key_file): (&Path, &Path),
+    chain: &[CertificateDer<'_>],
+    ours: &[u8],
+    presenter: Presenter,
+) -> Error {
     let (chain_name, key_name) = (chain_file.display(), key_file.display());
     let is_ours = |der: &CertificateDer<'_>| certificate::public_key(der).is_some_and(|key| key == ours);
     if let Some(place) = chain.iter().position(is_ours) {
@@ -249,7 +257,12 @@ fn mismatch(chain_file: &Path, key_file: &Path, chain: &[CertificateDer<'_>], ou
     let error = Error::fatal(Layer::Tls, why);
     match chain.first().and_then(Details::read).filter(Details::is_authority) {
         Some(Details { facts, .. }) => error.with_hint(format!(
-            "{chain_name} holds the certificate of an authority ({facts}): that goes after --cafile"
+            "{chain_name} holds the certificate of an authority ({facts}): {}",
+            match presenter {
+                Presenter::Client => "that goes after --cafile",
+                Presenter::Broker =>
+                    "--cert takes the certificate of the broker itself, and --key its private key",
+            }
         )),
         None => error,
     }
@@ -259,6 +272,7 @@ fn mismatch(chain_file: &Path, key_file: &Path, chain: &[CertificateDer<'_>], ou
 pub(super) fn certificate_and_key(
     options: &TlsOptions,
     provider: &CryptoProvider,
+    presenter: Presenter,
     of_option: fn(Error, &str) -> Error,
 ) -> Result<Option<CertifiedKey>, Error> {
     let (chain_file, key_file) = match (&options.certificate, &options.key) {
@@ -268,7 +282,7 @@ pub(super) fn certificate_and_key(
         (None, Some(_)) => return Err(Error::usage("--key needs its certificate: --cert FILE")),
     };
     let chain = files::certificates(chain_file).map_err(|error| of_option(error, "--cert"))?;
-    let key = files::private_key(key_file, options.key_password.as_ref())
+    let key = files::private_key(key_file, options.key_password.as_ref(), presenter)
         .map_err(|error| of_option(error, "--key"))?;
     let signer = provider.key_provider.load_private_key(key).map_err(|_| {
         files::unusable(key_file, "this private key is damaged, or of a kind that is not supported")
@@ -280,7 +294,7 @@ pub(super) fn certificate_and_key(
     if let (Some(certified), Some(ours)) = (certified, signer.public_key())
         && certified != ours.as_ref()
     {
-        return Err(mismatch(chain_file, key_file, &chain, ours.as_ref()));
+        return Err(mismatch((chain_file, key_file), &chain, ours.as_ref(), presenter));
     }
     Ok(Some(CertifiedKey::new(chain, signer)))
 }

@@ -60,10 +60,18 @@ fn content_of(path: &Path, block: Block) -> Result<Vec<u8>, Error> {
     block.content.map_err(|damage| unusable(path, &format!("{place}: {damage}")))
 }
 
+/// The side that presents a certificate. Each has its own options, which the hints of errors name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presenter {
+    Client,
+    Broker,
+}
+
 /// The private key of a PEM file, decrypted with `password` if it is encrypted.
 pub(super) fn private_key(
     path: &Path,
     password: Option<&KeyPassword>,
+    presenter: Presenter,
 ) -> Result<PrivateKeyDer<'static>, Error> {
     let file = read(path, "private key")?;
     let is_key = |block: &Block| {
@@ -102,7 +110,7 @@ pub(super) fn private_key(
     let kind = block.kind;
     let content = content_of(path, block)?;
     match kind {
-        PemKind::EncryptedPrivateKey => decrypted(path, &content, password),
+        PemKind::EncryptedPrivateKey => decrypted(path, &content, password, presenter),
         PemKind::RsaPrivateKey => Ok(PrivateKeyDer::Pkcs1(content.into())),
         PemKind::EcPrivateKey => Ok(PrivateKeyDer::Sec1(content.into())),
         _ => Ok(PrivateKeyDer::Pkcs8(content.into())),
@@ -114,10 +122,17 @@ fn decrypted(
     path: &Path,
     content: &[u8],
     password: Option<&KeyPassword>,
+    presenter: Presenter,
 ) -> Result<PrivateKeyDer<'static>, Error> {
     let Some(password) = password else {
-        return Err(unusable(path, "this private key is encrypted")
-            .with_hint("give its password with --key-password-file"));
+        let hint = match presenter {
+            Presenter::Client => "give its password with --key-password-file".to_owned(),
+            Presenter::Broker => {
+                let name = crate::notation::shell::quoted(&path.to_string_lossy());
+                format!("`openssl pkey -in {name} -out NEW_FILE` writes it without its password")
+            }
+        };
+        return Err(unusable(path, "this private key is encrypted").with_hint(hint));
     };
     // The library's own message is about ASN.1.
     let unsound = || {

@@ -58,7 +58,9 @@ impl ServerTls {
             key: Some(key.to_owned()),
             ..TlsOptions::default()
         };
-        let Some(pair) = certificate_and_key(&options, &provider, files::of_option)? else {
+        let Some(pair) =
+            certificate_and_key(&options, &provider, files::Presenter::Broker, files::of_option)?
+        else {
             return Err(Error::usage("TLS needs --cert and --key"));
         };
         Self::new(provider, pair, client_authorities)
