@@ -92,6 +92,14 @@ impl<'a> FieldReader<'a> {
 
     pub(in crate::protocol) fn text(&mut self) -> Result<&'a str, Malformed> {
         let bytes = self.binary()?;
+        self.text_of(bytes)
+    }
+
+    /// The text of binary data.
+    ///
+    /// # Errors
+    /// It is not a UTF-8 Encoded String.
+    pub(in crate::protocol) fn text_of(&self, bytes: &'a [u8]) -> Result<&'a str, Malformed> {
         let text = std::str::from_utf8(bytes).map_err(|_| self.malformed("a string is not UTF-8"))?;
         if memchr::memchr(0, bytes).is_some() {
             return Err(self.malformed("a string contains U+0000"));

@@ -473,7 +473,9 @@ fn connect(first: u8, mut reader: FieldReader<'_>) -> Result<Connect<'_>, Malfor
     }
     let keep_alive = reader.u16()?;
     let properties = reader.properties(protocol, Place::Packet(PacketType::Connect))?;
-    let client_identifier = reader.text()?;
+    let identifier_not_valid = |error: Malformed| error.with_reason(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID);
+    let identifier = reader.binary()?;
+    let client_identifier = reader.text_of(identifier).map_err(identifier_not_valid)?; // [MQTT-3.1.3-4]
     let will = if flags & 4 != 0 {
         let qos = QoS::from_bits(flags >> 3 & 3).ok_or_else(|| reader.malformed("will QoS 3"))?;
         Some(Will {
