@@ -22,8 +22,17 @@ const AFTER_NAME: &[u8] = b"\0";
 /// as in a tree of levels: it skips names below a level that does not match.
 #[derive(Default)]
 pub(super) struct Retained {
-    messages: BTreeMap<Bytes, Arc<SharedMessage>>,
+    messages: BTreeMap<Bytes, RetainedMessage>,
     bytes: usize,
+    /// The broker's own messages, which the limits do not count, and their bytes.
+    own: (usize, usize),
+}
+
+/// A retained message.
+struct RetainedMessage {
+    message: Arc<SharedMessage>,
+    /// The broker's own, about its state.
+    is_own: bool,
 }
 
 /// The result of a search step.
@@ -53,17 +62,30 @@ impl Retained {
         most_bytes: usize,
     ) -> bool {
         self.remove(message.topic());
-        if self.messages.len() >= most_messages || self.bytes + message.bytes() > most_bytes {
+        let (own, own_bytes) = self.own;
+        if self.messages.len() - own >= most_messages || self.bytes - own_bytes + message.bytes() > most_bytes
+        {
             return false;
         }
         self.bytes += message.bytes();
-        self.messages.insert(message.topic().clone(), message);
+        self.messages.insert(message.topic().clone(), RetainedMessage { message, is_own: false });
         true
     }
 
+    /// Stores a message of the broker itself, in place of the topic's earlier one.
+    pub(super) fn insert_own(&mut self, message: Arc<SharedMessage>) {
+        self.remove(message.topic());
+        self.bytes += message.bytes();
+        self.own = (self.own.0 + 1, self.own.1 + message.bytes());
+        self.messages.insert(message.topic().clone(), RetainedMessage { message, is_own: true });
+    }
+
     pub(super) fn remove(&mut self, topic: &[u8]) {
-        if let Some(message) = self.messages.remove(topic) {
+        if let Some(RetainedMessage { message, is_own }) = self.messages.remove(topic) {
             self.bytes -= message.bytes();
+            if is_own {
+                self.own = (self.own.0 - 1, self.own.1 - message.bytes());
+            }
         }
     }
 
@@ -83,7 +105,8 @@ impl Retained {
         while *work < TURN_WORK {
             *work += NAME_WORK;
             let from = (Bound::Included(&cursor[..]), Bound::Unbounded);
-            let Some((name, message)) = self.messages.range::<[u8], _>(from).next() else {
+            let Some((name, RetainedMessage { message, .. })) = self.messages.range::<[u8], _>(from).next()
+            else {
                 return Search::End;
             };
             let (kept, then, found) = match compare(filter, name) {

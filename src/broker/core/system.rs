@@ -57,7 +57,11 @@ impl Core {
             };
             let mut routed = Routed::borrowed(view);
             // If it cannot be stored, subscribers still get it.
-            self.retain(&mut routed);
+            if self.has_room(payload.len()) {
+                self.retained.insert_own(routed.message());
+            } else {
+                self.retained.remove(topic.as_bytes());
+            }
             self.route(&mut routed, &topic, None, now);
         }
     }
