@@ -18,7 +18,7 @@ use super::comparison::{self, PasswordThread};
 use super::connection::ConnectionTask;
 use super::core::{ConnectionId, Core};
 use super::interruption::Interruption;
-use super::journal::ClientOrigin;
+use super::journal::{ClientOrigin, EventKind};
 use super::listener::{Arrived, Listener, OpenListener};
 use super::options::Options;
 use super::places::{ListenerPlace, Listeners};
@@ -123,6 +123,12 @@ impl SharedBroker {
         }
     }
 
+    /// The same outside a connection's task.
+    pub(super) fn compare_waiting_passwords(self: &Arc<Self>) {
+        let mut inner = self.lock();
+        self.compare_passwords(&mut inner.core);
+    }
+
     /// Notifies the main task if its sleep is too long.
     pub(super) fn note_deadline(&self, core: &mut Core) {
         if core.take_earlier_deadline() {
@@ -183,11 +189,15 @@ pub(super) async fn run(
             () = shared.deadline.notified() => {}
             () = until(interruption), if !is_ending => {
                 if stall.turns(now()) {
+                    tell_interruption(&shared, false, stall.is_on());
                     shared.set_stalled(stall.is_on());
                 }
-                if down.turns(now()) && down.is_on() {
-                    listeners.clear();
-                    shared.with(now(), Core::cut_all);
+                if down.turns(now()) {
+                    tell_interruption(&shared, true, down.is_on());
+                    if down.is_on() {
+                        listeners.clear();
+                        shared.with(now(), Core::cut_all);
+                    }
                 }
             }
             () = tokio::time::sleep(REOPEN_PAUSE), if !is_ending && !down.is_on() && listeners.len() < places.len() => {
@@ -216,6 +226,11 @@ pub(super) async fn run(
             }
         }
     }
+}
+
+/// Reports the beginning or end of a simulated stall or downtime to the observer.
+fn tell_interruption(shared: &SharedBroker, is_down: bool, begins: bool) {
+    shared.lock().core.tell_of(None, None, EventKind::Interrupted { is_down, begins });
 }
 
 /// Serves a connection in its own task.

@@ -114,6 +114,13 @@ pub enum EventKind<'a> {
     },
     /// The session of a disconnected client has expired.
     Expired,
+    /// A simulated stall or downtime begins or ends.
+    Interrupted {
+        /// Whether everything is closed meanwhile, or only stands.
+        is_down: bool,
+        /// Whether it begins.
+        begins: bool,
+    },
     /// The connection has ended, or is being closed.
     Left(Leaving<'a>),
 }

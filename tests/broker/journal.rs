@@ -260,3 +260,20 @@ fn log_and_events_on_one_stream_are_refused() {
     run(&["-v"]).mentions("--log");
     Mqtt::new(["broker", "-p", "0", "--log=/nonexistent/log"]).run().exits(1).mentions("/nonexistent/log");
 }
+
+/// A client's log shows by itself only that it lost its connection.
+#[test]
+fn stalls_and_downtimes_are_reported() {
+    let faults = ["--fault", "down 100ms every 500ms", "--fault", "stall 100ms every 700ms"];
+    let broker = Served::start(&[&faults[..], &["--json-events=state"]].concat());
+    for fault in ["down", "stall"] {
+        for begins in ["true", "false"] {
+            broker.running.wait_for_stderr(&format!(r#""fault":"{fault}","begins":{begins}"#));
+        }
+    }
+    let broker = Served::start(&[&faults[..], &["--log"]].concat());
+    for line in ["Fault 'down' begins.", "Fault 'down' ends.", "Fault 'stall' begins.", "Fault 'stall' ends."]
+    {
+        broker.running.wait_for_stderr(line);
+    }
+}

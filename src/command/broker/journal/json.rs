@@ -65,6 +65,10 @@ pub(super) fn line(event: &BrokerEvent<'_>, shows_packets: bool) -> String {
             ("will", members)
         }
         EventKind::Expired => ("expired", Vec::new()),
+        EventKind::Interrupted { is_down, begins } => {
+            let fault = if *is_down { "down" } else { "stall" };
+            ("fault", vec![("fault", fault.into()), ("begins", (*begins).into())])
+        }
         EventKind::Left(leaving) => ("ended", left(leaving)),
     };
     broker_event(source, kind, members)

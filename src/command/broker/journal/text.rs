@@ -112,6 +112,10 @@ pub(super) fn lines(event: &BrokerEvent<'_>) -> Vec<u8> {
             String::from_utf8_lossy(topic)
         )),
         EventKind::Expired => say(&format!("Expiring client {client} due to timeout.")),
+        EventKind::Interrupted { is_down, begins } => {
+            let fault = if *is_down { "down" } else { "stall" };
+            say(&format!("Fault '{fault}' {}.", if *begins { "begins" } else { "ends" }));
+        }
         EventKind::Left(leaving) => say(&left(client, leaving)),
     }
     out
