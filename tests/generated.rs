@@ -334,3 +334,29 @@ fn help_texts() {
     });
     check("tests/golden/help", &texts.collect());
 }
+
+/// Whoever reads about the embedded broker learns what to use in production.
+#[test]
+fn embedded_broker_names_brokers_for_production() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let readme = read("README.md");
+    let (_, section) = readme.split_once("## A broker for tests: mqtt broker").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let help = |option: &str| {
+        let program =
+            std::process::Command::new(env!("CARGO_BIN_EXE_mqtt")).args(["broker", option]).output();
+        String::from_utf8(program.unwrap().stdout).unwrap()
+    };
+    assert!(help("--help").contains("for development and tests, not for production"));
+    for (place, text) in [
+        ("--help-all", help("--help-all")),
+        ("README.md", section.to_owned()),
+        ("the manual page", read("man/mqtt-broker.1")),
+        ("docs/broker.md", read("docs/broker.md")),
+    ] {
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for word in ["development and tests", "production", "Mosquitto", "EMQX", "HiveMQ", "NanoMQ"] {
+            assert!(words.contains(word), "{place} does not say {word:?}");
+        }
+    }
+}

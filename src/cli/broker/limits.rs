@@ -17,7 +17,8 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "SIZE", value_parser = value::packet_bytes)]
     max_packet_size: Option<u32>,
 
-    /// QoS 1 and 2 messages in flight, to each client and from it [default: 1024 and 65535]
+    /// QoS 1 and 2 messages in flight, to each client and from it; a client that sends more is disconnected
+    /// [default: 1024 and 65535]
     #[arg(long, value_name = "COUNT", value_parser = value::inflight)]
     max_inflight: Option<u16>,
 
@@ -54,11 +55,13 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
     max_subscriptions: Option<u32>,
 
-    /// Longest Keep Alive; MQTT 5 clients are told, MQTT 3.x clients with a longer one are refused
+    /// Longest Keep Alive; MQTT 5 clients are told, MQTT 3.x clients with a longer one are refused [default: no
+    /// limit]
     #[arg(long, value_name = "DURATION", value_parser = value::keep_alive)]
     max_keepalive: Option<u16>,
 
     /// Messages a second from one client, on average; the broker stops reading from a client that sends more
+    /// [default: no limit]
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
     max_message_rate: Option<u32>,
 

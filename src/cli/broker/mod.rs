@@ -27,10 +27,13 @@ use crate::error::Error;
 /// As in mosquitto.
 const SYS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Run a scratch broker for development and tests
+/// Run a scratch broker for development and tests, not for production
 ///
-/// Speaks MQTT 3.1, 3.1.1 and 5 on each listener and keeps everything in memory only. Without users it
-/// accepts every client that can reach it; by default only this machine can.
+/// It keeps everything in memory only, and loses it when it ends. Where that matters, use a broker
+/// with persistence, such as Mosquitto, EMQX, HiveMQ, NanoMQ or VerneMQ.
+///
+/// Speaks MQTT 3.1, 3.1.1 and 5 on each listener. Without users it accepts every client that can reach it; by default
+/// only this machine can.
 ///
 /// Its memory is bounded by the limits, --max-total-bytes above all, and by these: 128 MiB of incomplete packets of
 /// all connections together (not counting the first 128 KiB of each); 20,000 topic filters and 100,000 levels of
@@ -84,6 +87,8 @@ pub(super) struct BrokerArgs {
 #[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
 struct AccessArgs {
     /// User and the file with only this user's password (repeatable)
+    ///
+    /// An empty password is an error.
     #[arg(long, value_name = "NAME:FILE", value_hint = ValueHint::FilePath, value_parser = named_file)]
     user: Vec<(String, PathBuf)>,
 
@@ -229,7 +234,7 @@ impl Subcommand for BrokerArgs {
         ],
         bugs: &[
             "It is a broker for development and tests: everything is in memory only, and lost when it ends. For \
-             production take a broker with persistence, such as mosquitto, EMQX, HiveMQ or VerneMQ.",
+             production use a broker with persistence, such as Mosquitto, EMQX, HiveMQ, NanoMQ or VerneMQ.",
             "The broker delays publishers rather than lose a message of a slow subscriber.",
             "Secrets in COMMAND are hidden from other users only where it calls mqtt or a client of mosquitto: which \
              options of other programs hold some is not known, and the text of sh -c is not read.",
