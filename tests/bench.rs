@@ -454,9 +454,9 @@ fn each_client_has_its_credentials() {
     assert!(cause.contains("connection refused"), "{cause}");
     // Before all others, one connection is made with the credentials of the first client.
     std::fs::write(&file, "client_id,username,password\none,device,wrong\ntwo,device,secret\n").unwrap();
-    let outcome = watched(broker.port(), &line).run().exits(134).mentions("the first line of --credentials");
+    let outcome = watched(broker.port(), &line).run().exits(135).mentions("the first line of --credentials");
     let report = crate::support::report("bench", &outcome.stdout);
-    assert!(report["error"].as_str().unwrap().contains("Bad User Name or Password"), "{report}");
+    assert!(report["error"].as_str().unwrap().contains("Not authorized"), "{report}");
 }
 
 /// Each client uses its own certificate; an unknown one is refused by the server.

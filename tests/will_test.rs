@@ -111,7 +111,7 @@ fn missing_broker_is_an_error() {
     access.add_user("me", b"secret");
     let options = Options { access, ..Options::default() };
     let broker = Broker::with(options);
-    will_test(broker.port(), &["-u", "you"]).run().fails(0x86, "Bad User Name or Password");
+    will_test(broker.port(), &["-u", "you"]).run().fails(0x87, "Not authorized");
 }
 
 #[test]
@@ -541,7 +541,7 @@ fn refusal_of_the_watcher_names_its_user() {
         "close",
     ];
     let outcome = will_test(broker.port(), &line).run();
-    let outcome = outcome.fails(134, "user 'operator': connection refused: Bad User Name or Password");
+    let outcome = outcome.fails(135, "user 'operator': connection refused: Not authorized");
     outcome
         .mentions("hint: the user name (--watch-as) or the password (--watch-password) is wrong or missing");
     let line = [&line[..8], &["--will-topic", "a", "--will-payload", "x"]].concat();

@@ -119,6 +119,19 @@ impl Broker {
     /// are disconnected.
     pub fn set_access(&self, access: Access) {
         self.shared.with(driver::now(), |core, now| core.set_access(access, now));
+        self.shared.compare_waiting_passwords();
+    }
+
+    /// From now on, clients that connect wait for [`Broker::set_access`] or [`Broker::keep_access`]: they are
+    /// admitted by the users and rights that come. They wait until their connect timeout at most.
+    pub fn hold_connects(&self) {
+        self.shared.lock().core.hold_connects();
+    }
+
+    /// Users and rights stay as they are; clients that connect no longer wait.
+    pub fn keep_access(&self) {
+        self.shared.with(driver::now(), core::Core::keep_access);
+        self.shared.compare_waiting_passwords();
     }
 
     /// Closes every connection without DISCONNECT, like a network failure; sessions stay.

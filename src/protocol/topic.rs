@@ -4,7 +4,7 @@
 //! matching is implemented here. Names arrive as bytes, so all functions work on bytes.
 
 /// The prefix of a shared subscription ([MQTT-4.8.2-1]).
-const SHARE: &str = "$share/";
+pub const SHARE: &str = "$share/";
 
 /// Why a topic name or topic filter is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

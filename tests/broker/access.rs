@@ -35,7 +35,7 @@ fn users_of_a_mosquitto_password_file_are_let_in() {
         }
         for user in [&["-u", "anna", "-P", "pass"][..], &["-u", "bert"], &["-u", "dora", "-P", "secret"], &[]]
         {
-            publish(version).args(user).run().exits(0x86);
+            publish(version).args(user).run().exits(0x87);
         }
     }
     let port = broker.port(0).to_string();
@@ -64,7 +64,7 @@ fn hashes_made_by_mosquitto_passwd_are_read() {
     let broker = Served::start(&["--password-file", path]);
     for user in ["new", "old"] {
         broker.client("pub").args(["-u", user, "-P", "p\u{e9}ss", "-t", "a", "-m", "1"]).run().succeeds();
-        broker.client("pub").args(["-u", user, "-P", "pess", "-t", "a", "-m", "1"]).run().exits(0x86);
+        broker.client("pub").args(["-u", user, "-P", "pess", "-t", "a", "-m", "1"]).run().exits(0x87);
     }
 }
 
@@ -139,7 +139,7 @@ fn hang_up_reloads_users_and_permissions() {
     broker.running.signal(Signal::HUP);
     broker.running.wait_for_stderr("users and permissions were read again");
     publish(&bert).succeeds();
-    publish(&anna).exits(0x86);
+    publish(&anna).exits(0x87);
     goes.wait_for_end().exits(0x87);
     stays.signal(Signal::INT);
     stays.wait_for_end().exits(0);
@@ -156,5 +156,39 @@ fn bad_files_are_named_with_their_line() {
     // With users, other machines are allowed too.
     let own = write(folder.path(), "own", "of cleo");
     let broker = Served::start(&["--listen", "0.0.0.0:0", "--user", &format!("cleo:{own}")]);
-    broker.client("pub").args(["-t", "a", "-m", "1"]).run().exits(0x86);
+    broker.client("pub").args(["-t", "a", "-m", "1"]).run().exits(0x87);
+    for empty in ["", "\n", "\r\n"] {
+        let own = write(folder.path(), "empty", empty);
+        let run = Mqtt::new(["broker", "-p", "0", "--user", &format!("cleo:{own}")]).run();
+        run.exits(1).mentions("--user cleo: the password is empty");
+    }
+}
+
+/// The file of `--user` that is read again holds the same password, which is not what a new salt may hide.
+#[test]
+fn hang_up_keeps_the_clients_of_an_unchanged_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| write(folder.path(), name, &format!("of {name}\n"));
+    let (stays, goes) = (path("stays"), path("goes"));
+    let users = [format!("stays:{stays}"), format!("goes:{goes}")];
+    let broker = Served::start(&["--user", &users[0], "--user", &users[1]]);
+    let [stays, goes] = ["stays", "goes"].map(|user| {
+        let password = format!("of {user}");
+        let line = ["-u", user, "-P", &password, "-t", "a", "-d", "-W", "60", "--reconnect", "never"];
+        let run = broker.client("sub").args(line).spawn();
+        run.wait_until_subscribed();
+        run
+    });
+    write(folder.path(), "goes", "another\n");
+    broker.running.signal(Signal::HUP);
+    broker.running.wait_for_stderr("users and permissions were read again");
+    goes.wait_for_end().exits(0x87);
+    broker
+        .client("pub")
+        .args(["-u", "goes", "-P", "another", "-t", "a", "-m", "1", "-q", "1"])
+        .run()
+        .succeeds();
+    stays.wait_for_stdout("1\n");
+    stays.signal(Signal::INT);
+    stays.wait_for_end().exits(0);
 }

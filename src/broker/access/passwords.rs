@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{self, SHA512, SHA512_OUTPUT_LEN};
@@ -15,9 +15,16 @@ use super::{BadLine, lines};
 
 /// A larger number would take minutes of CPU time.
 const MOST_ITERATIONS: u32 = 10_000_000;
-/// The number of `mosquitto_passwd` 2.0; used for unknown names.
-const USUAL_ITERATIONS: NonZeroU32 = NonZeroU32::new(101).expect("it is not 0");
 const SALT_BYTES: usize = 12;
+
+/// The salt of all passwords that are known. With the same salt, the same password has the same hash: a reload
+/// of an unchanged password changes nothing. The salt protects only against a leaked hash, and these hashes are
+/// never written anywhere.
+static OWN_SALT: LazyLock<[u8; SALT_BYTES]> = LazyLock::new(|| {
+    let mut salt = [0; SALT_BYTES];
+    let _ = rand::fill(&mut salt);
+    salt
+});
 
 /// A password that can be compared but not read.
 #[derive(PartialEq, Eq)]
@@ -31,11 +38,22 @@ pub(in crate::broker) struct StoredPassword {
 impl StoredPassword {
     /// Hashes a known password.
     pub(super) fn of(password: &[u8]) -> Self {
-        let mut salt = vec![0; SALT_BYTES];
-        // The salt protects only against a leaked hash, and this hash is never written anywhere.
-        let _ = rand::fill(&mut salt);
+        let salt = OWN_SALT.to_vec();
         let hash = salted(password, &salt);
         Self { iterations: None, salt, hash }
+    }
+
+    /// A password that no text matches. To compare with it takes as long as with one of so many iterations.
+    pub(super) fn unmatched(iterations: Option<NonZeroU32>) -> Self {
+        let mut hash = [0; SHA512_OUTPUT_LEN];
+        // Even if the system gives no random numbers, no text with this hash is known.
+        let _ = rand::fill(&mut hash);
+        Self { iterations, salt: OWN_SALT.to_vec(), hash }
+    }
+
+    /// The iterations of PBKDF2; `None` if it is not used.
+    pub(super) fn iterations(&self) -> Option<NonZeroU32> {
+        self.iterations
     }
 
     /// Whether the password matches, compared in constant time.
@@ -47,12 +65,6 @@ impl StoredPassword {
                     .is_ok()
             }
         }
-    }
-
-    /// Takes the time of a usual comparison.
-    pub(in crate::broker) fn compare_with_nothing(password: &[u8]) {
-        let nothing = Self { iterations: Some(USUAL_ITERATIONS), salt: vec![0; SALT_BYTES], hash: [0; 64] };
-        nothing.is(password);
     }
 
     fn read(text: &str) -> Result<Self, &'static str> {
@@ -141,6 +153,8 @@ mod tests {
         assert!(!stored.is(b"secreT"));
         assert!(!stored.is(b""));
         assert!(!format!("{stored:?}").contains("hash"));
+        // So that a reload recognizes it.
+        assert!(stored == StoredPassword::of(b"secret") && stored != StoredPassword::of(b"secreT"));
     }
 
     #[test]

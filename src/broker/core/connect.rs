@@ -9,7 +9,6 @@ use super::message::{Sorted, View};
 use super::publish::check_name;
 use super::session::{Session, WillMessage};
 use super::{ConnectionId, Core, SessionId};
-use crate::broker::access::Admission;
 use crate::broker::faults::Share;
 use crate::broker::journal::{EventKind, Leaving};
 use crate::broker::options::Feature;
@@ -20,6 +19,9 @@ use crate::protocol::{Protocol, QoS};
 
 /// Why a CONNECT is refused, as Reason Code and text.
 type Refused = (ReasonCode, &'static str);
+
+/// Topics for the control of the broker, which no will may have.
+const CONTROL: &str = "$CONTROL/";
 
 /// Seconds that stand for "does not expire" ([MQTT-3.1.2.11.2]).
 const FOR_EVER: u32 = u32::MAX;
@@ -51,6 +53,15 @@ impl Core {
             // MQTT 3.x has no return code for it: the Network Connection is closed [MQTT-4.8.0-1].
             let broken = |error: Malformed| Malformed { packet: Some(PacketType::Connect), ..error };
             check_name(will.topic.as_bytes()).map_err(broken)?;
+            if will.topic.starts_with(CONTROL) {
+                // As in mosquitto 2.1, it is not answered.
+                self.tell_leaving(
+                    id,
+                    Leaving::Ended(ReasonCode::NOT_AUTHORIZED, "will topic below $CONTROL"),
+                );
+                self.leave(id, false, now);
+                return Ok(());
+            }
         }
         if connect.properties.binary(PropertyId::AuthenticationData).is_some()
             && connect.properties.text(PropertyId::AuthenticationMethod).is_none()
@@ -65,21 +76,7 @@ impl Core {
             self.refuse(id, reason, text, now);
             return Ok(());
         }
-        match self.options.access.admit(connect.user_name) {
-            Admission::Anonymous => self.admitted(id, connect, None, now),
-            Admission::Unchecked => self.admitted(id, connect, connect.user_name, now),
-            Admission::Refused => {
-                self.refuse(id, ReasonCode::BAD_USER_NAME_OR_PASSWORD, "", now);
-                Ok(())
-            }
-            Admission::Compare(stored) => {
-                let password = connect.password.unwrap_or_default();
-                if !self.compare(id, stored, password, packet) {
-                    self.refuse(id, ReasonCode::QUOTA_EXCEEDED, "too many clients connect at once", now);
-                }
-                Ok(())
-            }
-        }
+        self.log_in(id, connect, packet, now)
     }
 
     /// Continues a CONNECT of an admitted client, under this user name.
@@ -94,7 +91,8 @@ impl Core {
         now: Instant,
     ) -> Result<(), Malformed> {
         let may_write = |topic: &str, name: &str| {
-            self.options.access.rights(user, name).is_none_or(|rights| rights.may_write(topic))
+            let rights = self.options.access.rights(user, name);
+            rights.is_none_or(|rights| rights.may_write(topic)) && !self.is_reserved(topic)
         };
         if let Some(will) = &connect.will
             && !may_write(will.topic, connect.client_identifier)
@@ -206,9 +204,14 @@ impl Core {
         Ok(())
     }
 
+    /// The newest version that this broker supports.
+    pub(super) fn newest_protocol(&self) -> Protocol {
+        self.options.protocols.iter().max().copied().unwrap_or(Protocol::V3_1_1)
+    }
+
     /// Answers a CONNECT with a refusal and closes the connection.
     pub(super) fn refuse(&mut self, id: ConnectionId, reason: ReasonCode, text: &str, now: Instant) {
-        let version = self.options.protocols.iter().max().copied().unwrap_or(Protocol::V3_1_1);
+        let version = self.newest_protocol();
         let withheld = self.withheld(PacketType::ConnAck);
         if let Some(connection) = self.connections.get_mut(id)
             && !withheld

@@ -20,7 +20,7 @@ use crate::protocol::{Protocol, QoS};
 pub(super) enum ConnectionPhase {
     /// Before CONNECT.
     Connecting,
-    /// The password of CONNECT is being compared.
+    /// The password of CONNECT is being compared, or CONNECT waits for new users and rights.
     Checking,
     /// CONNACK was sent.
     Up(SessionId),
@@ -110,11 +110,13 @@ pub(super) struct LeftToDo {
     pub(super) checking: Option<Box<Checking>>,
 }
 
-/// A CONNECT whose password is being compared.
+/// A CONNECT whose password is being compared, or that waits for new users and rights.
 pub(super) struct Checking {
     /// The number of the comparison; results with another number are outdated.
     pub(super) serial: u64,
     pub(super) packet: Box<[u8]>,
+    /// Users and rights are about to change, and nothing is being compared.
+    pub(super) awaits_access: bool,
 }
 
 /// An UNSUBSCRIBE that needs more than one turn.

@@ -14,7 +14,7 @@ use crate::broker::journal::{EventKind, Leaving};
 use crate::protocol::Protocol;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{self, Malformed, PacketType};
+use crate::protocol::wire::{self, Malformed, PacketType, Publish};
 
 /// Time for a peer to read the last bytes and to close its side. Without this wait, unread input would reset
 /// the connection, and the peer would not receive the Reason Code.
@@ -64,12 +64,13 @@ impl Core {
         }
     }
 
-    /// Ends a connection with an invalid CONNECT. Only two kinds are answered: an unknown version, in the
-    /// format that clients of all versions read, and MQTT 5 ([MQTT-3.1.4-1]).
+    /// Ends a connection with an invalid CONNECT. Only two kinds are answered: an unknown version, in the format of
+    /// the newest version that the broker supports ([MQTT-3.1.2-2]), and MQTT 5 ([MQTT-3.1.4-1]).
     fn fail_connect(&mut self, id: ConnectionId, packet: &[u8], malformed: &Malformed, now: Instant) {
         let is_connect = packet.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8);
         // For any length of the fixed header: the protocol name is followed by the protocol level.
         let is_v5 = packet.windows(7).take(5).any(|bytes| bytes == b"\x00\x04MQTT\x05");
+        let newest = self.newest_protocol();
         if is_connect && let Some(connection) = self.connections.get_mut(id) {
             let mut properties = PropertyBlock::default();
             if is_v5 {
@@ -80,7 +81,8 @@ impl Core {
                 });
                 self.statistics.packets_sent += u64::from(sent);
             } else if malformed.reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
-                wire::connack(&mut connection.out, Protocol::V3_1_1, false, malformed.reason, &properties);
+                connection.protocol = newest;
+                wire::connack(&mut connection.out, newest, false, malformed.reason, &properties);
                 self.statistics.packets_sent += 1;
             }
         }
@@ -262,8 +264,18 @@ impl Core {
         let View { topic, qos, retain, .. } = view;
         self.tell_of_session(id, EventKind::Will { topic, qos, retain, payload_bytes: view.payload.len() });
         let mut routed = Routed::borrowed(view);
-        if view.retain {
-            self.retain(&mut routed);
+        if view.retain && !self.retain(&mut routed) {
+            let publish = Publish {
+                dup: false,
+                qos,
+                retain,
+                packet_identifier: 0,
+                topic,
+                properties: view.properties,
+                payload: view.payload,
+            };
+            let reason = ReasonCode::QUOTA_EXCEEDED;
+            self.tell_of_session(id, EventKind::Denied { publish: &publish, topic: name, reason });
         }
         self.route(&mut routed, name, None, now);
     }

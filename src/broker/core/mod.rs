@@ -123,6 +123,8 @@ pub(super) struct Core {
     last_check: u64,
     /// Bytes of the CONNECTs that wait for comparisons.
     checking_bytes: usize,
+    /// Users and rights are about to change: CONNECTs wait.
+    access_changes: bool,
     /// Counter for assigned client identifiers.
     assigned: u64,
     system: System,
@@ -166,6 +168,7 @@ impl Core {
             checks: VecDeque::new(),
             last_check: 0,
             checking_bytes: 0,
+            access_changes: false,
             assigned: 0,
             refused: 0,
             cut: 0,

@@ -15,6 +15,9 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Malformed, PacketType, Publish};
 use crate::protocol::{Protocol, QoS, topic};
 
+/// Whether a bridge is connected, which the bridge publishes itself.
+const BRIDGES: &[u8] = b"$SYS/broker/connection/+/state";
+
 fn broken(what: &'static str, reason: ReasonCode) -> Malformed {
     Malformed::protocol_error(PacketType::Publish, what).with_reason(reason)
 }
@@ -77,8 +80,7 @@ impl Core {
         let refusal = refusal.filter(|(_, share)| self.falls(*share)).map(|(reason, _)| reason);
         let rights = self.sessions.get(session).and_then(|session| session.rights.as_ref());
         let denied = rights.filter(|rights| !rights.may_write(name)).map(|_| ReasonCode::NOT_AUTHORIZED);
-        let is_reserved = self.options.system_interval.is_some() && topic::is_of_server(name.as_bytes());
-        let denied = denied.or(is_reserved.then_some(ReasonCode::NOT_AUTHORIZED));
+        let denied = denied.or(self.is_reserved(name).then_some(ReasonCode::NOT_AUTHORIZED));
         let mut is_held = false;
         let reason = if let Some(reason) = refusal.or(denied) {
             self.tell(id, EventKind::Denied { publish, topic: name, reason });
@@ -110,9 +112,14 @@ impl Core {
             let kept = !publish.retain || self.retain(&mut routed);
             let matched = self.route(&mut routed, name, Some((id, session)), now);
             match (kept, matched) {
-                (false, _) => ReasonCode::QUOTA_EXCEEDED,
-                (true, false) => ReasonCode::NO_MATCHING_SUBSCRIBERS,
-                (true, true) => ReasonCode::SUCCESS,
+                (false, _) => {
+                    let reason = ReasonCode::QUOTA_EXCEEDED;
+                    self.tell(id, EventKind::Denied { publish, topic: name, reason });
+                    reason
+                }
+                // As in mosquitto, which passes a message at QoS 2 on only after its PUBREL.
+                (true, false) if publish.qos == QoS::AtLeastOnce => ReasonCode::NO_MATCHING_SUBSCRIBERS,
+                (true, _) => ReasonCode::SUCCESS,
             }
         };
         if publish.qos == QoS::ExactlyOnce
@@ -133,6 +140,15 @@ impl Core {
             }
         }
         Ok(())
+    }
+
+    /// Whether no client may publish to a topic: names that look like a shared subscription, and the broker's own
+    /// below `$SYS`, except those of bridges ([MQTT-4.7.2-1]).
+    pub(super) fn is_reserved(&self, name: &str) -> bool {
+        name.starts_with(topic::SHARE)
+            || self.options.system_interval.is_some()
+                && topic::is_of_server(name.as_bytes())
+                && !topic::matches(BRIDGES, name.as_bytes())
     }
 
     /// Whether a connection uses this version.
@@ -171,8 +187,8 @@ impl Core {
         Ok(Name::Given(name))
     }
 
-    /// Counts the client's messages in flight against the broker's Receive Maximum ([MQTT-3.3.4-9]). It
-    /// exists only in MQTT 5; otherwise the number of packet identifiers limits memory.
+    /// Counts the client's messages in flight against the broker's Receive Maximum ([MQTT-3.3.4-9]). MQTT 3.x
+    /// cannot announce it, and the limit holds there as well.
     fn check_receive_maximum(
         &mut self,
         id: ConnectionId,
@@ -180,7 +196,7 @@ impl Core {
         publish: &Publish<'_>,
     ) -> Result<(), Malformed> {
         let Some(connection) = self.connections.get(id) else { return Ok(()) };
-        if publish.qos == QoS::AtMostOnce || connection.protocol != Protocol::V5 {
+        if publish.qos == QoS::AtMostOnce {
             return Ok(());
         }
         if connection.unacknowledged.contains(&publish.packet_identifier) {
@@ -229,8 +245,6 @@ impl Core {
         if self.ended_sessions > 0 {
             matches.retain(|m| presence(m.subscriber.session) != Presence::Ended);
         }
-        let publisher = from.map(|(_, session)| session);
-        matches.retain(|m| !(m.subscriber.no_local && Some(m.subscriber.session) == publisher)); // [MQTT-3.8.3-3]
         if self.options.access.has_permissions() {
             let may_read = |id| {
                 let rights = sessions.get(id).and_then(|session| session.rights.as_ref());
@@ -238,6 +252,10 @@ impl Core {
             };
             matches.retain(|m| may_read(m.subscriber.session));
         }
+        // A subscription that No Local passes over is one that matches.
+        let any = !matches.is_empty();
+        let publisher = from.map(|(_, session)| session);
+        matches.retain(|m| !(m.subscriber.no_local && Some(m.subscriber.session) == publisher)); // [MQTT-3.8.3-3]
         if matches.len() > 1 {
             matches.sort_unstable_by_key(|m| (m.share.is_some(), m.subscriber.session));
         }
@@ -261,7 +279,6 @@ impl Core {
             };
             self.deliver(first.subscriber.session, routed, delivery, from.map(|(id, _)| id), now);
         }
-        let any = !matches.is_empty();
         matches.clear();
         self.matches = matches;
         self.identifiers = identifiers;

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::journal::Logs;
 use crate::broker::{Access, BadLine, Broker};
@@ -17,6 +18,9 @@ use crate::signal::{HangUp, HangUps};
 /// MQTT limits the length of a password.
 const LONGEST_PASSWORD_BYTES: u64 = 64 << 10;
 const LONGEST_FILE_BYTES: u64 = 64 << 20;
+
+/// How long clients that connect wait for the files to be read again. Later ones get the previous rules.
+const LONGEST_HOLD: Duration = Duration::from_secs(2);
 
 /// The users who may connect, and the rights of each client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,7 +65,14 @@ impl AccessFiles {
                         error.with_hint("NAME:FILE names a file that holds only the password")
                     })?;
             let password = text.strip_suffix(b"\n").unwrap_or(&text);
-            access.add_user(name, password.strip_suffix(b"\r").unwrap_or(password));
+            let password = password.strip_suffix(b"\r").unwrap_or(password);
+            if password.is_empty() {
+                let empty = io::Error::new(io::ErrorKind::InvalidData, "the password is empty");
+                return Err(Error::file(format!("--user {}", printable(name.as_str())), empty).with_hint(
+                    "NAME:FILE names a file that holds the password, which has at least one character",
+                ));
+            }
+            access.add_user(name, password);
         }
         if let Some(path) = &self.acl_file {
             let text = content("--acl-file", Some(path), path, LONGEST_FILE_BYTES)?;
@@ -102,6 +113,10 @@ pub(super) async fn reload(
         if poll_fn(|cx| hang_ups.poll(cx)).await == HangUp::TerminalClosed {
             crate::signal::raise_hang_up();
         }
+        if !files.are_none() {
+            // A client that connects after the signal gets the new rules.
+            broker.hold_connects();
+        }
         match logs.reopen() {
             Ok(false) if files.are_none() => {
                 diagnostics.warning("SIGHUP: there are no files to read or to open again");
@@ -118,16 +133,25 @@ pub(super) async fn reload(
             continue;
         }
         let files = files.clone();
-        match in_background(move || files.load()).await {
+        let mut load = in_background(move || files.load());
+        let loaded = match tokio::time::timeout(LONGEST_HOLD, &mut load).await {
+            Ok(loaded) => loaded,
+            Err(_) => {
+                broker.keep_access();
+                load.await
+            }
+        };
+        match loaded {
             Ok(Ok(access)) => {
                 broker.set_access(access);
                 diagnostics.state("users and permissions were read again");
             }
             Ok(Err(error)) => {
+                broker.keep_access();
                 diagnostics.warning(format_args!("{error}; users and permissions stay as they were"));
             }
             // The thread has panicked, and has printed a message.
-            Err(_) => {}
+            Err(_) => broker.keep_access(),
         }
     }
 }

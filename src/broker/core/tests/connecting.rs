@@ -56,8 +56,114 @@ fn user_name_and_password_are_checked() {
             Connect { password: None, ..right },
         ] {
             let (client, answer) = world.try_connect(&wrong);
-            assert_eq!(answer, ["CONNACK 0x86"]);
+            assert_eq!(answer, ["CONNACK 0x87"]);
             assert_eq!(world.state(client), Directive::Closing);
+        }
+    }
+}
+
+/// As in mosquitto 2.1, even where the stored password is empty.
+#[test]
+fn client_without_a_password_is_refused() {
+    let mut access = Access::default();
+    access.add_user("anna", b"");
+    let mut world = World::with(Options { access, ..Options::default() });
+    for password in [None, Some(&b""[..])] {
+        let connect = Connect { user_name: Some("anna"), password, ..hello(V5, "c") };
+        assert_eq!(world.try_connect(&connect).1, ["CONNACK 0x87"], "{password:?}");
+    }
+}
+
+/// A client that connects after the request for new users and rights is judged by the new ones.
+#[test]
+fn connects_wait_while_users_and_rights_change() {
+    let access = |password: &[u8], acl: &str| {
+        let mut access = Access::default();
+        access.add_user("anna", password);
+        access.set_acl_file(acl.as_bytes()).unwrap();
+        access
+    };
+    let old = || access(b"old", "user anna\ntopic a\n");
+    let with = |password: &'static [u8]| Connect {
+        user_name: Some("anna"),
+        password: Some(password),
+        ..hello(V5, "c")
+    };
+    let mut world = World::with(Options { access: old(), ..Options::default() });
+    let check = |world: &mut World| {
+        while let Some(check) = world.core.take_check() {
+            world.core.checked(&check, check.run(), world.now);
+        }
+    };
+    world.core.hold_connects();
+    let (client, answer) = world.try_connect(&with(b"new"));
+    assert!(answer.is_empty(), "{answer:?}");
+    let (other, answer) = world.try_connect(&with(b"old"));
+    assert!(answer.is_empty(), "{answer:?}");
+    world.core.set_access(access(b"new", "user anna\ntopic b\n"), world.now);
+    check(&mut world);
+    assert_eq!(world.take(other), ["CONNACK 0x87"]);
+    assert_eq!(world.take(client), ["CONNACK 0x00"]);
+    world.publish(client, &message("a", 1, 1, ""));
+    world.publish(client, &message("b", 1, 2, ""));
+    assert_eq!(world.take(client), ["PUBACK #1 0x87", "PUBACK #2 0x10"]);
+
+    // The rules stay if the new ones cannot be used, and a wait ends at the connect timeout.
+    world.core.hold_connects();
+    let (client, _) = world.try_connect(&with(b"new"));
+    world.core.keep_access(world.now);
+    check(&mut world);
+    assert_eq!(world.take(client), ["CONNACK 0x00"]);
+    world.core.hold_connects();
+    let (client, _) = world.try_connect(&with(b"new"));
+    world.wait_seconds(10);
+    assert_eq!(world.state(client), Directive::Dead);
+
+    // A password that is being compared with the old one is compared with the new one.
+    let mut world = World::with(Options { access: old(), ..Options::default() });
+    let client = world.open(V5);
+    world.core.receive(client.id, &connect_bytes(&with(b"old")), world.now);
+    let stale = world.core.take_check().unwrap();
+    world.core.set_access(access(b"new", ""), world.now);
+    world.core.checked(&stale, stale.run(), world.now);
+    assert!(world.take(client).is_empty());
+    check(&mut world);
+    assert_eq!(world.take(client), ["CONNACK 0x87"]);
+}
+
+/// Clients whose password is the same stay connected; those of another password or without a user do not.
+#[test]
+fn reload_disconnects_only_clients_of_changed_users() {
+    let access = |users: &[(&str, &[u8])]| {
+        let mut access = Access::default();
+        users.iter().for_each(|(name, password)| access.add_user(name, password));
+        access
+    };
+    let before = access(&[("anna", b"a"), ("bert", b"b"), ("cleo", b"c")]);
+    let mut world = World::with(Options { access: before, ..Options::default() });
+    let [anna, bert, cleo] = [("anna", "a"), ("bert", "b"), ("cleo", "c")].map(|(name, password)| {
+        let password = Some(password.as_bytes());
+        world.join(&Connect { user_name: Some(name), password, ..hello(V5, name) })
+    });
+    world.core.set_access(access(&[("anna", b"a"), ("bert", b"other")]), world.now);
+    assert!(world.take(anna).is_empty());
+    for gone in [bert, cleo] {
+        assert_eq!(world.take(gone), ["DISCONNECT 0x87"]);
+    }
+}
+
+/// As in mosquitto 2.1: it is not answered, and the connection is closed.
+#[test]
+fn wills_to_topics_of_the_broker_are_refused() {
+    let options = Options { system_interval: Some(Duration::from_secs(10)), ..Options::default() };
+    let mut world = World::with(options);
+    for protocol in [V3_1_1, V5] {
+        let with = |topic| Connect { will: Some(will(topic, "x")), ..hello(protocol, "c") };
+        let (client, answer) = world.try_connect(&with("$CONTROL/dynamic-security/v1"));
+        assert!(answer.is_empty(), "{answer:?}");
+        assert_eq!(world.state(client), Directive::Closing);
+        for topic in ["$SYS/broker/version", "$share/g/a"] {
+            assert_eq!(world.try_connect(&with(topic)).1, ["CONNACK 0x87"], "{topic}");
         }
     }
 }
@@ -67,6 +173,11 @@ fn a_server_without_mqtt_5_answers_in_its_own_format() {
     let mut world = World::with(Options { protocols: vec![V3_1_1], ..Options::default() });
     let client = world.open(V5);
     world.send(client, &connect_bytes(&hello(V5, "c")));
+    assert_eq!(world.core.output(client.id), [0x20, 2, 0, 1]);
+    let client = world.open(V5);
+    let mut later = connect_bytes(&hello(V5, "c"));
+    later[8] = 6;
+    world.send(client, &later);
     assert_eq!(world.core.output(client.id), [0x20, 2, 0, 1]);
     world.connect(V3_1_1, "c");
 }
@@ -81,8 +192,8 @@ fn unknown_versions_and_packets_other_than_connect_are_refused() {
     let mut reserved = connect_bytes(&hello(V5, "c"));
     reserved[9] |= 1;
     for (bytes, answer) in [
-        (&level(9)[..], &[0x20, 2, 0, 1][..]),
-        (&level(0), &[0x20, 2, 0, 1]),
+        (&level(9)[..], &[0x20, 3, 0, 0x84, 0][..]),
+        (&level(2), &[0x20, 3, 0, 0x84, 0]),
         (&[0xC0, 0], &[]),
         (b"GET / HTTP/1.1\r\n\r\n", &[]),
         (b"\x16\x03\x01\x00\xa5\x01\x00", &[]),
