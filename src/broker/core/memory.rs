@@ -100,9 +100,14 @@ impl Core {
         connection.left.partial_bytes = counted;
         connection.left.tail_bytes = bytes;
         self.count_buffers(id);
-        let is_full = self.partial_bytes > self.options.limits.partial_bytes || !self.has_room(0);
+        let are_too_many = self.partial_bytes > self.options.limits.partial_bytes;
+        let is_full = are_too_many || !self.has_room(0);
         if grows && is_full || bytes > 0 && !self.has_last_room(0) {
-            let text = "too many bytes of incomplete packets";
+            let text = if are_too_many {
+                "too many bytes of incomplete packets of all clients"
+            } else {
+                "the memory limit is reached, and the packet is incomplete"
+            };
             self.disconnect(id, ReasonCode::QUOTA_EXCEEDED, text, now);
         }
     }

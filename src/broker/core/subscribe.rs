@@ -71,10 +71,14 @@ impl Core {
     /// Checks that each filter is well-formed ([MQTT-4.7.1-1], [MQTT-4.7.3-1], [MQTT-4.8.2-1]) and not too deep,
     /// and that the packet stays within the limits on its work.
     fn check_filters(packet: PacketType, filters: &SubscriptionList<'_>) -> Result<(), Malformed> {
-        let check = |filter: Subscription<'_>| topic::check_filter(filter.filter.as_bytes()).err();
-        if let Some(error) = filters.iter().take(PACKET_FILTERS).find_map(check) {
+        let mut first = filters.iter().take(PACKET_FILTERS);
+        if let Some((filter, error)) =
+            first.find_map(|s| Some((s.filter, topic::check_filter(s.filter.as_bytes()).err()?)))
+        {
+            // A '#' in the share name is also one that is not the last level.
+            let has_misplaced_wildcard = topic::shared(filter).is_some_and(|(name, _)| name.contains('#'));
             let reason = match error {
-                TopicError::Share => ReasonCode::PROTOCOL_ERROR,
+                TopicError::Share if !has_misplaced_wildcard => ReasonCode::PROTOCOL_ERROR,
                 _ => ReasonCode::MALFORMED_PACKET,
             };
             let what = format!("topic filter: {error}");

@@ -82,6 +82,13 @@ fn receive_maximum_of_the_server() {
     assert_eq!(world.state(client), Directive::Open);
     world.publish(client, &message("t", 1, 4, ""));
     assert_eq!(world.take(client).last().unwrap(), "DISCONNECT 0x93");
+    // MQTT 3.x has no Reason Code for it.
+    let client = world.connect(V3_1_1, "old");
+    for identifier in 1..=3 {
+        world.publish(client, &message("t", 2, identifier, ""));
+    }
+    assert_eq!(world.take(client), ["PUBREC #1", "PUBREC #2"]);
+    assert_eq!(world.state(client), Directive::Closing);
 }
 
 /// [MQTT-3.1.2-24], [MQTT-3.1.2-25]: a message that is too large for the client is not sent, and counts as

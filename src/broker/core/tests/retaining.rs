@@ -1,6 +1,9 @@
 //! Retained messages ([MQTT-3.3.1.3]) and their delivery after SUBSCRIBE ([MQTT-3.8.3.1]).
 
+use std::sync::{Arc, Mutex};
+
 use super::*;
+use crate::broker::journal::{BrokerEvent, EventKind, Journal};
 use crate::broker::options::Limits;
 
 fn retained<'a>(topic: &'a str, qos: u8, payload: &'a str) -> Publish<'a> {
@@ -154,4 +157,54 @@ fn the_store_is_bounded() {
     assert_eq!(world.take(client), ["PUBACK #1 0x97"]);
     // A message that could not be stored does not leave an outdated value.
     assert_eq!(world.subscribe(client, &[filter("a", 0)]).len(), 1);
+}
+
+#[test]
+fn messages_of_the_broker_itself_do_not_count() {
+    let limits = Limits { retained_messages: 1, retained_bytes: 1000, ..Limits::default() };
+    let system_interval = Some(Duration::from_secs(1));
+    let mut world = World::with(Options { limits, system_interval, ..Options::default() });
+    let client = world.connect(V5, "c");
+    assert!(world.core.statistics().retained > 40);
+    // They are replaced, and still do not count.
+    world.wait_seconds(3);
+    for (topic, expected) in [("a", "PUBACK #1 0x10"), ("b", "PUBACK #1 0x97")] {
+        world.publish(client, &retained(topic, 1, "x"));
+        assert_eq!(world.take(client), [expected], "{topic}");
+    }
+    // The state of a bridge is a client's.
+    world.publish(client, &retained("a", 1, ""));
+    for (topic, expected) in [
+        ("$SYS/broker/connection/me", "PUBACK #1 0x87"),
+        ("$SYS/broker/connection/me/state", "PUBACK #1 0x10"),
+        ("$SYS/broker/connection/you/state", "PUBACK #1 0x97"),
+        ("$share/g/a", "PUBACK #1 0x87"),
+    ] {
+        world.take(client);
+        world.publish(client, &retained(topic, 1, "1"));
+        assert_eq!(world.take(client), [expected], "{topic}");
+    }
+}
+
+/// At QoS 0 and in MQTT 3.x no answer says it.
+#[test]
+fn messages_refused_for_a_limit_are_reported() {
+    for (protocol, qos) in [(V3_1_1, 0), (V3_1_1, 1), (V5, 0), (V5, 1), (V5, 2)] {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&seen);
+        let journal = Journal::new(move |event: &BrokerEvent<'_>| {
+            if let EventKind::Denied { topic, reason, .. } = event.kind {
+                told.lock().unwrap().push(format!("{topic} {:#04x}", reason.0));
+            }
+        });
+        let limits = Limits { retained_messages: 0, ..Limits::default() };
+        let mut world = World::with(Options { limits, journal: Some(journal), ..Options::default() });
+        let client = world.join(&Connect {
+            will: Some(Will { retain: true, ..will("will", "x") }),
+            ..hello(protocol, "c")
+        });
+        world.publish(client, &retained("a", qos, "x"));
+        world.lose(client);
+        assert_eq!(*seen.lock().unwrap(), ["a 0x97", "will 0x97"], "{protocol:?} {qos}");
+    }
 }
