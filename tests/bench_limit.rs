@@ -1,5 +1,8 @@
 //! `mqtt bench find-limit` against brokers with a known limit.
 
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
 use ::mqtt::protocol::Protocol;
 use serde_json::Value;
 
@@ -85,6 +88,53 @@ fn limit_of_a_scripted_broker_is_found() {
         assert_eq!(report["limited_by"], "broker");
         let purposes: Vec<&Value> = [&steps[0], &steps[steps.len() - 1]].map(|step| &step["purpose"]).into();
         assert_eq!(purposes, ["step", "confirmation"]);
+        found.push(answer);
+    }
+}
+
+/// CONNACKs per second of the broker of [`connect_slowly`].
+const CONNACKS: u32 = 200;
+
+/// Sends one CONNACK after the other, this number per second, until a client connects and sends nothing.
+fn connect_slowly(listener: &mut Listener) {
+    // More than the clients of a run.
+    let mut connected = VecDeque::with_capacity(600);
+    let (began, mut next) = (Instant::now(), Duration::ZERO);
+    loop {
+        let mut client = listener.accept();
+        if client.next().is_none() {
+            return;
+        }
+        next = next.max(began.elapsed()) + Duration::from_secs(1) / CONNACKS;
+        std::thread::sleep(next.saturating_sub(began.elapsed()));
+        client.send(&packets::connack(Protocol::V3_1_1, false, 0));
+        if connected.len() == 600 {
+            connected.pop_front();
+        }
+        connected.push_back(client);
+    }
+}
+
+#[test]
+fn limit_of_connections_per_second_is_found() {
+    let limit = f64::from(CONNACKS);
+    let line = ["conn", "--over", "rate", "-V", "311", "--json", "--precision", "5%", "--hold", "10ms"];
+    let line = [&line[..], &["--from", "160", "--to", "240", "--slo", "failed-connections = 0"]].concat();
+    // A machine that stalls twice at the same value makes the answer lower, but never higher.
+    let mut found = Vec::new();
+    while found.last().is_none_or(|last| *last < limit * 0.95) {
+        assert!(found.len() < 4, "{found:?}");
+        let server = Server::start(connect_slowly);
+        let outcome = find_limit(server.port(), &line).run().exits(0);
+        server.finish_or_refuse();
+        let report = crate::support::report("bench-limit", &outcome.stdout);
+        let answer = number(&report, "/limit");
+        assert!(answer <= limit * 1.05, "{answer}");
+        let steps = report["steps"].as_array().unwrap();
+        let behind =
+            |step: &&Value| step["failure_codes"].as_array().unwrap().contains(&"fell-behind".into());
+        assert!(steps.iter().filter(behind).count() >= 2, "{steps:?}");
+        assert_eq!(report["limited_by"], "broker");
         found.push(answer);
     }
 }

@@ -40,6 +40,24 @@ fn tls_sessions_are_resumed_on_request() {
     assert_eq!(resumed["configuration"]["tls_resumption"], "resume");
 }
 
+/// Handshakes of clients that connect again are those of the measurement, and not of the first connections only.
+#[test]
+fn handshakes_of_connections_made_again_are_counted_in_the_measurement() {
+    let authority = Authority::new("Brokers");
+    let setup = Setup::new().tls(&authority.issue("broker", &["127.0.0.1"]));
+    let Some(broker) = Mosquitto::start(&setup) else { return };
+    let file = authority.file();
+    let clients = ["churn", "--clients", "10", "--connect-rate", "20/s", "--duration", "2s"];
+    let tls = ["--tls-resumption", "resume", "--cafile", file.to_str().unwrap()];
+    let outcome = bench(broker.port(), &[&clients[..], &tls].concat()).run().exits(0);
+    let report = report(&outcome);
+    assert_eq!(number(&report, "/connections/tls_handshakes"), 50.0);
+    let rates = ["/connections/tls_handshakes_per_s", "/operations/connects_per_s"];
+    let [handshakes, connects] = rates.map(|path| number(&report, path));
+    assert!(handshakes > 0.0 && (handshakes - connects).abs() < 1e-9, "{handshakes} {connects}");
+    assert!(handshakes <= 21.0, "{handshakes}");
+}
+
 #[test]
 fn resumption_needs_tls() {
     bench(1, &["conn", "--tls-resumption", "full"]).run().exits(2).mentions("--tls-resumption needs TLS");

@@ -10,9 +10,12 @@ use super::bench_manual;
 use super::bench_mode::LoadArgs;
 use super::bench_values::{MOST_BYTES, MOST_RATE, bytes};
 use super::manual::Manual;
+use super::text::shown;
 use super::value;
 use crate::command::bench::config::{Load, Mode, Payload, Rate, StopAfter};
-use crate::command::bench::{Axis, BenchTask, Bounds, Config, FindLimit, MOST_PUBLISHERS, Objective};
+use crate::command::bench::{
+    Axis, BenchTask, Bounds, CONNECTING_S, Config, FindLimit, MOST_PUBLISHERS, Objective,
+};
 use crate::error::Error;
 
 /// How long each value is measured, without `--step-duration`; the time of the load before it, without
@@ -56,7 +59,7 @@ struct SearchArgs {
     /// What changes: rate, clients or size
     ///
     /// The default is rate, and for conn clients. rate: messages a second of all publishers together, for conn new connections
-    /// a second. clients: all clients; publishers and subscribers keep their proportion, and with --rate-per-client the rate
+    /// a second, with at least the clients that connect in two seconds. clients: all clients; publishers and subscribers keep their proportion, and with --rate-per-client the rate
     /// grows with them. size: bytes of each payload.
     #[arg(long, value_name = "WHAT", hide_possible_values = true)]
     over: Option<AxisName>,
@@ -151,6 +154,12 @@ where
         if config.results.calibration.is_some() {
             return Err(Error::usage("--calibration is not supported by find-limit"));
         }
+        if matches!(config.task, BenchTask::Print(_)) {
+            return Err(Error::usage(
+                "--show-scenario is not supported by find-limit: a scenario has one load",
+            )
+            .with_hint("leave out find-limit and its options to show the load that it begins with"));
+        }
         let BenchTask::Load(mut load) = config.task else {
             return Err(Error::usage(
                 "find-limit has one load: give one --size and one --qos, and no --repeat",
@@ -174,6 +183,14 @@ where
         if axis == Axis::Rate && rate_per_client.is_some() {
             return Err(Error::usage("--rate-per-client sets the rate; --over clients searches with it"));
         }
+        if let Some(objective) = search.slo.iter().find(|objective| !objective.is_measured(&load)) {
+            let (slo, mode, qos) = (shown(objective.text().as_ref()), load.mode.name(), load.qos as u8);
+            let error = Error::usage(format!("--slo '{slo}': {mode} with QoS {qos} does not measure it"));
+            return Err(error.with_hint(match load.mode {
+                Mode::Publish if qos == 0 => "acknowledgements need --qos 1 or 2, and deliveries e2e".to_owned(),
+                _ => format!("conditions on rate, cpu and failed-connections hold for every load; mqtt bench {mode} --help lists the figures"),
+            }));
+        }
         let find = FindLimit { load: *load, axis, bounds, objectives: search.slo, rate_per_client };
         Ok(Self { task: BenchTask::FindLimit(Box::new(find)), ..config })
     }
@@ -191,7 +208,9 @@ impl SearchArgs {
 
     fn bounds(&self, axis: Axis, load: &Load) -> Result<Bounds, Error> {
         let (own, most) = match axis {
-            Axis::Rate if load.mode == Mode::Connect => (load.ramp.unwrap_or(RAMP), 1e9),
+            Axis::Rate if load.mode == Mode::Connect => {
+                (load.ramp.unwrap_or(RAMP), (f64::from(MOST_PUBLISHERS - 1) / CONNECTING_S).floor())
+            }
             Axis::Rate => match load.rate {
                 Rate::PerSecond(rate) => (rate, MOST_RATE),
                 Rate::Max => {

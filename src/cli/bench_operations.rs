@@ -160,7 +160,7 @@ fn to_all_of(group: usize, qos: QoS) -> GroupSubscription {
 
 /// Sets the groups of a load. They must pass the same checks as those of a scenario.
 fn with_groups(load: &mut Load, groups: Vec<ClientGroup>) -> Result<(), Error> {
-    check_groups(&groups).map_err(Error::usage)?;
+    check_groups(&groups).map_err(|fault| Error::usage(fault.why))?;
     load.own_groups = groups;
     Ok(())
 }

@@ -59,6 +59,16 @@ impl Endpoint {
         }
     }
 
+    /// Whether connections do not leave this machine: to a Unix socket, or to a loopback address without a proxy.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        let Address::Tcp { host, .. } = &self.address else { return true };
+        let is_loopback = host
+            .parse()
+            .map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |ip: IpAddr| ip.is_loopback());
+        is_loopback && self.proxy.is_none()
+    }
+
     /// The steps of the connection to the broker.
     #[must_use]
     pub fn way(&self) -> Way {
@@ -74,5 +84,25 @@ impl Endpoint {
     #[must_use]
     pub fn tls(host: impl Into<String>, port: u16, tls: Arc<TlsConfig>) -> Self {
         Self { transport: Transport::Tls, tls: Some(tls), ..Self::plain(host, port) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_addresses_and_unix_sockets_are_local() {
+        for (host, is_local) in [
+            ("127.0.0.2", true),
+            ("::1", true),
+            ("LocalHost", true),
+            ("192.0.2.1", false),
+            ("a.example", false),
+        ] {
+            assert_eq!(Endpoint::plain(host, 1883).is_local(), is_local, "{host}");
+        }
+        let socket = Endpoint { address: Address::Unix("/run/broker".into()), ..Endpoint::plain("a", 1) };
+        assert!(socket.is_local());
     }
 }

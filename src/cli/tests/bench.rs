@@ -27,13 +27,39 @@ fn search_begins_at_the_load_without_limits_of_its_own() {
     assert_eq!(values(&[]), (Mode::EndToEnd, Axis::Rate, 1000.0, 2e7));
     assert_eq!(values(&["rr", "--rate", "50"]), (Mode::Request, Axis::Rate, 50.0, 2e7));
     assert_eq!(values(&["conn", "--to", "500"]), (Mode::Connect, Axis::Clients, 100.0, 500.0));
-    assert_eq!(values(&["conn", "--over", "rate"]), (Mode::Connect, Axis::Rate, 100.0, 1e9));
+    assert_eq!(values(&["conn", "--over", "rate"]), (Mode::Connect, Axis::Rate, 100.0, 7_989_150.0));
     let size = ["pub", "--over", "size", "--from", "1k", "--to", "1Mi"];
     assert_eq!(values(&size), (Mode::Publish, Axis::Size, 1000.0, 1_048_576.0));
     let load = search(&["--slo", "p99 < 5ms"]).load;
     assert_eq!((load.stop, load.warmup), (StopAfter::After(Duration::from_secs(5)), Duration::from_secs(1)));
     let load = search(&["--slo", "loss=0", "--step-duration", "2s", "--warmup", "0"]).load;
     assert_eq!((load.stop, load.warmup), (StopAfter::After(Duration::from_secs(2)), Duration::ZERO));
+}
+
+#[test]
+fn figures_that_the_load_does_not_measure_are_refused() {
+    for (line, slo) in [
+        (&["pub"][..], "p99 < 5ms"),
+        (&["pub", "-q", "1"], "loss = 0"),
+        (&["pub"], "refused = 0"),
+        (&["pub"], "acknowledge p50 < 1s"),
+        (&["conn"], "delivery p99 < 1s"),
+        (&["rr"], "delivery p99 < 1s"),
+        (&["e2e"], "operation-rate > 5"),
+    ] {
+        let line = [&["bench", "find-limit"], line, &["--slo", slo]].concat();
+        super::all_wrong(&[(&line, &format!("--slo '{slo}': "))]);
+    }
+    for (line, slo) in [
+        (&["pub", "-q", "1"][..], "p99 < 5ms"),
+        (&["pub"], "rate > 5"),
+        (&["pub"], "late p99 < 5ms"),
+        (&["conn"], "p99 < 5ms"),
+        (&["rr"], "loss < 1%"),
+        (&["e2e", "-q", "1"], "acknowledge p50 < 1s"),
+    ] {
+        search(&[line, &["--slo", slo]].concat());
+    }
 }
 
 fn load(line: &[&str]) -> Load {

@@ -8,10 +8,14 @@ use super::ladder::{Bounds, Rung};
 use super::network::NetworkLimit;
 use super::report::finding::Problem;
 use super::report::numbers::{count, time};
-use super::report::{LoadReport, ObjectiveResult};
+use super::report::{LoadReport, ObjectiveResult, SeriesSecond};
 use super::rows::Course;
 use super::threshold::Objective;
 use crate::quantity::counted;
+
+/// How long clients connect, at least, if the rate of connections is searched: two whole seconds, the second of which is
+/// judged. Connections that wait at the broker until the first ends do not look like a rate that it holds.
+pub const CONNECTING_S: f64 = 2.1;
 
 /// The parameter that changes from run to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +84,11 @@ impl FindLimit {
     pub(super) fn load_at(&self, value: f64) -> Load {
         let mut load = self.load.clone();
         match self.axis {
-            Axis::Rate if load.mode == Mode::Connect => load.ramp = Some(value),
+            Axis::Rate if load.mode == Mode::Connect => {
+                load.ramp = Some(value);
+                let fewest = u32::try_from(whole((value * CONNECTING_S).ceil())).unwrap_or(u32::MAX);
+                load.publishers = load.publishers.max(fewest);
+            }
             Axis::Rate => load.rate = Rate::PerSecond(value),
             Axis::Clients => {
                 (load.publishers, load.subscribers) =
@@ -111,7 +119,7 @@ impl FindLimit {
         let is_saturated = problems.iter().any(|problem| problem.is_saturation());
         let mut failures: Vec<_> = broken.chain(problems.into_iter().map(StepFailure::Problem)).collect();
         failures.extend(fell_behind(load, &report));
-        failures.extend(rising(&report));
+        failures.extend(rising(&report.series));
         let limiter = (!failures.is_empty()).then(|| {
             if is_saturated { Limiter::Generator } else { network.map_or(Limiter::Broker, Limiter::Network) }
         });
@@ -236,23 +244,23 @@ impl LadderStep {
 /// flight at the boundaries of the measurement.
 const FEWEST_BEHIND: f64 = 10.0;
 const BEHIND: f64 = 0.02;
-/// Connections count as behind schedule from this delay on, in seconds.
+/// A backlog of connections is at least this number, and the same share.
+const FEWEST_CONNECTIONS_BEHIND: f64 = 3.0;
+/// Connections of less than two seconds count as behind schedule from this delay on, in seconds.
 const CONNECTED_BEHIND_S: f64 = 0.1;
 
-/// Whether the broker confirmed fewer messages than were due. Confirmations of warm-up messages stand in for
-/// those after the end, so that a constant latency does not count as a backlog.
+/// Whether the broker confirmed fewer messages or connections than were due. Confirmations of warm-up messages stand in
+/// for those after the end, so that a constant latency does not count as a backlog.
 #[allow(clippy::cast_precision_loss, reason = "counts of messages are below 9 × 10¹⁵")]
 fn fell_behind(load: &Load, report: &LoadReport) -> Option<StepFailure> {
     let (measured, window) = (report.measured(), report.counts.window);
-    let seconds = report.window_s.max(0.001);
     if load.mode == Mode::Connect {
-        let ramp_s = report.counts.attempted as f64 / load.ramp?;
-        let behind = report.phases_s.connect - ramp_s;
-        let attempted = report.counts.attempted as f64;
-        return (behind > CONNECTED_BEHIND_S.max(BEHIND * ramp_s)).then(|| StepFailure::FellBehind {
-            due: attempted / ramp_s,
-            confirmed: attempted / report.phases_s.connect,
-        });
+        return connected_behind(
+            load.ramp?,
+            report.counts.attempted,
+            report.phases_s.connect,
+            &report.series,
+        );
     }
     if load.rate == Rate::Max || !load.mode.publishes() {
         return None;
@@ -266,9 +274,32 @@ fn fell_behind(load: &Load, report: &LoadReport) -> Option<StepFailure> {
             (due_sends * deliveries_each - report.lost() as f64, window.delivered as f64)
         }
     };
-    let behind = due - confirmed;
-    (behind > FEWEST_BEHIND && behind > BEHIND * due)
+    behind(due, confirmed, FEWEST_BEHIND, report.window_s)
+}
+
+/// Whether this number was confirmed of those due in a time in seconds, with a backlog.
+fn behind(due: f64, confirmed: f64, fewest: f64, seconds: f64) -> Option<StepFailure> {
+    let missing = due - confirmed;
+    let seconds = seconds.max(0.001);
+    (missing >= fewest && missing > BEHIND * due)
         .then(|| StepFailure::FellBehind { due: due / seconds, confirmed: confirmed / seconds })
+}
+
+/// Whether fewer clients were connected than were due, in whole seconds of the schedule without the first: at a constant
+/// latency, those of an earlier second stand in for those that are missing at the end.
+#[allow(clippy::cast_precision_loss, reason = "counts of clients are below 9 × 10¹⁵")]
+fn connected_behind(ramp: f64, attempted: u64, took_s: f64, series: &[SeriesSecond]) -> Option<StepFailure> {
+    let ramp_s = attempted as f64 / ramp;
+    let rows = series.iter().filter(|row| row.phase == Course::Connect);
+    let rows: Vec<_> = rows.take_while(|row| row.second + row.length_s <= ramp_s).collect();
+    let (Some(first), Some(last)) = (rows.first(), rows.last().filter(|_| rows.len() > 1)) else {
+        let is_behind = took_s - ramp_s > CONNECTED_BEHIND_S.max(BEHIND * ramp_s);
+        return is_behind
+            .then(|| StepFailure::FellBehind { due: ramp, confirmed: attempted as f64 / took_s });
+    };
+    let seconds = last.second - first.second + last.length_s - first.length_s;
+    let confirmed = last.connected.saturating_sub(first.connected) as f64;
+    behind(ramp * seconds, confirmed, FEWEST_CONNECTIONS_BEHIND, seconds)
 }
 
 /// The latency is rising if the median grows by both this factor and this difference.
@@ -276,8 +307,8 @@ const RISEN: f64 = 2.0;
 const RISEN_US: f64 = 10_000.0;
 
 /// Whether the latency rose from the first third of the measurement to the last.
-fn rising(report: &LoadReport) -> Option<StepFailure> {
-    let measured = report.series.iter().filter(|second| second.phase == Course::Measure);
+fn rising(series: &[SeriesSecond]) -> Option<StepFailure> {
+    let measured = series.iter().filter(|second| second.phase == Course::Measure);
     let medians: Vec<f64> = measured.filter_map(|second| second.p50_us).collect();
     let third = medians.len() / 3;
     let (first, last) = (medians.get(..third)?, medians.get(medians.len() - third..)?);
@@ -305,5 +336,77 @@ mod tests {
         assert_eq!(Axis::Rate.text(0.5), "0.500/s");
         assert_eq!(Axis::Clients.text(1.0), "1 client");
         assert_eq!(Axis::Size.text(4096.0), "4096 bytes");
+    }
+
+    /// The rows of these numbers of connected clients, a second each.
+    fn connecting(connected: &[u64]) -> Vec<SeriesSecond> {
+        let row = |(second, connected): (u32, &u64)| SeriesSecond {
+            second: f64::from(second),
+            length_s: 1.0,
+            connected: *connected,
+            ..SeriesSecond::default()
+        };
+        (0..).zip(connected).map(row).collect()
+    }
+
+    fn shown(failure: Option<StepFailure>) -> Option<String> {
+        failure.map(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn connections_behind_their_schedule_are_a_backlog() {
+        let behind = |ramp, attempted, took_s, connected: &[u64]| {
+            shown(connected_behind(ramp, attempted, took_s, &connecting(connected)))
+        };
+        let words = |confirmed: u32, due: u32| {
+            Some(format!("the broker confirmed {confirmed}/s of {due}/s: a backlog grew"))
+        };
+        assert_eq!(behind(500.0, 1050, 2.1, &[500, 1000, 1050]), None);
+        // A CONNACK takes 300 ms, at any rate.
+        assert_eq!(behind(500.0, 1050, 2.4, &[350, 850, 1050]), None);
+        assert_eq!(behind(500.0, 1050, 2.1, &[500, 990, 1050]), None, "2 % are in flight");
+        assert_eq!(behind(500.0, 1050, 2.2, &[489, 978, 1050]), words(489, 500));
+        // Connections saved up for the first second do not count.
+        assert_eq!(behind(500.0, 1050, 2.2, &[500, 950, 1050]), words(450, 500));
+        assert_eq!(behind(20.0, 100, 5.1, &[20, 40, 60, 80, 98, 100]), None, "two are too few");
+        assert_eq!(behind(20.0, 100, 5.1, &[20, 39, 58, 77, 96, 100]), words(19, 20));
+        // Less than two seconds: only the whole time is known.
+        assert_eq!(behind(1000.0, 100, 0.19, &[100]), None);
+        assert_eq!(behind(1000.0, 100, 0.25, &[100]), words(400, 1000));
+    }
+
+    #[test]
+    fn messages_that_are_confirmed_late_are_a_backlog() {
+        let behind = |due, confirmed| shown(behind(due, confirmed, FEWEST_BEHIND, 2.0));
+        assert_eq!(behind(1000.0, 1000.0), None);
+        assert_eq!(behind(1000.0, 1200.0), None);
+        assert_eq!(behind(1000.0, 980.0), None, "2 % are in flight");
+        assert_eq!(behind(100.0, 91.0), None, "9 are too few");
+        let found = behind(1000.0, 978.0);
+        assert_eq!(found.as_deref(), Some("the broker confirmed 489/s of 500/s: a backlog grew"));
+    }
+
+    #[test]
+    fn rising_medians_are_a_backlog() {
+        let rising = |medians: &[f64]| {
+            let row = |p50: &f64| SeriesSecond {
+                phase: Course::Measure,
+                p50_us: Some(*p50),
+                ..SeriesSecond::default()
+            };
+            let warm_up =
+                SeriesSecond { phase: Course::WarmUp, p50_us: Some(1.0), ..SeriesSecond::default() };
+            let series: Vec<_> = std::iter::once(warm_up).chain(medians.iter().map(row)).collect();
+            shown(rising(&series))
+        };
+        assert_eq!(rising(&[]), None);
+        assert_eq!(rising(&[1e3, 900e3]), None, "two seconds have no thirds");
+        assert_eq!(rising(&[20e3, 30e3, 39e3]), None, "less than twice");
+        assert_eq!(rising(&[1e3, 5e3, 10e3]), None, "less than 10 ms more");
+        let words = "the median latency rose from 10.0 ms to 25.0 ms: a backlog grew";
+        assert_eq!(rising(&[10e3, 17e3, 25e3]).as_deref(), Some(words));
+        assert_eq!(rising(&[9e3, 11e3, 5e3, 0.0, 24e3, 26e3]).as_deref(), Some(words));
+        // A queue that was worked off.
+        assert_eq!(rising(&[200e3, 100e3, 10e3]), None);
     }
 }

@@ -81,7 +81,7 @@ pub use compare::CompareConfig;
 pub use config::Load;
 use config::Mode;
 pub use disturbance::{ClientShare, Disturbance, Disturbances, Disturbing};
-pub use find_limit::{Axis, FindLimit};
+pub use find_limit::{Axis, CONNECTING_S, FindLimit};
 pub use ladder::Bounds;
 pub use matrix::Matrix;
 pub use reference::ClockShift;
@@ -94,7 +94,7 @@ pub use stamp::{
     TEXT_BYTES as TEXT_STAMP_BYTES,
 };
 pub use threshold::{Objective, RunLimits, Threshold};
-pub use topology::check as check_groups;
+pub use topology::{GroupFault, check as check_groups};
 pub use watching::{WatchOptions, WatchedProcess};
 
 use std::path::PathBuf;
@@ -389,7 +389,8 @@ async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnos
         let mut load = search.load_at(rung.value);
         let number = report.steps().len() + 1;
         diagnostics.state(format_args!("run {number}: {}", search.axis.text(rung.value)));
-        let before = NetworkCounters::read();
+        // The counters are those of the machine: its other traffic says nothing about a broker on it.
+        let before = (!load.client.endpoint.is_local()).then(NetworkCounters::read);
         let step = if let Err(short) = machine::check_limits(&load, diagnostics) {
             LadderStep::unmade(rung, Limiter::Generator, short.to_string())
         } else {
@@ -399,7 +400,7 @@ async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnos
                     break;
                 }
                 Ok(outcome) => {
-                    let network = NetworkCounters::read().limit_since(&before);
+                    let network = before.and_then(|before| NetworkCounters::read().limit_since(&before));
                     let run = reported(&load, outcome, results);
                     search.judge(rung, &load, run, network, results.allow_saturated)
                 }

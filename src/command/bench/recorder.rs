@@ -59,6 +59,26 @@ impl LatencyKind {
         )
     }
 
+    /// Whether runs of this mode and QoS measure it.
+    pub(super) fn is_of(self, mode: Mode, qos: QoS) -> bool {
+        match self {
+            Self::Connect
+            | Self::Tls
+            | Self::ConnAck
+            | Self::UntilConnAck
+            | Self::Back
+            | Self::ScheduleLag => true,
+            Self::SubAck => !matches!(mode, Mode::Connect | Mode::Publish),
+            Self::UnsubAck | Self::Again => mode == Mode::Churn,
+            Self::Acknowledge | Self::AcknowledgeFromSend => mode.publishes() && qos != QoS::AtMostOnce,
+            Self::Delivery | Self::DeliveryFromSend => {
+                !matches!(mode, Mode::Connect | Mode::Publish | Mode::Request | Mode::Churn)
+            }
+            Self::RoundTrip | Self::RoundTripFromSend => mode == Mode::Request,
+            Self::AllRetained => mode == Mode::Retained,
+        }
+    }
+
     /// The main latency of a mode, if it has one: for thresholds that name only a statistic, the live display
     /// and the distribution.
     pub(super) fn main(mode: Mode, qos: QoS) -> Option<Self> {

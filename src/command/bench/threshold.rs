@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::config::Load;
+use super::recorder::LatencyKind;
 use super::report::figure::{FIGURES, Figure, Unit, Whole};
 use super::report::latency::{self, Is, LATENCIES, Latency, LatencyRow, STATISTICS, Statistic, TimeFigure};
 use super::report::{LoadReport, ObjectiveResult, ThresholdResult};
@@ -318,8 +320,24 @@ impl Threshold {
 
 impl Objective {
     /// The condition as typed.
-    pub(super) fn text(&self) -> &str {
+    #[must_use]
+    pub fn text(&self) -> &str {
         &self.0.text
+    }
+
+    /// Whether runs of this load have its figure.
+    #[must_use]
+    pub fn is_measured(&self, load: &Load) -> bool {
+        let (mode, qos) = (load.mode, load.qos);
+        match self.0.what {
+            What::Latency(None, _) => LatencyKind::main(mode, qos).is_some(),
+            What::Latency(Some(of), _) => of.kind.is_of(mode, qos),
+            What::Figure(figure) | What::Part(figure, _) => {
+                let operations = load.groups().into_iter().filter_map(|group| group.operation);
+                let operations: Vec<_> = operations.map(|operation| operation.kind).collect();
+                figure.when.is_of(mode, qos as u8, &operations)
+            }
+        }
     }
 
     /// The result. The objective is not met if the figure has no value.

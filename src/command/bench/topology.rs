@@ -278,77 +278,81 @@ fn check_operation(group: &ClientGroup, groups: &[ClientGroup]) -> Result<(), St
     }
 }
 
+/// What is wrong with the groups of a scenario, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupFault {
+    /// The index of the group.
+    pub group: usize,
+    /// The key of the group in a file.
+    pub key: &'static str,
+    /// The index of the subscription, if it is one.
+    pub subscription: Option<usize>,
+    /// The fault as one line.
+    pub why: String,
+}
+
+impl GroupFault {
+    fn new(group: usize, key: &'static str, why: String) -> Self {
+        Self { group, key, subscription: None, why }
+    }
+
+    fn of_subscription(group: usize, subscription: usize, why: String) -> Self {
+        Self { subscription: Some(subscription), ..Self::new(group, "subscribe", why) }
+    }
+}
+
 /// Checks these groups: each message must arrive once at its subscribers, and at no others. Filters are
 /// compared with the topics of a sample of clients.
 ///
 /// # Errors
-/// The fault as one line.
-pub fn check(groups: &[ClientGroup]) -> Result<(), String> {
+/// The fault and its place.
+pub fn check(groups: &[ClientGroup]) -> Result<(), GroupFault> {
     if let Err(place) = waves(groups) {
-        return Err(format!("group '{}' would start after itself", groups[place].name));
+        let why = format!("group '{}' would start after itself", groups[place].name);
+        return Err(GroupFault::new(place, "starts-after", why));
     }
-    groups.iter().try_for_each(|group| check_operation(group, groups))?;
+    for (place, group) in groups.iter().enumerate() {
+        check_operation(group, groups).map_err(|why| GroupFault::new(place, "operation", why))?;
+    }
     let plans = GroupPlan::all(groups);
-    if groups.iter().any(|group| group.respond.is_some()) {
+    if let Some(place) = groups.iter().position(|group| group.respond.is_some()) {
         let asks = |place: usize| groups[place].publish.is_some() && groups[place].subscribe.is_empty();
         let is_pair = matches!(groups, [one, other] if one.respond.is_none() && other.publish.is_none()
             && other.subscribe.is_empty() && other.respond == Some(0) && asks(0));
         if !is_pair {
-            return Err("respond is for the second of two groups, and the first publishes requests".into());
+            let why = "respond is for the second of two groups, and the first publishes requests";
+            return Err(GroupFault::new(place, "respond", why.into()));
         }
     }
-    for (group, plan) in groups.iter().zip(&plans) {
-        if group.publish.is_some() && plan.shared_groups() > 0 {
-            return Err(format!("group '{}' publishes, and cannot share its subscriptions", group.name));
-        }
-        let fetches = plan.operation == Some(OperationKind::Fetch);
-        let starts_first = |source: usize| groups[source].starts_after.is_none();
-        for subscription in group.subscribe.iter().filter(|_| !fetches) {
-            if let MessageSource::Group { group: source, .. } = subscription.source
-                && plans[source].prepares
-            {
-                return Err(format!(
-                    "group '{}': group '{}' publishes before the load, for the operation fetch",
-                    group.name, groups[source].name
-                ));
-            }
-        }
-        if let Some(source) =
-            (0..groups.len()).find(|source| plans[*source].prepares && !starts_first(*source))
-        {
-            return Err(format!(
-                "group '{}' publishes before the load and must not have starts-after",
-                groups[source].name
-            ));
-        }
-        if fetches && group.starts_after.is_none() {
-            return Err(format!("group '{}': the operation fetch needs starts-after", group.name));
-        }
+    for (number, (group, plan)) in groups.iter().zip(&plans).enumerate() {
+        check_start((number, group), groups, &plans)?;
         let mut counts = plan.subscriptions.iter().map(|(plan, _)| plan.groups).filter(|groups| *groups > 0);
         let first = counts.next();
         if counts.any(|groups| Some(groups) != first) {
-            return Err(format!("group '{}' has different shared-groups", group.name));
+            let why = format!("group '{}' has different shared-groups", group.name);
+            return Err(GroupFault::new(number, "subscribe", why));
         }
-        for (subscription, (plan, _)) in group.subscribe.iter().zip(plan.subscriptions.iter()) {
+        let subscriptions = group.subscribe.iter().zip(plan.subscriptions.iter()).enumerate();
+        for (subscription, (source, (plan, _))) in subscriptions {
+            let wrong = |why| Err(GroupFault::of_subscription(number, subscription, why));
             for (place, sender) in groups.iter().enumerate() {
-                let is_source =
-                    matches!(subscription.source, MessageSource::Group { group, .. } if group == place);
+                let is_source = matches!(source.source, MessageSource::Group { group, .. } if group == place);
                 let Some(outlet) = &plans[place].outlet else {
                     if is_source {
-                        return Err(format!("group '{}' publishes nothing", sender.name));
+                        return wrong(format!("group '{}' publishes nothing", sender.name));
                     }
                     continue;
                 };
                 match plan.mismatch(group.clients, outlet.sample(sender.clients), is_source) {
                     None => {}
                     Some((filter, topic)) if is_source => {
-                        return Err(format!(
+                        return wrong(format!(
                             "group '{}': the filter '{filter}' does not match the topic '{topic}' of its messages",
                             group.name
                         ));
                     }
                     Some((filter, topic)) => {
-                        return Err(format!(
+                        return wrong(format!(
                             "group '{}': the filter '{filter}' also matches '{topic}' of group '{}', which is not \
                              in its from",
                             group.name, sender.name
@@ -357,6 +361,40 @@ pub fn check(groups: &[ClientGroup]) -> Result<(), String> {
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// Checks that groups publish, share and fetch in an order in which they can.
+fn check_start(
+    (number, group): (usize, &ClientGroup),
+    groups: &[ClientGroup],
+    plans: &[GroupPlan],
+) -> Result<(), GroupFault> {
+    let plan = &plans[number];
+    if group.publish.is_some() && plan.shared_groups() > 0 {
+        let why = format!("group '{}' publishes, and cannot share its subscriptions", group.name);
+        return Err(GroupFault::new(number, "subscribe", why));
+    }
+    let fetches = plan.operation == Some(OperationKind::Fetch);
+    for (place, subscription) in group.subscribe.iter().enumerate().filter(|_| !fetches) {
+        if let MessageSource::Group { group: source, .. } = subscription.source
+            && plans[source].prepares
+        {
+            let why = format!(
+                "group '{}': group '{}' publishes before the load, for the operation fetch",
+                group.name, groups[source].name
+            );
+            return Err(GroupFault::of_subscription(number, place, why));
+        }
+    }
+    if plan.prepares && group.starts_after.is_some() {
+        let why = format!("group '{}' publishes before the load and must not have starts-after", group.name);
+        return Err(GroupFault::new(number, "starts-after", why));
+    }
+    if fetches && group.starts_after.is_none() {
+        let why = format!("group '{}': the operation fetch needs starts-after", group.name);
+        return Err(GroupFault::new(number, "operation", why));
     }
     Ok(())
 }

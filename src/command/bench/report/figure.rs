@@ -12,7 +12,7 @@ use self::Unit::{Bytes, Count, Microseconds, PerSecond, Seconds, Share};
 use self::When::{Acknowledged, Own, Publishing, Receiving};
 use self::operations::OPERATION_RATE;
 use super::super::config::Mode;
-use super::super::operation::OperationStep;
+use super::super::operation::{OperationKind, OperationStep};
 use super::super::recorder::LatencyKind;
 use super::latency::{round, statistic};
 
@@ -118,16 +118,20 @@ pub(crate) enum When {
 
 impl When {
     pub(crate) fn holds(self, report: &LoadReport) -> bool {
-        let mode = report.mode;
+        self.is_of(report.mode, report.qos, &report.operations)
+    }
+
+    /// Whether it holds for runs of this mode, QoS and with these operations.
+    pub(crate) fn is_of(self, mode: Mode, qos: u8, operations: &[OperationKind]) -> bool {
         match self {
             Self::Always => true,
             Self::Publishing => mode.publishes(),
-            Self::Acknowledged => mode.publishes() && report.qos > 0,
+            Self::Acknowledged => mode.publishes() && qos > 0,
             Self::Receiving => mode.receives_its_own() || mode == Mode::Subscribe,
             Self::Own => mode.receives_its_own(),
             Self::Storing => mode == Mode::Retained,
-            Self::Operating => !report.operations.is_empty(),
-            Self::Doing(step) => report.operations.iter().any(|kind| kind.steps().contains(&step)),
+            Self::Operating => !operations.is_empty(),
+            Self::Doing(step) => operations.iter().any(|kind| kind.steps().contains(&step)),
         }
     }
 }
@@ -155,8 +159,10 @@ const CONNECTED: Whole = Whole { name: "connections", read: |r| r.counts.connect
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FigureRow {
     Nowhere,
-    /// In the line of the connections, unless it is 0.
+    /// In the line of the connections, unless it is 0; a rate with its count.
     Connections,
+    /// There as well, with its share of the whole.
+    PartOfConnections,
     /// A rate with its count and a remark.
     Stage(When, &'static str),
     /// In the line of lost messages.
@@ -375,9 +381,9 @@ pub(crate) static FIGURES: &[Figure] = &[
     CONNECTED_RATE,
     HANDSHAKES,
     Figure { label: "TLS handshakes", row: FigureRow::Connections, better: More,
-        ..Figure::new(Connections, "tls_handshakes_per_s", "handshake-rate", PerSecond,
-                      Reading::Real(|r| per_second(r.counts.tls_handshakes.min(r.counts.connected), r.connecting_s))) },
-    Figure { label: "TLS resumed", whole: Some(TLS_HANDSHAKES), row: FigureRow::Connections, better: More,
+        count: Some(&HANDSHAKES),
+        ..Figure::new(Connections, "tls_handshakes_per_s", "handshake-rate", PerSecond, Reading::Real(LoadReport::handshakes)) },
+    Figure { label: "resumed", whole: Some(TLS_HANDSHAKES), row: FigureRow::PartOfConnections, better: More,
         ..Figure::count(Connections, "tls_resumed", "resumed", |r| r.counts.tls_resumed) },
     Figure { better: More, ..Figure::count(Connections, "subscribed", "subscribed", |r| r.counts.subscribed) },
     Figure { better: Less,
@@ -479,6 +485,15 @@ impl LoadReport {
     /// A count that needs stamps; `None` if messages have none, as they are indistinguishable.
     fn told_apart(&self, count: u64) -> Option<u64> {
         (self.counts.unstamped == 0).then_some(count)
+    }
+
+    /// TLS handshakes per second: of clients that connect again and again, those of the measurement; otherwise those of
+    /// the first connections.
+    fn handshakes(&self) -> f64 {
+        if self.counts.tls_handshakes > 0 && self.operations.contains(&OperationKind::Connect) {
+            return self.step_rate(OperationStep::Connect);
+        }
+        per_second(self.counts.tls_handshakes.min(self.counts.connected), self.connecting_s)
     }
 
     fn lateness(&self) -> f64 {

@@ -388,10 +388,18 @@ pub(crate) fn phases(report: &LoadReport) -> String {
 pub(crate) fn connections(report: &LoadReport) -> String {
     let (made, rate) = (whole(report.counts.connected), CONNECTED_RATE.value(report).unwrap_or(0.0));
     let mut text = format!("{made} of {} made, {}/s", whole(report.counts.attempted), count(rate));
-    for (figure, value) in shown(report, |row| matches!(row, FigureRow::Connections)) {
-        if value > Some(0.0) {
-            let _ = write!(text, ", {} {}", figure.unit.text(value.unwrap_or(0.0)), figure.label);
-        }
+    let is_here = |row| matches!(row, FigureRow::Connections | FigureRow::PartOfConnections);
+    for (figure, value) in shown(report, is_here) {
+        let Some(value) = value.filter(|value| *value > 0.0) else { continue };
+        let (label, own) = (figure.label, figure.unit.text(value));
+        let _ = match (figure.count.and_then(|count| count.value(report)), figure.whole) {
+            (Some(number), _) => write!(text, ", {} {label}, {own}", count(number)),
+            (None, Some(whole)) if matches!(figure.row, FigureRow::PartOfConnections) => {
+                let share = figure.part(whole, report).unwrap_or(0.0) * 100.0;
+                write!(text, ", {own} {label} ({share:.1} %)")
+            }
+            _ => write!(text, ", {own} {label}"),
+        };
     }
     text
 }

@@ -100,7 +100,7 @@ impl LoadReport {
         self.counts.operations[step as usize]
     }
 
-    fn step_rate(&self, step: OperationStep) -> f64 {
+    pub(super) fn step_rate(&self, step: OperationStep) -> f64 {
         per_second(self.step(step).in_window, self.window_s)
     }
 
