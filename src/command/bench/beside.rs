@@ -146,7 +146,7 @@ impl Beside {
             && is_main
             && count > 0
         {
-            impact.at(due).time(due, took, count);
+            impact.time(due, took, count);
         }
     }
 

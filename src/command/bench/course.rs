@@ -135,7 +135,7 @@ impl Load {
         let mark = |stage: &RateStage| {
             let mark = measure.saturating_add(u64::try_from(begin.as_nanos()).unwrap_or(u64::MAX));
             begin += stage.length();
-            Impact::mark_before(mark)
+            Impact::mark(mark)
         };
         self.stages.iter().map(mark).collect()
     }

@@ -1,5 +1,6 @@
 //! Records of a thread around disturbances, in one window of time from each disturbance to the next. A
-//! message belongs to the window in which it was due, a connection to that in which it was lost.
+//! message belongs to the window in which it was due, a connection to that in which it was lost. The latency of a
+//! message in flight at a disturbance belongs to the window of the disturbance.
 
 use hdrhistogram::Histogram;
 
@@ -72,14 +73,9 @@ fn slot(since: u64) -> usize {
 }
 
 impl Impact {
-    /// The start of a disturbance that is due at this time.
-    pub(super) fn mark(due: u64) -> u64 {
-        due.div_ceil(PRECISION).saturating_mul(PRECISION)
-    }
-
-    /// The start of a stage that is due at this time: slightly earlier, so that messages due exactly then
+    /// The start of a disturbance or stage that is due at this time: slightly earlier, so that messages due exactly then
     /// belong to it.
-    pub(super) fn mark_before(due: u64) -> u64 {
+    pub(super) fn mark(due: u64) -> u64 {
         due.saturating_sub(PRECISION / 2) / PRECISION * PRECISION
     }
 
@@ -99,6 +95,14 @@ impl Impact {
     /// The index of the window of a time.
     pub(super) fn place(&self, time: u64) -> usize {
         self.marks.partition_point(|mark| *mark <= time)
+    }
+
+    /// Records the latency of messages that were due at this time.
+    pub(super) fn time(&mut self, due: u64, took: u64, count: u64) {
+        let place = self.place(due);
+        let is_across = self.marks.get(place).is_some_and(|mark| due.saturating_add(took) >= *mark);
+        self.windows[place].pass(due, took, count);
+        self.windows[place + usize::from(is_across)].time(due, took, count);
     }
 
     /// The window of a time.
@@ -134,8 +138,8 @@ impl Impact {
 }
 
 impl Window {
-    /// Records the latency of messages that were due at this time.
-    pub(super) fn time(&mut self, due: u64, took: u64, count: u64) {
+    /// Records messages that were due in it, if they waited for clients that were away.
+    fn pass(&mut self, due: u64, took: u64, count: u64) {
         if let Some(queue) = &mut self.queue
             && due < queue.until
             && due + took >= queue.until
@@ -143,6 +147,10 @@ impl Window {
             queue.messages += count;
             queue.last = queue.last.max(due + took);
         }
+    }
+
+    /// Records the latency of messages that were due at this time, in the first slot if it was before the disturbance.
+    fn time(&mut self, due: u64, took: u64, count: u64) {
         let slot = slot(due.saturating_sub(self.began));
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
@@ -229,8 +237,8 @@ mod tests {
         for (due, place) in [(0, 0), (999 * MS, 0), (1000 * MS, 1), (1999 * MS, 1), (2000 * MS, 2)] {
             assert_eq!(impact.place(due), place, "{due}");
         }
-        impact.at(1500 * MS).time(1500 * MS, 7 * MS, 3);
-        impact.at(1010 * MS).time(1010 * MS, 90 * MS, 1);
+        impact.time(1500 * MS, 7 * MS, 3);
+        impact.time(1010 * MS, 90 * MS, 1);
         let [during, after] = impact.windows[1].split(Some(100 * MS));
         assert_eq!((during.len(), after.len()), (1, 3));
         assert!(during.max() >= 90 * MS && after.max() < 8 * MS);
@@ -238,13 +246,29 @@ mod tests {
         assert_eq!((during.len(), after.len()), (0, 4));
     }
 
-    /// The short stamp contains only the lowest bits of a time.
     #[test]
-    fn marks_are_as_precise_as_the_shortest_stamp() {
-        assert_eq!(
-            [Impact::mark(0), Impact::mark(1), Impact::mark(256), Impact::mark(257)],
-            [0, 256, 256, 512]
-        );
+    fn messages_in_flight_at_a_disturbance_belong_to_it() {
+        let mut impact = Impact::new(0, vec![1000 * MS, 2000 * MS], &[Some(500 * MS)]);
+        impact.time(990 * MS, 9 * MS, 1); // it arrived before
+        impact.time(990 * MS, 10 * MS, 1);
+        impact.time(200 * MS, 2500 * MS, 1); // in flight at both; it belongs to the first
+        impact.time(1400 * MS, 700 * MS, 1); // in flight at the second, and queued at the first
+        let counts: Vec<_> = impact.windows.iter().map(|window| window.split(Some(0))).collect();
+        let counts: Vec<_> = counts.iter().map(|[during, after]| (during.len(), after.len())).collect();
+        assert_eq!(counts[0].0 + counts[0].1, 1);
+        assert_eq!(counts[1..], [(2, 0), (1, 0)]);
+        assert_eq!(impact.windows[1].queue.map(|queue| queue.messages), Some(1));
+    }
+
+    /// A message that is due at a mark is after it, also if its stamp contains only the highest bits of the time.
+    #[test]
+    fn marks_are_before_what_is_due_at_the_same_time() {
+        for due in [256, 1000, 1023, 1024, 1025, 2_000_000_000] {
+            let mark = Impact::mark(due);
+            assert!(mark <= due / PRECISION * PRECISION && due - mark < 2 * PRECISION, "{due}: {mark}");
+            assert_eq!(mark % PRECISION, 0);
+        }
+        assert_eq!(Impact::mark(0), 0);
     }
 
     #[test]
@@ -253,7 +277,7 @@ mod tests {
             let mut impact = Impact::new(0, vec![10 * MS], &[]);
             let window = impact.lose(30 * MS);
             impact.return_to(window, 50 * MS);
-            impact.at(30 * MS).time(30 * MS, MS, 1);
+            impact.time(30 * MS, MS, 1);
             impact
         };
         let mut both = one();

@@ -63,7 +63,7 @@ pub(crate) struct AffectedMessages {
     pub(crate) duplicates: u64,
     /// Lost messages that were due before this disturbance and after the previous one.
     pub(crate) lost_before: u64,
-    /// Messages that took longer than any that was due before the disturbance.
+    /// Messages that took longer than any that arrived before the disturbance.
     pub(crate) late: Option<u64>,
 }
 
@@ -86,8 +86,8 @@ impl DrainedQueue {
     }
 }
 
-/// The main latency of messages that were due before the disturbance, until all clients were back, and after
-/// that.
+/// The main latency of messages that arrived before the disturbance, that were in flight then or due until all clients
+/// were back, and that were due after that.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct LatenciesAround {
     pub(crate) before: Option<LatencyAround>,
@@ -138,9 +138,7 @@ pub(crate) fn aftermaths(
     let all = load.disturbances.all.iter().zip(disturbed).zip(windows);
     let aftermaths = all.map(|((disturbance, disturbed), window)| {
         let [during, after] = window.split(recovery(&disturbance.what, disturbed, window));
-        let mut whole = during.clone();
-        let _ = whole.add(&after); // auto-resizing
-        let late = (!before.is_empty()).then(|| whole.len() - whole.count_between(0, before.max()));
+        let late = later(&before, &[&during, &after]);
         let aftermath = Aftermath {
             at_s: disturbance.at.as_secs_f64(),
             second: seconds(window.began.saturating_sub(began)),
@@ -168,6 +166,12 @@ pub(crate) fn aftermaths(
         aftermath
     });
     aftermaths.collect()
+}
+
+/// The number of messages that took longer than any of those before; `None` if there were none before.
+fn later(before: &Latencies, across: &[&Latencies]) -> Option<u64> {
+    let late = |found: &&Latencies| found.len() - found.count_between(0, before.max());
+    (!before.is_empty()).then(|| across.iter().map(late).sum())
 }
 
 /// The time from the disturbance until the load was as before; none if there was no effect.
@@ -345,16 +349,20 @@ mod tests {
         assert_eq!(ms(recovery(&command, &Disturbed::default(), &window(0, &[]))), Some(u64::MAX));
     }
 
+    /// A hundred messages of 5 ms, one in flight at the disturbance, and two due at it and later that are late.
     #[test]
     fn a_message_is_late_if_it_took_longer_than_any_before() {
-        let (mut first, mut second) = (Window::default(), window(1, &[100]));
-        first.time(0, 5 * MS, 10);
-        second.time(1010 * MS, 4 * MS, 3);
-        second.time(1020 * MS, 80 * MS, 2);
-        second.time(1900 * MS, MS, 7);
+        let mut impact = Impact::new(0, vec![1000 * MS], &[]);
+        impact.time(500 * MS, 5 * MS, 100);
+        impact.time(990 * MS, 300 * MS, 1);
+        impact.time(1000 * MS, 290 * MS, 1);
+        impact.time(1010 * MS, 80 * MS, 1);
+        impact.time(1900 * MS, MS, 7);
+        let [first, second] = &impact.windows[..] else { panic!("two windows") };
         let [_, before] = first.split(None);
         let [during, after] = second.split(Some(100 * MS));
-        assert_eq!((during.len(), after.len()), (5, 7));
-        assert_eq!(during.len() - during.count_between(0, before.max()), 2);
+        assert_eq!((before.len(), during.len(), after.len()), (100, 3, 7));
+        assert_eq!((later(&before, &[&during, &after]), later(&during, &[&after])), (Some(3), Some(0)));
+        assert_eq!(later(&Window::default().split(None)[0], &[&during]), None);
     }
 }
