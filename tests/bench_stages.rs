@@ -157,6 +157,19 @@ fn a_broken_limit_ends_the_run() {
     assert_eq!(report["thresholds"][0]["broken"], true);
 }
 
+/// A run with a number of messages does not wait for them when a limit ends it, however long the drain may be.
+#[test]
+fn a_broken_limit_ends_a_run_with_a_count() {
+    let broker = Broker::start();
+    let line = ["pub", "--qos", "1", "--rate", "500", "--count", "100k", "--drain", "1m"];
+    let limits = ["--fail-if", "sent > 100", "--abort-on-fail", "0s"];
+    let report = report(&bench(broker.port(), &[&line[..], &limits].concat()).run().exits(3));
+    assert!(report["aborted"]["limit"].as_str().unwrap().starts_with("fail if sent > 100: it was "));
+    // In the minute of the drain it would be 30,000.
+    assert!((101..15_000).contains(&count(&report, "sent")), "{}", report["messages"]);
+    assert_eq!(count(&report, "sent"), count(&report, "acknowledged"));
+}
+
 /// The most recent messages do not count as lost, and a limit of a stage ends the run only in that stage.
 #[test]
 fn limits_that_hold_do_not_end_the_run() {

@@ -419,11 +419,11 @@ impl<'a> Director<'a> {
         self.end_of_load(measure);
         let limit = now().saturating_add(nanoseconds(load.drain));
         let mut arrivals = Deliveries { delivered: self.sum(|board| &board.delivered), last: None };
-        if counted && !self.is_over() {
+        if counted && !self.is_over() && self.aborted.is_none() {
             // The last answers belong to the measurement, if they arrive.
             self.wait(limit, TICK, |this| {
                 arrivals.note(this.sum(|board| &board.delivered));
-                this.is_alone() || this.all(|board| &board.idle)
+                this.is_alone() || this.aborted.is_some() || this.all(|board| &board.idle)
             })
             .await;
         }
