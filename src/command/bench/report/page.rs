@@ -14,8 +14,12 @@ const LEFT: f64 = 104.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 40.0;
-/// The width of a letter on a phone, where letters are largest; prevents overlapping labels.
-const LETTER: f64 = 13.0;
+/// The widths of a letter, and of a percent sign, on a phone, where letters are largest: of the widest common fonts. They
+/// prevent overlapping labels.
+const LETTER: f64 = 15.5;
+const PERCENT: f64 = 26.0;
+/// The space between two labels.
+const GAP: f64 = 12.0;
 /// Maximum number of intervals between grid lines.
 const STEPS: f64 = 5.0;
 
@@ -132,16 +136,9 @@ pub(crate) fn chart(
             shown(value)
         );
     }
-    let mut taken = f64::NEG_INFINITY;
-    for value in ticks(first, last, 1.0) {
-        let place = x(value);
-        let (anchor, before) = if place > WIDTH - 40.0 { ("end", 1.0) } else { ("middle", 0.5) };
-        let text = format!("{} {unit}", across(value));
-        let width = LETTER * number(text.len() as u64);
-        if place - width * before < taken {
-            continue;
-        }
-        taken = place + width * (1.0 - before);
+    let labels =
+        ticks(first, last, 1.0).into_iter().map(|value| (x(value), format!("{} {unit}", across(value))));
+    for Label { place, anchor, text } in labels_in_a_row(labels) {
         let _ = write!(
             out,
             "<text x=\"{place:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
@@ -194,6 +191,35 @@ pub(crate) fn chart(
         );
     }
     out.push_str("</p></section>\n");
+}
+
+/// A label below a chart.
+#[derive(Debug)]
+struct Label {
+    place: f64,
+    /// `middle` or `end` of SVG.
+    anchor: &'static str,
+    text: String,
+}
+
+/// The widest that a label may be.
+fn width_of(text: &str) -> f64 {
+    text.chars().map(|letter| if letter == '%' { PERCENT } else { LETTER }).sum()
+}
+
+/// Those of the labels at these places that do not overlap the one before.
+fn labels_in_a_row(labels: impl Iterator<Item = (f64, String)>) -> Vec<Label> {
+    let mut taken = f64::NEG_INFINITY;
+    let mut row = Vec::new();
+    for (place, text) in labels {
+        let width = width_of(&text);
+        let (anchor, before) = if place + width / 2.0 > WIDTH { ("end", 1.0) } else { ("middle", 0.5) };
+        if place - width * before >= taken {
+            taken = place + width * (1.0 - before) + GAP;
+            row.push(Label { place, anchor, text });
+        }
+    }
+    row
 }
 
 /// The thickness of a line: each is thinner than the one below it, so that lines with equal values remain
@@ -257,5 +283,45 @@ mod tests {
         assert_eq!(ticks(3.0, 5.0, 1.0), [3.0, 4.0, 5.0]);
         assert_eq!(ticks(0.0, 20.0, 0.0), [0.0, 5.0, 10.0, 15.0, 20.0]);
         assert!(ticks(0.0, f64::MIN_POSITIVE, 0.0).len() < 100);
+    }
+
+    /// The advance of a letter in DejaVu Sans, the widest of the usual fonts, at the size that phones show.
+    fn shown_width(text: &str) -> f64 {
+        let advance = |letter| match letter {
+            '0'..='9' => 0.636,
+            '.' | ',' | ' ' => 0.318,
+            '%' => 0.950,
+            's' => 0.521,
+            'k' => 0.579,
+            other => panic!("{other}"),
+        };
+        text.chars().map(|letter| advance(letter) * 24.0).sum()
+    }
+
+    #[test]
+    fn labels_do_not_overlap_on_a_phone() {
+        let x = |part: f64| LEFT + part * (WIDTH - LEFT - RIGHT);
+        let percentiles: Vec<_> = (1..=5)
+            .map(|count| (x(f64::from(count) / 5.2), format!("{} %", nines(f64::from(count)))))
+            .collect();
+        let seconds = ticks(0.0, 1700.0, 1.0)
+            .into_iter()
+            .map(|value| (x(value / 1700.0), format!("{} s", counts(value))));
+        let cases = [
+            percentiles.clone(),
+            vec![percentiles[2].clone(), (x(1.0), "99.99 %".into())],
+            seconds.collect(),
+        ];
+        for (case, labels) in cases.into_iter().enumerate() {
+            let (all, row) = (labels.len(), labels_in_a_row(labels.into_iter()));
+            let mut end = f64::NEG_INFINITY;
+            for Label { place, anchor, text } in &row {
+                let width = shown_width(text);
+                let begin = place - if *anchor == "end" { width } else { width / 2.0 };
+                assert!(begin >= end + 4.0 && begin + width <= WIDTH, "{case}: {row:?}");
+                end = begin + width;
+            }
+            assert!(row.len() * 2 >= all, "{case}: {row:?}");
+        }
     }
 }
