@@ -191,11 +191,33 @@ fn report_shows_groups_and_scale() {
     let [html, markdown] = [html, markdown].map(|path| std::fs::read_to_string(path).unwrap());
     assert!(html.contains("<h2>Groups</h2>") && html.contains("<td>subscribers</td><td>10</td>"), "{html}");
     assert!(markdown.contains("\n\n| group | clients | up |"), "{markdown}");
+    assert!(html.contains("<p class=\"\">scenario omb-fanout-1-1k, with 1 % of its clients</p>"), "{html}");
+    assert!(markdown.contains("\n* scenario omb-fanout-1-1k, with 1 % of its clients\n"), "{markdown}");
     let text = outcome.lines().join("\n");
     assert!(text.contains("scenario         omb-fanout-1-1k, with 1 % of its clients\n"), "{text}");
     assert!(text.contains("\ngroup            clients     up"), "{text}");
     assert!(text.contains("\nsubscribers           10     10"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+/// Files that a scenario names are checked before the first connection, and named with their line.
+#[test]
+fn missing_files_of_a_scenario_are_named_with_their_line() {
+    for (text, place) in [
+        (
+            "count = 5\ncredentials = '/no/such.csv'\n[[group]]\nname = 'a'\nclients = 1\npublish = { rate = 1 }\n",
+            "line 2: credentials",
+        ),
+        (
+            "count = 5\n[[group]]\nname = 'a'\nclients = 1\npublish = { rate = 1, payload-file = '/no/such.csv' }\n",
+            "line 5: payload-file",
+        ),
+    ] {
+        let (_folder, path) = file(text);
+        let words = format!("{path}, {place}: cannot read /no/such.csv: ");
+        // Port 1 has no broker: a connection would fail first.
+        bench(1, &["scenario", "run", &path]).run().exits(1).mentions(&words);
+    }
 }
 
 /// Thresholds in a file fail a run like those of options.

@@ -90,18 +90,26 @@ impl LoadPayloadArgs {
 }
 
 /// Checks that a text has only known fields. The columns of a file are checked when it is read.
-pub(super) fn check_fields(text: &[u8], has_csv: bool) -> Result<(), Error> {
+///
+/// # Errors
+/// The fault, in one line.
+pub(super) fn parse_fields(text: &[u8], has_csv: bool) -> Result<(), String> {
     let any_column = |_: &str| has_csv.then_some(0);
     let stamp_bytes = Some(TEXT_STAMP_BYTES);
     let more = MoreFields { columns: Some(&any_column), stamp_bytes, ..MoreFields::default() };
+    TextTemplate::parse_with(text, more).map(drop)
+}
+
+/// The same for the text of `--payload`.
+fn check_fields(text: &[u8], has_csv: bool) -> Result<(), Error> {
     let wrong = |why| {
         let error = Error::usage(format!("--payload '{}': {why}", text.escape_ascii()));
         let is_missing_file = !has_csv && text.windows(5).any(|part| part == b"{csv:");
         error.with_hint(if is_missing_file {
             "{csv:NAME} needs --client-values FILE"
         } else {
-            "a load has {client}, {csv:NAME} and {stamp} as well; {{ and }} stand for braces"
+            "{{ and }} stand for braces"
         })
     };
-    TextTemplate::parse_with(text, more).map(drop).map_err(wrong)
+    parse_fields(text, has_csv).map_err(wrong)
 }

@@ -9,7 +9,7 @@ use crate::cli::disturbance;
 use crate::cli::stages;
 use crate::client::options::Version;
 use crate::command::bench::config::{Load, Pattern, Rate, StopAfter};
-use crate::command::bench::group::{ClientGroup, MessageSource, Scenario};
+use crate::command::bench::group::{ClientGroup, MessageSource, NamedFile, Scenario};
 use crate::command::bench::stage::RateStage;
 use crate::command::bench::{Disturbance, Results, Threshold};
 use crate::error::Error;
@@ -50,8 +50,12 @@ pub(in crate::cli) struct Description {
     #[expect(clippy::option_option, reason = "they are the key and its number")]
     pub(in crate::cli) reconnect: Option<Option<u32>>,
     pub(in crate::cli) disturb: Vec<Disturbance>,
+    /// The line and the key of the disturbances.
+    pub(in crate::cli) disturb_place: Option<String>,
     pub(in crate::cli) stages: Vec<DescribedStage>,
     pub(in crate::cli) groups: Vec<ClientGroup>,
+    /// The files that the scenario names.
+    pub(in crate::cli) files: Vec<NamedFile>,
     /// The factor by which its counts were reduced.
     pub(in crate::cli) scale: Option<f64>,
 }
@@ -89,12 +93,14 @@ impl Description {
             abort_after: load.abort_after,
             reconnect: load.reconnects().then_some(client.reconnect.attempts),
             disturb: load.disturbances.all.clone(),
+            disturb_place: None,
             stages: load
                 .stages
                 .iter()
                 .map(|stage| DescribedStage { stage: *stage, fail_if: Vec::new() })
                 .collect(),
             groups: load.groups(),
+            files: Vec::new(),
             scale: None,
         }
     }
@@ -150,6 +156,17 @@ impl Description {
             client.version = Version::Only(Protocol::V5);
             client.needs_v5 = Some(if shares { "shared-groups" } else { "topic-alias" });
         }
+        if let Version::Only(protocol) = client.version
+            && protocol != Protocol::V5
+            && (shares || uses_aliases)
+        {
+            let key = if shares { "shared-groups" } else { "topic-alias" };
+            let error = Error::usage(format!(
+                "-V: {key} of the scenario '{}' needs MQTT 5, not {protocol}",
+                self.name
+            ));
+            return Err(error.with_hint("-V 5"));
+        }
         client.keep_alive = self.keep_alive.filter(|_| is_open("keepalive")).unwrap_or(client.keep_alive);
         if is_open("session_expiry") {
             client.session_expiry_interval = self.session_expiry_interval.or(client.session_expiry_interval);
@@ -160,10 +177,22 @@ impl Description {
             client.reconnect.attempts = attempts;
         }
         if load.disturbances.all.is_empty() {
+            if let (Some(place), Some(cut)) =
+                (self.disturb_place, self.disturb.iter().find(|one| one.what.share().is_some()))
+                && !load.reconnects()
+            {
+                let error = Error::usage(format!("{place}: '{}' needs clients that reconnect", cut.what));
+                return Err(error.with_hint("reconnect = \"always\" in the file, or --reconnect always"));
+            }
             load.disturbances = disturbance::disturbances(self.disturb);
         }
         load.abort_after = load.abort_after.or(self.abort_after);
         load.ramp = load.ramp.or(self.ramp);
+        let mut files = self.files;
+        if load.credentials.is_some() {
+            // It replaces the file's own.
+            files.retain(|file| Some(&file.path) != self.credentials.as_ref());
+        }
         load.credentials = load.credentials.take().or(self.credentials);
         if load.local_addresses.is_empty() {
             load.local_addresses = self.local_addresses;
@@ -174,7 +203,7 @@ impl Description {
         load.seed = self.seed.unwrap_or(load.seed);
         sum_up(load, &self.groups);
         let scale = self.scale.unwrap_or(1.0);
-        load.scenario = Some(Scenario { name: self.name, scale, groups: self.groups }.into());
+        load.scenario = Some(Scenario { name: self.name, scale, groups: self.groups, files }.into());
         stages::apply(self.stages.iter().map(|described| described.stage).collect(), load)
     }
 }

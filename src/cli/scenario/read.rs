@@ -4,7 +4,7 @@ use clap::ValueEnum as _;
 
 use super::description::{DescribedStage, Description, default_topic, pattern_name};
 use super::table::{FileText, Table};
-use crate::cli::bench_payload::check_fields;
+use crate::cli::bench_payload::parse_fields;
 use crate::cli::bench_values::{MOST_RATE, arrivals, bytes, rate};
 use crate::cli::disturbance::disturbance;
 use crate::cli::stages::{MOST_STAGES, stage};
@@ -12,16 +12,17 @@ use crate::cli::value::{self, ProtocolVersion, ReconnectAttempts};
 use crate::client::options::{Version, Will};
 use crate::command::bench::config::{Arrivals, Pattern, Payload, Rate, StopAfter};
 use crate::command::bench::group::{
-    ClientGroup, GroupConnection, GroupOperation, GroupPublish, GroupSubscription, MessageSource, SHARE_NAME,
+    ClientGroup, GroupConnection, GroupOperation, GroupPublish, GroupSubscription, MessageSource, NamedFile,
+    SHARE_NAME,
 };
 use crate::command::bench::operation::OperationKind;
 use crate::command::bench::topic::{check_filter_fields, check_topic, check_will_topic, has_columns};
-use crate::command::bench::{Threshold, check_groups};
+use crate::command::bench::{Disturbance, GroupFault, Threshold, check_groups};
 use crate::error::Error;
 use crate::nearest::{did_you_mean, nearest};
-use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::topic;
+use crate::protocol::{Protocol, QoS};
 
 /// The most groups that a scenario may have.
 const MOST_GROUPS: usize = 1_000;
@@ -64,26 +65,105 @@ pub(in crate::cli) fn read(file: FileText<'_>) -> Result<Description, Error> {
         fail_if: top.values("fail-if", str::parse)?,
         abort_after: top.value("abort-on-fail", value::duration)?,
         reconnect: top.value("reconnect", |text| text.parse().map(|ReconnectAttempts(attempts)| attempts))?,
-        disturb: top.values("disturb", disturbance)?,
+        disturb: top.values("disturb", |text| disturbance_of(text, &names))?,
+        disturb_place: top.place("disturb"),
         stages: stages(&top)?,
         groups: groups.into_iter().map(|table| group(table, &names)).collect::<Result<_, _>>()?,
+        files: files(&Table::new(file, document.get_ref(), 0))?,
         scale: None,
     };
-    check_columns(file, &scenario.groups)?;
+    let again = Table::new(file, document.get_ref(), 0);
+    check_columns(&scenario.groups).map_err(|fault| at_its_place(&again, fault))?;
+    check_version(&again, &scenario)?;
     check_course(&top, &scenario)?;
     let senders = scenario.groups.iter().filter(|group| group.publish.is_some()).count();
     if count.is_some() && senders > 1 {
         return Err(top.wrong("count", "only one group may publish then; use duration"));
     }
     top.finish()?;
-    check_groups(&scenario.groups).map_err(|why| Error::usage(format!("{}: {why}", file.name)))?;
+    check_groups(&scenario.groups).map_err(|fault| at_its_place(&again, fault))?;
     Ok(scenario)
 }
 
+/// An error at the key that it is about.
+fn at_its_place(top: &Table<'_>, fault: GroupFault) -> Error {
+    let found = || {
+        let table = top.tables("group")?.swap_remove(fault.group);
+        // A subscription names one group or several.
+        let mut left = fault.subscription;
+        for one in if left.is_some() { table.tables("subscribe")? } else { Vec::new() } {
+            let groups = one.values("from", |text| Ok(text.to_owned()))?.len().max(1);
+            if left.is_some_and(|left| left < groups) {
+                let key = if one.place("filter").is_some() { "filter" } else { "from" };
+                return Ok(one.wrong(key, &fault.why));
+            }
+            left = left.map(|left| left - groups);
+        }
+        Ok(table.wrong(fault.key, &fault.why))
+    };
+    found().unwrap_or_else(|error| error)
+}
+
+/// The files that a scenario names.
+fn files(top: &Table<'_>) -> Result<Vec<NamedFile>, Error> {
+    let mut files = Vec::new();
+    let mut add = |table: &Table<'_>, keys: &[&'static str]| -> Result<(), Error> {
+        for key in keys {
+            files.extend(
+                table
+                    .text(key)?
+                    .zip(table.place(key))
+                    .map(|(path, place)| NamedFile { path: path.into(), place }),
+            );
+        }
+        Ok(())
+    };
+    add(top, &["credentials"])?;
+    for group in top.tables("group")? {
+        add(&group, &["credentials", "client-values"])?;
+        if let Some(publish) = group.table("publish")? {
+            add(&publish, &["payload-file", "payload-lines"])?;
+        }
+    }
+    Ok(files)
+}
+
+/// Checks that the version of the file has what its groups use.
+fn check_version(top: &Table<'_>, scenario: &Description) -> Result<(), Error> {
+    let Some(Version::Only(protocol)) =
+        scenario.version.filter(|version| *version != Version::Only(Protocol::V5))
+    else {
+        return Ok(());
+    };
+    let why = format!("it needs MQTT 5, and the version of the file is {protocol}");
+    for (table, group) in top.tables("group")?.into_iter().zip(&scenario.groups) {
+        if group.publish.as_ref().is_some_and(|publish| publish.alias)
+            && let Some(publish) = table.table("publish")?
+        {
+            return Err(publish.wrong("topic-alias", why));
+        }
+        for subscription in table.tables("subscribe")? {
+            if subscription.value("shared-groups", value::clients)?.is_some_and(|groups| groups > 0) {
+                return Err(subscription.wrong("shared-groups", why));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A disturbance, of one of these groups or of all.
+fn disturbance_of(text: &str, names: &[String]) -> Result<Disturbance, String> {
+    let found = disturbance(text)?;
+    if let Some(group) = found.what.share().and_then(|share| share.group.as_deref()) {
+        place(group, names)?;
+    }
+    Ok(found)
+}
+
 /// Checks that groups have the files that filters take columns of.
-fn check_columns(file: FileText<'_>, groups: &[ClientGroup]) -> Result<(), Error> {
-    for group in groups {
-        for subscription in &group.subscribe {
+fn check_columns(groups: &[ClientGroup]) -> Result<(), GroupFault> {
+    for (number, group) in groups.iter().enumerate() {
+        for (place, subscription) in group.subscribe.iter().enumerate() {
             let (filter, source) = match &subscription.source {
                 MessageSource::Group { group, filter: Some(filter), .. } => (filter, groups.get(*group)),
                 MessageSource::Filter { filter, .. } => (filter, Some(group)),
@@ -92,10 +172,11 @@ fn check_columns(file: FileText<'_>, groups: &[ClientGroup]) -> Result<(), Error
             if let Some(source) = source.filter(|source| source.client_values.is_none())
                 && has_columns(filter)
             {
-                return Err(Error::usage(format!(
-                    "{}: group '{}': the filter '{filter}' needs client-values in group '{}'",
-                    file.name, group.name, source.name
-                )));
+                let why = format!(
+                    "group '{}': the filter '{filter}' needs client-values in group '{}'",
+                    group.name, source.name
+                );
+                return Err(GroupFault { group: number, key: "subscribe", subscription: Some(place), why });
             }
         }
     }
@@ -334,7 +415,7 @@ fn payload(table: &Table<'_>, has_values: bool) -> Result<Payload, Error> {
     }
     let text = match text.map(String::into_bytes) {
         Some(text) if has_fields => {
-            check_fields(&text, has_values).map_err(|why| {
+            parse_fields(&text, has_values).map_err(|why| {
                 let needs_values = !has_values && text.windows(5).any(|part| part == b"{csv:");
                 if needs_values { table.wrong("payload", NO_VALUES) } else { table.wrong("payload", why) }
             })?;

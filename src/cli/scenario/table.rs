@@ -20,10 +20,15 @@ pub(in crate::cli) struct FileText<'t> {
 }
 
 impl<'t> FileText<'t> {
+    /// A position of the text, and what is there.
+    fn place(self, at: usize, what: impl fmt::Display) -> String {
+        let line = self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
+        format!("{}, line {line}: {what}", shown(self.name.as_ref()))
+    }
+
     /// An error at a position of the text.
     pub(super) fn wrong(self, at: usize, why: impl fmt::Display) -> Error {
-        let line = self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
-        Error::usage(format!("{}, line {line}: {why}", shown(self.name.as_ref())))
+        Error::usage(self.place(at, why))
     }
 
     /// Parses the text as TOML.
@@ -62,6 +67,12 @@ impl<'t> Table<'t> {
     pub(super) fn wrong(&self, key: &str, why: impl fmt::Display) -> Error {
         let at = self.keys.get(key).map_or(self.at, |value| value.span().start);
         self.file.wrong(at, format_args!("{key}: {why}"))
+    }
+
+    /// The place of a key, for an error that is found later; `None` if the table lacks it.
+    pub(super) fn place(&self, key: &'static str) -> Option<String> {
+        let at = self.get(key)?.span().start;
+        Some(self.file.place(at, key))
     }
 
     /// The value of a key, parsed as an option's value.

@@ -388,12 +388,44 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
         (
             "duration = \"2s\"",
             "disturb = \"1s: drop 20%\"",
-            "--disturb 'drop 20%' needs clients that reconnect",
+            "line 3: disturb: 'drop 20%' needs clients that reconnect",
         ),
         ("duration = \"2s\"", "duration = \"2s\"\ncount = 5", "line 4: count: there is a duration already"),
         ("rate = \"40/s\"", "rate = \"fast\"", "rate: use a number a second"),
         ("[[group]]\nname = \"idle\"", "[[group]\nname = \"idle\"", "line 26"),
         ("clients = 2\n", "clients = 2\nrespond = \"devices\"\n", "respond is for the second of two groups"),
+        (
+            "duration = \"2s\"",
+            "reconnect = \"always\"\ndisturb = \"1s: drop 20% of devises\"",
+            "line 4: disturb: unknown group 'devises'; did you mean 'devices'?",
+        ),
+        (
+            "filter = \"devices/+/value\"",
+            "filter = \"device/+/value\"",
+            "line 25: filter: group 'service': the filter 'device/+/value' does not match",
+        ),
+        ("from = \"service\"", "from = \"idle\"", "line 12: from: group 'idle' publishes nothing"),
+        (
+            "clients = 2\n",
+            "clients = 2\nstarts-after = \"service\"\n",
+            "line 21: starts-after: group 'service' would start after itself",
+        ),
+        (
+            "publish = { rate-per-client",
+            "publish = { template = true, payload = \"{nope}\", rate-per-client",
+            "line 10: payload: unknown field {nope}; there are {seq}, {now}, {now:FORMAT}, {unix}, {unix_ms}, {uuid}, \
+             {rand:0..100}, {rand:18.0..24.0:1}, {hex:16}, {client}, {csv:NAME} and {stamp}",
+        ),
+        (
+            "version = \"5\"",
+            "version = \"3.1.1\"\n[[group]]\nname = \"a\"\nclients = 1\npublish = { rate = 1, topic-alias = true }",
+            "line 6: topic-alias: it needs MQTT 5, and the version of the file is MQTT 3.1.1",
+        ),
+        (
+            "version = \"5\"",
+            "version = \"3.1\"\n[[group]]\nname = \"a\"\nclients = 1\n[[group.subscribe]]\nfilter = \"x\"\nshared-groups = 1",
+            "line 8: shared-groups: it needs MQTT 5, and the version of the file is MQTT 3.1",
+        ),
     ] {
         if says.is_empty() {
             let (_folder, path) = file(&FLEET.replacen(from, to, 1));
@@ -407,6 +439,69 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
     assert!(wrong(&shared).contains("cannot share its subscriptions"));
     let pairs = FLEET.replacen("pattern = \"all\"", "pattern = \"pairs\"", 1);
     assert!(wrong(&pairs).contains("does not match the topic"), "{}", wrong(&pairs));
+}
+
+/// Published parameters: clients that publish and subscribe, connections and messages per second, messages per second of a
+/// publisher, version.
+#[test]
+fn scenarios_of_the_suite_have_its_parameters() {
+    use crate::client::options::Version::Only;
+    use crate::command::bench::config::{Pattern, Payload};
+    use crate::protocol::{Protocol, QoS};
+    for (name, publishers, subscribers, ramp, each, pattern, shared) in [
+        ("omb-conn-10k", 10_000, 0, Some(100.0), None, None, 0),
+        ("omb-conn-1m", 1_000_000, 0, Some(5_000.0), None, None, 0),
+        ("omb-fanout-1-1k", 1, 1_000, None, Some(1.0), Some(Pattern::All), 0),
+        ("omb-fanout-5-1k-250k", 5, 1_000, None, Some(50.0), Some(Pattern::All), 0),
+        ("omb-p2p-1k", 1_000, 1_000, None, Some(1.0), Some(Pattern::Pairs), 0),
+        ("omb-p2p-50k", 50_000, 50_000, None, Some(1.0), Some(Pattern::Pairs), 0),
+        ("omb-sharedsub-1k-5", 1_000, 5, None, Some(1.0), Some(Pattern::All), 1),
+        ("omb-sharedsub-50k-500", 50_000, 500, None, Some(1.0), Some(Pattern::All), 1),
+    ] {
+        let load = load(&["scenario", "run", name]);
+        assert_eq!((load.publishers, load.subscribers, load.ramp), (publishers, subscribers, ramp), "{name}");
+        assert_eq!((load.client.keep_alive, load.stop), (300, StopAfter::After(minutes(30))), "{name}");
+        let version = if shared > 0 { Protocol::V5 } else { Protocol::V3_1_1 };
+        assert_eq!(load.client.version, Only(version), "{name}");
+        assert!(load.client.session_expiry_interval.unwrap_or(0) == 0, "{name}");
+        let groups = load.groups();
+        assert!(groups.iter().all(|group| group.connection.clean_start.unwrap_or(true)), "{name}");
+        let Some(each) = each else {
+            assert!(
+                groups.iter().all(|group| group.publish.is_none() && group.subscribe.is_empty()),
+                "{name}"
+            );
+            continue;
+        };
+        let [senders, receivers] = &groups[..] else { panic!("{name}: {groups:?}") };
+        let publish = senders.publish.as_ref().unwrap();
+        assert_eq!(publish.rate, Rate::PerSecond(each * f64::from(publishers)), "{name}");
+        assert_eq!((publish.qos, &publish.payload), (QoS::AtLeastOnce, &Payload::Size(16)), "{name}");
+        assert_eq!((publish.topic.as_str(), publish.topics), ("test/{client}", 1), "{name}");
+        let [subscription] = &receivers.subscribe[..] else { panic!("{name}: {receivers:?}") };
+        assert_eq!((subscription.qos, subscription.shared_groups), (QoS::AtLeastOnce, shared), "{name}");
+        let filter = (shared > 0).then(|| "test/#".to_owned());
+        let source = MessageSource::Group { group: 0, pattern: pattern.unwrap(), filter };
+        assert_eq!(subscription.source, source, "{name}");
+        if shared > 0 {
+            assert_eq!(subscription.share_name, "benchmark", "{name}");
+        }
+    }
+}
+
+/// A version that is typed must have what the scenario uses.
+#[test]
+fn shared_subscriptions_of_a_scenario_need_mqtt_5() {
+    super::all_wrong(&[
+        (
+            &["bench", "scenario", "run", "omb-sharedsub-1k-5", "-V", "311"],
+            "shared-groups of the scenario 'omb-sharedsub-1k-5' needs MQTT 5",
+        ),
+        (
+            &["bench", "find-limit", "--slo", "loss = 0", "--show-scenario"],
+            "--show-scenario is not supported by find-limit",
+        ),
+    ]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::config::{Arrivals, Load, Mode, Pattern, Payload, Rate};
 use super::operation::OperationKind;
 use crate::client::options::{ClientOptions, Will};
+use crate::error::Error;
 use crate::protocol::QoS;
 
 /// A load with a name.
@@ -19,6 +20,29 @@ pub struct Scenario {
     pub scale: f64,
     /// Its clients.
     pub groups: Vec<ClientGroup>,
+    /// The files that it names.
+    pub files: Vec<NamedFile>,
+}
+
+/// A file that a scenario names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// The line and the key in the scenario's file.
+    pub place: String,
+}
+
+impl NamedFile {
+    /// Checks that the file is there.
+    ///
+    /// # Errors
+    /// The reason, with the place in the scenario's file.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let missing =
+            |error| Error::file(format!("{}: cannot read {}", self.place, self.path.display()), error);
+        std::fs::metadata(&self.path).map(drop).map_err(missing)
+    }
 }
 
 /// Clients with the same tasks.

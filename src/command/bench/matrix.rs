@@ -9,7 +9,7 @@ use super::report::LoadReport;
 use super::report::export::{Form, suite, test_cases};
 use super::report::markdown::escaped;
 use super::report::numbers::whole;
-use super::report::page;
+use super::report::{page, text};
 use super::runs::{COLUMNS, Cell, Column, csv};
 use crate::error::Error;
 use crate::output::{TestOutcome, put_json_line, wrapped};
@@ -219,7 +219,18 @@ impl MatrixReport {
 
     /// The table in Markdown, for an issue or a pull request.
     fn as_markdown(&self) -> String {
-        let mut out = "| bytes | QoS |".to_owned();
+        let mut out = String::new();
+        if let Some(first) = self.runs.first() {
+            let title = format!("mqtt bench {} against {}", first.mode.name(), first.configuration.broker);
+            let _ = writeln!(out, "### {}\n", escaped(&title));
+            let _ = writeln!(out, "* {}", escaped(&text::protocol(first)));
+            let _ = writeln!(out, "* load of the first run: {}", escaped(&text::load(first)));
+            if self.is_repeated() {
+                let _ = writeln!(out, "* {}", escaped(MEDIANS));
+            }
+            out.push('\n');
+        }
+        out += "| bytes | QoS |";
         for column in &COLUMNS {
             let _ = write!(out, " {} |", escaped(column.heading));
         }

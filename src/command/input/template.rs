@@ -15,7 +15,8 @@ use crate::protocol::wire::LARGEST_PACKET_BYTES;
 use crate::quotation::cut;
 
 /// The available fields.
-const FIELDS: &str = "{seq}, {now}, {now:FORMAT}, {unix}, {unix_ms}, {uuid}, {rand:0..100}, {rand:18.0..24.0:1}, {hex:16} and {env:NAME}";
+const FIELDS: &str =
+    "{seq}, {now}, {now:FORMAT}, {unix}, {unix_ms}, {uuid}, {rand:0..100}, {rand:18.0..24.0:1}";
 
 /// Maximum number of digits of `{hex:DIGITS}`.
 const MOST_HEX_DIGITS: usize = 65_536;
@@ -41,6 +42,24 @@ pub struct MoreFields<'a> {
     pub columns: Option<ColumnLookUp<'a>>,
     /// `{stamp}`, which reserves this number of bytes, at most 64.
     pub stamp_bytes: Option<usize>,
+}
+
+impl MoreFields<'_> {
+    /// The names of all fields.
+    fn names(&self) -> String {
+        let more = [
+            (self.environment.is_some(), "{env:NAME}"),
+            (self.file_name.is_some(), "{name}"),
+            (self.columns.is_some(), "{client}"),
+            (self.columns.is_some(), "{csv:NAME}"),
+            (self.stamp_bytes.is_some(), "{stamp}"),
+        ];
+        let more: Vec<&str> =
+            ["{hex:16}"].into_iter().chain(more.iter().filter(|one| one.0).map(|one| one.1)).collect();
+        let (last, before) = more.split_last().unwrap_or((&"", &[]));
+        let before: String = before.iter().map(|name| format!(", {name}")).collect();
+        format!("{FIELDS}{before} and {last}")
+    }
 }
 
 /// A parsed text with fields.
@@ -114,7 +133,7 @@ impl TextTemplate {
                         let unknown = || format!("{{csv:{}}}: there is no such column", cut(column));
                         parts.push(Part::Blank(Blank::Column(place(column).ok_or_else(unknown)?)));
                     }
-                    _ => parts.push(Part::Blank(Blank::parse(name, argument)?)),
+                    _ => parts.push(Part::Blank(Blank::parse(name, argument, more)?)),
                 },
             }
         }
@@ -168,7 +187,7 @@ fn variable(name: Option<&str>, environment: Option<LookUp>) -> Result<Vec<u8>, 
 }
 
 impl Blank {
-    fn parse(name: &str, argument: Option<&str>) -> Result<Self, String> {
+    fn parse(name: &str, argument: Option<&str>, more: MoreFields<'_>) -> Result<Self, String> {
         let shown = || {
             let field = argument.map_or(name.to_owned(), |argument| format!("{name}:{argument}"));
             format!("{{{}}}", cut(&field))
@@ -203,7 +222,7 @@ impl Blank {
             ("rand" | "hex", None) => {
                 return Err(format!("{}: it needs a colon and what to choose from", shown()));
             }
-            _ => return Err(format!("unknown field {}; there are {FIELDS}", shown())),
+            _ => return Err(format!("unknown field {}; there are {}", shown(), more.names())),
         })
     }
 }
@@ -359,7 +378,9 @@ impl FieldValues {
             match piece.map_err(|error| error.to_string())? {
                 Piece::Text(text) => out.put(text),
                 Piece::Field { name: "env", argument } => drop(variable(argument, None)?),
-                Piece::Field { name, argument } => self.put(&Blank::parse(name, argument)?, &mut out),
+                Piece::Field { name, argument } => {
+                    self.put(&Blank::parse(name, argument, MoreFields::default())?, &mut out);
+                }
             }
             out.check()?;
         }

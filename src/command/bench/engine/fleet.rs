@@ -10,7 +10,7 @@ use super::super::config::{Load, Mode, Payload, Rate, StopAfter};
 use super::super::course::RateCourse;
 use super::super::credentials::ClientCredentials;
 use super::super::disturbance::ClientCut;
-use super::super::group::{ClientGroup, MessageSource};
+use super::super::group::{ClientGroup, MessageSource, NamedFile};
 use super::super::operation::OperationKind;
 use super::super::pacer::{CourseShare, share};
 use super::super::reference::ReferenceClock;
@@ -79,6 +79,9 @@ impl Material {
     /// # Errors
     /// Files that cannot be read or have invalid content.
     pub(crate) fn read(load: &Load, groups: &[ClientGroup]) -> Result<Vec<Self>, Error> {
+        if let Some(scenario) = &load.scenario {
+            scenario.files.iter().try_for_each(NamedFile::check)?;
+        }
         let credentials =
             |path: &Path, clients| ClientCredentials::read(path, &load.client, clients).map(Arc::new);
         let common = load.credentials.as_deref().map(|path| credentials(path, load.clients())).transpose()?;

@@ -24,6 +24,8 @@ use crate::output::{self, TestCase, TestOutcome, put_json_line};
 
 /// The type of the report.
 pub(crate) const KIND: &str = "bench";
+/// The types of reports that contain those of several runs.
+const SEVERAL: [&str; 2] = ["bench-matrix", "bench-limit"];
 /// The version of the report format.
 pub(crate) const VERSION: u32 = 1;
 impl Serialize for LoadReport {
@@ -170,6 +172,11 @@ pub(crate) fn read_report(file: &Path, kind: &str, version: u32, command: &str) 
     let no_report = format!("it is not a report of {command} --json");
     let report: Value =
         serde_json::from_slice(&text).map_err(|error| other(format!("{no_report}: {error}")))?;
+    if kind == KIND && report["type"].as_str().is_some_and(|found| SEVERAL.contains(&found)) {
+        let why = "it is a report of several runs (--repeat, several --size or --qos, find-limit), and compare takes a file \
+                   for each run: mqtt bench compare a1.json a2.json vs b1.json b2.json";
+        return Err(other(why.into()));
+    }
     if report["type"] != kind || report["version"] != version {
         return Err(other(no_report));
     }

@@ -18,6 +18,9 @@ pub(crate) fn render(report: &LoadReport) -> String {
     let c = &report.configuration;
     let mut out = page::begin(&format!("mqtt bench {} against {}", report.mode.name(), c.broker));
     let mut say = |class: &str, text: &str| page::say(&mut out, class, text);
+    if let Some(scenario) = &c.scenario {
+        say("", &format!("scenario {}", scenario.shown()));
+    }
     say("", &text::load(report));
     if let Some((name, text)) = text::shards(report) {
         say("dim", &format!("{name} {text}"));

@@ -13,6 +13,9 @@ use crate::notation::printable;
 pub(crate) fn render(report: &LoadReport) -> String {
     let title = format!("mqtt bench {} against {}", report.mode.name(), report.configuration.broker);
     let mut out = format!("### {}\n\n", escaped(&title));
+    if let Some(scenario) = &report.configuration.scenario {
+        let _ = writeln!(out, "* {}", escaped(&format!("scenario {}", scenario.shown())));
+    }
     for line in [text::load(report), text::protocol(report), text::phases(report)] {
         let _ = writeln!(out, "* {}", escaped(&line));
     }

@@ -241,7 +241,12 @@ mod tests {
         service.publish = Some(publish("b/{client}/{topic}".into()));
         let mut readers = ClientGroup::new("readers", clients[2], "r{client}");
         readers.subscribe.push(subscription(0, Pattern::All, shared.min(clients[2])));
-        Scenario { name: "test".into(), scale: 1.0, groups: vec![devices, service, readers] }
+        Scenario {
+            name: "test".into(),
+            scale: 1.0,
+            groups: vec![devices, service, readers],
+            files: Vec::new(),
+        }
     }
 
     fn shard(number: u32, of: u32) -> LoadShard {
