@@ -142,7 +142,10 @@ fn sizes_and_qos_are_measured_one_after_the_other() {
     assert!(lines.iter().all(|line| line.chars().count() <= 80) && lines[1].contains('±'), "{lines:?}");
     let markdown = std::fs::read_to_string(markdown).unwrap();
     assert!(
-        markdown.starts_with("| bytes | QoS | rate/s | p50 |") && markdown.contains("\n| 100 | 1 |"),
+        markdown.starts_with("### mqtt bench e2e against 127.0.0.1:")
+            && markdown.contains("\n* load of the first run: 2 publishers, 2 subscribers, ")
+            && markdown.contains("\n\n| bytes | QoS | rate/s | p50 |")
+            && markdown.contains("\n| 100 | 1 |"),
         "{markdown}"
     );
     let outcome = run(&["--json", "--fail-if", "lost >= 0"]).run().exits(3);

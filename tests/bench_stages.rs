@@ -161,7 +161,7 @@ fn a_broken_limit_ends_the_run() {
 #[test]
 fn a_broken_limit_ends_a_run_with_a_count() {
     let broker = Broker::start();
-    let line = ["pub", "--qos", "1", "--rate", "500", "--count", "100k", "--drain", "1m"];
+    let line = ["pub", "--qos", "1", "--rate", "500", "--count", "100000", "--drain", "1m"];
     let limits = ["--fail-if", "sent > 100", "--abort-on-fail", "0s"];
     let report = report(&bench(broker.port(), &[&line[..], &limits].concat()).run().exits(3));
     assert!(report["aborted"]["limit"].as_str().unwrap().starts_with("fail if sent > 100: it was "));
