@@ -417,14 +417,14 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
              {rand:0..100}, {rand:18.0..24.0:1}, {hex:16}, {client}, {csv:NAME} and {stamp}",
         ),
         (
-            "version = \"5\"",
-            "version = \"3.1.1\"\n[[group]]\nname = \"a\"\nclients = 1\npublish = { rate = 1, topic-alias = true }",
-            "line 6: topic-alias: it needs MQTT 5, and the version of the file is MQTT 3.1.1",
+            "version = \"5\"\nduration = \"2s\"",
+            "version = \"3.1.1\"\nduration = \"2s\"\n[[group]]\nname = \"a\"\nclients = 1\npublish = { rate = 1, topic-alias = true }",
+            "line 7: topic-alias: it needs MQTT 5, and the version of the file is 3.1.1",
         ),
         (
-            "version = \"5\"",
-            "version = \"3.1\"\n[[group]]\nname = \"a\"\nclients = 1\n[[group.subscribe]]\nfilter = \"x\"\nshared-groups = 1",
-            "line 8: shared-groups: it needs MQTT 5, and the version of the file is MQTT 3.1",
+            "version = \"5\"\nduration = \"2s\"",
+            "version = \"3.1\"\nduration = \"2s\"\n[[group]]\nname = \"a\"\nclients = 1\n[[group.subscribe]]\nfilter = \"x\"\nshared-groups = 1",
+            "line 9: shared-groups: it needs MQTT 5, and the version of the file is 3.1",
         ),
     ] {
         if says.is_empty() {

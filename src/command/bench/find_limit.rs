@@ -371,8 +371,8 @@ mod tests {
         assert_eq!(behind(20.0, 100, 5.1, &[20, 40, 60, 80, 98, 100]), None, "two are too few");
         assert_eq!(behind(20.0, 100, 5.1, &[20, 39, 58, 77, 96, 100]), words(19, 20));
         // Less than two seconds: only the whole time is known.
-        assert_eq!(behind(1000.0, 100, 0.19, &[100]), None);
-        assert_eq!(behind(1000.0, 100, 0.25, &[100]), words(400, 1000));
+        assert_eq!(behind(900.0, 90, 0.19, &[90]), None);
+        assert_eq!(behind(900.0, 90, 0.25, &[90]), words(360, 900));
     }
 
     #[test]
