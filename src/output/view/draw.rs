@@ -119,8 +119,8 @@ fn title(state: &ViewState, columns: usize) -> String {
 fn topic_columns(state: &ViewState, columns: u16) -> u16 {
     let shown = state.rows.iter().skip(state.top).take(state.height);
     let width = |row: &ListRow| match row {
-        ListRow::Topic(place) if !state.is_tree => state.shown().all[*place].name.chars().count(),
-        row => label(state, row).chars().count(),
+        ListRow::Topic(place) if !state.is_tree => state.shown().all[*place].name.width(),
+        row => label(state, row).width(),
     };
     let widest = shown.map(width).max().unwrap_or(0).max(10);
     u16::try_from(widest).unwrap_or(u16::MAX).min(columns.saturating_sub(HEAD_COLUMNS) / 2)
@@ -408,6 +408,30 @@ mod tests {
             shown.state.has_detail = true;
             shown.lines(size.0, size.1);
         }
+    }
+
+    /// The widths of characters count, not their number.
+    #[test]
+    fn wide_topics_are_shown_in_full() {
+        let names = [
+            "kk/\u{6e29}\u{5ea6}\u{30bb}\u{30f3}\u{30b5}\u{30fc}\u{4e00}",
+            "kk/e\u{301}",
+            "kk/\u{1f321}\u{fe0f}x",
+        ];
+        let mut shown = Shown::new(&names.map(|name| (name, "1")));
+        let lines = shown.lines(80, 24);
+        let columns = names[0].width();
+        assert_eq!(lines[1].find("VALUE"), Some(usize::from(HEAD_COLUMNS) + columns + 1));
+        for name in names {
+            let row = format!(" {name}{} 1", " ".repeat(columns - name.width()));
+            assert!(lines.iter().any(|line| line.ends_with(&row)), "{row:?} {lines:?}");
+        }
+        shown.typed(&[TypedKey::Character('t')]);
+        let lines = shown.lines(80, 24);
+        assert!(lines.iter().any(|line| line.contains(&names[0]["kk/".len()..])), "{lines:?}");
+        // A wide character that does not fit is left out as a whole.
+        let lines = shown.lines(62, 24);
+        assert!(lines.iter().all(|line| line.width() <= 62), "{lines:?}");
     }
 
     #[test]
