@@ -1,6 +1,8 @@
 //! The live view of `mqtt sub -w`.
 
+use rustix::fs::{Mode, OFlags, open};
 use rustix::process::Signal;
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::support::Service as _;
 use crate::support::broker::Broker;
@@ -47,6 +49,40 @@ fn stopped_view_gives_the_terminal_back_and_goes_on() {
     // The program stops itself after this, and an earlier SIGCONT is lost.
     let again = format!("{LEAVE}{ENTER}");
     wait_until(|| String::from_utf8_lossy(&run.signal(Signal::CONT).stdout()).contains(&again));
+    run.write("q");
+    run.wait_for_end().exits(0);
+}
+
+/// The whole picture is drawn again in the new size, and nothing beyond it.
+#[test]
+fn view_takes_the_new_size_of_the_terminal() {
+    let broker = broker();
+    let mut run = view(&broker, &[]).spawn();
+    run.wait_for_stdout("home/hall").wait_for_stdout("\x1b[24;1H");
+    // Opened without becoming the controlling terminal of the tests.
+    let path = format!("/proc/{}/fd/1", run.id());
+    let screen = open(path, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+    for (columns, rows) in [(120, 40), (50, 8), (100, 30)] {
+        let before = run.stdout().len();
+        tcsetwinsize(&screen, Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        let last = format!("\x1b[{rows};1H");
+        run.wait_until("the picture in its new size", |bytes| {
+            let text = String::from_utf8_lossy(&bytes[before..]).into_owned();
+            text.contains(&last) && text.contains("q quit")
+        });
+        let text = String::from_utf8(run.stdout()[before..].to_vec()).unwrap();
+        let (_, picture) = text.split_once("\x1b[2J").unwrap_or_else(|| panic!("{text:?}"));
+        assert!(picture.contains("1 topic") && picture.contains("home/hal"), "{picture:?}");
+        let places = picture.split("\x1b[").filter_map(|part| part.split_once('H')?.0.split_once(';'));
+        for (row, column) in places {
+            let Ok((row, column)) = row.parse::<u16>().and_then(|row| Ok((row, column.parse::<u16>()?)))
+            else {
+                continue;
+            };
+            assert!(row <= rows && column <= columns, "{row};{column} in {columns}x{rows}: {picture:?}");
+        }
+    }
+    drop(screen);
     run.write("q");
     run.wait_for_end().exits(0);
 }

@@ -468,6 +468,10 @@ impl Running {
         self.modes.as_ref().unwrap().try_clone().unwrap()
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     #[track_caller]
     fn give_up(&self, what: &str) -> ! {
         panic!(
