@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
+use rstest::rstest;
 use serde_json::json;
 
 use super::message::MessageWriter;
@@ -410,17 +411,17 @@ fn deep_nesting_is_indented_as_far_as_the_limit() {
     assert!(text.contains(&"[1,".repeat(5)), "{text}");
 }
 
-/// Colours are bytes around a part of a message: once the buffers have grown, they cost no allocation.
-#[test]
-fn colored_message_costs_no_allocation() {
+/// Once the buffers have grown, a message costs no allocation in any form, piped or with colours.
+#[rstest]
+fn message_costs_no_allocation(#[values(false, true)] color: bool) {
     let publish = message(b"home/kitchen", b"{\"a\":1}");
-    let stream = StandardStream { is_terminal: true, color: true };
-    let template = MessageFormat::Template(Template::parse(b"%t %q %r %p").unwrap());
-    for format in [VERBOSE, JSON, template] {
+    let stream = StandardStream { is_terminal: color, color };
+    let template = |text| MessageFormat::Template(Template::parse(text).unwrap());
+    for format in [PLAIN, VERBOSE, JSON, template(b"%t %q %r %p"), template(b"%I %l %m %J")] {
         let mut writer = MessageWriter::for_stream(format.clone(), stream);
         let mut out = Vec::new();
         writer.write(&mut out, &publish, at(0)).unwrap();
-        assert!(out.contains(&0x1b), "{format:?}");
+        assert_eq!(out.contains(&0x1b), color && format != PLAIN, "{format:?}");
         let counted = allocation_counter::measure(|| {
             for _ in 0..100 {
                 out.clear();
