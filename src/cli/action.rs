@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use clap::{ArgAction, ValueEnum};
 
-use super::exec::{CommandArgs, ENVIRONMENT};
+use super::exec::{CommandArgs, ENVIRONMENT, check_command};
 use super::{text, value};
 use crate::command::exec::ExecCommand;
 use crate::command::subscribe::{Exec, ExecFailure, ExecRule};
@@ -137,9 +137,7 @@ impl ActionArgs {
         let mut rules = Vec::new();
         for pair in self.exec_for.chunks_exact(2) {
             let filter = text::topic_filter("filter of --exec-for", &pair[0])?;
-            if pair[1].is_empty() {
-                return Err(Error::usage("the command of --exec-for is empty"));
-            }
+            check_command("--exec-for", &pair[1])?;
             // Messages of a shared subscription have topics that match the filter in it.
             let filter = topic::shared(&filter).map_or(filter.clone(), |(_, filter)| filter.to_owned());
             rules.push(ExecRule { filter: Some(filter), command: ExecCommand::Shell(pair[1].clone()) });

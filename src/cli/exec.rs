@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::ValueHint;
 
 use super::sources::connection_variables;
+use super::text::shown;
 use super::value;
 use crate::command::exec::{CommandOptions, ExecCommand};
 use crate::error::Error;
@@ -82,8 +83,10 @@ impl CommandArgs {
             return Err(Error::usage(format!("--exec-jobs is {MOST_JOBS} at most")));
         }
         let command = match exec {
-            Some(text) if text.is_empty() => return Err(Error::usage("the command of --exec is empty")),
-            Some(text) => Some(ExecCommand::Shell(text)),
+            Some(text) => {
+                check_command("--exec", &text)?;
+                Some(ExecCommand::Shell(text))
+            }
             None if !self.exec_argv => None,
             None => match self.words.first() {
                 Some(program) if !program.is_empty() => {
@@ -101,6 +104,21 @@ impl CommandArgs {
         };
         Ok((options, command))
     }
+}
+
+/// Checks a command for `sh`. One that begins with a dash would be an option of `sh`, and is the next option
+/// of a line that lacks the command.
+pub(super) fn check_command(option: &str, text: &OsStr) -> Result<(), Error> {
+    if text.is_empty() {
+        return Err(Error::usage(format!("the command of {option} is empty")));
+    }
+    if text.as_encoded_bytes().starts_with(b"-") {
+        return Err(Error::usage(format!(
+            "the command of {option} is missing: '{}' begins with a dash, as an option does",
+            shown(text)
+        )));
+    }
+    Ok(())
 }
 
 /// Looks for a program as the system does: in the folders of PATH, unless its name contains a `/`.

@@ -284,6 +284,14 @@ fn formats() {
         (&["sub", "-t", "a", "--count-per-topic", "0"], "1 to 4294967295"),
         (&["sub", "--exec-for", "a/#/b", "x"], "filter of --exec-for"),
         (&["sub", "--exec-for", "a", ""], "the command of --exec-for is empty"),
+        (
+            &["sub", "--exec-for", "a/+", "-W", "1"],
+            "the command of --exec-for is missing: '-W' begins with a dash",
+        ),
+        (
+            &["sub", "-t", "a", "--exec", "-C", "1"],
+            "the command of --exec is missing: '-C' begins with a dash",
+        ),
         (&["sub", "-t", "a", "-w", "--message-rate"], "cannot be used together"),
         (&["sub", "-t", "a", "--json", "-N"], "-N cannot be used with --json"),
     ]);
