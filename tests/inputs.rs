@@ -324,3 +324,23 @@ fn counted_repeats_at_intervals_end() {
 fn intervals_that_make_no_sense_are_refused(#[case] args: &[&str], #[case] words: &str) {
     Mqtt::publish(1).args(["-t", "a", "-m", "x"]).args(args).run().exits(2).mentions(words);
 }
+
+/// The name of a file as an operand is a topic or a payload, and standard input is read.
+#[rstest]
+#[case::topic_of_records(&["--json"], &[])]
+#[case::payload_of_records(&["--json", "a"], &[])]
+#[case::topic_of_lines(&["-l"], &[])]
+fn file_as_an_operand_is_not_read(#[case] line: &[&str], #[case] expected: &[Message<'static>]) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("day.jsonl");
+    std::fs::write(&file, "{\"topic\":\"b\",\"payload\":\"1\"}\n").unwrap();
+    let file = file.to_str().unwrap();
+    becomes(&[line, &[file]].concat(), "", expected).exits(0).mentions(&format!(
+        "'{file}' is the name of a file, which is not read: messages come from standard input"
+    ));
+    becomes(&[line, &["nothing"]].concat(), "", expected).succeeds().does_not_mention("name of a file");
+    Mqtt::publish(1)
+        .args(["-t", "a", "-l", file])
+        .run()
+        .fails(2, &format!("hint: '{file}' is a file: -f sends its content"));
+}

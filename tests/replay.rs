@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use mqtt::protocol::Protocol::V5;
 use mqtt::protocol::QoS;
 use mqtt::protocol::property::{PropertyId, Value};
+use mqtt::protocol::wire::{self, Packet, PacketType};
 use rstest::rstest;
 use tempfile::TempDir;
 
 use crate::records::{expect_leave, take};
 use crate::support::Service as _;
 use crate::support::mqtt::{Mqtt, Outcome};
-use crate::support::packets::Message;
+use crate::support::packets::{self, Message};
 use crate::support::server::Server;
 
 /// A record received at this time of day.
@@ -67,6 +68,64 @@ fn messages_have_the_spacing_of_the_recording() {
     )
     .succeeds();
     assert!(start.elapsed() >= Duration::from_millis(200), "{:?}", start.elapsed());
+}
+
+/// A recording of more bytes than the program may have, with more topics than it keeps.
+#[rstest]
+fn recording_is_replayed_in_bounded_memory(#[values(false, true)] is_compressed: bool) {
+    const RECORDS: usize = 40_000;
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        let mut count = 0;
+        while let Some(packet) = peer.next() {
+            match packet[0] >> 4 {
+                3 => count += 1,
+                12 => peer.send(&packets::pingresp()),
+                _ => break,
+            }
+        }
+        assert_eq!(count, RECORDS);
+    });
+    let records = (0..RECORDS).map(|number| {
+        let (topic, payload) = (format!("site/7/device/{}", number % 10_000), format!("{number:0500}"));
+        record("10:00:00.123456", &topic, &payload)
+    });
+    let mut records = records.collect::<String>().into_bytes();
+    assert!(records.len() > 20_000_000);
+    if is_compressed {
+        records = zstd::encode_all(&records[..], 3).unwrap();
+    }
+    let (_folder, path) = file(&records);
+    let args = ["-V", "5", "--json", "--timing", "recorded", "--speed", "1000"];
+    let run = Mqtt::publish(server.port()).args(args).stdin_file(path).behind("ulimit -d 16384");
+    run.run().exits(0);
+    server.finish();
+}
+
+/// -t is only for records without a topic.
+#[test]
+fn topic_that_no_record_needs_is_named() {
+    let warning = "-t 'a' was not used: each record has a topic (--topic-filter selects records by it)";
+    let with_topics = record("10:00:00", "b", "1") + &record("10:00:00", "c", "2");
+    let both = [Message::new("b", b"1"), Message::new("c", b"2")];
+    let timed = ["--timing", "recorded", "--topic", "a"];
+    becomes(with_topics.as_bytes(), &timed, &both).exits(0).mentions(warning);
+    becomes(with_topics.as_bytes(), &["-t", "a"], &both).succeeds().does_not_mention("was not used");
+    let one_without = with_topics + &record("10:00:00", "", "3").replace("\"topic\":\"\",", "");
+    let all = [&both[..], &[Message::new("a", b"3")]].concat();
+    becomes(one_without.as_bytes(), &timed, &all).succeeds().does_not_mention("was not used");
+    let (folder, path) = file(record("10:00:00", "b", "1").as_bytes());
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        let bytes = peer.packet();
+        let Ok(Packet::Publish(publish)) = wire::decode(V5, &bytes) else { panic!("{bytes:?}") };
+        peer.send(&packets::ack(PacketType::PubAck, publish.packet_identifier));
+        peer.expect_disconnect(V5);
+    });
+    let publish = Mqtt::publish(server.port()).args(["-V", "5", "--json", "-q", "1"]).args(timed);
+    let spooled = publish.arg_path("--spool", &folder.path().join("spool")).stdin_file(path).run();
+    spooled.exits(0).mentions(warning);
+    server.finish();
 }
 
 /// At this speed times have no effect, not even invalid ones.

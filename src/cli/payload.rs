@@ -1,7 +1,7 @@
 //! The payload sources that `pub` and `rr` share.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
 
@@ -11,6 +11,8 @@ use super::value;
 use crate::command::input::{LookUp, MoreFields, Source, TextTemplate};
 use crate::error::Error;
 
+/// The name of the topic operand.
+const TOPIC: &str = "TOPIC";
 /// The name of the payload operand.
 const MESSAGE: &str = "MESSAGE";
 
@@ -32,7 +34,13 @@ pub(super) struct OperandArgs {
 impl OperandArgs {
     /// The topics from the operand or from `-t`.
     pub(super) fn topics(&mut self, given: &[OsString]) -> Result<Vec<OsString>, Error> {
-        given_once(self.topic_operand.take().into_iter().collect(), given, "TOPIC")
+        given_once(self.topic_operand.take().into_iter().collect(), given, TOPIC)
+    }
+
+    /// The first operand that is the name of a file.
+    pub(super) fn file(&self) -> Option<String> {
+        let operands = self.topic_operand.iter().chain(&self.message_operand);
+        operands.into_iter().find(|operand| Path::new(operand).is_file()).map(|operand| shown(operand))
     }
 
     /// The payload operand, if given, with its name.
@@ -70,6 +78,9 @@ pub(super) fn both_given(name: &str, operand: &OsStr, option: &OsStr) -> Error {
     let text = format!("{name} '{}' and -t '{}' are both given; give one", shown(operand), shown(option));
     let hint = if option.as_encoded_bytes().starts_with(b"-") {
         format!("-t has taken '{}' as its value: is the value of -t missing?", shown(option))
+    } else if name == TOPIC && Path::new(operand).is_file() {
+        let file = shown(operand);
+        format!("'{file}' is a file: -f sends its content, and -l and --json read its lines with < {file}")
     } else {
         "quote a text that has blanks".into()
     };

@@ -419,7 +419,10 @@ impl TryFrom<PublishArgs> for Config {
     type Error = Error;
 
     fn try_from(mut args: PublishArgs) -> Result<Self, Error> {
+        let reads_lines = args.stdin_line || args.records.json;
+        let file_operand = if reads_lines { args.operands.file() } else { None };
         let topics = args.operands.topics(&args.topic)?;
+        let has_topic_option = !topics.is_empty();
         let mut given: Vec<_> = args.payload.clone().given();
         given.extend(args.operands.given());
         join_files(&mut given);
@@ -478,6 +481,8 @@ impl TryFrom<PublishArgs> for Config {
         Ok(Self {
             client,
             topics,
+            has_topic_option,
+            file_operand,
             qos: args.qos,
             retain: args.retain,
             source,

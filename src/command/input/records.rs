@@ -156,8 +156,7 @@ pub(crate) struct RecordReader {
     topic_alias: TopicAlias,
     protocol: Protocol,
     is_first: bool,
-    /// Whether a record was selected.
-    is_chosen: bool,
+    chosen: ChosenRecords,
     /// Whether a record requested QoS 0.
     has_qos_0: bool,
     /// Whether the first record had a time; the others usually do the same.
@@ -213,6 +212,14 @@ impl RecordFilling {
     }
 }
 
+/// The records that were selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ChosenRecords {
+    None,
+    AllWithTopic,
+    SomeWithoutTopic,
+}
+
 /// A cached topic.
 #[derive(Debug)]
 struct Known {
@@ -240,7 +247,7 @@ impl RecordReader {
             topic_alias,
             protocol: Protocol::V5,
             is_first: true,
-            is_chosen: false,
+            chosen: ChosenRecords::None,
             has_qos_0: false,
             has_times: None,
             round: (0, 0),
@@ -282,7 +289,8 @@ impl RecordReader {
 
     /// Whether options select records, and none was selected so far.
     pub(crate) fn selects_nothing(&self) -> bool {
-        matches!(&self.form, LineForm::Record(options) if !options.selection.is_all()) && !self.is_chosen
+        matches!(&self.form, LineForm::Record(options) if !options.selection.is_all())
+            && self.chosen == ChosenRecords::None
     }
 
     /// Checks the selection at the end of the input.
@@ -296,6 +304,18 @@ impl RecordReader {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The warning at the end about a topic of the command line that no record of a recording has used. Its
+    /// option may be taken for a selection of records.
+    pub(crate) fn unused_topic(&self) -> Option<String> {
+        let is_unused = self.is_replay() && self.chosen == ChosenRecords::AllWithTopic;
+        is_unused.then(|| {
+            format!(
+                "-t '{}' was not used: each record has a topic (--topic-filter selects records by it)",
+                cut(&self.defaults.topic)
+            )
+        })
     }
 
     /// Whether compressed input is decompressed.
@@ -403,7 +423,10 @@ impl RecordReader {
         let selected = self.selected(line);
         self.is_first = false;
         let Some((mut record, time)) = selected? else { return Ok(None) };
-        self.is_chosen = true;
+        self.chosen = match record.topic {
+            Some(_) if self.chosen != ChosenRecords::SomeWithoutTopic => ChosenRecords::AllWithTopic,
+            _ => ChosenRecords::SomeWithoutTopic,
+        };
         self.has_qos_0 |= record.qos == Some(QoS::AtMostOnce);
         if self.needs_time() && time.is_none() {
             self.has_times.get_or_insert(false);

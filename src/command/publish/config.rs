@@ -10,7 +10,7 @@ use super::replay::ReplayClock;
 use crate::client::options::ClientOptions;
 use crate::command::input::{FieldValues, LineForm, RecordReader, Source, TextTemplate, last_line, stdin};
 use crate::error::Error;
-use crate::output::Verbosity;
+use crate::output::{Diagnostics, Verbosity};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::wire::{PublishTemplate, TopicAlias};
 use crate::protocol::{Protocol, QoS};
@@ -28,6 +28,10 @@ pub struct Config {
     /// same number of topics, in the order of the files. At least one, unless the source is [`Source::Spool`]
     /// or the lines name their topics.
     pub topics: Vec<String>,
+    /// Whether the topic of records that have none is given by itself, and not as a part of the URL.
+    pub has_topic_option: bool,
+    /// With lines: an operand that is the name of a file, which was probably meant as the input.
+    pub file_operand: Option<String>,
     /// The QoS of messages that do not set it.
     pub qos: QoS,
     /// RETAIN of messages that do not set it.
@@ -62,6 +66,16 @@ pub struct Config {
 }
 
 impl Config {
+    /// Tells the user that standard input is read, if that shows nowhere else.
+    pub(super) fn announce(&self, diagnostics: &Diagnostics) {
+        if let Some(file) = &self.file_operand {
+            diagnostics.warning(format_args!(
+                "'{file}' is the name of a file, which is not read: messages come from standard input (< {file})"
+            ));
+        }
+        self.source.announce(diagnostics);
+    }
+
     /// Timeout for the broker's acknowledgement, unless the user has set one for the whole run, or the
     /// messages come from a possibly endless source.
     pub(super) fn answer_limit(&self) -> Option<Duration> {

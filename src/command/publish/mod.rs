@@ -71,7 +71,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     if let Some(spool) = &config.spool {
         return spool::run(&config, spool, diagnostics).await;
     }
-    config.source.announce(diagnostics);
+    config.announce(diagnostics);
     let mut limited = config.timeout.map(|_| Attention::start(config.timeout)).transpose()?;
     let payload = match &mut limited {
         Some(attention) => config.source.payload_in_time(attention).await?,

@@ -67,5 +67,10 @@ impl Publisher<'_> {
         for departure in self.reader.iter().flat_map(RecordReader::departures) {
             self.diagnostics.warning(departure.in_all());
         }
+        if self.config.has_topic_option
+            && let Some(warning) = self.reader.as_ref().and_then(RecordReader::unused_topic)
+        {
+            self.diagnostics.warning(warning);
+        }
     }
 }

@@ -62,7 +62,7 @@ pub(super) async fn run(
     diagnostics: &Diagnostics,
 ) -> Result<Exit, Error> {
     let mut attention = Attention::start(config.timeout)?;
-    config.source.announce(diagnostics);
+    config.announce(diagnostics);
     let (path, identifier) = (options.path.clone(), config.client.client_identifier.clone());
     // A missing file is more likely a mistyped name than an empty spool.
     let open = if matches!(config.source, Source::Spool) { Spool::open_existing } else { Spool::open };
@@ -162,6 +162,7 @@ fn start_intake(
         check_rounds(&metadata.map_err(|error| Error::file("standard input", error))?, rounds)?;
     }
     let (reader, qos, terminator) = (config.reader(), config.qos, config.terminator);
+    let has_topic_option = config.has_topic_option;
     let (encode, replay) = (config.encode.clone(), config.speed.map(ReplaySchedule::new));
     let (sender, receiver) = mpsc::channel(1);
     let (over, running) = RunEnd::of_new_run().map_err(|error| Error::file("a pipe", error))?;
@@ -185,6 +186,10 @@ fn start_intake(
         }
         for departure in lines.reader.iter().flat_map(RecordReader::departures) {
             let _ = sender.blocking_send(IntakeNote::Warning(departure.in_all()));
+        }
+        if has_topic_option && let Some(warning) = lines.reader.as_ref().and_then(RecordReader::unused_topic)
+        {
+            let _ = sender.blocking_send(IntakeNote::Warning(warning));
         }
         if let Some(lateness) = lines.replay.as_ref().and_then(ReplaySchedule::lateness) {
             let _ = sender.blocking_send(IntakeNote::Warning(lateness));
