@@ -196,8 +196,8 @@ fn failed_message_is_given_up_after_its_retries() {
     assert_eq!(outcome.lines(), ["2", "3"]);
     assert_eq!(outcome.stderr.matches("again in 1s").count(), 1, "{}", outcome.stderr);
     outcome
-        .mentions("--exec failed for topic 'bad': it ended with exit status: 7\n")
-        .mentions("given up after 1 retry, and acknowledged: the message on 'bad' with the payload 'poison'")
+        .mentions("--exec failed on message 1 on 'bad': it ended with exit status: 7\n")
+        .mentions("given up after 1 retry, and acknowledged: message 1 on 'bad' with the payload 'poison'")
         .mentions("1 command failed, and the messages were acknowledged all the same");
 }
 

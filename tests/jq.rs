@@ -145,7 +145,7 @@ fn failures_are_counted() {
     let outcome = run(&["--jq", ".payload.temp"]).exits(3);
     assert_eq!(outcome.lines(), ["21.5", "30"]);
     outcome.says(
-        "mqtt: warning: --jq failed on a message on 's/3': cannot index \"offline\" with \"temp\" (the payload is \
+        "mqtt: warning: --jq failed on message 3 on 's/3': cannot index \"offline\" with \"temp\" (the payload is \
          not JSON) (shown only once)\n\
          mqtt: programs failed on 3 messages, 2 of them with a payload that is not JSON; they were left out\n",
     );
@@ -156,7 +156,7 @@ fn failures_are_counted() {
     assert_eq!(outcome.stdout, b"s/1 21.5\ns/2 30\ns/3 offline\ns/4 \xff\x01\ns/5 7\n");
 
     let stop = ["--jq", ".payload.temp", "--on-error", "stop"];
-    let outcome = run_with(&stop, &MESSAGES, 3).exits(1).mentions("mqtt: --jq failed on a message on 's/3'");
+    let outcome = run_with(&stop, &MESSAGES, 3).exits(1).mentions("mqtt: --jq failed on message 3 on 's/3'");
     assert_eq!(outcome.lines(), ["21.5", "30"]);
     // A failed --until is not true.
     run_with(&["--until", ".payload.temp == 99", "-C", "5"], &MESSAGES, 5).exits(3);
@@ -313,7 +313,7 @@ fn product_beyond_the_limit_is_a_failure_of_the_message() {
         "reduce range(3) as $i (\"x\"; . * 100000)",
     ] {
         let outcome = shown(program).exits(3);
-        outcome.mentions("--jq failed on a message on 'a': \"a text of more than 16 MiB\"");
+        outcome.mentions("--jq failed on message 1 on 'a': \"a text of more than 16 MiB\"");
     }
     for (program, expected) in [
         (".payload * 2", "6"),

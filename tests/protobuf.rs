@@ -161,7 +161,7 @@ fn fields_that_the_schema_does_not_define() {
     assert_eq!(outcome.stderr.lines().count(), 2, "{}", outcome.stderr);
     outcome
         .mentions(
-            "the payload of a message on 'a' has a field that its schema does not define, which is left out: \
+            "the payload of message 1 on 'a' has a field that its schema does not define, which is left out: \
                    field 99 of plant.Reading (shown only once)",
         )
         .mentions("2 payloads had fields that their schema does not define, which were left out");

@@ -5,6 +5,7 @@ use mqtt::protocol::QoS;
 use mqtt::protocol::property::{PropertyId, Value};
 use mqtt::protocol::wire::{self, Packet, PacketType};
 use rstest::rstest;
+use rustix::process::Signal;
 
 use crate::request::rr;
 use crate::support::mqtt::Mqtt;
@@ -168,11 +169,64 @@ fn requests_without_a_usable_response_topic_are_counted() {
     });
     let line = ["-t", "q", "--echo", "-q", "1", "-C", "1", "--allow-response-topic", "a/#"];
     let run = respond(server.port()).args(line).run().exits(0);
-    run.mentions("no response to a request on 'q', without a response topic (shown only once)").mentions(
+    run.mentions("no response to request 1 on 'q', without a response topic (shown only once)").mentions(
         "no response to 2 requests without a response topic, 2 requests with a response topic that is not allowed, \
          1 request with a response topic that is subscribed to, 1 request retained",
     );
     server.finish();
+}
+
+/// A kept session may have filters of earlier runs, whose messages may be responses: of this responder (on the
+/// topic of -e), or of others.
+#[rstest]
+fn messages_for_filters_of_earlier_runs_get_no_response(
+    #[values(V3_1_1, V5)] protocol: Protocol,
+    #[values("--echo", "--exec=cat")] answer: &str,
+) {
+    let server = Server::start(move |listener| {
+        let mut peer = listener.accept_session(protocol);
+        peer.grant_subscription(protocol);
+        let topics = ["dev/7/answer", "dev/7/answer", "dev/8/answer"];
+        for (identifier, topic) in (1..).zip(topics) {
+            peer.send(&Message::new(topic, b"x").at(QoS::AtLeastOnce, identifier).bytes(protocol));
+            peer.expect(protocol, &packets::ack(PacketType::PubAck, identifier));
+        }
+        for topic in ["dev/7/command", "plant/go", "door/open"] {
+            peer.send(&Message::new(topic, topic.as_bytes()).bytes(protocol));
+            let bytes = peer.packet();
+            let Ok(Packet::Publish(publish)) = wire::decode(protocol, &bytes) else { panic!("{bytes:?}") };
+            assert_eq!((publish.topic, publish.payload), (&b"dev/7/answer"[..], topic.as_bytes()));
+        }
+        peer.expect_barrier_and_disconnect(protocol);
+    });
+    let filters = ["-t", "dev/7/command", "-t", "$share/g/plant/+", "-t", "$queue/door/#"];
+    let line = ["-V", version(protocol), "-e", "dev/7/answer", "-C", "3", answer];
+    let run = respond(server.port()).args(filters).args(line).run().exits(0);
+    assert_eq!(run.stderr.matches("shown only once").count(), 2, "{}", run.stderr);
+    run.mentions("no response to request 1 on 'dev/7/answer', on the response topic of -e: the session has a subscription")
+        .mentions("no response to request 3 on 'dev/8/answer', on a topic that no filter matches: the session has a sub")
+        .mentions(
+            "no response to 2 requests on the response topic of -e, 1 request on a topic that no filter matches",
+        );
+    server.finish();
+}
+
+/// A session with a filter that matches the responses, at a real broker: no response is a request.
+#[rstest]
+fn responder_with_a_kept_session_does_not_answer_itself(
+    #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
+) {
+    let Some(broker) = kind.start() else { return };
+    let port = broker.as_ref().port();
+    let session = ["-V", "5", "-q", "1", "-c", "-i", "r7", "-x", "60"];
+    Mqtt::subscribe(port).args(session).args(["-t", "dev/7/#", "-E"]).run().succeeds();
+    let line = ["-t", "dev/7/command", "-e", "dev/7/answer", "-m", "ok", "-d"];
+    let responder = respond(port).args(session).args(line).spawn();
+    responder.wait_until_subscribed();
+    Mqtt::publish(port).args(["-q", "1", "-t", "dev/7/command", "-m", "x"]).run().succeeds();
+    // A broker may send the request once for each filter, and the response as well.
+    responder.wait_for_stderr(" on 'dev/7/answer', on the response topic of -e").signal(Signal::INT);
+    responder.wait_for_end().exits(0).mentions("no response to ");
 }
 
 /// Without a list of allowed topics, a request still cannot make the responder publish to topics of the
@@ -308,7 +362,7 @@ fn program_computes_responses() {
         respond(server.port()).args(["-V", "5", "-t", "q", "-q", "1", "-C", "2", "--jq", program]).run();
     outcome
         .exits(3)
-        .mentions("no response to a request on 'q', on which --jq failed ('a'): cannot index \"text\" with 0")
+        .mentions("no response to request 3 on 'q', on which --jq failed ('a'): cannot index \"text\" with 0")
         .mentions("no response to 1 request for which --jq has no result, 1 request on which --jq failed");
 }
 

@@ -124,7 +124,7 @@ fn failed_command_sends_no_response(#[case] failing: &str, #[case] says: &str) {
     let command = format!("[ $MQTT_TOPIC = q/good ] || {{ {failing}; exit; }}; printf fine");
     let run = respond(server.port()).args(["-C", "1", "--exec-timeout", "3s", "--exec", &command]).run();
     run.exits(3)
-        .mentions(&format!("--exec failed for topic 'q/bad': {says}"))
+        .mentions(&format!("--exec failed on message 1 on 'q/bad': {says}"))
         .mentions("no response to 1 request on which --exec failed");
 }
 
@@ -142,7 +142,7 @@ fn failed_command_ends_the_run_if_asked_to() {
     respond(server.port())
         .args(args)
         .run()
-        .fails(1, "--exec failed for topic 'q/bad': it ended with exit status: 7");
+        .fails(1, "--exec failed on message 2 on 'q/bad': it ended with exit status: 7");
     server.finish();
 }
 

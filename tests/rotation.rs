@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use rstest::rstest;
@@ -12,7 +11,7 @@ use tempfile::TempDir;
 use crate::support::Service as _;
 use crate::support::broker::Broker;
 use crate::support::mqtt::{Mqtt, Running};
-use crate::support::{skip, skip_here, wait_until};
+use crate::support::{can_trace, wait_until};
 
 /// A subscriber that writes a file in a folder, and the messages for it.
 struct Recorder {
@@ -240,11 +239,8 @@ fn torn_line_is_ended() {
 #[case("always", 3)]
 #[case("never", 0)]
 fn file_is_synchronised_before_messages_are_acknowledged(#[case] policy: &str, #[case] least: usize) {
-    let traced = Command::new("strace").args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
-    match traced {
-        Ok(status) if status.success() => {}
-        Ok(_) => return skip_here("the system lets no program trace another"),
-        Err(_) => return skip("strace is not installed"),
+    if !can_trace() {
+        return;
     }
     let broker = Broker::start();
     let folder = tempfile::tempdir().unwrap();

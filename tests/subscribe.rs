@@ -1,5 +1,6 @@
 //! `mqtt sub`: subscriptions, output, and acknowledgements.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::mpsc;
 
@@ -13,7 +14,7 @@ use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::Server;
-use crate::support::{Service as _, version, wait_until};
+use crate::support::{Service as _, can_trace, version, wait_until};
 
 #[rstest]
 fn shows_messages_of_each_qos(#[values(V3_1, V3_1_1, V5)] protocol: Protocol) {
@@ -417,12 +418,52 @@ fn misfit_is_reported_once() {
     });
     let outcome = Mqtt::subscribe(server.port()).args(["-t", "a", "-C", "4", "-F", "%J %f"]).run().exits(0);
     let said: Vec<&str> = outcome.stderr.lines().collect();
-    let number =
-        "mqtt: warning: topic 'a': requested float printing, but the payload has 7 bytes (shown only once)";
-    let json = "mqtt: warning: topic 'a': requested JSON, but the payload is not JSON; it is shown as a string \
+    let number = "mqtt: warning: message 2 on 'a': requested float printing, but the payload has 7 bytes (shown only once)";
+    let json = "mqtt: warning: message 1 on 'a': requested JSON, but the payload is not JSON; it is shown as a string \
                 (shown only once)";
     assert_eq!(said, [json, number]);
     assert_eq!(outcome.lines().len(), 4);
+}
+
+/// The messages of one read of the socket go out in one write, in every form.
+#[rstest]
+fn messages_of_a_read_are_written_together(
+    #[values(&[][..], &["-v"], &["-F", "%t %p"], &["--json"], &["--json", "--where", ".qos == 0"])]
+    form: &[&str],
+) {
+    const MESSAGES: usize = 20_000;
+    if !can_trace() {
+        return;
+    }
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&Message::new("home/kitchen", b"0123456789abcdef").bytes(V5).repeat(MESSAGES));
+        peer.expect_disconnect(V5);
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let (trace, file) = (folder.path().join("trace"), folder.path().join("messages"));
+    let mut arguments: Vec<OsString> =
+        ["-f", "-y", "-e", "trace=read,recvfrom,recvmsg,write,writev,sendto", "-o"].map(Into::into).to_vec();
+    arguments.extend([trace.clone().into(), env!("CARGO_BIN_EXE_mqtt").into(), "sub".into()]);
+    let port = server.port().to_string();
+    let line = ["-h", "127.0.0.1", "-p", &port, "-V", "5", "-t", "#", "-C", &MESSAGES.to_string()];
+    let run = Mqtt::new(arguments).instead("strace").args(line).args(form.iter().copied());
+    run.stdout_file(&file).run().succeeds();
+    let lines = std::fs::read(&file).unwrap().iter().filter(|byte| **byte == b'\n').count();
+    assert_eq!(lines, MESSAGES);
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let count = |calls: &[&str], descriptor: &str| {
+        let is_one = |line: &&str| {
+            calls.iter().any(|call| line.contains(&format!(" {call}("))) && line.contains(descriptor)
+        };
+        trace.lines().filter(is_one).count()
+    };
+    let reads = count(&["read", "recvfrom", "recvmsg"], "<socket:")
+        + count(&["read", "recvfrom", "recvmsg"], "<TCP:");
+    let writes = count(&["write", "writev"], &format!("<{}>", file.display()));
+    assert!(writes > 0 && writes <= reads, "{writes} writes for {reads} reads");
+    assert!(reads * 4 < MESSAGES, "{reads} reads");
 }
 
 /// If the disk fills up in the middle of a line, only complete lines stay, and the next run continues with

@@ -173,8 +173,10 @@ impl Subcommand for RespondArgs {
             "At QoS 1 and 2 a request may be answered twice after the connection was lost. At QoS 0 requests that come \
              faster than their responses can be sent are kept up to 10000 or 16 MiB; more are not answered.",
             "Over MQTT 3.x, and where requests name no topic, a response cannot be told from a request: two responders \
-             with -e, each of which listens where the other one responds, answer each other without end. A response that \
-             comes back to its own responder is found before: -e refuses a topic that a filter matches.",
+             with -e, each of which listens where the other one responds, answer each other without end. A responder does \
+             not answer itself: -e refuses a topic that a filter matches. In a kept session (-c) there may be filters of \
+             earlier runs: a message on the topic of -e, or on a topic that no filter of this run matches, is acknowledged \
+             and counted, and gets no response.",
         ],
     };
 

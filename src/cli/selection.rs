@@ -54,7 +54,8 @@ pub(super) struct SelectionArgs {
 
     /// Show at most this many messages of each topic, such as 1/s, 10/min or 4/h
     ///
-    /// The messages shown of a topic are at least 1/RATE apart: with 2/s, half a second. Messages in between
+    /// A number alone is a number a second: 2 is 2/s. The messages shown of a topic are at least 1/RATE apart:
+    /// with 2/s, half a second. Messages in between
     /// are left out, even the last one.
     #[arg(long, value_name = "RATE", value_parser = value::interval_of_rate)]
     max_rate: Option<Duration>,

@@ -4,7 +4,7 @@ use crate::decode::{Decoded, Decoder, Rule};
 use crate::error::Error;
 use crate::output::Diagnostics;
 use crate::protocol::wire::Publish;
-use crate::quantity::counted;
+use crate::quantity::{agree, counted};
 use crate::quotation::cut;
 
 /// The reaction when a payload cannot be decoded, or a program fails on a message.
@@ -49,22 +49,26 @@ impl<'a> Decoding<'a> {
         Self { decoder: self.decoder.subscribed_to(filters), ..self }
     }
 
-    /// The decoded payload; `None` if the payload is shown unchanged.
+    /// The decoded payload of the message with this number in the run, from 1; `None` if the payload is shown
+    /// unchanged.
     ///
     /// # Errors
     /// The payload cannot be decoded, and the policy is to end the run.
-    pub(super) fn decode(&mut self, publish: &Publish<'_>) -> Result<Option<Decoded>, Error> {
+    pub(super) fn decode(&mut self, number: u64, publish: &Publish<'_>) -> Result<Option<Decoded>, Error> {
         if !self.has_rules {
             return Ok(None);
         }
         let decoded = self.decoder.decode(publish.topic, publish.payload);
-        self.omissions.note(publish.topic, decoded.as_ref());
+        self.omissions.note(number, publish.topic, decoded.as_ref());
         self.warn();
         if let Some(Decoded { payload: Err(why), .. }) = &decoded {
             self.failed += 1;
             let topic = String::from_utf8_lossy(publish.topic);
-            let text =
-                format!("the payload of a message on '{}' cannot be decoded: {}", cut(&topic), cut(why));
+            let text = format!(
+                "the payload of message {number} on '{}' cannot be decoded: {}",
+                cut(&topic),
+                cut(why)
+            );
             if self.on_error == FailurePolicy::Stop {
                 return Err(Error::Input(text));
             }
@@ -100,8 +104,11 @@ impl<'a> Decoding<'a> {
             return None;
         }
         let payloads = counted(self.failed, "payload");
-        let done =
-            if self.skips_failures() { "the messages were left out" } else { "they are shown as they are" };
+        let done = if self.skips_failures() {
+            agree(self.failed, "the message was left out", "the messages were left out")
+        } else {
+            agree(self.failed, "it is shown as it is", "they are shown as they are")
+        };
         Some(format!("{payloads} could not be decoded; {done}"))
     }
 
@@ -122,12 +129,12 @@ impl<'a> Omissions<'a> {
         Self { diagnostics, count: 0 }
     }
 
-    pub(super) fn note(&mut self, topic: &[u8], decoded: Option<&Decoded>) {
+    pub(super) fn note(&mut self, number: u64, topic: &[u8], decoded: Option<&Decoded>) {
         let Some(left_out) = decoded.and_then(|decoded| decoded.left_out.as_deref()) else { return };
         self.count += 1;
         if self.count == 1 {
             self.diagnostics.warning(format_args!(
-                "the payload of a message on '{}' has a field that its schema does not define, which is left out: {} \
+                "the payload of message {number} on '{}' has a field that its schema does not define, which is left out: {} \
                  (shown only once)",
                 cut(&String::from_utf8_lossy(topic)),
                 cut(left_out)

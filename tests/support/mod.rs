@@ -23,7 +23,7 @@ use ::mqtt::protocol::Protocol;
 use self::broker::Broker;
 use self::mosquitto::{Mosquitto, Setup};
 use self::mqtt::Mqtt;
-pub(crate) use self::skip::{skip, skip_here};
+pub(crate) use self::skip::{can_trace, skip, skip_here};
 
 /// Maximum time of any single step. It is generous, so that a busy machine does not fail a test: only a test
 /// that hangs waits so long.

@@ -16,3 +16,15 @@ pub(crate) fn skip_here(reason: &str) {
     let line = format!("SKIPPED {}: {reason}\n", thread.name().unwrap_or("a test"));
     std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
 }
+
+/// Whether `strace` can trace a program; otherwise skips the current test.
+#[allow(dead_code, reason = "the tests of `net` trace nothing")]
+pub(crate) fn can_trace() -> bool {
+    let mut strace = std::process::Command::new("strace");
+    match strace.args(["-o", "/dev/null", "true"]).stderr(std::process::Stdio::null()).status() {
+        Ok(status) if status.success() => return true,
+        Ok(_) => skip_here("the system lets no program trace another"),
+        Err(_) => skip("strace is not installed"),
+    }
+    false
+}

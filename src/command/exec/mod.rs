@@ -152,8 +152,8 @@ pub(super) fn is_lasting(cause: &io::Error) -> bool {
     matches!(cause.kind(), ErrorKind::InvalidInput | ErrorKind::ArgumentListTooLong)
 }
 
-/// The error of a command that failed on a message.
-pub(super) fn failure(topic: &[u8], cause: io::Error) -> Error {
+/// The error of a command that failed on the message with this number in the run, from 1.
+pub(super) fn failure(number: u64, topic: &[u8], cause: io::Error) -> Error {
     let topic = String::from_utf8_lossy(topic);
-    Error::file(format!("--exec failed for topic '{}'", cut(&topic)), cause)
+    Error::file(format!("--exec failed on message {number} on '{}'", cut(&topic)), cause)
 }

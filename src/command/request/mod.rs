@@ -120,6 +120,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         handover: Handover::Sent,
         over: false,
         others: Others::default(),
+        number: 0,
         grant: Grant::new(config.client.reconnect),
         answer: AnswerLimit::new(config.timeout.is_none().then_some(config.client.connect_timeout)),
         idle: AnswerLimit::new(config.idle),
@@ -216,6 +217,8 @@ struct Requester<'a> {
     over: bool,
     /// Messages on the response topic that are not responses to this request.
     others: Others,
+    /// The number of the current message in the run, from 1.
+    number: u64,
     grant: Grant,
     /// The timeout for packets before the response; the response itself may take any time.
     answer: AnswerLimit,
@@ -310,6 +313,7 @@ impl Requester<'_> {
     }
 
     fn message(&mut self, publish: &Publish<'_>) -> Result<Flow, Error> {
+        self.number += 1;
         let Some(exchange) = &self.exchange else { return Ok(Flow::Continue) };
         // A kept session may have other subscriptions.
         if publish.topic != exchange.response_topic.as_bytes() {
@@ -334,7 +338,7 @@ impl Requester<'_> {
     fn response(&mut self, publish: &Publish<'_>, sent: Instant) -> Result<Flow, Error> {
         let took = sent.elapsed();
         let (out, now) = (self.stdout.buffer(), SystemTime::now());
-        let written = match self.decoding.decode(publish)? {
+        let written = match self.decoding.decode(self.number, publish)? {
             None => self.writer.write(out, publish, now),
             Some(Decoded { payload: Ok(payload), is_value, .. }) => {
                 let decoded = Publish { payload: &payload, ..*publish };

@@ -188,7 +188,7 @@ impl Answerer<'_> {
                 }
                 CommandEnd::Failed(cause) | CommandEnd::Unwritten(cause) => cause,
             };
-            let error = failure(&done.topic, cause);
+            let error = failure(done.request.number + 1, &done.topic, cause);
             let stops = commands.stops_at_failure();
             self.accepted = self.accepted.saturating_sub(1);
             if stops {

@@ -222,6 +222,12 @@ impl Answerer<'_> {
         if publish.retain {
             return Err(Skip::Retained);
         }
+        if self.config.response_topic.as_deref().is_some_and(|own| own.as_bytes() == publish.topic) {
+            return Err(Skip::OnResponseTopic);
+        }
+        if !self.config.filters.iter().any(|filter| is_requested_by(filter, publish.topic)) {
+            return Err(Skip::NotRequested);
+        }
         let Some(named) = publish.properties.text(PropertyId::ResponseTopic) else {
             return self.config.response_topic.as_deref().ok_or(Skip::NoTopic);
         };
@@ -244,7 +250,7 @@ impl Answerer<'_> {
         let number = self.open.next_number();
         if let Err((why, reason)) = self.accept(number, publish) {
             self.open.add(true);
-            self.skipped.tell(why, &reason, publish, self.diagnostics);
+            self.skipped.tell(why, &reason, (number + 1, publish), self.diagnostics);
         }
     }
 
@@ -258,7 +264,7 @@ impl Answerer<'_> {
         };
         let response_topic = response_topic.map_err(|why| (why, String::new()))?;
         let decoded = self.decoder.decode(publish.topic, publish.payload);
-        self.omissions.note(publish.topic, decoded.as_ref());
+        self.omissions.note(number + 1, publish.topic, decoded.as_ref());
         let (payload, payload_error) = match &decoded {
             None => (publish.payload, None),
             Some(Decoded { payload: Ok(payload), .. }) => (&payload[..], None),
@@ -347,6 +353,15 @@ impl Answerer<'_> {
         session.subscribe(out, &subscriptions, &self.config.subscribe_properties, 0);
         self.has_asked = true;
     }
+}
+
+/// Prefixes of other brokers' subscriptions, which their messages do not have.
+const OTHER_PREFIXES: [&str; 2] = ["$queue/", "$exclusive/"];
+
+/// Whether a filter of this run requests messages on this topic.
+fn is_requested_by(filter: &str, topic: &[u8]) -> bool {
+    let rest = OTHER_PREFIXES.iter().find_map(|prefix| filter.strip_prefix(prefix));
+    topic::matches(rest.unwrap_or(filter).as_bytes(), topic)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

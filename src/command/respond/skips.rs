@@ -15,6 +15,11 @@ pub(super) enum Skip {
     NotAllowed,
     /// The response would be a request to this responder.
     Loop,
+    /// It is on the topic of `-e`: a response, of this responder or another one.
+    OnResponseTopic,
+    /// No filter matches its topic: the session has a subscription of an earlier run, and the message may be
+    /// a response.
+    NotRequested,
     /// Its response topic is not a valid topic name.
     Invalid,
     /// It is retained: it may be old, and comes again with each subscription.
@@ -34,10 +39,12 @@ pub(super) enum Skip {
 }
 
 /// Each reason with its text in the summary, after `request`.
-const SKIPPED: [(Skip, &str); 11] = [
+const SKIPPED: [(Skip, &str); 13] = [
     (Skip::NoTopic, "without a response topic"),
     (Skip::NotAllowed, "with a response topic that is not allowed"),
     (Skip::Loop, "with a response topic that is subscribed to"),
+    (Skip::OnResponseTopic, "on the response topic of -e"),
+    (Skip::NotRequested, "on a topic that no filter matches"),
     (Skip::Invalid, "with an invalid response topic"),
     (Skip::Retained, "retained"),
     (Skip::TooMany, "beyond the limit of waiting requests"),
@@ -47,6 +54,10 @@ const SKIPPED: [(Skip, &str); 11] = [
     (Skip::Unfilled, "whose response would be larger than any packet"),
     (Skip::Command, "on which --exec failed"),
 ];
+
+/// Why a message arrives that this run has not subscribed to.
+const KEPT_FILTER: &str =
+    ": the session has a subscription of an earlier run (mqtt sub -c -i ID -U FILTER -E removes it)";
 
 /// The number of requests by reason.
 #[derive(Debug, Default)]
@@ -61,18 +72,26 @@ impl Skips {
         *count
     }
 
-    /// Counts one, and reports it if it is the first for this reason.
-    pub(super) fn tell(&mut self, why: Skip, reason: &str, publish: &Publish<'_>, diagnostics: &Diagnostics) {
+    /// Counts one, and reports it, with its number in the run, if it is the first for this reason.
+    pub(super) fn tell(
+        &mut self,
+        why: Skip,
+        reason: &str,
+        (number, publish): (u64, &Publish<'_>),
+        diagnostics: &Diagnostics,
+    ) {
         if self.add(why) > 1 {
             return;
         }
+        let reason =
+            if matches!(why, Skip::OnResponseTopic | Skip::NotRequested) { KEPT_FILTER } else { reason };
         let words =
             SKIPPED.iter().find(|(skip, _)| *skip == why).map(|(_, words)| *words).unwrap_or_default();
         let topic = String::from_utf8_lossy(publish.topic);
         let named = publish.properties.text(PropertyId::ResponseTopic);
         let named = named.map(|named| format!(" ('{}')", cut(named))).unwrap_or_default();
         diagnostics.warning(format_args!(
-            "no response to a request on '{}', {words}{named}{reason} (shown only once)",
+            "no response to request {number} on '{}', {words}{named}{reason} (shown only once)",
             cut(&topic)
         ));
     }

@@ -29,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// A message that waits for its command, or whose command is running.
 struct Task<'a> {
-    /// The number of the message in the run.
+    /// The number of the message in the run, from 0.
     number: u64,
     command: &'a ExecCommand,
     topic: Arc<[u8]>,
@@ -221,7 +221,7 @@ impl<'a> Executor<'a> {
             ExecFailure::Retry { most } => !is_given_up(most),
             ExecFailure::Skip | ExecFailure::Stop => false,
         };
-        let error = failure(&task.topic, cause);
+        let error = failure(number + 1, &task.topic, cause);
         match self.exec.failure {
             ExecFailure::Stop => return Some(error),
             ExecFailure::Retry { .. } if retries && self.is_ending => self.diagnostics.error(&error),
@@ -237,8 +237,9 @@ impl<'a> Executor<'a> {
                 self.diagnostics.error(&error);
                 if task.failures > 0 {
                     self.diagnostics.warning(format_args!(
-                        "given up after {}, and acknowledged: the message on '{}' with the payload '{}'",
+                        "given up after {}, and acknowledged: message {} on '{}' with the payload '{}'",
                         counted(task.failures, "retry"),
+                        number + 1,
                         shown(&task.topic),
                         shown(&task.payload)
                     ));

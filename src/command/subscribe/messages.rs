@@ -36,13 +36,14 @@ impl Subscriber<'_> {
     }
 
     pub(super) fn message(&mut self, publish: &Publish<'_>) -> Result<Flow, Error> {
+        self.number += 1;
         let is_admitted = self.is_for_user(publish) && self.selector.admits(publish);
         if !is_admitted && !self.evaluator.looks_at_all() {
             self.decoding.pass(publish);
             self.pass();
             return Ok(Flow::Continue);
         }
-        let Some(decoded) = self.decoding.decode(publish)? else {
+        let Some(decoded) = self.decoding.decode(self.number, publish)? else {
             return self.judge(publish, &PayloadNote::PLAIN, is_admitted);
         };
         match &decoded.payload {
@@ -74,7 +75,7 @@ impl Subscriber<'_> {
         let received = self.received();
         let passes = is_admitted && self.selector.finds(publish);
         let ProgramVerdict { is_shown, is_last } =
-            self.evaluator.judge(publish, received, note.error, passes)?;
+            self.evaluator.judge((self.number, publish), received, note.error, passes)?;
         let mut is_shown = is_shown && self.selector.is_due(publish);
         match &mut self.executor {
             Some(executor) if is_shown => {
@@ -123,7 +124,11 @@ impl Subscriber<'_> {
         if !self.misfits.contains(&kind) {
             self.misfits.push(kind);
             let topic = String::from_utf8_lossy(publish.topic);
-            self.diagnostics.warning(format_args!("topic '{}': {misfit} (shown only once)", cut(&topic)));
+            self.diagnostics.warning(format_args!(
+                "message {} on '{}': {misfit} (shown only once)",
+                self.number,
+                cut(&topic)
+            ));
         }
     }
 }

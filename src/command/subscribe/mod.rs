@@ -97,6 +97,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         was_connected: false,
         requests: Requests::ToSend,
         count_subscribing: 0,
+        number: 0,
         shown: 0,
         groups: groups(&config),
         granted: diagnostics.is_interactive().then(Granted::default),
@@ -181,6 +182,8 @@ struct Subscriber<'a> {
     requests: Requests,
     /// The number of unanswered SUBSCRIBEs on this link.
     count_subscribing: usize,
+    /// The number of the current message in the run, from 1.
+    number: u64,
     /// The number of messages written out.
     shown: u64,
     /// The filters, grouped by SUBSCRIBE.

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::jq::{Condition, Failure, Guard, ProgramInput, ProgramPayload, ProgramResults, Val};
 use crate::output::{Diagnostics, RecordHead};
 use crate::protocol::wire::Publish;
-use crate::quantity::counted;
+use crate::quantity::{agree, counted};
 use crate::quotation::cut;
 
 /// How long programs may run before signals and timeouts are checked again.
@@ -40,6 +40,8 @@ pub(super) struct Evaluator<'a> {
     failed: u64,
     /// The number of those whose payload is not JSON, or too large to be parsed.
     failed_without_json: u64,
+    /// The number of the current message in the run.
+    number: u64,
     /// When the first program of this turn started.
     turn: Option<Instant>,
     is_turn_over: bool,
@@ -66,19 +68,20 @@ impl<'a> Evaluator<'a> {
             has_results: false,
             failed: 0,
             failed_without_json: 0,
+            number: 0,
             turn: None,
             is_turn_over: false,
         })
     }
 
-    /// The decision of the programs on a message; `passes` tells whether it meets the other conditions.
-    /// `payload_error` tells why its payload was not decoded.
+    /// The decision of the programs on a message with this number in the run; `passes` tells whether it meets
+    /// the other conditions. `payload_error` tells why its payload was not decoded.
     ///
     /// # Errors
     /// A program failed, and the policy is to end the run.
     pub(super) fn judge(
         &mut self,
-        publish: &Publish<'_>,
+        (number, publish): (u64, &Publish<'_>),
         received: SystemTime,
         payload_error: Option<&str>,
         passes: bool,
@@ -87,6 +90,7 @@ impl<'a> Evaluator<'a> {
         let Some(guard) = self.guard.take() else {
             return Ok(self.judge_by_header(publish, passes));
         };
+        self.number = number;
         let turn = *self.turn.get_or_insert_with(Instant::now);
         let verdict = guard.watch(|| self.evaluate(publish, received, payload_error, passes));
         self.guard = Some(guard);
@@ -178,7 +182,8 @@ impl<'a> Evaluator<'a> {
             ProgramPayload::Text => " (the payload is not JSON)",
             ProgramPayload::TooLarge => " (the payload is too large to be taken as JSON)",
         };
-        let text = format!("{option} failed on a message on '{}': {}{form}", cut(&topic), cut(&why));
+        let text =
+            format!("{option} failed on message {} on '{}': {}{form}", self.number, cut(&topic), cut(&why));
         if self.on_error == FailurePolicy::Stop {
             return Err(Error::Input(text));
         }
@@ -215,6 +220,7 @@ impl<'a> Evaluator<'a> {
             return None;
         }
         let messages = counted(self.failed, "message");
+        let them = agree(self.failed, "it was", "they were");
         let forms = match self.failed_without_json {
             0 => String::new(),
             count if self.large.were_there() => {
@@ -222,8 +228,11 @@ impl<'a> Evaluator<'a> {
             }
             count => format!(", {count} of them with a payload that is not JSON"),
         };
-        let done = if self.on_error == FailurePolicy::Show { "shown as they are" } else { "left out" };
-        Some(format!("programs failed on {messages}{forms}; they were {done}"))
+        let done = match self.on_error {
+            FailurePolicy::Show => agree(self.failed, "shown as it is", "shown as they are"),
+            FailurePolicy::Skip | FailurePolicy::Stop => "left out",
+        };
+        Some(format!("programs failed on {messages}{forms}; {them} {done}"))
     }
 }
 
