@@ -288,10 +288,7 @@ fn formats() {
             &["sub", "--exec-for", "a/+", "-W", "1"],
             "the command of --exec-for is missing: '-W' begins with a dash",
         ),
-        (
-            &["sub", "-t", "a", "--exec", "-C", "1"],
-            "the command of --exec is missing: '-C' begins with a dash",
-        ),
+        (&["sub", "-t", "a", "--exec", "-N"], "the command of --exec is missing: '-N' begins with a dash"),
         (&["sub", "-t", "a", "-w", "--message-rate"], "cannot be used together"),
         (&["sub", "-t", "a", "--json", "-N"], "-N cannot be used with --json"),
     ]);
