@@ -60,7 +60,7 @@ fn view_takes_the_new_size_of_the_terminal() {
     let mut run = view(&broker, &[]).spawn();
     run.wait_for_stdout("home/hall").wait_for_stdout("\x1b[24;1H");
     // Opened without becoming the controlling terminal of the tests.
-    let path = format!("/proc/{}/fd/1", run.id());
+    let path = format!("/proc/{}/fd/1", run.child.id());
     let screen = open(path, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
     for (columns, rows) in [(120, 40), (50, 8), (100, 30)] {
         let before = run.stdout().len();

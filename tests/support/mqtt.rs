@@ -407,7 +407,7 @@ fn shown(arguments: &[OsString]) -> String {
 /// The running program. It is killed if this is dropped before its end.
 pub(crate) struct Running {
     line: String,
-    child: Child,
+    pub(crate) child: Child,
     stdin: Option<Sender<Vec<u8>>>,
     stdout: Collected,
     /// The other side of standard output.
@@ -466,10 +466,6 @@ impl Running {
     /// The terminal that the test types at, to check its modes, also after the end.
     pub(crate) fn terminal(&self) -> File {
         self.modes.as_ref().unwrap().try_clone().unwrap()
-    }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
     }
 
     #[track_caller]
