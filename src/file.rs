@@ -258,6 +258,8 @@ pub struct Written {
     pub bytes: Vec<u8>,
     /// The users, besides this one and root, who can write it.
     pub stranger: Option<&'static str>,
+    /// Why commands in it must not be run: others can write or replace it.
+    pub distrust: Option<String>,
 }
 
 impl Written {
@@ -266,7 +268,7 @@ impl Written {
     /// # Errors
     /// The file cannot be read, is longer than the limit, or is in UTF-16.
     pub fn read(path: &Path, most_bytes: u64) -> io::Result<Self> {
-        patiently(path, move |path| Self::from(File::open(path)?, most_bytes))
+        patiently(path, move |path| Self::from(path, File::open(path)?, most_bytes))
     }
 
     /// Reads a file at a default place. It must be a regular file: a pipe, for example, would block every
@@ -281,15 +283,18 @@ impl Written {
         if !file.metadata()?.is_file() {
             return Err(io::Error::other("it is not an ordinary file"));
         }
-        Self::from(file, most_bytes)
+        Self::from(path, file, most_bytes)
     }
 
-    fn from(file: File, most_bytes: u64) -> io::Result<Self> {
+    fn from(path: &Path, file: File, most_bytes: u64) -> io::Result<Self> {
         let stranger = stranger(&file.metadata()?);
+        let distrust = stranger
+            .map(|whom| format!("{whom} can write this file"))
+            .or_else(|| replacer(path).map(|whom| format!("{whom} can replace this file")));
         let mut bytes = content(file, most_bytes)?;
         let mark = mark(&bytes)?;
         bytes.drain(..mark);
-        Ok(Self { bytes, stranger })
+        Ok(Self { bytes, stranger, distrust })
     }
 }
 
@@ -323,8 +328,29 @@ pub fn stranger_in(path: &Path) -> Option<&'static str> {
     std::fs::metadata(path).ok().and_then(|file| stranger(&file))
 }
 
+/// The users, besides this one and root, who can put another file in the place of this one: those who can write
+/// its folder, or that of a link to it. The group of a folder is often the user's own, and is not reported.
+fn replacer(path: &Path) -> Option<&'static str> {
+    let folder = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let (mode, owner) = files::mode_and_owner(&std::fs::metadata(folder).ok()?)?;
+        suspect_folder(mode, owner, user()?)
+    };
+    folder(path).or_else(|| folder(&path.canonicalize().ok()?))
+}
+
+fn suspect_folder(mode: u32, owner: u32, user: u32) -> Option<&'static str> {
+    /// With it, only the owner of a file can replace it.
+    const STICKY: u32 = 0o1000;
+    match suspect(mode & !0o020, owner, user) {
+        Some(_) if owner != user && owner != ROOT => Some("another user, whose folder it is in,"),
+        found => found.filter(|_| mode & STICKY == 0),
+    }
+}
+
+const ROOT: u32 = 0;
+
 fn suspect(mode: u32, owner: u32, user: u32) -> Option<&'static str> {
-    const ROOT: u32 = 0;
     if owner != user && owner != ROOT {
         Some("another user, whose file it is,")
     } else if mode & 0o002 != 0 {
@@ -393,6 +419,22 @@ mod tests {
             (0o100_660, 0, 1000, Some("its whole group")),
         ] {
             assert_eq!(suspect(mode, owner, user), expected, "{mode:o} {owner} {user}");
+        }
+    }
+
+    #[test]
+    fn other_users_who_can_replace_a_file_are_named() {
+        for (mode, owner, user, expected) in [
+            (0o040_755, 1000, 1000, None),
+            (0o040_755, 0, 1000, None),
+            (0o040_775, 1000, 1000, None),
+            (0o041_777, 0, 1000, None),
+            (0o040_777, 0, 1000, Some("every user of this machine")),
+            (0o040_777, 1000, 1000, Some("every user of this machine")),
+            (0o040_755, 1001, 1000, Some("another user, whose folder it is in,")),
+            (0o041_755, 1001, 0, Some("another user, whose folder it is in,")),
+        ] {
+            assert_eq!(suspect_folder(mode, owner, user), expected, "{mode:o} {owner} {user}");
         }
     }
 

@@ -12,11 +12,12 @@ use super::bench_manual;
 use super::bench_mode::LoadArgs;
 use super::manual::Manual;
 use super::scenario::{BUILT_IN, BuiltIn, Description, FileText, SET_BY_FILES, read, write};
+use super::sources::refuse_command;
 use super::text::shown;
 use super::value;
-use crate::command::bench::Config;
 use crate::command::bench::config::{Mode, StopAfter};
 use crate::command::bench::group::{self, ClientGroup};
+use crate::command::bench::{Config, Disturbance, Disturbing};
 use crate::error::Error;
 use crate::file::Written;
 use crate::nearest::{did_you_mean, nearest};
@@ -91,7 +92,11 @@ impl TryFrom<ScenarioArgs> for Config {
         if action == ScenarioAction::List {
             return Err(Error::usage("list does not take a NAME; use show NAME"));
         }
-        let mut scenario = find(&name)?;
+        let FoundScenario { mut scenario, distrust } = find(&name)?;
+        let runs_command = |one: &Disturbance| matches!(one.what, Disturbing::Command(_));
+        if action == ScenarioAction::Run && scenario.disturb.iter().any(runs_command) {
+            refuse_command(&name, "disturb", distrust.as_deref())?;
+        }
         if let Some(percent) = scale {
             scenario.shrink(percent / 100.0);
         }
@@ -130,10 +135,17 @@ fn run(scenario: Description, common: CommonArgs) -> Result<Config, Error> {
     Ok(config)
 }
 
+/// A scenario, and why the commands of its file must not be run.
+struct FoundScenario {
+    scenario: Description,
+    distrust: Option<String>,
+}
+
 /// Finds a scenario by its name, or reads it from a file.
-fn find(name: &str) -> Result<Description, Error> {
+fn find(name: &str) -> Result<FoundScenario, Error> {
     if let Some(built_in) = BuiltIn::named(name) {
-        return read(FileText { name: built_in.name, text: built_in.text });
+        let scenario = read(FileText { name: built_in.name, text: built_in.text })?;
+        return Ok(FoundScenario { scenario, distrust: None });
     }
     if !name.contains(['/', '.', '\\']) {
         let names = BUILT_IN.iter().map(|one| one.name);
@@ -144,13 +156,13 @@ fn find(name: &str) -> Result<Description, Error> {
         return Err(Error::usage(what).with_hint(hint));
     }
     let unread = |error| Error::file(format!("cannot read {name}"), error);
-    let Written { bytes, .. } = Written::read(Path::new(name), LONGEST_FILE).map_err(unread)?;
+    let Written { bytes, distrust, .. } = Written::read(Path::new(name), LONGEST_FILE).map_err(unread)?;
     let text = String::from_utf8(bytes).map_err(|_| unread(std::io::Error::other("it is not UTF-8")))?;
     let mut scenario = read(FileText { name, text: &text })?;
     let stem =
         Path::new(name).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     scenario.name = stem;
-    Ok(scenario)
+    Ok(FoundScenario { scenario, distrust })
 }
 
 /// The built-in scenarios, one per line.

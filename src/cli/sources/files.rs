@@ -157,8 +157,8 @@ pub(crate) fn warnings(subcommand: &Command, matches: &ArgMatches, given: &[Give
 /// Why the password command must not be run, if it is set in a file of this kind.
 pub(crate) fn refused_command(given: &[Given]) -> Option<String> {
     let command = given.iter().find(|one| one.id == "password_command")?;
-    let whom = command.place.file.stranger?;
-    Some(format!("{}: the password-command is not run, because {whom} can write this file", command.place))
+    let why = command.place.file.distrust.as_ref()?;
+    Some(format!("{}: the password-command is not run, because {why}", command.place))
 }
 
 /// The options besides `--password-command` that run commands and can be set in files.
@@ -167,14 +167,21 @@ const RUN_COMMANDS: [&str; 3] = ["exec", "exec_argv", "disturb"];
 /// Refuses options that run commands, if they are set in a file that another user can write.
 pub(crate) fn refuse_commands(given: &[Given]) -> Result<(), Error> {
     let is_refused = |one: &&Given| RUN_COMMANDS.contains(&one.id.as_str());
-    let refused = given.iter().filter(is_refused).find_map(|one| Some((one, one.place.file.stranger?)));
-    let Some((one, whom)) = refused else { return Ok(()) };
-    let option = one.id.replace('_', "-");
-    Err(Error::usage(format!(
-        "{}: --{option} runs no command, because {whom} can write this file",
-        one.place
-    ))
-    .with_hint("chown and chmod go-w make the file yours alone"))
+    given.iter().filter(is_refused).try_for_each(|one| {
+        let option = format!("--{}", one.id.replace('_', "-"));
+        refuse_command(&one.place, &option, one.place.file.distrust.as_deref())
+    })
+}
+
+/// Refuses the setting of a file that runs a command, if there is a reason to distrust the file.
+pub(crate) fn refuse_command(
+    place: &dyn fmt::Display,
+    setting: &str,
+    distrust: Option<&str>,
+) -> Result<(), Error> {
+    let Some(why) = distrust else { return Ok(()) };
+    Err(Error::usage(format!("{place}: {setting} runs no command, because {why}"))
+        .with_hint("chown and chmod go-w make the file and its folder yours alone"))
 }
 
 /// Whether an option of a file holds a secret.

@@ -24,6 +24,8 @@ pub(crate) struct SourceFile {
     pub(crate) path: PathBuf,
     /// The other users, besides root, who could have written it.
     pub(crate) stranger: Option<&'static str>,
+    /// Why commands in it must not be run: others can write or replace it.
+    pub(crate) distrust: Option<String>,
 }
 
 impl SourceFile {
@@ -33,9 +35,9 @@ impl SourceFile {
         path: &Path,
         read: impl FnOnce(&Path, u64) -> io::Result<Written>,
     ) -> Result<(Self, Vec<u8>), Error> {
-        let Written { bytes, stranger } = read(path, LONGEST_TEXT_BYTES)
+        let Written { bytes, stranger, distrust } = read(path, LONGEST_TEXT_BYTES)
             .map_err(|error| Error::file(format!("cannot read the {what} {}", path.display()), error))?;
-        Ok((Self { path: path.to_owned(), stranger }, bytes))
+        Ok((Self { path: path.to_owned(), stranger, distrust }, bytes))
     }
 }
 

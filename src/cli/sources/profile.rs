@@ -406,7 +406,7 @@ mod tests {
     fn profile(text: &str, asked: Option<&str>) -> Result<Found, Error> {
         let command = crate::cli::command();
         let subcommand = command.find_subcommand("pub").unwrap();
-        let source = Rc::new(SourceFile { path: "c.toml".into(), stranger: None });
+        let source = Rc::new(SourceFile { path: "c.toml".into(), stranger: None, distrust: None });
         File { source, text: text.into() }.profile(subcommand, asked)
     }
 
