@@ -340,3 +340,35 @@ fn possible_loss_is_reported_without_reconnecting() {
     running.write("1\n2\n");
     running.wait_for_end().exits(1).mentions("the last 2 messages, sent at QoS 0, may be lost");
 }
+
+/// Lines have no limit while they come, since they may be endless; at their end they are like a one-shot.
+#[test]
+fn answer_that_never_comes_ends_the_run_after_the_last_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool").display().to_string();
+    let off = [(PropertyId::ServerKeepAlive, Value::Number(0))];
+    let puback = "did not answer PUBLISH with PUBACK within 1s";
+    let any = "did not answer PUBLISH with an acknowledgement within 1s";
+    let record = "{\"topic\":\"a\",\"payload\":\"x\",\"qos\":1}\n";
+    for (args, input, text) in [
+        (&["pub", "-t", "a", "-l", "-q", "1"][..], "1\n".to_owned(), puback),
+        // More than the window.
+        (&["pub", "-t", "a", "-l", "-q", "1", "-M", "2"], "1\n".repeat(50), puback),
+        (&["pub", "-t", "a", "-l", "-q", "2"], "1".into(), "did not answer PUBLISH with PUBREC within 1s"),
+        (&["pub", "--json"], record.into(), any),
+        (&["pub", "-t", "a", "-l", "-q", "1", "--spool", &spool], "1\n".into(), any),
+    ] {
+        for connack in [packets::connack_with(&[]), packets::connack_with(&off)] {
+            let server = Server::start(move |server| {
+                let mut peer = server.accept();
+                peer.expect_connect(V5);
+                peer.send(&connack);
+                peer.drain();
+            });
+            let port = server.port().to_string();
+            let line = ["-h", "127.0.0.1", "-p", &port, "-V", "5", "--connect-timeout", "1s"];
+            let run = Mqtt::new([&args[..1], &line, &args[1..]].concat()).stdin(input.as_bytes()).run();
+            run.exits(1).mentions(text);
+        }
+    }
+}

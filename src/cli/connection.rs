@@ -108,9 +108,9 @@ pub(super) struct ConnectionArgs {
     max_packet_size: u32,
 
     /// Limit for connecting, and again for the answer to CONNECT. Without -W also for each further answer: to
-    /// a PUBLISH, to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message. pub -l and pub --json wait
-    /// without limit for answers to a PUBLISH, and so does sub for that to SUBSCRIBE if it does not end by
-    /// itself (--silence has the limit). If it is given, also for each pipe that an option names instead of a
+    /// a PUBLISH, to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message. pub -l and pub --json
+    /// wait without limit for answers to a PUBLISH until they have read the end of their input, and so does sub
+    /// for that to SUBSCRIBE if it does not end by itself (--silence has the limit). If it is given, also for each pipe that an option names instead of a
     /// file, except the payload's (-f)
     #[arg(long, env = "MQTT_CONNECT_TIMEOUT",
           help_heading = RECONNECTING, value_name = "DURATION", default_value = "30",

@@ -10,12 +10,13 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, PipeReader, Read, Seek as _, SeekFrom, Stdin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::decompress::{Decompressed, FirstBytes};
 use crate::error::{Denial, Error};
@@ -66,6 +67,8 @@ pub(crate) struct Lines {
     /// The beginning of a line that continues in the next block.
     begun: Begun,
     ended: bool,
+    /// Closed when the reading thread has ended.
+    reading: Option<oneshot::Receiver<()>>,
     /// The error that ended the input, if any.
     failure: Option<Error>,
     /// Whether the last line returned ended with the input.
@@ -180,13 +183,18 @@ impl Lines {
         let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
         let is_torn = Arc::<AtomicBool>::default();
         let torn = Arc::clone(&is_torn);
-        std::thread::spawn(move || read(&sender, &torn));
+        let (until_read, reading) = oneshot::channel();
+        std::thread::spawn(move || {
+            read(&sender, &torn);
+            drop(until_read);
+        });
         Self {
             blocks,
             terminator,
             block: Bytes::new(),
             begun: Begun::new(most_bytes),
             ended: false,
+            reading: Some(reading),
             failure: None,
             is_cut: false,
             rounds: 0,
@@ -255,6 +263,16 @@ impl Lines {
     /// Why reading failed. Everything read before was returned.
     pub(in crate::command) fn take_failure(&mut self) -> Option<Error> {
         self.failure.take()
+    }
+
+    /// Ready when the input was read to its end. Lines of it may still wait.
+    pub(in crate::command) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(reading) = &mut self.reading {
+            // The sender only ends.
+            let _ = ready!(Pin::new(reading).poll(cx));
+            self.reading = None;
+        }
+        Poll::Ready(())
     }
 
     /// Stops reading.

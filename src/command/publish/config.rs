@@ -76,11 +76,10 @@ impl Config {
         self.source.announce(diagnostics);
     }
 
-    /// Timeout for the broker's acknowledgement, unless the user has set one for the whole run, or the
-    /// messages come from a possibly endless source.
+    /// Timeout for the broker's acknowledgement, unless the user has set one for the whole run. With a possibly
+    /// endless source it counts from the end of the input.
     pub(super) fn answer_limit(&self) -> Option<Duration> {
-        let unlimited = self.timeout.is_some() || self.source.is_lines();
-        (!unlimited).then_some(self.client.connect_timeout)
+        self.timeout.is_none().then_some(self.client.connect_timeout)
     }
 }
 

@@ -201,6 +201,8 @@ impl Publisher<'_> {
     /// The error of a message that is not acknowledged.
     fn unanswered(&self, limit: Duration) -> Error {
         let missing = match self.config.qos {
+            // A record may request any QoS.
+            _ if self.reader.is_some() => "an acknowledgement",
             QoS::ExactlyOnce if self.received > 0 => "PUBCOMP",
             QoS::ExactlyOnce => "PUBREC",
             _ => "PUBACK",
@@ -300,7 +302,9 @@ impl Handler for Publisher<'_> {
         self.show_progress();
         match published {
             Poll::Pending => {
-                self.answer.poll_waiting(cx, !session.is_idle()).map(|limit| Err(self.unanswered(limit)))
+                // A source that goes on may be endless, and its run too.
+                let is_waiting = !session.is_idle() && self.work.is_read(cx);
+                self.answer.poll_waiting(cx, is_waiting).map(|limit| Err(self.unanswered(limit)))
             }
             over @ Poll::Ready(_) => over,
         }

@@ -514,7 +514,8 @@ impl Handler for SpoolPublisher<'_> {
     ) -> Poll<Result<(), Error>> {
         let mut result = self.poll_publish(cx, session, out);
         if result.is_pending()
-            && let Poll::Ready(limit) = self.answer.poll_waiting(cx, !session.is_idle())
+            // Until its end, the input may be endless, and the run too.
+            && let Poll::Ready(limit) = self.answer.poll_waiting(cx, self.input.is_none() && !session.is_idle())
         {
             result = Poll::Ready(Err(unanswered_publish(limit)));
         }

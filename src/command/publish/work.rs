@@ -74,6 +74,11 @@ impl PublishWork {
         }
     }
 
+    /// Whether all input is read, so that its end is near: sources other than lines always have one.
+    pub(super) fn is_read(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Self::Lines(lines) = self { lines.poll_read(cx).is_ready() } else { true }
+    }
+
     /// Whether it is one short message, which is sent before a user can interrupt it.
     pub(super) fn is_one_short_message(&self) -> bool {
         matches!(self, Self::Repeat { left: 1, payload } if payload.len() <= LONG_PAYLOAD_BYTES)
