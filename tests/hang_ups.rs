@@ -37,6 +37,39 @@ fn qos_2_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol
     server.finish();
 }
 
+/// Whatever reason the broker gives: a broker in maintenance accepts no connection for long.
+#[rstest]
+fn packet_that_ends_each_link_ends_the_run_whatever_the_reason(#[values(0x88, 0x8B, 0x97)] reason: u8) {
+    let server = ends_three_links(V5, move |peer| {
+        peer.packet();
+        peer.send(&packets::disconnect(V5, reason));
+    });
+    let args = ["-V", "5", "-t", "a", "-l", "-q", "1"];
+    let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin("x\n").run();
+    run.exits(1).mentions("ended the connection 3 times in a row at the same packet: PUBLISH (QoS 1, packet");
+    server.finish();
+}
+
+/// Without a packet of the client, a broker that shuts down is tried again.
+#[test]
+fn broker_that_shuts_down_while_nothing_is_outstanding_is_tried_again() {
+    let server = Server::start(|server| {
+        for _ in 0..6 {
+            let mut peer = server.accept_session(V5);
+            peer.grant_subscription(V5);
+            peer.send(&packets::disconnect(V5, 0x8B));
+            peer.close();
+        }
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&Message::new("a", b"x").bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["-V", "5", "-t", "a", "-C", "1"];
+    Mqtt::subscribe(server.port()).args(args).args(SOON).run().exits(0).prints("x\n");
+    server.finish();
+}
+
 /// More messages at once than it accepts.
 #[rstest]
 fn window_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {

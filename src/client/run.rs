@@ -144,16 +144,20 @@ fn show<H: Handler>(handler: &mut H, seen: Seen) {
     }
 }
 
-/// Whether the broker or the network closed a link without giving a reason.
+/// Whether the broker or the network closed a link for a reason that another attempt may not meet again.
 fn is_closed(error: &Error) -> bool {
     match error {
         Error::Link { retry, .. } => *retry == Retry::Later,
-        Error::Refused { reason, .. } => {
-            let elsewhere = [ReasonCode::SERVER_UNAVAILABLE, ReasonCode::SERVER_SHUTTING_DOWN];
-            error.retry() == Retry::Later && !elsewhere.contains(reason)
-        }
+        Error::Refused { .. } => error.retry() == Retry::Later,
         _ => false,
     }
+}
+
+/// Whether the broker says that it is unavailable. Then another client is not the cause, however short the
+/// connections are; a packet may be, whatever the broker says.
+fn is_unavailable(error: &Error) -> bool {
+    let unavailable = [ReasonCode::SERVER_UNAVAILABLE, ReasonCode::SERVER_SHUTTING_DOWN];
+    matches!(error, Error::Refused { reason, .. } if unavailable.contains(reason))
 }
 
 /// Whether the broker ended the connection because of a packet's content.
@@ -289,6 +293,7 @@ impl<'a> ClientRun<'a> {
         };
         let ended = Ended {
             closed: !link.timed_out() && is_closed(&error),
+            unavailable: is_unavailable(&error),
             answers: self.session.answers().since(answers),
             session_present: connected.session_present,
             lived: self.up_since.map_or(Duration::ZERO, |since| since.elapsed()),
@@ -311,7 +316,8 @@ impl<'a> ClientRun<'a> {
         let awaited = handler.awaits();
         // The requests of the link are answered each time.
         let is_stuck = awaited.is_some() || refused.is_none() && ended.answers.publishes == 0;
-        handler.on_ended(&self.session, ended.closed && is_stuck || is_about_a_packet(&error));
+        let is_at_it = ended.closed && !ended.unavailable && is_stuck;
+        handler.on_ended(&self.session, is_at_it || is_about_a_packet(&error));
         let of_session = self.session.unanswered();
         // An acknowledgement needs no answer; it is only the last packet sent.
         let is_open =

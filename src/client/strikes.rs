@@ -41,8 +41,10 @@ const LARGE_BYTES: usize = 1024;
 /// How a link has ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ended {
-    /// Whether the broker or the network closed it without giving a reason.
+    /// Whether the broker or the network closed it for a reason that another link may not meet again.
     pub(super) closed: bool,
+    /// Whether the broker gave as the reason that it is unavailable.
+    pub(super) unavailable: bool,
     /// The publishes and requests answered.
     pub(super) answers: AnswerCounts,
     /// Whether the broker had kept the session.
@@ -133,7 +135,8 @@ impl Strikes {
             None => 0,
         };
         self.place = place;
-        self.short = if ended.closed && ended.lived < SOON { self.short + 1 } else { 0 };
+        self.short =
+            if ended.closed && !ended.unavailable && ended.lived < SOON { self.short + 1 } else { 0 };
         if place.is_some_and(|place| self.stuck >= place.most_links(&ended)) {
             StrikeVerdict::Hopeless(self.stuck)
         } else if self.short == MOST_SHORT_LINKS {
@@ -184,6 +187,7 @@ mod tests {
 
     const ENDED: Ended = Ended {
         closed: true,
+        unavailable: false,
         answers: AnswerCounts { publishes: 0, requests: 0 },
         session_present: false,
         lived: Duration::from_millis(1),
@@ -246,6 +250,13 @@ mod tests {
         let place = Some(EndPlace::Acknowledgement(PacketType::PubAck, 7, 1));
         let worked = Ended { lived: 2 * SOON, ..ANSWERED };
         assert_eq!(verdicts([(worked, place); 9]).iter().position(is_hopeless), Some(4));
+    }
+
+    #[test]
+    fn an_unavailable_broker_is_stuck_only_at_a_packet() {
+        let unavailable = Ended { unavailable: true, ..ENDED };
+        assert_eq!(verdicts([(unavailable, AT_PUBLISHES); 9]).iter().position(is_hopeless), Some(2));
+        assert!(verdicts([(unavailable, None); 60]).iter().all(|verdict| *verdict == StrikeVerdict::Again));
     }
 
     #[test]
