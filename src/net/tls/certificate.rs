@@ -94,7 +94,7 @@ impl Details {
     /// Whether the key may be used in a handshake [RFC 5280, section 4.2.1.3]. TLS needs a signature, but old
     /// instructions for RSA key exchange allow only encipherment, and such certificates are accepted
     /// everywhere.
-    pub(super) fn may_serve(&self) -> bool {
+    pub(super) fn may_act_in_handshake(&self) -> bool {
         self.key_usage_allows(|usage| {
             usage.digital_signature() || usage.key_encipherment() || usage.key_agreement()
         })
@@ -405,7 +405,7 @@ mod tests {
             let details = Details::read(&CertificateDer::from(der))?;
             let described = [details.key(), details.signature(), details.facts.subject.clone()];
             let _ = (details.other_purposes(), details.unsupported_extensions(), details.rsa_bits());
-            let _ = (details.may_serve(), details.may_sign_certificates(), details.is_authority());
+            let _ = (details.may_act_in_handshake(), details.may_sign_certificates(), details.is_authority());
             let _ = (details.lists_as_dns_name([192, 0, 2, 1].into()), details.has_alternative_names());
             details.is_signed_by(der, &details, &[]);
             Some(described)

@@ -2,8 +2,9 @@
 
 use std::io;
 
-use tokio_rustls::rustls::{CertificateError, Error as TlsError, InvalidMessage};
+use tokio_rustls::rustls::{CertificateError, Error as TlsError, InvalidMessage, OtherError};
 
+use super::verify::UnfitIssuer;
 use super::words::{is_about_our_certificate, numbered, plain};
 use crate::clock;
 
@@ -47,9 +48,13 @@ fn of_certificate(cause: &CertificateError) -> String {
             "is not valid yet".into()
         }
         CertificateError::UnknownIssuer => "was not issued by an authority of --client-ca".into(),
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+        CertificateError::InvalidPurposeContext { .. } => {
             "is not made for clients: its extended key usage has no clientAuth".into()
         }
+        CertificateError::InvalidPurpose => {
+            "is not made for TLS: its key usage has no digitalSignature".into()
+        }
+        CertificateError::Other(OtherError(cause)) if cause.is::<UnfitIssuer>() => UnfitIssuer.to_string(),
         CertificateError::BadSignature => "has a signature that does not match".into(),
         CertificateError::BadEncoding => "is damaged: it is not valid X.509".into(),
         other => format!("cannot be used: {}", plain(other)),
@@ -61,7 +66,7 @@ mod tests {
     use std::time::Duration;
 
     use rustls_pki_types::UnixTime;
-    use tokio_rustls::rustls::{AlertDescription, OtherError};
+    use tokio_rustls::rustls::AlertDescription;
 
     use super::*;
 

@@ -149,7 +149,7 @@ pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejectio
         | Cause::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             not_trusted(cause, &chain, presented)
         }
-        Cause::InvalidPurpose if !own.may_serve() => wrong_usage(own),
+        Cause::InvalidPurpose if !own.may_act_in_handshake() => wrong_usage(own),
         Cause::InvalidPurpose | Cause::InvalidPurposeContext { .. } => wrong_purpose(&chain),
         Cause::Revoked if presented.own_is_revoked => Rejection::new(
             format!("{} has been revoked according to {lists}", chain.which(|_| true)),

@@ -25,6 +25,7 @@ use tokio_rustls::server::TlsStream;
 use super::certificate::CertificateFacts;
 use super::config::{Clock, certificate_and_key};
 use super::options::TlsOptions;
+use super::verify::TrustedClients;
 use super::{client_words, files, provider};
 use crate::clock;
 use crate::error::{Error, Layer};
@@ -168,9 +169,10 @@ fn client_verifier(
             files::unusable(path, &format!("not the certificate of an authority that can be used: {error}"))
         })?;
     }
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
-        .map_err(|error| files::unusable(path, &format!("cannot verify clients with it: {error}")))
+        .map_err(|error| files::unusable(path, &format!("cannot verify clients with it: {error}")))?;
+    Ok(Arc::new(TrustedClients(verifier)))
 }
 
 /// Does not show the key.

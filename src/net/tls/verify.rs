@@ -1,7 +1,8 @@
-//! Verification of the broker's certificate.
+//! Verification of certificates: of the broker's by the client, and of the client's by the embedded broker.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,8 +14,12 @@ use tokio_rustls::rustls::client::{
 };
 use tokio_rustls::rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use tokio_rustls::rustls::sign::CertifiedKey;
-use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, SignatureScheme};
+use tokio_rustls::rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error as TlsError, OtherError,
+    SignatureScheme,
+};
 
 use super::authorities::Authorities;
 use super::certificate::{CertificateFacts, Details};
@@ -183,10 +188,9 @@ impl ServerCertVerifier for TrustedServer {
             let own = self.own_revocation.iter().try_for_each(|verifier| check(verifier).map(|_| ()));
             own_is_revoked = own.is_err();
             let rest = || self.chain_revocation.iter().try_for_each(|verifier| check(verifier).map(|_| ()));
-            own.and_then(|()| rest()).and_then(|()| check(&self.chain)).and_then(|verified| {
-                let may_serve = Details::read(end_entity).is_none_or(|details| details.may_serve());
-                may_serve.then_some(verified).ok_or(CertificateError::InvalidPurpose.into())
-            })
+            own.and_then(|()| rest())
+                .and_then(|()| check(&self.chain))
+                .and_then(|verified| check_key_usage(end_entity).map(|()| verified))
         };
         let verified = outcome.inspect_err(|error| {
             let presented = Presented {
@@ -233,6 +237,82 @@ impl ServerCertVerifier for TrustedServer {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.chain.supported_verify_schemes()
     }
+}
+
+/// Checks the certificates of clients by the rules for brokers: webpki's, and key usage.
+#[derive(Debug)]
+pub(super) struct TrustedClients(pub(super) Arc<dyn ClientCertVerifier>);
+
+impl ClientCertVerifier for TrustedClients {
+    fn offer_client_auth(&self) -> bool {
+        self.0.offer_client_auth()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.0.client_auth_mandatory()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, TlsError> {
+        let issuers = issuers(intermediates);
+        let verified = self.0.verify_client_cert(end_entity, &issuers, now).map_err(|error| match error {
+            TlsError::InvalidCertificate(CertificateError::UnknownIssuer)
+                if issuers.len() < intermediates.len() =>
+            {
+                CertificateError::Other(OtherError(Arc::new(UnfitIssuer))).into()
+            }
+            error => error,
+        })?;
+        check_key_usage(end_entity).map(|()| verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// A client's chain has no issuer but those whose key usage has no keyCertSign.
+#[derive(Debug)]
+pub(super) struct UnfitIssuer;
+
+impl fmt::Display for UnfitIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("was issued by an authority whose key usage has no keyCertSign")
+    }
+}
+
+impl std::error::Error for UnfitIssuer {}
+
+/// Checks that a certificate's own key usage allows a handshake; webpki ignores key usage.
+fn check_key_usage(end_entity: &CertificateDer<'_>) -> Result<(), TlsError> {
+    let may_act = Details::read(end_entity).is_none_or(|details| details.may_act_in_handshake());
+    may_act.then_some(()).ok_or(CertificateError::InvalidPurpose.into())
 }
 
 /// Notes why the broker's key makes its signature unverifiable, if that is known.
