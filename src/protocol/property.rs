@@ -304,6 +304,12 @@ impl<'a> Properties<'a> {
         })
     }
 
+    /// The properties in bytes of [`Properties::block`].
+    #[must_use]
+    pub fn of_block(block: &'a [u8]) -> Self {
+        Self { block }
+    }
+
     /// An owned copy, to be kept or forwarded.
     #[must_use]
     pub fn to_owned_block(&self) -> PropertyBlock {

@@ -12,6 +12,8 @@ pub(super) const OUTPUT_FULL_BYTES: usize = 8 << 20;
 /// The limit on the work of one turn: packets handled, subscriptions matched, messages passed on. It takes a
 /// few milliseconds.
 pub(super) const TURN_WORK: usize = 64 << 10;
+/// Bytes of a received message, or copied into output, that count as one unit of work.
+pub(super) const BYTES_OF_WORK: usize = 128;
 /// The work of one lookup of a retained message's name.
 pub(super) const NAME_WORK: usize = 8;
 /// Bytes of an incomplete packet that do not count against the limit, per connection.
@@ -21,7 +23,7 @@ pub(super) const LARGEST_CONNECT_BYTES: u32 = 1 << 20;
 /// The number of output buffers kept for reuse, and the size of the largest.
 pub(super) const SPARE_BUFFERS: usize = 16;
 pub(super) const SPARE_BUFFER_BYTES: usize = 1 << 20;
-/// Payloads from this length on are shared by all receivers. Shorter ones are copied, because many small
+/// Payloads and properties from this length on are shared by all receivers. Shorter ones are copied, because many small
 /// writes are slower.
 pub(super) const SHARED_BYTES: usize = 64 << 10;
 /// Memory of a topic alias besides its name.

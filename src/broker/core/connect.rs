@@ -8,6 +8,7 @@ use super::connection::ConnectionPhase;
 use super::message::{Sorted, View};
 use super::publish::check_name;
 use super::session::{Session, WillMessage};
+use super::shared::LargeParts;
 use super::{ConnectionId, Core, SessionId};
 use crate::broker::faults::Share;
 use crate::broker::journal::{EventKind, Leaving};
@@ -104,15 +105,18 @@ impl Core {
             None => None,
             Some(will) => {
                 let sorted = Sorted::new(PacketType::Connect, will.properties)?;
+                let properties = sorted.forwarded();
+                let large = LargeParts::of(will.payload, properties.block(), None, &self.output_total);
                 let view = View {
                     topic: will.topic.as_bytes(),
                     payload: will.payload,
-                    properties: sorted.forwarded(),
+                    properties,
                     expires: None,
                     qos: will.qos,
                     retain: will.retain,
                     publisher: None,
                     shared: None,
+                    large: Some(&large),
                 };
                 Some(WillMessage {
                     message: view.store(),

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
-use super::bounds::{ALIAS_BYTES, OUTPUT_FULL_BYTES, SHARED_BYTES};
+use super::bounds::{ALIAS_BYTES, OUTPUT_FULL_BYTES};
 use super::message::View;
+use super::shared::{LargePart, OutputPart};
 use super::traced::Traced;
 use super::{ConnectionId, SessionId};
-use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, LARGEST_PACKET_BYTES, Publish};
 use crate::protocol::{Protocol, QoS};
@@ -39,11 +40,11 @@ pub(super) struct Connection {
     /// sent.
     pub(super) out: BytesMut,
     written: usize,
-    /// Payloads that are not copied into `out`, each with its position in `out`.
-    shared: VecDeque<(usize, Bytes)>,
-    /// Unwritten bytes of all shared payloads.
+    /// Large parts that are not copied into `out`, each with its position in `out`.
+    shared: VecDeque<(usize, OutputPart)>,
+    /// Unwritten bytes of all large parts.
     shared_bytes: usize,
-    /// Written bytes of the first shared payload.
+    /// Written bytes of the first large part.
     shared_written: usize,
     /// The connection exceeds the limit: its CONNECT is refused.
     pub(super) is_over: bool,
@@ -175,10 +176,10 @@ impl Connection {
         }
     }
 
-    /// Bytes to write, up to the next shared payload.
+    /// Bytes to write, up to the next large part.
     pub(super) fn pending(&self) -> &[u8] {
         let piece = match self.shared.front() {
-            Some((before, payload)) if *before == self.written => payload.get(self.shared_written..),
+            Some((before, part)) if *before == self.written => part.get(self.shared_written..),
             Some((before, _)) => self.out.get(self.written..*before),
             None => self.out.get(self.written..),
         };
@@ -190,13 +191,9 @@ impl Connection {
         self.out.len() - self.written + self.shared_bytes
     }
 
-    /// The memory of its buffers and aliases.
+    /// The memory of its buffers and aliases. Large parts are counted once for all connections.
     pub(super) fn buffer_bytes(&self) -> usize {
-        self.left.tail_bytes
-            + self.out.capacity()
-            + self.shared_bytes
-            + self.left.alias_bytes
-            + self.own_alias_bytes
+        self.left.tail_bytes + self.out.capacity() + self.left.alias_bytes + self.own_alias_bytes
     }
 
     /// Stops assigning aliases; existing ones stay.
@@ -230,10 +227,10 @@ impl Connection {
 
     /// Records written bytes. `BytesMut::advance` is not used, because it hides how much memory is held.
     pub(super) fn advance(&mut self, bytes: usize) {
-        if let Some((_, payload)) = self.shared.front().filter(|(before, _)| *before == self.written) {
+        if let Some((_, part)) = self.shared.front().filter(|(before, _)| *before == self.written) {
             self.shared_written += bytes;
             self.shared_bytes -= bytes;
-            if self.shared_written == payload.len() {
+            if self.shared_written == part.len() {
                 self.shared.pop_front();
                 self.shared_written = 0;
             }
@@ -258,18 +255,24 @@ impl Connection {
         }
     }
 
-    /// The first shared payload after this position of `out`, with its own position.
-    pub(super) fn payload_after(&self, at: usize) -> Option<(usize, &Bytes)> {
-        self.shared.iter().find(|(before, _)| *before > at).map(|(before, payload)| (*before, payload))
+    /// The large parts after this position of `out`, with their own positions.
+    pub(super) fn parts_after(&self, at: usize) -> impl Iterator<Item = (usize, &[u8])> {
+        self.shared.iter().filter(move |(before, _)| *before > at).map(|(before, part)| (*before, &**part))
+    }
+
+    /// Appends a large part.
+    fn share(&mut self, part: &LargePart) {
+        self.shared.push_back((self.out.len(), part.for_receiver()));
+        self.shared_bytes += part.bytes().len();
     }
 
     /// Removes the output that was appended since `out` had this length.
     pub(super) fn truncate(&mut self, length: usize) {
         self.out.truncate(length);
         while self.shared.back().is_some_and(|(before, _)| *before > length)
-            && let Some((_, payload)) = self.shared.pop_back()
+            && let Some((_, part)) = self.shared.pop_back()
         {
-            self.shared_bytes -= payload.len();
+            self.shared_bytes -= part.len();
         }
     }
 
@@ -302,10 +305,14 @@ impl Connection {
         };
         let expiry = view.remaining_seconds(now);
         let alias = self.alias(view.topic);
-        if self.protocol == Protocol::V5
-            && (expiry.is_some() || alias.is_some() || !outgoing.identifiers.is_empty())
-        {
-            block.assign(view.properties);
+        let is_v5 = self.protocol == Protocol::V5;
+        let large_properties = view.large.and_then(|large| large.properties.as_ref()).filter(|_| is_v5);
+        if large_properties.is_some() {
+            publish.properties = Properties::NONE;
+        }
+        if is_v5 && (expiry.is_some() || alias.is_some() || !outgoing.identifiers.is_empty()) {
+            // Large properties follow those of the receiver.
+            block.assign(publish.properties);
             if let Some(seconds) = expiry {
                 block.push(PropertyId::MessageExpiryInterval, Value::Number(seconds));
             }
@@ -320,19 +327,20 @@ impl Connection {
             }
             publish.properties = block.view();
         }
-        let shared = view.shared.filter(|payload| payload.len() >= SHARED_BYTES);
-        match shared {
-            None => wire::put_publish(&mut self.out, self.protocol, &publish),
-            Some(_) => wire::put_publish_head(&mut self.out, self.protocol, &publish, 0),
-        }
-        let elsewhere = shared.map_or(0, Bytes::len);
-        if self.out.len() - before + elsewhere > self.maximum_packet_size as usize {
+        let large_payload = view.large.and_then(|large| large.payload.as_ref());
+        let copied = if large_payload.is_some() { 0 } else { view.payload.len() };
+        let elsewhere = large_properties.map_or(0, |part| part.bytes().len());
+        wire::put_publish_head(&mut self.out, self.protocol, &publish, copied, elsewhere);
+        if self.out.len() - before + elsewhere + view.payload.len() > self.maximum_packet_size as usize {
             self.out.truncate(before);
             return false;
         }
-        if let Some(payload) = shared {
-            self.shared.push_back((self.out.len(), payload.clone()));
-            self.shared_bytes += elsewhere;
+        if let Some(properties) = large_properties {
+            self.share(properties);
+        }
+        match large_payload {
+            Some(payload) => self.share(payload),
+            None => self.out.extend_from_slice(view.payload),
         }
         if let Some((alias, false)) = alias {
             self.own_aliases.insert(view.topic.into(), alias);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::bounds::{OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, OUTPUT_MOST_BYTES, TURN_WORK};
+use super::bounds::{BYTES_OF_WORK, OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, OUTPUT_MOST_BYTES, TURN_WORK};
 use super::connection::{ConnectionPhase, Delivering};
 use super::in_flight::DeliveryStage;
 use super::message::{Routed, SharedMessage, View};
@@ -73,7 +73,7 @@ impl Core {
         now: Instant,
     ) {
         let connected = self.sessions.get(to).and_then(|session| session.connection);
-        let length = routed.view.topic.len() + routed.view.payload.len();
+        let length = routed.view.bytes();
         let is_over = connected
             .and_then(|id| self.connections.get(id))
             .is_some_and(|connection| !self.may_send(connection, length));
@@ -102,7 +102,7 @@ impl Core {
                 self.lose(to, &routed.view, delivery.qos, DropCause::Limit);
             } else if connection.publish(&routed.view, &outgoing, &mut self.block, now) {
                 self.duplicate(id, &routed.view, &outgoing, now);
-                self.count_sent(id, routed.view.payload.len());
+                self.count_sent(id, &routed.view);
             } else {
                 self.lose(to, &routed.view, delivery.qos, DropCause::TooLarge);
             }
@@ -117,9 +117,10 @@ impl Core {
     }
 
     /// Counts a sent message.
-    fn count_sent(&mut self, id: ConnectionId, payload_bytes: usize) {
+    fn count_sent(&mut self, id: ConnectionId, view: &View<'_>) {
         self.statistics.messages_sent += 1;
-        self.statistics.payload_bytes_sent += payload_bytes as u64;
+        self.statistics.payload_bytes_sent += view.payload.len() as u64;
+        self.work += view.copied_bytes() / BYTES_OF_WORK;
         self.touch(id);
     }
 
@@ -157,15 +158,14 @@ impl Core {
             (self.sessions.get_mut(session), self.connections.get_mut(id))
             && connection.publish(&pending.message.view(), outgoing, &mut self.block, now)
         {
-            let payload_bytes = pending.message.view().payload.len();
+            let message = Arc::clone(&pending.message);
             if self.options.faults.duplicate.is_some() {
-                let message = Arc::clone(&pending.message);
                 state.in_flight.push(pending);
                 self.duplicate(id, &message.view(), &Delivering { dup: true, ..*outgoing }, now);
             } else {
                 state.in_flight.push(pending);
             }
-            return self.count_sent(id, payload_bytes);
+            return self.count_sent(id, &message.view());
         }
         self.release_pending(session, &pending);
         self.lose(session, &pending.message.view(), pending.qos, DropCause::TooLarge);
@@ -322,7 +322,7 @@ impl Core {
                 let pending = delivery.pending(Arc::clone(&message));
                 self.start(id, connected, pending, &outgoing, now);
             } else if connection.publish(&view, &outgoing, &mut self.block, now) {
-                self.count_sent(connected, view.payload.len());
+                self.count_sent(connected, &view);
             } else {
                 self.lose(id, &view, qos, DropCause::TooLarge);
             }

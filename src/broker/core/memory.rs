@@ -21,6 +21,7 @@ impl Core {
         self.held_bytes
             + self.retained.bytes()
             + self.buffer_bytes
+            + self.output_total.bytes()
             + 2 * self.checking_bytes
             + self.subscriptions.memory()
             + self.connections.len() * CONNECTION_BYTES

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use super::bounds::SHARED_BYTES;
+use super::shared::{LargePart, LargeParts};
 use crate::protocol::QoS;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::{Malformed, PacketType};
@@ -16,7 +17,9 @@ use crate::protocol::wire::{Malformed, PacketType};
 pub(super) struct SharedMessage {
     topic: Bytes,
     payload: Bytes,
+    /// Empty if they are a large part.
     properties: PropertyBlock,
+    large: LargeParts,
     expires: Option<Instant>,
     qos: QoS,
     retain: bool,
@@ -28,13 +31,19 @@ impl SharedMessage {
         View {
             topic: &self.topic,
             payload: &self.payload,
-            properties: self.properties.view(),
+            properties: self.properties(),
             expires: self.expires,
             qos: self.qos,
             retain: self.retain,
             publisher: self.publisher.as_ref(),
             shared: Some(&self.payload),
+            large: Some(&self.large),
         }
+    }
+
+    fn properties(&self) -> Properties<'_> {
+        let large = self.large.properties.as_ref();
+        large.map_or_else(|| self.properties.view(), |part| Properties::of_block(part.bytes()))
     }
 
     /// The topic name, which can be shared.
@@ -44,9 +53,9 @@ impl SharedMessage {
 
     /// Memory of the message, precise enough for limits.
     pub(super) fn bytes(&self) -> usize {
-        // A large payload shares the buffer of the bytes that were read with it.
-        let around = if self.payload.len() >= SHARED_BYTES { SHARED_BYTES } else { 0 };
-        self.topic.len() + self.payload.len() + self.properties.bytes().len() + around + 320
+        // A large part shares the buffer of the bytes that were read with it.
+        let around = if self.large.is_empty() { 0 } else { SHARED_BYTES };
+        self.topic.len() + self.payload.len() + self.properties().block().len() + around + 320
     }
 }
 
@@ -65,12 +74,16 @@ pub(super) struct View<'a> {
     pub(super) publisher: Option<&'a Arc<str>>,
     /// The payload, if it can be kept without copying.
     pub(super) shared: Option<&'a Bytes>,
+    /// The parts that receivers share.
+    pub(super) large: Option<&'a LargeParts>,
 }
 
 impl View<'_> {
     /// A stored copy: one allocation for the bytes, one for the rest. A shared payload is not copied.
     pub(super) fn store(&self) -> Arc<SharedMessage> {
-        let (topic, payload) = if let Some(payload) = self.shared {
+        let large = self.large.cloned().unwrap_or_default();
+        let shared = large.payload.as_ref().map(LargePart::bytes).or(self.shared);
+        let (topic, payload) = if let Some(payload) = shared {
             (Bytes::copy_from_slice(self.topic), payload.clone())
         } else {
             let mut bytes = BytesMut::with_capacity(self.topic.len() + self.payload.len());
@@ -82,12 +95,27 @@ impl View<'_> {
         Arc::new(SharedMessage {
             topic,
             payload,
-            properties: self.properties.to_owned_block(),
+            properties: match large.properties {
+                Some(_) => PropertyBlock::default(),
+                None => self.properties.to_owned_block(),
+            },
+            large,
             expires: self.expires,
             qos: self.qos,
             retain: self.retain,
             publisher: self.publisher.cloned(),
         })
+    }
+
+    /// Its bytes in a packet, without the head.
+    pub(super) fn bytes(&self) -> usize {
+        self.topic.len() + self.payload.len() + self.properties.block().len()
+    }
+
+    /// The bytes that are copied for each receiver.
+    pub(super) fn copied_bytes(&self) -> usize {
+        let parts = self.large.into_iter().flat_map(|large| [&large.payload, &large.properties]);
+        self.bytes() - parts.flatten().map(|part| part.bytes().len()).sum::<usize>()
     }
 
     /// Whether the Message Expiry Interval has passed ([MQTT-3.3.2-5]).

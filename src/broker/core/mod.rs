@@ -35,6 +35,7 @@ mod publish;
 mod reassign;
 mod retained;
 mod session;
+mod shared;
 mod slab;
 mod subscribe;
 mod subscriptions;
@@ -71,6 +72,7 @@ use deadlines::{Deadlines, TimerOf};
 use identifier::SessionId;
 use retained::Retained;
 use session::Session;
+use shared::OutputTotal;
 use slab::Slab;
 use subscriptions::{Match, Subscriptions};
 use system::System;
@@ -108,8 +110,10 @@ pub(super) struct Core {
     over_limit: usize,
     /// The sum over all connections.
     partial_bytes: usize,
-    /// The sum over all connections: incomplete input, pending output, topic aliases.
+    /// The sum over all connections: incomplete input, pending output without large parts, topic aliases.
     buffer_bytes: usize,
+    /// Large parts in pending output.
+    output_total: OutputTotal,
     /// Ended sessions whose subscriptions are not all removed.
     ended_sessions: usize,
     /// The broker is shutting down: clients are disconnected, and no message is reassigned.
@@ -161,6 +165,7 @@ impl Core {
             over_limit: 0,
             partial_bytes: 0,
             buffer_bytes: 0,
+            output_total: OutputTotal::default(),
             ended_sessions: 0,
             is_shutting_down: false,
             work: 0,

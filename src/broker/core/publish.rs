@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::bounds::{ALIAS_BYTES, RECEIVED_BYTES, SHARED_BYTES};
+use super::bounds::{ALIAS_BYTES, BYTES_OF_WORK, RECEIVED_BYTES};
 use super::deliver::Delivery;
 use super::message::{Routed, Sorted, View};
 use super::session::presence;
+use super::shared::LargeParts;
 use super::subscriptions::{Presence, is_too_deep};
 use super::{ConnectionId, Core, SessionId};
 use crate::broker::journal::EventKind;
@@ -36,6 +37,7 @@ impl Core {
     ) -> Result<(), Malformed> {
         self.statistics.messages_received += 1;
         self.statistics.payload_bytes_received += publish.payload.len() as u64;
+        self.work += (publish.payload.len() + publish.properties.block().len()) / BYTES_OF_WORK;
         if let Some(rate) = self.options.limits.message_rate
             && let Some(connection) = self.connections.get_mut(id)
             && connection.count_message(rate, now)
@@ -92,22 +94,22 @@ impl Core {
         } else {
             is_held = publish.qos == QoS::ExactlyOnce;
             let publisher = self.sessions.get(session).map(|s| Arc::clone(&s.client_identifier));
-            let input = self.input.clone();
-            let shared = input
-                .filter(|_| publish.payload.len() >= SHARED_BYTES)
-                .map(|input| input.slice_ref(publish.payload));
+            let properties = sorted.forwarded();
+            let input = self.input.as_ref();
+            let large = LargeParts::of(publish.payload, properties.block(), input, &self.output_total);
             let view = View {
                 topic: name.as_bytes(),
                 payload: publish.payload,
-                properties: sorted.forwarded(),
+                properties,
                 expires: sorted.expires(now),
                 qos: publish.qos,
                 retain: publish.retain,
                 publisher: publisher.as_ref(),
-                shared: shared.as_ref(),
+                shared: None,
+                large: Some(&large),
             };
-            // A large payload is stored once for all receivers.
-            let stored = (publish.payload.len() >= SHARED_BYTES).then(|| view.store());
+            // Large parts are stored once for all receivers.
+            let stored = (!large.is_empty()).then(|| view.store());
             let mut routed = stored.as_ref().map_or_else(|| Routed::borrowed(view), Routed::stored);
             let kept = !publish.retain || self.retain(&mut routed);
             let matched = self.route(&mut routed, name, Some((id, session)), now);
@@ -219,7 +221,7 @@ impl Core {
             self.retained.remove(routed.view.topic);
             return true;
         }
-        if !self.has_room(routed.view.payload.len()) {
+        if !self.has_room(routed.view.bytes()) {
             // The old message would be outdated.
             self.retained.remove(routed.view.topic);
             return false;

@@ -199,6 +199,7 @@ mod tests {
                 retain: true,
                 publisher: None,
                 shared: None,
+                large: None,
             };
             assert!(retained.insert(view.store(), usize::MAX, usize::MAX));
         }

@@ -54,6 +54,7 @@ impl Core {
                 retain: true,
                 publisher: None,
                 shared: None,
+                large: None,
             };
             let mut routed = Routed::borrowed(view);
             // If it cannot be stored, subscribers still get it.

@@ -8,16 +8,26 @@ use crate::broker::journal::{BrokerEvent, ClientOrigin, DropCause, EventKind, Le
 use crate::protocol::wire::{self, LARGEST_PACKET_BYTES, Packet};
 use crate::protocol::{Direction, QoS};
 
-/// A packet in the output, and its length in `Connection::out`: a large payload is stored elsewhere.
+/// A packet in the output, and its length in `Connection::out`: large parts are stored elsewhere.
 fn packet_at(connection: &Connection, at: usize) -> Option<(Cow<'_, [u8]>, usize)> {
-    let rest = connection.out.get(at..).filter(|rest| !rest.is_empty())?;
-    let elsewhere = connection.payload_after(at);
-    let own = elsewhere.map_or(rest, |(end, _)| rest.get(..end - at).unwrap_or(rest));
-    if let Ok(Some(length)) = wire::frame(own, LARGEST_PACKET_BYTES) {
-        return Some((Cow::Borrowed(&own[..length]), length));
+    let out = connection.out.get(at..).filter(|rest| !rest.is_empty())?;
+    let mut parts = connection.parts_after(at).peekable();
+    if parts.peek().is_none() {
+        let length = wire::frame(out, LARGEST_PACKET_BYTES).ok()??;
+        return Some((Cow::Borrowed(&out[..length]), length));
     }
-    let (_, payload) = elsewhere?;
-    Some((Cow::Owned([own, payload].concat()), own.len()))
+    let (mut packet, mut from, mut elsewhere) = (Vec::new(), 0, 0);
+    for (end, part) in parts.map(|(end, part)| (end - at, part)).chain([(out.len(), &[][..])]) {
+        packet.extend_from_slice(out.get(from..end)?);
+        from = end;
+        if let Ok(Some(length)) = wire::frame(&packet, LARGEST_PACKET_BYTES) {
+            packet.truncate(length);
+            return Some((Cow::Owned(packet), length - elsewhere));
+        }
+        packet.extend_from_slice(part);
+        elsewhere += part.len();
+    }
+    None
 }
 
 impl Core {

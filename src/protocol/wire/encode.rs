@@ -326,24 +326,26 @@ impl PublishTemplate {
 
 /// Appends a PUBLISH as a broker forwards it, with all fields of `publish`.
 pub fn put_publish(out: &mut BytesMut, protocol: Protocol, publish: &super::Publish<'_>) {
-    put_publish_head(out, protocol, publish, publish.payload.len());
+    put_publish_head(out, protocol, publish, publish.payload.len(), 0);
     out.put_slice(publish.payload);
 }
 
-/// Appends a PUBLISH without its payload, which is written separately. `reserve` bytes of space are
-/// allocated.
+/// Appends a PUBLISH without its payload, which is written separately; in MQTT 5, as many bytes of further
+/// properties before it. `reserve` bytes of space are allocated.
 pub fn put_publish_head(
     out: &mut BytesMut,
     protocol: Protocol,
     publish: &super::Publish<'_>,
     reserve: usize,
+    more_properties: usize,
 ) {
     let v5 = protocol == Protocol::V5;
     let identifier = if publish.qos == QoS::AtMostOnce { 0 } else { 2 };
     let block = publish.properties.block();
-    let properties = if v5 { variable_length(block.len()) + block.len() } else { 0 };
+    let block_length = block.len() + more_properties;
+    let properties = if v5 { variable_length(block_length) + block_length } else { 0 };
     let remaining = 2 + publish.topic.len() + identifier + properties + publish.payload.len();
-    out.reserve(remaining - publish.payload.len() + reserve + 5);
+    out.reserve(remaining - publish.payload.len() - if v5 { more_properties } else { 0 } + reserve + 5);
     out.put_u8(0x30 | u8::from(publish.dup) << 3 | (publish.qos as u8) << 1 | u8::from(publish.retain));
     put_length(out, remaining);
     put_binary(out, publish.topic);
@@ -351,7 +353,8 @@ pub fn put_publish_head(
         out.put_u16(publish.packet_identifier);
     }
     if v5 {
-        put_properties(out, block);
+        put_length(out, block_length);
+        out.put_slice(block);
     }
 }
 

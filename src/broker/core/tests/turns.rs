@@ -235,6 +235,105 @@ fn a_large_payload_is_kept_once() {
     assert_eq!(world.subscribe(late, &[filter("t", 0)]).len(), 2);
 }
 
+/// Properties of this many pairs, each with 60,000 bytes.
+fn large_properties(pairs: usize) -> PropertyBlock {
+    let mut block = PropertyBlock::default();
+    for _ in 0..pairs {
+        block.push(PropertyId::UserProperty, Value::Pair("k", &"v".repeat(60_000)));
+    }
+    block
+}
+
+/// Large properties are kept once, as payloads are, beside those that each receiver gets for itself.
+#[test]
+fn large_properties_are_kept_once() {
+    let mut world = World::new();
+    let readers: Vec<Client> = (0..50).map(|number| world.connect(V5, &number.to_string())).collect();
+    for (number, reader) in (1..).zip(&readers) {
+        let own = numbers(&[(PropertyId::SubscriptionIdentifier, number)]);
+        world.subscribe_with(*reader, &[filter("t", 0)], &own);
+    }
+    let writer = world.connect(V5, "writer");
+    let properties = large_properties(20);
+    let large = Publish { properties: properties.view(), ..message("t", 0, 0, "small") };
+    let packet = publish_bytes(V5, &large).freeze();
+    let before = world.core.memory();
+    assert_eq!(world.core.receive_owned(writer.id, &packet, world.now), packet.len());
+    let taken = world.core.memory() - before;
+    assert!(taken < 2 * packet.len(), "{taken} bytes for a packet of {}", packet.len());
+    let input = packet.as_ptr_range();
+    for (number, reader) in (1..).zip(&readers) {
+        let head = world.core.output(reader.id).to_vec();
+        assert!(head.len() < 100, "the head comes first");
+        world.core.wrote(reader.id, head.len(), world.now);
+        let piece = world.core.output(reader.id);
+        assert_eq!(piece, properties.bytes());
+        assert!(input.contains(&piece.as_ptr()), "it is the memory that was received");
+        let mut bytes = [&head, piece].concat();
+        world.core.wrote(reader.id, piece.len(), world.now);
+        bytes.extend_from_slice(world.core.output(reader.id));
+        world.core.wrote(reader.id, 5, world.now);
+        let Packet::Publish(publish) = wire::decode(V5, &bytes).unwrap() else { panic!("{bytes:02x?}") };
+        let own: Vec<_> = publish.properties.iter().take(1).map(|one| one.value).collect();
+        assert_eq!((own, publish.payload), (vec![Value::Number(number)], &b"small"[..]));
+        assert_eq!(publish.properties.iter().count(), 21);
+    }
+    assert_eq!(world.core.output_total.bytes(), 0);
+}
+
+/// Pieces of two messages with large properties keep their order, and a client of 3.1.1 gets the payloads alone.
+#[test]
+fn large_properties_keep_their_place() {
+    for step in [1_000, 60_000, 200_000] {
+        let mut world = World::new();
+        let readers = [world.connect(V5, "reader"), world.connect(V3_1_1, "old")];
+        for reader in readers {
+            world.subscribe(reader, &[filter("t", 0)]);
+        }
+        let writer = world.connect(V5, "writer");
+        let properties = large_properties(2);
+        let long = "y".repeat(70_000);
+        let messages = ["", "small", &long].map(|payload| message("t", 0, 0, payload));
+        let messages = messages.map(|one| Publish { properties: properties.view(), ..one });
+        for one in &messages {
+            world.publish(writer, one);
+        }
+        for reader in readers {
+            let mut bytes = Vec::new();
+            while !world.core.output(reader.id).is_empty() {
+                let piece = world.core.output(reader.id);
+                let piece = &piece[..piece.len().min(step)];
+                bytes.extend_from_slice(piece);
+                world.core.wrote(reader.id, piece.len(), world.now);
+            }
+            let expected = messages.iter().flat_map(|one| publish_bytes(reader.protocol, one));
+            assert!(bytes == expected.collect::<Vec<u8>>(), "{step} {:?}", reader.protocol);
+        }
+    }
+}
+
+/// A turn ends after a packet of many bytes, and after many bytes of copies.
+#[test]
+fn bytes_are_work() {
+    let mut world = World::new();
+    let writer = world.connect(V5, "writer");
+    let properties = large_properties(150);
+    let packet = publish_bytes(V5, &Publish { properties: properties.view(), ..message("t", 0, 0, "") });
+    world.core.resume(writer.id, world.now);
+    assert!(!world.core.turn_is_over());
+    assert_eq!(world.core.receive(writer.id, &packet, world.now), packet.len());
+    assert!(world.core.turn_is_over(), "{}", world.core.work);
+    for number in 0..200 {
+        let reader = world.connect(V5, &number.to_string());
+        world.subscribe(reader, &[filter("t", 0)]);
+    }
+    let payload = "x".repeat(50_000);
+    world.core.resume(writer.id, world.now);
+    let packet = publish_bytes(V5, &message("t", 0, 0, &payload));
+    assert_eq!(world.core.receive(writer.id, &packet, world.now), packet.len());
+    assert!(world.core.turn_is_over(), "{}", world.core.work);
+}
+
 /// Pieces of shared and of copied messages keep their order, wherever a write ends.
 #[test]
 fn large_and_small_messages_keep_their_order() {
