@@ -333,6 +333,26 @@ fn junit_says_that_the_command_line_is_wrong() {
     }
 }
 
+/// Also if the options file that names the report has a mistake, or the line after it.
+#[test]
+fn junit_of_an_options_file_says_that_the_line_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let (junit, options) = (folder.path().join("junit.xml"), folder.path().join("options"));
+    for (text, words, why) in [
+        ("--junit JUNIT\n--bogus\n", &["will-test"][..], "--bogus"),
+        ("--bogus\n--junit JUNIT\n", &["will-test"], "--bogus"),
+        ("--junit JUNIT\n--case nonsense\n", &["will-test"], "nonsense"),
+        ("--junit JUNIT\n", &["will-test", "--case", "nonsense"], "nonsense"),
+        ("--junit JUNIT\n--rate x\n", &["bench", "pub"], "'x'"),
+    ] {
+        std::fs::write(&options, text.replace("JUNIT", &junit.display().to_string())).unwrap();
+        std::fs::write(&junit, "an older report").unwrap();
+        Mqtt::new(words).arg_path("-o", &options).run().exits(2).mentions(why);
+        let report = std::fs::read_to_string(&junit).unwrap();
+        assert!(report.starts_with("<?xml") && report.contains(why), "{text:?} {words:?}: {report}");
+    }
+}
+
 /// An option that takes its value only after `=`, with a space and a possible value.
 #[test]
 fn value_after_a_blank_names_the_right_form() {

@@ -2,12 +2,26 @@
 //! are found by the positions of the words.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::Command;
 
+use super::sources::sound_words_of_options_file;
 use super::value::os_string;
-use super::words;
+use super::words::{self, OptionValue};
 use crate::command::unmade::{Reporter, WantedReports};
+
+/// The words of the options files that a line names, without their mistakes: for a line that was not read to its
+/// end.
+fn sound_words(definition: &Command, typed: &[OsString]) -> Vec<OsString> {
+    let values = words::values(definition, 0, typed);
+    let files = values.iter().filter(|value| value.arg.get_id() == "options_file");
+    let path = |value: &OptionValue<'_>| {
+        let path = typed[value.word].as_encoded_bytes().get(value.from..).unwrap_or_default();
+        PathBuf::from(os_string(path.to_vec()))
+    };
+    files.flat_map(|value| sound_words_of_options_file(definition, &path(value))).collect()
+}
 
 /// The reports requested by the words of a subcommand, or by the files with options; the words override the
 /// files. None if only a list is asked for.
@@ -17,7 +31,8 @@ pub(super) fn wanted(
     typed: &[OsString],
     from_files: &[OsString],
 ) -> Option<WantedReports> {
-    let line = [from_files, typed].concat();
+    let sound = if from_files.is_empty() { sound_words(definition, typed) } else { Vec::new() };
+    let line = [from_files, &sound, typed].concat();
     let values = words::values(definition, 0, &line);
     let is_flag_given = |name: &str| {
         let is_value = |at: usize| values.iter().any(|value| value.word == at);

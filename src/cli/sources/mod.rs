@@ -23,13 +23,14 @@ mod places;
 mod plain;
 pub(super) mod profile;
 
-pub(super) use files::{FileArgs, found, refuse_commands, refused_command, warnings};
+pub(super) use files::{FileArgs, found, refuse_command, refuse_commands, refused_command, warnings};
 pub(super) use given::{FilePlace, Found, Given, LONGEST_TEXT_BYTES, NAMES_FILES};
 #[cfg(feature = "broker")]
 pub(super) use host::STARTED_BROKER;
 pub(super) use host::{TLS_PORT, TURNS_ON};
 pub(super) use left_out::{LeftOut, belongs as belongs_to_host};
 pub(super) use look_alikes::{LookAlike, Unread, connection_variables, look_alikes, unread};
+pub(super) use options_file::sound_words as sound_words_of_options_file;
 pub(super) use origin::{BrokenSetting, Origin, Rank, counts, one_of};
 pub(super) use places::{in_keys, with_places};
 pub(super) use profile::names as profile_names;

@@ -22,61 +22,69 @@ pub(crate) fn read(subcommand: &Command, path: &Path) -> Result<Vec<Given>, Erro
     parse(subcommand, &Rc::new(file), &bytes)
 }
 
+/// The options of the file that have no mistake, as words. A file that cannot be read again has none.
+pub(crate) fn sound_words(subcommand: &Command, path: &Path) -> Vec<OsString> {
+    let Ok((file, bytes)) = SourceFile::read("options file", path, Written::read_ordinary) else {
+        return Vec::new();
+    };
+    lines(subcommand, &Rc::new(file), &bytes).filter_map(Result::ok).flat_map(|given| given.words).collect()
+}
+
 fn parse(subcommand: &Command, file: &Rc<SourceFile>, text: &[u8]) -> Result<Vec<Given>, Error> {
-    let mut given = Vec::new();
-    for (line, text) in (1..).zip(text.split(|byte| *byte == b'\n')) {
-        let place = FilePlace { file: Rc::clone(file), line };
+    lines(subcommand, file, text).collect()
+}
+
+/// The options in the lines of a file.
+fn lines<'a>(
+    subcommand: &'a Command,
+    file: &'a Rc<SourceFile>,
+    text: &'a [u8],
+) -> impl Iterator<Item = Result<Given, Error>> + 'a {
+    (1..).zip(text.split(|byte| *byte == b'\n')).filter_map(move |(line, text)| {
         let text = text.strip_suffix(b"\r").unwrap_or(text).trim_ascii_start();
-        if text.starts_with(b"#") || text.is_empty() {
-            continue;
+        let is_option = !text.starts_with(b"#") && !text.is_empty();
+        is_option.then(|| option(subcommand, FilePlace { file: Rc::clone(file), line }, text))
+    })
+}
+
+/// The option in one line.
+fn option(subcommand: &Command, place: FilePlace, text: &[u8]) -> Result<Given, Error> {
+    let (option, value) = split(text);
+    let name = String::from_utf8_lossy(option);
+    let Some(arg) = subcommand.get_arguments().find(|arg| is_called(arg, &name)) else {
+        let name = name_alone(&name);
+        // Names need their dashes, as on a command line.
+        if !name.starts_with('-')
+            && let Some(dashed) = dashed(subcommand, name)
+        {
+            return Err(
+                unknown(&place, name, std::iter::empty()).with_hint(format!("did you mean '{dashed}'?"))
+            );
         }
-        let (option, value) = split(text);
-        let name = String::from_utf8_lossy(option);
-        let Some(arg) = subcommand.get_arguments().find(|arg| is_called(arg, &name)) else {
-            let name = name_alone(&name);
-            // Names need their dashes, as on a command line.
-            if !name.starts_with('-')
-                && let Some(dashed) = dashed(subcommand, name)
-            {
-                return Err(
-                    unknown(&place, name, std::iter::empty()).with_hint(format!("did you mean '{dashed}'?"))
-                );
-            }
-            if option.len() > name.len()
-                && subcommand
-                    .get_arguments()
-                    .any(|arg| is_called(arg, name) && arg.get_action().takes_values())
-            {
-                let message = format!("{place}: {name} and its value are one word");
-                return Err(
-                    Error::usage(message).with_hint(format!("a blank stands between them: {name} VALUE"))
-                );
-            }
-            let names = subcommand.get_arguments().filter_map(Arg::get_long);
-            return Err(unknown(&place, name, names));
-        };
-        let refusal = |why: &str| Err(Error::usage(format!("{place}: {name} {why}")));
-        if NAMES_FILES.contains(&arg.get_id().as_str()) {
-            return refusal("cannot stand in an options file");
+        if option.len() > name.len()
+            && subcommand.get_arguments().any(|arg| is_called(arg, name) && arg.get_action().takes_values())
+        {
+            let message = format!("{place}: {name} and its value are one word");
+            return Err(Error::usage(message).with_hint(format!("a blank stands between them: {name} VALUE")));
         }
-        let several = arg.get_num_args().is_some_and(|count| count.min_values() > 1);
-        let word = match (arg.get_action().takes_values(), value) {
-            _ if several => return refusal("takes several values, which an options file cannot hold"),
-            // Blanks at the end of a line are invisible.
-            (false, Some(value)) if !value.trim_ascii().is_empty() => return refusal("takes no value"),
-            (false, _) => typed(arg, None),
-            (true, None) => return refusal("needs a value"),
-            (true, Some(value)) if is_text(arg) => typed(arg, Some(value)),
-            (true, Some(value)) => typed(arg, Some(value.trim_ascii())),
-        };
-        given.push(Given {
-            id: arg.get_id().to_string(),
-            words: vec![os_string(word)],
-            rank: Rank::OptionsFile,
-            place,
-        });
+        let names = subcommand.get_arguments().filter_map(Arg::get_long);
+        return Err(unknown(&place, name, names));
+    };
+    let refusal = |why: &str| Err(Error::usage(format!("{place}: {name} {why}")));
+    if NAMES_FILES.contains(&arg.get_id().as_str()) {
+        return refusal("cannot stand in an options file");
     }
-    Ok(given)
+    let several = arg.get_num_args().is_some_and(|count| count.min_values() > 1);
+    let word = match (arg.get_action().takes_values(), value) {
+        _ if several => return refusal("takes several values, which an options file cannot hold"),
+        // Blanks at the end of a line are invisible.
+        (false, Some(value)) if !value.trim_ascii().is_empty() => return refusal("takes no value"),
+        (false, _) => typed(arg, None),
+        (true, None) => return refusal("needs a value"),
+        (true, Some(value)) if is_text(arg) => typed(arg, Some(value)),
+        (true, Some(value)) => typed(arg, Some(value.trim_ascii())),
+    };
+    Ok(Given { id: arg.get_id().to_string(), words: vec![os_string(word)], rank: Rank::OptionsFile, place })
 }
 
 /// Splits a line into option and value. The value begins after one blank, after tabs and the blanks around
