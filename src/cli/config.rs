@@ -15,7 +15,7 @@ use super::show::{self, ShowArgs};
 use super::sources::profile::{File, Key, Profile, ProfileProblem};
 use super::sources::{self, Given, LookAlike, Rank, profile};
 use super::subcommand::{Called, CommandLine, Entry, Resolved};
-use super::url::without_secrets;
+use super::url::{host_alone, without_secrets};
 use super::usage;
 use crate::error::Error;
 use crate::notation::printable;
@@ -208,7 +208,9 @@ fn broker(keys: Vec<Key>) -> Option<String> {
         Some(port) => format!("{host}:{port}"),
         None => host,
     });
-    url.map(|url| without_secrets(&url)).or(unix.map(|path| format!("unix:{path}"))).or(host)
+    url.map(|url| without_secrets(&url))
+        .or(unix.map(|path| format!("unix:{path}")))
+        .or(host.map(|host| host_alone(&without_secrets(&host))))
 }
 
 fn show_definition() -> Command {

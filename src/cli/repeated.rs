@@ -126,7 +126,7 @@ impl Repeated {
     }
 
     /// Adds the word after a name that sounds like that of a secret but is not an option: `--passwort x`,
-    /// `PASSWORD=x`.
+    /// `PASSWORD=x`, `--password:x`.
     fn add_named(&mut self, definition: &Command, names: usize, line: &[OsString]) {
         let values = words::values(definition, names, line);
         let is_value = |at: usize| values.iter().any(|value| value.word == at);
@@ -134,8 +134,9 @@ impl Repeated {
         let is_part = |c: char| c.is_alphanumeric() || ['-', '_'].contains(&c);
         for at in (names..line.len()).filter(|at| !is_value(*at)) {
             let word = line[at].to_string_lossy();
-            let name = word.split('=').next().unwrap_or_default();
-            if !secret::sounds_like_one(name) || !name.chars().all(is_part) || is_known(name) {
+            let name = word.split(['=', ':']).next().unwrap_or_default();
+            let is_option = is_known(name) && !word[name.len()..].starts_with(':');
+            if !secret::sounds_like_one(name) || !name.chars().all(is_part) || is_option {
                 continue;
             }
             let next = line.get(at + 1).filter(|next| !next.as_encoded_bytes().starts_with(b"-"));

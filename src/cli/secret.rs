@@ -2,14 +2,17 @@
 //! option whose value is a [`Secret`] is a secret wherever options are hidden, shown, or quoted.
 
 use std::any::TypeId;
+use std::ffi::OsStr;
 
 use clap::{Arg, ArgMatches, Command};
 
 use super::property;
+use super::property_flags::binary;
 use super::url::{BrokerUrl, without_secrets};
 use super::value::{HttpHeader, ProxyChoice, ShellCommand, WsPath};
 use crate::client::options::Secret;
 use crate::masking;
+use crate::net::page::PageAddress;
 use crate::notation::percent;
 
 /// The replacement for a secret.
@@ -38,7 +41,12 @@ pub(super) fn kind(arg: &Arg) -> Option<SecretKind> {
         Some(SecretKind::Whole)
     } else if is_any(&[TypeId::of::<HttpHeader>()]) {
         Some(SecretKind::Header)
-    } else if is_any(&[TypeId::of::<BrokerUrl>(), TypeId::of::<ProxyChoice>(), TypeId::of::<WsPath>()]) {
+    } else if is_any(&[
+        TypeId::of::<BrokerUrl>(),
+        TypeId::of::<ProxyChoice>(),
+        TypeId::of::<WsPath>(),
+        TypeId::of::<PageAddress>(),
+    ]) {
         Some(SecretKind::Url)
     } else {
         None
@@ -59,7 +67,11 @@ impl SecretKind {
     fn texts(self, value: &str) -> Vec<String> {
         match self {
             Self::Property => Vec::new(),
-            Self::Whole => vec![value.to_owned()],
+            // Without the notation of binary data, its digits alone may be repeated.
+            Self::Whole => {
+                let written = ["hex:", "base64:", "text:"].iter().find_map(|form| value.strip_prefix(form));
+                written.into_iter().chain([value]).map(str::to_owned).collect()
+            }
             Self::Header => {
                 let value = value.split_once(':').map_or("", |(_, value)| value.trim());
                 // The token after the scheme in an Authorization header.
@@ -122,17 +134,27 @@ pub(super) fn keep(definition: &Command, matches: &ArgMatches) {
         let Ok(Some(values)) = matches.try_get_raw(arg.get_id().as_str()) else { continue };
         if kind == SecretKind::Property {
             let words: Vec<_> = values.collect();
-            let is_secret = |words: &&[&std::ffi::OsStr]| words[1].eq_ignore_ascii_case(AUTHENTICATION_DATA);
+            let is_secret = |words: &&[&OsStr]| words[1].eq_ignore_ascii_case(AUTHENTICATION_DATA);
             for words in words.windows(3).filter(is_secret) {
-                masking::keep(words[2].as_encoded_bytes());
+                keep_value(SecretKind::Whole, words[2]);
             }
             continue;
         }
-        for value in values {
-            for text in kind.texts(&value.to_string_lossy()) {
-                masking::keep(text.as_bytes());
-            }
-        }
+        values.for_each(|value| keep_value(kind, value));
+    }
+}
+
+/// Registers the secrets in a value: as it was typed, and the bytes that it stands for.
+fn keep_value(kind: SecretKind, value: &OsStr) {
+    for text in kind.texts(&value.to_string_lossy()) {
+        masking::keep(text.as_bytes());
+    }
+    let typed = value.as_encoded_bytes();
+    if kind == SecretKind::Whole
+        && let Ok(bytes) = binary(typed)
+        && bytes != typed
+    {
+        masking::keep_credentials(None, &bytes);
     }
 }
 
@@ -167,7 +189,10 @@ mod tests {
                     assert!(kind(arg).is_some(), "{} --{long}", subcommand.get_name());
                     found += 1;
                 }
-                let is_url = matches!(arg.get_value_hint(), clap::ValueHint::Url);
+                let is_named_url = |name: &clap::builder::Str| name.contains("URL");
+                let is_url = matches!(arg.get_value_hint(), clap::ValueHint::Url)
+                    // Those of --listen have no secrets.
+                    || long != "listen" && arg.get_value_names().into_iter().flatten().any(is_named_url);
                 assert!(!is_url || kind(arg) == Some(SecretKind::Url), "{} --{long}", subcommand.get_name());
                 let is_command = matches!(arg.get_value_hint(), clap::ValueHint::CommandString);
                 assert!(

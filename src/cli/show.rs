@@ -10,7 +10,7 @@ use super::manual::Manual;
 use super::secret::{self, MASK};
 use super::sources::{self, FilePlace, Given, LeftOut, LookAlike, Rank};
 use super::subcommand::{Called, CommandLine, Resolved};
-use super::url::without_secrets;
+use super::url::{host_alone, without_secrets};
 use crate::error::Error;
 use crate::net::{Address, Endpoint, Transport};
 use crate::notation::printable;
@@ -241,7 +241,12 @@ fn row(arg: &Arg, matches: &ArgMatches, given: &[Given]) -> Option<ShownValue> {
     let source = source(arg, matches, given)?;
     let masked = |value: &std::ffi::OsStr| {
         let value = value.to_string_lossy();
-        secret::kind(arg).map_or_else(|| value.clone().into_owned(), |kind| kind.masked(&value))
+        match secret::kind(arg) {
+            Some(kind) => kind.masked(&value),
+            // It may have been meant as a URL.
+            None if id == "host" => host_alone(&value),
+            None => value.into_owned(),
+        }
     };
     let values: Vec<String> = matches.get_raw(id).into_iter().flatten().map(masked).collect();
     if !arg.get_action().takes_values() && !matches.get_flag(id) {

@@ -193,6 +193,15 @@ pub(super) fn without_secrets(value: &str) -> String {
     format!("{scheme}{credentials}{behind}{query}")
 }
 
+/// A value that should be a URL or a host, without its user name and password. They end at an '@', even if
+/// the scheme is missing.
+pub(super) fn host_alone(value: &str) -> String {
+    match value.rsplit_once('@') {
+        Some((before, behind)) if !before.contains("://") => format!("…@{behind}"),
+        _ => value.to_owned(),
+    }
+}
+
 fn decode_text(text: &str, part: &str) -> Result<String, UrlError> {
     String::from_utf8(decode(text, part)?).or_else(|_| error(format!("{part} is not UTF-8 when decoded")))
 }

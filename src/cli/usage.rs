@@ -9,7 +9,7 @@ use clap::{Arg, Command};
 use super::repeated::Repeated;
 use super::secret::{self, SecretKind};
 use super::text::shown;
-use super::url::without_secrets;
+use super::url::{host_alone, without_secrets};
 use super::{foreign, manual, ready, slips, words};
 use crate::error::Error;
 use crate::nearest::{did_you_mean, nearest};
@@ -39,9 +39,9 @@ pub(super) fn from_clap(
             _ if value.is_empty() => String::new(),
             // A misspelt header is not shown either: it may hold a token.
             Some(SecretKind::Whole | SecretKind::Header | SecretKind::Property) => "…".to_owned(),
-            Some(SecretKind::Url) => shown(without_user_info(&without_secrets(value)).as_ref()),
+            Some(SecretKind::Url) => shown(host_alone(&without_secrets(value)).as_ref()),
             // It may be a URL without its scheme.
-            None if is_host => shown(without_user_info(&without_secrets(value)).as_ref()),
+            None if is_host => shown(host_alone(&without_secrets(value)).as_ref()),
             None => shown(OsStr::new(&*stray(value))),
         };
         error.insert(ContextKind::InvalidValue, ContextValue::String(value));
@@ -443,13 +443,4 @@ fn of_another_mode(error: &clap::Error, path: &[&Command]) -> Option<(String, Op
 /// A value that may be a URL, without the secrets of one.
 fn stray(value: &str) -> Cow<'_, str> {
     if value.contains("://") { without_secrets(value).into() } else { value.into() }
-}
-
-/// A value that should be a URL or a host, without its user name and password. They end at an '@', even if
-/// the scheme is missing.
-fn without_user_info(value: &str) -> String {
-    match value.rsplit_once('@') {
-        Some((before, behind)) if !before.contains("://") => format!("…@{behind}"),
-        _ => value.to_owned(),
-    }
 }
