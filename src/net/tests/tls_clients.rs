@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+#[cfg(feature = "broker")]
+use rcgen::KeyUsagePurpose;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
@@ -9,6 +11,8 @@ use super::pki::{Authority, Files, between, params};
 use super::tls::{World, dial_tls};
 use super::{assert_says, round_trip, server};
 use crate::error::Error;
+#[cfg(feature = "broker")]
+use crate::net::ServerTls;
 use crate::net::{TlsConfig, TlsOptions};
 
 #[tokio::test]
@@ -47,6 +51,50 @@ async fn a_missing_client_certificate_is_asked_for() {
         let error = refusal(address, &world.options).await;
         assert_says(&error, &["TLS: the broker asks for a client certificate and got none"]);
         assert!(error.hint().unwrap().contains("--cert"));
+    }
+}
+
+/// The embedded broker checks the key usage in a client's chain by the same rules as a client that in a broker's.
+#[cfg(feature = "broker")]
+#[tokio::test]
+async fn the_embedded_broker_checks_key_usage_in_the_chain_of_a_client() {
+    let below = |middle: Vec<KeyUsagePurpose>, own: Vec<KeyUsagePurpose>, root: &Authority| {
+        let mut of_middle = Authority::params("Middle CA");
+        of_middle.key_usages = middle;
+        let middle = root.intermediate(of_middle);
+        let mut of_client = params("client", &[]);
+        of_client.key_usages = own;
+        let mut identity = middle.issue(&of_client);
+        identity.chain.push(middle.der().clone());
+        identity
+    };
+    let (signs, other) = (vec![KeyUsagePurpose::KeyCertSign], vec![KeyUsagePurpose::CrlSign]);
+    for (middle, own, refused) in [
+        (signs.clone(), vec![], None),
+        (vec![], vec![KeyUsagePurpose::DigitalSignature], None),
+        (other.clone(), vec![], Some("was issued by an authority whose key usage has no keyCertSign")),
+        (signs, other, Some("is not made for TLS: its key usage has no digitalSignature")),
+    ] {
+        let world = World::new();
+        let files = Files::new();
+        let own_identity = world.authority.issue(&params("broker", &["localhost"]));
+        let certificate = files.write("broker.pem", own_identity.chain_pem());
+        let key = files.write("broker.key", own_identity.key.serialize_pem());
+        let authorities = files.write("client-ca.pem", world.authority.pem());
+        let tls = ServerTls::load(&certificate, &key, Some(&authorities)).unwrap();
+        let (sender, mut outcomes) = tokio::sync::mpsc::unbounded_channel();
+        let address = server::spawn(move |stream| {
+            let (tls, sender) = (tls.clone(), sender.clone());
+            async move {
+                let outcome = tls.accept(stream).await.map(drop).map_err(|error| error.to_string());
+                sender.send(outcome).unwrap();
+            }
+        })
+        .await;
+        let client = below(middle, own, &world.authority);
+        let _ = dial_tls(address, &world.with_certificate(&client)).await;
+        let outcome = outcomes.recv().await.unwrap();
+        assert_eq!(outcome.err(), refused.map(|why| format!("the client's certificate {why}")));
     }
 }
 
