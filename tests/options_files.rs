@@ -1,4 +1,4 @@
-//! The options file of mosquitto's clients.
+//! The options file of mosquitto's clients, and files with commands that others can change.
 
 use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
@@ -156,4 +156,53 @@ fn file_that_others_can_write_runs_no_command() {
         run.mentions("runs no command, because every user of this machine can write this file");
     }
     assert!(!made.exists());
+}
+
+/// The commands of a scenario or a profile are not run, nor those of files in a folder where others can put another file in their
+/// place.
+#[cfg(unix)]
+#[test]
+fn a_command_in_a_file_that_others_can_replace_is_not_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let broker = Broker::start();
+    let port = broker.port().to_string();
+    let own = tempfile::tempdir().unwrap();
+    let folder = own.path().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let mark = own.path().join("ran");
+    let disturb = format!("1ms: touch {}", mark.display());
+    let line = ["bench", "pub", "--publishers", "1", "--rate", "5/s", "--duration", "200ms"];
+    let shown = Mqtt::new(line).args(["--disturb", &disturb, "--show-scenario"]).run().succeeds();
+    let scenario = write(&folder, "s.toml", &String::from_utf8_lossy(&shown.stdout));
+    let command = format!("touch {}; echo x", mark.display());
+    let config = write(&folder, "c.toml", &format!("[profile.a]\npassword-command = '{command}'\n"));
+    let to = ["-h", "127.0.0.1", "-p", &port];
+    let load = || Mqtt::new(["bench", "scenario", "run", &scenario]).args(to).run();
+    let publish = || {
+        let with = ["--config", &config, "--profile", "a", "-u", "me"];
+        Mqtt::new(["pub", "-t", "a", "-n"]).args(with).args(to).env("PATH", "/usr/bin:/bin").run()
+    };
+    let set = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    };
+    for (folder_mode, file_mode, why) in [
+        (0o755, 0o602, "because every user of this machine can write this file"),
+        (0o755, 0o620, "because its whole group can write this file"),
+        (0o777, 0o600, "because every user of this machine can replace this file"),
+    ] {
+        set(&folder, folder_mode);
+        set(scenario.as_ref(), file_mode);
+        set(config.as_ref(), file_mode);
+        load().fails(2, &format!("{scenario}: disturb runs no command, {why}"));
+        publish().fails(2, "line 2: the password-command is not run").mentions(why);
+        assert!(!mark.exists(), "{folder_mode:o} {file_mode:o}");
+    }
+    // In a sticky folder only the owner of a file can replace it.
+    set(&folder, 0o1777);
+    set(scenario.as_ref(), 0o600);
+    set(config.as_ref(), 0o600);
+    load().exits(0);
+    std::fs::remove_file(&mark).unwrap();
+    publish().succeeds();
+    std::fs::remove_file(&mark).unwrap();
 }
