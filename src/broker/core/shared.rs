@@ -50,9 +50,9 @@ impl LargeParts {
 
 /// A large payload, or large properties.
 #[derive(Clone)]
-pub(super) struct LargePart(Arc<Counted>);
+pub(super) struct LargePart(Arc<CountedPart>);
 
-struct Counted {
+struct CountedPart {
     bytes: Bytes,
     /// The number of outputs that hold it.
     receivers: AtomicUsize,
@@ -61,7 +61,7 @@ struct Counted {
 
 impl LargePart {
     fn new(bytes: Bytes, total: &OutputTotal) -> Self {
-        Self(Arc::new(Counted { bytes, receivers: AtomicUsize::new(0), total: total.clone() }))
+        Self(Arc::new(CountedPart { bytes, receivers: AtomicUsize::new(0), total: total.clone() }))
     }
 
     pub(super) fn bytes(&self) -> &Bytes {
