@@ -197,3 +197,32 @@ fn request_without_websocket_is_answered_in_http() {
     let other = ask(b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00");
     assert!(other.starts_with("HTTP/1.1 400 "), "{other}");
 }
+
+/// As with `--cafile`.
+#[test]
+fn bad_certificate_of_a_client_authority_is_named_and_the_others_are_used() {
+    let authority = Authority::new("Test CA");
+    let server = authority.issue("broker", &["127.0.0.1"]);
+    let own = authority.issue("client", &[]);
+    let ca = authority.file();
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("bundle.pem");
+    let good = std::fs::read_to_string(&ca).unwrap();
+    let bad = good.replacen("MII", "M*I", 1);
+    let broker = |path: &std::path::Path| {
+        Mqtt::new(["broker", "--listen", "mqtts://127.0.0.1:0"])
+            .arg_path("--cert", &server.certificate)
+            .arg_path("--key", &server.key)
+            .arg_path("--client-ca", path)
+    };
+    std::fs::write(&bundle, &bad).unwrap();
+    broker(&bundle)
+        .run()
+        .exits(1)
+        .mentions("bundle.pem: no usable certificate: block 1 (CERTIFICATE, line 1): ");
+    std::fs::write(&bundle, format!("{bad}{good}")).unwrap();
+    let broker = Served::spawn(broker(&bundle), 1);
+    broker.running.wait_for_stderr("warning: ignored as a certificate authority: ");
+    let client = Mqtt::new(["pub", "-L", &broker.places[0], "-t", "a", "-m", "1"]).arg_path("--cafile", &ca);
+    client.arg_path("--cert", &own.certificate).arg_path("--key", &own.key).run().succeeds();
+}

@@ -28,6 +28,7 @@ pub(super) struct Authorities {
     /// All files and directories, for messages.
     pub(super) place: String,
     pub(super) are_the_systems: bool,
+    purpose: &'static [u8],
 }
 
 /// Why a certificate in a directory is not used.
@@ -62,6 +63,7 @@ impl Authorities {
             unusable: FirstFew::default(),
             place,
             are_the_systems,
+            purpose: SERVER_AUTHENTICATION,
         }
     }
 
@@ -74,16 +76,9 @@ impl Authorities {
         let place = places.map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ");
         let mut this = Self::none(place, false);
         for path in &options.ca_files {
-            let content = files::read(path, "certificates").map_err(|error| {
-                let error = files::of_option(error, "--cafile");
+            this.add_given(path, "--cafile").map_err(|error| {
                 if path.is_dir() { error.with_hint("--capath takes a directory") } else { error }
             })?;
-            let before = std::mem::take(&mut this.unusable);
-            if this.add_blocks(path, &content) == 0 {
-                let missing = files::missing(path, "certificate", &content);
-                return Err(nothing_usable(path, &this.unusable).unwrap_or(missing));
-            }
-            this.unusable.put_before(before);
         }
         let mut seen = SeenFiles::default();
         for path in &options.ca_paths {
@@ -99,6 +94,29 @@ impl Authorities {
             this.unusable.put_before(before);
         }
         Ok(Some(this))
+    }
+
+    /// The authorities of clients, for a server.
+    ///
+    /// # Errors
+    /// A file that cannot be read or holds nothing usable.
+    pub(super) fn of_clients(path: &Path, option: &str) -> Result<Self, Error> {
+        let mut this =
+            Self { purpose: CLIENT_AUTHENTICATION, ..Self::none(path.display().to_string(), false) };
+        this.add_given(path, option)?;
+        Ok(this)
+    }
+
+    /// Adds the certificates of a file that an option names.
+    fn add_given(&mut self, path: &Path, option: &str) -> Result<(), Error> {
+        let content = files::read(path, "certificates").map_err(|error| files::of_option(error, option))?;
+        let before = std::mem::take(&mut self.unusable);
+        if self.add_blocks(path, &content) == 0 {
+            let missing = files::missing(path, "certificate", &content);
+            return Err(nothing_usable(path, &self.unusable).unwrap_or(missing));
+        }
+        self.unusable.put_before(before);
+        Ok(())
     }
 
     fn of_the_system(store: &SystemStore) -> Self {
@@ -203,13 +221,21 @@ impl Authorities {
         let settings = content.split_off(pem::element_length(content).unwrap_or(content.len()));
         let certificate = CertificateDer::from(std::mem::take(content));
         if block.kind == PemKind::TrustedCertificate && !settings.is_empty() {
-            match is_trusted_for_servers(&settings) {
+            match is_trusted(&settings, self.purpose) {
                 Ok(true) => {}
-                Ok(false) => return Err("its trust settings do not allow it for servers".into()),
+                Ok(false) => return Err(self.not_allowed().into()),
                 Err(_) => return Err("its trust settings cannot be read".into()),
             }
         }
         self.add(certificate)
+    }
+
+    fn not_allowed(&self) -> &'static str {
+        if self.purpose == CLIENT_AUTHENTICATION {
+            "its trust settings do not allow it for clients"
+        } else {
+            "its trust settings do not allow it for servers"
+        }
     }
 
     fn add(&mut self, certificate: CertificateDer<'static>) -> Result<(), String> {
@@ -219,6 +245,12 @@ impl Authorities {
         }
         Ok(())
     }
+}
+
+/// What is said of the authorities that are left out.
+pub(super) fn ignored(unusable: FirstFew, place: &str) -> Vec<String> {
+    let texts = unusable.with_others(|others| format!("{others} more, in {place}"));
+    texts.into_iter().map(|what| format!("ignored as a certificate authority: {what}")).collect()
 }
 
 /// The error for a place without a usable certificate; it gives the reason for the first skipped entry.
@@ -257,28 +289,30 @@ impl SeenFiles {
     }
 }
 
-/// Whether OpenSSL's trust settings (`X509_CERT_AUX`) accept the authority for servers: a list of trusted
-/// purposes, if present, has to include servers, and a list of rejected purposes must not.
-fn is_trusted_for_servers(settings: &[u8]) -> der::Result<bool> {
+/// The purposes of a certificate, as object identifiers: 1.3.6.1.5.5.7.3.1 and 1.3.6.1.5.5.7.3.2.
+const SERVER_AUTHENTICATION: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
+const CLIENT_AUTHENTICATION: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
+
+/// Whether OpenSSL's trust settings (`X509_CERT_AUX`) accept the authority for a purpose: a list of trusted
+/// purposes, if present, has to include it, and a list of rejected purposes must not.
+fn is_trusted(settings: &[u8], purpose: &[u8]) -> der::Result<bool> {
     const REFUSALS: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
     let mut is_trusted = true;
     for field in elements(AnyRef::from_der(settings)?.value())? {
         match field.tag() {
-            Tag::Sequence => is_trusted &= names_servers(field.value())?,
-            REFUSALS => is_trusted &= !names_servers(field.value())?,
+            Tag::Sequence => is_trusted &= names(field.value(), purpose)?,
+            REFUSALS => is_trusted &= !names(field.value(), purpose)?,
             _ => {}
         }
     }
     Ok(is_trusted)
 }
 
-fn names_servers(purposes: &[u8]) -> der::Result<bool> {
-    /// 1.3.6.1.5.5.7.3.1
-    const SERVER_AUTHENTICATION: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
+fn names(purposes: &[u8], purpose: &[u8]) -> der::Result<bool> {
     /// 2.5.29.37.0
     const ANY_PURPOSE: &[u8] = &[0x55, 0x1d, 0x25, 0];
     let purposes = elements(purposes)?;
-    Ok(purposes.iter().any(|purpose| [SERVER_AUTHENTICATION, ANY_PURPOSE].contains(&purpose.value())))
+    Ok(purposes.iter().any(|named| [purpose, ANY_PURPOSE].contains(&named.value())))
 }
 
 fn elements(content: &[u8]) -> der::Result<Vec<AnyRef<'_>>> {

@@ -15,13 +15,14 @@ use rcgen::{
 use rustls_pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::server::{NoClientAuth, WebPkiClientVerifier};
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
+use super::authorities::{Authorities, ignored};
 use super::certificate::CertificateFacts;
 use super::config::{Clock, certificate_and_key};
 use super::options::TlsOptions;
@@ -36,6 +37,7 @@ pub struct ServerTls {
     config: Arc<ServerConfig>,
     /// Its own certificate, if it can be read.
     certificate: Option<CertificateFacts>,
+    warnings: Vec<String>,
 }
 
 /// A certificate made for one run, and the authority that issued it.
@@ -112,8 +114,8 @@ impl ServerTls {
         pair: CertifiedKey,
         client_authorities: Option<&Path>,
     ) -> Result<Self, Error> {
-        let verifier = match client_authorities {
-            None => Arc::new(NoClientAuth) as Arc<dyn ClientCertVerifier>,
+        let (verifier, warnings) = match client_authorities {
+            None => (Arc::new(NoClientAuth) as Arc<dyn ClientCertVerifier>, Vec::new()),
             Some(path) => client_verifier(path, &provider)?,
         };
         let unusable = |error: tokio_rustls::rustls::Error| {
@@ -127,7 +129,7 @@ impl ServerTls {
             .map_err(unusable)?
             .with_client_cert_verifier(verifier)
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
-        Ok(Self { config: Arc::new(config), certificate })
+        Ok(Self { config: Arc::new(config), certificate, warnings })
     }
 
     /// Why clients refuse the certificate because of its dates, if they do: a phrase after its name.
@@ -142,6 +144,12 @@ impl ServerTls {
         }
         let until = certificate.not_before.duration_since(now).ok()?;
         Some(dated("becomes valid", certificate.not_before, format!("in {}", clock::rough(until))))
+    }
+
+    /// Warnings about the files: authorities that are left out.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Performs the handshake with a client.
@@ -159,20 +167,16 @@ fn named(common_name: &str) -> DistinguishedName {
     name
 }
 
+/// The verifier of clients, and warnings about the file.
 fn client_verifier(
     path: &Path,
     provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, Error> {
-    let mut roots = RootCertStore::empty();
-    for certificate in files::certificates(path).map_err(|error| files::of_option(error, "--client-ca"))? {
-        roots.add(certificate).map_err(|error| {
-            files::unusable(path, &format!("not the certificate of an authority that can be used: {error}"))
-        })?;
-    }
+) -> Result<(Arc<dyn ClientCertVerifier>, Vec<String>), Error> {
+    let Authorities { roots, unusable, place, .. } = Authorities::of_clients(path, "--client-ca")?;
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
         .map_err(|error| files::unusable(path, &format!("cannot verify clients with it: {error}")))?;
-    Ok(Arc::new(TrustedClients(verifier)))
+    Ok((Arc::new(TrustedClients(verifier)), ignored(unusable, &place)))
 }
 
 /// Does not show the key.

@@ -21,7 +21,7 @@ use tokio_rustls::rustls::{
     SignatureScheme,
 };
 
-use super::authorities::Authorities;
+use super::authorities::{Authorities, ignored};
 use super::certificate::{CertificateFacts, Details};
 use super::notes::note;
 use super::options::TlsOptions;
@@ -52,7 +52,7 @@ pub(super) fn verification(
         let verifier = insecure::verifier(options.pins.clone(), provider);
         return Ok(Verification { verifier, warnings: Vec::new(), details: Vec::new() });
     }
-    let Authorities { roots, certificates, unusable: left_out, place, are_the_systems } =
+    let Authorities { roots, certificates, unusable: left_out, place, are_the_systems, .. } =
         Authorities::load(options)?;
     let roots = Arc::new(roots);
     let builder = || WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider));
@@ -97,9 +97,7 @@ pub(super) fn verification(
         pins,
         algorithms: provider.signature_verification_algorithms,
     });
-    let left_out = left_out.with_others(|others| format!("{others} more, in {place_of_others}"));
-    let left_out =
-        left_out.into_iter().map(|what| format!("ignored as a certificate authority: {what}")).collect();
+    let left_out = ignored(left_out, &place_of_others);
     Ok(if are_the_systems {
         Verification { verifier, warnings: Vec::new(), details: left_out }
     } else {
