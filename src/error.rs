@@ -29,6 +29,7 @@ use crate::masking::masked;
 use crate::protocol::property::{Properties, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::quotation::cut;
+use crate::thread::{self, NoThread};
 
 pub use crate::protocol::reason::Retry;
 
@@ -220,6 +221,12 @@ pub enum Error {
     /// The command completed with a negative result.
     #[error("{0}")]
     Negative(String),
+}
+
+impl From<NoThread> for Error {
+    fn from(NoThread(source): NoThread) -> Self {
+        Self::file("cannot start a thread", source).with_hint(thread::LIMIT)
+    }
 }
 
 impl Error {

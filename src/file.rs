@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use crate::platform::files;
 use crate::platform::machine::user;
 use crate::quantity::duration;
+use crate::thread::start;
 
 pub use lock::{FileLock, lock};
 pub use output::OutputFile;
@@ -172,7 +173,7 @@ pub fn patiently<T: Send + 'static>(
     let wait = Wait::begin();
     let (sender, done) = mpsc::sync_channel(1);
     let own = path.to_owned();
-    std::thread::spawn(move || sender.send(work(&own)));
+    start("file", move || sender.send(work(&own)))?;
     loop {
         match done.recv_timeout(LOOK) {
             Ok(result) => return result,

@@ -26,6 +26,7 @@ pub mod quantity;
 pub mod quotation;
 pub mod signal;
 pub mod storage;
+pub mod thread;
 
 use std::ffi::OsString;
 
@@ -57,8 +58,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let outcome = request.and_then(|request| match &request {
         Parsed::Run { invocation, .. } if invocation.runs_programs() => {
-            process::on_stack(jq::STACK_BYTES, || fulfil(request, &diagnostics))
-                .unwrap_or_else(|error| Err(Error::file("cannot start a thread", error)))
+            thread::on_stack(jq::STACK_BYTES, || fulfil(request, &diagnostics))
+                .unwrap_or_else(|refused| Err(refused.into()))
         }
         _ => fulfil(request, &diagnostics),
     });

@@ -26,18 +26,6 @@ pub(crate) fn end_group(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Runs work on a thread with a stack of this size, and waits for it.
-///
-/// # Errors
-/// The system's error, if it refuses the thread.
-pub fn on_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("mqtt".into()).stack_size(bytes);
-        let running = thread.spawn_scoped(scope, work)?;
-        Ok(running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    })
-}
-
 /// Ends this process immediately, from any thread.
 pub fn end(code: u8) -> ! {
     signal_hook::low_level::exit(code.into())

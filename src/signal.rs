@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::UnixStream;
 
 use crate::error::Error;
+use crate::thread::start_with_stack;
 
 /// SIGINT and SIGTERM, caught from now on.
 #[derive(Debug)]
@@ -119,7 +120,7 @@ fn force() -> std::io::Result<()> {
             raise(caught().unwrap_or(SIGTERM));
         }
     };
-    std::thread::Builder::new().name("signals".into()).stack_size(STACK_BYTES).spawn(watch)?;
+    start_with_stack("signals", STACK_BYTES, watch)?;
     Ok(())
 }
 
@@ -188,7 +189,7 @@ pub fn outlast_hang_ups() -> Result<(), Error> {
                     }
                 }
             };
-            std::thread::Builder::new().name("hang-ups".into()).stack_size(STACK_BYTES).spawn(watch)?;
+            start_with_stack("hang-ups", STACK_BYTES, watch)?;
             action
         } else {
             signal_hook::flag::register(SIGHUP, Arc::default())?

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The imports allowed for each module. `lib` connects all modules and may import all.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("main", &[]),
-    // Signals, to end the program of --password-command.
+    // Signals, to end the program of --password-command; threads, to read it.
     (
         "cli",
         &[
@@ -33,6 +33,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "quotation",
             "quantity",
             "notation",
+            "thread",
         ],
     ),
     (
@@ -61,6 +62,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "quotation",
             "quantity",
             "notation",
+            "thread",
         ],
     ),
     (
@@ -79,22 +81,26 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "quotation",
             "quantity",
             "notation",
+            "thread",
         ],
     ),
     ("client", &["net", "protocol", "error", "masking", "memory", "quotation", "quantity", "notation"]),
     // The session's rules, but not the client's driver.
-    ("broker", &["client::session", "client::inflight", "net", "protocol", "platform", "error"]),
+    ("broker", &["client::session", "client::inflight", "net", "protocol", "platform", "error", "thread"]),
     // Files that outlive a run. They hold messages, not packets, and know no links.
-    ("storage", &["protocol", "file", "platform", "error", "memory", "quotation", "quantity"]),
-    ("net", &["file", "platform", "clock", "error", "masking", "quotation", "quantity", "notation"]),
+    ("storage", &["protocol", "file", "platform", "error", "memory", "quotation", "quantity", "thread"]),
+    (
+        "net",
+        &["file", "platform", "clock", "error", "masking", "quotation", "quantity", "notation", "thread"],
+    ),
     ("protocol", &["quantity"]),
     // Schemas are files, and define messages.
-    ("decode", &["protocol", "file", "nearest", "memory", "quotation", "quantity", "notation"]),
+    ("decode", &["protocol", "file", "nearest", "memory", "quotation", "quantity", "notation", "thread"]),
     // To end the process, where a program does not come to its end.
-    ("jq", &["protocol", "platform", "process", "error"]),
+    ("jq", &["protocol", "platform", "process", "error", "thread"]),
     ("process", &["platform"]),
-    ("signal", &["error"]),
-    ("error", &["protocol", "exit", "file", "masking", "quotation"]),
+    ("signal", &["error", "thread"]),
+    ("error", &["protocol", "exit", "file", "masking", "quotation", "thread"]),
     ("manner", &["protocol", "error", "exit"]),
     ("exit", &[]),
     ("clock", &["quantity"]),
@@ -102,13 +108,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // What differs between systems: it knows nothing of the program.
     ("platform", &[]),
     // How long to wait for a file.
-    ("file", &["platform", "quantity"]),
+    ("file", &["platform", "quantity", "thread"]),
     ("masking", &[]),
     ("memory", &[]),
     ("nearest", &[]),
     ("quotation", &["notation"]),
     ("quantity", &[]),
     ("notation", &[]),
+    ("thread", &[]),
 ];
 
 /// The modules that a port to another system must change (CONTRIBUTING.md, "Portability"). None may be added: code
@@ -127,6 +134,13 @@ const NAMES: &[(&str, &[&str])] = &[
     ("tokio", &["client", "net", "broker", "command", "output", "platform", "signal.rs", "lib.rs"]),
     ("TcpStream", &["net", "broker"]),
     ("ratatui", &["output/view"]),
+    // They panic where the system refuses a thread; and the runtime looks up names in a thread of its own.
+    ("thread::spawn", &["thread.rs"]),
+    ("thread::Builder", &["thread.rs"]),
+    ("scope.spawn", &["thread.rs"]),
+    ("spawn_blocking", &[]),
+    ("net::lookup_host", &[]),
+    ("tokio::fs", &[]),
     ("prost_reflect", &["decode/protobuf"]),
     ("protox", &["decode/protobuf"]),
     ("miette", &["decode/protobuf"]),

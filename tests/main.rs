@@ -83,6 +83,7 @@ mod publish_lines;
 mod reconnect;
 mod records;
 mod redirect;
+mod refused_resources;
 mod relay;
 mod replay;
 mod request;

@@ -19,7 +19,7 @@ pub(super) fn start(done: impl Fn(&Check, bool) + Send + 'static) -> PasswordThr
             done(&check, check.run());
         }
     };
-    let thread = std::thread::Builder::new().name("passwords".into()).spawn(run);
+    let thread = crate::thread::start("passwords", run);
     PasswordThread { checks: thread.is_ok().then_some(checks) }
 }
 

@@ -2,7 +2,7 @@
 //! generator.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
@@ -14,6 +14,7 @@ use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Packet, PacketType};
 use crate::protocol::{Protocol, QoS};
+use crate::thread::start;
 
 /// Maximum size of one read.
 const INPUT_BYTES: usize = 256 * 1024;
@@ -44,10 +45,18 @@ impl Sink {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let stop = Arc::new(Notify::new());
         let stopped = Arc::clone(&stop);
+        // The thread makes its runtime: it cannot be dropped here if there is no thread.
+        let (ready, is_ready) = mpsc::sync_channel(1);
         let serve = move || {
+            let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let (runtime, outcome) = match built {
+                Ok(runtime) => (Some(runtime), Ok(())),
+                Err(error) => (None, Err(error)),
+            };
+            let _ = ready.send(outcome);
+            let Some(runtime) = runtime else { return };
             runtime.block_on(async {
                 let Ok(listener) = TcpListener::from_std(listener) else { return };
                 tokio::select! {
@@ -56,8 +65,9 @@ impl Sink {
                 }
             });
         };
-        let thread = std::thread::Builder::new().name("sink".into()).spawn(serve).map_err(failed)?;
-        Ok(Self { address, stop, thread: Some(thread) })
+        let thread = Some(start("sink", serve)?);
+        is_ready.recv().unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into())).map_err(failed)?;
+        Ok(Self { address, stop, thread })
     }
 
     /// The listening address.

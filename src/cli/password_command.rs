@@ -163,11 +163,11 @@ fn run(mut command: Command, limit: Duration) -> io::Result<CommandOutcome> {
     let mut child = command.spawn()?;
     let (sender, receiver) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
-        std::thread::spawn(move || {
+        crate::thread::start("password", move || {
             let mut text = Vec::new();
             let read = stdout.take(LONGEST_PASSWORD_BYTES + 1).read_to_end(&mut text);
             let _ = sender.send(read.map(|_| text));
-        });
+        })?;
     }
     let mut text: Option<Vec<u8>> = None;
     let outcome = loop {

@@ -18,6 +18,7 @@ use crate::protocol::Direction;
 use crate::protocol::wire::Packet;
 use crate::quantity::{counted, duration};
 use crate::signal::{HangUp, HangUps, Signals};
+use crate::thread::{NoThread, start};
 
 /// Signals, a timeout, and the reader of standard output.
 #[derive(Debug, Default)]
@@ -104,7 +105,7 @@ impl Attention {
         &mut self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let mut done = in_background(work);
+        let mut done = in_background(work)?;
         poll_fn(|cx| match Pin::new(&mut done).poll(cx) {
             Poll::Ready(Ok(result)) => Poll::Ready(result),
             // The thread has panicked, and has printed a message.
@@ -205,12 +206,15 @@ pub(super) fn unanswered(request: &str, answer: &str, limit: Duration) -> Error 
 
 /// Runs blocking work in a separate thread; the result can be awaited. The end of the program does not wait
 /// for the thread.
+///
+/// # Errors
+/// The system refuses the thread.
 pub(super) fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
-) -> oneshot::Receiver<T> {
+) -> Result<oneshot::Receiver<T>, NoThread> {
     let (sender, done) = oneshot::channel();
-    std::thread::spawn(move || sender.send(work()));
-    done
+    start("work", move || sender.send(work()))?;
+    Ok(done)
 }
 
 /// Common parts of all connected commands: attention, and reports to the user.

@@ -8,7 +8,7 @@ use jaq_json::Val;
 
 use super::guard::STACK_BYTES;
 use super::product;
-use crate::process;
+use crate::thread;
 
 /// Names of jq that are not available here. They read the environment or further inputs, write to standard
 /// error, or end the program.
@@ -98,8 +98,8 @@ pub(super) fn compile<T: Send>(
         let term = load::parse(program, |parser| parser.term());
         Ok((filter, term.as_ref().and_then(look)))
     };
-    process::on_stack(STACK_BYTES, work)
-        .unwrap_or_else(|error| Err(BadProgram::at(program, 0, format!("cannot start a thread: {error}"))))
+    thread::on_stack(STACK_BYTES, work)
+        .unwrap_or_else(|refused| Err(BadProgram::at(program, 0, refused.to_string())))
 }
 
 fn filter(program: &str) -> Result<Filter, BadProgram> {

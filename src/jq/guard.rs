@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::platform::clocks;
 use crate::process;
+use crate::thread::start_with_stack;
 
 /// Maximum processor time for one message.
 pub const MOST_PROCESSOR_TIME: Duration = Duration::from_secs(2);
@@ -67,8 +68,7 @@ impl Guard {
             say(&error);
             process::end(error.exit().code());
         };
-        let thread = thread::Builder::new().name("jq".into()).stack_size(GUARD_STACK_BYTES).spawn(watch);
-        let thread = thread.map_err(|error| Error::file("cannot start a thread", error))?.thread().clone();
+        let thread = start_with_stack("jq", GUARD_STACK_BYTES, watch)?.thread().clone();
         Ok(Self { shared, thread, count: Cell::new(0) })
     }
 

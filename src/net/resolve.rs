@@ -1,10 +1,13 @@
 //! Resolves names to addresses.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+
+use tokio::sync::oneshot;
 
 use super::service;
 use crate::error::{Error, Layer};
 use crate::quotation;
+use crate::thread::start;
 
 /// All addresses of `host`, in the order in which to try them; never empty.
 ///
@@ -27,8 +30,8 @@ pub(super) async fn resolve(
         let found = Box::pin(service::addresses_of(host, name_servers)).await?;
         return Ok(families_in_turn(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()));
     }
-    let found = match Box::pin(tokio::net::lookup_host((host, port))).await {
-        Ok(addresses) => addresses.collect(),
+    let found = match from_system(host, port).await {
+        Ok(addresses) => addresses,
         Err(error) => return Err(failed(host, &error.to_string())),
     };
     let addresses = families_in_turn(found);
@@ -36,6 +39,18 @@ pub(super) async fn resolve(
         return Err(failed(host, "the name exists, but has none"));
     }
     Ok(addresses)
+}
+
+/// What the system's resolver finds. It blocks, so it has a thread; the runtime's pool panics where the system
+/// refuses one.
+async fn from_system(host: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+    let (sender, found) = oneshot::channel();
+    let host = host.to_owned();
+    start("resolver", move || {
+        // There is no receiver if the run has given up.
+        let _ = sender.send((host.as_str(), port).to_socket_addrs().map(Iterator::collect));
+    })?;
+    found.await.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()))
 }
 
 /// The addresses of literals and of `localhost`.

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::platform::descriptors::duplicate;
 use crate::platform::readiness::{to_write, wait};
 use crate::signal::outlive_file_limit;
+use crate::thread::start;
 
 /// Maximum size of the lines that wait; the same amount may be in the current write.
 const MOST_BYTES: usize = 4 << 20;
@@ -79,7 +80,7 @@ impl Log {
     fn start(out: File, path: Option<PathBuf>, gap: GapLine) -> io::Result<Self> {
         let log = Self(Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), gap, path }));
         let shared = Arc::clone(&log.0);
-        std::thread::Builder::new().name("log".into()).spawn(move || shared.write_all(out))?;
+        start("log", move || shared.write_all(out))?;
         Ok(log)
     }
 

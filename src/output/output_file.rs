@@ -86,7 +86,7 @@ impl AppendedFile {
             return Err(Error::usage(text));
         }
         let synchroniser = match options.synchronisation {
-            Synchronisation::Within(time) => Some(Synchroniser::start(time)),
+            Synchronisation::Within(time) => Some(Synchroniser::start(time)?),
             _ => None,
         };
         let archive = Archive::new(path, options).map_err(failed)?;

@@ -5,6 +5,8 @@ use std::io::{BufRead as _, IsTerminal as _};
 use tokio::sync::oneshot;
 
 use super::Diagnostics;
+use crate::error::Error;
+use crate::thread::start;
 
 /// Whether the user can be asked: both standard input and standard error are a terminal.
 #[must_use]
@@ -15,22 +17,25 @@ pub fn can_ask(diagnostics: &Diagnostics) -> bool {
 /// Asks on standard error and waits for a line. Any answer but `y` or `yes` is a no, and so is the end of the
 /// input. If the future is dropped, the reading thread still takes the line: use it once, before the end of a
 /// run.
-pub async fn confirm(diagnostics: &Diagnostics, question: &str) -> bool {
+///
+/// # Errors
+/// The system refuses a thread.
+pub async fn confirm(diagnostics: &Diagnostics, question: &str) -> Result<bool, Error> {
+    let (answer, answered) = oneshot::channel();
     diagnostics.ask(&format!("{question} [y/N] "));
     let mut line = OpenLine(Some(diagnostics));
-    let (answer, answered) = oneshot::channel();
     // A separate thread, so that a signal ends the run while the question is open.
-    std::thread::spawn(move || {
+    start("answer", move || {
         let mut line = String::new();
         let read = std::io::stdin().lock().read_line(&mut line).is_ok();
         // There is no receiver if the run was interrupted.
         let _ = answer.send(if read { line } else { String::new() });
-    });
+    })?;
     let answer = answered.await.unwrap_or_default();
     if answer.ends_with('\n') {
         line.0 = None;
     }
-    is_yes(&answer)
+    Ok(is_yes(&answer))
 }
 
 /// The line of a question. Without an answer it is not ended, and the next output would continue it.

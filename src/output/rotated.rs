@@ -13,6 +13,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::output_file::{FileOptions, Synchronisation};
+use crate::thread::start;
 
 /// The suffix of a compressed file, and of an incomplete one.
 const COMPRESSED: &str = ".zst";
@@ -130,7 +131,10 @@ impl Archive {
         }
         self.again = false;
         let (path, options) = (self.path.clone(), self.options);
-        self.thread = Some(std::thread::spawn(move || tidy(&path, options)));
+        match start("files", move || tidy(&path, options)) {
+            Ok(thread) => self.thread = Some(thread),
+            Err(refused) => self.failure = self.failure.take().or(Some(refused.into())),
+        }
     }
 
     fn join(&mut self, thread: JoinHandle<io::Result<()>>) {

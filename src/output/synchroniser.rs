@@ -5,6 +5,8 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::thread::{NoThread, start};
+
 /// A thread that synchronises; it ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Synchroniser(Arc<SharedSynchroniser>);
@@ -31,10 +33,13 @@ impl SharedSynchroniser {
 
 impl Synchroniser {
     /// Starts the thread; it synchronises changes of this age.
-    pub(super) fn start(age: Duration) -> Self {
+    ///
+    /// # Errors
+    /// The system refuses the thread.
+    pub(super) fn start(age: Duration) -> Result<Self, NoThread> {
         let shared = Arc::<SharedSynchroniser>::default();
         let ours = Arc::clone(&shared);
-        std::thread::spawn(move || {
+        start("fsync", move || {
             loop {
                 let state =
                     ours.changed.wait_while(ours.state(), |state| state.file.is_none() && !state.is_over);
@@ -51,8 +56,8 @@ impl Synchroniser {
                     ours.changed.notify_all();
                 }
             }
-        });
-        Self(shared)
+        })?;
+        Ok(Self(shared))
     }
 
     /// Reports a write to the file.
@@ -87,7 +92,7 @@ mod tests {
     /// A pipe cannot be synchronised.
     #[test]
     fn failure_is_reported_at_the_next_write() {
-        let synchroniser = Synchroniser::start(Duration::from_millis(1));
+        let synchroniser = Synchroniser::start(Duration::from_millis(1)).unwrap();
         let (_reader, writer) = io::pipe().unwrap();
         let pipe = Arc::new(File::from(OwnedFd::from(writer)));
         synchroniser.written(&pipe).unwrap();

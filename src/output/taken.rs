@@ -96,12 +96,12 @@ mod tests {
         assert!(!poll_fn(&mut polled).await);
         reader.read_exact(&mut [0; 2]).unwrap();
         assert!(!poll_fn(&mut polled).await);
-        let rest = std::thread::spawn(move || {
+        let rest = crate::thread::start("reader", move || {
             reader.read_exact(&mut [0; 1]).unwrap();
             reader
         });
         poll_fn(|cx| watched.poll(cx)).await.unwrap();
-        rest.join().unwrap();
+        rest.unwrap().join().unwrap();
     }
 
     #[tokio::test]

@@ -16,11 +16,12 @@ pub(crate) struct SystemNames {
 }
 
 impl SystemNames {
-    /// The names of this machine.
+    /// The names of this machine; empty if the system refuses them. Not by rustix, which takes its answer for
+    /// granted.
     #[cfg(unix)]
     pub(crate) fn get() -> Self {
-        let system = rustix::system::uname();
-        let text = |name: &std::ffi::CStr| name.to_string_lossy().into_owned();
+        let Ok(system) = nix::sys::utsname::uname() else { return Self::default() };
+        let text = |name: &std::ffi::OsStr| name.to_string_lossy().into_owned();
         Self {
             os: text(system.sysname()),
             release: text(system.release()),
@@ -54,10 +55,18 @@ pub(crate) fn user() -> Option<u32> {
 /// Elsewhere than on Unix there is none.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenFiles {
+    /// `None` if the system does not report it.
+    soft: Option<SoftLimits>,
     #[cfg(unix)]
-    inherited: rustix::process::Rlimit,
-    #[cfg(unix)]
-    own: rustix::process::Rlimit,
+    hard: u64,
+}
+
+/// Soft limits of open files.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "as on Unix"))]
+struct SoftLimits {
+    inherited: u64,
+    own: u64,
 }
 
 impl OpenFiles {
@@ -65,27 +74,22 @@ impl OpenFiles {
     pub(crate) fn raise() -> Self {
         #[cfg(unix)]
         {
-            use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-            let inherited = getrlimit(Resource::Nofile);
-            let most = inherited.maximum.map_or(MOST_OPEN_FILES, |most| most.min(MOST_OPEN_FILES));
-            let own = Rlimit { current: Some(most), ..inherited };
-            let is_enough = inherited.current.is_none_or(|current| current >= most);
-            let is_raised = !is_enough && setrlimit(Resource::Nofile, own).is_ok();
-            let own = if is_raised { own } else { inherited };
-            Self { inherited, own }
+            // Not rustix's function, which ends the program where the system refuses to report the limit.
+            use nix::sys::resource::{Resource::RLIMIT_NOFILE, getrlimit, setrlimit};
+            let Ok((inherited, hard)) = getrlimit(RLIMIT_NOFILE) else { return Self { soft: None, hard: 0 } };
+            // "No limit" is the largest number.
+            let most = hard.min(MOST_OPEN_FILES);
+            let is_raised = inherited < most && setrlimit(RLIMIT_NOFILE, most, hard).is_ok();
+            let own = if is_raised { most } else { inherited };
+            Self { soft: Some(SoftLimits { inherited, own }), hard }
         }
         #[cfg(not(unix))]
-        Self {}
+        Self { soft: None }
     }
 
-    /// The number of files that may be open; `None` is any number.
+    /// The number of files that may be open; `None` is any number, or one that the system does not report.
     pub(crate) fn limit(&self) -> Option<u64> {
-        #[cfg(unix)]
-        {
-            self.own.current
-        }
-        #[cfg(not(unix))]
-        None
+        self.soft.map(|soft| soft.own).filter(|own| *own != u64::MAX)
     }
 
     /// Starts a program with the limit that this one was started with: programs that use `select` fail with files
@@ -93,11 +97,12 @@ impl OpenFiles {
     pub(crate) fn with_inherited<T>(&self, start: impl FnOnce() -> T) -> T {
         #[cfg(unix)]
         {
-            use rustix::process::{Resource, setrlimit};
+            use nix::sys::resource::{Resource::RLIMIT_NOFILE, setrlimit};
             // Files that are open stay so.
-            let _ = setrlimit(Resource::Nofile, self.inherited);
+            let set = |limit| setrlimit(RLIMIT_NOFILE, limit, self.hard);
+            let _ = self.soft.map(|soft| set(soft.inherited));
             let started = start();
-            let _ = setrlimit(Resource::Nofile, self.own);
+            let _ = self.soft.map(|soft| set(soft.own));
             started
         }
         #[cfg(not(unix))]
@@ -118,22 +123,23 @@ pub(crate) enum OpenFilesLimit {
 #[cfg(unix)]
 const MOST_OPEN_FILES: u64 = 1 << 20;
 
-/// Raises the limit of open files, if it is below this.
+/// Raises the limit of open files, if it is below this. A limit that the system does not report is left as it is:
+/// opening a file then fails, if need be.
 ///
 /// # Errors
 /// It cannot be raised so far.
 #[cfg(unix)]
 pub(crate) fn allow_open_files(needed: u64) -> Result<(), OpenFilesLimit> {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|current| current >= needed) {
+    use nix::sys::resource::{RLIM_INFINITY, Resource::RLIMIT_NOFILE, getrlimit, setrlimit};
+    let Ok((soft, hard)) = getrlimit(RLIMIT_NOFILE) else { return Ok(()) };
+    if soft >= needed {
         return Ok(());
     }
-    if let Some(most) = limit.maximum.filter(|most| *most < needed) {
-        return Err(OpenFilesLimit::Hard(most));
+    if hard < needed {
+        return Err(OpenFilesLimit::Hard(hard));
     }
-    limit.current = limit.maximum.map_or(Some(needed), |most| Some(needed.max(most.min(MOST_OPEN_FILES))));
-    setrlimit(Resource::Nofile, limit).map_err(|error| OpenFilesLimit::Refused(error.into()))
+    let most = if hard == RLIM_INFINITY { needed } else { needed.max(hard.min(MOST_OPEN_FILES)) };
+    setrlimit(RLIMIT_NOFILE, most, hard).map_err(|error| OpenFilesLimit::Refused(error.into()))
 }
 
 /// There is no limit to be raised on this system.

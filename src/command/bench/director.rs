@@ -49,6 +49,7 @@ use crate::error::Error;
 use crate::output::Diagnostics;
 use crate::platform::clocks::process_cpu;
 use crate::protocol::Protocol;
+use crate::thread::start;
 
 /// The interval of checking the boards when the run waits for a change in them.
 const TICK: u64 = 20_000_000;
@@ -320,11 +321,8 @@ impl<'a> Director<'a> {
             director.orders.push(order);
             director.boards.push(Arc::clone(&board));
             let (fleet, tell) = (Arc::clone(fleet), tell.clone());
-            let builder = std::thread::Builder::new().name(format!("bench-{thread}"));
             let run = move || engine::run(&fleet, thread, orders, &tell, board);
-            director
-                .threads
-                .push(builder.spawn(run).map_err(|error| Error::file("cannot start a thread", error))?);
+            director.threads.push(start(&format!("bench-{thread}"), run)?);
         }
         Ok(director)
     }
@@ -365,7 +363,8 @@ impl<'a> Director<'a> {
                 self.connected = 0;
                 self.order(Order::Connect(wave, now()));
             }
-            self.wait(never, SLOW_TICK, |this| this.connected == all).await;
+            // A thread that has failed does not connect any more.
+            self.wait(never, SLOW_TICK, |this| this.connected == all || this.failed.is_some()).await;
             self.connected_at = now();
             self.subscribed_at = self.connected_at;
             if self.is_over() {

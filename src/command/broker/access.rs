@@ -133,13 +133,15 @@ pub(super) async fn reload(
             continue;
         }
         let files = files.clone();
-        let mut load = in_background(move || files.load());
-        let loaded = match tokio::time::timeout(LONGEST_HOLD, &mut load).await {
-            Ok(loaded) => loaded,
-            Err(_) => {
-                broker.keep_access();
-                load.await
-            }
+        let loaded = match in_background(move || files.load()) {
+            Ok(mut load) => match tokio::time::timeout(LONGEST_HOLD, &mut load).await {
+                Ok(loaded) => loaded,
+                Err(_) => {
+                    broker.keep_access();
+                    load.await
+                }
+            },
+            Err(refused) => Ok(Err(refused.into())),
         };
         match loaded {
             Ok(Ok(access)) => {

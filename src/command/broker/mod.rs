@@ -6,9 +6,10 @@ mod journal;
 
 use std::ffi::OsString;
 use std::future::{pending, poll_fn};
-use std::io;
+use std::io::{self, ErrorKind::Interrupted};
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
@@ -18,7 +19,7 @@ pub use self::certificates::{Certificates, OwnCertificate};
 pub use self::journal::LogPlace;
 use self::journal::Logs;
 use super::attention::{Attention, Stop, in_background};
-use crate::broker::{Bind, Broker, Faults, Limits, Listener, Options};
+use crate::broker::{Bind, Broker, Faults, Limits, Listener, Options, ServerTls};
 use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -101,6 +102,7 @@ async fn run_logged(
     if let Some(when) = out_of_date {
         diagnostics.warning(format_args!("the certificate of --cert {when}: clients refuse it"));
     }
+    tls.iter().flat_map(ServerTls::warnings).for_each(|warning| diagnostics.warning(warning));
     let access = config.access.load()?;
     let hang_ups = HangUps::catch()?;
     let listeners = config.listeners.clone();
@@ -148,8 +150,7 @@ async fn serve(
             announce(broker.listeners()).await?;
             let lines = broker.listeners().iter().filter_map(|listener| certificates?.client_line(listener));
             lines.for_each(|line| diagnostics.state(format_args!("for example: {line}")));
-            until(config.until_eof).await;
-            Ok::<_, Error>(())
+            until(config.until_eof).await
         };
         // A signal is the regular end.
         attention.during(run).await.unwrap_or(Ok(()))?;
@@ -234,9 +235,14 @@ async fn run_beside(
             error
         }
     };
-    let mut child = open_files.with_inherited(|| command.spawn()).map_err(failed)?;
+    // The thread comes first: without one, the command is not started.
+    let (started, child) = mpsc::sync_channel::<Child>(1);
+    let mut ended =
+        in_background(move || child.recv().map_or(Err(Interrupted.into()), |mut child| child.wait()))?;
+    let child = open_files.with_inherited(|| command.spawn()).map_err(failed)?;
     let process = SignalledProcess::of(&child);
-    let mut ended = in_background(move || child.wait());
+    // The thread waits for the command.
+    let _ = started.send(child);
     let status = loop {
         let stop = poll_fn(|cx| match std::pin::Pin::new(&mut ended).poll(cx) {
             Poll::Ready(status) => Poll::Ready(Ok(status)),
@@ -248,16 +254,20 @@ async fn run_beside(
             Err(Stop::Limit(_) | Stop::OutputClosed) => {}
         }
     };
-    let status = status.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into())).map_err(failed)?;
+    let status = status.unwrap_or_else(|_| Err(Interrupted.into())).map_err(failed)?;
     Ok(exit_of(status))
 }
 
 /// Waits for the end of standard input, if `eof` is set; the input is ignored.
-async fn until(eof: bool) {
+///
+/// # Errors
+/// The system refuses a thread.
+async fn until(eof: bool) -> Result<(), Error> {
     if !eof {
         return pending().await;
     }
-    let _ = in_background(|| io::copy(&mut io::stdin(), &mut io::sink())).await;
+    let _ = in_background(|| io::copy(&mut io::stdin(), &mut io::sink()))?.await;
+    Ok(())
 }
 
 /// The command's status becomes this program's status.

@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::output::Diagnostics;
 use crate::quantity::{counted, duration};
 use crate::quotation::cut;
+use crate::thread::start;
 
 /// Maximum number of messages waiting for their commands, and of their payload bytes; above it nothing is
 /// read.
@@ -107,8 +108,8 @@ impl<'a> Commands<'a> {
             let outcome = run(command, &payload, limit, &output, &is_killed);
             let _ = sender.send((number, outcome));
         };
-        if let Err(error) = std::thread::Builder::new().name("command".into()).spawn(work) {
-            let _ = self.sender.send((number, ExecOutcome::Failed(error)));
+        if let Err(refused) = start("command", work) {
+            let _ = self.sender.send((number, ExecOutcome::Failed(refused.into())));
         }
     }
 

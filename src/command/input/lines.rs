@@ -24,6 +24,7 @@ use crate::platform::descriptors::duplicate;
 use crate::platform::files::PositionedFile as _;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
+use crate::thread::{NoThread, start};
 
 const BLOCK_BYTES: usize = 64 * 1024;
 const BLOCKS_AHEAD: usize = 2;
@@ -161,12 +162,19 @@ impl Begun {
 
 impl Lines {
     /// Starts to read `input`, in which `terminator` ends each line.
-    pub(crate) fn read(input: impl Read + Send + 'static, terminator: u8) -> Self {
+    ///
+    /// # Errors
+    /// The system refuses the reading thread.
+    pub(crate) fn read(input: impl Read + Send + 'static, terminator: u8) -> Result<Self, NoThread> {
         Self::read_up_to(LARGEST_PACKET_BYTES.into(), input, terminator)
     }
 
     /// Skips longer lines.
-    fn read_up_to(most_bytes: u64, input: impl Read + Send + 'static, terminator: u8) -> Self {
+    fn read_up_to(
+        most_bytes: u64,
+        input: impl Read + Send + 'static,
+        terminator: u8,
+    ) -> Result<Self, NoThread> {
         Self::read_by(most_bytes, terminator, move |sender, _| {
             if let Err(Some(error)) = read_blocks(input, sender) {
                 let _ = sender.blocking_send(Err(error));
@@ -179,16 +187,16 @@ impl Lines {
         most_bytes: u64,
         terminator: u8,
         read: impl FnOnce(&mpsc::Sender<io::Result<Bytes>>, &AtomicBool) + Send + 'static,
-    ) -> Self {
+    ) -> Result<Self, NoThread> {
         let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
         let is_torn = Arc::<AtomicBool>::default();
         let torn = Arc::clone(&is_torn);
         let (until_read, reading) = oneshot::channel();
-        std::thread::spawn(move || {
+        start("input", move || {
             read(&sender, &torn);
             drop(until_read);
-        });
-        Self {
+        })?;
+        Ok(Self {
             blocks,
             terminator,
             block: Bytes::new(),
@@ -201,13 +209,13 @@ impl Lines {
             position: 0,
             total_bytes: None,
             is_torn,
-        }
+        })
     }
 
     /// Starts to read records from standard input, compressed or not, `rounds` times.
     ///
     /// # Errors
-    /// Several rounds of an input that is not a file.
+    /// Several rounds of an input that is not a file; the system refuses the reading thread.
     pub(in crate::command) fn read_records(
         stdin: &Stdin,
         terminator: u8,
@@ -231,7 +239,7 @@ impl Lines {
             if let Err(Some(error)) = read_rounds(&mut file, start, rounds, sender, is_torn) {
                 let _ = sender.blocking_send(Err(error));
             }
-        });
+        })?;
         Ok(Self { total_bytes, ..lines })
     }
 
@@ -424,13 +432,13 @@ fn read_blocks(
 /// errors.
 ///
 /// # Errors
-/// The pipe cannot be created.
+/// The pipe cannot be created, or the thread.
 pub(in crate::command) fn decompressed_pipe(
     input: impl Read + Send + 'static,
     failed: impl FnOnce(&io::Error) + Send + 'static,
 ) -> io::Result<PipeReader> {
     let (reader, mut writer) = io::pipe()?;
-    std::thread::spawn(move || {
+    start("decompression", move || {
         let copied = io::copy(&mut Decompressed::new(input), &mut writer);
         // The reader has gone and needs no more.
         if let Err(error) = copied
@@ -438,7 +446,7 @@ pub(in crate::command) fn decompressed_pipe(
         {
             failed(&error);
         }
-    });
+    })?;
     Ok(reader)
 }
 
@@ -476,7 +484,7 @@ mod tests {
     fn ended_by(terminator: u8, most_bytes: u64, pieces: Vec<Vec<u8>>) -> Vec<Result<Vec<u8>, GivenUp>> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let mut lines = Lines::read_up_to(most_bytes, Pieces(pieces), terminator);
+            let mut lines = Lines::read_up_to(most_bytes, Pieces(pieces), terminator).unwrap();
             let mut read = Vec::new();
             loop {
                 match poll_fn(|cx| lines.poll_next(cx)).await {

@@ -35,6 +35,7 @@ use crate::protocol::{Protocol, QoS};
 use crate::quantity::{agree, counted};
 use crate::quotation::cut;
 use crate::storage::spool::{Envelope, Intake, Left, SentMessage, Spool, SpooledMessage};
+use crate::thread::start;
 
 /// The refusals that a retry cannot change: they concern the message itself, or the user's rights.
 const FINAL: [ReasonCode; 3] =
@@ -82,7 +83,7 @@ pub(super) async fn run(
     config.source.check()?;
     let payload = if config.source.is_lines() { None } else { config.source.payload()? };
     let mut filler = config.filler(payload.as_deref())?;
-    spool.keep_synchronised();
+    spool.keep_synchronised()?;
     if config.source.is_lines() {
         input = Some(start_intake(config, intake, envelopes, filler)?);
     } else {
@@ -166,7 +167,7 @@ fn start_intake(
     let (encode, replay) = (config.encode.clone(), config.speed.map(ReplaySchedule::new));
     let (sender, receiver) = mpsc::channel(1);
     let (over, running) = RunEnd::of_new_run().map_err(|error| Error::file("a pipe", error))?;
-    std::thread::spawn(move || {
+    start("input", move || {
         let mut lines = LineIntake {
             intake,
             envelopes,
@@ -194,7 +195,7 @@ fn start_intake(
         if let Some(lateness) = lines.replay.as_ref().and_then(ReplaySchedule::lateness) {
             let _ = sender.blocking_send(IntakeNote::Warning(lateness));
         }
-    });
+    })?;
     Ok(Input { notes: receiver, running })
 }
 

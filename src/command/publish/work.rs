@@ -11,6 +11,7 @@ use super::{FOREVER, LONG_PAYLOAD_BYTES};
 use crate::command::input::{GeneratedPayloads, Lines, NextInput, Source, read_file, stdin};
 use crate::error::Error;
 use crate::output::{Diagnostics, Progress};
+use crate::thread::{NoThread, start};
 
 /// The source of messages, one input after the other.
 pub(super) enum PublishWork {
@@ -28,11 +29,11 @@ impl PublishWork {
         Ok(match (&config.source, payload) {
             (_, Some(payload)) => Self::Repeat { payload: payload.into(), left },
             (Source::Generated(payloads), None) => Self::Generated { payloads: payloads.clone(), left },
-            (Source::Files(files), None) => Self::Files(read_files(files.clone(), left)),
+            (Source::Files(files), None) => Self::Files(read_files(files.clone(), left)?),
             (Source::Records(options), None) => {
                 Self::Lines(Lines::read_records(&stdin()?, config.terminator, options.rounds)?)
             }
-            (source, None) if source.is_lines() => Self::Lines(Lines::read(stdin()?, config.terminator)),
+            (source, None) if source.is_lines() => Self::Lines(Lines::read(stdin()?, config.terminator)?),
             (_, None) => Self::Repeat { payload: Bytes::new(), left: 0 },
         })
     }
@@ -107,9 +108,9 @@ impl PublishWork {
 }
 
 /// Reads files in a thread, one ahead, as a file may be a pipe. `repeat`: how often to read all of them.
-fn read_files(files: Vec<PathBuf>, repeat: u64) -> mpsc::Receiver<Result<Bytes, Error>> {
+fn read_files(files: Vec<PathBuf>, repeat: u64) -> Result<mpsc::Receiver<Result<Bytes, Error>>, NoThread> {
     let (sender, payloads) = mpsc::channel(1);
-    std::thread::spawn(move || {
+    start("input", move || {
         let mut left = repeat;
         while left > 0 {
             for file in &files {
@@ -119,6 +120,6 @@ fn read_files(files: Vec<PathBuf>, repeat: u64) -> mpsc::Receiver<Result<Bytes, 
             }
             left = if left == FOREVER { left } else { left - 1 };
         }
-    });
-    payloads
+    })?;
+    Ok(payloads)
 }

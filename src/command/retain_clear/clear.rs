@@ -229,7 +229,7 @@ impl ClearRun<'_> {
         }
         let count = self.entries.iter().filter(|entry| entry.fate == Fate::NotSent).count();
         let question = format!("Clear {}?", counted(count as u64, "retained message"));
-        self.attention.within(confirm(self.diagnostics, &question)).await
+        self.attention.within(confirm(self.diagnostics, &question)).await?
     }
 
     /// Verifies with a new subscription on a new connection.

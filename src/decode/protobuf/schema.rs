@@ -24,6 +24,7 @@ use crate::file::{mark, read_at_most};
 use crate::nearest::{did_you_mean, in_words, nearest};
 use crate::quantity::duration;
 use crate::quotation::{list, shown};
+use crate::thread::start_with_stack;
 
 /// Maximum total size of a schema's files, in bytes.
 pub const MOST_SCHEMA_BYTES: u64 = 16 * 1024 * 1024;
@@ -180,10 +181,8 @@ impl Schema {
         // The library looks up each error in the whole text of the schema, which takes minutes for thousands
         // of errors.
         let (sender, done) = mpsc::sync_channel(1);
-        let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-        thread
-            .spawn(move || sender.send(compile(given, folders, most)))
-            .map_err(|error| invalid(format!("no thread for the compiler of schemas: {error}")))?;
+        start_with_stack("schemas", STACK_BYTES, move || sender.send(compile(given, folders, most)))
+            .map_err(|refused| invalid(refused.to_string()))?;
         done.recv_timeout(limit).unwrap_or_else(|why| {
             Err(match why {
                 RecvTimeoutError::Timeout => invalid(format!("not compiled after {}", duration(limit))),

@@ -18,6 +18,7 @@ use crate::platform::processes::stop_this;
 use crate::platform::standard_output;
 use crate::platform::terminal::{self, EarlierKeys, HAS_KEY_MODES, KeyMode};
 use crate::signal::Stops;
+use crate::thread::start;
 
 /// Columns and rows if the terminal does not report them.
 const USUAL_SIZE: (u16, u16) = (80, 24);
@@ -96,7 +97,7 @@ impl ViewScreen {
                 }
             }
         };
-        std::thread::Builder::new().name("keys".into()).spawn(read).map_err(failed)?;
+        start("keys", read)?;
         let screen = Self { before, typed, stops, is_stopping: false };
         screen.take(out);
         Ok(screen)

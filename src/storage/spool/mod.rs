@@ -58,6 +58,7 @@ use super::{make_whole, not_ours, open_alone, unusable};
 use crate::error::Error;
 use crate::memory;
 use crate::platform::files::PositionedFile as _;
+use crate::thread::{NoThread, start};
 
 pub use self::intake::Intake;
 pub use self::record::Envelope;
@@ -269,9 +270,12 @@ impl Spool {
 
     /// Starts to synchronise changes a second after they are made. The next [`Spool::write`] returns a
     /// failure.
-    pub fn keep_synchronised(&self) {
+    ///
+    /// # Errors
+    /// The system refuses the thread.
+    pub fn keep_synchronised(&self) -> Result<(), NoThread> {
         let shared = Arc::clone(&self.shared);
-        std::thread::spawn(move || {
+        start("fsync", move || {
             loop {
                 let mut tail = shared.tail();
                 while !tail.unsynchronised && tail.course != IntakeState::Closed {
@@ -290,7 +294,8 @@ impl Spool {
                     shared.tail().failure = Some(error);
                 }
             }
-        });
+        })?;
+        Ok(())
     }
 
     /// The number of messages that are not done.

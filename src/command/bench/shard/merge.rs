@@ -25,6 +25,7 @@ use super::record::{GroupRecord, MergedClock, MergedRun, StageRecord};
 use super::series::MergedSeries;
 use crate::error::Error;
 use crate::notation::printable;
+use crate::thread::start_in;
 
 /// The start of the measurement in nanoseconds: later than the start of connecting in any run.
 const MEASURE: u64 = 1 << 62;
@@ -100,14 +101,14 @@ pub(in crate::command::bench) fn merge(config: &MergeConfig) -> Result<Merged, E
     let (send, receive) = mpsc::sync_channel::<(&Path, Result<ShardFile, Error>)>(1);
     std::thread::scope(|scope| {
         // One report is read while another is added.
-        scope.spawn(move || {
+        start_in(scope, "reports", move || {
             for path in &config.files {
                 let read = ShardFile::read(path);
                 if send.send((path, read)).is_err() {
                     return;
                 }
             }
-        });
+        })?;
         let receive = receive; // moved, so that an error drops it and ends the reader
         receive.iter().try_for_each(|(path, read)| merge.add(path, read?))
     })?;
