@@ -12,6 +12,7 @@ use crate::bench::{bench, count, expect_probe, number, report};
 use crate::bench_setup::{Real, accept_clients, length_prefixed, scenario_report};
 use crate::support::Service as _;
 use crate::support::broker::Broker;
+use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::Server;
@@ -360,4 +361,16 @@ fn unanswered_operations_are_not_done() {
     assert_eq!(report["latency_us"]["suback"]["unanswered"], 3);
     assert_eq!(report["thresholds"][0]["broken"], true);
     server.finish();
+}
+
+/// The broker accepts everything, and gives these clients nothing to read.
+#[rstest]
+#[case(&["retained", "--messages", "20", "--subscribers", "2"], "no retained message of 40 arrived; does the broker")]
+#[case(&["wills", "--clients", "5"], "no will of 5 arrived; may this user both publish and subscribe there?")]
+fn operations_without_a_message_are_not_valid(#[case] line: &[&str], #[case] why: &str) {
+    let Some(broker) = Mosquitto::start(&Setup::new().access("topic write #")) else { return };
+    let report = report(&bench(broker.port(), line).args(["--drain", "300ms"]).run().exits(3));
+    assert!(report["problem_codes"].to_string().contains("nothing-measured"), "{report}");
+    let said = format!("nothing was measured: {why}");
+    assert!(report["problems"].to_string().contains(&said), "{}", report["problems"]);
 }

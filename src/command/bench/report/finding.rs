@@ -76,6 +76,8 @@ pub(crate) enum Nothing {
     NoneArrived(u64),
     NoneReceived,
     NoneAnswered(u64),
+    NoRetained(u64),
+    NoWill(u64),
 }
 
 impl Problem {
@@ -189,6 +191,14 @@ impl fmt::Display for Nothing {
                 "no request of {} had its response; may this user publish and subscribe to the topics of both?",
                 whole(of)
             ),
+            Self::NoRetained(of) => write!(
+                f,
+                "no retained message of {} arrived; does the broker retain messages, and may this user read them?",
+                whole(of)
+            ),
+            Self::NoWill(of) => {
+                write!(f, "no will of {} arrived; may this user both publish and subscribe there?", whole(of))
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 
 use super::super::config::{Configuration, Load, Mode};
 use super::super::operation::OperationStep;
-use super::super::recorder::{Counts, CpuTime, LatencyKind};
+use super::super::recorder::{Counts, CpuTime, LatencyKind, MessageCounts};
 use super::super::stamp;
 use super::aftermath::{self, aftermaths, tells_messages};
 use super::asked::AskedLoad;
@@ -181,7 +181,9 @@ fn nothing_measured(asked: &AskedLoad, counts: &Counts) -> Option<Nothing> {
     Some(match asked.mode {
         Mode::Subscribe if measured.delivered == 0 => Nothing::NoneReceived,
         Mode::Subscribe => return None,
-        Mode::Retained | Mode::Churn | Mode::Wills => return no_operation(counts),
+        Mode::Retained | Mode::Churn | Mode::Wills => {
+            return no_operation(counts).or_else(|| unheard(asked.mode, &measured));
+        }
         _ if due == 0 => Nothing::NoneDue,
         _ if counts.window.own_sent == 0 && counts.window.sent + warmup.not_sent > 0 => Nothing::StillWarmUp,
         _ if counts.window.own_sent == 0 => Nothing::NoneSent(due),
@@ -211,6 +213,18 @@ fn no_operation(counts: &Counts) -> Option<Nothing> {
                 (step.done == 0 && step.undone > 0).then(|| nothing(step.undone))
             })
         }
+    }
+}
+
+/// Why a load with operations measured nothing though all were done, if so.
+fn unheard(mode: Mode, measured: &MessageCounts) -> Option<Nothing> {
+    let none = |why: fn(u64) -> Nothing| {
+        (measured.expected > 0 && measured.delivered == 0).then(|| why(measured.expected))
+    };
+    match mode {
+        Mode::Retained => none(Nothing::NoRetained),
+        Mode::Wills => none(Nothing::NoWill),
+        _ => None,
     }
 }
 
