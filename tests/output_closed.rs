@@ -312,3 +312,19 @@ fn first_signal_ends_a_run_inside_a_system_call() {
     run.wait_for_end().dies_of(Signal::TERM);
     server.finish_or_refuse();
 }
+
+/// A file that was asked for has all results, also if the reader of standard output has gone.
+#[test]
+fn will_test_with_a_file_goes_on_without_its_reader() {
+    let (broker, folder) = (Broker::start(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("junit.xml");
+    let cases = ["will-test", "--case", "close", "--case", "disconnect", "--case", "reset"];
+    for form in [&[][..], &["--json"]] {
+        let run = command(&cases, broker.port()).args(form).arg_path("--junit", &file);
+        let mut run = run.hold_stdout().behind("read go").open_stdin().spawn();
+        run.close_stdout().write("go\n");
+        run.wait_for_end().exits(0).mentions("3 passed, 0 failed, 0 skipped, 0 inconclusive");
+        let xml = std::fs::read_to_string(&file).unwrap();
+        assert!(xml.contains("tests=\"3\"") && xml.contains("errors=\"0\""), "{xml}");
+    }
+}

@@ -202,6 +202,12 @@ impl Stdout {
         Ok(())
     }
 
+    /// Discards the pending output: there is no reader, and the run goes on without one.
+    pub fn discard(&mut self) {
+        self.buffer.clear();
+        self.written = 0;
+    }
+
     /// Writes all pending output, however long the reader takes.
     ///
     /// # Errors

@@ -444,7 +444,11 @@ async fn run_all(
             }
             // In parallel to the cases: a slow reader must not make a will look late.
             shown = flush_beside(&progress, stdout), if end.is_none() && stdout.waiting_bytes() > 0 => {
-                end = shown.err();
+                match shown {
+                    // The file has the results.
+                    Err(Error::OutputClosed) if config.junit.is_some() => stdout.discard(),
+                    shown => end = shown.err(),
+                }
                 stop.send_replace(end.is_some());
                 continue;
             }
