@@ -227,7 +227,17 @@ fn unused_variables_do_not_fail_a_run() {
     // A run without a broker, and one with its own.
     let everything =
         [("MQTT_URL", "x"), ("MQTT_KEEPALIVE", "x"), ("MQTT_CONFIG", "/no"), ("MQTT_PASSWORD_FILE", "/")];
-    assert_eq!(mqtt(&["will-test", "--list"], &everything).status.code(), Some(0));
+    for line in [
+        &["will-test", "--list"][..],
+        &["bench", "scenario", "list"],
+        &["bench", "scenario", "show", "fanin-2k-100"],
+    ] {
+        for variables in [&everything[..], &[("MQTT_PROFILE", "no"), ("MQTT_OPTIONS_FILE", "/no")]] {
+            let run = mqtt(line, variables);
+            let stderr = String::from_utf8_lossy(&run.stderr);
+            assert!(run.status.success() && stderr.is_empty(), "{line:?} {variables:?}: {stderr}");
+        }
+    }
     failure(1, &["bench", "compare", "/no", "/nothing"], &everything);
     let broker =
         [("MQTT_URL", "x"), ("MQTT_CAFILE", "/no"), ("MQTT_WS", "true"), ("MQTT_PASSWORD_COMMAND", "false")];
@@ -448,7 +458,7 @@ fn errors_suggest_an_alternative() {
         stderr.contains("sub does not take --rate\nhint: --rate is allowed with pub, e2e, rr, retained, wills and find-limit"),
         "{stderr}"
     );
-    let stderr = failure(2, &["bench", "conn", "--pattern", "fan-in"], &[]);
+    let stderr = failure(2, &["bench", "conn", "--pattern", "fanin-2k-100"], &[]);
     assert!(stderr.contains("conn does not take --pattern\nhint: --pattern is allowed with e2e"), "{stderr}");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

@@ -31,6 +31,11 @@ pub(super) trait LoadArgs {
         None
     }
 
+    /// Whether there is a load, and not only a text.
+    fn is_load(_typed: &ArgMatches) -> bool {
+        true
+    }
+
     /// The options of a load with messages.
     fn course(&self) -> Option<&CourseArgs> {
         None
@@ -56,6 +61,7 @@ where
 
     fn needs(typed: &ArgMatches) -> Needs {
         match A::MODE {
+            _ if !A::is_load(typed) => Needs::NOTHING,
             _ if needs_own_broker(typed) => Needs::OWN_BROKER,
             Mode::Connect | Mode::Subscribe => Needs::LOAD_RECEIVING,
             _ => Needs::LOAD,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use clap::ValueEnum;
+use clap::{ArgMatches, ValueEnum};
 
 use super::bench_figures::figures;
 use super::bench_load::{CeilingArgs, Clients, CommonArgs};
@@ -74,6 +74,10 @@ impl LoadArgs for ScenarioArgs {
 
     fn common_mut(&mut self) -> &mut CommonArgs {
         &mut self.common
+    }
+
+    fn is_load(typed: &ArgMatches) -> bool {
+        typed.get_one("action") == Some(&ScenarioAction::Run)
     }
 }
 
