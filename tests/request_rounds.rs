@@ -111,3 +111,23 @@ fn requests_are_repeated_until_a_signal(#[values(Kind::Embedded, Kind::Mosquitto
     let outcome = run.wait_for_end().dies_of(Signal::INT).mentions("round trip min ");
     assert!(outcome.lines().iter().all(|line| line == "x"), "{:?}", outcome.lines());
 }
+
+/// A format that does not fit one response usually fits none.
+#[rstest]
+#[case("%J", "requested JSON, but the payload is not JSON; it is shown as a string")]
+#[case("%f", "requested float printing, but the payload has 1 byte ")]
+fn misfit_is_reported_once_a_run(#[case] format: &str, #[case] what: &str) {
+    let server = Server::start(|listener| {
+        let (mut peer, _, first) = asked(listener);
+        respond(&mut peer, &first, b"x");
+        for _ in 0..3 {
+            let next = request(&mut peer);
+            respond(&mut peer, &next, b"x");
+        }
+        peer.expect_disconnect(V5);
+    });
+    let run = rr(server.port()).args(["-t", "s", "-n", "--repeat", "4", "-F", format]).run().exits(0);
+    let said: Vec<&str> = run.stderr.lines().filter(|line| line.contains(what)).collect();
+    assert!(matches!(said[..], [line] if line.ends_with("(shown only once)")), "{}", run.stderr);
+    server.finish();
+}

@@ -27,7 +27,9 @@ use crate::command::{Common, Invocation, Running};
 use crate::decode::{Decoded, Rule};
 use crate::error::{Denial, Error};
 use crate::exit::Exit;
-use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, put_json_line};
+use crate::output::{
+    Diagnostics, MessageFormat, MessageWriter, MisfitWarnings, Stdout, Verbosity, put_json_line,
+};
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
@@ -110,7 +112,8 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         decoding: Decoding::new(&config.decode, None, diagnostics),
         payload,
         exchange: None,
-        misfit: None,
+        misfits: MisfitWarnings::default(),
+        impossible: None,
         stage: RequestStage::Subscribe,
         kept_session: false,
         // In a kept session the subscription to a marker would be left behind.
@@ -202,7 +205,8 @@ struct Requester<'a> {
     exchange: Option<PreparedRequest>,
     /// Why the request is not possible with this broker. Returned later, so that DISCONNECT is sent and the
     /// broker does not publish the will.
-    misfit: Option<Error>,
+    impossible: Option<Error>,
+    misfits: MisfitWarnings,
     stage: RequestStage,
     /// Whether messages waiting in a kept session may follow the SUBACK.
     kept_session: bool,
@@ -349,8 +353,7 @@ impl Requester<'_> {
             }
         };
         if let Err(misfit) = written {
-            let topic = String::from_utf8_lossy(publish.topic);
-            self.diagnostics.warning(format_args!("topic '{}': {misfit}", cut(&topic)));
+            self.misfits.warn(self.diagnostics, self.number, publish.topic, &misfit);
         }
         if self.config.latency {
             put_latency(self.stdout.buffer(), took, self.config);
@@ -380,7 +383,7 @@ impl Handler for Requester<'_> {
         if !fits {
             match PreparedRequest::new(self.config, connected) {
                 Ok(exchange) => self.exchange = Some(exchange),
-                Err(error) => self.misfit = Some(error), // returned later, with DISCONNECT
+                Err(error) => self.impossible = Some(error), // returned later, with DISCONNECT
             }
         }
         self.kept_session = connected.session_present;
@@ -406,7 +409,7 @@ impl Handler for Requester<'_> {
         session: &mut Session,
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
-        if let Some(error) = self.misfit.take() {
+        if let Some(error) = self.impossible.take() {
             return Poll::Ready(Err(error));
         }
         if let RequestStage::Drain(until) = self.stage

@@ -1,6 +1,5 @@
 //! The processing of a message.
 
-use std::mem::discriminant;
 use std::time::SystemTime;
 
 use super::Subscriber;
@@ -11,10 +10,8 @@ use super::stages::{Requests, SubscribeWork};
 use crate::client::handler::Flow;
 use crate::error::Error;
 use crate::memory;
-use crate::output::Misfit;
 use crate::protocol::QoS;
 use crate::protocol::wire::Publish;
-use crate::quotation::cut;
 
 impl Subscriber<'_> {
     /// Whether the message may be shown, and is not the marker of `--retained-only`.
@@ -113,23 +110,9 @@ impl Subscriber<'_> {
         if let Some(results) = self.evaluator.results() {
             self.shower.results(&mut self.stdout, publish, results);
         } else if let Err(misfit) = self.shower.message(&mut self.stdout, publish, received, note) {
-            self.warn_of(misfit, publish);
+            self.misfits.warn(self.diagnostics, self.number, publish.topic, &misfit);
         }
         Ok(())
-    }
-
-    /// Warns once per run: if the format does not fit one message, it usually fits none.
-    fn warn_of(&mut self, misfit: Misfit, publish: &Publish<'_>) {
-        let kind = discriminant(&misfit);
-        if !self.misfits.contains(&kind) {
-            self.misfits.push(kind);
-            let topic = String::from_utf8_lossy(publish.topic);
-            self.diagnostics.warning(format_args!(
-                "message {} on '{}': {misfit} (shown only once)",
-                self.number,
-                cut(&topic)
-            ));
-        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! `mqtt sub`: receives messages and writes them out.
 
-use std::mem::Discriminant;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
@@ -46,7 +45,7 @@ use crate::client::{self, AnswerLimit, Connected};
 use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, Misfit, Stdout};
+use crate::output::{Diagnostics, MisfitWarnings, Stdout};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::duration;
@@ -119,7 +118,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
                 || config.client.session_expiry_interval.is_some_and(|seconds| seconds > 0);
             EndOfStored::new(!keeps_session, false)
         }),
-        misfits: Vec::new(),
+        misfits: MisfitWarnings::default(),
         answer: AnswerLimit::new(config.answer_limit()),
         idle: AnswerLimit::new(config.idle),
         shown_when_idle: 0,
@@ -207,8 +206,7 @@ struct Subscriber<'a> {
     outcome: Option<Result<(), Error>>,
     /// With `--retained-only`.
     end_of_retained: Option<EndOfStored>,
-    /// The kinds of misfit that were reported.
-    misfits: Vec<Discriminant<Misfit>>,
+    misfits: MisfitWarnings,
     /// The timeout of the next step in a run that ends by itself.
     answer: AnswerLimit,
     /// With `--idle`: the timeout for the next message.
