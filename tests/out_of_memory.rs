@@ -8,7 +8,7 @@ use rstest::rstest;
 use tempfile::TempDir;
 
 use crate::support::mqtt::Mqtt;
-use crate::support::packets;
+use crate::support::packets::{self, Message};
 use crate::support::server::Server;
 
 /// Room for one copy of the data here, but not for two.
@@ -47,6 +47,29 @@ fn message_to_publish(#[case] options: &[&str]) {
     let run = Mqtt::publish(server.port()).args(["-V", "5", "-t", "a"]).args(options).stdin_file(&path);
     run.behind(LIMIT).run().exits(1).mentions(" bytes: out of memory");
     server.finish_or_refuse();
+}
+
+/// Programs have a stack of their own: it is refused in one line, before the first connection.
+#[rstest]
+#[case(&["--jq", "."])]
+#[case(&["--jq", "[.payload.temperature, .payload.humidity, .payload.pressure] | add"])]
+fn thread_of_a_program(#[case] options: &[&str]) {
+    let run = Mqtt::subscribe(1).args(["-t", "a"]).args(options).behind("ulimit -v 300000").run();
+    run.fails(1, "cannot start a thread: ");
+}
+
+/// A condition on the header needs no such thread.
+#[test]
+fn condition_on_the_header() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&Message::new("a", b"x").bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["-V", "5", "-t", "a", "-C", "1", "--where", ".qos == 0"];
+    Mqtt::subscribe(server.port()).args(args).behind("ulimit -v 300000").run().exits(0).prints("x\n");
+    server.finish();
 }
 
 #[rstest]

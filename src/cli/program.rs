@@ -6,7 +6,7 @@ use super::value;
 use crate::command::subscribe::{FailurePolicy, Programs};
 use crate::error::Error;
 use crate::jq::{
-    BadProgram, Condition, MOST_LEVELS, MOST_MEMORY_BYTES, MOST_PROCESSOR_TIME, MOST_VALUES, Program,
+    Condition, MOST_LEVELS, MOST_MEMORY_BYTES, MOST_PROCESSOR_TIME, MOST_VALUES, Program, Uncompiled,
 };
 use crate::output::MessageFormat;
 
@@ -122,12 +122,15 @@ pub(super) fn check_results(
 pub(super) fn compiled<T>(
     option: impl Display,
     text: Option<&str>,
-    compile: impl FnOnce(&str) -> Result<T, BadProgram>,
+    compile: impl FnOnce(&str) -> Result<T, Uncompiled>,
 ) -> Result<Option<T>, Error> {
-    text.map(compile).transpose().map_err(|bad| Error::Program {
-        message: format!("{option}: line {}, column {}: {}", bad.line, bad.column, bad.what),
-        line: bad.excerpt,
-        column: bad.column,
-        hint: bad.hint.map(Into::into),
+    text.map(compile).transpose().map_err(|why| match why {
+        Uncompiled::Bad(bad) => Error::Program {
+            message: format!("{option}: line {}, column {}: {}", bad.line, bad.column, bad.what),
+            line: bad.excerpt,
+            column: bad.column,
+            hint: bad.hint.map(Into::into),
+        },
+        Uncompiled::NoThread(refused) => refused.into(),
     })
 }

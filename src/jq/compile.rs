@@ -8,7 +8,7 @@ use jaq_json::Val;
 
 use super::guard::STACK_BYTES;
 use super::product;
-use crate::thread;
+use crate::thread::{self, NoThread};
 
 /// Names of jq that are not available here. They read the environment or further inputs, write to standard
 /// error, or end the program.
@@ -43,6 +43,9 @@ def @tsv: [.[] | if type == "string" then (. / "\\" | join("\\\\")) / "\t" | joi
 /// The compiler recurses into nested expressions; the stack suffices for this size.
 const MOST_PROGRAM_BYTES: usize = 16 * 1024;
 
+/// A program up to this size is compiled without a thread of its own, as it cannot be nested deeply.
+const MOST_BYTES_IN_PLACE: usize = 64;
+
 /// The name of the definition that holds a rewritten program.
 const MAIN: &str = "mqtt_main";
 
@@ -61,6 +64,21 @@ pub struct BadProgram {
     pub excerpt: String,
     /// A possible remedy.
     pub hint: Option<&'static str>,
+}
+
+/// Why a program was not compiled.
+#[derive(Debug)]
+pub enum Uncompiled {
+    /// It has an error.
+    Bad(BadProgram),
+    /// The system refused the thread that compiles it.
+    NoThread(NoThread),
+}
+
+impl From<BadProgram> for Uncompiled {
+    fn from(bad: BadProgram) -> Self {
+        Self::Bad(bad)
+    }
 }
 
 impl BadProgram {
@@ -88,18 +106,20 @@ impl BadProgram {
 pub(super) fn compile<T: Send>(
     program: &str,
     look: impl FnOnce(&parse::Term<&str>) -> Option<T> + Send,
-) -> Result<(Filter, Option<T>), BadProgram> {
+) -> Result<(Filter, Option<T>), Uncompiled> {
     if program.len() > MOST_PROGRAM_BYTES {
         let what = format!("a program may have {MOST_PROGRAM_BYTES} bytes; this one has {}", program.len());
-        return Err(BadProgram::at(program, 0, what));
+        return Err(BadProgram::at(program, 0, what).into());
     }
     let work = || {
         let filter = filter(program)?;
         let term = load::parse(program, |parser| parser.term());
         Ok((filter, term.as_ref().and_then(look)))
     };
-    thread::on_stack(STACK_BYTES, work)
-        .unwrap_or_else(|refused| Err(BadProgram::at(program, 0, refused.to_string())))
+    if program.len() <= MOST_BYTES_IN_PLACE {
+        return work();
+    }
+    thread::on_stack(STACK_BYTES, work).unwrap_or_else(|refused| Err(Uncompiled::NoThread(refused)))
 }
 
 fn filter(program: &str) -> Result<Filter, BadProgram> {

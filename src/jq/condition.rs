@@ -6,7 +6,7 @@ use jaq_core::load::parse::{BinaryOp, Term};
 use jaq_core::ops::Cmp;
 use jaq_core::path::{Part, Path};
 
-use super::compile::BadProgram;
+use super::compile::Uncompiled;
 use super::program::Program;
 use crate::protocol::wire::Publish;
 
@@ -23,8 +23,8 @@ impl Condition {
     /// Compiles a condition.
     ///
     /// # Errors
-    /// The error in the program, with its position.
-    pub fn new(source: &str) -> Result<Self, BadProgram> {
+    /// The error in the program, with its position; or no thread for the compiler.
+    pub fn new(source: &str) -> Result<Self, Uncompiled> {
         let (program, test) = Program::with(source, HeaderTest::of)?;
         Ok(test.map_or(Self::Program(program), Self::Header))
     }

@@ -16,7 +16,7 @@ mod json;
 mod product;
 mod program;
 
-pub use compile::BadProgram;
+pub use compile::{BadProgram, Uncompiled};
 pub use condition::Condition;
 pub use guard::{Guard, MOST_MEMORY_BYTES, MOST_PROCESSOR_TIME, STACK_BYTES};
 pub use input::{MOST_LEVELS, MOST_PAYLOAD_BYTES, MOST_VALUES, ProgramInput, ProgramPayload};

@@ -8,7 +8,7 @@ use jaq_core::load::parse::Term;
 use jaq_core::{Ctx, ValT as _, Vars};
 use jaq_json::Val;
 
-use super::compile::{BadProgram, Filter, compile};
+use super::compile::{Filter, Uncompiled, compile};
 use super::json::put_json;
 
 /// Maximum number of results of a program for one message.
@@ -84,8 +84,8 @@ impl Program {
     /// Compiles a program.
     ///
     /// # Errors
-    /// The error in the program, with its position.
-    pub fn new(text: &str) -> Result<Self, BadProgram> {
+    /// The error in the program, with its position; or no thread for the compiler.
+    pub fn new(text: &str) -> Result<Self, Uncompiled> {
         Ok(Self::with(text, |_| None::<()>)?.0)
     }
 
@@ -93,7 +93,7 @@ impl Program {
     pub(super) fn with<T: Send>(
         text: &str,
         look: impl FnOnce(&Term<&str>) -> Option<T> + Send,
-    ) -> Result<(Self, Option<T>), BadProgram> {
+    ) -> Result<(Self, Option<T>), Uncompiled> {
         let (filter, found) = compile(text, look)?;
         Ok((Self { filter: Arc::new(filter), text: text.into() }, found))
     }
