@@ -188,6 +188,21 @@ fn a_topic_that_cannot_be_is_no_result_of_a_rewrite() {
         .mentions("line 1: topic 'a' becomes '#' (--rewrite-topic): ");
 }
 
+/// The changed topic is not made first: it could be any size.
+#[test]
+fn rewritten_topic_that_is_too_long_is_an_error_of_its_line() {
+    let input = format!(
+        "{{\"topic\":\"{}\",\"payload\":\"\"}}\n{{\"topic\":\"b\",\"payload\":\"\",\"qos\":1}}\n",
+        "a".repeat(60_000)
+    );
+    let rewrite = format!("s#^a*$#{}#", "$0".repeat(30_000));
+    let messages = [Message::new("b", b"").at(QoS::AtLeastOnce, 0)];
+    becomes(V5, &["--rewrite-topic", &rewrite], &input, &messages)
+        .exits(1)
+        .mentions("line 1: topic 'aaa")
+        .mentions("is rewritten (--rewrite-topic): it is longer than 65,535 bytes");
+}
+
 /// A broker may close the connection at such texts ([MQTT-1.5.4]), at each attempt: they are never sent, not
 /// even from a spool.
 #[test]

@@ -6,15 +6,26 @@ use regex::{Regex, RegexBuilder};
 
 use crate::notation::expression;
 
+/// Maximum length of a topic ([MQTT-4.7.3-3]).
+const MOST_TOPIC_BYTES: usize = u16::MAX as usize;
+
 /// Replaces the matches of a regular expression.
 #[derive(Debug, Clone)]
 pub struct Rewrite {
     /// The text as typed.
     text: String,
     pattern: Regex,
-    replacement: String,
+    replacement: Vec<Part>,
     /// Whether every match is replaced and not only the first (`g`).
     all: bool,
+}
+
+/// A part of a replacement.
+#[derive(Debug, Clone)]
+enum Part {
+    Text(String),
+    /// The text of the group with this number.
+    Group(usize),
 }
 
 impl PartialEq for Rewrite {
@@ -60,42 +71,74 @@ impl Rewrite {
         }
         let pattern = RegexBuilder::new(&pattern).case_insensitive(any_case).build();
         let pattern = pattern.map_err(|error| format!("the expression: {}", expression::wrong(&error)))?;
-        check_groups(&pattern, &replacement)?;
+        let replacement = parts_of(&pattern, &replacement)?;
         Ok(Self { text: text.to_owned(), pattern, replacement, all })
     }
 
-    /// The changed topic.
+    /// The changed topic; `None` if it would be longer than a topic may be. It is not made any longer.
     #[must_use]
-    pub fn apply<'a>(&self, topic: &'a str) -> Cow<'a, str> {
-        self.pattern.replacen(topic, usize::from(!self.all), self.replacement.as_str())
+    pub fn apply<'a>(&self, topic: &'a str) -> Option<Cow<'a, str>> {
+        let mut changed = None::<String>;
+        let mut end = 0;
+        for captures in self.pattern.captures_iter(topic).take(if self.all { usize::MAX } else { 1 }) {
+            let Some(matched) = captures.get(0) else { continue };
+            let changed = changed.get_or_insert_default();
+            put(changed, &topic[end..matched.start()])?;
+            for part in &self.replacement {
+                match part {
+                    Part::Text(text) => put(changed, text)?,
+                    // A group that took no part in the match is empty.
+                    Part::Group(number) => {
+                        put(changed, captures.get(*number).map_or("", |group| group.as_str()))?
+                    }
+                }
+            }
+            end = matched.end();
+        }
+        let Some(mut changed) = changed else { return Some(Cow::Borrowed(topic)) };
+        put(&mut changed, &topic[end..])?;
+        Some(Cow::Owned(changed))
     }
 }
 
-/// Refuses a group that the expression does not have: the crate would silently replace it by nothing.
-fn check_groups(pattern: &Regex, replacement: &str) -> Result<(), String> {
-    let is_group = |name: &str| match name.parse::<usize>() {
-        Ok(number) => number < pattern.captures_len(),
-        Err(_) => pattern.capture_names().flatten().any(|known| known == name),
+/// Appends a part of a topic; `None` if the topic would be too long.
+fn put(topic: &mut String, part: &str) -> Option<()> {
+    (topic.len() + part.len() <= MOST_TOPIC_BYTES).then(|| topic.push_str(part))
+}
+
+/// The parts of a replacement, in the syntax of the crate `regex`. It refuses a group that the expression does
+/// not have: the crate would silently replace it by nothing.
+fn parts_of(pattern: &Regex, replacement: &str) -> Result<Vec<Part>, String> {
+    let group = |name: &str| match name.parse::<usize>() {
+        Ok(number) => Some(number).filter(|number| *number < pattern.captures_len()),
+        Err(_) => pattern.capture_names().position(|known| known == Some(name)),
     };
-    let mut rest = replacement;
-    while let Some((_, after)) = rest.split_once('$') {
+    let (mut parts, mut text, mut rest) = (Vec::new(), String::new(), replacement);
+    while let Some((before, after)) = rest.split_once('$') {
+        text.push_str(before);
         rest = after;
         if let Some(after) = rest.strip_prefix('$') {
+            text.push('$');
             rest = after;
             continue;
         }
         let braced = rest.strip_prefix('{').and_then(|inner| inner.split_once('}'));
-        let name = if let Some((name, _)) = braced {
-            name
-        } else {
+        let (name, after) = braced.unwrap_or_else(|| {
             let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-            &rest[..end.unwrap_or(rest.len())]
-        };
-        if braced.is_none() && name.is_empty() || is_group(name) {
+            rest.split_at(end.unwrap_or(rest.len()))
+        });
+        if braced.is_none() && name.is_empty() {
+            text.push('$');
+            continue;
+        }
+        if let Some(number) = group(name) {
+            parts.push(Part::Text(std::mem::take(&mut text)));
+            parts.push(Part::Group(number));
+            rest = after;
             continue;
         }
         let mut ways = (1..name.len()).rev().filter_map(|end| name.split_at_checked(end));
-        return Err(match ways.find(|(group, _)| braced.is_none() && is_group(group)) {
+        return Err(match ways.find(|(start, _)| braced.is_none() && group(start).is_some()) {
             Some((group, more)) => {
                 format!(
                     "the expression has no group '{name}'; group '{group}' and then '{more}' is ${{{group}}}{more}"
@@ -104,7 +147,9 @@ fn check_groups(pattern: &Regex, replacement: &str) -> Result<(), String> {
             None => format!("the expression has no group '{name}'; $$ stands for a dollar sign"),
         });
     }
-    Ok(())
+    text.push_str(rest);
+    parts.push(Part::Text(text));
+    Ok(parts)
 }
 
 #[cfg(test)]
@@ -123,7 +168,35 @@ mod tests {
     #[case("s#^(.*)$#$0/${1}_raw/$$SYS$#", "a", "a/a_raw/$SYS$")]
     #[case("s#a#b${#", "a", "b${")]
     fn topics_are_rewritten(#[case] text: &str, #[case] topic: &str, #[case] expected: &str) {
-        assert_eq!(Rewrite::parse(text).unwrap().apply(topic), expected);
+        assert_eq!(Rewrite::parse(text).unwrap().apply(topic).unwrap(), expected);
+    }
+
+    /// The result of the crate, in any form of the replacement.
+    #[test]
+    fn replacement_is_that_of_the_crate() {
+        for text in ["$0$0", "${last}x", "$1-$$-${2}", "a$", "$/", "", "$$1", "${", "$last $", "é$1é"] {
+            for all in [false, true] {
+                let flag = if all { "g" } else { "" };
+                let rewrite = Rewrite::parse(&format!("s|(?<last>[a-c])(x)?|{text}|{flag}")).unwrap();
+                for topic in ["", "z", "a", "axb", "zaxé/bcx"] {
+                    let expected = rewrite.pattern.replacen(topic, usize::from(!all), text);
+                    assert_eq!(rewrite.apply(topic).unwrap(), expected, "{text} {topic}");
+                }
+            }
+        }
+    }
+
+    /// However often a match is repeated, and however many there are.
+    #[test]
+    fn topic_that_becomes_too_long_is_not_made() {
+        let longest = "a".repeat(MOST_TOPIC_BYTES);
+        let apply =
+            |text: &str, topic: &str| Rewrite::parse(text).unwrap().apply(topic).map(|topic| topic.len());
+        assert_eq!(apply("s#a#b#g", &longest), Some(MOST_TOPIC_BYTES));
+        assert_eq!(apply("s#a#bb#", &longest), None);
+        assert_eq!(apply("s#$#b#", &longest), None);
+        assert_eq!(apply(&format!("s#^.*$#{}#", "$0".repeat(30_000)), &longest), None);
+        assert_eq!(apply("s#a#aa#g", &longest[..MOST_TOPIC_BYTES / 2]), Some(MOST_TOPIC_BYTES - 1));
     }
 
     /// The crate would silently replace them by nothing.
