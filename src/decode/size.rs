@@ -13,6 +13,8 @@ const BYTES_OF_A_VALUE: usize = 70;
 struct Head {
     bytes: usize,
     is_object: bool,
+    /// Whether the format reserves its first byte.
+    is_reserved: bool,
 }
 
 /// Refuses CBOR with too many values.
@@ -25,9 +27,13 @@ pub(super) fn check_message_pack(bytes: &[u8]) -> Result<(), String> {
     check(bytes, message_pack)
 }
 
-fn check(mut rest: &[u8], head: fn(&[u8]) -> Option<Head>) -> Result<(), String> {
-    let mut values = 0;
-    while let Some(Head { bytes, is_object }) = head(rest) {
+fn check(whole: &[u8], head: fn(&[u8]) -> Option<Head>) -> Result<(), String> {
+    let (mut values, mut rest) = (0, whole);
+    while let Some(Head { bytes, is_object, is_reserved }) = head(rest) {
+        if is_reserved {
+            let byte = rest.first().copied().unwrap_or_default();
+            return Err(format!("byte {}, {byte:#04x}, begins no value", whole.len() - rest.len()));
+        }
         values += if is_object { VALUES_OF_AN_OBJECT } else { 1 };
         if values > MOST_VALUES {
             return Err(format!("more than {MOST_VALUES} values"));
@@ -56,7 +62,8 @@ fn cbor(bytes: &[u8]) -> Option<Head> {
     };
     // The pieces of a string of indefinite length have heads of their own.
     let content = if matches!(major, 2 | 3) && information < 28 { argument } else { 0 };
-    Some(Head { bytes: content.saturating_add(argument_bytes + 1), is_object: major == 5 })
+    let bytes = content.saturating_add(argument_bytes + 1);
+    Some(Head { bytes, is_object: major == 5, is_reserved: false })
 }
 
 fn message_pack(bytes: &[u8]) -> Option<Head> {
@@ -80,7 +87,11 @@ fn message_pack(bytes: &[u8]) -> Option<Head> {
         0xd8 => 17,
         _ => 0,
     };
-    Some(Head { bytes: content.saturating_add(1), is_object: matches!(first, 0x80..=0x8f | 0xde | 0xdf) })
+    Some(Head {
+        bytes: content.saturating_add(1),
+        is_object: matches!(first, 0x80..=0x8f | 0xde | 0xdf),
+        is_reserved: *first == 0xc1,
+    })
 }
 
 #[cfg(test)]

@@ -88,17 +88,22 @@ struct Keys {
 }
 
 impl Keys {
-    fn key(&mut self, value: Value) -> Result<String, String> {
-        if let Value::String(text) = value {
-            return Ok(text);
-        }
-        let mut text = Bounded::default();
-        serde_json::to_writer(&mut text, &value).map_err(|error| error.to_string())?;
-        self.bytes += text.0.len();
+    /// The text of a key; `is_text` tells whether it is text in the format as well.
+    fn key(&mut self, value: Value, is_text: bool) -> Result<String, String> {
+        let text = match value {
+            Value::String(text) if is_text => return Ok(text),
+            Value::String(text) => text,
+            value => {
+                let mut text = Bounded::default();
+                serde_json::to_writer(&mut text, &value).map_err(|error| error.to_string())?;
+                String::from_utf8(text.0).map_err(|error| error.to_string())?
+            }
+        };
+        self.bytes += text.len();
         if self.bytes > MOST_KEY_BYTES {
             return Err(format!("keys that are not text take more than {} MiB", MOST_KEY_BYTES >> 20));
         }
-        String::from_utf8(text.0).map_err(|error| error.to_string())
+        Ok(text)
     }
 
     fn cbor_as_json(&mut self, value: ciborium::Value) -> Converted<Value> {
@@ -121,8 +126,9 @@ impl Keys {
             }
             ciborium::Value::Map(members) => {
                 let members = members.into_iter().map(|(name, value)| {
+                    let is_text = name.is_text();
                     let name = self.cbor_as_json(name)?;
-                    Ok((self.key(name)?, self.cbor_as_json(value)?))
+                    Ok((self.key(name, is_text)?, self.cbor_as_json(value)?))
                 });
                 Value::Object(members.collect::<Converted<Map<_, _>>>()?)
             }
@@ -140,18 +146,18 @@ impl Keys {
             }
             rmpv::Value::F32(number) => float(number.into()),
             rmpv::Value::F64(number) => float(number),
-            rmpv::Value::String(text) => match text.as_str() {
-                Some(text) => Value::String(text.to_owned()),
-                None => binary(text.as_bytes()),
-            },
+            rmpv::Value::String(text) => {
+                Value::String(text.into_str().ok_or_else(|| "a text is not UTF-8".to_owned())?)
+            }
             rmpv::Value::Binary(bytes) | rmpv::Value::Ext(_, bytes) => binary(&bytes),
             rmpv::Value::Array(values) => {
                 values.into_iter().map(|value| self.message_pack_as_json(value)).collect::<Converted<_>>()?
             }
             rmpv::Value::Map(members) => {
                 let members = members.into_iter().map(|(name, value)| {
+                    let is_text = name.is_str();
                     let name = self.message_pack_as_json(name)?;
-                    Ok((self.key(name)?, self.message_pack_as_json(value)?))
+                    Ok((self.key(name, is_text)?, self.message_pack_as_json(value)?))
                 });
                 Value::Object(members.collect::<Converted<Map<_, _>>>()?)
             }
