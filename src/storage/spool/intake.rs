@@ -53,6 +53,7 @@ impl Intake {
     /// Adds a message for the next [`Intake::take_in`]. It must be [possible](Intake::is_possible): otherwise
     /// it could never be sent.
     pub fn add(&mut self, payload: &[u8]) {
+        Envelope::take_in_now(&mut self.envelope);
         put(&mut self.batch, self.shared.key, &self.envelope, payload);
         self.ends.push(self.batch.len());
     }

@@ -45,7 +45,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
@@ -83,6 +83,8 @@ pub struct SpooledMessage {
     pub payload: Bytes,
     /// Why it must not be sent: the broker would end the connection.
     pub fault: Option<Arc<str>>,
+    /// When it was taken in, if its Message Expiry Interval counts from then on.
+    pub taken_in: Option<SystemTime>,
 }
 
 /// A QoS 2 message that an earlier run has sent.
@@ -409,6 +411,7 @@ impl Spool {
             return Err(foreign);
         }
         let (bytes, payload) = body.split_at(Envelope::measure(body));
+        let taken_in = Envelope::taken_in(bytes);
         let known = known.filter(|known| known.bytes == bytes).unwrap_or_else(|| {
             let (envelope, fault) = Envelope::decode(bytes);
             KnownEnvelope { bytes: bytes.to_vec(), envelope: Arc::new(envelope), fault: fault.map(Arc::from) }
@@ -418,6 +421,7 @@ impl Spool {
             envelope: Arc::clone(&known.envelope),
             payload: Bytes::copy_from_slice(payload),
             fault: known.fault.clone(),
+            taken_in,
         };
         self.envelope = Some(known);
         Ok(message)

@@ -16,7 +16,10 @@
 //! | 4 | length of the body |
 //! | 4 | CRC-32 of the body |
 //! | 4 | CRC-32 of the key, the record's offset in the file, and the two fields before |
-//! | … | body: QoS and RETAIN, topic name, properties, payload |
+//! | … | body: QoS, RETAIN and whether a time follows; that time; topic name, properties, payload |
+//!
+//! The time is that of intake, in milliseconds since 1970, in 8 bytes. Only messages with a Message Expiry
+//! Interval have it, as the interval counts down in the spool; files of earlier versions do not have it at all.
 //!
 //! Numbers are little-endian. Stage and packet identifier are written in place, four bytes at a time, and the
 //! header's checksum does not cover them; the rest never changes. A flipped bit in these four bytes gives an
@@ -31,6 +34,7 @@
 //! it unproven.)
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::time::{Duration, SystemTime};
 
 use crate::protocol::property::{Place, PropertyBlock, PropertyId};
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PacketType, PublishTemplate};
@@ -48,6 +52,10 @@ pub(super) const STAGE_OFFSET: u64 = 8;
 /// Offset of the bytes that never change in a record, and of their checksum.
 const LENGTH_OFFSET: usize = 12;
 const HEADER_SUM_OFFSET: usize = 20;
+
+/// In the first byte of a body: the time follows.
+const HAS_TIME: u8 = 8;
+const TIME_BYTES: usize = 8;
 
 /// The mark of the records of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,14 +180,37 @@ impl Envelope {
         PublishTemplate::new(Protocol::V5, topic.as_bytes(), *qos, *retain, properties)
     }
 
-    /// The body of a record up to the payload.
+    /// The body of a record up to the payload, taken in now.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![self.qos as u8 | u8::from(self.retain) << 2];
+        if self.properties.view().number(PropertyId::MessageExpiryInterval).is_some() {
+            bytes[0] |= HAS_TIME;
+            bytes.extend_from_slice(&[0; TIME_BYTES]);
+            Self::take_in_now(&mut bytes);
+        }
         for part in [self.topic.as_bytes(), self.properties.bytes()] {
             bytes.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes());
             bytes.extend_from_slice(part);
         }
         bytes
+    }
+
+    /// Sets the time of intake of an encoded envelope that has one.
+    pub(super) fn take_in_now(encoded: &mut [u8]) {
+        if let Some((flags, rest)) = encoded.split_first_mut()
+            && *flags & HAS_TIME != 0
+            && let Some(time) = rest.first_chunk_mut::<TIME_BYTES>()
+        {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            *time = u64::try_from(now.as_millis()).unwrap_or(u64::MAX).to_le_bytes();
+        }
+    }
+
+    /// The time of intake in a body, if it has one.
+    pub(super) fn taken_in(body: &[u8]) -> Option<SystemTime> {
+        let ([_, time, ..], _) = Self::parts(body)?;
+        let milliseconds = u64::from_le_bytes(*time.first_chunk()?);
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds))
     }
 
     /// The number of bytes of a body before its payload; 0 if it cannot be decoded.
@@ -189,7 +220,7 @@ impl Envelope {
 
     /// The envelope of a body, and why it must not be sent. An invalid body is decoded as far as possible.
     pub(super) fn decode(body: &[u8]) -> (Self, Option<String>) {
-        let ([flags, topic, properties], _) = Self::parts(body).unwrap_or_default();
+        let ([flags, _, topic, properties], _) = Self::parts(body).unwrap_or_default();
         let mut fault = None;
         let flags = flags.first().copied().unwrap_or_default();
         let qos = match flags & 3 {
@@ -225,12 +256,13 @@ impl Envelope {
         (Self { qos, retain: flags & 4 != 0, topic, properties }, fault.or(why))
     }
 
-    /// Flags, topic and properties, and the bytes after them.
-    fn parts(body: &[u8]) -> Option<([&[u8]; 3], &[u8])> {
+    /// Flags, time, topic and properties, and the bytes after them.
+    fn parts(body: &[u8]) -> Option<([&[u8]; 4], &[u8])> {
         let (flags, rest) = body.split_at_checked(1)?;
+        let (time, rest) = rest.split_at_checked(if flags[0] & HAS_TIME == 0 { 0 } else { TIME_BYTES })?;
         let (topic, rest) = counted(rest)?;
         let (properties, rest) = counted(rest)?;
-        Some(([flags, topic, properties], rest))
+        Some(([flags, time, topic, properties], rest))
     }
 }
 

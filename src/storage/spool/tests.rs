@@ -514,6 +514,37 @@ fn record_that_must_not_be_sent_has_its_fault() {
     assert_eq!(spool.messages(), 1);
 }
 
+/// Only messages that can expire have it, and none in a file of an earlier version.
+#[test]
+fn time_of_intake_is_kept() {
+    let folder = Folder::new();
+    let (mut spool, _) = folder.open();
+    let plain = envelope("t", QoS::AtLeastOnce);
+    let mut expiring = plain.clone();
+    expiring.properties.push(PropertyId::MessageExpiryInterval, Value::Number(60));
+    let mut earlier = expiring.encode();
+    earlier.drain(1..9);
+    earlier[0] &= 7;
+    let mut intake = spool.intake(&expiring, MOST_BYTES);
+    let before = SystemTime::now() - Duration::from_millis(1);
+    intake.envelope[1..9].fill(0);
+    intake.add(b"expiring");
+    assert!(intake.add_as(&expiring, b"expiring"));
+    assert!(intake.add_as(&plain, b"plain"));
+    intake.envelope = earlier;
+    intake.add(b"earlier");
+    intake.take_in().unwrap();
+    for (payload, expected) in
+        [("expiring", &expiring), ("expiring", &expiring), ("plain", &plain), ("earlier", &expiring)]
+    {
+        let message = spool.next_message().unwrap().unwrap();
+        assert_eq!((&*message.envelope, &*text(&message)), (expected, payload));
+        let is_known = message.taken_in.is_some_and(|time| (before..=SystemTime::now()).contains(&time));
+        assert_eq!(is_known, payload == "expiring", "{:?}", message.taken_in);
+        assert!(message.taken_in.is_none() || is_known);
+    }
+}
+
 /// Only messages that are not done have a number.
 #[test]
 fn message_is_found_by_its_number() {
