@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{self, TryRecvError};
 
 use ::mqtt::protocol::{Protocol, QoS, wire};
+use rstest::rstest;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::support::Service as _;
@@ -70,6 +71,24 @@ fn a_flood_on_a_websocket_does_not_stop_the_clock() {
         let args = ["-V", "3.1.1", "--ws", "-t", "a", "-W", "1"];
         Mqtt::subscribe(port).args(args).run().exits(27);
     }
+}
+
+/// Lines that are no messages: the timeout ends the run all the same.
+#[rstest]
+#[case(&["--json"], false)]
+#[case(&["-l", "--topic-from-line", "="], false)]
+#[case(&["--json"], true)]
+fn flood_of_bad_lines_does_not_stop_the_clock(#[case] options: &[&str], #[case] has_spool: bool) {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    std::thread::spawn(move || {
+        let block = b"bad\n".repeat(16_384);
+        while writer.write_all(&block).is_ok() {}
+    });
+    let run = broker.publish().args(options).args(["-q", "1", "-W", "1", "--quiet"]).stdin_pipe(reader);
+    let run = if has_spool { run.arg_path("--spool", &folder.path().join("spool")) } else { run };
+    run.run().exits(27);
 }
 
 /// Forwards packets to a broker and back. From a SUBACK on, the client also gets these bytes between packets,

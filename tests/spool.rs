@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mqtt::broker::{Limits, Options};
 use mqtt::protocol::Protocol::V5;
 use mqtt::protocol::QoS;
 use mqtt::protocol::property::{PropertyId, Value};
 use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
+use mqtt::protocol::wire::{Packet, decode};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_setfl, mknodat};
 use rustix::io::ioctl_fionread;
 use rustix::process::Signal;
@@ -20,7 +21,7 @@ use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
 use crate::support::packets;
 use crate::support::server::{Peer, Server};
-use crate::support::{LIMIT, Service};
+use crate::support::{LIMIT, Service, wait_until};
 
 /// The size of a spool without messages.
 const EMPTY_BYTES: u64 = 24;
@@ -196,7 +197,7 @@ fn message_larger_than_a_packet_is_not_spooled() {
     subscriber.wait_until_subscribed();
     let run = folder.publish(broker.port(), &["-q", "1"], "").stdin_file(&input).run();
     run.exits(149).says(
-        "mqtt: line 2: publish not sent: Packet too large (0x95): the line has 268435461 bytes; an MQTT packet has at most 268435460\n",
+        "mqtt: line 2: publish not sent: Packet too large (0x95): the line has at least 268435461 bytes; an MQTT packet has at most 268435460\n",
     );
     subscriber.finish().prints("first\nlast\n");
     assert_eq!(folder.length(), EMPTY_BYTES);
@@ -205,6 +206,32 @@ fn message_larger_than_a_packet_is_not_spooled() {
     run.exits(149)
         .mentions("publish not sent: Packet too large (0x95): ")
         .mentions("is larger than the largest packet");
+    assert_eq!(folder.length(), EMPTY_BYTES);
+}
+
+/// The Message Expiry Interval counts down in the spool, and a message that has expired there is not sent.
+#[test]
+fn message_expires_in_the_spool() {
+    let folder = Folder::new();
+    let day = 24 * 60 * 60;
+    for seconds in ["1", &day.to_string()] {
+        let expiry = ["-q", "1", "-D", "publish", "message-expiry-interval", seconds];
+        folder.publish(closed_port(), &expiry, "x\n").run().mentions(" kept in ");
+    }
+    let begin = Instant::now();
+    wait_until(|| begin.elapsed() > Duration::from_secs(2));
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        let packet = peer.next().unwrap();
+        let Packet::Publish(publish) = decode(V5, &packet).unwrap() else { panic!("{packet:02x?}") };
+        let left = publish.properties.number(PropertyId::MessageExpiryInterval).unwrap();
+        assert!(left < day && left > day / 2, "{left}");
+        peer.send(&packets::ack(PubAck, publish.packet_identifier));
+        peer.expect_disconnect(V5);
+    });
+    let run = folder.publish_the_rest(server.port()).run().exits(0);
+    run.mentions(", to 'a', not sent: the time of message-expiry-interval was over\n");
+    server.finish();
     assert_eq!(folder.length(), EMPTY_BYTES);
 }
 

@@ -3,8 +3,8 @@
 //! with another byte (`-0`).
 //!
 //! Lines are slices of the blocks read, so a line costs no allocation; at most two blocks wait, which bounds
-//! memory and applies back-pressure to the writer of the pipe. A line longer than the largest packet is
-//! discarded while it is read, and the next one is read.
+//! memory and applies back-pressure to the writer of the pipe. A line longer than the largest packet is given
+//! up as soon as it is; its rest is discarded while it is read, and the next one is read.
 //!
 //! Records may be compressed, and a file of records may be read more than once.
 
@@ -108,7 +108,7 @@ impl GivenUp {
             denial: Denial::default(),
             reason: ReasonCode::PACKET_TOO_LARGE,
             text: Some(format!(
-                "the line has {bytes} bytes; an MQTT packet has at most {LARGEST_PACKET_BYTES}"
+                "the line has at least {bytes} bytes; an MQTT packet has at most {LARGEST_PACKET_BYTES}"
             )),
             hint: None,
         }
@@ -123,11 +123,13 @@ pub(crate) struct Begun {
     bytes: u64,
     most_bytes: u64,
     no_memory: bool,
+    /// Whether [`Begun::give_up`] has returned the reason.
+    is_said: bool,
 }
 
 impl Begun {
     pub(crate) fn new(most_bytes: u64) -> Self {
-        Self { kept: Vec::new(), bytes: 0, most_bytes, no_memory: false }
+        Self { kept: Vec::new(), bytes: 0, most_bytes, no_memory: false, is_said: false }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -153,10 +155,17 @@ impl Begun {
         }
     }
 
-    /// The complete line.
-    pub(crate) fn end(&mut self) -> Result<Vec<u8>, GivenUp> {
-        let Self { kept, bytes, no_memory, .. } = std::mem::replace(self, Self::new(self.most_bytes));
-        if no_memory || bytes > self.most_bytes { Err(GivenUp { bytes, no_memory }) } else { Ok(kept) }
+    /// Why the line can no longer become a message; returned once, before the line ends.
+    pub(crate) fn give_up(&mut self) -> Option<GivenUp> {
+        let &mut Self { bytes, most_bytes, no_memory, is_said, .. } = self;
+        self.is_said |= no_memory || bytes > most_bytes;
+        (self.is_said && !is_said).then_some(GivenUp { bytes, no_memory })
+    }
+
+    /// The complete line; `None` for the rest of a line that was given up.
+    pub(crate) fn end(&mut self) -> Option<Result<Vec<u8>, GivenUp>> {
+        let mut ended = std::mem::replace(self, Self::new(self.most_bytes));
+        if ended.is_said { None } else { Some(ended.give_up().map_or(Ok(ended.kept), Err)) }
     }
 }
 
@@ -291,6 +300,14 @@ impl Lines {
         self.ended = true;
     }
 
+    /// The line that ends with the input, if there is one.
+    fn end_of_input(&mut self) -> Option<NextInput> {
+        let begun = !self.begun.is_empty();
+        let line = if begun { self.begun.end() } else { None };
+        self.is_cut = line.is_some();
+        line.map(NextInput::from)
+    }
+
     /// The next line. A last line without terminator counts, an empty rest does not.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<NextInput> {
         loop {
@@ -303,24 +320,29 @@ impl Lines {
                     return Poll::Ready(NextInput::Payload(line));
                 }
                 self.begun.extend(&line);
-                return Poll::Ready(self.begun.end().into());
+                match self.begun.end() {
+                    Some(line) => return Poll::Ready(line.into()),
+                    None => continue,
+                }
             }
             if !self.block.is_empty() {
                 self.position += self.block.len() as u64;
                 self.begun.extend(&self.block);
                 self.block = Bytes::new();
+                if let Some(given_up) = self.begun.give_up() {
+                    self.is_cut = false;
+                    return Poll::Ready(NextInput::GivenUp(given_up));
+                }
             }
             if self.ended {
-                self.is_cut = !self.begun.is_empty();
-                let last = if self.is_cut { self.begun.end().into() } else { NextInput::End };
-                return Poll::Ready(last);
+                let last = self.end_of_input();
+                return Poll::Ready(last.unwrap_or(NextInput::End));
             }
             match ready!(self.blocks.poll_recv(cx)) {
                 Some(Ok(block)) if block.is_empty() => {
                     self.rounds += 1;
-                    if !self.begun.is_empty() {
-                        self.is_cut = true;
-                        return Poll::Ready(self.begun.end().into());
+                    if let Some(line) = self.end_of_input() {
+                        return Poll::Ready(line);
                     }
                 }
                 Some(Ok(block)) => self.block = block,
@@ -536,10 +558,13 @@ mod tests {
         let long = |bytes| vec![b'x'; bytes];
         let most = 200_000;
         let input = [&long(most), &b"\na\n"[..], &long(300_000), b"\n\n", &long(most + 1)].concat();
-        let expected = [Ok(long(most)), Ok(b"a".to_vec()), Err(GivenUp::too_long(300_000)), Ok(Vec::new())];
-        let mut lines = up_to(most as u64, vec![input]);
-        assert_eq!(lines.pop(), Some(Err(GivenUp::too_long(most as u64 + 1))));
-        assert_eq!(lines, expected);
+        let lines = up_to(most as u64, vec![input]);
+        let is_over = |line: &Result<Vec<u8>, GivenUp>| {
+            line.as_ref().is_err_and(|given_up| (most as u64 + 1..=300_000).contains(&given_up.bytes))
+        };
+        assert_eq!(lines.len(), 5);
+        assert_eq!([&lines[0], &lines[1], &lines[3]], [&Ok(long(most)), &Ok(b"a".to_vec()), &Ok(Vec::new())]);
+        assert!(is_over(&lines[2]) && is_over(&lines[4]), "{:?}", [&lines[2], &lines[4]]);
         let mut begun = Begun::new(10);
         for _ in 0..100 {
             begun.extend(b"abc");
@@ -552,10 +577,26 @@ mod tests {
     fn a_line_without_memory() {
         let mut begun = Begun { no_memory: true, ..Begun::new(10) };
         begun.extend(b"abc");
-        let error = begun.end().unwrap_err().error();
+        let error = begun.end().unwrap().unwrap_err().error();
         assert_eq!(error.to_string(), "its 3 bytes: out of memory");
         begun.extend(b"d");
-        assert_eq!(begun.end(), Ok(b"d".to_vec()));
+        assert_eq!(begun.end(), Some(Ok(b"d".to_vec())));
+    }
+
+    /// Its end may never come.
+    #[test]
+    fn endless_line_is_given_up_at_once() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let given_up = runtime.block_on(async {
+            let mut lines = Lines::read_up_to(1_000_000, std::io::repeat(b'x'), b'\n');
+            poll_fn(|cx| lines.poll_next(cx)).await
+        });
+        assert!(matches!(given_up, NextInput::GivenUp(given_up) if given_up.bytes > 1_000_000));
+        let mut begun = Begun::new(4);
+        begun.extend(b"abcde");
+        assert_eq!(begun.give_up(), Some(GivenUp::too_long(5)));
+        begun.extend(b"f");
+        assert_eq!((begun.give_up(), begun.end(), begun.is_empty()), (None, None, true));
     }
 
     proptest! {
