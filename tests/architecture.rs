@@ -97,7 +97,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Schemas are files, and define messages.
     ("decode", &["protocol", "file", "nearest", "memory", "quotation", "quantity", "notation", "thread"]),
     // To end the process, where a program does not come to its end.
-    ("jq", &["protocol", "platform", "process", "error", "thread"]),
+    ("jq", &["protocol", "platform", "process", "error", "quotation", "thread"]),
     ("process", &["platform"]),
     ("signal", &["error", "thread"]),
     ("error", &["protocol", "exit", "file", "masking", "quotation", "thread"]),

@@ -116,6 +116,38 @@ fn payload_that_cannot_be_encoded_is_not_published() {
     assert_eq!(sub(&broker, &["--decode", "#=msgpack", "-v"]).exits(0).lines(), ["b {\"x\":1}"]);
 }
 
+/// Values come back with their types, and a payload that cannot be decoded as it came.
+#[rstest]
+#[case("cbor", &[&b"\x61\x35"[..], b"\x64true", b"\x60", b"\xf6", b"\x05", b"\xf5", b"\xa0", b"\x63abc", b"\xff", b"\xa1\x61t\xf6"])]
+#[case("msgpack", &[&b"\xa15"[..], b"\xa4true", b"\xa0", b"\xc0", b"\x05", b"\xc3", b"\x80", b"\xa3abc", b"\xc1", b"\x81\xa1t\xc0"])]
+#[case("hex", &[&b"6869"[..], b"zz", b"00ff"])]
+fn relayed_payloads_come_back(
+    #[case] format: &str,
+    #[case] payloads: &[&[u8]],
+    #[values(&["--json"], &["--jq", "."])] records: &[&str],
+    #[values(false, true)] has_spool: bool,
+) {
+    let broker = Broker::start();
+    for (number, payload) in payloads.iter().enumerate() {
+        publish(&broker, &format!("in/{number}"), payload);
+    }
+    let rule = format!("#={format}");
+    let records = sub(&broker, &[records, &["--decode", &rule]].concat()).exits(3);
+    let folder = tempfile::tempdir().unwrap();
+    let relay = broker.publish().args(["--json", "--keep-retain", "-q", "1", "--encode", format]);
+    let relay = relay.args(["--rewrite-topic", "s#^in/#out/#"]);
+    let relay = if has_spool { relay.arg_path("--spool", &folder.path().join("spool")) } else { relay };
+    relay.stdin(records.stdout).run().succeeds();
+    let arrived = sub(&broker, &["-T", "in/#", "-F", "%t %x"]).exits(0).lines();
+    let hex = |payload: &[u8]| payload.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let expected: Vec<String> = payloads
+        .iter()
+        .enumerate()
+        .map(|(number, payload)| format!("out/{number} {}", hex(payload)))
+        .collect();
+    assert_eq!(arrived, expected);
+}
+
 /// Requests are decoded for the program, and responses before they are shown.
 #[test]
 fn requests_and_responses_are_decoded() {

@@ -221,7 +221,7 @@ fn endless_program_ends_the_run(#[case] program: &str, #[case] text: &str) {
     let broker = Broker::start();
     broker.publish().args(["-r", "-t", "a", "-m", "1"]).run().succeeds();
     let outcome = broker.subscribe().args(["-t", "a", "--jq", program]).run();
-    outcome.exits(1).mentions("the jq program was ended: it took ").mentions(text);
+    outcome.exits(1).mentions("the jq program was ended at a message on 'a': it took ").mentions(text);
 }
 
 /// Large results that end.

@@ -104,7 +104,8 @@ fn about() -> String {
         "Decode payloads on topics that match FILTER, before anything else looks at them; may be repeated\n\n\
          FORMAT is one of {}, or several in the order in which they are decoded: gzip+cbor. The first FILTER that \
          matches counts. protobuf:MESSAGE needs --proto. cbor, msgpack, sparkplug and protobuf give JSON, which is a value in \
-         the record of --json and in programs; byte strings of cbor and msgpack are base64, NaN is null. sparkplug is \
+         the record of --json and in programs, with the format as payload-decoded: mqtt pub --json --encode makes the same \
+         value of it again; byte strings of cbor and msgpack are base64, NaN is null. sparkplug is \
          Sparkplug B: names and types of metrics come from the birth certificates that were received before, also from \
          those that other options leave out, if FILTER and the subscriptions have them. A payload that cannot be decoded \
          stays what it is, with the reason as payload-error in the record, and the exit status is 3 (--on-error of mqtt sub \

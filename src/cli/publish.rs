@@ -405,8 +405,8 @@ impl Subcommand for PublishArgs {
             "-f and -s hold the whole message in memory, up to the largest packet of MQTT (268435460 bytes).",
             "The file of --spool is synchronised to the disk once a second and at the end: after a loss of power \
              the messages of the last second may be missing, or be sent twice. MQTT 5 properties in it are left out \
-             on a 3.1.1 connection, with a warning. The Message Expiry Interval counts from the time when the broker \
-             has the message: the time in the spool is not taken off.",
+             on a 3.1.1 connection, with a warning. The Message Expiry Interval counts down in the spool by the \
+             clock of the machine: after a change of the clock a message may expire too early or too late.",
         ],
     };
 

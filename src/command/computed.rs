@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::jq::{
     Failure, Guard, MOST_PAYLOAD_BYTES, MOST_VALUES, Program, ProgramInput, ProgramPayload, ProgramResults,
 };
-use crate::output::{Diagnostics, RecordHead};
+use crate::output::{Diagnostics, PayloadNote, RecordHead};
 use crate::protocol::wire::Publish;
 use crate::quotation::shown;
 
@@ -80,8 +80,9 @@ impl<'a> Computer<'a> {
         let turn = *self.turn.get_or_insert_with(Instant::now);
         let Self { program, guard, large, head, results, .. } = self;
         results.clear();
-        let computed = guard.watch(|| {
-            let record = head.of(request, SystemTime::now(), payload_error);
+        let computed = guard.watch(request.topic, || {
+            let note = PayloadNote { decoded: None, error: payload_error };
+            let record = head.of(request, SystemTime::now(), &note);
             let ProgramInput { value, form } = ProgramInput::new(record, request.payload);
             large.note(request, form);
             program.put_results(value, true, results)

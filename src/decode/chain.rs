@@ -1,5 +1,7 @@
 //! Formats that are applied one after the other.
 
+use std::sync::Arc;
+
 use super::limits::Converted;
 use super::plain::{FORMATS, PlainFormat};
 #[cfg(feature = "decoders")]
@@ -9,6 +11,8 @@ use super::protobuf::{self, BadSchema, MessageType, Schemas};
 #[derive(Debug, Clone)]
 pub struct FormatChain {
     steps: Vec<Step>,
+    /// Their names, as they were given.
+    text: Arc<str>,
 }
 
 /// Without the feature, no format has a schema.
@@ -70,14 +74,14 @@ impl FormatChain {
         let before = steps.split_last().map_or(&[][..], |(_, before)| before);
         match before.iter().find(|step| step.is_value()) {
             Some(step) => Err(UnknownFormat::AfterValue(step.name())),
-            None => Ok(Self { steps }),
+            None => Ok(Self { steps, text: text.into() }),
         }
     }
 
-    /// Whether decoding produces JSON.
+    /// The names of the formats, if decoding produces JSON.
     #[must_use]
-    pub fn gives_value(&self) -> bool {
-        self.steps.last().is_some_and(Step::is_value)
+    pub fn value_format(&self) -> Option<&Arc<str>> {
+        self.steps.last().is_some_and(Step::is_value).then_some(&self.text)
     }
 
     /// Whether an empty payload is valid: a Protocol Buffers message without fields.
@@ -278,12 +282,40 @@ mod tests {
                 ("c4 02 0102", "\"AQI=\""),
                 ("d6 ff 00000001", "\"AAAAAQ==\""),
                 ("81 01 02", "{\"1\":2}"),
-                ("a1 ff", "\"/w==\""),
             ] {
                 assert_eq!(decoded("msgpack", hex), json, "{hex}");
             }
-            for hex in ["", "93 01", "c1 00", "01 02", "dd ffffffff", "c6 ffffffff"] {
+            for hex in
+                ["", "93 01", "c1 00", "01 02", "dd ffffffff", "c6 ffffffff", "a1 ff", "81 d9 01 ff 01"]
+            {
                 assert!(decoded("msgpack", hex).starts_with("error: msgpack: "), "{hex}");
+            }
+            for (hex, byte) in [("c1", 0), ("92 01 c1", 2), ("81 a1 61 c1", 3)] {
+                let expected = format!("error: msgpack: byte {byte}, 0xc1, begins no value");
+                assert_eq!(decoded("msgpack", hex), expected, "{hex}");
+            }
+            // Inside a text and a byte string it is an ordinary byte.
+            assert_eq!(decoded("msgpack", "92 c4 01 c1 a2 c3 81"), "[\"wQ==\",\"Á\"]");
+        }
+
+        /// Keys that are not text, whatever their type.
+        #[test]
+        fn keys_that_are_not_text_are_limited() {
+            let bytes = vec![b'k'; 1024 * 1024];
+            let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+            for (format, head, is_within) in [
+                ("cbor", &[0xa1, 0x5a][..], false),
+                ("cbor", &[0xa1, 0x7a], true),
+                ("msgpack", &[0x81, 0xc6], false),
+                ("msgpack", &[0x81, 0xdb], true),
+            ] {
+                let decoded = chain(format).decode(&[head, &length, &bytes, &[1]].concat());
+                if is_within {
+                    decoded.unwrap();
+                } else {
+                    let expected = format!("{format}: keys that are not text take more than 1 MiB");
+                    assert_eq!(decoded.unwrap_err(), expected, "{head:02x?}");
+                }
             }
         }
 

@@ -1,5 +1,7 @@
 //! The rules that give payloads their format.
 
+use std::sync::Arc;
+
 use super::chain::{DecodedBytes, FormatChain};
 #[cfg(feature = "decoders")]
 use super::sparkplug::Sparkplug;
@@ -19,8 +21,8 @@ pub struct Rule {
 pub struct Decoded {
     /// The decoded payload, or why it cannot be decoded.
     pub payload: Result<Vec<u8>, String>,
-    /// Whether it is JSON.
-    pub is_value: bool,
+    /// The formats from which it was decoded, if it is JSON.
+    pub format: Option<Arc<str>>,
     /// The part of the payload that was omitted, if any.
     pub left_out: Option<String>,
 }
@@ -84,9 +86,9 @@ impl<'a> Decoder<'a> {
         let decoded = chain.decode(payload);
         Some(match decoded {
             Ok(DecodedBytes { bytes, left_out }) => {
-                Decoded { payload: Ok(bytes), is_value: chain.gives_value(), left_out }
+                Decoded { payload: Ok(bytes), format: chain.value_format().cloned(), left_out }
             }
-            Err(why) => Decoded { payload: Err(why), is_value: false, left_out: None },
+            Err(why) => Decoded { payload: Err(why), format: None, left_out: None },
         })
     }
 

@@ -9,14 +9,15 @@
 //! Memory is measured on Linux only; elsewhere time is the only limit.
 
 use std::cell::Cell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::platform::clocks;
 use crate::process;
+use crate::quotation::shown;
 use crate::thread::start_with_stack;
 
 /// Maximum processor time for one message.
@@ -46,6 +47,8 @@ pub struct Guard {
 struct Shared {
     /// The number of the message being processed; 0 for none.
     current: AtomicU64,
+    /// The topic of the latest message.
+    topic: Mutex<Vec<u8>>,
     is_parked: AtomicBool,
 }
 
@@ -72,8 +75,12 @@ impl Guard {
         Ok(Self { shared, thread, count: Cell::new(0) })
     }
 
-    /// Runs the work on one message under the limits.
-    pub fn watch<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// Runs the work on one message under the limits. `topic` names it in the error.
+    pub fn watch<T>(&self, topic: &[u8], work: impl FnOnce() -> T) -> T {
+        let mut latest = self.shared.topic();
+        latest.clear();
+        latest.extend_from_slice(topic);
+        drop(latest);
         let number = self.count.get() + 1;
         self.count.set(number);
         // The order of both stores guarantees that this sees the parked thread, or that the thread sees the
@@ -89,6 +96,10 @@ impl Guard {
 }
 
 impl Shared {
+    fn topic(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.topic.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn wait_for_overrun(&self) -> Error {
         let mut seen: Option<(u64, Usage)> = None;
         let mut idle_looks = 0;
@@ -111,8 +122,11 @@ impl Shared {
             idle_looks = 0;
             match &seen {
                 Some((number, before)) if *number == current => {
-                    if let Some(error) = before.passed_limit() {
-                        return error;
+                    if let Some(limit) = before.passed_limit() {
+                        let topic = shown(&*self.topic());
+                        return Error::Input(format!(
+                            "the jq program was ended at a message on '{topic}': it took more than {limit} for it"
+                        ));
                     }
                 }
                 _ => seen = Some((current, Usage::now())),
@@ -127,16 +141,15 @@ impl Usage {
     }
 
     /// The limit exceeded since this measurement.
-    fn passed_limit(&self) -> Option<Error> {
+    fn passed_limit(&self) -> Option<String> {
         let now = Self::now();
-        let what = if now.processor_time.saturating_sub(self.processor_time) > MOST_PROCESSOR_TIME {
-            format!("{} seconds of processor time", MOST_PROCESSOR_TIME.as_secs())
+        if now.processor_time.saturating_sub(self.processor_time) > MOST_PROCESSOR_TIME {
+            Some(format!("{} seconds of processor time", MOST_PROCESSOR_TIME.as_secs()))
         } else if now.memory_bytes.saturating_sub(self.memory_bytes) > MOST_MEMORY_BYTES {
-            format!("{} MiB of memory", MOST_MEMORY_BYTES >> 20)
+            Some(format!("{} MiB of memory", MOST_MEMORY_BYTES >> 20))
         } else {
-            return None;
-        };
-        Some(Error::Input(format!("the jq program was ended: it took more than {what} for one message")))
+            None
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::format::MessageFormat;
 use super::json::{self, PayloadForm};
-use super::record::{Misfit, RecordWriter};
+use super::record::{Misfit, PayloadNote, RecordWriter};
 use super::record_style::RecordStyle;
 use super::template::render;
 use super::terminal::{Palette, StandardStream, put_bytes};
@@ -81,23 +81,10 @@ impl MessageWriter {
         publish: &Publish<'_>,
         received: SystemTime,
     ) -> Result<(), Misfit> {
-        match &self.format {
-            MessageFormat::Text { verbose, newline } => {
-                put_text(out, publish, *verbose, *newline, &self.records);
-            }
-            MessageFormat::Json { pretty } => {
-                self.records.put(out, publish, received, PayloadForm::Text, *pretty);
-                out.push(b'\n');
-            }
-            MessageFormat::Template(template) => {
-                render(template, out, publish, received, &mut self.records, &mut self.times)?;
-            }
-        }
-        Ok(())
+        self.write_decoded(out, publish, received, &PayloadNote::PLAIN)
     }
 
-    /// Appends one message whose payload was decoded, to JSON if `is_value`, or was not decoded, with the
-    /// reason.
+    /// Appends one message whose payload was decoded, or was not, with the reason.
     ///
     /// # Errors
     /// Like [`MessageWriter::write`].
@@ -106,15 +93,21 @@ impl MessageWriter {
         out: &mut Vec<u8>,
         publish: &Publish<'_>,
         received: SystemTime,
-        is_value: bool,
-        error: Option<&str>,
+        note: &PayloadNote<'_>,
     ) -> Result<(), Misfit> {
-        self.records.is_value = is_value;
-        self.records.payload_error = error.map(str::to_owned);
-        let written = self.write(out, publish, received);
-        self.records.is_value = false;
-        self.records.payload_error = None;
-        written
+        match &self.format {
+            MessageFormat::Text { verbose, newline } => {
+                put_text(out, publish, *verbose, *newline, &self.records);
+            }
+            MessageFormat::Json { pretty } => {
+                self.records.put(out, publish, received, note, PayloadForm::Text, *pretty);
+                out.push(b'\n');
+            }
+            MessageFormat::Template(template) => {
+                render(template, out, publish, received, note, &mut self.records, &mut self.times)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether it writes records, which have a key for the error of a payload.

@@ -57,7 +57,7 @@ pub use password::read_password;
 pub use progress::Progress;
 pub use prompt::{can_ask, confirm};
 pub use reader::{Reader, has_no_reader};
-pub use record::{Misfit, RecordHead, put_sent_record};
+pub use record::{Misfit, PayloadNote, RecordHead, put_sent_record};
 pub use stdout::{Reopened, Stdout, stdout_as_file, stdout_error, stdout_is_file};
 pub use template::{FormatError, MODIFIERS, SPECIFIERS, Specifier, Template};
 pub use terminal::{ColorChoice, Environment, StandardStream, Terminal, Tone, stdout_columns, wrapped};

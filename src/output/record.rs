@@ -28,6 +28,26 @@ pub enum Misfit {
     Json,
 }
 
+/// The outcome of decoding a payload, for its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PayloadNote<'a> {
+    /// The formats from which it was decoded to JSON.
+    pub decoded: Option<&'a str>,
+    /// Why it was not decoded.
+    pub error: Option<&'a str>,
+}
+
+impl PayloadNote<'_> {
+    /// The note of a payload that is not to be decoded.
+    pub const PLAIN: Self = Self { decoded: None, error: None };
+
+    /// The members of the record that tell this, as name and text.
+    fn members(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let decoded = self.decoded.map(|formats| ("payload-decoded", formats));
+        decoded.into_iter().chain(self.error.map(|why| ("payload-error", why)))
+    }
+}
+
 /// Writes records without their payload as JSON, for callers that add the payload in their own form.
 #[derive(Debug)]
 pub struct RecordHead {
@@ -42,12 +62,12 @@ impl Default for RecordHead {
 }
 
 impl RecordHead {
-    /// The record of a message, and why its payload was not decoded.
-    pub fn of(&mut self, publish: &Publish<'_>, received: SystemTime, payload_error: Option<&str>) -> &[u8] {
+    /// The record of a message, with the note about its payload.
+    pub fn of(&mut self, publish: &Publish<'_>, received: SystemTime, note: &PayloadNote<'_>) -> &[u8] {
         self.buffer.clear();
         json::put_head(&mut self.buffer, self.opening.at(received), publish);
-        if let Some(error) = payload_error {
-            json::put_member(&mut self.buffer, "payload-error", error);
+        for (name, text) in note.members() {
+            json::put_member(&mut self.buffer, name, text);
         }
         self.buffer.push(b'}');
         &self.buffer
@@ -69,10 +89,6 @@ pub(super) struct RecordWriter {
     pub(super) palette: &'static Palette,
     /// Holds a record before it is indented or made safe.
     scratch: Vec<u8>,
-    /// Whether the current payload was decoded to JSON.
-    pub(super) is_value: bool,
-    /// Why the current payload was not decoded.
-    pub(super) payload_error: Option<String>,
 }
 
 impl RecordWriter {
@@ -83,8 +99,6 @@ impl RecordWriter {
             opening: RecordOpening::new(style),
             palette: Palette::PLAIN,
             scratch: Vec::new(),
-            is_value: false,
-            payload_error: None,
         }
     }
 
@@ -95,12 +109,13 @@ impl RecordWriter {
         out: &mut Vec<u8>,
         publish: &Publish<'_>,
         received: SystemTime,
+        note: &PayloadNote<'_>,
         form: PayloadForm,
         pretty: bool,
     ) -> bool {
         let start = out.len();
-        let form = if self.is_value { PayloadForm::Json } else { form };
-        let fits = self.put_plain(out, publish, received, form, pretty);
+        let form = if note.decoded.is_some() { PayloadForm::Json } else { form };
+        let fits = self.put_plain(out, publish, received, note, form, pretty);
         if self.palette.has_colors() {
             json::color(out, start, self.palette);
         }
@@ -112,19 +127,20 @@ impl RecordWriter {
         out: &mut Vec<u8>,
         publish: &Publish<'_>,
         received: SystemTime,
+        note: &PayloadNote<'_>,
         form: PayloadForm,
         pretty: bool,
     ) -> bool {
         let opening = self.opening.at(received);
         if !pretty && !self.terminal {
             let fits = json::put_record(out, opening, publish, form, self.style);
-            put_error(out, self.payload_error.as_deref());
+            put_note(out, note);
             return fits;
         }
         self.scratch.clear();
         self.scratch.shrink_to(KEPT_BYTES);
         let fits = json::put_record(&mut self.scratch, opening, publish, form, self.style);
-        put_error(&mut self.scratch, self.payload_error.as_deref());
+        put_note(&mut self.scratch, note);
         if !self.terminal {
             json::put_indented(out, &self.scratch, self.style);
         } else if !pretty {
@@ -138,11 +154,11 @@ impl RecordWriter {
     }
 }
 
-/// Adds to a record why its payload was not decoded.
-fn put_error(record: &mut Vec<u8>, error: Option<&str>) {
-    if let Some(error) = error {
+/// Adds the note about its payload to a record.
+fn put_note(record: &mut Vec<u8>, note: &PayloadNote<'_>) {
+    for (name, text) in note.members() {
         record.truncate(record.len() - 1);
-        json::put_member(record, "payload-error", error);
+        json::put_member(record, name, text);
         record.push(b'}');
     }
 }

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 use super::MessageFormat;
 use super::message::MessageWriter;
-use super::record::Misfit;
+use super::record::{Misfit, PayloadNote};
 use super::terminal;
 use crate::notation::printable::{LineFeed, printable, put_printable};
 use crate::protocol::wire::Publish;
@@ -70,8 +70,7 @@ impl Watch {
         }
     }
 
-    /// Stores a message for the next [`Watch::draw`]; `is_value` and `error` are those of
-    /// [`MessageWriter::write_decoded`].
+    /// Stores a message for the next [`Watch::draw`].
     ///
     /// # Errors
     /// Like [`MessageWriter::write`].
@@ -79,8 +78,7 @@ impl Watch {
         &mut self,
         publish: &Publish<'_>,
         received: SystemTime,
-        is_value: bool,
-        error: Option<&str>,
+        note: &PayloadNote<'_>,
     ) -> Result<(), Misfit> {
         let place = match self.places.get(publish.topic) {
             Some(place) => *place,
@@ -95,8 +93,8 @@ impl Watch {
             }
         };
         self.message.clear();
-        let written = self.writer.write_decoded(&mut self.message, publish, received, is_value, error);
-        if let Some(error) = error.filter(|_| !self.writer.has_records()) {
+        let written = self.writer.write_decoded(&mut self.message, publish, received, note);
+        if let Some(error) = note.error.filter(|_| !self.writer.has_records()) {
             let end = if self.message.ends_with(b"\n") { self.message.len() - 1 } else { self.message.len() };
             self.message.truncate(end);
             let _ = write!(self.message, " ({error})");
@@ -208,7 +206,7 @@ mod tests {
             properties: Properties::NONE,
             payload,
         };
-        watch.message(&publish, SystemTime::UNIX_EPOCH, false, None).unwrap();
+        watch.message(&publish, SystemTime::UNIX_EPOCH, &PayloadNote::PLAIN).unwrap();
     }
 
     fn drawn(watch: &mut Watch, size: (u16, u16)) -> String {
@@ -261,7 +259,8 @@ mod tests {
                 properties: Properties::NONE,
                 payload: b"\xff",
             };
-            watch.message(&publish, SystemTime::UNIX_EPOCH, false, Some("cbor: no")).unwrap();
+            let note = PayloadNote { error: Some("cbor: no"), ..PayloadNote::PLAIN };
+            watch.message(&publish, SystemTime::UNIX_EPOCH, &note).unwrap();
             let drawn = drawn(&mut watch, (500, 5));
             assert!(drawn.contains(expected), "{drawn}");
         }

@@ -33,6 +33,9 @@ pub(crate) struct Record<'a> {
     pub(crate) payload: Option<Cow<'a, [u8]>>,
     /// Whether the payload is plain text: not encoded, and not JSON.
     pub(crate) is_text: bool,
+    /// Whether the payload could not be decoded when it was received (`payload-error`), and has its format
+    /// still.
+    pub(crate) is_undecoded: bool,
     /// The checked properties, without those that belong to the connection.
     pub(crate) properties: PropertyBlock,
 }
@@ -79,6 +82,10 @@ struct Members<'a> {
     payload: Option<&'a RawValue>,
     #[serde(borrow, rename = "payload-encoding")]
     payload_encoding: Option<&'a RawValue>,
+    #[serde(borrow, rename = "payload-decoded")]
+    payload_decoded: Option<&'a RawValue>,
+    #[serde(borrow, rename = "payload-error")]
+    payload_error: Option<&'a RawValue>,
     #[serde(borrow)]
     properties: Option<&'a RawValue>,
 }
@@ -125,10 +132,18 @@ impl<'a> Record<'a> {
         };
         let encoding =
             members.payload_encoding.map(|encoding| text("payload-encoding", encoding)).transpose()?;
-        let is_json = members.payload.is_some_and(|payload| !payload.get().starts_with('"'));
+        let decoded = members.payload_decoded.map(|formats| text("payload-decoded", formats)).transpose()?;
+        if decoded.is_some() && encoding.is_some() {
+            return Err(NoRecord::new(
+                "payload-encoding: it is not allowed with payload-decoded, whose payload is a JSON value",
+            ));
+        }
+        let is_value = decoded.is_some();
+        let is_json = is_value || members.payload.is_some_and(|payload| !payload.get().starts_with('"'));
         let is_text = encoding.is_none() && !is_json;
         let payload = match members.payload {
             None => None,
+            Some(json) if is_value => Some(Cow::Borrowed(json.get().as_bytes())),
             Some(json) if json.get() == "null" => Some(Cow::default()),
             // mosquitto writes a JSON payload unchanged.
             Some(json) if !json.get().starts_with('"') => Some(Cow::Borrowed(json.get().as_bytes())),
@@ -139,7 +154,8 @@ impl<'a> Record<'a> {
             Some(json) => block(json)?,
         };
         let received = members.tst.map(|time| text("tst", time)).transpose()?;
-        Ok(Self { topic: name, qos, retain, received, payload, is_text, properties })
+        let is_undecoded = members.payload_error.is_some();
+        Ok(Self { topic: name, qos, retain, received, payload, is_text, is_undecoded, properties })
     }
 }
 
@@ -352,6 +368,10 @@ fn check_string(text: &str) -> Result<(), &'static str> {
 mod tests {
     use super::*;
     use crate::clock;
+    #[cfg(feature = "decoders")]
+    use crate::decode::{FormatChain, Schemas};
+    #[cfg(feature = "decoders")]
+    use crate::output::PayloadNote;
     use crate::output::{MessageFormat, MessageWriter};
     use crate::protocol::wire::Publish;
     use proptest::prelude::*;
@@ -388,6 +408,11 @@ mod tests {
             (r#"{"topic":"a","qos":3}"#, "qos"),
             (r#"{"topic":"a","payload":"%","payload-encoding":"base64"}"#, "base64"),
             (r#"{"topic":"a","payload":"a","payload-encoding":"hex"}"#, "payload-encoding"),
+            (r#"{"topic":"a","payload":"a","payload-decoded":7}"#, "payload-decoded: it must be a string"),
+            (
+                r#"{"topic":"a","payload":"YQ==","payload-encoding":"base64","payload-decoded":"cbor"}"#,
+                "payload-encoding: it is not allowed with payload-decoded",
+            ),
             (r#"{"topic":"a","properties":7}"#, "properties"),
             (r#"{"topic":"a","properties":{"colour":1}}"#, "colour"),
             (r#"{"topic":"a","properties":{"payload-format-indicator":2}}"#, "payload-format-indicator"),
@@ -416,6 +441,56 @@ mod tests {
     fn fields_of_the_connection_are_left_out() {
         let line = br#"{"topic":"a","properties":{"subscription-identifier":[1,2],"topic-alias":3}}"#;
         assert!(Record::parse(line).unwrap().properties.is_empty());
+    }
+
+    /// Values of JSON, as far as they are values of every format.
+    #[cfg(feature = "decoders")]
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<u64>().prop_map(Into::into),
+            proptest::num::f64::NORMAL.prop_map(Into::into),
+            "[0-9.]{0,3}|true|null|\"|.{0,10}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(3, 20, 5, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..5).prop_map(Into::into),
+                proptest::collection::vec(("[0-9a-z\"]{0,3}", inner), 0..5)
+                    .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    #[cfg(feature = "decoders")]
+    proptest! {
+        /// What `sub --decode` shows in a record, `pub --encode` makes again.
+        #[test]
+        fn decoded_value_comes_back(value in json(), format in prop_oneof![
+            Just("cbor"), Just("msgpack"), Just("gzip+cbor"), Just("base64+zstd+msgpack")
+        ]) {
+            let chain = FormatChain::parse(format, &mut Schemas::default()).unwrap();
+            let decoded = chain.decode(&chain.encode(value.to_string().as_bytes()).unwrap()).unwrap().bytes;
+            let publish = Publish {
+                dup: false,
+                qos: QoS::AtMostOnce,
+                retain: false,
+                packet_identifier: 0,
+                topic: b"a",
+                properties: crate::protocol::property::Properties::NONE,
+                payload: &decoded,
+            };
+            let note = PayloadNote { decoded: Some(format), error: None };
+            let mut line = Vec::new();
+            let mut writer = MessageWriter::new(MessageFormat::Json { pretty: false }, false);
+            writer.write_decoded(&mut line, &publish, SystemTime::now(), &note).unwrap();
+            let record = Record::parse(&line).unwrap();
+            prop_assert!(!record.is_undecoded && !record.is_text);
+            let relayed = chain.encode(&record.payload.unwrap()).unwrap();
+            let arrived = chain.decode(&relayed).unwrap().bytes;
+            prop_assert_eq!(serde_json::from_slice::<serde_json::Value>(&arrived).unwrap(), value);
+        }
     }
 
     proptest! {

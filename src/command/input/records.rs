@@ -9,6 +9,7 @@ use std::mem::discriminant;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::expiry::{Aged, aged};
 use super::record::{NoRecord, Record};
 use super::rewrite::Rewrite;
 use super::selection::{RecordSelection, time};
@@ -17,7 +18,7 @@ use bytes::BytesMut;
 
 use crate::error::Error;
 use crate::file::mark;
-use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::property::{PropertyBlock, PropertyId};
 use crate::protocol::wire::{PublishTemplate, TopicAlias};
 use crate::protocol::{Protocol, QoS, topic};
 use crate::quantity::counted;
@@ -70,6 +71,7 @@ impl TopicLines {
             received: None,
             payload: Some(line[end + separator.len()..].into()),
             is_text: true,
+            is_undecoded: false,
             properties: PropertyBlock::default(),
         })
     }
@@ -92,10 +94,18 @@ pub(crate) enum LineForm {
 pub(crate) struct Message<'a> {
     pub(crate) template: Arc<PublishTemplate>,
     pub(crate) payload: Cow<'a, [u8]>,
+    /// Whether the payload has its format still, and must not be encoded again.
+    pub(crate) is_encoded: bool,
 }
 
 /// A message for a spool.
-pub(crate) type Enveloped<'a> = (Envelope, Cow<'a, [u8]>);
+#[derive(Debug)]
+pub(crate) struct Enveloped<'a> {
+    pub(crate) envelope: Envelope,
+    pub(crate) payload: Cow<'a, [u8]>,
+    /// As in [`Message`].
+    pub(crate) is_encoded: bool,
+}
 
 /// A deviation from the records, with the number of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,6 +247,7 @@ struct Item<'k, 'a> {
     /// The record's own properties.
     properties: PropertyBlock,
     payload: Cow<'a, [u8]>,
+    is_encoded: bool,
 }
 
 impl RecordReader {
@@ -378,9 +389,9 @@ impl RecordReader {
         } else {
             make(&item.known.topic, &item.properties.or_from(&defaults.properties))
         };
-        let payload = item.payload;
+        let Item { payload, is_encoded, .. } = item;
         self.round.1 += 1;
-        Ok(Some(Message { template, payload }))
+        Ok(Some(Message { template, payload, is_encoded }))
     }
 
     /// The message of a line, for a spool.
@@ -396,9 +407,9 @@ impl RecordReader {
             topic: item.known.topic.to_string(),
             properties: item.properties.or_from(&defaults.properties),
         };
-        let payload = item.payload;
+        let Item { payload, is_encoded, .. } = item;
         self.round.1 += 1;
-        Ok(Some((envelope, payload)))
+        Ok(Some(Enveloped { envelope, payload, is_encoded }))
     }
 
     /// The record of a line, if it is to be sent.
@@ -438,16 +449,16 @@ impl RecordReader {
             self.has_times = Some(true);
         }
         if !self.is_replay()
-            && let Some(seconds) = record.properties.view().number(PropertyId::MessageExpiryInterval)
+            && record.properties.view().number(PropertyId::MessageExpiryInterval).is_some()
             && let Some(received) = self::time(&record)?
         {
-            match remaining(seconds, received) {
-                None => {
+            match aged(&record.properties, received) {
+                Aged::Same => {}
+                Aged::Shorter(properties) => record.properties = properties,
+                Aged::Expired => {
                     self.depart(Departure::Expired);
                     return Ok(None);
                 }
-                Some(left) if left == seconds => {}
-                Some(left) => record.properties = with_expiry(&record.properties, left),
             }
         }
         Ok(Some(record))
@@ -508,7 +519,8 @@ impl RecordReader {
                 ));
             }
         };
-        let item = Item { known, qos, retain, properties: record.properties, payload };
+        let is_encoded = record.is_undecoded;
+        let item = Item { known, qos, retain, properties: record.properties, payload, is_encoded };
         Ok((item, &self.defaults))
     }
 
@@ -542,8 +554,13 @@ fn rewritten(rewrites: &[Rewrite], name: &str) -> Result<Box<str>, NoRecord> {
     }
     let mut topic = Cow::Borrowed(name);
     for rewrite in rewrites {
-        if let Cow::Owned(changed) = rewrite.apply(&topic) {
-            topic = Cow::Owned(changed);
+        match rewrite.apply(&topic) {
+            Some(Cow::Owned(changed)) => topic = Cow::Owned(changed),
+            Some(Cow::Borrowed(_)) => {}
+            None => {
+                let (name, why) = (cut(name), topic::TopicError::TooLong);
+                return Err(NoRecord::new(format!("topic '{name}' is rewritten (--rewrite-topic): {why}")));
+            }
         }
     }
     topic::check_name(topic.as_bytes()).map_err(|why| {
@@ -565,19 +582,4 @@ fn check_properties(properties: &PropertyBlock) -> Result<(), NoRecord> {
         id => id.name(),
     };
     Err(NoRecord::new(format!("{name}: {why}")))
-}
-
-/// The rest of a Message Expiry Interval in seconds, which keeps counting down while a message is stored
-/// ([MQTT-3.3.2-6]); `None` if it has passed.
-fn remaining(seconds: u32, received: SystemTime) -> Option<u32> {
-    // The clock of the receiving machine may be ahead of ours.
-    let passed = SystemTime::now().duration_since(received).unwrap_or_default().as_secs();
-    let passed = u32::try_from(passed).unwrap_or(u32::MAX);
-    seconds.checked_sub(passed).filter(|left| *left > 0)
-}
-
-fn with_expiry(properties: &PropertyBlock, seconds: u32) -> PropertyBlock {
-    let mut changed = properties.without(&[PropertyId::MessageExpiryInterval]);
-    changed.push(PropertyId::MessageExpiryInterval, Value::Number(seconds));
-    changed
 }

@@ -9,7 +9,7 @@ use super::encoding::{Encoding, encoded};
 use super::filled::Filler;
 use super::replay::ReplaySchedule;
 use crate::alarm::now;
-use crate::command::input::{Begun, FirstBytes, GivenUp, RecordReader, decompressed_pipe};
+use crate::command::input::{Begun, Enveloped, FirstBytes, GivenUp, RecordReader, decompressed_pipe};
 use crate::error::Error;
 use crate::platform::descriptors::{AsDescriptor, DescriptorKind, duplicate, kind};
 use crate::platform::held::HeldInput;
@@ -245,6 +245,11 @@ impl LineIntake<'_> {
             } else {
                 held = 0;
                 begun.extend(rest);
+                if let Some(given_up) = begun.give_up()
+                    && !self.add(Err(given_up.error()), false, over)?
+                {
+                    return Ok(false);
+                }
                 if (count == 0 || is_last && taken == count) && !begun.is_empty() {
                     self.add_begun(&mut begun, true, over)?;
                 }
@@ -275,7 +280,7 @@ impl LineIntake<'_> {
 
     /// Adds a line longer than one read, or the last line.
     fn add_begun(&mut self, begun: &mut Begun, is_cut: bool, over: &RunEnd) -> Result<bool, Error> {
-        let line = begun.end();
+        let Some(line) = begun.end() else { return Ok(true) };
         let line = line.as_ref().map(Vec::as_slice).map_err(GivenUp::error);
         self.add(line, is_cut, over)
     }
@@ -349,11 +354,11 @@ impl LineIntake<'_> {
         let read = reader.envelope(line);
         let departure = reader.departure().map(|departure| departure.to_string());
         match read {
-            Ok(Some((mut envelope, payload))) => {
+            Ok(Some(Enveloped { mut envelope, payload, is_encoded })) => {
                 if envelope.qos == QoS::AtMostOnce {
                     envelope.qos = self.qos;
                 }
-                let payload = encoded(self.encode.as_ref(), &payload)?;
+                let payload = encoded(self.encode.as_ref().filter(|_| !is_encoded), &payload)?;
                 if self.intake.add_as(&envelope, &payload) { Ok((true, departure)) } else { Err(too_long()) }
             }
             Ok(None) => Ok((false, departure)),

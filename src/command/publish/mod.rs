@@ -3,10 +3,12 @@
 mod aside;
 mod config;
 mod encoding;
+mod expiring;
 mod filled;
 mod intake;
 mod replay;
 mod reports;
+mod single;
 mod spool;
 mod work;
 
@@ -45,6 +47,10 @@ pub use spool::SpoolOptions;
 
 /// Maximum number of unconfirmed QoS 0 messages before a PINGREQ asks how far the broker has read.
 const MESSAGES_PER_BARRIER: u64 = 10_000;
+
+/// Maximum number of inputs without a message that are processed before signals, timers and the connection
+/// are checked.
+const UNSENT_PER_TURN: u32 = 256;
 
 /// How long a run that was ended by a signal waits for the answer to that PINGREQ. Together with the time for
 /// closing the connection it stays below the limit after which the process is ended by force.
@@ -403,7 +409,12 @@ impl Publisher<'_> {
         let copies = self.config.copies();
         let is_timed = self.replay.is_some();
         let may_have_begun = copies > 1 || is_timed;
+        let mut unsent = 0;
         while session.can_publish(qos) {
+            if unsent == UNSENT_PER_TURN {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if out.len() >= OUTPUT_BYTES {
                 self.ask_how_far(session, out);
                 return Poll::Pending; // called again once this is written
@@ -415,10 +426,12 @@ impl Publisher<'_> {
                     NextInput::Payload(input) => (input, 0),
                     NextInput::GivenUp(given_up) => {
                         self.give_up(&given_up.error());
+                        unsent += 1;
                         continue;
                     }
                     NextInput::Invalid(error) => {
                         self.give_up(&error);
+                        unsent += 1;
                         continue;
                     }
                     NextInput::End if session.is_idle() => return Poll::Ready(Ok(())),
@@ -440,10 +453,14 @@ impl Publisher<'_> {
                     self.unacknowledged.written += 1;
                 }
                 Ok(Some(_)) => {}
-                Ok(None) => self.ended += 1,
+                Ok(None) => {
+                    self.ended += 1;
+                    unsent += 1;
+                }
                 Err(error) => {
                     self.refuse(self.sent, &error);
                     self.ended += 1;
+                    unsent += 1;
                 }
             }
         }
@@ -523,14 +540,14 @@ impl Publisher<'_> {
             if let Some(departure) = reader.departure() {
                 self.diagnostics.warning(format_args!("line {number}: {departure}"));
             }
-            let Message { template, payload } = match read {
+            let Message { template, payload, is_encoded } = match read {
                 Ok(Some(message)) => message,
                 Ok(None) => return Ok(None),
                 Err(error) => return self.not_a_record(error),
             };
             let payload = match &self.config.encode {
-                Some(chain) => chain.encoded(&payload)?.into(),
-                None => payload,
+                Some(chain) if !is_encoded => chain.encoded(&payload)?.into(),
+                _ => payload,
             };
             let keep = || Some(kept(input, &payload));
             session.publish(out, &template, &payload, keep, number)?;

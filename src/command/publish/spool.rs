@@ -4,7 +4,6 @@
 //! A thread reads standard input with or without a connection; the connection sends from the front of the
 //! file. The format of the file, and the order of writes, are those of [`storage::spool`].
 
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,22 +14,23 @@ use tokio::sync::mpsc;
 
 use super::Config;
 use super::aside::{AsideFile, NamedMessage, report_left, set_aside};
-use super::encoding::{Encoding, encoded};
+use super::expiring::{for_another_second, unexpired};
 use super::filled::Filler;
-use super::intake::{IntakeNote, LineIntake, not_taken};
+use super::intake::{IntakeNote, LineIntake};
 use super::replay::ReplaySchedule;
+use super::single::{Fill, payloads, take_in_one};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::attention::{Attention, Supervisor, unanswered};
-use crate::command::input::{RecordReader, Source, check_rounds, read_file, stdin};
-use crate::error::{Denial, Error};
+use crate::command::input::{Departure, RecordReader, Source, check_rounds, stdin};
+use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress};
 use crate::platform::descriptors::duplicate;
 use crate::platform::readiness::{RunEnd, RunGuard};
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
+use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::{agree, counted};
 use crate::quotation::cut;
@@ -40,6 +40,10 @@ use crate::thread::start;
 /// The refusals that a retry cannot change: they concern the message itself, or the user's rights.
 const FINAL: [ReasonCode; 3] =
     [ReasonCode::NOT_AUTHORIZED, ReasonCode::TOPIC_NAME_INVALID, ReasonCode::PAYLOAD_FORMAT_INVALID];
+
+/// Maximum number of the intake's notes that are processed before signals, timers and the connection are
+/// checked. Each may be an error of a line.
+const NOTES_PER_TURN: u32 = 32;
 
 /// The file and its bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +122,7 @@ pub(super) async fn run(
         connected_before: false,
         renewed: false,
         ended: 0,
+        expired: 0,
         failed: failure.or(damaged),
         answer: AnswerLimit::new(config.answer_limit()),
     };
@@ -131,9 +136,12 @@ pub(super) async fn run(
     if result.is_err() {
         publisher.report_in_flight();
     }
-    let SpoolPublisher { progress, failed, spool, .. } = publisher;
+    let SpoolPublisher { progress, failed, spool, expired, .. } = publisher;
     if let Some(progress) = progress {
         progress.finish();
+    }
+    if expired > 1 {
+        diagnostics.warning(Departure::Expired(expired).in_all());
     }
     let kept = spool.close();
     if let Ok(kept @ 1..) = kept {
@@ -199,63 +207,6 @@ fn start_intake(
     Ok(Input { notes: receiver, running })
 }
 
-/// The payloads of a source other than lines; `payload` is that of a single message.
-fn payloads(
-    source: &Source,
-    payload: Option<Vec<u8>>,
-) -> Box<dyn Iterator<Item = Result<Vec<u8>, Error>> + '_> {
-    match source {
-        Source::Files(files) => Box::new(files.iter().map(|file| read_file(file))),
-        Source::Generated(payloads) => Box::new(std::iter::once(payloads.clone().next_payload())),
-        _ => Box::new(payload.into_iter().map(Ok)),
-    }
-}
-
-/// The processing of a payload.
-struct Fill<'a> {
-    filler: Option<&'a mut Filler>,
-    encode: Option<&'a Encoding>,
-}
-
-/// Takes in the messages of one payload, for these topics.
-fn take_in_one(
-    intake: &mut Intake,
-    envelopes: &[Envelope],
-    topics: Range<usize>,
-    fill: Fill<'_>,
-    number: u64,
-    payload: &[u8],
-) -> Result<(), Error> {
-    let first = topics.start;
-    let envelopes = envelopes.get(topics).unwrap_or_default();
-    intake.check_memory(payload.len(), envelopes.len())?;
-    let is_added = if let Some(filler) = fill.filler {
-        filler.add_to_each(intake, envelopes, first, number, payload, fill.encode)?
-    } else {
-        let payload = encoded(fill.encode, payload)?;
-        intake.is_possible(payload.len())
-            && envelopes.iter().all(|envelope| intake.add_as(envelope, &payload))
-    };
-    if !is_added {
-        let bytes = intake.packet_bytes(payload.len());
-        return Err(Error::Refused {
-            what: "publish not sent".into(),
-            denial: Denial::default(),
-            reason: ReasonCode::PACKET_TOO_LARGE,
-            text: Some(client::too_large(bytes, LARGEST_PACKET_BYTES)),
-            hint: None,
-        });
-    }
-    while intake.waiting() > 0 {
-        let taken = if intake.is_full() { Err(intake.no_room()) } else { intake.take_in() };
-        taken.map_err(|error| match (intake.waiting(), envelopes.len()) {
-            (_, 0 | 1) => not_taken(error, "the message was"),
-            (left, copies) => not_taken(error, &format!("{left} of {copies} messages were")),
-        })?;
-    }
-    Ok(())
-}
-
 /// The intake's thread.
 struct Input {
     /// Closed at the end of the input.
@@ -283,6 +234,8 @@ struct SpoolPublisher<'a> {
     /// Whether messages that were sent before are sent again by the session, with new packet identifiers.
     renewed: bool,
     ended: u64,
+    /// The number of messages that have expired in the spool.
+    expired: u64,
     /// The exit status of the first failure that did not end the run.
     failed: Option<Exit>,
     answer: AnswerLimit,
@@ -291,10 +244,15 @@ struct SpoolPublisher<'a> {
 impl SpoolPublisher<'_> {
     /// The next message of the spool; `Ready(None)` when there is none and none will come.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<SpooledMessage>, Error>> {
-        loop {
+        for _ in 0..NOTES_PER_TURN {
             if let Some(message) = self.spool.next_message()? {
-                let Some(fault) = &message.fault else { return Poll::Ready(Ok(Some(message))) };
-                self.set_aside(&message, fault)?;
+                if let Some(fault) = &message.fault {
+                    self.set_aside(&message, fault)?;
+                } else if let Some(message) = unexpired(&message) {
+                    return Poll::Ready(Ok(Some(message)));
+                } else {
+                    self.drop_expired(&message);
+                }
                 continue;
             }
             if self.input.is_none() {
@@ -302,9 +260,11 @@ impl SpoolPublisher<'_> {
             }
             ready!(self.poll_input(cx));
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
-    /// Receives the intake's notes.
+    /// Receives a note of the intake.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(input) = &mut self.input else { return Poll::Pending };
         match ready!(input.notes.poll_recv(cx)) {
@@ -359,6 +319,18 @@ impl SpoolPublisher<'_> {
         } else {
             self.spool.keep(place)
         }
+    }
+
+    /// Drops a message whose Message Expiry Interval has passed.
+    fn drop_expired(&mut self, message: &SpooledMessage) {
+        self.expired += 1;
+        if self.expired == 1 {
+            let named = NamedMessage(message);
+            self.diagnostics
+                .warning(format_args!("{named} not sent: the time of message-expiry-interval was over"));
+        }
+        self.spool.done(message.place);
+        self.count();
     }
 
     /// Removes a message that must not be sent from the spool, and stores it next to it.
@@ -440,7 +412,7 @@ impl SpoolPublisher<'_> {
                 self.set_aside(&message, fault)?;
                 continue;
             }
-            let SpooledMessage { envelope, payload, .. } = message;
+            let SpooledMessage { envelope, payload, .. } = for_another_second(&message);
             let template = self.template(connected.protocol, &envelope);
             session.restore_publish(packet_identifier, template, payload, place, received);
         }
@@ -557,7 +529,13 @@ impl Handler for SpoolPublisher<'_> {
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         // Intake errors are reported immediately, with or without a link. New messages are found in the
         // spool, which is checked before the next write.
-        while self.poll_input(cx).is_ready() {}
+        let mut notes = 0;
+        while notes < NOTES_PER_TURN && self.poll_input(cx).is_ready() {
+            notes += 1;
+        }
+        if notes == NOTES_PER_TURN {
+            cx.waker().wake_by_ref();
+        }
         if let Poll::Ready(limit) = self.answer.poll(cx) {
             return Poll::Ready(Err(unanswered_publish(limit)));
         }

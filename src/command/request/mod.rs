@@ -28,7 +28,7 @@ use crate::decode::{Decoded, Rule};
 use crate::error::{Denial, Error};
 use crate::exit::Exit;
 use crate::output::{
-    Diagnostics, MessageFormat, MessageWriter, MisfitWarnings, Stdout, Verbosity, put_json_line,
+    Diagnostics, MessageFormat, MessageWriter, MisfitWarnings, PayloadNote, Stdout, Verbosity, put_json_line,
 };
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
@@ -344,12 +344,14 @@ impl Requester<'_> {
         let (out, now) = (self.stdout.buffer(), SystemTime::now());
         let written = match self.decoding.decode(self.number, publish)? {
             None => self.writer.write(out, publish, now),
-            Some(Decoded { payload: Ok(payload), is_value, .. }) => {
+            Some(Decoded { payload: Ok(payload), format, .. }) => {
                 let decoded = Publish { payload: &payload, ..*publish };
-                self.writer.write_decoded(out, &decoded, now, is_value, None)
+                let note = PayloadNote { decoded: format.as_deref(), error: None };
+                self.writer.write_decoded(out, &decoded, now, &note)
             }
             Some(Decoded { payload: Err(why), .. }) => {
-                self.writer.write_decoded(out, publish, now, false, Some(&why))
+                let note = PayloadNote { decoded: None, error: Some(&why) };
+                self.writer.write_decoded(out, publish, now, &note)
             }
         };
         if let Err(misfit) = written {

@@ -15,7 +15,8 @@ use crate::client::session::Session;
 use crate::error::Error;
 use crate::jq::ProgramResults;
 use crate::output::{
-    Diagnostics, Environment, MessageFormat, MessageWriter, Misfit, StandardStream, Stdout, Watch,
+    Diagnostics, Environment, MessageFormat, MessageWriter, Misfit, PayloadNote, StandardStream, Stdout,
+    Watch,
 };
 #[cfg(feature = "tui")]
 use crate::output::{TopicView, view_is_possible};
@@ -23,19 +24,6 @@ use crate::protocol::wire::Publish;
 
 /// The interval of checks for a new size of the terminal.
 const RESIZE_INTERVAL: Duration = Duration::from_millis(500);
-
-/// Facts about a payload besides its bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PayloadNote<'a> {
-    /// Whether it was decoded to JSON.
-    pub(super) is_value: bool,
-    /// Why it was not decoded.
-    pub(super) error: Option<&'a str>,
-}
-
-impl PayloadNote<'_> {
-    pub(super) const PLAIN: Self = Self { is_value: false, error: None };
-}
 
 /// A [`Display`] in operation.
 pub(super) enum Shower {
@@ -134,17 +122,12 @@ impl Shower {
         note: &PayloadNote<'_>,
     ) -> Result<(), Misfit> {
         match self {
-            Self::Messages(writer) if *note == PayloadNote::PLAIN => {
-                writer.write(stdout.buffer(), publish, received)
-            }
-            Self::Messages(writer) => {
-                writer.write_decoded(stdout.buffer(), publish, received, note.is_value, note.error)
-            }
+            Self::Messages(writer) => writer.write_decoded(stdout.buffer(), publish, received, note),
             Self::Rate(rate) => {
                 rate.count();
                 Ok(())
             }
-            Self::Watch(watch, _) => watch.message(publish, received, note.is_value, note.error),
+            Self::Watch(watch, _) => watch.message(publish, received, note),
             #[cfg(feature = "tui")]
             Self::View(view) => {
                 view.message(publish, note.error);

@@ -10,18 +10,17 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::config::FilesOptions;
-use super::display::PayloadNote;
 use crate::clock;
 use crate::error::Error;
 use crate::file::{FileLock, lock};
-use crate::output::{MessageWriter, Misfit};
+use crate::output::{MessageWriter, Misfit, PayloadNote};
 use crate::protocol::wire::Publish;
 use crate::signal::outlive_file_limit;
 
@@ -36,6 +35,9 @@ const KEPT_BYTES: usize = 1 << 20;
 /// begins with a dot.
 const TEMPORARY: &str = ".mqtt-";
 const TEMPORARY_END: &str = ".tmp";
+
+/// How often a file is written whose temporary file another run has removed.
+const MOST_ATTEMPTS: u32 = 100;
 
 /// Writes messages to files.
 pub(super) struct MessageFiles {
@@ -94,9 +96,7 @@ impl MessageFiles {
         }
         self.text.clear();
         let fits = match &mut self.writer {
-            Some(writer) => {
-                writer.write_decoded(&mut self.text, publish, received, note.is_value, note.error)
-            }
+            Some(writer) => writer.write_decoded(&mut self.text, publish, received, note),
             None => Ok(()),
         };
         let content = if self.writer.is_some() { &self.text } else { publish.payload };
@@ -124,15 +124,22 @@ impl MessageFiles {
 
 /// Replaces a file by one with this content.
 fn replace(path: &Path, temporary: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = File::options().write(true).create_new(true).open(temporary)?;
-    // Some file systems have no locks: leftover files stay there.
-    let _ = lock(&file, FileLock::Alone);
-    file.write_all(content)?;
-    fs::rename(temporary, path)
+    let mut left = MOST_ATTEMPTS;
+    loop {
+        left -= 1;
+        let mut file = File::options().write(true).create_new(true).open(temporary)?;
+        // Some file systems have no locks: leftover files stay there.
+        let _ = lock(&file, FileLock::Alone);
+        file.write_all(content)?;
+        match fs::rename(temporary, path) {
+            // A run that began at this moment has taken the file for a leftover one, before it had its lock.
+            Err(error) if error.kind() == ErrorKind::NotFound && left > 0 => {}
+            renamed => return renamed,
+        }
+    }
 }
 
-/// Removes the files left by killed runs. A file that is not empty and has no lock is no longer being
-/// written.
+/// Removes the files left by killed runs: those without a lock.
 fn remove_left_over(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
@@ -142,7 +149,7 @@ fn remove_left_over(folder: &Path) {
         let is_ours = number.is_some_and(|number| {
             number.len() == 8 && number.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
         });
-        let is_file = entry.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0);
+        let is_file = entry.metadata().is_ok_and(|metadata| metadata.is_file());
         if is_ours
             && is_file
             && File::open(entry.path()).and_then(|file| lock(&file, FileLock::Alone)).is_ok()
@@ -204,6 +211,43 @@ mod tests {
         ] {
             assert_eq!(name(topic), expected);
         }
+    }
+
+    /// Empty ones as well: a run may be killed before it writes.
+    #[test]
+    fn leftover_files_without_a_lock_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for (name, content) in
+            [(".mqtt-00000001.tmp", ""), (".mqtt-00000002.tmp", "x"), (".mqtt-0000000g.tmp", ""), ("a", "")]
+        {
+            fs::write(path(name), content).unwrap();
+        }
+        let held = File::create(path(".mqtt-00000003.tmp")).unwrap();
+        lock(&held, FileLock::Alone).unwrap();
+        remove_left_over(folder.path());
+        let mut left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".mqtt-00000003.tmp", ".mqtt-0000000g.tmp", "a"]);
+    }
+
+    #[test]
+    fn file_is_written_while_other_runs_begin() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, temporary) = (folder.path().join("a"), folder.path().join(".mqtt-00000001.tmp"));
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                    remove_left_over(folder.path());
+                }
+            });
+            let written: Vec<_> = (0..500).map(|_| replace(&path, &temporary, b"x")).collect();
+            is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(written.iter().all(Result::is_ok), "{written:?}");
+        });
+        assert_eq!(fs::read(&path).unwrap(), b"x");
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::time::SystemTime;
 
 use super::Subscriber;
-use super::display::PayloadNote;
 use super::filters::is_copy;
 use super::programs::ProgramVerdict;
 use super::stages::{Requests, SubscribeWork};
 use crate::client::handler::Flow;
 use crate::error::Error;
 use crate::memory;
+use crate::output::PayloadNote;
 use crate::protocol::QoS;
 use crate::protocol::wire::Publish;
 
@@ -45,11 +45,11 @@ impl Subscriber<'_> {
         };
         match &decoded.payload {
             Ok(payload) => {
-                let note = PayloadNote { is_value: decoded.is_value, error: None };
+                let note = PayloadNote { decoded: decoded.format.as_deref(), error: None };
                 self.judge(&Publish { payload, ..*publish }, &note, is_admitted)
             }
             Err(why) => {
-                let note = PayloadNote { is_value: false, error: Some(why) };
+                let note = PayloadNote { decoded: None, error: Some(why) };
                 self.judge(publish, &note, is_admitted && !self.decoding.skips_failures())
             }
         }
@@ -72,7 +72,7 @@ impl Subscriber<'_> {
         let received = self.received();
         let passes = is_admitted && self.selector.finds(publish);
         let ProgramVerdict { is_shown, is_last } =
-            self.evaluator.judge((self.number, publish), received, note.error, passes)?;
+            self.evaluator.judge((self.number, publish), received, note, passes)?;
         let mut is_shown = is_shown && self.selector.is_due(publish);
         match &mut self.executor {
             Some(executor) if is_shown => {

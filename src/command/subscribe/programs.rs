@@ -6,7 +6,7 @@ use super::config::{Config, FailurePolicy, Programs};
 use crate::command::computed::LargePayloads;
 use crate::error::Error;
 use crate::jq::{Condition, Failure, Guard, ProgramInput, ProgramPayload, ProgramResults, Val};
-use crate::output::{Diagnostics, RecordHead};
+use crate::output::{Diagnostics, PayloadNote, RecordHead};
 use crate::protocol::wire::Publish;
 use crate::quantity::{agree, counted};
 use crate::quotation::cut;
@@ -75,7 +75,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The decision of the programs on a message with this number in the run; `passes` tells whether it meets
-    /// the other conditions. `payload_error` tells why its payload was not decoded.
+    /// the other conditions.
     ///
     /// # Errors
     /// A program failed, and the policy is to end the run.
@@ -83,7 +83,7 @@ impl<'a> Evaluator<'a> {
         &mut self,
         (number, publish): (u64, &Publish<'_>),
         received: SystemTime,
-        payload_error: Option<&str>,
+        note: &PayloadNote<'_>,
         passes: bool,
     ) -> Result<ProgramVerdict, Error> {
         self.has_results = false;
@@ -92,7 +92,7 @@ impl<'a> Evaluator<'a> {
         };
         self.number = number;
         let turn = *self.turn.get_or_insert_with(Instant::now);
-        let verdict = guard.watch(|| self.evaluate(publish, received, payload_error, passes));
+        let verdict = guard.watch(publish.topic, || self.evaluate(publish, received, note, passes));
         self.guard = Some(guard);
         self.is_turn_over = turn.elapsed() > LONGEST_TURN;
         verdict
@@ -114,14 +114,14 @@ impl<'a> Evaluator<'a> {
         &mut self,
         publish: &Publish<'_>,
         received: SystemTime,
-        payload_error: Option<&str>,
+        note: &PayloadNote<'_>,
         passes: bool,
     ) -> Result<ProgramVerdict, Error> {
         let mut input = None;
         let head = &mut self.head;
         let mut record = || {
             let input: &mut Option<ProgramInput> = &mut input;
-            let make = || ProgramInput::new(head.of(publish, received, payload_error), publish.payload);
+            let make = || ProgramInput::new(head.of(publish, received, note), publish.payload);
             input.get_or_insert_with(make).value.clone()
         };
         let mut failure = None;

@@ -7,7 +7,7 @@ use super::segments::{Field, LetterCase, Segment, Shape, Template};
 use crate::notation::hex;
 use crate::notation::printable::LineFeed;
 use crate::output::json::PayloadForm;
-use crate::output::record::{Misfit, RecordWriter};
+use crate::output::record::{Misfit, PayloadNote, RecordWriter};
 use crate::output::terminal::{Style, put_bytes};
 use crate::output::timestamp::{LocalTimes, since_epoch};
 use crate::protocol::property::{Properties, PropertyId, Value};
@@ -20,6 +20,7 @@ pub(in crate::output) fn render(
     out: &mut Vec<u8>,
     publish: &Publish<'_>,
     received: SystemTime,
+    note: &PayloadNote<'_>,
     records: &mut RecordWriter,
     times: &mut LocalTimes,
 ) -> Result<(), Misfit> {
@@ -29,10 +30,10 @@ pub(in crate::output) fn render(
         match segment {
             Segment::Literal(text) => out.extend_from_slice(text),
             Segment::Field(Field::JsonText, _) => {
-                records.put(out, publish, received, PayloadForm::Text, template.pretty);
+                records.put(out, publish, received, note, PayloadForm::Text, template.pretty);
             }
             Segment::Field(Field::JsonValue, _) => {
-                if !records.put(out, publish, received, PayloadForm::Json, template.pretty) {
+                if !records.put(out, publish, received, note, PayloadForm::Json, template.pretty) {
                     result = result.and(Err(Misfit::Json));
                 }
             }
