@@ -124,9 +124,6 @@ pub(super) struct Connection {
     partial: Vec<u8>,
     /// Whether `partial` holds unprocessed bytes from the CONNACK's read or from before a pause.
     has_leftover: bool,
-    /// The number of unprocessed bytes that arrived with CONNACK, before anything was sent: a PINGRESP among
-    /// them answers no PINGREQ.
-    early_bytes: usize,
     unwritten: Unwritten,
     keep_alive: KeepAlive,
     received_messages: bool,
@@ -138,6 +135,9 @@ pub(super) struct Connection {
 /// State that few connections have.
 #[derive(Debug, Default)]
 struct Rare {
+    /// The number of unprocessed bytes that arrived with CONNACK, before anything was sent: a PINGRESP among
+    /// them answers no PINGREQ.
+    early_bytes: usize,
     renewal: Option<Renewal>,
     /// Whether the broker keeps the session when the connection ends.
     session_is_kept: bool,
@@ -157,6 +157,7 @@ impl Connection {
         disconnect_properties: PropertyBlock,
         now: Instant,
     ) -> Self {
+        let early = |early_bytes| Box::new(Rare { early_bytes, ..Rare::default() });
         Self {
             protocol,
             largest_packet_bytes,
@@ -164,14 +165,21 @@ impl Connection {
             disconnect_properties,
             interrupted: ReasonCode::SUCCESS,
             has_leftover: !leftover.is_empty(),
-            early_bytes: leftover.len(),
+            rare: (!leftover.is_empty()).then(|| early(leftover.len())),
             partial: leftover,
             unwritten: Unwritten::new(),
             keep_alive: KeepAlive::new(keep_alive, now),
-            rare: None,
             received_messages: false,
             state: ConnectionState::Open(None),
         }
+    }
+
+    /// Counts processed bytes; whether they began with bytes that had arrived with CONNACK.
+    fn take_early(&mut self, bytes: usize) -> bool {
+        let Some(rare) = self.rare.as_deref_mut() else { return false };
+        let was_early = rare.early_bytes > 0;
+        rare.early_bytes = rare.early_bytes.saturating_sub(bytes);
+        was_early
     }
 
     /// Sets the authentication that the connection began with; it is repeated at the interval requested

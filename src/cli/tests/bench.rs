@@ -28,7 +28,7 @@ fn search_begins_at_the_load_without_limits_of_its_own() {
     assert_eq!(values(&["rr", "--rate", "50"]), (Mode::Request, Axis::Rate, 50.0, 2e7));
     assert_eq!(values(&["conn", "--to", "500"]), (Mode::Connect, Axis::Clients, 100.0, 500.0));
     assert_eq!(values(&["conn", "--over", "rate"]), (Mode::Connect, Axis::Rate, 100.0, 7_989_150.0));
-    let size = ["pub", "--over", "size", "--from", "1k", "--to", "1Mi"];
+    let size = ["pub", "--qos", "1", "--over", "size", "--from", "1k", "--to", "1Mi"];
     assert_eq!(values(&size), (Mode::Publish, Axis::Size, 1000.0, 1_048_576.0));
     let load = search(&["--slo", "p99 < 5ms"]).load;
     assert_eq!((load.stop, load.warmup), (StopAfter::After(Duration::from_secs(5)), Duration::from_secs(1)));

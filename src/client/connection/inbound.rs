@@ -179,7 +179,7 @@ impl Connection {
                 if !tokens.is_empty() {
                     let bytes = wire::PUBACK_BYTES * usize::try_from(tokens.end - tokens.start).unwrap_or(0);
                     used += bytes;
-                    self.early_bytes = self.early_bytes.saturating_sub(bytes);
+                    self.take_early(bytes);
                     if let Err(ended) = self.go_on(wake_up.handler.on_published(tokens)) {
                         return (used, Err(ended));
                     }
@@ -208,9 +208,7 @@ impl Connection {
         if *is_traced && let Some(supervisor) = handler.supervisor() {
             supervisor.trace(Direction::Received, &packet);
         }
-        let was_early = self.early_bytes > 0;
-        self.early_bytes = self.early_bytes.saturating_sub(bytes.len());
-        if was_early && matches!(packet, Packet::PingResp) {
+        if self.take_early(bytes.len()) && matches!(packet, Packet::PingResp) {
             return Ok(()); // The PINGREQ of this wake-up was sent after it.
         }
         if matches!(packet, Packet::Publish(_)) && (self.barrier().is_some() || handler.declines_messages()) {

@@ -48,8 +48,7 @@ pub use spool::SpoolOptions;
 /// Maximum number of unconfirmed QoS 0 messages before a PINGREQ asks how far the broker has read.
 const MESSAGES_PER_BARRIER: u64 = 10_000;
 
-/// Maximum number of inputs without a message that are processed before signals, timers and the connection
-/// are checked.
+/// Maximum number of inputs without a message between two checks of signals, timers and the connection.
 const UNSENT_PER_TURN: u32 = 256;
 
 /// How long a run that was ended by a signal waits for the answer to that PINGREQ. Together with the time for
