@@ -14,7 +14,7 @@ use crate::support::server::Server;
 /// Of forty messages one member gets ten and the other thirty; Jain's index is 40² / (2 (10² + 30²)).
 #[test]
 fn uneven_shares_are_reported() {
-    const V: Protocol = Protocol::V3_1_1;
+    const V: Protocol = Protocol::V5;
     let server = Server::start(|listener| {
         expect_probe(listener);
         let [(_, one), (_, other), (_, mut sender)] = accept_clients(listener, V);
@@ -34,7 +34,7 @@ fn uneven_shares_are_reported() {
         }
     });
     let text = r#"
-        version = "3.1.1"
+        version = "5"
         count = 40
         [[group]]
         name = "senders"

@@ -36,6 +36,7 @@ fn certificates_of_servers() {
     let below = |name: &str| intermediate.issue(name, &["localhost"]);
     let stranger = Authority::new("Stranger CA");
     let namesake = Authority::new("Test CA");
+    let homonym = Authority::new("Homonym");
     let own = Authority::self_signed("own", &["localhost"]);
     let misnamed = Authority::self_signed("misnamed", &["broker.example"]);
     let (revoked, list) = root.issue_revoked("revoked", &["localhost"]);
@@ -107,6 +108,27 @@ fn certificates_of_servers() {
             words: words(&[
                 "an authority CN=Test CA, but not by the one of that name",
                 "hint: that authority may have a new key",
+            ]),
+        },
+        Case {
+            what: "an authority of the broker's name",
+            shown: homonym.issue("Homonym", &["localhost"]),
+            options: trust(),
+            words: vec![
+                format!(
+                    "(CN=Homonym) was issued by an authority of the same name, which is not in {}",
+                    files(&root)
+                ),
+                "hint: give that authority's certificate with --cafile".into(),
+            ],
+        },
+        Case {
+            what: "a changed signature",
+            shown: root.issue_damaged("damaged", &["localhost"]),
+            options: trust(),
+            words: words(&[
+                "the signature of the broker's certificate (CN=damaged) is not valid, although the one of that name",
+                "hint: the certificate is damaged or forged",
             ]),
         },
         Case {

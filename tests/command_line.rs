@@ -301,6 +301,8 @@ fn variables_that_matter_are_named() {
             failure(2, &line, &[(variable, value), ("MQTT_OPTIONS", "x"), ("MQTT_CONNECT_TIMEOUT", "5")]);
         assert!(stderr.contains(&format!("(from the environment: {variable})")), "{stderr}");
     }
+    let stderr = failure(1, &["pub", "-t", "a", "-n", "-h", "127.0.0.1"], &[("MQTT_CONFIG", "zz")]);
+    assert!(stderr.contains("file zz (from the environment: MQTT_CONFIG)"), "{stderr}");
     let stderr = failure(2, &["sub"], &[("MQTT_URL", "nonsense")]);
     assert!(stderr.contains("MQTT_URL"), "not a missing topic: {stderr}");
 }

@@ -13,40 +13,45 @@ use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::Message;
 
-/// Accepts one WebSocket client, answers its CONNECT, and then sends `start` once and `flood` forever.
+/// Accepts WebSocket clients, answers their CONNECT, and then sends `start` once and `flood` forever.
 fn serve(start: &'static [u8], flood: &'static [u8]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut request = Vec::new();
-        let mut byte = [0];
-        while !request.ends_with(b"\r\n\r\n") {
-            stream.read_exact(&mut byte).unwrap();
-            request.push(byte[0]);
+        for stream in listener.incoming() {
+            std::thread::spawn(move || flood_client(stream.unwrap(), start, flood));
         }
-        let request = String::from_utf8(request).unwrap();
-        let key = request
-            .lines()
-            .find_map(|line| {
-                let (name, value) = line.split_once(": ")?;
-                name.eq_ignore_ascii_case("sec-websocket-key").then_some(value)
-            })
-            .unwrap();
-        let accept = derive_accept_key(key.as_bytes());
-        write!(
-            stream,
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-        )
-        .unwrap();
-        drain(stream.try_clone().unwrap());
-        stream.write_all(&[0x82, 4, 0x20, 2, 0, 0]).unwrap(); // CONNACK
-        stream.write_all(start).unwrap();
-        let block = flood.repeat(32_768);
-        while stream.write_all(&block).is_ok() {}
     });
     port
+}
+
+fn flood_client(mut stream: TcpStream, start: &[u8], flood: &[u8]) {
+    let mut request = Vec::new();
+    let mut byte = [0];
+    while !request.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        request.push(byte[0]);
+    }
+    let request = String::from_utf8(request).unwrap();
+    let key = request
+        .lines()
+        .find_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            name.eq_ignore_ascii_case("sec-websocket-key").then_some(value)
+        })
+        .unwrap();
+    let accept = derive_accept_key(key.as_bytes());
+    write!(
+        stream,
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+    )
+    .unwrap();
+    drain(stream.try_clone().unwrap());
+    stream.write_all(&[0x82, 4, 0x20, 2, 0, 0]).unwrap(); // CONNACK
+    stream.write_all(start).unwrap();
+    let block = flood.repeat(32_768);
+    while stream.write_all(&block).is_ok() {}
 }
 
 /// Reads the answers, so that they do not block a flood of pings.
@@ -71,6 +76,16 @@ fn a_flood_on_a_websocket_does_not_stop_the_clock() {
         let args = ["-V", "3.1.1", "--ws", "-t", "a", "-W", "1"];
         Mqtt::subscribe(port).args(args).run().exits(27);
     }
+}
+
+/// The clients of a load share a thread: floods on all of them do not keep it from its clock.
+#[test]
+fn a_flood_on_a_websocket_does_not_stop_a_load() {
+    let port = serve(b"", b"\x89\0").to_string();
+    let line = ["-V", "3.1.1", "--ws", "-h", "127.0.0.1", "-p", &port, "--clients", "3", "--threads", "1"];
+    let run = Mqtt::new(["bench", "conn"]).args(line).args(["--hold", "100ms", "--json", "--quiet"]).run();
+    let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(report["connections"]["connected"], 3, "{}", run.stderr);
 }
 
 /// Lines that are no messages: the timeout ends the run all the same.

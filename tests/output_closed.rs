@@ -246,7 +246,19 @@ fn reader_leaves_while_a_load_is_measured() {
 fn reader_leaves_while_several_loads_are_measured() {
     let broker = Broker::start();
     for words in [
-        &["bench", "find-limit", "pub", "--from", "50", "--step-duration", "1h", "--slo", "loss = 0"][..],
+        &[
+            "bench",
+            "find-limit",
+            "pub",
+            "-q",
+            "1",
+            "--from",
+            "50",
+            "--step-duration",
+            "1h",
+            "--slo",
+            "loss = 0",
+        ][..],
         &["bench", "pub", "--rate", "50", "--duration", "1h", "--repeat", "2"],
     ] {
         let mut run = load(words, &broker).hold_stdout().spawn();

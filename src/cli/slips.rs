@@ -386,7 +386,9 @@ impl LineSlips<'_> {
             }
             let flag = self.definition.get_arguments().find(|arg| words::is_called(arg, word))?;
             let says_so = ["true", "false", "yes", "no", "on", "off", "1", "0"].contains(&text);
-            return ((is_wrong || says_so) && !flag.get_action().takes_values())
+            // A file after -l has a hint of its own.
+            let is_file = std::path::Path::new(text).is_file();
+            return ((is_wrong || says_so) && !is_file && !flag.get_action().takes_values())
                 .then(|| format!("{word} takes no value: write it alone, or leave it out"));
         };
         let kind = value.arg.get_value_names()?.first()?.as_str();

@@ -73,6 +73,17 @@ impl Authority {
         (self.issue_as(common_name, &params), list)
     }
 
+    /// A certificate that names its authority's key, and has another signature than that key made.
+    pub(crate) fn issue_damaged(&self, common_name: &str, hosts: &[&str]) -> Identity {
+        let mut params = params(common_name, hosts);
+        params.use_authority_key_identifier_extension = true;
+        let mut issued = self.issuer.issue_for(&params, KeyPair::generate().unwrap());
+        let mut der = issued.chain[0].to_vec();
+        *der.last_mut().unwrap() ^= 1;
+        issued.chain = vec![der.into()];
+        self.write(common_name, &issued.chain_pem(), &issued.key)
+    }
+
     /// A self-signed certificate and its key, as `openssl req -x509` makes them for a server.
     pub(crate) fn self_signed(common_name: &str, hosts: &[&str]) -> Self {
         let mut params = kit::Authority::params(common_name);

@@ -59,7 +59,9 @@ fn names(text: &str, arg: &Arg, matches: &ArgMatches) -> bool {
     let is_file = matches!(arg.get_value_hint(), ValueHint::FilePath | ValueHint::DirPath);
     let is_quoted = |value: &OsStr| {
         let path = value.to_string_lossy();
-        is_file && path.len() > 2 && has_word(text, &path) || text.contains(&format!("'{}'", shown(value)))
+        // A name of one or two characters may also be a word of the sentence: only the cause follows a file's name.
+        let is_named = has_word(text, &path) && (path.len() > 2 || has_word(text, &format!("{path}:")));
+        is_file && is_named || text.contains(&format!("'{}'", shown(value)))
     };
     let values = matches.try_get_raw(arg.get_id().as_str()).ok().flatten();
     values.into_iter().flatten().any(is_quoted)

@@ -15,14 +15,14 @@ pub struct Rewrite {
     /// The text as typed.
     text: String,
     pattern: Regex,
-    replacement: Vec<Part>,
+    replacement: Vec<ReplacementPart>,
     /// Whether every match is replaced and not only the first (`g`).
     all: bool,
 }
 
 /// A part of a replacement.
 #[derive(Debug, Clone)]
-enum Part {
+enum ReplacementPart {
     Text(String),
     /// The text of the group with this number.
     Group(usize),
@@ -86,9 +86,9 @@ impl Rewrite {
             put(changed, &topic[end..matched.start()])?;
             for part in &self.replacement {
                 match part {
-                    Part::Text(text) => put(changed, text)?,
+                    ReplacementPart::Text(text) => put(changed, text)?,
                     // A group that took no part in the match is empty.
-                    Part::Group(number) => {
+                    ReplacementPart::Group(number) => {
                         put(changed, captures.get(*number).map_or("", |group| group.as_str()))?
                     }
                 }
@@ -108,7 +108,7 @@ fn put(topic: &mut String, part: &str) -> Option<()> {
 
 /// The parts of a replacement, in the syntax of the crate `regex`. It refuses a group that the expression does
 /// not have: the crate would silently replace it by nothing.
-fn parts_of(pattern: &Regex, replacement: &str) -> Result<Vec<Part>, String> {
+fn parts_of(pattern: &Regex, replacement: &str) -> Result<Vec<ReplacementPart>, String> {
     let group = |name: &str| match name.parse::<usize>() {
         Ok(number) => Some(number).filter(|number| *number < pattern.captures_len()),
         Err(_) => pattern.capture_names().position(|known| known == Some(name)),
@@ -132,8 +132,8 @@ fn parts_of(pattern: &Regex, replacement: &str) -> Result<Vec<Part>, String> {
             continue;
         }
         if let Some(number) = group(name) {
-            parts.push(Part::Text(std::mem::take(&mut text)));
-            parts.push(Part::Group(number));
+            parts.push(ReplacementPart::Text(std::mem::take(&mut text)));
+            parts.push(ReplacementPart::Group(number));
             rest = after;
             continue;
         }
@@ -148,7 +148,7 @@ fn parts_of(pattern: &Regex, replacement: &str) -> Result<Vec<Part>, String> {
         });
     }
     text.push_str(rest);
-    parts.push(Part::Text(text));
+    parts.push(ReplacementPart::Text(text));
     Ok(parts)
 }
 

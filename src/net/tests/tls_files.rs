@@ -54,6 +54,7 @@ async fn pem_is_read_in_every_form_for_every_option() {
         let options = TlsOptions {
             certificate: Some(write("client.pem", client.chain_pem())),
             key: Some(write("client.key", client.key.serialize_pem())),
+            crl_files: vec![write("lists.pem", authority.revocation_list(&[], true))],
             ..trusting(write("ca.pem", authority.pem()))
         };
         let mut stream = dial_with(address, &options).await.unwrap_or_else(|error| panic!("{form}: {error}"));

@@ -407,6 +407,20 @@ fn a_damaged_client_certificate_or_key_is_named() {
     let no_key = pem("PRIVATE KEY", &[0x30, 3, 2, 1, 5]);
     let dsa = pem("DSA PRIVATE KEY", &[0x30, 3, 2, 1, 5]);
     let star = chain.replacen("MII", "M*I", 1);
+    // Kinds that TLS does not use, or that the library does not have, with contents that do not matter.
+    let short =
+        |tag: u8, content: &[u8]| [&[tag, u8::try_from(content.len()).unwrap()][..], content].concat();
+    let of_kind = |algorithm: &[u8], content: &[u8]| {
+        let fields = [&[2, 1, 0][..], &short(0x30, algorithm), &short(4, content)].concat();
+        pem("PRIVATE KEY", &short(0x30, &fields))
+    };
+    let ed448 = of_kind(&[6, 3, 0x2b, 0x65, 0x71], &short(4, &[7; 57]));
+    let modulus = [&[2, 65, 0][..], &[0xc1; 64]].concat();
+    let rsa = [&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 1, 5, 0][..]].concat();
+    let rsa = of_kind(&rsa, &short(0x30, &[&[2, 1, 0][..], &modulus].concat()));
+    let curve = short(0xa0, &[6, 5, 0x2b, 0x81, 4, 0, 10]);
+    let secp256k1 =
+        pem("EC PRIVATE KEY", &short(0x30, &[&[2, 1, 1][..], &short(4, &[7; 32]), &curve].concat()));
     for (chain, key, says) in [
         (half, &*key, "client.pem: block 1 (CERTIFICATE, line 1): it has no END line"),
         (&cut_off, &key, "client.pem: block 1 (CERTIFICATE, line 1): it is cut off after 100 of"),
@@ -415,6 +429,9 @@ fn a_damaged_client_certificate_or_key_is_named() {
         (&chain, &key[..60], "client.key: block 1 (PRIVATE KEY, line 1): it has no END line"),
         (&chain, &dsa, "client.key: the private key in this file (DSA PRIVATE KEY) is of a kind that is not"),
         (&chain, &no_key, "client.key: this private key is damaged, or of a kind that is not supported"),
+        (&chain, &ed448, "this private key (Ed448) is damaged, or of a kind"),
+        (&chain, &rsa, "this private key (RSA, 512 bits) is damaged, or of a kind"),
+        (&chain, &secp256k1, "this private key (EC, secp256k1) is damaged, or of a kind"),
     ] {
         let error = load(chain, key).to_string();
         assert!(error.contains(says), "no {says:?} in {error:?}");

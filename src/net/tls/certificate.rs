@@ -7,13 +7,17 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
+use pkcs8::PrivateKeyInfoRef;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, SignatureVerificationAlgorithm};
 use x509_cert::certificate::{Certificate, Version};
 use x509_cert::der::asn1::{Any, AnyRef, ObjectIdentifier};
 use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::{Decode, Encode, SliceReader, Tag, Tagged as _};
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName,
+    SubjectKeyIdentifier,
+};
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
@@ -166,6 +170,13 @@ impl Details {
         }
     }
 
+    /// Whether the certificate says, by a key identifier, that this authority's key signed it.
+    pub(super) fn names_key_of(&self, issuer: &Self) -> bool {
+        let named = self.extension().and_then(|AuthorityKeyIdentifier { key_identifier, .. }| key_identifier);
+        let key = issuer.extension().map(|SubjectKeyIdentifier(key)| key);
+        named.is_some() && named == key
+    }
+
     /// The length of the RSA key, if it is one.
     fn rsa_bits(&self) -> Option<usize> {
         let key = self.certificate.tbs_certificate().subject_public_key_info();
@@ -173,11 +184,7 @@ impl Details {
             return None;
         }
         // RSAPublicKey: the modulus is the first of two numbers [RFC 8017, appendix A.1.1].
-        let numbers = AnyRef::from_der(key.subject_public_key.raw_bytes()).ok()?.value();
-        let modulus = AnyRef::decode(&mut SliceReader::new(numbers).ok()?).ok()?.value();
-        let leading = modulus.iter().take_while(|byte| **byte == 0).count();
-        let first = modulus.get(leading)?;
-        Some((modulus.len() - leading) * 8 - first.leading_zeros() as usize)
+        bits(element(key.subject_public_key.raw_bytes(), 0)?.value())
     }
 
     /// Whether the key is RSA and shorter or longer than the verifier supports.
@@ -212,6 +219,51 @@ impl Details {
             })
             .reduce(|one, other| one || other)
     }
+}
+
+/// The type of a private key, as [`Details::key`] gives it; `None` if it cannot be decoded.
+pub(super) fn private_key_type(key: &PrivateKeyDer<'_>) -> Option<String> {
+    match key {
+        // RSAPrivateKey: the modulus follows the version [RFC 8017, appendix A.1.2].
+        PrivateKeyDer::Pkcs1(key) => {
+            Some(format!("RSA, {} bits", bits(element(key.secret_pkcs1_der(), 1)?.value())?))
+        }
+        // ECPrivateKey: version, key, and the curve in an element of its own [RFC 5915, section 3].
+        PrivateKeyDer::Sec1(key) => {
+            let curve = ObjectIdentifier::from_der(element(key.secret_sec1_der(), 2)?.value()).ok()?;
+            Some(format!("EC, {}", named(&curve, CURVES)))
+        }
+        PrivateKeyDer::Pkcs8(key) => {
+            let info = PrivateKeyInfoRef::from_der(key.secret_pkcs8_der()).ok()?;
+            let kind = named(&info.algorithm.oid, KEYS);
+            let curve = info.algorithm.parameters.and_then(|it| it.decode_as::<ObjectIdentifier>().ok());
+            if info.algorithm.oid == RSA {
+                let modulus = element(info.private_key.as_bytes(), 1)?;
+                return Some(format!("{kind}, {} bits", bits(modulus.value())?));
+            }
+            Some(match curve {
+                Some(curve) => format!("{kind}, {}", named(&curve, CURVES)),
+                None => kind,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// The element at this index of a sequence.
+fn element(sequence: &[u8], index: usize) -> Option<AnyRef<'_>> {
+    let mut reader = SliceReader::new(AnyRef::from_der(sequence).ok()?.value()).ok()?;
+    for _ in 0..index {
+        AnyRef::decode(&mut reader).ok()?;
+    }
+    AnyRef::decode(&mut reader).ok()
+}
+
+/// The length of a number in bits.
+fn bits(number: &[u8]) -> Option<usize> {
+    let leading = number.iter().take_while(|byte| **byte == 0).count();
+    let first = number.get(leading)?;
+    Some((number.len() - leading) * 8 - first.leading_zeros() as usize)
 }
 
 const fn oid(text: &str) -> ObjectIdentifier {

@@ -284,9 +284,13 @@ pub(super) fn certificate_and_key(
     let chain = files::certificates(chain_file).map_err(|error| of_option(error, "--cert"))?;
     let key = files::private_key(key_file, options.key_password.as_ref(), presenter)
         .map_err(|error| of_option(error, "--key"))?;
+    let kind = certificate::private_key_type(&key);
     let signer = provider.key_provider.load_private_key(key).map_err(|_| {
-        files::unusable(key_file, "this private key is damaged, or of a kind that is not supported")
-            .with_hint(files::SUPPORTED_KEYS)
+        let found = match kind {
+            Some(kind) => format!("this private key ({kind}) is damaged, or of a kind that is not supported"),
+            None => "this private key is damaged, or of a kind that is not supported".into(),
+        };
+        files::unusable(key_file, &found).with_hint(files::SUPPORTED_KEYS)
     })?;
     // rustls could compare the two, but reads only version 3 certificates, and old instructions for client
     // certificates make version 1.

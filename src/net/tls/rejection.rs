@@ -436,7 +436,7 @@ fn not_signed_by(
     let (place, _, child) = at;
     let which = named(*place, &child.facts);
     match cause {
-        _ if child.facts.is_self_issued() => unknown_issuer(chain, at, presented.place),
+        _ if child.facts.is_self_issued() => unknown_issuer(chain, at, presented),
         CertificateError::BadSignature => Rejection::new(
             format!(
                 "{which} is not signed by the key of the authority {} in {}",
@@ -444,7 +444,7 @@ fn not_signed_by(
             ),
             "it is forged or damaged, or that authority has a new key",
         ),
-        CertificateError::UnknownIssuer => unknown_issuer(chain, at, presented.place),
+        CertificateError::UnknownIssuer => unknown_issuer(chain, at, presented),
         _ => Rejection::new(
             format!("{which} is signed with {}, which is not supported here", child.signature()),
             ALGORITHMS,
@@ -498,6 +498,10 @@ fn wrong_issuer(
             format!("{child_name} is signed with {signature} and a key ({key}), which is not supported here"),
             ALGORITHMS,
         ),
+        Some(false) if child.names_key_of(issuer) => Rejection::new(
+            format!("the signature of {child_name} is not valid, although {which} has the key that it names"),
+            "the certificate is damaged or forged",
+        ),
         _ => {
             let kinds = if fits {
                 String::new()
@@ -515,15 +519,24 @@ fn wrong_issuer(
     }
 }
 
-fn unknown_issuer(chain: &Chain<'_>, at: &ChainLink<'_>, place: &str) -> Rejection {
-    let own = &chain.links[0].2.facts;
-    let last = &at.2.facts;
+fn unknown_issuer(chain: &Chain<'_>, at: &ChainLink<'_>, presented: &Presented<'_>) -> Rejection {
+    const GIVE_AUTHORITY: &str = "give that authority's certificate with --cafile; if it is an intermediate, the broker should send it";
+    let (_, der, broker) = &chain.links[0];
+    let (own, last, place) = (&broker.facts, &at.2.facts, presented.place);
     if own.is_self_issued() {
-        return Rejection::new(
-            format!("the broker's certificate ({own}) is self-signed and not in {place}"),
-            GIVE_CAFILE,
-        )
-        .of_key(chain);
+        // An authority may have the name of its only server.
+        let is_of_another = broker.is_signed_by(der, broker, presented.algorithms) == Some(false);
+        let (words, hint) = if is_of_another {
+            (
+                format!(
+                    "the broker's certificate ({own}) was issued by an authority of the same name, which is not in {place}"
+                ),
+                GIVE_AUTHORITY,
+            )
+        } else {
+            (format!("the broker's certificate ({own}) is self-signed and not in {place}"), GIVE_CAFILE)
+        };
+        return Rejection::new(words, hint).of_key(chain);
     }
     // A self-issued authority is named once.
     let whose = if at.0 == 1 || last.is_self_issued() {
@@ -534,7 +547,7 @@ fn unknown_issuer(chain: &Chain<'_>, at: &ChainLink<'_>, place: &str) -> Rejecti
     let issuer = &last.issuer;
     Rejection::new(
         format!("{whose} was issued by {issuer}, which is unknown: it is not in {place}"),
-        "give that authority's certificate with --cafile; if it is an intermediate, the broker should send it",
+        GIVE_AUTHORITY,
     )
     .of_key(chain)
 }
