@@ -92,6 +92,32 @@ fn shows_a_qos_2_message_once(#[values(V3_1_1, V5)] protocol: Protocol) {
     Mqtt::subscribe(server.port()).args(args).run().exits(0).prints("once\nend\n");
 }
 
+/// Topics that are not UTF-8, or contain U+0000, are shown: unchanged in text, as far as possible in JSON.
+/// The connection stays.
+#[rstest]
+fn topics_that_no_publisher_may_use(#[values(V3_1_1, V5)] protocol: Protocol) {
+    for (options, expected) in
+        [(&["-v"][..], &b"a/\xff x\na/\0 y\n"[..]), (&["--json"], "\"topic\":\"a/\u{FFFD}\"".as_bytes())]
+    {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            peer.grant_subscription(protocol);
+            let end = if protocol == V5 { &b"\0"[..] } else { b"" };
+            peer.send(
+                &[&[0x30, if protocol == V5 { 7 } else { 6 }, 0, 3, b'a', b'/', 0xFF][..], end, b"x"]
+                    .concat(),
+            );
+            peer.send(&Message::new("a/\0", b"y").bytes(protocol));
+            peer.expect_disconnect(protocol);
+        });
+        let args = ["-V", version(protocol), "-t", "a/#", "-C", "2"];
+        let outcome = Mqtt::subscribe(server.port()).args(args).args(options).run().exits(0);
+        let found = outcome.stdout.windows(expected.len()).any(|part| part == expected);
+        assert!(found, "{}", String::from_utf8_lossy(&outcome.stdout));
+        server.finish();
+    }
+}
+
 /// A QoS 1 message that arrives twice is shown twice: dropping it would be a guess.
 #[rstest]
 fn shows_a_repeated_qos_1_message(#[values(V3_1_1, V5)] protocol: Protocol) {

@@ -7,7 +7,6 @@ use bytes::Bytes;
 
 use crate::protocol::property::PropertyId;
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::topic;
 use crate::protocol::wire::{Malformed, PacketType, Publish, PublishTemplate, TopicAlias};
 
 /// The aliases known to the broker. Few sessions have any, so the state is behind a pointer.
@@ -94,12 +93,8 @@ impl InboundAliases {
         Self { topics: Vec::new(), maximum }
     }
 
-    /// Checks the topic ([MQTT-3.3.2-1], [MQTT-1.5.4-1], [MQTT-1.5.4-2]), and replaces an alias by its topic.
-    /// MQTT 3.x has no properties and so no aliases.
+    /// Replaces an alias by its topic. MQTT 3.x has no properties and so no aliases.
     pub(super) fn resolve<'a>(&'a mut self, publish: Publish<'a>) -> Result<Publish<'a>, Malformed> {
-        if !publish.topic.is_empty() {
-            topic::check_text(publish.topic).map_err(Malformed::topic_name)?;
-        }
         let Some(alias) = publish.properties.number(PropertyId::TopicAlias) else {
             if publish.topic.is_empty() {
                 return Err(Malformed::protocol_error(PacketType::Publish, "empty topic without an alias"));

@@ -35,11 +35,7 @@ pub enum TopicError {
     Share,
 }
 
-/// Checks the characters and the length of a topic name or topic filter.
-///
-/// # Errors
-/// The rule of [MQTT-1.5.4] or [MQTT-4.7.3] that it violates.
-pub fn check_text(bytes: &[u8]) -> Result<&str, TopicError> {
+fn text(bytes: &[u8]) -> Result<&str, TopicError> {
     if bytes.is_empty() {
         return Err(TopicError::Empty);
     }
@@ -55,7 +51,7 @@ pub fn check_text(bytes: &[u8]) -> Result<&str, TopicError> {
 /// # Errors
 /// The rule of [MQTT-4.7] that the name violates.
 pub fn check_name(name: &[u8]) -> Result<&str, TopicError> {
-    let text = check_text(name)?;
+    let text = text(name)?;
     if name.iter().any(|byte| matches!(byte, b'+' | b'#')) { Err(TopicError::Wildcard) } else { Ok(text) }
 }
 
@@ -83,7 +79,7 @@ pub fn unwelcome(text: &str) -> Option<&'static str> {
 /// # Errors
 /// The rule of [MQTT-4.7] or [MQTT-4.8.2] that the filter violates.
 pub fn check_filter(filter: &[u8]) -> Result<&str, TopicError> {
-    let whole = check_text(filter)?;
+    let whole = text(filter)?;
     let levels = match whole.strip_prefix(SHARE) {
         None => whole,
         Some(shared) => {
