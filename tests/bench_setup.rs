@@ -57,19 +57,19 @@ pub(crate) fn accept_clients<const N: usize>(
     all
 }
 
-/// The part of the client identifier after `bench-` and the run, for example `s0`, in a CONNECT of MQTT
-/// 3.1.1.
+/// The part of the client identifier after `bench-` and the run, for example `s0`, in a CONNECT.
 fn client_name(connect: &[u8]) -> String {
     let identifier = length_prefixed(connect).next().unwrap();
     String::from_utf8(identifier).unwrap().splitn(3, '-').nth(2).unwrap().to_owned()
 }
 
-/// The fields in the payload of a CONNECT of MQTT 3.1.1 with less than 128 bytes: client identifier, will
-/// topic, will payload.
+/// The fields in the payload of a CONNECT with less than 128 bytes: client identifier, will topic, will payload; the
+/// will of MQTT 3.1.1 only.
 pub(crate) fn length_prefixed(connect: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    const PAYLOAD: usize = 12;
-    assert_eq!((connect[1] < 128, connect[8]), (true, 4), "a short CONNECT of MQTT 3.1.1");
-    let mut rest = connect[PAYLOAD..].to_vec();
+    const PROPERTIES: usize = 12;
+    assert!(connect[1] < 128, "a short CONNECT");
+    let properties = if connect[8] == 5 { 1 + usize::from(connect[PROPERTIES]) } else { 0 };
+    let mut rest = connect[PROPERTIES + properties..].to_vec();
     std::iter::from_fn(move || {
         let length = usize::from(*rest.first()?) << 8 | usize::from(*rest.get(1)?);
         let field = rest[2..2 + length].to_vec();

@@ -4,7 +4,7 @@
 use ::mqtt::protocol::Protocol;
 use rstest::rstest;
 
-use crate::bench::{bench, count, expect_probe, number, report};
+use crate::bench::{bench, count, number, report};
 use crate::bench_setup::{Real, accept_clients, scenario_report};
 use crate::support::Service as _;
 use crate::support::broker::Broker;
@@ -16,7 +16,7 @@ use crate::support::server::Server;
 fn uneven_shares_are_reported() {
     const V: Protocol = Protocol::V5;
     let server = Server::start(|listener| {
-        expect_probe(listener);
+        listener.accept_session(V).expect_disconnect(V);
         let [(_, one), (_, other), (_, mut sender)] = accept_clients(listener, V);
         let mut members = [one, other];
         for member in &mut members {

@@ -342,5 +342,6 @@ fn file_as_an_operand_is_not_read(#[case] line: &[&str], #[case] expected: &[Mes
     Mqtt::publish(1)
         .args(["-t", "a", "-l", file])
         .run()
-        .fails(2, &format!("hint: '{file}' is a file: -f sends its content"));
+        .exits(2)
+        .mentions(&format!("hint: '{file}' is a file: -f sends its content"));
 }
