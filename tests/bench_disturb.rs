@@ -96,9 +96,8 @@ fn messages_in_flight_at_a_disturbance_are_late() {
                 let packet = publisher.packet();
                 match number {
                     // These wait for 200 ms or less, and the next for 440 ms or more.
-                    5..10 => held.extend(packet),
+                    5..10 | 30..40 => held.extend(packet),
                     10 => subscriber.send(&[&std::mem::take(&mut held)[..], &packet].concat()),
-                    30..40 => held.extend(packet),
                     40..50 => {} // lost
                     50 => subscriber.send(&[&held[..], &packet].concat()),
                     _ => subscriber.send(&packet),

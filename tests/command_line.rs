@@ -158,6 +158,7 @@ fn a_bad_variable_is_named() {
 
 /// A variable is read only if it matters: not if a flag replaces it, and not if the connection does not need
 /// it.
+#[allow(clippy::too_many_lines, reason = "a table")]
 #[test]
 fn unused_variables_do_not_fail_a_run() {
     let here = ["-h", "127.0.0.1", "-p", "1"];

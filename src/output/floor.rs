@@ -30,6 +30,7 @@ pub struct HeldFloor(Arc<AtomicBool>);
 impl HeldFloor {
     /// The descriptor to wait for until [`Self::write`] accepts bytes without blocking.
     #[must_use]
+    #[allow(clippy::unused_self, reason = "only who holds the floor may wait for it")]
     pub(crate) fn descriptor(&self) -> BorrowedDescriptor<'static> {
         descriptors::stdout()
     }

@@ -45,7 +45,7 @@ enum PipeWatch {
 
 #[derive(Debug)]
 struct Pipe {
-    pipe: WatchedPipe,
+    end: WatchedPipe,
     alarm: Alarm,
     pause: Duration,
     /// The time of the next check.
@@ -57,7 +57,7 @@ impl PipeWatch {
         let pipe = WatchedPipe::of(output).map_err(|error| Error::file("standard output", error))?;
         let Some(pipe) = pipe else { return Ok(Self::NoPipe) };
         let alarm = Alarm::new().map_err(|error| Error::file("a timer", error))?;
-        Ok(Self::Pipe(Pipe { pipe, alarm, pause: FIRST_PAUSE, next: None }))
+        Ok(Self::Pipe(Pipe { end: pipe, alarm, pause: FIRST_PAUSE, next: None }))
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -66,11 +66,11 @@ impl PipeWatch {
             if let Some(next) = watched.next {
                 ready!(watched.alarm.poll_until(cx, next));
             }
-            if watched.pipe.is_empty().map_err(|error| Error::file("standard output", error))? {
+            if watched.end.is_empty().map_err(|error| Error::file("standard output", error))? {
                 (watched.pause, watched.next) = (FIRST_PAUSE, None);
                 return Poll::Ready(Ok(()));
             }
-            if watched.pipe.has_no_reader() {
+            if watched.end.has_no_reader() {
                 return Poll::Ready(Err(Error::OutputClosed));
             }
             let pause = u64::try_from(watched.pause.as_nanos()).unwrap_or(u64::MAX);

@@ -75,11 +75,7 @@ impl Core {
             return Ok(());
         }
         self.check_receive_maximum(id, session, publish)?;
-        let mut refusals = self.options.faults.refuse_publish.iter();
-        let refusal = refusals
-            .find(|refusal| topic::matches(refusal.topic_filter.as_bytes(), name.as_bytes()))
-            .map(|refusal| (refusal.reason_code, refusal.share));
-        let refusal = refusal.filter(|(_, share)| self.falls(*share)).map(|(reason, _)| reason);
+        let refusal = self.refusal_on_request(name);
         let rights = self.sessions.get(session).and_then(|session| session.rights.as_ref());
         let denied = rights.filter(|rights| !rights.may_write(name)).map(|_| ReasonCode::NOT_AUTHORIZED);
         let denied = denied.or(self.is_reserved(name).then_some(ReasonCode::NOT_AUTHORIZED));
@@ -142,6 +138,15 @@ impl Core {
             }
         }
         Ok(())
+    }
+
+    /// The Reason Code of a fault on request that refuses this message, if one falls on it.
+    fn refusal_on_request(&mut self, name: &str) -> Option<ReasonCode> {
+        let mut refusals = self.options.faults.refuse_publish.iter();
+        let refusal = refusals
+            .find(|refusal| topic::matches(refusal.topic_filter.as_bytes(), name.as_bytes()))
+            .map(|refusal| (refusal.reason_code, refusal.share));
+        refusal.filter(|(_, share)| self.falls(*share)).map(|(reason, _)| reason)
     }
 
     /// Whether no client may publish to a topic: names that look like a shared subscription, and the broker's own

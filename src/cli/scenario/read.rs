@@ -73,7 +73,7 @@ pub(in crate::cli) fn read(file: FileText<'_>) -> Result<Description, Error> {
         scale: None,
     };
     let again = Table::new(file, document.get_ref(), 0);
-    check_columns(&scenario.groups).map_err(|fault| at_its_place(&again, fault))?;
+    check_columns(&scenario.groups).map_err(|fault| at_its_place(&again, &fault))?;
     check_version(&again, &scenario)?;
     check_course(&top, &scenario)?;
     let senders = scenario.groups.iter().filter(|group| group.publish.is_some()).count();
@@ -81,12 +81,12 @@ pub(in crate::cli) fn read(file: FileText<'_>) -> Result<Description, Error> {
         return Err(top.wrong("count", "only one group may publish then; use duration"));
     }
     top.finish()?;
-    check_groups(&scenario.groups).map_err(|fault| at_its_place(&again, fault))?;
+    check_groups(&scenario.groups).map_err(|fault| at_its_place(&again, &fault))?;
     Ok(scenario)
 }
 
 /// An error at the key that it is about.
-fn at_its_place(top: &Table<'_>, fault: GroupFault) -> Error {
+fn at_its_place(top: &Table<'_>, fault: &GroupFault) -> Error {
     let found = || {
         let table = top.tables("group")?.swap_remove(fault.group);
         // A subscription names one group or several.

@@ -317,6 +317,7 @@ fn typed_options_override_a_file() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn what_is_wrong_with_a_file_is_said_with_its_line() {
     let with = |from: &str, to: &str| {
         assert!(FLEET.contains(from), "{from}");

@@ -134,13 +134,14 @@ pub(super) async fn reload(
         }
         let files = files.clone();
         let loaded = match in_background(move || files.load()) {
-            Ok(mut load) => match tokio::time::timeout(LONGEST_HOLD, &mut load).await {
-                Ok(loaded) => loaded,
-                Err(_) => {
+            Ok(mut load) => {
+                if let Ok(loaded) = tokio::time::timeout(LONGEST_HOLD, &mut load).await {
+                    loaded
+                } else {
                     broker.keep_access();
                     load.await
                 }
-            },
+            }
             Err(refused) => Ok(Err(refused.into())),
         };
         match loaded {

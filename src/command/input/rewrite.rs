@@ -89,7 +89,7 @@ impl Rewrite {
                     ReplacementPart::Text(text) => put(changed, text)?,
                     // A group that took no part in the match is empty.
                     ReplacementPart::Group(number) => {
-                        put(changed, captures.get(*number).map_or("", |group| group.as_str()))?
+                        put(changed, captures.get(*number).map_or("", |group| group.as_str()))?;
                     }
                 }
             }

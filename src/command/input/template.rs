@@ -57,8 +57,8 @@ impl MoreFields<'_> {
         let more: Vec<&str> =
             ["{hex:16}"].into_iter().chain(more.iter().filter(|one| one.0).map(|one| one.1)).collect();
         let (last, before) = more.split_last().unwrap_or((&"", &[]));
-        let before: String = before.iter().map(|name| format!(", {name}")).collect();
-        format!("{FIELDS}{before} and {last}")
+        let before = [&[FIELDS], before].concat().join(", ");
+        format!("{before} and {last}")
     }
 }
 

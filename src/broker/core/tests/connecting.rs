@@ -136,7 +136,9 @@ fn connects_wait_while_users_and_rights_change() {
 fn reload_disconnects_only_clients_of_changed_users() {
     let access = |users: &[(&str, &[u8])]| {
         let mut access = Access::default();
-        users.iter().for_each(|(name, password)| access.add_user(name, password));
+        for (name, password) in users {
+            access.add_user(name, password);
+        }
         access
     };
     let before = access(&[("anna", b"a"), ("bert", b"b"), ("cleo", b"c")]);

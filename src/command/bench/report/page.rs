@@ -285,11 +285,11 @@ mod tests {
         assert!(ticks(0.0, f64::MIN_POSITIVE, 0.0).len() < 100);
     }
 
-    /// The advance of a letter in DejaVu Sans, the widest of the usual fonts, at the size that phones show.
+    /// The advance of a letter in the font `DejaVu Sans`, the widest of the usual fonts, at the size that phones show.
     fn shown_width(text: &str) -> f64 {
         let advance = |letter| match letter {
             '0'..='9' => 0.636,
-            '.' | ',' | ' ' => 0.318,
+            '.' | ',' | ' ' => 0.3179,
             '%' => 0.950,
             's' => 0.521,
             'k' => 0.579,

@@ -204,14 +204,12 @@ fn no_operation(counts: &Counts) -> Option<Nothing> {
         (0, undone) => Some(Nothing::NoOperationDone(undone)),
         // Answers to one kind of operation say nothing about the other.
         _ => {
-            let kinds: [(OperationStep, fn(u64) -> Nothing); 2] = [
-                (OperationStep::Subscribe, Nothing::NoneSubscribed),
-                (OperationStep::Connect, Nothing::NoneConnected),
-            ];
-            kinds.into_iter().find_map(|(step, nothing)| {
+            let none = |step: OperationStep, nothing: fn(u64) -> Nothing| {
                 let step = counts.operations[step as usize];
                 (step.done == 0 && step.undone > 0).then(|| nothing(step.undone))
-            })
+            };
+            none(OperationStep::Subscribe, Nothing::NoneSubscribed)
+                .or_else(|| none(OperationStep::Connect, Nothing::NoneConnected))
         }
     }
 }
