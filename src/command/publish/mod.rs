@@ -3,6 +3,7 @@
 mod aside;
 mod config;
 mod encoding;
+mod errors;
 mod expiring;
 mod filled;
 mod intake;
@@ -27,7 +28,7 @@ use self::intake::NOT_AGAIN;
 use self::replay::ReplayClock;
 use self::work::PublishWork;
 use super::attention::{Attention, Supervisor, unanswered};
-use super::input::{Message, NextInput, NoRecord, RecordReader};
+use super::input::{Message, NextInput, RecordReader};
 use super::schedule::RepeatTiming;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::session::{Event, Session};
@@ -38,7 +39,6 @@ use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress};
 use crate::protocol::QoS;
 use crate::protocol::wire::PublishTemplate;
-use crate::quotation::cut;
 
 pub use config::{Config, FOREVER};
 pub use encoding::Encoding;
@@ -225,24 +225,6 @@ impl Publisher<'_> {
             Some(RepeatTiming::Pause(_)) if !session.is_idle() => Poll::Pending, // woken by PUBACK
             Some(RepeatTiming::Pause(pause)) => pause.poll(cx),
         }
-    }
-
-    /// Reports that a message will not be delivered; the run continues with the next.
-    fn refuse(&mut self, number: u64, error: &Error) {
-        let copies = self.config.copies() as u64;
-        let line = number.div_ceil(copies);
-        let topics = &self.config.topics;
-        let topic = topics.get(self.place(number)).filter(|_| topics.len() > 1);
-        let is_line = matches!(self.work, PublishWork::Lines(_));
-        match topic {
-            Some(topic) if is_line => {
-                let topic = cut(topic);
-                self.diagnostics.error_in(format_args!("line {line}, topic '{topic}'"), error);
-            }
-            Some(topic) => self.diagnostics.error_in(format_args!("topic '{}'", cut(topic)), error),
-            None => self.diagnostics.undelivered(number, is_line, error),
-        }
-        self.refusal.get_or_insert(error.exit());
     }
 
     fn show_progress(&self) {
@@ -511,21 +493,6 @@ impl Publisher<'_> {
         due
     }
 
-    /// The topic index of a message, by the message's number from 1.
-    fn place(&self, number: u64) -> usize {
-        let topics = self.config.topics.len().max(1) as u64;
-        usize::try_from(number.saturating_sub(1) % topics).unwrap_or_default()
-    }
-
-    /// Reports that an input cannot become a message, for any topic.
-    fn give_up(&mut self, error: &Error) {
-        self.sent += self.config.copies() as u64;
-        self.ended += self.config.copies() as u64;
-        let line = self.sent.div_ceil(self.config.copies() as u64);
-        self.diagnostics.undelivered(line, matches!(self.work, PublishWork::Lines(_)), error);
-        self.refusal.get_or_insert(error.exit());
-    }
-
     /// Sends the message of one input to the next topic, if it is to be sent; returns its QoS.
     fn publish(
         &mut self,
@@ -566,20 +533,6 @@ impl Publisher<'_> {
         check_memory(input.len())?;
         session.publish(out, template, input, || Some(input.clone()), number)?;
         Ok(Some(template.qos()))
-    }
-
-    /// Processes a line that is not a valid message.
-    fn not_a_record(&mut self, error: NoRecord) -> Result<Option<QoS>, Error> {
-        if let PublishWork::Lines(lines) = &mut self.work {
-            if error.is_cut && lines.is_cut() {
-                self.diagnostics.warning(format_args!("line {}: {}", self.sent, error.cut_short()));
-                return Ok(None);
-            }
-            if self.reader.as_ref().is_some_and(RecordReader::stops_at_error) {
-                lines.stop();
-            }
-        }
-        Err(Error::Input(error.why))
     }
 }
 
