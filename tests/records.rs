@@ -280,6 +280,26 @@ fn what_has_expired_on_the_way_is_not_sent() {
         .mentions("in all 2 messages not sent");
 }
 
+/// An interval of 0 has not passed before a second is over: the message is sent as it is, with and without a
+/// time. The clock that wrote these is ahead, so that no time has passed.
+#[test]
+fn message_with_an_expiry_interval_of_0_is_sent_within_its_first_second() {
+    let ahead = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
+    let long_ago = "2026-01-01T00:00:00Z";
+    let line = |times: &str| {
+        format!("{{{times}\"topic\":\"a\",\"qos\":1,\"properties\":{{\"message-expiry-interval\":0}}}}\n")
+    };
+    let input = line(&format!("\"tst\":\"{}\",", humantime::format_rfc3339_micros(ahead)))
+        + &line("")
+        + &line(&format!("\"tst\":\"{long_ago}\","));
+    let message = Message::new("a", b"")
+        .at(QoS::AtLeastOnce, 0)
+        .with(&[(PropertyId::MessageExpiryInterval, Value::Number(0))]);
+    becomes(V5, &[], &input, &[message.clone(), message])
+        .exits(0)
+        .says("mqtt: warning: line 3: 1 message not sent: the time of message-expiry-interval was over\n");
+}
+
 #[test]
 fn properties_that_mqtt_3_cannot_carry_are_named_once() {
     let line = "{\"topic\":\"a\",\"qos\":1,\"properties\":{\"content-type\":\"t\"}}\n";

@@ -15,7 +15,9 @@ pub(crate) enum Aged {
     Expired,
 }
 
-/// The properties of a message that has been stored since this time.
+/// The properties of a message that has been stored since this time. The interval is one of whole seconds: it
+/// has passed when as many, and at least one, are over. A message whose interval is 0 is sent as it is within
+/// the first second, as it would be without a store.
 pub(crate) fn aged(properties: &PropertyBlock, since: SystemTime) -> Aged {
     let Some(seconds) = properties.view().number(PropertyId::MessageExpiryInterval) else {
         return Aged::Same;
@@ -24,7 +26,7 @@ pub(crate) fn aged(properties: &PropertyBlock, since: SystemTime) -> Aged {
     let passed = SystemTime::now().duration_since(since).unwrap_or_default().as_secs();
     let passed = u32::try_from(passed).unwrap_or(u32::MAX);
     match seconds.checked_sub(passed) {
-        Some(left) if left == seconds && left > 0 => Aged::Same,
+        _ if passed == 0 => Aged::Same,
         Some(left @ 1..) => Aged::Shorter(with_expiry(properties, left)),
         _ => Aged::Expired,
     }
@@ -51,6 +53,9 @@ mod tests {
         // The clock of the other machine is ahead.
         assert_eq!(aged(&hour, SystemTime::now() + Duration::from_secs(1_000)), Aged::Same);
         assert_eq!(aged(&hour, before(3_600)), Aged::Expired);
+        let none_left = with_expiry(&none, 0);
+        assert_eq!(aged(&none_left, SystemTime::now()), Aged::Same);
+        assert_eq!(aged(&none_left, before(1)), Aged::Expired);
         let Aged::Shorter(shorter) = aged(&hour, before(600)) else { panic!("it is shorter") };
         let left = shorter.view().number(PropertyId::MessageExpiryInterval).unwrap();
         assert!((2_900..=3_000).contains(&left), "{left}");

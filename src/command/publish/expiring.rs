@@ -56,6 +56,11 @@ mod tests {
         assert_eq!((long.place, &*long.envelope.topic, &long.payload[..]), (24, "a", &b"x"[..]));
         assert!(unexpired(&message(1_000)).is_none());
         assert_eq!(left(&for_another_second(&message(1_000))), Some(1));
+        assert!(unexpired(&message(0)).is_none());
+        // The clock was set back.
+        let new =
+            SpooledMessage { taken_in: Some(SystemTime::now() + Duration::from_secs(1_000)), ..message(0) };
+        assert_eq!(left(&unexpired(&new).unwrap()), Some(0), "no time has passed");
         let old = SpooledMessage { taken_in: None, ..message(1) };
         assert_eq!(left(&unexpired(&old).unwrap()), Some(1), "its time is unknown");
     }
