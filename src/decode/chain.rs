@@ -298,6 +298,24 @@ mod tests {
             assert_eq!(decoded("msgpack", "92 c4 01 c1 a2 c3 81"), "[\"wQ==\",\"Á\"]");
         }
 
+        /// None of the values is lost without a word.
+        #[test]
+        fn members_with_one_key_are_refused() {
+            for (format, hex, key) in [
+                ("cbor", "a2 61 61 01 61 61 02", "a"),
+                ("cbor", "a2 01 01 61 31 02", "1"),
+                ("cbor", "a2 f6 01 f7 02", "null"),
+                ("cbor", "a2 41 61 01 64 59513d3d 02", "YQ=="),
+                ("cbor", "81 a1 61 62 a2 c1 01 00 01 00", "1"),
+                ("msgpack", "82 a1 61 01 a1 61 02", "a"),
+                ("msgpack", "82 01 01 a1 31 02", "1"),
+            ] {
+                let expected =
+                    format!("error: {format}: two members of an object have the key '{key}' in JSON");
+                assert_eq!(decoded(format, hex), expected, "{hex}");
+            }
+        }
+
         /// Keys that are not text, whatever their type.
         #[test]
         fn keys_that_are_not_text_are_limited() {

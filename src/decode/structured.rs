@@ -1,17 +1,20 @@
 //! Formats of structured values: CBOR (RFC 8949) and `MessagePack`, to and from JSON.
 //!
-//! Values that JSON does not have are converted: byte strings to base64, NaN and the infinities to null, keys
-//! that are not text to their JSON text. The tags of CBOR and the types of `MessagePack` extensions are
-//! dropped. From JSON, a text stays a text.
+//! Values that JSON does not have are converted: byte strings to base64, NaN and the infinities to null, integers
+//! below -2^63 to a text of their digits, keys that are not text to their JSON text. The tags of CBOR and the
+//! types of `MessagePack` extensions are dropped. Two members with one key would be one in JSON: that is an
+//! error. From JSON, a text stays a text.
 
 use std::io::Cursor;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use super::limits::{Bounded, Converted, MOST_NESTING, too_deep};
 use super::size::{check_cbor, check_message_pack};
+use crate::quotation::cut;
 
 pub(super) fn decode_cbor(bytes: &[u8]) -> Converted {
     use ciborium::de::Error;
@@ -77,6 +80,23 @@ fn binary(bytes: &[u8]) -> Value {
     Value::String(STANDARD.encode(bytes))
 }
 
+/// The object with these members.
+fn object(members: impl Iterator<Item = Converted<(String, Value)>>) -> Converted<Value> {
+    let mut object = Map::new();
+    for member in members {
+        let (name, value) = member?;
+        match object.entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(value);
+            }
+            Entry::Occupied(there) => {
+                return Err(format!("two members of an object have the key '{}' in JSON", cut(there.key())));
+            }
+        }
+    }
+    Ok(Value::Object(object))
+}
+
 /// Maximum total size, in bytes, of the text of keys that are not text. Each nested key escapes the keys
 /// inside it, so the length and the time double with every level of nesting.
 const MOST_KEY_BYTES: usize = 1024 * 1024;
@@ -124,14 +144,11 @@ impl Keys {
             ciborium::Value::Array(values) => {
                 values.into_iter().map(|value| self.cbor_as_json(value)).collect::<Converted<_>>()?
             }
-            ciborium::Value::Map(members) => {
-                let members = members.into_iter().map(|(name, value)| {
-                    let is_text = name.is_text();
-                    let name = self.cbor_as_json(name)?;
-                    Ok((self.key(name, is_text)?, self.cbor_as_json(value)?))
-                });
-                Value::Object(members.collect::<Converted<Map<_, _>>>()?)
-            }
+            ciborium::Value::Map(members) => object(members.into_iter().map(|(name, value)| {
+                let is_text = name.is_text();
+                let name = self.cbor_as_json(name)?;
+                Ok((self.key(name, is_text)?, self.cbor_as_json(value)?))
+            }))?,
             _ => Value::Null,
         })
     }
@@ -153,14 +170,11 @@ impl Keys {
             rmpv::Value::Array(values) => {
                 values.into_iter().map(|value| self.message_pack_as_json(value)).collect::<Converted<_>>()?
             }
-            rmpv::Value::Map(members) => {
-                let members = members.into_iter().map(|(name, value)| {
-                    let is_text = name.is_str();
-                    let name = self.message_pack_as_json(name)?;
-                    Ok((self.key(name, is_text)?, self.message_pack_as_json(value)?))
-                });
-                Value::Object(members.collect::<Converted<Map<_, _>>>()?)
-            }
+            rmpv::Value::Map(members) => object(members.into_iter().map(|(name, value)| {
+                let is_text = name.is_str();
+                let name = self.message_pack_as_json(name)?;
+                Ok((self.key(name, is_text)?, self.message_pack_as_json(value)?))
+            }))?,
         })
     }
 }
