@@ -221,7 +221,38 @@ fn endless_program_ends_the_run(#[case] program: &str, #[case] text: &str) {
     let broker = Broker::start();
     broker.publish().args(["-r", "-t", "a", "-m", "1"]).run().succeeds();
     let outcome = broker.subscribe().args(["-t", "a", "--jq", program]).run();
-    outcome.exits(1).mentions("the jq program was ended at a message on 'a': it took ").mentions(text);
+    outcome.exits(1).mentions("the jq program was ended at message 1 on 'a': it took ").mentions(text);
+}
+
+/// What was written for messages of the same read is not lost: only the message at which the program does not
+/// end, and those after it, are left to the next run.
+#[rstest]
+#[case::standard_output(&[])]
+#[case::file(&["--output", "OUT"])]
+fn output_of_earlier_messages_is_written_before_an_endless_program_ends_the_run(#[case] args: &[&str]) {
+    let bytes: Vec<Vec<u8>> = (1..)
+        .zip(MESSAGES)
+        .map(|(id, (topic, payload))| Message::new(topic, payload).at(QoS::AtLeastOnce, id).bytes(V5))
+        .collect();
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&bytes.concat());
+        // None is acknowledged.
+        assert_eq!(peer.next(), None);
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("out");
+    let args = args.iter().map(|arg| if *arg == "OUT" { file.as_os_str() } else { arg.as_ref() });
+    let program = "if .topic == \"s/3\" then (def f: f; f) else .topic end";
+    let outcome = Mqtt::subscribe(server.port())
+        .args(["-V", "5", "-t", "#", "-q", "1", "--reconnect", "never", "--jq", program])
+        .args(args)
+        .run()
+        .exits(1)
+        .mentions("the jq program was ended at message 3 on 's/3': it took more than ");
+    let written = if file.exists() { std::fs::read(&file).unwrap() } else { outcome.stdout };
+    assert_eq!(written, b"s/1\ns/2\n");
 }
 
 /// Large results that end.

@@ -41,6 +41,20 @@ fn terminal_is_given_back() {
     }
 }
 
+/// Standard error is the same terminal, and its text is not part of the view.
+#[test]
+fn terminal_is_given_back_when_a_program_does_not_end() {
+    let broker = broker();
+    let program = "if .topic == \"home/loop\" then (def f: f; f) else true end";
+    let run = view(&broker, &["--where", program]).spawn();
+    run.wait_for_stdout("home/hall");
+    broker.publish().args(["-t", "home/loop", "-m", "x"]).run().succeeds();
+    let outcome = run.wait_for_end().exits(1);
+    let text = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    assert!(text.contains(ENTER) && text.ends_with(LEAVE), "{text:?}");
+    outcome.mentions("the jq program was ended at message 2 on 'home/loop': it took more than ");
+}
+
 #[test]
 fn stopped_view_gives_the_terminal_back_and_goes_on() {
     let broker = broker();

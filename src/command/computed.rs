@@ -70,17 +70,17 @@ impl<'a> Computer<'a> {
         Ok(Self { program, guard, large, head, results, turn: None, is_turn_over: false })
     }
 
-    /// The results, one per line; empty if there is none. `payload_error` tells why the payload of the
-    /// request was not decoded.
+    /// The results for the request with this number in the run, one per line; empty if there is none.
+    /// `payload_error` tells why the payload of the request was not decoded.
     pub(super) fn payload(
         &mut self,
-        request: &Publish<'_>,
+        (number, request): (u64, &Publish<'_>),
         payload_error: Option<&str>,
     ) -> Result<Option<Bytes>, Failure> {
         let turn = *self.turn.get_or_insert_with(Instant::now);
         let Self { program, guard, large, head, results, .. } = self;
         results.clear();
-        let computed = guard.watch(request.topic, || {
+        let computed = guard.watch((number, request.topic), || {
             let note = PayloadNote { decoded: None, error: payload_error };
             let record = head.of(request, SystemTime::now(), &note);
             let ProgramInput { value, form } = ProgramInput::new(record, request.payload);

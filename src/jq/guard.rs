@@ -45,10 +45,10 @@ pub struct Guard {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// The number of the message being processed; 0 for none.
+    /// The number of the work in progress; 0 for none.
     current: AtomicU64,
-    /// The topic of the latest message.
-    topic: Mutex<Vec<u8>>,
+    /// The number in the run and the topic of the latest message.
+    message: Mutex<(u64, Vec<u8>)>,
     is_parked: AtomicBool,
 }
 
@@ -75,11 +75,13 @@ impl Guard {
         Ok(Self { shared, thread, count: Cell::new(0) })
     }
 
-    /// Runs the work on one message under the limits. `topic` names it in the error.
-    pub fn watch<T>(&self, topic: &[u8], work: impl FnOnce() -> T) -> T {
-        let mut latest = self.shared.topic();
-        latest.clear();
-        latest.extend_from_slice(topic);
+    /// Runs the work on one message under the limits. The message's number in the run and its topic name it in
+    /// the error.
+    pub fn watch<T>(&self, (number, topic): (u64, &[u8]), work: impl FnOnce() -> T) -> T {
+        let mut latest = self.shared.message();
+        latest.0 = number;
+        latest.1.clear();
+        latest.1.extend_from_slice(topic);
         drop(latest);
         let number = self.count.get() + 1;
         self.count.set(number);
@@ -96,8 +98,8 @@ impl Guard {
 }
 
 impl Shared {
-    fn topic(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.topic.lock().unwrap_or_else(PoisonError::into_inner)
+    fn message(&self) -> MutexGuard<'_, (u64, Vec<u8>)> {
+        self.message.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wait_for_overrun(&self) -> Error {
@@ -123,9 +125,11 @@ impl Shared {
             match &seen {
                 Some((number, before)) if *number == current => {
                     if let Some(limit) = before.passed_limit() {
-                        let topic = shown(&*self.topic());
+                        let (number, topic) = &*self.message();
+                        let topic = shown(topic);
                         return Error::Input(format!(
-                            "the jq program was ended at a message on '{topic}': it took more than {limit} for it"
+                            "the jq program was ended at message {number} on '{topic}': it took more than {limit} \
+                             for it"
                         ));
                     }
                 }

@@ -5,6 +5,7 @@
 //! Nothing here depends on a subcommand or a connection.
 
 mod diagnostics;
+mod entrusted;
 mod events;
 mod floor;
 mod format;
@@ -42,6 +43,7 @@ mod message_tests;
 mod stdout_tests;
 
 pub use diagnostics::{Diagnostics, PinnedLine};
+pub use entrusted::EntrustedOutput;
 pub use events::{EventSource, broker_event, broker_packet};
 pub use floor::{Floor, HeldFloor};
 pub use format::MessageFormat;
@@ -63,7 +65,7 @@ pub use template::{FormatError, MODIFIERS, SPECIFIERS, Specifier, Template};
 pub use terminal::{ColorChoice, Environment, StandardStream, Terminal, Tone, stdout_columns, wrapped};
 pub use verbosity::Verbosity;
 #[cfg(feature = "tui")]
-pub use view::{TopicView, is_possible as view_is_possible};
+pub use view::{TopicView, give_terminal_back, is_possible as view_is_possible};
 pub use watch::Watch;
 
 /// The version of this program, for reports.

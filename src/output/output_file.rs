@@ -111,6 +111,11 @@ impl AppendedFile {
         &self.file
     }
 
+    /// The file, for another thread.
+    pub(super) fn shared_file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+
     /// Reads the state of a newly opened file.
     fn begin_file(&mut self) -> io::Result<()> {
         let metadata = self.file.metadata()?;

@@ -20,6 +20,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::Diagnostics;
+use super::entrusted::EntrustedOutput;
 use super::output_file::{AppendedFile, FileOptions, cannot_write};
 use super::taken::Taken;
 use crate::error::Error;
@@ -49,7 +50,7 @@ pub struct Stdout {
 }
 
 /// Time limit for the last flush at the end of a run.
-const LAST_FLUSH_LIMIT: Duration = Duration::from_secs(2);
+pub(super) const LAST_FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
 /// A buffer that one large message made larger than this is not kept.
 const KEPT_BYTES: usize = 1 << 20;
@@ -106,6 +107,17 @@ impl Stdout {
     /// The buffer to append output to.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
+    }
+
+    /// Has another thread take care of the pending output, until it is taken back. Meanwhile there is none here.
+    pub fn entrust(&mut self, to: &EntrustedOutput) {
+        let file = self.file.as_ref().map(AppendedFile::shared_file);
+        to.put(std::mem::take(&mut self.buffer), self.written, file);
+    }
+
+    /// Takes the pending output back.
+    pub fn take_back(&mut self, from: &EntrustedOutput) {
+        self.buffer = from.take();
     }
 
     /// The number of bytes not yet written. A caller that takes no more messages above some limit passes the

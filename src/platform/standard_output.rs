@@ -3,8 +3,10 @@
 
 use std::io;
 use std::pin::Pin;
+use std::time::{Duration, Instant};
 
 use super::descriptors::{AsDescriptor, DescriptorKind, kind, stdout};
+use super::readiness;
 
 #[cfg(target_os = "linux")]
 pub(crate) use self::linux::{OutputChannel, WatchedPipe, has_no_reader, route, watch_reader};
@@ -57,11 +59,37 @@ pub(crate) fn write_blocking(bytes: &[u8]) -> io::Result<usize> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // Another program made the shared description non-blocking: wait here.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                super::readiness::wait(&mut [super::readiness::to_write(&stdout())], None)?;
+                readiness::wait(&mut [readiness::to_write(&stdout())], None)?;
             }
             result => return result,
         }
     }
+}
+
+/// A pipe that is ready for bytes takes as many at once without blocking.
+const READY_BYTES: usize = 4096;
+
+/// Writes all bytes to standard output as [`write`] does, if it takes them within this time.
+///
+/// # Errors
+/// The system's error; [`io::ErrorKind::TimedOut`].
+pub(crate) fn write_within(mut bytes: &[u8], limit: Duration) -> io::Result<()> {
+    let begin = Instant::now();
+    while !bytes.is_empty() {
+        let left = limit.saturating_sub(begin.elapsed());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        if !readiness::wait(&mut [readiness::to_write(&stdout())], Some(left))? {
+            continue;
+        }
+        match write(&bytes[..bytes.len().min(READY_BYTES)]) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Whether an error of standard output means that the reader has gone. On Unix a closed terminal gives an I/O error.

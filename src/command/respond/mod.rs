@@ -278,8 +278,11 @@ impl Answerer<'_> {
         };
         let publish = &Publish { payload, ..*publish };
         let has_command = self.commands.is_some();
-        let payload =
-            if has_command { Bytes::new() } else { self.payloads.payload(publish, payload_error)? };
+        let payload = if has_command {
+            Bytes::new()
+        } else {
+            self.payloads.payload((number + 1, publish), payload_error)?
+        };
         self.open.add(false);
         let request = AcceptedRequest {
             number,

@@ -54,18 +54,18 @@ impl<'a> ResponsePayloads<'a> {
         })
     }
 
-    /// The payload of the response to this request, or why there is none. `payload_error` tells why the
-    /// request's payload was not decoded.
+    /// The payload of the response to the request with this number in the run, or why there is none.
+    /// `payload_error` tells why the request's payload was not decoded.
     pub(super) fn payload(
         &mut self,
-        request: &Publish<'_>,
+        (number, request): (u64, &Publish<'_>),
         payload_error: Option<&str>,
     ) -> Result<Bytes, (Skip, String)> {
         match self {
             Self::Requests => Ok(Bytes::copy_from_slice(request.payload)),
             Self::Fixed(payload) => Ok(payload.clone()),
             Self::Filled(filler) => filler.next_payload().map_err(|why| (Skip::Unfilled, format!(": {why}"))),
-            Self::Computed(computer) => match computer.payload(request, payload_error) {
+            Self::Computed(computer) => match computer.payload((number, request), payload_error) {
                 Ok(payload) => payload.ok_or((Skip::NoResult, String::new())),
                 Err(why) => Err((Skip::Failed, format!(": {}", cut(&why.to_string())))),
             },

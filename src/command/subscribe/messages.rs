@@ -72,7 +72,7 @@ impl Subscriber<'_> {
         let received = self.received();
         let passes = is_admitted && self.selector.finds(publish);
         let ProgramVerdict { is_shown, is_last } =
-            self.evaluator.judge((self.number, publish), received, note, passes)?;
+            self.evaluator.judge((self.number, publish), received, note, passes, &mut self.stdout)?;
         let mut is_shown = is_shown && self.selector.is_due(publish);
         match &mut self.executor {
             Some(executor) if is_shown => {

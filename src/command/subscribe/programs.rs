@@ -6,7 +6,9 @@ use super::config::{Config, FailurePolicy, Programs};
 use crate::command::computed::LargePayloads;
 use crate::error::Error;
 use crate::jq::{Condition, Failure, Guard, ProgramInput, ProgramPayload, ProgramResults, Val};
-use crate::output::{Diagnostics, PayloadNote, RecordHead};
+#[cfg(feature = "tui")]
+use crate::output::give_terminal_back;
+use crate::output::{Diagnostics, EntrustedOutput, PayloadNote, RecordHead, Stdout};
 use crate::protocol::wire::Publish;
 use crate::quantity::{agree, counted};
 use crate::quotation::cut;
@@ -33,6 +35,8 @@ pub(super) struct Evaluator<'a> {
     raw: bool,
     head: RecordHead,
     guard: Option<Guard>,
+    /// The output of earlier messages while a program runs, which may not come to its end.
+    output: EntrustedOutput,
     results: ProgramResults,
     /// Whether results are shown instead of the current message.
     has_results: bool,
@@ -50,9 +54,17 @@ pub(super) struct Evaluator<'a> {
 impl<'a> Evaluator<'a> {
     pub(super) fn new(config: &'a Config, raw: bool, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
         let programs = &config.programs;
+        let output = EntrustedOutput::default();
         let guard = if programs.are_run() {
-            let thread = diagnostics.for_thread();
-            Some(Guard::start(move |error| thread.error(error))?)
+            let (thread, output) = (diagnostics.for_thread(), output.clone());
+            Some(Guard::start(move |error| {
+                if let Err(why) = output.write_at_end() {
+                    thread.warning(format_args!("the output of earlier messages is not complete: {why}"));
+                }
+                #[cfg(feature = "tui")]
+                give_terminal_back();
+                thread.error(error);
+            })?)
         } else {
             None
         };
@@ -64,6 +76,7 @@ impl<'a> Evaluator<'a> {
             raw,
             head: RecordHead::default(),
             guard,
+            output,
             results: ProgramResults::default(),
             has_results: false,
             failed: 0,
@@ -75,7 +88,8 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The decision of the programs on a message with this number in the run; `passes` tells whether it meets
-    /// the other conditions.
+    /// the other conditions. If a program has to be ended, the process ends, and before it what `stdout` holds
+    /// of earlier messages is written.
     ///
     /// # Errors
     /// A program failed, and the policy is to end the run.
@@ -85,6 +99,7 @@ impl<'a> Evaluator<'a> {
         received: SystemTime,
         note: &PayloadNote<'_>,
         passes: bool,
+        stdout: &mut Stdout,
     ) -> Result<ProgramVerdict, Error> {
         self.has_results = false;
         let Some(guard) = self.guard.take() else {
@@ -92,7 +107,9 @@ impl<'a> Evaluator<'a> {
         };
         self.number = number;
         let turn = *self.turn.get_or_insert_with(Instant::now);
-        let verdict = guard.watch(publish.topic, || self.evaluate(publish, received, note, passes));
+        stdout.entrust(&self.output);
+        let verdict = guard.watch((number, publish.topic), || self.evaluate(publish, received, note, passes));
+        stdout.take_back(&self.output);
         self.guard = Some(guard);
         self.is_turn_over = turn.elapsed() > LONGEST_TURN;
         verdict

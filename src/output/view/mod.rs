@@ -23,7 +23,7 @@ use super::Stdout;
 use crate::error::Error;
 use crate::protocol::wire::Publish;
 
-pub use self::screen::is_possible;
+pub use self::screen::{give_terminal_back, is_possible};
 
 /// The interval between two drawings.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -4,6 +4,7 @@
 //! on a terminal that does not accept output; the view needs few functions of a terminal.
 
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use ratatui::buffer::Buffer;
@@ -27,6 +28,21 @@ const LARGEST_SIZE: (u16, u16) = (1000, 1000);
 /// Switches to the alternate screen without a cursor, and back (xterm's private modes).
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[2J";
 const LEAVE: &[u8] = b"\x1b[?25h\x1b[?1049l";
+
+/// The earlier mode of the terminal while a view has it, for a process that ends at once.
+static TAKEN: Mutex<Option<KeyMode>> = Mutex::new(None);
+
+fn taken() -> MutexGuard<'static, Option<KeyMode>> {
+    TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Restores the terminal if a view has it. For a process that ends at once, from any thread.
+pub fn give_terminal_back() {
+    if let Some(before) = taken().take() {
+        set(&before);
+        let _ = standard_output::write(LEAVE);
+    }
+}
 
 /// Whether the view is possible: standard input and output are a terminal with control sequences.
 #[must_use]
@@ -86,7 +102,7 @@ impl ViewScreen {
         let failed = |error: io::Error| Error::file("the terminal", error);
         let before = KeyMode::of(&io::stdin()).map_err(failed)?;
         let stops = Stops::catch()?;
-        restore_on_panic(before.clone());
+        restore_on_panic();
         let (sender, typed) = unbounded_channel();
         let read = move || {
             let mut bytes = [0; 256];
@@ -104,6 +120,7 @@ impl ViewScreen {
     }
 
     fn take(&self, out: &mut Vec<u8>) {
+        *taken() = Some(self.before.clone());
         set(&self.before.clone().with_keys_unseen());
         out.extend_from_slice(ENTER);
     }
@@ -129,6 +146,7 @@ impl ViewScreen {
         }
         ready!(stdout.poll_flush(cx))?;
         self.is_stopping = false;
+        *taken() = None;
         set(&self.before);
         // Execution continues here after SIGCONT.
         stop_this();
@@ -138,6 +156,7 @@ impl ViewScreen {
 
     /// Restores the terminal and its earlier content.
     pub(super) fn leave(self, out: &mut Vec<u8>) {
+        *taken() = None;
         set(&self.before);
         out.extend_from_slice(LEAVE);
     }
@@ -149,11 +168,10 @@ fn set(mode: &KeyMode) {
 }
 
 /// A panic ends the process immediately: the terminal is restored before the panic message is shown.
-fn restore_on_panic(before: KeyMode) {
+fn restore_on_panic() {
     let others = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        set(&before);
-        let _ = standard_output::write(LEAVE);
+        give_terminal_back();
         others(panic);
     }));
 }
