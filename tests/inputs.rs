@@ -1,8 +1,11 @@
 //! `mqtt pub` with many messages: lines that start with their topic, lines terminated by NUL, several topics,
 //! templates, and scheduled repeats.
 
+use std::os::unix::fs::FileExt as _;
+
 use mqtt::protocol::Protocol::V5;
 use mqtt::protocol::QoS;
+use mqtt::protocol::property::{PropertyId, Value};
 use mqtt::protocol::wire::PacketType::PubAck;
 use mqtt::protocol::wire::{self, Packet};
 use rstest::rstest;
@@ -60,6 +63,87 @@ fn a_line_without_a_topic_is_named_and_the_next_one_is_sent() {
 fn on_error_stop_ends_the_run_at_a_line_without_a_topic() {
     let args = ["-l", "-q", "1", "--topic-from-line", " ", "--on-error", "stop"];
     becomes(&args, "a 1\nnothing\nc 5\n", &[message("a", b"1")]).exits(1).mentions("line 2: it has no ' '");
+}
+
+/// What follows the line is not read: its end never comes.
+#[rstest]
+#[case(&["--json"], "a record has at most 268435460. Base64 and escapes make it longer than its packet: mqtt pub -f FILE")]
+#[case(&["-l", "-t", "a"], "an MQTT packet has at most 268435460\n")]
+#[case(&["-l", "--topic-from-line", " "], "an MQTT packet has at most 268435460\n")]
+#[case(&["-l", "-t", "a", "--encode", "base64", "--spool"], "an MQTT packet has at most 268435460\n")]
+fn on_error_stop_ends_the_run_at_an_endless_line(#[case] args: &[&str], #[case] words: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = directory.path().join("spool");
+    let spool = args.contains(&"--spool").then_some(spool);
+    let server = Server::start(|server| expect_leave(&mut server.accept_session(V5), V5));
+    Mqtt::publish(server.port())
+        .args(["-V", "5", "-q", "1", "--on-error", "stop"])
+        .args(args)
+        .args(&spool)
+        .stdin_file("/dev/zero")
+        .run()
+        .exits(149)
+        .mentions("mqtt: line 1: publish not sent: Packet too large (0x95): the line has at least 268")
+        .mentions(words);
+}
+
+/// With `skip` the rest of the line is passed over.
+#[rstest]
+#[case(&["--json"], "{\"topic\":\"a\",\"payload\":\"x\"}\n")]
+#[case(&["-l", "-t", "a"], "x\n")]
+#[case(&["-l", "--topic-from-line", " ", "--spool"], "a x\n")]
+fn line_that_is_too_long_ends_the_run_with_on_error_stop(
+    #[case] args: &[&str],
+    #[case] line: &str,
+    #[values("skip", "stop")] on_error: &str,
+) {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = directory.path().join("spool");
+    let spool = args.contains(&"--spool").then_some(spool);
+    // The long line is a hole in the file.
+    let input = directory.path().join("input");
+    let file = std::fs::File::create(&input).unwrap();
+    file.write_all_at(line.as_bytes(), 0).unwrap();
+    file.write_all_at(format!("\n{line}").as_bytes(), 268_500_000).unwrap();
+    let count = if on_error == "skip" { 2 } else { 1 };
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        for _ in 0..count {
+            take(&mut peer, V5, &message("a", b"x"));
+        }
+        expect_leave(&mut peer, V5);
+    });
+    Mqtt::publish(server.port())
+        .args(["-V", "5", "-q", "1", "--on-error", on_error])
+        .args(args)
+        .args(&spool)
+        .stdin_file(&input)
+        .run()
+        .exits(149)
+        .mentions("mqtt: line 2: publish not sent: Packet too large (0x95): the line has at least 268");
+}
+
+#[test]
+fn on_error_stop_ends_the_run_at_a_line_that_cannot_be_filled_in_or_encoded() {
+    let args = ["-l", "-q", "1", "-t", "a", "-t", "b/{seq}", "--template", "--on-error", "stop"];
+    let messages = [message("a", b"1"), message("b/1", b"1")];
+    becomes(&args, "{seq}\n{\n{seq}\n", &messages).exits(1).mentions("mqtt: line 2: --template: ");
+    let args = ["-l", "-q", "1", "-t", "a", "--encode", "cbor", "--on-error", "stop"];
+    becomes(&args, "1\nno\n2\n", &[message("a", b"\x01")]).exits(1).mentions("mqtt: line 2: --encode: ");
+    // What a broker does not allow is not sent either.
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&packets::connack_with(&[(PropertyId::MaximumPacketSize, Value::Number(20))]));
+        take(&mut peer, V5, &message("a", b"1"));
+        expect_leave(&mut peer, V5);
+    });
+    Mqtt::publish(server.port())
+        .args(["-V", "5", "-l", "-q", "1", "-t", "a", "--on-error", "stop"])
+        .stdin(format!("1\n{}\n2\n", "x".repeat(30)))
+        .run()
+        .exits(149)
+        .mentions("mqtt: line 2: publish not sent: Packet too large (0x95)");
 }
 
 #[test]
@@ -222,6 +306,37 @@ fn strings_of_records_are_filled_in() {
     becomes(&["-q", "1", "--template", "-t", "d/{seq}", "--json"], input, &messages).succeeds();
 }
 
+/// Others have written the texts of a received message; what the options add to it is the user's.
+#[rstest]
+#[case::received(r#""tst":"2026-11-29T20:00:00.000001Z""#)]
+#[case::not_decoded(r#""payload-error":"cbor: no""#)]
+fn records_of_received_messages_are_not_filled_in(#[case] mark: &str, #[values(false, true)] spools: bool) {
+    let input = format!(
+        "{{{mark},\"topic\":\"{{seq}}\",\"payload\":\"{{seq}} {{hex:9}} {{\"}}\n\
+         {{{mark},\"payload\":\"{{{{\"}}\n{{\"topic\":\"a/{{seq}}\"}}\n"
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let spool = directory.path().join("spool").into_os_string().into_string().unwrap();
+    let args = ["-q", "1", "--template", "-t", "d/{seq}", "-m", "given {seq} {env:PATH_OF_TEST}", "--json"];
+    let args = if spools { [&args[..], &["--spool", &spool]].concat() } else { args.to_vec() };
+    let messages =
+        [message("{seq}", b"{seq} {hex:9} {"), message("d/2", b"{{"), message("a/3", b"given 3 there")];
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        for message in &messages {
+            take(&mut peer, V5, message);
+        }
+        expect_leave(&mut peer, V5);
+    });
+    Mqtt::publish(server.port())
+        .args(["-V", "5"])
+        .args(args)
+        .env("PATH_OF_TEST", "there")
+        .stdin(input)
+        .run()
+        .succeeds();
+}
+
 #[test]
 fn a_spool_keeps_messages_as_they_were_filled_in() {
     let directory = tempfile::tempdir().unwrap();
@@ -269,6 +384,7 @@ fn a_seed_repeats_random_values() {
 #[case(&["-t", "a", "-m", "{\"t\":1}"], "{{ and }} stand for braces")]
 #[case(&["-t", "a", "-m", "{env:THERE_IS_NO_SUCH}"], "{env:THERE_IS_NO_SUCH}: there is no such variable")]
 #[case(&["-t", "{env:EMPTY}", "-m", "x"], "the topic is empty")]
+#[case(&["--json", "-m", "{nothing}"], "--template: payload '{nothing}': unknown field {nothing}; there are {seq}, ")]
 fn texts_of_the_command_line_are_checked_before_the_connection(#[case] args: &[&str], #[case] words: &str) {
     Mqtt::publish(1).args(["--template"]).args(args).env("EMPTY", "").run().exits(2).mentions(words);
 }

@@ -69,6 +69,7 @@ mod memory;
 mod message_files;
 mod messages;
 mod misplaced_secrets;
+mod one_shot;
 mod options_files;
 mod out_of_memory;
 mod output_closed;

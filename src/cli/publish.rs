@@ -109,6 +109,10 @@ pub(super) struct PublishArgs {
     /// Keep messages in FILE until the broker has acknowledged them. What a run has left there, the
     /// next one sends first, also if it has no message of its own. With -l the input is taken in whether
     /// there is a broker or not; needs QoS 1 or 2
+    ///
+    /// A Message Expiry Interval counts down in FILE, in whole seconds by the clock of the machine: a message is
+    /// sent with the seconds that are left, and not at all, with a warning, when none are. One with an interval
+    /// of 0 is sent within the first second.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Spool")]
     spool: Option<PathBuf>,
 
@@ -154,10 +158,12 @@ struct LineArgs {
     #[arg(short = '0', long)]
     null_data: bool,
 
-    /// What to do at a line that is not a record, or has no topic: skip goes on with the next, stop ends the
-    /// run once everything before it is acknowledged [default: skip]
+    /// What to do at a line that cannot be sent: skip goes on with the next, stop ends the run once
+    /// everything before it is acknowledged [default: skip]
     ///
-    /// Both give exit status 1. Needs --json or --topic-from-line.
+    /// Such a line is not a record, has no topic, is too large, or cannot be filled in or encoded. It is named
+    /// as soon as that is known, also if its end never comes. Both give exit status 1, or 149 if the line or
+    /// its packet is too large. Needs -l or --json.
     #[arg(long, value_name = "skip|stop", hide_possible_values = true)]
     on_error: Option<OnError>,
 }
@@ -182,7 +188,7 @@ impl LineArgs {
         if separator.contains(&self.terminator()) {
             return refused("the separator contains the byte that ends a line");
         }
-        Ok(Source::TopicLines(TopicLines { separator, stops_at_error: self.stops_at_error() }))
+        Ok(Source::TopicLines(TopicLines { separator }))
     }
 
     /// Refuses options for lines if the source has no lines.
@@ -190,8 +196,8 @@ impl LineArgs {
         if self.null_data && !source.is_lines() {
             return Err(Error::usage("-0 needs -l or --json"));
         }
-        if self.on_error.is_some() && !matches!(source, Source::Records(_) | Source::TopicLines(_)) {
-            return Err(Error::usage("--on-error needs --json or --topic-from-line"));
+        if self.on_error.is_some() && !source.is_lines() {
+            return Err(Error::usage("--on-error needs -l or --json"));
         }
         Ok(())
     }
@@ -238,7 +244,8 @@ struct TemplateArgs {
     /// as many decimals as are given; {hex:16} that many random hexadecimal digits; {env:NAME} an environment
     /// variable, not in texts from standard input; {name}, in topics, the name of the file of -f. {{ and }}
     /// are braces. With --json fields are filled in in strings, not in payloads that are JSON or
-    /// encoded. A line that cannot be filled in, and a topic that cannot be published to, is an error of that
+    /// encoded, and not in the record of a received message (one with tst, payload-decoded or payload-error),
+    /// whose texts others have written; -t and -m are filled in for it. A line that cannot be filled in, and a topic that cannot be published to, is an error of that
     /// message and gives exit status 1.
     #[allow(clippy::doc_markdown, reason = "it is the text of the help")]
     #[arg(long)]
@@ -267,10 +274,15 @@ impl TemplateArgs {
             }
             templates.push(template);
         }
-        if let Source::Message(text) = source {
-            text_template("payload", text, None)?;
+        let mut payload = None;
+        match source {
+            Source::Message(text) => drop(text_template("payload", text, None)?),
+            Source::Records(RecordOptions { payload: Some(text), .. }) => {
+                payload = Some(text_template("payload", text, None)?);
+            }
+            _ => {}
         }
-        Ok(Some(Filling { topics: templates, environment: ENVIRONMENT, seed: self.seed }))
+        Ok(Some(Filling { topics: templates, payload, environment: ENVIRONMENT, seed: self.seed }))
     }
 }
 
@@ -358,7 +370,6 @@ impl RecordArgs {
     fn source(
         self,
         given: &mut Vec<(&'static str, Source)>,
-        stops_at_error: bool,
         replay: &ReplayArgs,
     ) -> Result<Option<(&'static str, Source)>, Error> {
         if !self.json {
@@ -374,8 +385,7 @@ impl RecordArgs {
         }
         let (keep_retain, rewrites) = (self.keep_retain, self.rewrite_topic);
         let (selection, is_replay, rounds) = (replay.selection()?, replay.is_timed(), replay.rounds());
-        let options =
-            RecordOptions { keep_retain, rewrites, stops_at_error, payload, selection, is_replay, rounds };
+        let options = RecordOptions { keep_retain, rewrites, payload, selection, is_replay, rounds };
         Ok(Some(("--json", Source::Records(options))))
     }
 }
@@ -431,7 +441,7 @@ impl TryFrom<PublishArgs> for Config {
         if args.template.seed.is_some() && args.size.is_none() && !args.template.template {
             return Err(Error::usage("--seed needs --template or --size"));
         }
-        let records = args.records.source(&mut given, args.lines.stops_at_error(), &args.replay)?;
+        let records = args.records.source(&mut given, &args.replay)?;
         let lines = args.stdin_line.then(|| args.lines.source()).transpose()?;
         given.extend(records.into_iter().chain(lines.map(|lines| ("-l", lines))));
         let has_other = given.len() > 1 && given.iter().any(|(option, _)| *option == "-m");
@@ -487,6 +497,7 @@ impl TryFrom<PublishArgs> for Config {
             retain: args.retain,
             source,
             terminator: args.lines.terminator(),
+            stops_at_error: args.lines.stops_at_error(),
             filling,
             encode: args.encode.resolve()?.map(Encoding),
             repeat: args.repeat.unwrap_or(1),

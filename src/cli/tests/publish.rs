@@ -102,7 +102,7 @@ fn topics() {
         (&["pub", "-l", "--topic-from-line", ""], "the separator is empty"),
         (&["pub", "-l", "--topic-from-line", "a\n"], "contains the byte that ends a line"),
         (&["pub", "-t", "a", "-m", "1", "-0"], "-0 needs -l or --json"),
-        (&["pub", "-t", "a", "-l", "--on-error", "stop"], "--on-error needs --json or --topic-from-line"),
+        (&["pub", "-t", "a", "-m", "x", "--on-error", "stop"], "--on-error needs -l or --json"),
         (&["pub", "-t", "a", "-m", "1", "-m", "2"], "-m"),
         (&["pub", "-t", "a\u{1}", "-m", "1"], "control character"),
         (&["pub", "-t", "a\u{ffff}", "-m", "1"], "noncharacter"),

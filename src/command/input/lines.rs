@@ -97,19 +97,25 @@ impl GivenUp {
         Self { bytes, no_memory: false }
     }
 
-    /// The reason as an error.
-    pub(crate) fn error(&self) -> Error {
+    /// The reason as an error. `is_record`: the line is the record of a message, and longer than its packet.
+    pub(crate) fn error(&self, is_record: bool) -> Error {
         let bytes = self.bytes;
         if self.no_memory {
             return Error::file(format!("its {bytes} bytes"), std::io::ErrorKind::OutOfMemory.into());
         }
+        let most = if is_record {
+            format!(
+                "a record has at most {LARGEST_PACKET_BYTES}. Base64 and escapes make it longer than its packet: mqtt \
+                 pub -f FILE, or -s, publishes such a payload as it is"
+            )
+        } else {
+            format!("an MQTT packet has at most {LARGEST_PACKET_BYTES}")
+        };
         Error::Refused {
             what: "publish not sent".into(),
             denial: Denial::default(),
             reason: ReasonCode::PACKET_TOO_LARGE,
-            text: Some(format!(
-                "the line has at least {bytes} bytes; an MQTT packet has at most {LARGEST_PACKET_BYTES}"
-            )),
+            text: Some(format!("the line has at least {bytes} bytes; {most}")),
             hint: None,
         }
     }

@@ -101,7 +101,7 @@ fn a_line_that_is_too_long() {
 fn a_line_without_memory() {
     let mut begun = Begun { no_memory: true, ..Begun::new(10) };
     begun.extend(b"abc");
-    let error = begun.end().unwrap().unwrap_err().error();
+    let error = begun.end().unwrap().unwrap_err().error(false);
     assert_eq!(error.to_string(), "its 3 bytes: out of memory");
     begun.extend(b"d");
     assert_eq!(begun.end(), Some(Ok(b"d".to_vec())));

@@ -19,6 +19,7 @@ mod generated;
 mod lines;
 mod moment;
 mod record;
+mod record_filling;
 mod records;
 mod rewrite;
 mod selection;

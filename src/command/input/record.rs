@@ -33,6 +33,8 @@ pub(crate) struct Record<'a> {
     pub(crate) payload: Option<Cow<'a, [u8]>>,
     /// Whether the payload is plain text: not encoded, and not JSON.
     pub(crate) is_text: bool,
+    /// Whether the payload was decoded when it was received (`payload-decoded`).
+    pub(crate) is_decoded: bool,
     /// Whether the payload could not be decoded when it was received (`payload-error`), and has its format
     /// still.
     pub(crate) is_undecoded: bool,
@@ -133,17 +135,23 @@ impl<'a> Record<'a> {
         let encoding =
             members.payload_encoding.map(|encoding| text("payload-encoding", encoding)).transpose()?;
         let decoded = members.payload_decoded.map(|formats| text("payload-decoded", formats)).transpose()?;
+        let undecoded = members.payload_error.map(|why| text("payload-error", why)).transpose()?;
+        if decoded.is_some() && undecoded.is_some() {
+            return Err(NoRecord::new(
+                "payload-error: it is not allowed with payload-decoded; a payload was decoded or was not",
+            ));
+        }
         if decoded.is_some() && encoding.is_some() {
             return Err(NoRecord::new(
                 "payload-encoding: it is not allowed with payload-decoded, whose payload is a JSON value",
             ));
         }
-        let is_value = decoded.is_some();
-        let is_json = is_value || members.payload.is_some_and(|payload| !payload.get().starts_with('"'));
+        let is_decoded = decoded.is_some();
+        let is_json = is_decoded || members.payload.is_some_and(|payload| !payload.get().starts_with('"'));
         let is_text = encoding.is_none() && !is_json;
         let payload = match members.payload {
             None => None,
-            Some(json) if is_value => Some(Cow::Borrowed(json.get().as_bytes())),
+            Some(json) if is_decoded => Some(Cow::Borrowed(json.get().as_bytes())),
             Some(json) if json.get() == "null" => Some(Cow::default()),
             // mosquitto writes a JSON payload unchanged.
             Some(json) if !json.get().starts_with('"') => Some(Cow::Borrowed(json.get().as_bytes())),
@@ -154,8 +162,23 @@ impl<'a> Record<'a> {
             Some(json) => block(json)?,
         };
         let received = members.tst.map(|time| text("tst", time)).transpose()?;
-        let is_undecoded = members.payload_error.is_some();
-        Ok(Self { topic: name, qos, retain, received, payload, is_text, is_undecoded, properties })
+        let is_undecoded = undecoded.is_some();
+        Ok(Self {
+            topic: name,
+            qos,
+            retain,
+            received,
+            payload,
+            is_text,
+            is_decoded,
+            is_undecoded,
+            properties,
+        })
+    }
+
+    /// Whether it is the record of a received message, and not one written for publishing.
+    pub(crate) fn is_received(&self) -> bool {
+        self.received.is_some() || self.is_decoded || self.is_undecoded
     }
 }
 
@@ -412,6 +435,11 @@ mod tests {
             (
                 r#"{"topic":"a","payload":"YQ==","payload-encoding":"base64","payload-decoded":"cbor"}"#,
                 "payload-encoding: it is not allowed with payload-decoded",
+            ),
+            (r#"{"topic":"a","payload":"a","payload-error":3}"#, "payload-error: it must be a string"),
+            (
+                r#"{"topic":"a","payload":"a","payload-decoded":"cbor","payload-error":"cbor: no"}"#,
+                "payload-error: it is not allowed with payload-decoded",
             ),
             (r#"{"topic":"a","properties":7}"#, "properties"),
             (r#"{"topic":"a","properties":{"colour":1}}"#, "colour"),

@@ -11,18 +11,17 @@ use std::time::SystemTime;
 
 use super::expiry::{Aged, aged};
 use super::record::{NoRecord, Record};
+use super::record_filling::RecordFilling;
 use super::rewrite::Rewrite;
 use super::selection::{RecordSelection, time};
 use super::template::{FieldValues, TextTemplate};
-use bytes::BytesMut;
-
 use crate::error::Error;
 use crate::file::mark;
 use crate::protocol::property::{PropertyBlock, PropertyId};
 use crate::protocol::wire::{PublishTemplate, TopicAlias};
 use crate::protocol::{Protocol, QoS, topic};
 use crate::quantity::counted;
-use crate::quotation::{cut, shown};
+use crate::quotation::cut;
 use crate::storage::spool::Envelope;
 
 /// How records become messages.
@@ -32,8 +31,6 @@ pub struct RecordOptions {
     pub keep_retain: bool,
     /// The changes of each topic, in order (`--rewrite-topic`).
     pub rewrites: Vec<Rewrite>,
-    /// Whether the first invalid line ends the run (`--on-error stop`).
-    pub stops_at_error: bool,
     /// The payload of records without one (`-m`, `-n`).
     pub payload: Option<Vec<u8>>,
     /// Which records are published.
@@ -50,8 +47,6 @@ pub struct RecordOptions {
 pub struct TopicLines {
     /// The separator between topic and payload; not empty.
     pub separator: Vec<u8>,
-    /// Whether the first line without a topic ends the run (`--on-error stop`).
-    pub stops_at_error: bool,
 }
 
 impl TopicLines {
@@ -71,6 +66,7 @@ impl TopicLines {
             received: None,
             payload: Some(line[end + separator.len()..].into()),
             is_text: true,
+            is_decoded: false,
             is_undecoded: false,
             properties: PropertyBlock::default(),
         })
@@ -183,45 +179,6 @@ pub(crate) struct RecordReader {
     filling: Option<RecordFilling>,
 }
 
-/// Fills in the texts of lines.
-#[derive(Debug)]
-struct RecordFilling {
-    values: FieldValues,
-    /// The topic of lines without one.
-    topic: Option<TextTemplate>,
-    /// The number of lines so far.
-    number: u64,
-    buffer: BytesMut,
-}
-
-impl RecordFilling {
-    fn fill<'a>(&mut self, mut record: Record<'a>) -> Result<Record<'a>, NoRecord> {
-        let wrong = |why: String| NoRecord::new(format!("--template: {why}"));
-        self.values.start(self.number);
-        self.buffer.clear();
-        match (&record.topic, &self.topic) {
-            (Some(topic), _) => {
-                self.values.fill_in(topic.as_bytes(), &mut self.buffer).map_err(wrong)?;
-            }
-            (None, Some(topic)) => topic.fill(&mut self.values, &mut self.buffer).map_err(wrong)?,
-            (None, None) => {}
-        }
-        if record.topic.is_some() || self.topic.is_some() {
-            let name = topic::check_name(&self.buffer).map_err(|why| {
-                NoRecord::new(format!("topic '{}' (--template): {why}", shown(&self.buffer)))
-            })?;
-            record.topic = Some(name.to_owned().into());
-        }
-        if record.is_text {
-            self.buffer.clear();
-            let payload = record.payload.as_deref().unwrap_or_default();
-            self.values.fill_in(payload, &mut self.buffer).map_err(wrong)?;
-            record.payload = record.payload.map(|_| self.buffer.to_vec().into());
-        }
-        Ok(record)
-    }
-}
-
 /// The records that were selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ChosenRecords {
@@ -270,10 +227,14 @@ impl RecordReader {
         }
     }
 
-    /// Fills in topics and payloads; `topic` is for lines without one.
-    pub(crate) fn filling(self, values: FieldValues, topic: Option<TextTemplate>) -> Self {
-        let filling = RecordFilling { values, topic, number: 0, buffer: BytesMut::new() };
-        Self { filling: Some(filling), ..self }
+    /// Fills in topics and payloads; these are for lines without one.
+    pub(crate) fn filling(
+        self,
+        values: FieldValues,
+        topic: Option<TextTemplate>,
+        payload: Option<TextTemplate>,
+    ) -> Self {
+        Self { filling: Some(RecordFilling::new(values, topic, payload)), ..self }
     }
 
     /// Sets the version of a new link.
@@ -329,18 +290,14 @@ impl RecordReader {
         })
     }
 
-    /// Whether compressed input is decompressed.
-    pub(crate) fn reads_compressed(&self) -> bool {
+    /// Whether each line is a record; such input may be compressed.
+    pub(crate) fn reads_records(&self) -> bool {
         matches!(self.form, LineForm::Record(_))
     }
 
-    /// Whether an invalid line ends the run: any, or the first one without the time that replaying needs.
-    pub(crate) fn stops_at_error(&self) -> bool {
+    /// Whether the first record has no time, which replaying needs.
+    pub(crate) fn lacks_times(&self) -> bool {
         self.has_times == Some(false)
-            || match &self.form {
-                LineForm::Record(options) => options.stops_at_error,
-                LineForm::Topic(lines) => lines.stops_at_error,
-            }
     }
 
     /// A deviation that occurred for the first time.
@@ -415,7 +372,7 @@ impl RecordReader {
     /// The record of a line, if it is to be sent.
     fn record<'a>(&mut self, line: &'a [u8]) -> Result<Option<Record<'a>>, NoRecord> {
         if let Some(filling) = &mut self.filling {
-            filling.number += 1;
+            filling.next_line();
         }
         let record = self.read(line)?;
         if let Some(record) = &record {

@@ -46,6 +46,12 @@ impl Source {
         matches!(self, Self::StdinLines | Self::TopicLines(_) | Self::Records(_))
     }
 
+    /// Whether each line of standard input is the record of a message.
+    #[must_use]
+    pub fn is_records(&self) -> bool {
+        matches!(self, Self::Records(_))
+    }
+
     /// Tells the user how to end typed input: on a terminal nothing else shows that the program waits for it.
     pub(in crate::command) fn announce(&self, diagnostics: &Diagnostics) {
         let text = match self {

@@ -40,6 +40,8 @@ pub struct Config {
     pub source: Source,
     /// The byte that ends a line.
     pub terminator: u8,
+    /// Whether the first line that cannot be sent ends the run (`--on-error stop`).
+    pub stops_at_error: bool,
     /// Topics and payloads that are filled in for each message (`--template`).
     pub filling: Option<Filling>,
     /// The format in which payloads are encoded (`--encode`).
@@ -94,7 +96,10 @@ impl Config {
         let topic = self.topics.first().map(String::as_str).unwrap_or_default();
         let reader = RecordReader::new(form, self.envelope(topic), self.topic_alias);
         Some(match &self.filling {
-            Some(filling) => reader.filling(FieldValues::new(filling.seed), filling.topics.first().cloned()),
+            Some(filling) => {
+                let (topic, payload) = (filling.topics.first().cloned(), filling.payload.clone());
+                reader.filling(FieldValues::new(filling.seed), topic, payload)
+            }
             None => reader,
         })
     }

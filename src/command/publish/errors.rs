@@ -39,18 +39,29 @@ impl Publisher<'_> {
         let line = self.sent.div_ceil(self.config.copies() as u64);
         self.diagnostics.undelivered(line, matches!(self.work, PublishWork::Lines(_)), error);
         self.refusal.get_or_insert(error.exit());
+        self.stop_at_error();
+    }
+
+    /// Ends the input after a line that is not sent, if the run is to end there.
+    pub(super) fn stop_at_error(&mut self) {
+        let lacks_times = || self.reader.as_ref().is_some_and(RecordReader::lacks_times);
+        if let PublishWork::Lines(lines) = &mut self.work
+            && (self.config.stops_at_error || lacks_times())
+        {
+            lines.stop();
+            // The line may have further topics.
+            self.begun = None;
+        }
     }
 
     /// Processes a line that is not a valid message.
     pub(super) fn not_a_record(&mut self, error: NoRecord) -> Result<Option<QoS>, Error> {
-        if let PublishWork::Lines(lines) = &mut self.work {
-            if error.is_cut && lines.is_cut() {
-                self.diagnostics.warning(format_args!("line {}: {}", self.sent, error.cut_short()));
-                return Ok(None);
-            }
-            if self.reader.as_ref().is_some_and(RecordReader::stops_at_error) {
-                lines.stop();
-            }
+        if let PublishWork::Lines(lines) = &self.work
+            && error.is_cut
+            && lines.is_cut()
+        {
+            self.diagnostics.warning(format_args!("line {}: {}", self.sent, error.cut_short()));
+            return Ok(None);
         }
         Err(Error::Input(error.why))
     }

@@ -22,6 +22,8 @@ const MOST_TOPICS: usize = 4096;
 pub struct Filling {
     /// The templates of the topics, in order.
     pub topics: Vec<TextTemplate>,
+    /// The template of the payload of records that have none.
+    pub payload: Option<TextTemplate>,
     /// Looks up an environment variable.
     pub environment: LookUp,
     /// The seed of random values.

@@ -9,12 +9,14 @@ use super::encoding::{Encoding, encoded};
 use super::filled::Filler;
 use super::replay::ReplaySchedule;
 use crate::alarm::now;
+use crate::client;
 use crate::command::input::{Begun, Enveloped, FirstBytes, GivenUp, RecordReader, decompressed_pipe};
-use crate::error::Error;
+use crate::error::{Denial, Error};
 use crate::platform::descriptors::{AsDescriptor, DescriptorKind, duplicate, kind};
 use crate::platform::held::HeldInput;
 use crate::platform::readiness::RunEnd;
 use crate::protocol::QoS;
+use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
 use crate::storage::spool::{Envelope, Intake};
 
@@ -111,6 +113,8 @@ pub(super) struct LineIntake<'a> {
     pub(super) qos: QoS,
     /// The byte that ends a line.
     pub(super) terminator: u8,
+    /// Whether the first line that is not taken in ends the intake.
+    pub(super) stops_at_error: bool,
     pub(super) notes: &'a mpsc::Sender<IntakeNote>,
     /// The number of lines so far.
     pub(super) number: u64,
@@ -142,7 +146,7 @@ impl LineIntake<'_> {
     /// Takes in standard input like [`Self::take_in_all`], compressed or not.
     fn take_in_stdin(&mut self, stdin: &Stdin, over: &RunEnd) -> Result<bool, Error> {
         let failed = |error: std::io::Error| Error::file("standard input", error);
-        let may_be_compressed = self.reader.as_ref().is_some_and(RecordReader::reads_compressed);
+        let may_be_compressed = self.reads_records();
         let is_file = || kind(stdin).is_ok_and(|kind| kind == DescriptorKind::File);
         // A pipe must keep its content, so it is decompressed only if it begins with compressed data.
         let is_compressed = may_be_compressed
@@ -246,7 +250,7 @@ impl LineIntake<'_> {
                 held = 0;
                 begun.extend(rest);
                 if let Some(given_up) = begun.give_up()
-                    && !self.add(Err(given_up.error()), false, over)?
+                    && !self.add(Err(given_up.error(self.reads_records())), false, over)?
                 {
                     return Ok(false);
                 }
@@ -281,8 +285,13 @@ impl LineIntake<'_> {
     /// Adds a line longer than one read, or the last line.
     fn add_begun(&mut self, begun: &mut Begun, is_cut: bool, over: &RunEnd) -> Result<bool, Error> {
         let Some(line) = begun.end() else { return Ok(true) };
-        let line = line.as_ref().map(Vec::as_slice).map_err(GivenUp::error);
+        let line = line.as_ref().map(Vec::as_slice).map_err(|why| why.error(self.reads_records()));
         self.add(line, is_cut, over)
+    }
+
+    /// Whether each line is the record of a message.
+    fn reads_records(&self) -> bool {
+        self.reader.as_ref().is_some_and(RecordReader::reads_records)
     }
 
     /// The number of messages made from a line.
@@ -309,11 +318,12 @@ impl LineIntake<'_> {
             self.take_in_waiting()?;
         }
         self.number += 1;
-        let is_no_record = matches!(note, Some(IntakeNote::GivenUp(_, Error::Input(_))));
+        let is_error = matches!(note, Some(IntakeNote::GivenUp(..)));
         if let Some(note) = note {
             let _ = self.notes.blocking_send(note);
         }
-        Ok(!(is_no_record && self.reader.as_ref().is_some_and(RecordReader::stops_at_error)))
+        let lacks_times = || self.reader.as_ref().is_some_and(RecordReader::lacks_times);
+        Ok(!(is_error && (self.stops_at_error || lacks_times())))
     }
 
     /// Waits until a record is due. `false`: the run ended before.
@@ -336,7 +346,7 @@ impl LineIntake<'_> {
 
     /// Adds the message of a line, if it has one to send; returns whether it did, and a warning.
     fn read(&mut self, line: &[u8], is_cut: bool) -> Result<(bool, Option<String>), Error> {
-        let too_long = || GivenUp::too_long(line.len() as u64).error();
+        let too_long = || GivenUp::too_long(line.len() as u64).error(false);
         let Some(reader) = &mut self.reader else {
             let is_added = match &mut self.filler {
                 Some(filler) => filler.add_to_each(
@@ -359,7 +369,11 @@ impl LineIntake<'_> {
                     envelope.qos = self.qos;
                 }
                 let payload = encoded(self.encode.as_ref().filter(|_| !is_encoded), &payload)?;
-                if self.intake.add_as(&envelope, &payload) { Ok((true, departure)) } else { Err(too_long()) }
+                if self.intake.add_as(&envelope, &payload) {
+                    Ok((true, departure))
+                } else {
+                    Err(too_large(envelope.packet_bytes(payload.len())))
+                }
             }
             Ok(None) => Ok((false, departure)),
             Err(error) if error.is_cut && is_cut => Ok((false, Some(error.cut_short()))),
@@ -395,6 +409,17 @@ fn add_to_each(intake: &mut Intake, envelopes: &[Envelope], payload: &[u8]) -> b
         }
     }
     true
+}
+
+/// The error for a message whose packet would have this size, more than MQTT allows.
+pub(super) fn too_large(packet_bytes: usize) -> Error {
+    Error::Refused {
+        what: "publish not sent".into(),
+        denial: Denial::default(),
+        reason: ReasonCode::PACKET_TOO_LARGE,
+        text: Some(client::too_large(packet_bytes, LARGEST_PACKET_BYTES)),
+        hint: None,
+    }
 }
 
 /// The error for messages that were not stored; it names them.

@@ -406,7 +406,7 @@ impl Publisher<'_> {
                 None => match ready!(self.poll_input(cx, session)) {
                     NextInput::Payload(input) => (input, 0),
                     NextInput::GivenUp(given_up) => {
-                        self.give_up(&given_up.error());
+                        self.give_up(&given_up.error(self.config.source.is_records()));
                         unsent += 1;
                         continue;
                     }
@@ -440,6 +440,7 @@ impl Publisher<'_> {
                 }
                 Err(error) => {
                     self.refuse(self.sent, &error);
+                    self.stop_at_error();
                     self.ended += 1;
                     unsent += 1;
                 }

@@ -4,12 +4,9 @@ use std::ops::Range;
 
 use super::encoding::{Encoding, encoded};
 use super::filled::Filler;
-use super::intake::not_taken;
-use crate::client;
+use super::intake::{not_taken, too_large};
 use crate::command::input::{Source, read_file};
-use crate::error::{Denial, Error};
-use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::LARGEST_PACKET_BYTES;
+use crate::error::Error;
 use crate::storage::spool::{Envelope, Intake};
 
 /// The payloads of a source other than lines; `payload` is that of a single message.
@@ -50,14 +47,7 @@ pub(super) fn take_in_one(
             && envelopes.iter().all(|envelope| intake.add_as(envelope, &payload))
     };
     if !is_added {
-        let bytes = intake.packet_bytes(payload.len());
-        return Err(Error::Refused {
-            what: "publish not sent".into(),
-            denial: Denial::default(),
-            reason: ReasonCode::PACKET_TOO_LARGE,
-            text: Some(client::too_large(bytes, LARGEST_PACKET_BYTES)),
-            hint: None,
-        });
+        return Err(too_large(intake.packet_bytes(payload.len())));
     }
     while intake.waiting() > 0 {
         let taken = if intake.is_full() { Err(intake.no_room()) } else { intake.take_in() };

@@ -170,7 +170,8 @@ fn start_intake(
         let metadata = duplicate(&stdin).and_then(|file| file.metadata());
         check_rounds(&metadata.map_err(|error| Error::file("standard input", error))?, rounds)?;
     }
-    let (reader, qos, terminator) = (config.reader(), config.qos, config.terminator);
+    let (reader, qos) = (config.reader(), config.qos);
+    let (terminator, stops_at_error) = (config.terminator, config.stops_at_error);
     let has_topic_option = config.has_topic_option;
     let (encode, replay) = (config.encode.clone(), config.speed.map(ReplaySchedule::new));
     let (sender, receiver) = mpsc::channel(1);
@@ -187,6 +188,7 @@ fn start_intake(
             round: 0,
             qos,
             terminator,
+            stops_at_error,
             notes: &sender,
             number: 0,
         };

@@ -61,8 +61,7 @@ impl Intake {
     /// Adds a message with its own envelope, of QoS 1 or 2. Returns `false`, without adding it, if its packet
     /// would exceed MQTT's limit.
     pub fn add_as(&mut self, envelope: &Envelope, payload: &[u8]) -> bool {
-        let packet_bytes = envelope.template().packet_bytes(payload.len());
-        if packet_bytes > LARGEST_PACKET_BYTES as usize {
+        if envelope.packet_bytes(payload.len()) > LARGEST_PACKET_BYTES as usize {
             return false;
         }
         put(&mut self.batch, self.shared.key, &envelope.encode(), payload);

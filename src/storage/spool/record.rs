@@ -180,6 +180,11 @@ impl Envelope {
         PublishTemplate::new(Protocol::V5, topic.as_bytes(), *qos, *retain, properties)
     }
 
+    /// The size of the largest packet of a message with such a payload.
+    pub fn packet_bytes(&self, payload_bytes: usize) -> usize {
+        self.template().packet_bytes(payload_bytes)
+    }
+
     /// The body of a record up to the payload, taken in now.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![self.qos as u8 | u8::from(self.retain) << 2];
