@@ -92,6 +92,11 @@ impl Authority {
 
     /// A revocation list in PEM with these serial numbers, current or out of date.
     pub(super) fn revocation_list(&self, revoked: &[&SerialNumber], current: bool) -> String {
+        self.dated_revocation_list(revoked, [2020, if current { 2199 } else { 2021 }])
+    }
+
+    /// The same with the years of its dates, thisUpdate and nextUpdate.
+    pub(super) fn dated_revocation_list(&self, revoked: &[&SerialNumber], years: [i32; 2]) -> String {
         let revoked = revoked.iter().map(|serial_number| RevokedCertParams {
             serial_number: (*serial_number).clone(),
             revocation_time: date_time_ymd(2020, 1, 1),
@@ -99,8 +104,8 @@ impl Authority {
             invalidity_date: None,
         });
         let params = CertificateRevocationListParams {
-            this_update: date_time_ymd(2020, 1, 1),
-            next_update: date_time_ymd(if current { 2199 } else { 2021 }, 1, 1),
+            this_update: date_time_ymd(years[0], 1, 1),
+            next_update: date_time_ymd(years[1], 1, 1),
             crl_number: SerialNumber::from(1_u64),
             issuing_distribution_point: None,
             revoked_certs: revoked.collect(),

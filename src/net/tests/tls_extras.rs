@@ -140,7 +140,14 @@ fn encrypted_keys_that_do_not_open_say_why() {
     assert!(error.hint().unwrap().contains("--key-password-file"));
     let error = load("ec-pkcs8-aes256.key", Some("hush"));
     assert_says(&error, &["the given password does not decrypt this private key"]);
-    assert!(!error.to_string().contains("hush"));
+    assert!(!error.to_string().contains("hush") && error.hint().is_none());
+    // As PowerShell writes it.
+    let password = KeyPassword::new(b"\xff\xfes\0e\0".to_vec());
+    let error = load_error(&TlsOptions {
+        key_password: Some(password),
+        ..with_key(&files, &authority, "ec-pkcs8-aes256.key", "ec-pkcs8.key")
+    });
+    assert_eq!(error.hint(), Some("the file with the password is UTF-16; save it as UTF-8"));
     for old in ["ec-pkcs8-pkcs12.key", "ec-openssl-legacy.key"] {
         let error = load(old, Some("secret"));
         assert_says(&error, &[old, "encrypted"]);
@@ -294,6 +301,32 @@ async fn every_list_of_one_issuer_is_applied() {
         let error = error_of(Layer::Tls, dial_tls(address, &with_lists(&lists)).await);
         assert_says(&error, &[says]);
     }
+}
+
+/// As for OpenSSL, which refuses it, its date is a sign of a wrong clock or a wrong file; as RFC 5280 says, it
+/// does not matter for what the list revokes.
+#[tokio::test]
+async fn revocation_list_of_the_future_is_used_with_a_warning() {
+    let Chain { root, intermediate, address } = chain().await;
+    let files = Files::new();
+    let load = |revoked: u64, year: i32| {
+        let list = intermediate.dated_revocation_list(&[&revoked.into()], [year, 2199]);
+        let crl_files = vec![files.write("lists.pem", list)];
+        TlsConfig::load(&TlsOptions { crl_files, ..trusting(&files, &root) }).unwrap()
+    };
+    for year in [2049, 2150] {
+        let config = load(1, year);
+        let [warning] = config.warnings() else { panic!("{:?}", config.warnings()) };
+        let dated = format!(
+            "lists.pem: the revocation list is dated {year}-01-01T00:00:00Z, and this machine's clock"
+        );
+        assert!(warning.contains(&dated), "{warning}");
+        dial(&Endpoint::tls("localhost", address.port(), Arc::new(config))).await.unwrap();
+        let config = load(OWN, year);
+        let endpoint = Endpoint::tls("localhost", address.port(), Arc::new(config));
+        assert_says(&error_of(Layer::Tls, dial(&endpoint).await), &["has been revoked according to "]);
+    }
+    assert!(load(1, 2020).warnings().is_empty());
 }
 
 #[tokio::test]

@@ -154,7 +154,7 @@ impl TlsConfig {
         self.key_log.as_ref().and_then(|key_log| key_log.failure())
     }
 
-    /// Warnings for the user: given authorities that cannot be used.
+    /// Warnings for the user: given authorities that cannot be used, and revocation lists of the future.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings

@@ -10,7 +10,7 @@ use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyD
 use super::options::KeyPassword;
 use super::pem::{self, Block, PemKind};
 use crate::error::{Error, Layer};
-use crate::file::read_at_most;
+use crate::file::{mark, read_at_most};
 use crate::quotation;
 
 /// The kinds of private keys that can be used.
@@ -147,7 +147,11 @@ fn decrypted(
         Ok(key) => Ok(PrivatePkcs8KeyDer::from(key.to_bytes().to_vec()).into()),
         // A wrong password shows only in the decrypted bytes: invalid padding, or bytes that are not a key.
         Err(Pkcs8Error::EncryptedPrivateKey(pkcs5::Error::DecryptFailed) | Pkcs8Error::Asn1(_)) => {
-            Err(unusable(path, "the given password does not decrypt this private key"))
+            let error = unusable(path, "the given password does not decrypt this private key");
+            Err(match mark(password.as_bytes()) {
+                Ok(_) => error,
+                Err(_) => error.with_hint("the file with the password is UTF-16; save it as UTF-8"),
+            })
         }
         Err(_) => Err(unsound()),
     }

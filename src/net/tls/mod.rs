@@ -15,6 +15,7 @@
 //! | `pem` | the blocks of a PEM file |
 //! | `files` | certificates and keys from files |
 //! | `authorities` | the certificate authorities to trust |
+//! | `revocation` | revocation lists from files |
 //! | `verify` | verification of the broker's certificate |
 //! | `insecure` | no verification |
 //! | `certificate` | a certificate's subject, issuer, names and dates |
@@ -47,6 +48,7 @@ mod pin;
 pub(super) mod probe;
 mod provider;
 mod rejection;
+mod revocation;
 #[cfg(feature = "broker")]
 mod server;
 mod unavailable;

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -23,18 +22,19 @@ use tokio_rustls::rustls::{
 
 use super::authorities::{Authorities, ignored};
 use super::certificate::{CertificateFacts, Details};
+use super::insecure;
 use super::notes::note;
 use super::options::TlsOptions;
 use super::pin::Pin;
 use super::rejection::{Presented, rejection, unusable_key, wrong_key};
+use super::revocation::Lists;
 use super::words::list_words;
-use super::{files, insecure};
 use crate::error::{Error, Layer};
 
 /// How the server is checked.
 pub(super) struct Verification {
     pub(super) verifier: Arc<dyn ServerCertVerifier>,
-    /// Warnings: given authorities that cannot be used.
+    /// Warnings: given authorities that cannot be used, and revocation lists of the future.
     pub(super) warnings: Vec<String>,
     /// Details: authorities of the operating system that cannot be used. Users can seldom repair those.
     pub(super) details: Vec<String>,
@@ -98,30 +98,13 @@ pub(super) fn verification(
         algorithms: provider.signature_verification_algorithms,
     });
     let left_out = ignored(left_out, &place_of_others);
+    let mut warnings = lists.warnings;
     Ok(if are_the_systems {
-        Verification { verifier, warnings: Vec::new(), details: left_out }
+        Verification { verifier, warnings, details: left_out }
     } else {
-        Verification { verifier, warnings: left_out, details: Vec::new() }
+        warnings.extend(left_out);
+        Verification { verifier, warnings, details: Vec::new() }
     })
-}
-
-/// The revocation lists given.
-struct Lists {
-    found: Vec<CertificateRevocationListDer<'static>>,
-    /// All files, for messages.
-    place: String,
-}
-
-impl Lists {
-    fn read(paths: &[PathBuf]) -> Result<Self, Error> {
-        let mut found = Vec::new();
-        for path in paths {
-            let lists = files::revocation_lists(path);
-            found.extend(lists.map_err(|error| files::of_option(error, "--crl"))?);
-        }
-        let places: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-        Ok(Self { found, place: places.join(" or ") })
-    }
 }
 
 /// Checks the chain, the dates and the name as Web browsers do, with one addition: a server whose own
