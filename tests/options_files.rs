@@ -71,6 +71,12 @@ fn an_options_file_as_people_write_it() {
         .arg_path("-o", &path)
         .run()
         .fails(2, "options, line 1: invalid UTF-8");
+    // The second mark of a file, and the one of a file that was appended to another.
+    for (text, line) in [("\u{feff}\u{feff}-u me\n", 1), ("-u me\r\n  \u{feff}# more\r\n", 2)] {
+        std::fs::write(&path, text).unwrap();
+        let run = broker.publish().args(["-t", "a", "-n"]).arg_path("-o", &path).run();
+        run.fails(2, &format!("options, line {line}: this line begins with a byte-order mark"));
+    }
     std::fs::write(&path, b"\xff\xfe-\0u\0").unwrap();
     broker
         .publish()

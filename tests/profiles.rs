@@ -414,17 +414,25 @@ fn files_with_a_byte_order_mark() {
         .exits(0);
     broker.subscribe().args(["-t", "restored", "-C", "1"]).run().exits(0).prints("x\n");
     // It is removed from a password, with a message.
-    let server = Server::start(|server| {
-        let connect = server.accept().expect_connect(V5);
-        assert!(connect.ends_with(b"\x00\x02me\x00\x07hunter2"), "{connect:?}");
-    });
     let password = write(folder.path(), "password", "\u{feff}hunter2\r\n");
-    Mqtt::publish(server.port())
-        .args(["-t", "a", "-n", "-u", "me", "--password-file", &password])
-        .run()
-        .exits(1)
-        .mentions("begins with a byte-order mark, which is not part of the password");
-    server.finish();
+    let command = format!("cat '{password}'");
+    for source in [["--password-file", &password], ["--password-command", &command]] {
+        let server = Server::start(|server| {
+            let connect = server.accept().expect_connect(V5);
+            assert!(connect.ends_with(b"\x00\x02me\x00\x07hunter2"), "{connect:?}");
+        });
+        Mqtt::publish(server.port())
+            .args(["-t", "a", "-n", "-u", "me"])
+            .args(source)
+            .run()
+            .exits(1)
+            .mentions("begins with a byte-order mark, which is not part of the password");
+        server.finish();
+    }
+    let run = |command: &str| {
+        broker.publish().args(["-t", "a", "-n", "-u", "me", "--password-command", command]).run()
+    };
+    run(r"printf '\377\376m\000'").mentions("the output of --password-command is UTF-16");
 }
 
 /// A configuration file at the default place does not fail a run that does not need it. If there is one, a

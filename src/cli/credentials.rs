@@ -177,7 +177,9 @@ impl Credentials {
         let Secret(bytes) = match source {
             PasswordSource::Given(secret) => secret,
             PasswordSource::File(path) => from_file(&path, origin)?,
-            PasswordSource::Command(ShellCommand(command)) => password_command::password(&command, limit)?,
+            PasswordSource::Command(ShellCommand(command)) => {
+                password_command::password(&command, limit, origin)?
+            }
             PasswordSource::Prompt => {
                 let whose =
                     self.user_name.as_ref().map_or_else(String::new, |name| format!(" for '{}'", cut(name)));

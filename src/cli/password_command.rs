@@ -8,13 +8,14 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use super::hidden;
-use super::password_file::{LONGEST_PASSWORD_BYTES, without_line_feed};
+use super::password_file::{LONGEST_PASSWORD_BYTES, from_text};
+use super::sources::Origin;
 use crate::client::options::Secret;
 use crate::error::Error;
 use crate::file::{GaveUp, Patience};
 
 /// The output of the command. It may hold a secret, so errors do not show the command.
-pub(super) fn password(command: &OsStr, limit: Duration) -> Result<Secret, Error> {
+pub(super) fn password(command: &OsStr, limit: Duration, origin: &Origin) -> Result<Secret, Error> {
     let failed = |error| Error::file("--password-command failed", error);
     let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let mut shell = Command::new(shell);
@@ -34,7 +35,10 @@ pub(super) fn password(command: &OsStr, limit: Duration) -> Result<Secret, Error
         CommandOutcome::Ended(_, text) if text.is_empty() => {
             Err(failed(io::Error::other("it wrote nothing to its standard output")))
         }
-        CommandOutcome::Ended(_, text) => Ok(without_line_feed(text)),
+        CommandOutcome::Ended(_, text) => {
+            let place = "the output of --password-command";
+            Ok(from_text(text, &place, "the command has to write UTF-8", origin))
+        }
         CommandOutcome::GivenUp(why) => Err(failed(io::Error::other(why))),
         CommandOutcome::Interrupted(signal) => Err(Error::Signal(signal)),
     }
@@ -198,7 +202,8 @@ mod tests {
 
     #[test]
     fn a_command_gives_a_password_or_says_why_not() {
-        let password = |command: &str| password(command.as_ref(), Duration::from_secs(60));
+        let password =
+            |command: &str| password(command.as_ref(), Duration::from_secs(60), &Origin::default());
         assert_eq!(password("printf 'a b\\n'").unwrap(), Secret(b"a b".to_vec()));
         let error = password("exit 3 # hunter2").unwrap_err().to_string();
         assert!(error.contains("exit status: 3") && !error.contains("hunter2"), "{error}");
@@ -210,7 +215,8 @@ mod tests {
     #[test]
     fn a_command_has_a_time_limit() {
         for command in ["exec sleep 1000", "echo hunter2; exec sleep 1000", "exec >&-; exec sleep 1000"] {
-            let error = password(command.as_ref(), Duration::from_millis(200)).unwrap_err();
+            let limit = Duration::from_millis(200);
+            let error = password(command.as_ref(), limit, &Origin::default()).unwrap_err();
             assert_eq!(error.to_string(), "timed out after 200ms, waiting for --password-command");
         }
     }
@@ -225,7 +231,8 @@ mod tests {
             format!("(trap '' TERM HUP INT; sh -c 'echo $$ > {path}; sleep 1000; sleep 1000') & wait"),
             format!("sh -c 'echo $$ > {path}; kill -STOP $$' & sleep 1000"),
         ] {
-            let error = password(command.as_ref(), Duration::from_millis(500)).unwrap_err();
+            let limit = Duration::from_millis(500);
+            let error = password(command.as_ref(), limit, &Origin::default()).unwrap_err();
             assert!(error.to_string().starts_with("timed out"), "{error}");
             let process = std::fs::read_to_string(&path).unwrap().trim().parse().unwrap();
             let process = rustix::process::Pid::from_raw(process).unwrap();

@@ -1,5 +1,6 @@
 //! Reads passwords from files and from the output of commands.
 
+use std::fmt;
 use std::path::Path;
 
 use super::sources::Origin;
@@ -15,21 +16,29 @@ pub(super) const LONGEST_PASSWORD_BYTES: u64 = 64 << 10;
 pub(super) fn from_file(path: &Path, origin: &Origin) -> Result<Secret, Error> {
     let content = read_at_most(path, LONGEST_PASSWORD_BYTES)
         .map_err(|error| Error::file(format!("cannot read the password in {}", path.display()), error))?;
-    let mark = match mark(&content) {
-        Ok(mark) => mark,
-        Err(why) => {
-            origin.warn(format!("{}: {why}; it is used as it is", path.display()));
-            0
-        }
-    };
-    if mark > 0 {
-        let path = path.display();
-        origin.warn(format!("{path} begins with a byte-order mark, which is not part of the password"));
-    }
-    Ok(without_line_feed(content[mark..].to_vec()))
+    Ok(from_text(content, &path.display(), "save it as UTF-8", origin))
 }
 
-pub(super) fn without_line_feed(mut text: Vec<u8>) -> Secret {
+/// The secret in a text from this place, without a byte-order mark at its beginning and a line feed at its
+/// end. The warning for a text in UTF-16 says what to do.
+pub(super) fn from_text(
+    mut text: Vec<u8>,
+    place: &dyn fmt::Display,
+    remedy: &str,
+    origin: &Origin,
+) -> Secret {
+    match mark(&text) {
+        Ok(0) => {}
+        Ok(length) => {
+            text.drain(..length);
+            origin.warn(format!("{place} begins with a byte-order mark, which is not part of the password"));
+        }
+        Err(_) => origin.warn(format!("{place} is UTF-16, and the password is taken as it is; {remedy}")),
+    }
+    without_line_feed(text)
+}
+
+fn without_line_feed(mut text: Vec<u8>) -> Secret {
     if text.last() == Some(&b'\n') {
         text.pop();
         if text.last() == Some(&b'\r') {

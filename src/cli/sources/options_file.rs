@@ -13,7 +13,7 @@ use super::origin::Rank;
 use crate::cli::value::os_string;
 use crate::client::options::Secret;
 use crate::error::Error;
-use crate::file::Written;
+use crate::file::{Written, mark};
 use crate::nearest::nearest;
 
 /// Reads the file.
@@ -49,6 +49,11 @@ fn lines<'a>(
 
 /// The option in one line.
 fn option(subcommand: &Command, place: FilePlace, text: &[u8]) -> Result<Given, Error> {
+    // The one at the beginning of the file was removed. It is invisible, so an unknown option would be a riddle.
+    if mark(text).is_ok_and(|length| length > 0) {
+        let message = format!("{place}: this line begins with a byte-order mark");
+        return Err(Error::usage(message).with_hint("only one, at the beginning of the file, is allowed"));
+    }
     let (option, value) = split(text);
     let name = String::from_utf8_lossy(option);
     let Some(arg) = subcommand.get_arguments().find(|arg| is_called(arg, &name)) else {
