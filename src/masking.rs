@@ -3,6 +3,7 @@
 //! (`escapes`), and inside Base64 and hexadecimal digits.
 
 mod escapes;
+mod markup;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{NO_PAD, STANDARD, URL_SAFE};
 
 use self::escapes::{BEGINNINGS, MOST_LAYERS, View};
+use self::markup::{ESCAPE, TagReading, without_markup};
 
 /// The text shown instead of a secret.
 const MASK: &str = "…";
@@ -175,10 +177,12 @@ impl Confidential {
             found.extend(self.escaped_in(text, &View::of(text.char_indices())));
         }
         if text.contains(['<', ESCAPE]) {
-            let view = View::of(without_markup(text));
-            found.extend(self.places(text, &view));
-            if is_escaped {
-                found.extend(self.escaped_in(text, &view));
+            for reading in [TagReading::Short, TagReading::Browser] {
+                let view = View::of(without_markup(text, reading));
+                found.extend(self.places(text, &view));
+                if is_escaped {
+                    found.extend(self.escaped_in(text, &view));
+                }
             }
         }
         found.sort_unstable();
@@ -201,37 +205,6 @@ impl std::fmt::Debug for Confidential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Confidential(…)")
     }
-}
-
-/// The first character of a terminal's escape sequence.
-const ESCAPE: char = '\u{1b}';
-/// Longer tags or sequences count as text.
-const LONGEST_MARKUP_BYTES: usize = 256;
-
-/// The characters of a text without HTML tags and terminal escape sequences.
-fn without_markup(text: &str) -> impl Iterator<Item = (usize, char)> {
-    let mut hidden_to = 0;
-    solid_or(text, |c| c == ESCAPE).filter(move |(at, c)| {
-        if *at < hidden_to {
-            return false;
-        }
-        let bytes = text.as_bytes()[*at..].iter().take(LONGEST_MARKUP_BYTES);
-        let end = match *c {
-            '<' if text[*at..].starts_with("<!--") => {
-                let window = text.as_bytes()[*at..].windows(3).take(LONGEST_MARKUP_BYTES);
-                window.into_iter().position(|end| end == b"-->").map(|end| end + 2)
-            }
-            '<' => bytes.copied().position(|byte| byte == b'>'),
-            // After ESC and `[` follow numbers, and one of these.
-            ESCAPE => {
-                bytes.copied().skip(2).position(|byte| (b'@'..=b'~').contains(&byte)).map(|end| end + 2)
-            }
-            _ => None,
-        };
-        let length = end.map(|end| end + 1);
-        hidden_to = length.map_or(hidden_to, |length| at + length);
-        length.is_none() && *c != ESCAPE
-    })
 }
 
 /// The visible characters, with their positions.
@@ -322,6 +295,13 @@ mod tests {
             "hun\u{1b}[0mter2",
             "<i>hun</i>ter2",
             "h\u{1b}[1;31mu\u{1b}[mnter2",
+            "hun<i a=\">\">ter2",
+            "hun<i a='\">' b=\"'>\">ter2",
+            "hun<i title=it's>ter2",
+            "hun<script>x</script>ter2",
+            "h<SCRIPT src='a>b'>if (a > b) { c(\"<b>\") }</Script >un<i>ter2",
+            "hun<style>b { }</style><template><i>no</i></template>ter2",
+            "hun<scripted>ter2",
         ] {
             let masked = masked(&["hunter2"], &format!("no: {text}!"));
             assert!(
@@ -332,8 +312,10 @@ mod tests {
         assert_eq!(masked(&["a<bc>d"], "is a<bc>d"), "is …");
         assert_eq!(masked(&["hunter2"], "1 < 2, hunter2"), "1 < 2, …");
         // Unclosed tags do not cost quadratic time.
-        let open = "<".repeat(100_000);
-        assert_eq!(masked(&["hunter2"], &open), open);
+        for open in ["<", "<i a=\"", "<script>", "<style></script>", "<script></"] {
+            let open = open.repeat(100_000);
+            assert_eq!(masked(&["hunter2"], &open), open);
+        }
     }
 
     /// Secrets with escapes, unchanged and as a server repeats them in JSON.
