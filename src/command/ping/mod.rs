@@ -85,7 +85,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         answer_limit: None,
     };
     let result = client::run(&config.client, &mut pinger).await;
-    let Pinger { mut report, mut stdout, .. } = pinger;
+    let Pinger { mut report, mut stdout, layout, .. } = pinger;
     if let Some(tls) = &config.client.endpoint.tls {
         report.set_client_certificates(tls.own_certificates());
     }
@@ -96,7 +96,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         report.put_json(stdout.buffer());
     } else if config.verbosity > Verbosity::Quiet {
         diagnostics.end_interrupted_line();
-        report.put_summary(stdout.buffer());
+        report.put_summary(stdout.buffer(), layout);
     }
     let flushed = attention.write_out(&mut stdout, diagnostics).await;
     result?;

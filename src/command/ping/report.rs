@@ -247,12 +247,12 @@ impl PingReport {
     }
 
     /// Appends the statistics in the form of ping(8).
-    pub(super) fn put_summary(&self, out: &mut Vec<u8>) {
+    pub(super) fn put_summary(&self, out: &mut Vec<u8>, layout: Layout) {
         for (name, times) in [("pings", &self.pings), ("messages", &self.messages)] {
             let Some(all) = RoundTrips::of(times).filter(|all| all.count > 1) else { continue };
             let numbers = [all.min_us, all.avg_us, all.max_us, all.stddev_us].map(millis);
-            let text = format!("{} {name}, min/avg/max/stddev = {} ms\n", all.count, numbers.join("/"));
-            out.extend_from_slice(text.as_bytes());
+            let text = format!("{} {name}, min/avg/max/stddev = {} ms", all.count, numbers.join("/"));
+            out.extend_from_slice(layout.summary(&text).as_bytes());
         }
     }
 }
@@ -304,6 +304,15 @@ impl Layout {
         let first = parts.next().unwrap_or_default();
         let rest: String = parts.map(|part| self.further(&part)).collect();
         format!("{}\n{rest}", format!("{head}  {first}").trim_end())
+    }
+
+    /// A line of the summary.
+    fn summary(self, text: &str) -> String {
+        let parts = match self.width {
+            Some(width) if text.len() > width => wrapped(text, width.saturating_sub(NARROW_INDENT)),
+            _ => vec![text.to_owned()],
+        };
+        parts.join(&format!("\n{:NARROW_INDENT$}", "")) + "\n"
     }
 
     /// Whether the terminal has no room for text beside the times.
@@ -536,6 +545,12 @@ mod tests {
             assert!(lines.lines().skip(1).all(|line| line.starts_with("  ")), "{lines}");
             let bare = Layout { width: Some(width) }.line("upgrade", Duration::from_millis(1), "");
             assert_eq!(bare, "upgrade         1.000 ms\n");
+        }
+        let summary = "4 pings, min/avg/max/stddev = 0.046/0.071/0.094/0.018 ms";
+        let lines = Layout { width: Some(40) }.summary(summary);
+        assert_eq!(lines, "4 pings, min/avg/max/stddev =\n  0.046/0.071/0.094/0.018 ms\n");
+        for width in [Some(80), None] {
+            assert_eq!(Layout { width }.summary(summary).lines().collect::<Vec<_>>(), [summary]);
         }
         // Without a terminal lines are not wrapped.
         assert_eq!(Layout { width: None }.line("tls", Duration::from_millis(1), text).lines().count(), 1);
