@@ -534,3 +534,51 @@ fn clears_make_progress_unless_the_same_one_stays() {
         server.finish();
     }
 }
+
+/// Some brokers close the connection as well when they refuse a filter. Messages are progress.
+#[rstest]
+fn filter_that_is_refused_on_each_link_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let refuse = move |peer: &mut Peer| {
+        let packet = peer.packet();
+        assert_eq!(packet[0] >> 4, 8);
+        let identifier = u16::from_be_bytes([packet[2], packet[3]]);
+        peer.send(&packets::suback(protocol, identifier, &[0, if protocol == V5 { 0x87 } else { 0x80 }]));
+    };
+    let args = ["-V", version(protocol), "-t", "granted", "-t", "refused/#"];
+    let server = Server::start(move |server| {
+        for number in 0..6 {
+            let mut peer = server.accept_session(protocol);
+            refuse(&mut peer);
+            // The messages of the third link are progress.
+            if number == 2 {
+                peer.send(&Message::new("granted", b"x").bytes(protocol));
+            }
+            peer.close();
+        }
+    });
+    let run = Mqtt::subscribe(server.port()).args(args).args(SOON).run().exits(1).prints("x\n");
+    run.mentions("3 times in a row after it refused the subscription to 'refused/#': ")
+        .mentions("leave out that filter");
+    server.finish();
+}
+
+/// A broker that gives the reason for the end has answered the PINGREQ.
+#[test]
+fn broker_that_shuts_down_at_each_pingreq_is_tried_again() {
+    let server = Server::start(|server| {
+        for _ in 0..4 {
+            let mut peer = server.accept_session(V5);
+            peer.grant_subscription(V5);
+            assert_eq!(peer.packet(), packets::pingreq());
+            peer.send(&packets::disconnect(V5, 0x8B));
+            peer.close();
+        }
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&Message::new("a", b"x").bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["-V", "5", "-t", "a", "-C", "1", "-k", "1"];
+    Mqtt::subscribe(server.port()).args(args).args(SOON).run().exits(0).prints("x\n");
+    server.finish();
+}

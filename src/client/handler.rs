@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use super::handshake::Connected;
-use super::session::{AwaitedPacket, Event, Session};
+use super::session::{AwaitedPacket, DeniedFilter, Event, Session};
 use crate::error::Error;
 use crate::net::Step;
 use crate::protocol::property::Properties;
@@ -209,6 +209,12 @@ pub trait Handler {
     /// A packet that was sent on this link, is unanswered and will be sent again on the next, if the session
     /// does not know of it.
     fn awaits(&self) -> Option<AwaitedPacket> {
+        None
+    }
+
+    /// A filter that the broker has refused on this link, while it granted others, and that the next link asks
+    /// for again; `None` after a message.
+    fn refused_filter(&self) -> Option<&DeniedFilter> {
         None
     }
 

@@ -323,8 +323,12 @@ impl<'a> ClientRun<'a> {
         let is_open =
             of_session.as_ref().is_some_and(|what| !matches!(what, Unanswered::Acknowledgement { .. }));
         let asked = awaited.or_else(|| of_link.filter(|_| !is_open).map(AwaitedPacket::from));
-        let unanswered =
-            refused.map(Unanswered::Refused).or_else(|| asked.map(Unanswered::Other)).or(of_session);
+        let of_filter = || handler.refused_filter().cloned().map(Unanswered::DeniedFilter);
+        let unanswered = refused
+            .map(Unanswered::Refused)
+            .or_else(|| asked.map(Unanswered::Other))
+            .or(of_session)
+            .or_else(of_filter);
         let place = unanswered.as_ref().map(|what| EndPlace::of(what, ended.answers));
         let identifier = &self.options.client_identifier;
         match (self.strikes.count(ended, place), unanswered) {

@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use self::resumption::Unfinished;
 use self::unanswered::Acknowledgements;
 pub(super) use self::unanswered::{AnswerCounts, acknowledgement_of};
-pub use self::unanswered::{AwaitedPacket, RefusedPublish, Unanswered};
+pub use self::unanswered::{AwaitedPacket, DeniedFilter, RefusedPublish, Unanswered};
 pub use super::event::Event;
 use super::inflight::{Inflight, Kept, OpenIdentifier, OpenRequest, PublishStage};
 use super::limits::{ServerLimits, not_sent};

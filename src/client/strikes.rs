@@ -3,13 +3,13 @@
 //! A broker that closes the connection because of a packet receives the same packet on the next connection,
 //! and would close it again without end: QoS 2 where it is not supported, more messages in flight than it
 //! accepts, a packet that is too large, an acknowledgement of a message that it sends again. Some brokers
-//! refuse a message that this client may not publish with a Reason Code, and then close the connection as
-//! well. Two clients with one client identifier disconnect each other in the same way, and MQTT 3.1.1 does not
+//! refuse a message or a filter that this client has no right to with a Reason Code, and then close the
+//! connection as well. Two clients with one client identifier disconnect each other in the same way, and MQTT 3.1.1 does not
 //! report the reason.
 
 use std::time::Duration;
 
-use super::session::{AnswerCounts, RefusedPublish, Unanswered};
+use super::session::{AnswerCounts, DeniedFilter, RefusedPublish, Unanswered};
 use crate::error::{Error, Layer};
 use crate::protocol::QoS;
 use crate::protocol::wire::PacketType;
@@ -64,7 +64,8 @@ pub(super) enum EndPlace {
     /// At the acknowledgement of this packet identifier, the last of this number. Another identifier is
     /// another message.
     Acknowledgement(PacketType, u16, u64),
-    /// After a refused publish, and none that was accepted. The next link refuses the next one.
+    /// After a refused publish, and none that was accepted. The next link refuses the next one. Or after a refused
+    /// filter, without a message.
     Refusal,
 }
 
@@ -77,7 +78,7 @@ impl EndPlace {
             Unanswered::Acknowledgement { packet, identifier, count } => {
                 Self::Acknowledgement(*packet, *identifier, *count)
             }
-            Unanswered::Refused(_) => Self::Refusal,
+            Unanswered::Refused(_) | Unanswered::DeniedFilter(_) => Self::Refusal,
             // The number of answers before it is not compared.
             Unanswered::Other(what) => Self::Packet(what.name, 0),
         }
@@ -172,6 +173,9 @@ pub(super) fn hopeless(links: u32, what: &Unanswered, client_identifier: &str) -
     }
     if let Unanswered::Refused(RefusedPublish { reason, .. }) = what {
         hints.extend(reason.advice().map(str::to_owned));
+    } else if let Unanswered::DeniedFilter(DeniedFilter { reason, .. }) = what {
+        hints.extend(reason.advice().map(str::to_owned));
+        hints.push("leave out that filter".to_owned());
     } else if !client_identifier.is_empty() {
         hints.push("another client may use the same client identifier (-i)".to_owned());
     }

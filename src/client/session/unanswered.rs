@@ -81,6 +81,15 @@ pub struct RefusedPublish {
     pub(in crate::client) reason: ReasonCode,
 }
 
+/// A topic filter that the broker has refused while it granted others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeniedFilter {
+    /// The filter.
+    pub filter: Box<str>,
+    /// The broker's reason.
+    pub reason: ReasonCode,
+}
+
 /// Packets that were sent on a link and have no answer, or a refusal that is the last of its answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unanswered {
@@ -102,6 +111,8 @@ pub enum Unanswered {
     Acknowledgement { packet: PacketType, identifier: u16, count: u64 },
     /// PUBLISH that was refused, on a link on which none was accepted.
     Refused(RefusedPublish),
+    /// SUBSCRIBE that was refused in part, on a link on which nothing was received after it.
+    DeniedFilter(DeniedFilter),
     /// A packet that the session does not know.
     Other(AwaitedPacket),
 }
@@ -137,6 +148,9 @@ impl fmt::Display for Unanswered {
                     Some(topic) => write!(f, ", topic '{}'): {reason}", cut(topic)),
                     None => write!(f, "): {reason}"),
                 }
+            }
+            Self::DeniedFilter(DeniedFilter { filter, reason }) => {
+                write!(f, "after it refused the subscription to '{}': {reason}", cut(filter))
             }
             Self::Other(AwaitedPacket { name, topic: None, .. }) => write!(f, "at the same packet: {name}"),
             Self::Other(AwaitedPacket { name, topic: Some(topic), .. }) => {

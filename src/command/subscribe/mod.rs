@@ -40,7 +40,7 @@ use super::decoding::{Decoding, with_failures};
 use super::resubscribing::Resubscribing;
 use super::stored::EndOfStored;
 use crate::client::handler::{Change, Flow, Handler, Supervision};
-use crate::client::session::{AwaitedPacket, Event, Session};
+use crate::client::session::{AwaitedPacket, DeniedFilter, Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
@@ -104,6 +104,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         resubscribing: Resubscribing::new(config.client.reconnect),
         refused: None,
         some_refused: false,
+        refused_filter: None,
         all_refused: None,
         selector: Selector::new(&config.selection, &config.filters),
         decoding: Decoding::new(&config.decode, config.on_error, diagnostics)
@@ -196,6 +197,8 @@ struct Subscriber<'a> {
     /// The latest refusal, not yet reported.
     refused: Option<Error>,
     some_refused: bool,
+    /// The first filter refused on this link, until a message arrives.
+    refused_filter: Option<DeniedFilter>,
     all_refused: Option<Error>,
     selector: Selector<'a>,
     decoding: Decoding<'a>,
@@ -288,6 +291,7 @@ impl Subscriber<'_> {
 impl Handler for Subscriber<'_> {
     fn on_connected(&mut self, session: &mut Session, connected: &Connected) -> Result<(), Error> {
         self.was_connected = true;
+        self.refused_filter = None;
         self.restore(session, connected.session_present)?;
         self.shower.connected(&mut self.stdout)?;
         // A kept session has its subscriptions, and subscribing again would make the broker send the retained
@@ -355,6 +359,7 @@ impl Handler for Subscriber<'_> {
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         match event {
             Event::Message(publish) => {
+                self.refused_filter = None;
                 if let (Some(unreleased), QoS::ExactlyOnce) = (&mut self.unreleased, publish.qos) {
                     unreleased.delivered(publish.packet_identifier);
                 }
@@ -514,6 +519,10 @@ impl Handler for Subscriber<'_> {
         let waits = self.end_of_retained.as_ref().is_some_and(EndOfStored::is_unanswered);
         let asked = (waits && self.requests == Requests::Answered).then(|| "PINGREQ".into());
         self.clears.awaits().or(asked)
+    }
+
+    fn refused_filter(&self) -> Option<&DeniedFilter> {
+        self.refused_filter.as_ref()
     }
 
     fn on_ended(&mut self, _session: &Session, _is_at_it: bool) {

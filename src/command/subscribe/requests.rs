@@ -7,7 +7,7 @@ use super::config::FilterOptions;
 use super::filters::Granted;
 use super::stages::{MARKER_TOKEN, Requests, UNSUBSCRIBE_TOKEN};
 use crate::client::handler::Flow;
-use crate::client::session::Session;
+use crate::client::session::{DeniedFilter, Session};
 use crate::command::resubscribing::tell_refused;
 use crate::command::stored::Care;
 use crate::error::{Denial, Error};
@@ -93,6 +93,8 @@ impl Subscriber<'_> {
                     self.diagnostics.error(&earlier);
                 }
                 self.count_refused += 1;
+                let refused = || DeniedFilter { filter: (**filter).into(), reason };
+                self.refused_filter.get_or_insert_with(refused);
                 continue;
             }
             filtered.was_granted = true;
