@@ -4,8 +4,9 @@
 use std::io;
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
-/// What to look at after a refusal.
-pub const LIMIT: &str = "`ulimit -u` shows how many processes and threads a user may have";
+/// What to look at after a refusal. The system gives one reason for both: the stack of a thread takes memory.
+pub const LIMIT: &str = "`ulimit -u` shows how many processes and threads a user may have, and `ulimit -v` how much \
+                         memory (in KiB) a process";
 
 /// The system has refused a thread. As an [`io::Error`] it says so.
 #[derive(Debug)]
