@@ -39,6 +39,32 @@ fn limits_are_announced() {
     assert_eq!(world.state(old), Directive::Open);
 }
 
+/// As docs/broker.md says: a message that waits in sessions counts in each, and a payload in the output of
+/// connected clients once.
+#[test]
+fn waiting_messages_count_in_each_session() {
+    const BYTES: usize = 1 << 20;
+    let payload = "x".repeat(BYTES);
+    let growth = |clients: usize, qos: u8| {
+        let mut world = World::new();
+        for number in 0..clients {
+            let (client, _) = world.connect_kept(V5, &number.to_string());
+            world.subscribe(client, &[filter("t", qos)]);
+            if qos > 0 {
+                world.lose(client);
+            }
+        }
+        let writer = world.connect(V5, "writer");
+        let before = world.core.memory();
+        world.publish(writer, &message("t", qos, 1, &payload));
+        world.core.memory() - before
+    };
+    let waiting = growth(4, 1) - growth(1, 1);
+    assert!((3 * BYTES..4 * BYTES).contains(&waiting), "{waiting}");
+    let shared = growth(4, 0) - growth(1, 0);
+    assert!(shared < BYTES, "{shared}");
+}
+
 #[test]
 fn packets_over_the_limits_are_refused() {
     let limits = || Limits {

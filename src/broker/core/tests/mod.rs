@@ -228,6 +228,21 @@ impl World {
         self.wait(Duration::from_secs(seconds));
     }
 
+    /// Takes the output of a client in pieces of at most this length.
+    pub(super) fn take_in_pieces(&mut self, client: Client, most_bytes: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        loop {
+            let piece = self.core.output(client.id);
+            let piece = &piece[..piece.len().min(most_bytes)];
+            if piece.is_empty() {
+                return bytes;
+            }
+            bytes.extend_from_slice(piece);
+            let length = piece.len();
+            self.core.wrote(client.id, length, self.now);
+        }
+    }
+
     /// Takes all output for a client, as text.
     pub(super) fn take(&mut self, client: Client) -> Vec<String> {
         let mut bytes = Vec::new();

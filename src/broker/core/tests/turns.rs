@@ -299,13 +299,7 @@ fn large_properties_keep_their_place() {
             world.publish(writer, one);
         }
         for reader in readers {
-            let mut bytes = Vec::new();
-            while !world.core.output(reader.id).is_empty() {
-                let piece = world.core.output(reader.id);
-                let piece = &piece[..piece.len().min(step)];
-                bytes.extend_from_slice(piece);
-                world.core.wrote(reader.id, piece.len(), world.now);
-            }
+            let bytes = world.take_in_pieces(reader, step);
             let expected = messages.iter().flat_map(|one| publish_bytes(reader.protocol, one));
             assert!(bytes == expected.collect::<Vec<u8>>(), "{step} {:?}", reader.protocol);
         }
@@ -347,13 +341,7 @@ fn large_and_small_messages_keep_their_order() {
         for payload in &payloads {
             world.publish(writer, &message("t", 0, 0, payload));
         }
-        let mut bytes = Vec::new();
-        while !world.core.output(reader.id).is_empty() {
-            let piece = world.core.output(reader.id);
-            let piece = &piece[..piece.len().min(step)];
-            bytes.extend_from_slice(piece);
-            world.core.wrote(reader.id, piece.len(), world.now);
-        }
+        let bytes = world.take_in_pieces(reader, step);
         let expected: Vec<u8> =
             payloads.iter().flat_map(|payload| publish_bytes(V5, &message("t", 0, 0, payload))).collect();
         assert!(bytes == expected, "{step}");
