@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use crate::support::Service as _;
 use crate::support::broker::Broker;
-use crate::support::mqtt::Mqtt;
+use crate::support::mqtt::{Mqtt, Running};
 use crate::support::packets;
 use crate::support::server::Server;
 use crate::support::wait_until;
@@ -37,31 +37,8 @@ fn command(words: &[&str], port: u16) -> Mqtt {
     Mqtt::new(words).args(["-h", "127.0.0.1", "-p", &port.to_string(), "-V", "5", "--connect-timeout", "1h"])
 }
 
-/// There is no CONNACK yet.
-#[test]
-fn reader_leaves_before_connack() {
-    for (words, status) in WAITING {
-        for is_socket in [false, true] {
-            let (tell, connecting) = mpsc::channel();
-            let server = Server::start(move |listener| {
-                let mut peer = listener.accept();
-                peer.expect_connect(V5);
-                tell.send(()).unwrap();
-                peer.drain();
-            });
-            let run = command(words, server.port());
-            let mut run = if is_socket { run.hold_stdout_socket() } else { run.hold_stdout() }.spawn();
-            connecting.recv().unwrap();
-            run.close_stdout();
-            run.wait_for_end().exits(*status);
-            server.finish();
-        }
-    }
-}
-
-/// The reader's end of a socket stays open, but it has said that it reads no more.
-#[test]
-fn socket_that_is_not_read_any_more_ends_the_run() {
+/// The reader leaves while the server has not sent CONNACK.
+fn leaves_before_connack(hold: fn(Mqtt) -> Mqtt, leave: fn(&mut Running)) {
     for (words, status) in WAITING {
         let (tell, connecting) = mpsc::channel();
         let server = Server::start(move |listener| {
@@ -70,12 +47,26 @@ fn socket_that_is_not_read_any_more_ends_the_run() {
             tell.send(()).unwrap();
             peer.drain();
         });
-        let run = command(words, server.port()).hold_stdout_socket().spawn();
+        let mut run = hold(command(words, server.port())).spawn();
         connecting.recv().unwrap();
-        rustix::net::shutdown(run.held_stdout(), rustix::net::Shutdown::Read).unwrap();
+        leave(&mut run);
         run.wait_for_end().exits(*status);
         server.finish();
     }
+}
+
+#[test]
+fn reader_leaves_before_connack() {
+    leaves_before_connack(Mqtt::hold_stdout, |run| _ = run.close_stdout());
+    leaves_before_connack(Mqtt::hold_stdout_socket, |run| _ = run.close_stdout());
+}
+
+/// The reader's end of a socket stays open, but it has said that it reads no more.
+#[test]
+fn socket_that_is_not_read_any_more_ends_the_run() {
+    leaves_before_connack(Mqtt::hold_stdout_socket, |run| {
+        rustix::net::shutdown(run.held_stdout(), rustix::net::Shutdown::Read).unwrap();
+    });
 }
 
 /// The reader of `| true` may be gone before there is any output.
@@ -206,12 +197,15 @@ fn reader_leaves_while_a_load_waits_for_a_file() {
 }
 
 /// Every load: the run ends at once, and not at its scheduled end.
-const LOADS: [&[&str]; 6] = [
+const LOADS: [&[&str]; 9] = [
     &["bench", "pub", "--rate", "50", "--duration", "1h"],
     &["bench", "sub", "--topic", "a/#", "--duration", "1h"],
     &["bench", "e2e", "--json", "--rate", "50", "--duration", "1h"],
     &["bench", "rr", "--rate", "50", "--duration", "1h"],
     &["bench", "conn", "--hold", "1h"],
+    &["bench", "churn", "--clients", "2", "--duration", "1h"],
+    &["bench", "wills", "--rate", "0.01"],
+    &["bench", "retained", "--messages", "10", "--rate", "0.01"],
     &["bench", "calibrate", "--duration", "1h"],
 ];
 

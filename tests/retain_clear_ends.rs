@@ -114,7 +114,10 @@ fn a_server_that_never_stops_sending() {
         peer.flood(&Message::new("a", b"1").retained().bytes(protocol));
     });
     let outcome = retain_clear(server.port(), &["#", "--dry-run", "-V", "5", "-W", "1s"]).run().exits(3);
-    outcome.mentions("ended by its time limit of 1s");
+    outcome
+        .mentions("ended by its time limit of 1s")
+        .mentions("1 would be cleared")
+        .prints("a  QoS 0, 1 byte: 1\n");
     server.finish();
 }
 
