@@ -4,6 +4,8 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
+use mqtt::protocol::reason::{ReasonCode, Retry};
+
 use crate::support::Service as _;
 use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
@@ -15,6 +17,8 @@ use crate::ways::{Gate, World};
 enum Turn {
     /// Forward it to this port.
     Pass(u16),
+    /// The same, after a TLS alert that is a warning.
+    Warn(u16),
     /// Close it at once.
     Cut,
     /// Read something, send this answer, and close it.
@@ -32,6 +36,10 @@ fn front(turns: impl IntoIterator<Item = Turn>) -> u16 {
             let turn = if turns.len() > 1 { turns.pop() } else { turns.last().copied() };
             match turn.unwrap() {
                 Turn::Pass(port) => pass(client, port),
+                Turn::Warn(port) => {
+                    let _ = client.write_all(&WARNING);
+                    pass(client, port);
+                }
                 Turn::Cut => {}
                 Turn::Answer(bytes) => {
                     let _ = client.read(&mut [0; 4096]);
@@ -85,12 +93,22 @@ fn waits(world: &World, gate: Gate, obstacles: &[Turn]) {
     }
 }
 
-/// Alerts that any host can send before the handshake ends: `handshake_failure`, and those on certificates.
-const ALERTS: [&[u8]; 4] =
-    [&[21, 3, 3, 0, 2, 2, 40], &[21, 3, 3, 0, 2, 2, 42], &[21, 3, 3, 0, 2, 2, 48], &[21, 3, 3, 0, 2, 2, 80]];
+/// Alerts that any host can send before the handshake ends: `handshake_failure`, and those on certificates. The
+/// last ones are warnings: `close_notify`, `user_canceled` and `unrecognized_name`.
+const ALERTS: [&[u8]; 7] = [
+    &[21, 3, 3, 0, 2, 2, 40],
+    &[21, 3, 3, 0, 2, 2, 42],
+    &[21, 3, 3, 0, 2, 2, 48],
+    &[21, 3, 3, 0, 2, 2, 80],
+    &[21, 3, 3, 0, 2, 1, 0],
+    &[21, 3, 3, 0, 2, 1, 90],
+    &WARNING,
+];
+const WARNING: [u8; 7] = [21, 3, 3, 0, 2, 1, 112];
+static MANY_WARNINGS: [[u8; 7]; 100] = [WARNING; 100];
 
 fn obstacles_of_tls() -> Vec<Turn> {
-    let alerts = ALERTS.into_iter().map(Turn::Answer);
+    let alerts = ALERTS.into_iter().chain([MANY_WARNINGS.as_flattened()]).map(Turn::Answer);
     alerts.chain([Turn::Cut, Turn::Answer(b""), Turn::Answer(b"no TLS at all, but something else")]).collect()
 }
 
@@ -115,6 +133,18 @@ fn tls_obstacles_are_tried_again() {
     let world = World::new();
     survives(&world, Gate::Tls, &obstacles_of_tls());
     waits(&world, Gate::Tls, &obstacles_of_tls());
+}
+
+/// In TLS 1.2 the handshake goes on after a warning, and in TLS 1.3 before the version is known.
+#[test]
+fn handshake_goes_on_after_a_warning() {
+    let world = World::new();
+    let port = world.open(Gate::Tls, &world.good_identity());
+    for version in ["1.2", "1.3"] {
+        let args = ["pub", "-t", "a", "-m", "x", "-q", "1", "--tls-version", version];
+        let front = front([Turn::Warn(port)]);
+        Mqtt::new(args).args(world.options(Gate::Tls, front)).run().succeeds();
+    }
 }
 
 #[test]
@@ -234,5 +264,31 @@ fn wait_for_several_brokers() {
             }
         });
         run.wait_for_end().exits(0).mentions("connected");
+    }
+}
+
+/// The table of docs/reliability.md has each Reason Code in the row of its consequence.
+#[test]
+fn reason_codes_are_documented_with_their_consequences() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reliability.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let row = |consequence: &str| {
+        let end = format!(" | {consequence} |");
+        document.lines().find_map(|line| line.strip_suffix(&end)).unwrap_or_else(|| panic!("{end}"))
+    };
+    let failures = || (0x80..=u8::MAX).map(ReasonCode).filter(|code| code.name().is_some());
+    for (retry, consequence) in [
+        (Retry::Never, "final"),
+        (Retry::Once, "final if it comes twice in a row"),
+        (Retry::Later, "tried again"),
+    ] {
+        let named = failures().filter(|code| code.retry() == retry);
+        let mut codes: Vec<String> =
+            named.map(|code| format!("0x{:02X} {}", code.0, code.name().unwrap_or_default())).collect();
+        if retry == Retry::Never {
+            codes.push("and any number that the standard does not define".into());
+            assert_eq!(ReasonCode(0xFF).retry(), retry);
+        }
+        assert_eq!(row(consequence), format!("| {}", codes.join(", ")));
     }
 }
