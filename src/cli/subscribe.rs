@@ -158,7 +158,9 @@ impl Subcommand for SubscribeArgs {
              synchronised to the disk: it is as safe as the output file.",
             "--retained-only infers the end of the retained messages. A broker that returns the message to itself before \
              it has sent them all is left too early when it pauses: for 2.5 seconds before the first, for 0.1 \
-             seconds after fewer than 100, for 1.5 seconds after more. Without that message 3 seconds are too long.",
+             seconds after fewer than 100, for 1.5 seconds after more. Without that message 3 seconds are too long. As \
+             long as the broker sends one more retained message within these times, up to 5 seconds, the run goes on; -W \
+             limits it.",
             "--on-change and --max-rate remember 400,000 topics or more, in at most 45 MB. Beyond that they forget \
              topics that had no message for the longest time, whose next message counts as the first. They compare \
              hashes of 64 bits: with a chance of 1 in 2^64 a message is taken for an older one and left out.",
