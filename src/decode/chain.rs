@@ -316,6 +316,12 @@ mod tests {
             }
         }
 
+        #[test]
+        fn bytes_after_the_value_are_counted() {
+            assert_eq!(decoded("cbor", "00 00"), "error: cbor: 1 byte follows the value");
+            assert_eq!(decoded("msgpack", "00 00 00"), "error: msgpack: 2 bytes follow the value");
+        }
+
         /// Keys that are not text, whatever their type.
         #[test]
         fn keys_that_are_not_text_are_limited() {

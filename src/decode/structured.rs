@@ -14,6 +14,7 @@ use serde_json::{Map, Number, Value};
 
 use super::limits::{Bounded, Converted, MOST_NESTING, too_deep};
 use super::size::{check_cbor, check_message_pack};
+use crate::quantity::{agree, counted};
 use crate::quotation::cut;
 
 pub(super) fn decode_cbor(bytes: &[u8]) -> Converted {
@@ -59,7 +60,11 @@ pub(super) fn encode_message_pack(bytes: &[u8]) -> Converted {
 }
 
 fn is_all(rest: &[u8]) -> Result<(), String> {
-    if rest.is_empty() { Ok(()) } else { Err(format!("{} bytes follow the value", rest.len())) }
+    let count = rest.len() as u64;
+    if count == 0 {
+        return Ok(());
+    }
+    Err(format!("{} {} the value", counted(count, "byte"), agree(count, "follows", "follow")))
 }
 
 fn written(value: &Value) -> Converted {
