@@ -1,8 +1,30 @@
-//! What clients may send: types of packets, Reason Codes, and texts without control characters.
+//! What clients may send: types and sizes of packets, Reason Codes, and texts without control characters.
 
+use super::bounds::LARGEST_HEAD_BYTES;
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::topic;
-use crate::protocol::wire::{Connect, Malformed, Packet, PacketType};
+use crate::protocol::wire::{self, Connect, Malformed, Packet, PacketType};
+use crate::protocol::{Protocol, topic};
+
+/// The largest packet that may begin with these bytes.
+pub(super) fn largest_bytes(input: &[u8], maximum_packet_size: u32) -> u32 {
+    let is_publish = input.first().is_some_and(|first| first >> 4 == PacketType::Publish as u8);
+    if is_publish { maximum_packet_size } else { maximum_packet_size.min(LARGEST_HEAD_BYTES) }
+}
+
+/// Checks the size of a PUBLISH's properties before they are decoded.
+///
+/// # Errors
+/// They are larger than [`LARGEST_HEAD_BYTES`].
+pub(super) fn check_property_bytes(protocol: Protocol, packet: &[u8]) -> Result<(), Malformed> {
+    if packet.len() <= LARGEST_HEAD_BYTES as usize || protocol != Protocol::V5 {
+        return Ok(());
+    }
+    let bytes = wire::announced_property_bytes(packet);
+    if bytes <= LARGEST_HEAD_BYTES {
+        return Ok(());
+    }
+    Err(Malformed::too_large(Some(PacketType::Publish), "property block", bytes as usize, LARGEST_HEAD_BYTES))
+}
 
 /// The error for a packet that a client may not send after CONNECT: a broker's packet, a second CONNECT
 /// ([MQTT-3.1.0-2]), or AUTH, because CONNECT with enhanced authentication was refused.

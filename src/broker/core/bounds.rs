@@ -18,8 +18,9 @@ pub(super) const BYTES_OF_WORK: usize = 128;
 pub(super) const NAME_WORK: usize = 8;
 /// Bytes of an incomplete packet that do not count against the limit, per connection.
 pub(super) const FREE_PARTIAL_BYTES: usize = 128 << 10;
-/// Maximum size of CONNECT: it has at most five strings of 64 KiB, and this limits its properties too.
-pub(super) const LARGEST_CONNECT_BYTES: u32 = 1 << 20;
+/// The largest packet that is not a PUBLISH, and the most bytes of a PUBLISH's properties. A packet is decoded at once,
+/// and millions of empty properties would take seconds. CONNECT has at most five strings of 64 KiB besides.
+pub(super) const LARGEST_HEAD_BYTES: u32 = 1 << 20;
 /// The number of output buffers kept for reuse, and the size of the largest.
 pub(super) const SPARE_BUFFERS: usize = 16;
 pub(super) const SPARE_BUFFER_BYTES: usize = 1 << 20;

@@ -63,10 +63,8 @@ use crate::protocol::wire::{self, Malformed, Packet, PacketType};
 pub(super) use check::Check;
 pub(super) use identifier::ConnectionId;
 
-use allowed::{check_texts, unexpected, unexpected_first};
-use bounds::{
-    LARGEST_CONNECT_BYTES, OUTPUT_LOW_BYTES, SHARED_BYTES, SPARE_BUFFER_BYTES, SPARE_BUFFERS, TURN_WORK,
-};
+use allowed::{check_property_bytes, check_texts, largest_bytes, unexpected, unexpected_first};
+use bounds::{OUTPUT_LOW_BYTES, SHARED_BYTES, SPARE_BUFFER_BYTES, SPARE_BUFFERS, TURN_WORK};
 use connection::{Connection, ConnectionPhase};
 use deadlines::{Deadlines, TimerOf};
 use identifier::SessionId;
@@ -273,10 +271,8 @@ impl Core {
         loop {
             let is_over = self.turn_is_over() && !rest.is_empty();
             let Some(connection) = self.connections.get_mut(id) else { return input.len() };
-            let largest = match connection.phase {
-                ConnectionPhase::Connecting => {
-                    LARGEST_CONNECT_BYTES.min(self.options.limits.maximum_packet_size)
-                }
+            match connection.phase {
+                ConnectionPhase::Connecting => {}
                 ConnectionPhase::Checking => break,
                 ConnectionPhase::Up(_) if connection.is_held() || connection.left.unsubscribe.is_some() => {
                     break;
@@ -285,18 +281,18 @@ impl Core {
                     connection.left.unfinished = true;
                     break;
                 }
-                ConnectionPhase::Up(_) => self.options.limits.maximum_packet_size,
+                ConnectionPhase::Up(_) => {}
                 ConnectionPhase::Closing | ConnectionPhase::Dead => {
                     rest = &[];
                     break;
                 }
-            };
+            }
             let start = match (connection.phase, rest.first()) {
                 // Not MQTT, perhaps HTTP: waiting for the end of the packet is pointless.
                 (ConnectionPhase::Connecting, Some(first)) if first >> 4 != PacketType::Connect as u8 => {
                     Err(Malformed::protocol_error(PacketType::Connect, "it has to be the first packet"))
                 }
-                _ => wire::frame(rest, largest),
+                _ => wire::frame(rest, largest_bytes(rest, self.options.limits.maximum_packet_size)),
             };
             match start {
                 Ok(None) => break,
@@ -371,6 +367,7 @@ impl Core {
             };
         };
         let protocol = connection.protocol;
+        check_property_bytes(protocol, packet)?;
         let packet = wire::decode(protocol, packet).map_err(|error| unexpected_first(packet, error))?;
         self.trace_received(id, &packet);
         check_texts(&packet)?;

@@ -379,6 +379,23 @@ fn any_packet(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed
     })
 }
 
+/// The number of bytes of properties that a PUBLISH of MQTT 5 announces, which is known before they are decoded. 0 for
+/// other packets, and for a PUBLISH that is malformed before its properties.
+#[must_use]
+pub fn announced_property_bytes(packet: &[u8]) -> u32 {
+    let Some((first, body)) = packet.split_first() else { return 0 };
+    let mut reader = FieldReader::new(body, PacketType::Publish);
+    let mut read = || {
+        reader.padded_integer()?;
+        reader.binary()?;
+        if first >> 1 & 3 != 0 {
+            reader.u16()?;
+        }
+        reader.variable_byte_integer()
+    };
+    if first >> 4 == PacketType::Publish as u8 { read().unwrap_or(0) } else { 0 }
+}
+
 fn publish(protocol: Protocol, first: u8, mut reader: FieldReader<'_>) -> Result<Publish<'_>, Malformed> {
     let qos = QoS::from_bits(first >> 1 & 3).ok_or_else(|| reader.malformed("QoS 3"))?; // [MQTT-3.3.1-4]
     let dup = first & 8 != 0;

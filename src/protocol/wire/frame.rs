@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use super::super::reason::ReasonCode;
 use super::{Malformed, PacketType};
-use crate::quantity::counted;
 
 /// The largest packet that can be encoded: 5 bytes of fixed header and 268,435,455 more ([MQTT-2.1.4]).
 pub const LARGEST_PACKET_BYTES: u32 = 268_435_460;
@@ -70,12 +69,7 @@ fn any_frame(buffer: &[u8], largest_bytes: u32) -> Result<Option<usize>, Malform
         Err(_) => return malformed("malformed Remaining Length".into(), ReasonCode::MALFORMED_PACKET),
     };
     if length > largest_bytes as usize {
-        let what = format!(
-            "packet of {} is larger than the {} allowed",
-            counted(length as u64, "byte"),
-            counted(largest_bytes.into(), "byte")
-        );
-        return malformed(what.into(), ReasonCode::PACKET_TOO_LARGE);
+        return Err(Malformed::too_large(packet, "packet", length, largest_bytes));
     }
     Ok((length <= buffer.len()).then_some(length))
 }

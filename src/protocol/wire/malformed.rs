@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::super::reason::ReasonCode;
 use super::super::topic::TopicError;
 use super::PacketType;
+use crate::quantity::counted;
 
 /// Bytes from the peer that violate the standard.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,14 @@ impl Malformed {
             _ => ReasonCode::MALFORMED_PACKET,
         };
         Self::protocol_error(PacketType::Publish, format!("topic name: {error}")).with_reason(reason)
+    }
+
+    /// A packet, or a part of it, of more bytes than the peer may send.
+    #[must_use]
+    pub fn too_large(packet: Option<PacketType>, part: &str, bytes: usize, most_bytes: u32) -> Self {
+        let (bytes, most) = (counted(bytes as u64, "byte"), counted(most_bytes.into(), "byte"));
+        let what = format!("{part} of {bytes} is larger than the {most} allowed").into();
+        Self { packet, what, reason: ReasonCode::PACKET_TOO_LARGE }
     }
 
     /// The same violation, with another Reason Code.

@@ -36,7 +36,9 @@ mod oracle;
 mod tests;
 
 pub(super) use data::{FieldReader, put_binary, put_variable_byte_integer};
-pub use decode::{Ack, Connect, Packet, Publish, Subscription, SubscriptionList, Will, decode};
+pub use decode::{
+    Ack, Connect, Packet, Publish, Subscription, SubscriptionList, Will, announced_property_bytes, decode,
+};
 pub use encode::{
     PublishTemplate, TopicAlias, ack, auth, connack, connect, disconnect, ping_request, ping_response,
     put_publish, put_publish_head, suback, subscribe, unsuback, unsubscribe,

@@ -94,6 +94,32 @@ fn packets_over_the_limits_are_refused() {
     assert_eq!(answer, ["CONNACK 0x95"]);
 }
 
+/// A packet is decoded at once: millions of empty properties or filters would hold up all clients for seconds.
+#[test]
+fn packets_that_take_long_to_decode_are_refused() {
+    let empty_properties = |bytes: usize| [0x26, 0, 0, 0, 0].repeat(bytes / 5);
+    let publish = |bytes: &[u8]| {
+        let properties = Properties::of_block(bytes);
+        publish_bytes(V5, &Publish { properties, ..message("t", 0, 0, "x") }).to_vec()
+    };
+    let mut world = World::new();
+    let client = world.connect(V5, "c");
+    world.send(client, &publish(&empty_properties(1 << 20)));
+    assert_eq!(world.state(client), Directive::Open);
+    world.send(client, &publish(&empty_properties((1 << 20) + 5)));
+    assert_eq!(world.take(client), ["DISCONNECT 0x95"]);
+    // A large payload is not decoded.
+    let client = world.connect(V5, "c");
+    world.publish(client, &message("t", 0, 0, &"x".repeat((1 << 20) + 5)));
+    assert_eq!(world.state(client), Directive::Open);
+    for first in [0x40, 0x82, 0xA2, 0xE0] {
+        let client = world.connect(V5, "c");
+        // The fixed header announces 1 MiB more.
+        world.send(client, &[first, 0x80, 0x80, 0x40]);
+        assert_eq!(world.take(client), ["DISCONNECT 0x95"], "{first:#04x}");
+    }
+}
+
 /// [MQTT-3.3.4-9]
 #[test]
 fn receive_maximum_of_the_server() {
