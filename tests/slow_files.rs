@@ -346,10 +346,15 @@ fn junit_of_an_options_file_says_that_the_line_is_wrong() {
         ("--junit JUNIT\n--rate x\n", &["bench", "pub"], "'x'"),
     ] {
         std::fs::write(&options, text.replace("JUNIT", &junit.display().to_string())).unwrap();
-        std::fs::write(&junit, "an older report").unwrap();
-        Mqtt::new(words).arg_path("-o", &options).run().exits(2).mentions(why);
-        let report = std::fs::read_to_string(&junit).unwrap();
-        assert!(report.starts_with("<?xml") && report.contains(why), "{text:?} {words:?}: {report}");
+        let variable = options.to_str().unwrap();
+        for run in
+            [Mqtt::new(words).arg_path("-o", &options), Mqtt::new(words).env("MQTT_OPTIONS_FILE", variable)]
+        {
+            std::fs::write(&junit, "an older report").unwrap();
+            run.run().exits(2).mentions(why);
+            let report = std::fs::read_to_string(&junit).unwrap();
+            assert!(report.starts_with("<?xml") && report.contains(why), "{text:?} {words:?}: {report}");
+        }
     }
 }
 

@@ -4,23 +4,32 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Command;
+use clap::{Arg, Command};
 
 use super::sources::sound_words_of_options_file;
 use super::value::os_string;
 use super::words::{self, OptionValue};
 use crate::command::unmade::{Reporter, WantedReports};
 
-/// The words of the options files that a line names, without their mistakes: for a line that was not read to its
-/// end.
+/// The option that names a file with options.
+const OPTIONS_FILE: &str = "options_file";
+
+/// The words of the options files that a line or the environment names, without their mistakes: for a line that was not
+/// read to its end.
 fn sound_words(definition: &Command, typed: &[OsString]) -> Vec<OsString> {
     let values = words::values(definition, 0, typed);
-    let files = values.iter().filter(|value| value.arg.get_id() == "options_file");
+    let files = values.iter().filter(|value| value.arg.get_id() == OPTIONS_FILE);
     let path = |value: &OptionValue<'_>| {
         let path = typed[value.word].as_encoded_bytes().get(value.from..).unwrap_or_default();
         PathBuf::from(os_string(path.to_vec()))
     };
-    files.flat_map(|value| sound_words_of_options_file(definition, &path(value))).collect()
+    let mut paths: Vec<PathBuf> = files.map(|value| path(value)).collect();
+    if paths.is_empty() {
+        let option = definition.get_arguments().find(|arg| arg.get_id() == OPTIONS_FILE);
+        let set = option.and_then(Arg::get_env).and_then(std::env::var_os);
+        paths.extend(set.filter(|path| !path.is_empty()).map(PathBuf::from));
+    }
+    paths.iter().flat_map(|path| sound_words_of_options_file(definition, path)).collect()
 }
 
 /// The reports requested by the words of a subcommand, or by the files with options; the words override the
