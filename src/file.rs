@@ -330,14 +330,18 @@ pub fn stranger_in(path: &Path) -> Option<&'static str> {
 }
 
 /// The users, besides this one and root, who can put another file in the place of this one: those who can write
-/// its folder, or that of a link to it. The group of a folder is often the user's own, and is not reported.
+/// its folder, one above, or those of a link to it. The group of a folder is often the user's own, and is not reported.
 fn replacer(path: &Path) -> Option<&'static str> {
-    let folder = |path: &Path| {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let (mode, owner) = files::mode_and_owner(&std::fs::metadata(folder).ok()?)?;
-        suspect_folder(mode, owner, user()?)
+    let user = user()?;
+    let folders = |path: &Path| {
+        path.ancestors().skip(1).enumerate().find_map(|(above, folder)| {
+            let (mode, owner) = files::mode_and_owner(&std::fs::metadata(folder).ok()?)?;
+            // In a user namespace the folders of the machine's root belong to nobody.
+            let is_machines = above > 0 && owner == NOBODY;
+            suspect_folder(mode, if is_machines { ROOT } else { owner }, user)
+        })
     };
-    folder(path).or_else(|| folder(&path.canonicalize().ok()?))
+    folders(&std::path::absolute(path).ok()?).or_else(|| folders(&path.canonicalize().ok()?))
 }
 
 fn suspect_folder(mode: u32, owner: u32, user: u32) -> Option<&'static str> {
@@ -350,6 +354,9 @@ fn suspect_folder(mode: u32, owner: u32, user: u32) -> Option<&'static str> {
 }
 
 const ROOT: u32 = 0;
+
+/// The user of files whose owner a user namespace does not have.
+const NOBODY: u32 = 65_534;
 
 fn suspect(mode: u32, owner: u32, user: u32) -> Option<&'static str> {
     if owner != user && owner != ROOT {

@@ -173,8 +173,9 @@ fn a_command_in_a_file_that_others_can_replace_is_not_run() {
     let broker = Broker::start();
     let port = broker.port().to_string();
     let own = tempfile::tempdir().unwrap();
-    let folder = own.path().join("folder");
-    std::fs::create_dir(&folder).unwrap();
+    let above = own.path().join("above");
+    let folder = above.join("folder");
+    std::fs::create_dir_all(&folder).unwrap();
     let mark = own.path().join("ran");
     let disturb = format!("1ms: touch {}", mark.display());
     let line = ["bench", "pub", "--publishers", "1", "--rate", "5/s", "--duration", "200ms"];
@@ -203,7 +204,14 @@ fn a_command_in_a_file_that_others_can_replace_is_not_run() {
         publish().fails(2, "line 2: the password-command is not run").mentions(why);
         assert!(!mark.exists(), "{folder_mode:o} {file_mode:o}");
     }
+    // Whoever can rename a folder can replace what is in it.
+    set(&folder, 0o755);
+    set(&above, 0o777);
+    publish().fails(2, "because every user of this machine can replace this file");
+    load().fails(2, "because every user of this machine can replace this file");
+    assert!(!mark.exists());
     // In a sticky folder only the owner of a file can replace it.
+    set(&above, 0o755);
     set(&folder, 0o1777);
     set(scenario.as_ref(), 0o600);
     set(config.as_ref(), 0o600);
