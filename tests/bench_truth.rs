@@ -183,6 +183,27 @@ fn unanswered_requests_are_limited_in_the_closed_loop() {
     server.finish();
 }
 
+/// With --reconnect a request may be lost with the connection of the responder, which the requester does not see: it is
+/// given up after a while, and another is sent.
+#[test]
+fn requests_that_are_lost_do_not_stop_the_closed_loop() {
+    let server = Server::start(|listener| {
+        expect_probe(listener);
+        let (mut requester, mut responder) = accept_pair(listener);
+        requester.grant_subscription(Protocol::V3_1_1);
+        let requests = std::iter::from_fn(|| Some(requester.packet()[0] >> 4)).take_while(|kind| *kind == 3);
+        assert!(requests.count() >= 4);
+        requester.send(&packets::pingresp());
+        requester.expect_disconnect(Protocol::V3_1_1);
+        responder.expect_disconnect(Protocol::V3_1_1);
+    });
+    let clients = ["rr", "-V", "311", "--publishers", "1", "--subscribers", "1", "--inflight", "2"];
+    let course = ["--rate", "max", "--duration", "3.5", "--drain", "0.5", "--reconnect", "always"];
+    let report = report(&bench(server.port(), &[&clients[..], &course].concat()).run().exits(3));
+    assert!(count(&report, "sent") >= 4, "{report}");
+    server.finish();
+}
+
 /// A subscriber without messages has measured nothing; the JSON object says so too.
 #[test]
 fn a_subscriber_without_a_message_has_measured_nothing() {

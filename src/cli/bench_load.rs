@@ -473,13 +473,6 @@ impl CommonArgs {
         if self.embedded {
             check_plain(&load.client, "--embedded")?;
         }
-        if load.mode == Mode::Request && load.rate == Rate::Max && load.reconnects() {
-            return Err(Error::usage(
-                "--reconnect is not supported with rr --rate max: each request waits for a response, and one that is lost \
-                 with a connection never comes",
-            )
-            .with_hint("requests of a schedule do not wait for responses: --rate 1k/s"));
-        }
         disturbance::check(&load)?;
         bench_shard::check(&load)?;
         check_watched(results.watch.broker_pid, load.embedded.is_some())?;

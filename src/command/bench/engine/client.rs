@@ -14,6 +14,7 @@ use tokio_util::sync::ReusableBoxFuture;
 use self::turn::InTurn;
 use super::fleet::ConnectOrder;
 use super::in_flight::MessagesInFlight;
+use super::requests::OpenRequests;
 use super::shared::Shard;
 use crate::client::session::Session;
 use crate::client::{self, OpenLink, Opened};
@@ -80,8 +81,7 @@ struct PublishingClient {
     /// One per topic, in the order of the messages; made on first use.
     templates: Vec<Arc<PublishTemplate>>,
     in_flight: MessagesInFlight,
-    /// Requests without a response.
-    requests: u32,
+    requests: OpenRequests,
 }
 
 #[derive(Debug, Default)]
@@ -286,6 +286,12 @@ impl Client {
     /// Starts publishing whenever there is room.
     pub(crate) fn pull(&mut self) {
         self.state.pulling = self.publishes();
+    }
+
+    /// Gives up old requests of the closed loop, whose responses were lost; returns whether there were any.
+    pub(crate) fn give_up_requests(&mut self) -> bool {
+        let Some(own) = self.state.publisher.as_mut().filter(|_| self.state.pulling) else { return false };
+        own.requests.give_up(own.sequence)
     }
 
     pub(crate) fn barrier(&mut self) {

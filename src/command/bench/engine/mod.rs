@@ -10,8 +10,8 @@
 //! | `absences` | clients between their DISCONNECT and their next connection |
 //! | `worker`, `crew`, `wake` | one thread: its loop; its clients by group, and their send times; its wakers
 //! |
-//! | `client`, `in_flight` | one client, from CONNECT to the end of its connection; its turns; its
-//! unacknowledged messages |
+//! | `client`, `in_flight`, `requests` | one client, from CONNECT to the end of its connection; its turns; its
+//! unacknowledged messages; its requests without a response |
 
 mod absences;
 mod client;
@@ -19,6 +19,7 @@ mod crew;
 pub(super) mod fleet;
 mod in_flight;
 pub(super) mod message;
+mod requests;
 pub(super) mod shared;
 pub(super) mod wake;
 mod worker;

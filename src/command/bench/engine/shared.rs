@@ -22,6 +22,7 @@ use super::super::stamp::{self, Arrival, Flows, Phase, Recognised, Stamp, Timeli
 use super::super::topology::{GroupPlan, Inlet, Outlet};
 use super::fleet::{Fleet, FleetGroup};
 use super::message::StampedMessage;
+use super::requests::UNKNOWN_SEQUENCE;
 use crate::error::Error;
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
@@ -464,14 +465,20 @@ impl Shard {
         }
     }
 
-    /// Records a message that arrived. Returns whether it is a message of this run that had not arrived
+    /// Records a message that arrived. Returns the sequence number of a message of this run that had not arrived
     /// before. `flows` is the receiver's first flow.
-    pub(crate) fn received(&mut self, client: u32, flows: usize, payload: &[u8], arrived: u64) -> bool {
+    pub(crate) fn received(
+        &mut self,
+        client: u32,
+        flows: usize,
+        payload: &[u8],
+        arrived: u64,
+    ) -> Option<u64> {
         let own = (self.mode != Mode::Subscribe).then_some(self.run);
         if payload.len() < stamp::SHORT_BYTES && (self.unstamped.contains(&payload.len()) || own.is_none()) {
             self.recorder.counts.unstamped += 1;
             self.delivered_unstamped(arrived, payload.len());
-            return own.is_some();
+            return own.map(|_| UNKNOWN_SEQUENCE);
         }
         if own.is_none() {
             self.share(client, self.timeline.phase(arrived));
@@ -480,15 +487,15 @@ impl Shard {
             Recognised::Whole(stamp) => stamp,
             Recognised::Corrupt => {
                 self.recorder.counts.corrupt += 1;
-                return false;
+                return None;
             }
-            Recognised::Foreign if self.clears => return false,
+            Recognised::Foreign if self.clears => return None,
             Recognised::Foreign => {
                 self.recorder.counts.foreign += 1;
                 if own.is_none() {
                     self.delivered_unstamped(arrived, payload.len());
                 }
-                return false;
+                return None;
             }
         };
         let late = arrived.saturating_sub(stamp.intended);
@@ -501,7 +508,7 @@ impl Shard {
             let took = took.filter(|_| self.scheduled);
             let kinds = (LatencyKind::Delivery, LatencyKind::DeliveryFromSend);
             self.time(phase, arrived, kinds, (late, took), 1);
-            return false;
+            return None;
         }
         let found = self
             .flow_of(client, flows, &stamp)
@@ -509,7 +516,7 @@ impl Shard {
         let arrival = found.and_then(|(flow, number, ..)| self.flows.observe(flow, number));
         let (Some((.., unordered, scheduled)), Some(arrival)) = (found, arrival) else {
             self.recorder.counts.foreign += 1;
-            return false;
+            return None;
         };
         if let Some(beside) = self.recorder.beside(stamp.phase) {
             beside.arrived((stamp.intended, arrived), arrival, unordered, payload.len());
@@ -520,11 +527,11 @@ impl Shard {
             Arrival::Reordered => messages.reordered += u64::from(!unordered),
             Arrival::Duplicate => {
                 messages.duplicates += 1;
-                return false;
+                return None;
             }
             Arrival::Stale => {
                 messages.stale += 1;
-                return true;
+                return Some(stamp.sequence);
             }
         }
         self.delivered(stamp.phase, arrived, payload.len());
@@ -532,12 +539,12 @@ impl Shard {
         let kinds = match self.mode {
             Mode::Retained | Mode::Wills => {
                 self.time_from_origin(client, &stamp, arrived);
-                return true;
+                return Some(stamp.sequence);
             }
             Mode::Request => (LatencyKind::RoundTrip, LatencyKind::RoundTripFromSend),
             _ => (LatencyKind::Delivery, LatencyKind::DeliveryFromSend),
         };
         self.time(stamp.phase, stamp.intended, kinds, (late, took.filter(|_| scheduled)), 1);
-        true
+        Some(stamp.sequence)
     }
 }

@@ -311,6 +311,7 @@ impl Worker {
         done.overdue = self.open().map(Client::backlog).sum::<usize>() as u64;
         (done.begin, done.end) = (begin, end);
         let _ = self.news.send(News::Second(row, Box::new(done)));
+        self.give_up_requests(end);
     }
 
     fn open(&self) -> impl Iterator<Item = &Client> {

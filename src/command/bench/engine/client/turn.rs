@@ -150,16 +150,16 @@ impl InTurn<'_> {
     fn requests_left(&self) -> u32 {
         match &self.state.publisher {
             Some(publisher) if self.shard.answers => {
-                self.shard.most_requests.saturating_sub(publisher.requests)
+                self.shard.most_requests.saturating_sub(publisher.requests.count())
             }
             _ => u32::MAX,
         }
     }
 
     /// Counts a request as ended, with or without a response.
-    fn request_ends(&mut self) {
+    fn request_ends(&mut self, sequence: u64) {
         if let Some(publisher) = &mut self.state.publisher {
-            publisher.requests = publisher.requests.saturating_sub(1);
+            publisher.requests.close(sequence);
         }
     }
 
@@ -223,7 +223,9 @@ impl InTurn<'_> {
             own.in_flight.opened(count);
         }
         own.sequence += u64::from(count);
-        own.requests += if shard.answers { count } else { 0 };
+        if shard.answers {
+            own.requests.sent(count);
+        }
         own.place = if own.place + 1 == shard.topics() as usize { 0 } else { own.place + 1 };
         let receivers = shard.receivers(number, sequence);
         shard.sent(phase, (intended, sent), count.into(), receivers * u64::from(count));
@@ -260,7 +262,7 @@ impl InTurn<'_> {
             beside.refused(message.intended, receivers);
         }
         shard.recorder.error(format!("publish refused: {reason}"));
-        self.request_ends();
+        self.request_ends(message.sequence);
     }
 
     fn count_acknowledged(&mut self) {
@@ -289,8 +291,9 @@ impl InTurn<'_> {
             }
             return;
         }
-        if shard.received(self.state.number, self.state.flows, publish.payload, arrived) {
-            self.request_ends();
+        if let Some(sequence) = shard.received(self.state.number, self.state.flows, publish.payload, arrived)
+        {
+            self.request_ends(sequence);
         }
     }
 

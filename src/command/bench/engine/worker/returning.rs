@@ -17,7 +17,7 @@ use crate::alarm::now;
 use crate::client::options::Reconnect;
 use crate::client::{Opened, ReconnectDecision};
 use crate::command::bench::beside::{Beside, Ledger, StageRecords};
-use crate::command::bench::config::Load;
+use crate::command::bench::config::{Load, Mode};
 use crate::command::bench::impact::Impact;
 use crate::command::bench::recorder::LatencyKind;
 use crate::error::Error;
@@ -38,6 +38,8 @@ pub(super) struct Returning {
     flapping: Vec<(usize, u64)>,
     /// Clients that are being disconnected stay away until this time.
     away_until: Option<u64>,
+    /// When old requests of the closed loop were last given up.
+    gave_up_at: u64,
 }
 
 /// The time from the loss of a connection until its client can resume.
@@ -72,6 +74,7 @@ impl Returning {
             next_cut: None,
             flapping: Vec::new(),
             away_until: None,
+            gave_up_at: 0,
         }
     }
 
@@ -311,6 +314,27 @@ impl Worker {
         self.board.away.fetch_sub(1, Ordering::Relaxed);
         if self.is_flapping(index, time) {
             self.cut_off(index);
+        }
+    }
+
+    /// Gives up requests that have waited for as long as the drain timeout, at most twice as long: a connection may have
+    /// been lost with the request or its response, and the closed loop would wait for ever.
+    pub(super) fn give_up_requests(&mut self, time: u64) {
+        let load = &self.fleet.load;
+        let wait = u64::try_from(load.drain.as_nanos()).unwrap_or(u64::MAX);
+        if load.mode != Mode::Request
+            || !load.reconnects()
+            || time < self.returning.gave_up_at.saturating_add(wait)
+        {
+            return;
+        }
+        self.returning.gave_up_at = time;
+        for place in &mut self.places {
+            if let Slot::Open(client) = &mut place.slot
+                && client.give_up_requests()
+            {
+                place.waker.wake_by_ref();
+            }
         }
     }
 
