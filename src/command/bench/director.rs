@@ -206,7 +206,8 @@ pub(super) async fn run(
         memory_bytes: director.memory_bytes,
         shard: None,
     };
-    let counted = matches!(fleet.load.stop, StopAfter::Count(_)) && !outcome.interrupted;
+    let is_counted = matches!(fleet.load.stop, StopAfter::Count(_)) && !outcome.interrupted;
+    let counted = is_counted && timeline != Timeline::NONE;
     if counted && outcome.recorder.last_event > timeline.measure {
         // The measurement ended with its last event, or at the end of the last message's interval: at 10 per
         // second, the first of 5 messages is sent at once, but all five take half a second.
@@ -354,7 +355,7 @@ impl<'a> Director<'a> {
         let load = &fleet.load;
         let never = u64::MAX;
         let all = self.orders.len();
-        let nobody = Timeline { start: 0, measure: 0, end: 0 };
+        let nobody = Timeline::NONE;
         if self.interrupted {
             return nobody;
         }

@@ -75,6 +75,8 @@ pub(super) struct Timeline {
 }
 
 impl Timeline {
+    /// Of a load that did not start.
+    pub(super) const NONE: Self = Self { start: 0, measure: 0, end: 0 };
     /// Before the start of the run.
     pub(super) const NEVER: Self = Self { start: u64::MAX, measure: u64::MAX, end: u64::MAX };
 

@@ -35,8 +35,9 @@ impl Director<'_> {
                 return false;
             }
         }
-        self.stored_s = Some(seconds(now() - began));
-        self.prepared == all && !self.is_over()
+        let is_stored = self.prepared == all && !self.is_over();
+        self.stored_s = is_stored.then(|| seconds(now() - began));
+        is_stored
     }
 
     /// Clears the retained messages, if there are any, and waits for that up to the drain timeout.

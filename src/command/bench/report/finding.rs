@@ -76,6 +76,7 @@ pub(crate) enum Nothing {
     NoneArrived(u64),
     NoneReceived,
     NoneAnswered(u64),
+    NotStored,
     NoRetained(u64),
     NoWill(u64),
 }
@@ -190,6 +191,10 @@ impl fmt::Display for Nothing {
                 f,
                 "no request of {} had its response; may this user publish and subscribe to the topics of both?",
                 whole(of)
+            ),
+            Self::NotStored => f.write_str(
+                "the messages to be retained were not stored; does the broker retain messages, and may this user \
+                 publish them?",
             ),
             Self::NoRetained(of) => write!(
                 f,

@@ -171,8 +171,9 @@ pub(crate) fn never(report: &LoadReport, kind: LatencyKind, has_answers: bool) -
     }
 }
 
-/// Why a load with messages measured nothing, if so.
-fn nothing_measured(asked: &AskedLoad, counts: &Counts) -> Option<Nothing> {
+/// Why a load with messages measured nothing, if so. `is_stored` is false if it needs retained messages that the broker
+/// did not take.
+fn nothing_measured(asked: &AskedLoad, counts: &Counts, is_stored: bool) -> Option<Nothing> {
     if asked.mode == Mode::Connect || counts.connected == 0 || asked.is_part {
         return None;
     }
@@ -181,6 +182,7 @@ fn nothing_measured(asked: &AskedLoad, counts: &Counts) -> Option<Nothing> {
     Some(match asked.mode {
         Mode::Subscribe if measured.delivered == 0 => Nothing::NoneReceived,
         Mode::Subscribe => return None,
+        _ if !is_stored => Nothing::NotStored,
         Mode::Retained | Mode::Churn | Mode::Wills => {
             return no_operation(counts).or_else(|| unheard(asked.mode, &measured));
         }
@@ -283,7 +285,8 @@ impl LoadReport {
     pub(crate) fn judge(&mut self, asked: &AskedLoad, drained: Drained) {
         let lag = self.latency(LatencyKind::ScheduleLag).and_then(|lag| lag.answered.as_ref());
         let late = lag.and_then(|lag| lateness(lag, asked.mode));
-        let nothing = nothing_measured(asked, &self.counts).filter(|_| !self.interrupted);
+        let is_stored = asked.mode != Mode::Retained || self.stored_s.is_some();
+        let nothing = nothing_measured(asked, &self.counts, is_stored).filter(|_| !self.interrupted);
         let share = self.generator.busiest();
         let busy = (share > MOST_CPU).then_some(Problem::ThreadBusy { share });
         let Counts { failed, lost, refused_subscriptions, attempted, .. } = self.counts;

@@ -107,10 +107,10 @@ impl LoadReport {
     /// Messages that the broker retained, as far as it confirms them.
     fn stored(&self) -> u64 {
         let before = &self.counts.messages[Phase::Warmup as usize];
-        match (self.stored_s, self.qos) {
-            (None, _) => 0,
-            (Some(_), 0) => before.sent,
-            (Some(_), _) => before.acknowledged,
+        match (self.qos, self.stored_s) {
+            (0, None) => 0,
+            (0, Some(_)) => before.sent,
+            _ => before.acknowledged,
         }
     }
 }
