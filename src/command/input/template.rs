@@ -427,16 +427,22 @@ impl FieldValues {
                 write!(out, "{first:08x}-{second:04x}-{third:04x}-{fourth:04x}-{last:012x}")
             }
             Blank::Random { least, span, decimals: 0 } => {
-                let number = i128::from(*least) + i128::from(self.random.u64(..=*span));
+                let number = least.wrapping_add_unsigned(self.random.u64(..=*span));
                 out.put(itoa::Buffer::new().format(number).as_bytes());
                 Ok(())
             }
             Blank::Random { least, span, decimals } => {
-                let number = i128::from(*least) + i128::from(self.random.u64(..=*span));
-                let sign = if number < 0 { "-" } else { "" };
-                let unit = 10_u128.pow(u32::try_from(*decimals).unwrap_or_default());
+                let number = least.wrapping_add_unsigned(self.random.u64(..=*span));
+                if number < 0 {
+                    out.put(b"-");
+                }
+                // The digits of the fraction follow a 1, so that its zeros are kept.
+                let unit = 10_u64.pow(u32::try_from(*decimals).unwrap_or_default());
                 let number = number.unsigned_abs();
-                write!(out, "{sign}{}.{:0decimals$}", number / unit, number % unit)
+                out.put(itoa::Buffer::new().format(number / unit).as_bytes());
+                out.put(b".");
+                out.put(&itoa::Buffer::new().format(unit + number % unit).as_bytes()[1..]);
+                Ok(())
             }
             Blank::Hex(digits) => {
                 let count = if out.takes(*digits) { *digits } else { 0 };
