@@ -266,6 +266,7 @@ fn invalid_challenge_is_described() {
         ("check the user name (-u) and the password (-P)", "check the method (--auth-method)");
     says(|_| "e=unknown-user".into(), "authentication: the broker refuses it: 'unknown-user'", credentials);
     says(|_| "e=no-resources".into(), "authentication: the broker refuses it: 'no-resources'", method);
+    says(|_| "e=pencil".into(), "authentication: the broker refuses it: '\u{2026}'", method);
     says(|_| "e=\u{1b}[31mred".into(), "authentication: the broker refuses it: '", method);
     says(|_| String::new(), "authentication: the broker's answer has no SCRAM message", method);
     let unexpected = "authentication: the broker's answer is not the SCRAM message that is expected: '";

@@ -77,19 +77,41 @@ fn escaped_secrets_in_other_answers_are_masked() {
         let page = format!("HTTP/1.1 403 No\r\nContent-Length: 999\r\n\r\n<p>tried {text} here</p>");
         let line = format!("-ERR tried {text} here\r\n");
         for (option, answer) in [("--ws", page), ("--quiet", line)] {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            let port = listener.local_addr().unwrap().port();
-            let server = std::thread::spawn(move || {
-                let (mut stream, _) = listener.accept().unwrap();
-                let _ = stream.read(&mut [0; 4096]).unwrap();
-                stream.write_all(answer.as_bytes()).unwrap();
-                let _ = stream.shutdown(std::net::Shutdown::Write);
-                let _ = stream.read_to_end(&mut Vec::new());
-            });
-            let run = Mqtt::publish(port).args(["-V", "5", "-t", "a", "-n", "-u", "me", "-P", SECRET]);
-            let run = if option == "--ws" { run.args([option]) } else { run }.run().exits(1);
-            is_masked(&run.stderr, &text, option);
-            server.join().unwrap();
+            is_masked(&answered(answer, option == "--ws", SECRET), &text, option);
+        }
+    }
+}
+
+/// What the program prints where a server that does not speak MQTT gives this answer.
+fn answered(answer: String, is_web: bool, password: &str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        stream.write_all(answer.as_bytes()).unwrap();
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let run = Mqtt::publish(port).args(["-V", "5", "-t", "a", "-n", "-u", "me", "-P", password]);
+    let run = if is_web { run.args(["--ws"]) } else { run }.run().exits(1);
+    server.join().unwrap();
+    run.stderr
+}
+
+/// A page shows the parts of a secret side by side.
+#[test]
+fn secrets_that_markup_splits_are_masked() {
+    for text in [
+        "hun<script>if (1 > 2) { }</script>ter2-5ecret",
+        "hunter<i a=\">\">2-5ecret",
+        "hun<style>b > i { }</style>ter<b title='>'>2-5ec</b>ret",
+        "hunter2&shy;-5ecret",
+    ] {
+        let page = format!("HTTP/1.1 403 No\r\nContent-Length: 999\r\n\r\n<p>tried {text} here</p>");
+        for (answer, is_web) in [(page, true), (format!("-ERR tried {text} here\r\n"), false)] {
+            let printed = answered(answer, is_web, "hunter2-5ecret");
+            assert!(printed.contains("tried \u{2026}") && !printed.contains("5ec"), "{text}\n{printed}");
         }
     }
 }

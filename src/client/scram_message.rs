@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::error::{Error, Layer};
+use crate::masking::masked;
 use crate::quotation::shown;
 
 /// Maximum number of SCRAM iterations: about a second. Brokers use from 4,096 (RFC 5802) to about a million.
@@ -105,7 +106,10 @@ fn failed(cause: &str) -> Error {
     Error::fatal(Layer::Mqtt, format!("authentication: {cause}"))
 }
 
-/// A text of the broker, shortened and made printable.
+/// A text of the broker, with secrets masked, shortened and made printable.
 fn quoted(bytes: &[u8]) -> String {
-    format!("'{}'", shown(bytes))
+    let text = String::from_utf8_lossy(bytes);
+    let masked = masked(&text);
+    let shown = if masked == text { shown(bytes) } else { shown(&*masked) };
+    format!("'{shown}'")
 }

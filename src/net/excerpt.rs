@@ -6,8 +6,9 @@ use crate::quotation;
 /// The first non-blank line of a peer's text, for error messages: shortened, control characters made visible,
 /// our own secrets masked, HTML tags removed.
 pub(super) fn first_line(text: &[u8], secrets: &Secrets) -> Option<String> {
-    let text = without_tags(&String::from_utf8_lossy(text));
-    // Secrets are masked before a line is cut out or shortened: half a secret would not be found.
+    // Secrets are masked before tags are removed, which leaves parts of them that split a secret, and before a line
+    // is cut out or shortened: half a secret would not be found.
+    let text = without_tags(&secrets.masked(&String::from_utf8_lossy(text)));
     let text = secrets.masked(&text);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
     Some(quotation::shown(line))
@@ -91,6 +92,9 @@ mod tests {
             "key &#x68;unter2",
             "key hun\nter2",
             "key hun<!-- a -->ter2",
+            "key hun<script>1 > 2</script>ter2",
+            "key hun<i a=\">\">ter2",
+            "key hun&shy;ter&#x200b;2",
             "key hunter",
         ] {
             assert_eq!(first_line(text.as_bytes(), &secrets), Some("key …".into()), "{text}");
