@@ -181,6 +181,7 @@ impl Envelope {
     }
 
     /// The size of the largest packet of a message with such a payload.
+    #[must_use]
     pub fn packet_bytes(&self, payload_bytes: usize) -> usize {
         self.template().packet_bytes(payload_bytes)
     }
