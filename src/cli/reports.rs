@@ -23,7 +23,7 @@ fn sound_words(definition: &Command, typed: &[OsString]) -> Vec<OsString> {
         let path = typed[value.word].as_encoded_bytes().get(value.from..).unwrap_or_default();
         PathBuf::from(os_string(path.to_vec()))
     };
-    let mut paths: Vec<PathBuf> = files.map(|value| path(value)).collect();
+    let mut paths: Vec<PathBuf> = files.map(path).collect();
     if paths.is_empty() {
         let option = definition.get_arguments().find(|arg| arg.get_id() == OPTIONS_FILE);
         let set = option.and_then(Arg::get_env).and_then(std::env::var_os);

@@ -272,7 +272,6 @@ impl Core {
             let is_over = self.turn_is_over() && !rest.is_empty();
             let Some(connection) = self.connections.get_mut(id) else { return input.len() };
             match connection.phase {
-                ConnectionPhase::Connecting => {}
                 ConnectionPhase::Checking => break,
                 ConnectionPhase::Up(_) if connection.is_held() || connection.left.unsubscribe.is_some() => {
                     break;
@@ -281,7 +280,7 @@ impl Core {
                     connection.left.unfinished = true;
                     break;
                 }
-                ConnectionPhase::Up(_) => {}
+                ConnectionPhase::Connecting | ConnectionPhase::Up(_) => {}
                 ConnectionPhase::Closing | ConnectionPhase::Dead => {
                     rest = &[];
                     break;
