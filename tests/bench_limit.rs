@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use ::mqtt::protocol::Protocol;
+use rstest::rstest;
 use serde_json::Value;
 
 use crate::bench::{accept_pair, number};
+use crate::bench_setup::Real;
 use crate::support::Service as _;
 use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
@@ -186,13 +188,14 @@ fn ladder_is_written_in_every_form() {
     assert!(read("a.xml").contains("failures=\"0\""));
 }
 
-#[test]
-fn clients_and_sizes_are_searched_as_well() {
-    let broker = Broker::start();
+#[rstest]
+fn rates_clients_and_sizes_are_searched(#[values(Real::Embedded, Real::Mosquitto)] broker: Real) {
+    let Some(broker) = broker.start() else { return };
     for (line, over, limit) in [
         (&["conn", "--hold", "10ms", "--from", "2", "--slo", "attempted <= 9"][..], "clients", 9.0),
         (&["pub", "--over", "clients", "--publishers", "1", "--slo", "attempted <= 5"], "clients", 5.0),
         (&["pub", "--over", "size", "--to", "128", "--slo", "refused = 0", "-q", "1"], "size", 128.0),
+        (&["e2e", "--from", "20/s", "--to", "40/s", "--slo", "loss = 0"], "rate", 40.0),
     ] {
         let course: &[&str] =
             if line[0] == "conn" { &[] } else { &["--step-duration", "0.1s", "--warmup", "0"] };
