@@ -71,7 +71,8 @@ mod tests {
         assert_eq!(first_line(b"<html>\n<title>404 Not Found</title>"), Some("404 Not Found".into()));
         assert_eq!(first_line(b"a\x1b[2J"), Some("a\\x1b[2J".into()));
         assert_eq!(first_line(b" \n"), None);
-        assert_eq!(first_line(b"<p\nclass=x>1 < 2 &amp; 3</p>"), Some("1 < 2 & 3".into()));
+        // No word that another test could have as its password, which is masked in the whole process.
+        assert_eq!(first_line(b"<blockquote\nclass=x>1 < 2 &amp; 3"), Some("1 < 2 & 3".into()));
         let long = first_line(&[b'x'; 300]).unwrap();
         assert!(long.len() < 230 && long.ends_with("x… (300 bytes)"), "{long}");
     }

@@ -221,7 +221,6 @@ fn contradictory_options_are_refused_before_anything_is_opened() {
         (&["bench", "--embedded", "--ws"], "plain TCP"),
         #[cfg(feature = "broker")]
         (&["bench", "--embedded", "--proxy", "socks5h://localhost"], "plain TCP"),
-        (&["bench", "rr", "--rate", "max", "--reconnect", "always"], "--reconnect"),
         (&["bench", "--disturb", "3s: drop 20%"], "'drop 20%' needs clients that reconnect"),
         (&["bench", "--disturb", "10s: true"], "the measurement ends after 10s"),
         (&["bench", "--disturb", "3s"], "TIME: COMMAND"),
