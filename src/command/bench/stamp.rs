@@ -163,7 +163,11 @@ const fn lowest(bits: u32) -> u64 {
 
 impl Stamp {
     /// Writes the stamp, if the payload has room for one; `rest` is the [`hash`] of the payload after it.
-    #[inline]
+    #[allow(
+        clippy::inline_always,
+        reason = "it is done for every message, and a call takes a third of its time"
+    )]
+    #[inline(always)]
     pub(super) fn write(&self, payload: &mut [u8], rest: u64) {
         let Some(payload) = payload.first_chunk_mut::<LONG_BYTES>() else {
             return self.write_short(payload, rest);
@@ -205,6 +209,7 @@ impl Stamp {
         }
     }
 
+    #[inline(never)]
     fn write_short(&self, payload: &mut [u8], rest: u64) {
         let Some(payload) = payload.first_chunk_mut::<SHORT_BYTES>() else { return };
         let time = self.intended >> SHORT_TIME_UNIT & lowest(SHORT_TIME_BITS);

@@ -107,7 +107,6 @@ impl StampedMessage {
     }
 
     /// Writes a stamp at its position in the payload.
-    #[inline]
     pub(crate) fn write_stamp(stamp: &Stamp, stamp_at: Option<usize>, payload: &mut [u8], rest_hash: u64) {
         match stamp_at {
             None => stamp.write(payload, rest_hash),

@@ -204,18 +204,16 @@ impl InTurn<'_> {
         // Messages that the broker retains are delivered in the measurement.
         let delivered = if shard.prepares { Phase::Measure } else { phase };
         let stamp = shard.stamp(delivered, (publisher, sequence), (intended, sent));
-        let write = |ahead: u32, payload: &mut [u8]| {
-            let stamp = Stamp { sequence: sequence + u64::from(ahead), ..stamp };
-            StampedMessage::write_stamp(&stamp, stamp_at, payload, rest);
-        };
         let token = match shard.qos {
             QoS::AtMostOnce => 0,
             _ => own.in_flight.token(MessageInFlight { sequence, intended, sent }, most),
         };
-        let count = if template.topic_alias() == TopicAlias::None {
-            session.publish_run(out, template, bytes, most, token, write)?
+        let count = if template.topic_alias() == TopicAlias::None && stamp_at.is_none() {
+            session.publish_run(out, template, bytes, most, token, |ahead, payload| {
+                Stamp { sequence: sequence + u64::from(ahead), ..stamp }.write(payload, rest);
+            })?
         } else {
-            write(0, &mut shard.payload.bytes);
+            StampedMessage::write_stamp(&stamp, stamp_at, &mut shard.payload.bytes, rest);
             session.publish(out, template, &shard.payload.bytes, || None, token)?;
             1
         };
