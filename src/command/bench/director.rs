@@ -165,7 +165,7 @@ pub(super) async fn run(
     let wills = groups.iter().filter(|group| has_wills(group));
     let wills = wills.map(|group| group.plan.first_publisher + group.plan.clients).max().unwrap_or(0);
     let ends = (0..wills).map(|_| AtomicU64::new(0)).collect();
-    let clock = barrier.as_ref().map(ShardBarrier::clock).unwrap_or_default();
+    let clock = barrier.as_ref().map(ShardBarrier::clock);
     let fleet = Fleet { load, course, groups, waves, cuts, protocol, ends, run, clock, threads, began };
     let fleet = Arc::new(fleet);
     let foreign_variables = fleet.load.disturbances.foreign_variables.clone();

@@ -194,6 +194,11 @@ impl Plan {
         format!("bench-response/{run:08x}/{publisher}/answer")
     }
 
+    /// Whether clients of the load receive its messages.
+    pub(super) fn has_receivers(&self) -> bool {
+        matches!(self.mode, Mode::Request | Mode::EndToEnd)
+    }
+
     /// The number of subscribers that get a message; a shared-subscription group counts once.
     pub(super) fn receivers(&self, publisher: u32, sequence: u64) -> u64 {
         match self.mode {

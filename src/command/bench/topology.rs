@@ -88,6 +88,11 @@ impl Outlet {
         some_of(clients).flat_map(of).collect()
     }
 
+    /// Whether any client receives the messages.
+    pub(super) fn has_receivers(&self) -> bool {
+        self.plan.has_receivers() || self.further.iter().any(Plan::has_receivers)
+    }
+
     /// The number of subscribers that get a message; a shared-subscription group counts once.
     pub(super) fn receivers(&self, publisher: u32, sequence: u64) -> u64 {
         let further = self.further.iter().map(|plan| plan.receivers(publisher, sequence));

@@ -37,8 +37,8 @@ pub(crate) struct Fleet {
     /// When the connections of will publishers ended, by publisher number in stamps; empty if there are none.
     pub(crate) ends: Ends,
     pub(crate) run: u32,
-    /// That stamps are in.
-    pub(crate) clock: Arc<ReferenceClock>,
+    /// The clock of the stamps; `None` if it is that of this process.
+    pub(crate) clock: Option<Arc<ReferenceClock>>,
     /// Of all shards; those of this shard are [`Fleet::own_threads`].
     pub(crate) threads: u32,
     /// When the run started: the origin of the connection ramp and of the series.

@@ -125,6 +125,7 @@ impl StampedMessage {
         if self.varying.is_some() { self.fill_varying(publisher, sequence) } else { Ok(()) }
     }
 
+    #[inline(never)]
     fn fill_varying(&mut self, publisher: u32, sequence: u64) -> Result<(), Error> {
         let Some(varying) = &mut self.varying else { return Ok(()) };
         self.bytes.truncate(stamp::LONG_BYTES);

@@ -100,6 +100,8 @@ pub(crate) struct Shard {
     outlet: Option<Arc<Outlet>>,
     /// Whether its clients publish.
     sends: bool,
+    /// Whether any client receives its messages.
+    has_receivers: bool,
     /// A topic is for one message only.
     pub(crate) has_varying_topics: bool,
     /// Messages of a publisher differ by their stamps only.
@@ -114,8 +116,8 @@ pub(crate) struct Shard {
     inlets: Vec<ShardInlet>,
     pub(crate) subscriptions: Arc<[(Plan, QoS)]>,
     pub(crate) run: u32,
-    /// That stamps are in.
-    clock: Arc<ReferenceClock>,
+    /// The clock of the stamps; `None` if it is that of this process.
+    clock: Option<Arc<ReferenceClock>>,
     /// The number of the group's first publisher, in stamps.
     pub(crate) first_publisher: u32,
     /// The QoS of sent messages.
@@ -164,6 +166,7 @@ impl Shard {
         Self {
             outlet: plan.outlet.clone(),
             sends: publish.is_some(),
+            has_receivers: plan.outlet.as_ref().is_some_and(|outlet| outlet.has_receivers()),
             has_varying_topics: plan.outlet.as_ref().is_some_and(|outlet| outlet.varies()),
             has_alike_messages: !material.message.varies()
                 && plan.outlet.as_ref().is_some_and(|outlet| outlet.has_one_head()),
@@ -174,7 +177,7 @@ impl Shard {
             inlets: places.inlets,
             subscriptions: Arc::clone(&plan.subscriptions),
             run: fleet.run,
-            clock: Arc::clone(&fleet.clock),
+            clock: fleet.clock.clone(),
             first_publisher: plan.first_publisher,
             qos: publish.map_or(load.qos, |publish| publish.qos),
             per_write: publish.map_or(u32::MAX, |publish| publish.per_write),
@@ -217,8 +220,10 @@ impl Shard {
     }
 
     /// The number of expected deliveries of a message.
+    #[inline]
     pub(crate) fn receivers(&self, publisher: u32, sequence: u64) -> u64 {
-        self.outlet.as_ref().map_or(0, |outlet| outlet.receivers(publisher, sequence))
+        let outlet = self.outlet.as_ref().filter(|_| self.has_receivers);
+        outlet.map_or(0, |outlet| outlet.receivers(publisher, sequence))
     }
 
     /// The number of messages that may be sent at this time, up to `most`. Those of the measurement are taken

@@ -117,7 +117,7 @@ mod tests {
             protocol: Protocol::V5,
             ends: Arc::new([]),
             run,
-            clock: Arc::default(),
+            clock: None,
             threads,
             began: 0,
         };

@@ -18,8 +18,20 @@ impl Shard {
         (publisher, sequence): (u32, u64),
         (due, sent): (u64, u64),
     ) -> Stamp {
-        let (intended, sent) = (self.clock.at(due), Some(self.clock.at(sent)));
+        let (intended, sent) = (self.shown(due), Some(self.shown(sent)));
         Stamp { run: self.run, phase, publisher, sequence, intended, sent }
+    }
+
+    /// What the clock of the run shows at a time of this process.
+    #[inline]
+    fn shown(&self, time: u64) -> u64 {
+        self.clock.as_ref().map_or(time, |clock| clock.at(time))
+    }
+
+    /// The time of this process at which the clock of the run shows this.
+    #[inline]
+    fn when(&self, shown: u64) -> u64 {
+        self.clock.as_ref().map_or(shown, |clock| clock.when(shown))
     }
 
     /// The payload of a message, once more; none if its fields no longer fit into a packet.
@@ -37,14 +49,14 @@ impl Shard {
     #[inline]
     pub(crate) fn recognise(&self, payload: &[u8], arrived: u64) -> Recognised {
         let own = (self.mode != Mode::Subscribe).then_some(self.run);
-        let found = match Stamp::read(payload, own, self.clock.at(arrived)) {
+        let found = match Stamp::read(payload, own, self.shown(arrived)) {
             Recognised::Foreign if self.has_text_stamps => Stamp::find(payload, own),
             found => found,
         };
         match found {
             Recognised::Whole(stamp) => Recognised::Whole(Stamp {
-                intended: self.clock.when(stamp.intended),
-                sent: stamp.sent.map(|sent| self.clock.when(sent)),
+                intended: self.when(stamp.intended),
+                sent: stamp.sent.map(|sent| self.when(sent)),
                 ..stamp
             }),
             other => other,
