@@ -400,3 +400,30 @@ fn responder_asks_again_for_a_subscription(#[values(V3_1_1, V5)] protocol: Proto
     let run = Mqtt::new(line).args(["-e", "b", "-m", "y", "-C", "1"]).args(SOON).run();
     run.mentions("; trying again").mentions("subscribed again");
 }
+
+/// Without Session Expiry Interval the session ends with its connection: what the broker has under the same client
+/// identifier later is another client's, without this one's subscriptions [MQTT-3.1.2-4].
+#[rstest]
+fn session_is_asked_for_again_only_if_it_outlives_its_connection(#[values(false, true)] is_kept: bool) {
+    /// In a CONNECT of less than 128 bytes.
+    const CONNECT_FLAGS: usize = 9;
+    const CLEAN_START: u8 = 2;
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.close();
+        let mut peer = server.accept();
+        let connect = peer.expect_connect(V5);
+        assert_eq!(connect[CONNECT_FLAGS] & CLEAN_START == 0, is_kept);
+        peer.send(&packets::connack(V5, is_kept, 0));
+        if !is_kept {
+            peer.grant_subscription(V5);
+        }
+        peer.send(&Message::new("a", b"x").bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    let line = ["-V", "5", "-t", "a", "-C", "1", "-i", "me"];
+    let kept: &[&str] = if is_kept { &["-x", "1h"] } else { &[] };
+    Mqtt::subscribe(server.port()).args(line).args(kept).args(SOON).run().exits(0).prints("x\n");
+    server.finish();
+}

@@ -233,7 +233,7 @@ fn request_that_comes_again_is_answered_once() {
         answered(&mut peer, 1, b"done");
         peer.expect_disconnect(V5);
     });
-    respond(server.port()).args(["-C", "1", "--exec", &command]).run().exits(0);
+    respond(server.port()).args(["-C", "1", "-x", "1h", "--exec", &command]).run().exits(0);
     server.finish();
 }
 

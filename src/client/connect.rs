@@ -155,9 +155,10 @@ pub(super) struct ConnectRequest<'a> {
     pub(super) options: &'a ClientOptions,
     pub(super) endpoint: &'a Endpoint,
     pub(super) client_identifier: &'a str,
-    /// Whether there was a link before. In MQTT 5 a later link requests the earlier session: Clean Start
-    /// applies to the first link only. In 3.x Clean Session also decides what happens to the session at the
-    /// end, so it stays as requested.
+    /// Whether there was a link before, whose session the broker keeps. In MQTT 5 a later link requests that session:
+    /// Clean Start applies to the first link only. If the session ended with the link, another one under the same
+    /// client identifier would be that of another client. In 3.x Clean Session also decides what happens to the
+    /// session at the end, so it stays as requested.
     pub(super) resumes: bool,
     /// The properties from [`connect_properties`](super::handshake::connect_properties).
     pub(super) properties: &'a PropertyBlock,

@@ -117,7 +117,7 @@ impl ClientOptions {
 }
 
 /// Connects with exactly this protocol version, under this client identifier instead of that in the options.
-/// A client that `resumes` had a link before.
+/// A client that `resumes` had a link before, and asks for its session if that outlives a link.
 ///
 /// # Errors
 /// The step that failed, with its cause; a refusal, with its reason.
@@ -141,6 +141,7 @@ pub async fn open(
     let dialled = Instant::now();
     let properties = handshake::connect_properties(options);
     sleep.as_mut().reset((dialled + options.connect_timeout).into());
+    let resumes = resumes && options.session_expiry_interval.is_some_and(|seconds| seconds > 0);
     let request = ConnectRequest { resumes, ..request(options, client_identifier, &properties) };
     let answer = request.ask(&mut stream, protocol, sleep.as_mut(), &ConnectWatch::default()).await;
     let answer = answer.map_err(|failure| redirect::not_followed(failure.error))?;

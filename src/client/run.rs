@@ -185,6 +185,8 @@ struct ClientRun<'a> {
     connect_properties: PropertyBlock,
     session: Session,
     was_connected: bool,
+    /// Whether the broker keeps the session of the latest link.
+    keeps_session: bool,
     /// When the latest link came up, if this attempt made one.
     up_since: Option<Instant>,
     /// Whether the user was told that there is no link.
@@ -234,6 +236,7 @@ impl<'a> ClientRun<'a> {
             connect_properties,
             session,
             was_connected: false,
+            keeps_session: false,
             up_since: None,
             lost: false,
             elsewhere: None,
@@ -268,6 +271,7 @@ impl<'a> ClientRun<'a> {
         }
         self.up_since = Some(Instant::now());
         let again = std::mem::replace(&mut self.was_connected, true);
+        self.keeps_session = connected.keeps_session(self.options);
         if std::mem::take(&mut self.lost) {
             handler.on_change(if again { Change::Reconnected } else { Change::Connected });
         } else if !again {
@@ -416,7 +420,7 @@ impl<'a> ClientRun<'a> {
             options: self.options,
             endpoint,
             client_identifier: &self.client_identifier,
-            resumes: self.was_connected,
+            resumes: self.keeps_session,
             properties: &self.connect_properties,
         };
         let mut connecting = pin!(request.negotiate(&mut self.versions, &watch));
