@@ -310,3 +310,23 @@ fn long_lines_are_wrapped_on_a_terminal() {
     let further = lines.iter().filter(|line| line.starts_with(&" ".repeat(26)) && line.contains("word"));
     assert!(further.count() > 3, "{shown}");
 }
+
+/// What was asked on a connection that was lost is asked again on the next.
+#[test]
+fn ping_goes_on_after_a_reconnect() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        peer.expect(V5, &packets::pingreq());
+        peer.close();
+        let mut peer = listener.accept_session(V5);
+        for _ in 0..2 {
+            peer.expect(V5, &packets::pingreq());
+            peer.send(&packets::pingresp());
+        }
+        peer.expect_disconnect(V5);
+    });
+    let line = ["-V", "5", "-C", "2", "--interval", "0", "--reconnect", "always"];
+    let lines = ping(server.port()).args(line).run().exits(0).lines();
+    assert_eq!(lines.iter().filter(|line| line.starts_with("ping ")).count(), 2, "{lines:?}");
+    server.finish();
+}

@@ -234,6 +234,12 @@ impl Handler for Pinger<'_> {
     fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
         let keep_alive = connected.keep_alive(self.config.client.keep_alive);
         self.template = None; // another link may use another version
+        // What was asked on an earlier link has no answer on this one.
+        self.stage = match self.stage {
+            PingStage::AwaitPong => PingStage::Ping,
+            PingStage::AwaitMessage => PingStage::Publish,
+            other => other,
+        };
         let mut asked = self.since;
         if let Some((protocol, since)) = self.unanswered.take().filter(|(one, _)| *one == connected.protocol)
         {
