@@ -489,3 +489,16 @@ fn answer_of_a_text_protocol_is_shown() {
     run.mentions("the broker's answer is not MQTT: it begins '-ERR unknown command");
     server.finish();
 }
+
+/// A packet that comes too early is named, and is no reason to doubt the protocol.
+#[test]
+fn packet_before_connack_is_named() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept();
+        peer.expect_beginning();
+        peer.send(b"\x30\x04\0\x01ax");
+    });
+    let run = Mqtt::publish(server.port()).args(["-V", "5", "-t", "a", "-n"]).run().exits(1);
+    run.mentions("the broker sent PUBLISH before CONNACK");
+    server.finish();
+}

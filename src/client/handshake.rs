@@ -459,6 +459,9 @@ fn not_mqtt(received: &[u8]) -> Error {
     if net::tls::looks_like_tls(received) {
         return wants_tls(Error::link);
     }
+    if let Some(packet) = early_packet(received) {
+        return Error::link(Layer::Mqtt, format!("the broker sent {} before CONNACK", packet.name()));
+    }
     let start = beginning(received);
     let error = Error::link(Layer::Mqtt, format!("the broker's answer is not MQTT: it begins '{start}'"));
     match received {
@@ -467,6 +470,14 @@ fn not_mqtt(received: &[u8]) -> Error {
         }
         _ => error,
     }
+}
+
+/// The type of a whole packet of MQTT at the beginning.
+fn early_packet(received: &[u8]) -> Option<PacketType> {
+    let length = wire::frame(received, LARGEST_ANSWER_BYTES).ok()??;
+    let packet = received.get(..length)?;
+    let decoded = [Protocol::V5, Protocol::V3_1_1].into_iter().find_map(|one| wire::decode(one, packet).ok());
+    decoded.map(|decoded| decoded.kind())
 }
 
 /// The beginning of an answer, printable. Secrets are masked before the cut, so that no part of one is left.
