@@ -66,6 +66,11 @@ fn option(subcommand: &Command, place: FilePlace, text: &[u8]) -> Result<Given, 
                 unknown(&place, name, std::iter::empty()).with_hint(format!("did you mean '{dashed}'?"))
             );
         }
+        // What stands there is perhaps a secret, in a file that was meant for another option.
+        if !name.starts_with('-') {
+            return Err(Error::usage(format!("{place}: this line is not an option"))
+                .with_hint("each line is an option with its dashes, a comment (#), or empty"));
+        }
         if option.len() > name.len()
             && subcommand.get_arguments().any(|arg| is_called(arg, name) && arg.get_action().takes_values())
         {
