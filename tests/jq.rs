@@ -255,6 +255,23 @@ fn output_of_earlier_messages_is_written_before_an_endless_program_ends_the_run(
     assert_eq!(written, b"s/1\ns/2\n");
 }
 
+/// An expression of many states takes long for each byte. The message before it is shown.
+#[test]
+fn search_that_takes_too_long_ends_the_run() {
+    let payload = vec![b'a'; 4 << 20];
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        let messages = [&b"z"[..], &payload].map(|payload| Message::new("t", payload).bytes(V5));
+        peer.send(&messages.concat());
+        assert_eq!(peer.next(), None);
+    });
+    let line = ["-V", "5", "-t", "#", "--reconnect", "never", "--grep", "(a{1,500}){1,30}z|^z"];
+    let run = Mqtt::subscribe(server.port()).args(line).run().exits(1).prints("z\n");
+    run.mentions("the search of --grep was ended at message 2 on 't': it took more than 2 seconds");
+    server.finish();
+}
+
 /// Large results that end.
 #[test]
 fn results_are_bounded() {

@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use crate::error::Error;
 use crate::jq::{
-    Failure, Guard, MOST_PAYLOAD_BYTES, MOST_VALUES, Program, ProgramInput, ProgramPayload, ProgramResults,
+    self, Failure, Guard, MOST_PAYLOAD_BYTES, MOST_VALUES, Program, ProgramInput, ProgramPayload,
+    ProgramResults,
 };
 use crate::output::{Diagnostics, PayloadNote, RecordHead};
 use crate::protocol::wire::Publish;
@@ -80,7 +81,7 @@ impl<'a> Computer<'a> {
         let turn = *self.turn.get_or_insert_with(Instant::now);
         let Self { program, guard, large, head, results, .. } = self;
         results.clear();
-        let computed = guard.watch((number, request.topic), || {
+        let computed = guard.watch(jq::PROGRAM, (number, request.topic), || {
             let note = PayloadNote { decoded: None, error: payload_error };
             let record = head.of(request, SystemTime::now(), &note);
             let ProgramInput { value, form } = ProgramInput::new(record, request.payload);

@@ -35,6 +35,9 @@ const MOST_IDLE_LOOKS: u32 = 10;
 /// The watching thread only makes system calls and writes one line.
 const GUARD_STACK_BYTES: usize = 256 * 1024;
 
+/// What programs are called in the error of [`Guard::watch`].
+pub const PROGRAM: &str = "the jq program";
+
 /// Watches the processing of messages.
 #[derive(Debug)]
 pub struct Guard {
@@ -47,9 +50,18 @@ pub struct Guard {
 struct Shared {
     /// The number of the work in progress; 0 for none.
     current: AtomicU64,
-    /// The number in the run and the topic of the latest message.
-    message: Mutex<(u64, Vec<u8>)>,
+    message: Mutex<WatchedMessage>,
     is_parked: AtomicBool,
+}
+
+/// The latest message.
+#[derive(Debug, Default)]
+struct WatchedMessage {
+    /// What is done with it.
+    work: &'static str,
+    /// Its number in the run.
+    number: u64,
+    topic: Vec<u8>,
 }
 
 /// The resources used by the process.
@@ -77,11 +89,11 @@ impl Guard {
 
     /// Runs the work on one message under the limits. The message's number in the run and its topic name it in
     /// the error.
-    pub fn watch<T>(&self, (number, topic): (u64, &[u8]), work: impl FnOnce() -> T) -> T {
+    pub fn watch<T>(&self, what: &'static str, (number, topic): (u64, &[u8]), work: impl FnOnce() -> T) -> T {
         let mut latest = self.shared.message();
-        latest.0 = number;
-        latest.1.clear();
-        latest.1.extend_from_slice(topic);
+        (latest.work, latest.number) = (what, number);
+        latest.topic.clear();
+        latest.topic.extend_from_slice(topic);
         drop(latest);
         let number = self.count.get() + 1;
         self.count.set(number);
@@ -98,7 +110,7 @@ impl Guard {
 }
 
 impl Shared {
-    fn message(&self) -> MutexGuard<'_, (u64, Vec<u8>)> {
+    fn message(&self) -> MutexGuard<'_, WatchedMessage> {
         self.message.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -125,11 +137,10 @@ impl Shared {
             match &seen {
                 Some((number, before)) if *number == current => {
                     if let Some(limit) = before.passed_limit() {
-                        let (number, topic) = &*self.message();
+                        let WatchedMessage { work, number, topic } = &*self.message();
                         let topic = shown(topic);
                         return Error::Input(format!(
-                            "the jq program was ended at message {number} on '{topic}': it took more than {limit} \
-                             for it"
+                            "{work} was ended at message {number} on '{topic}': it took more than {limit} for it"
                         ));
                     }
                 }

@@ -18,7 +18,7 @@ mod program;
 
 pub use compile::{BadProgram, Uncompiled};
 pub use condition::Condition;
-pub use guard::{Guard, MOST_MEMORY_BYTES, MOST_PROCESSOR_TIME, STACK_BYTES};
+pub use guard::{Guard, MOST_MEMORY_BYTES, MOST_PROCESSOR_TIME, PROGRAM, STACK_BYTES};
 pub use input::{MOST_LEVELS, MOST_PAYLOAD_BYTES, MOST_VALUES, ProgramInput, ProgramPayload};
 pub use jaq_json::Val;
 pub use program::{Failure, MOST_RESULT_BYTES, MOST_RESULTS, Program, ProgramResults};

@@ -70,9 +70,11 @@ impl Subscriber<'_> {
         is_admitted: bool,
     ) -> Result<Flow, Error> {
         let received = self.received();
-        let passes = is_admitted && self.selector.finds(publish);
+        let message = (self.number, publish);
+        let passes =
+            is_admitted && self.evaluator.search(message, &mut self.stdout, || self.selector.finds(publish));
         let ProgramVerdict { is_shown, is_last } =
-            self.evaluator.judge((self.number, publish), received, note, passes, &mut self.stdout)?;
+            self.evaluator.judge(message, received, note, passes, &mut self.stdout)?;
         let mut is_shown = is_shown && self.selector.is_due(publish);
         match &mut self.executor {
             Some(executor) if is_shown => {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::config::{Config, FailurePolicy, Programs};
 use crate::command::computed::LargePayloads;
 use crate::error::Error;
-use crate::jq::{Condition, Failure, Guard, ProgramInput, ProgramPayload, ProgramResults, Val};
+use crate::jq::{self, Condition, Failure, Guard, ProgramInput, ProgramPayload, ProgramResults, Val};
 #[cfg(feature = "tui")]
 use crate::output::give_terminal_back;
 use crate::output::{Diagnostics, EntrustedOutput, PayloadNote, RecordHead, Stdout};
@@ -25,9 +25,14 @@ pub(super) struct ProgramVerdict {
     pub(super) is_last: bool,
 }
 
+/// The length of a payload from which its search is watched.
+const WATCHED_BYTES: usize = 4096;
+
 /// Runs the programs on messages, one after the other.
 pub(super) struct Evaluator<'a> {
     programs: &'a Programs,
+    /// Whether any of them has to be run.
+    runs_programs: bool,
     on_error: FailurePolicy,
     diagnostics: &'a Diagnostics,
     large: LargePayloads<'a>,
@@ -55,7 +60,8 @@ impl<'a> Evaluator<'a> {
     pub(super) fn new(config: &'a Config, raw: bool, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
         let programs = &config.programs;
         let output = EntrustedOutput::default();
-        let guard = if programs.are_run() {
+        let runs_programs = programs.are_run();
+        let guard = if runs_programs || !config.selection.grep.is_empty() {
             let (thread, output) = (diagnostics.for_thread(), output.clone());
             Some(Guard::start(move |error| {
                 if let Err(why) = output.write_at_end() {
@@ -70,6 +76,7 @@ impl<'a> Evaluator<'a> {
         };
         Ok(Self {
             programs,
+            runs_programs,
             on_error: config.on_error.unwrap_or(FailurePolicy::Skip),
             diagnostics,
             large: LargePayloads::new(diagnostics),
@@ -87,6 +94,23 @@ impl<'a> Evaluator<'a> {
         })
     }
 
+    /// Whether the payload of a message has what is searched for: the result of `finds`, which may take long for a long
+    /// payload. Its limit is that of a program.
+    pub(super) fn search(
+        &mut self,
+        (number, publish): (u64, &Publish<'_>),
+        stdout: &mut Stdout,
+        finds: impl FnOnce() -> bool,
+    ) -> bool {
+        let is_long = publish.payload.len() >= WATCHED_BYTES;
+        let Some(guard) = self.guard.take_if(|_| is_long) else { return finds() };
+        stdout.entrust(&self.output);
+        let found = guard.watch("the search of --grep", (number, publish.topic), finds);
+        stdout.take_back(&self.output);
+        self.guard = Some(guard);
+        found
+    }
+
     /// The decision of the programs on a message with this number in the run; `passes` tells whether it meets
     /// the other conditions. If a program has to be ended, the process ends, and before it what `stdout` holds
     /// of earlier messages is written.
@@ -102,13 +126,14 @@ impl<'a> Evaluator<'a> {
         stdout: &mut Stdout,
     ) -> Result<ProgramVerdict, Error> {
         self.has_results = false;
-        let Some(guard) = self.guard.take() else {
+        let Some(guard) = self.guard.take_if(|_| self.runs_programs) else {
             return Ok(self.judge_by_header(publish, passes));
         };
         self.number = number;
         let turn = *self.turn.get_or_insert_with(Instant::now);
         stdout.entrust(&self.output);
-        let verdict = guard.watch((number, publish.topic), || self.evaluate(publish, received, note, passes));
+        let verdict = guard
+            .watch(jq::PROGRAM, (number, publish.topic), || self.evaluate(publish, received, note, passes));
         stdout.take_back(&self.output);
         self.guard = Some(guard);
         self.is_turn_over = turn.elapsed() > LONGEST_TURN;
