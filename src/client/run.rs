@@ -178,6 +178,7 @@ fn is_about_a_packet(error: &Error) -> bool {
 }
 
 /// The state that outlives a link.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct ClientRun<'a> {
     options: &'a ClientOptions,
     versions: Versions,

@@ -31,8 +31,6 @@ const WATCHED_BYTES: usize = 4096;
 /// Runs the programs on messages, one after the other.
 pub(super) struct Evaluator<'a> {
     programs: &'a Programs,
-    /// Whether any of them has to be run.
-    runs_programs: bool,
     on_error: FailurePolicy,
     diagnostics: &'a Diagnostics,
     large: LargePayloads<'a>,
@@ -60,8 +58,7 @@ impl<'a> Evaluator<'a> {
     pub(super) fn new(config: &'a Config, raw: bool, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
         let programs = &config.programs;
         let output = EntrustedOutput::default();
-        let runs_programs = programs.are_run();
-        let guard = if runs_programs || !config.selection.grep.is_empty() {
+        let guard = if programs.are_run() || !config.selection.grep.is_empty() {
             let (thread, output) = (diagnostics.for_thread(), output.clone());
             Some(Guard::start(move |error| {
                 if let Err(why) = output.write_at_end() {
@@ -76,7 +73,6 @@ impl<'a> Evaluator<'a> {
         };
         Ok(Self {
             programs,
-            runs_programs,
             on_error: config.on_error.unwrap_or(FailurePolicy::Skip),
             diagnostics,
             large: LargePayloads::new(diagnostics),
@@ -126,7 +122,7 @@ impl<'a> Evaluator<'a> {
         stdout: &mut Stdout,
     ) -> Result<ProgramVerdict, Error> {
         self.has_results = false;
-        let Some(guard) = self.guard.take_if(|_| self.runs_programs) else {
+        let Some(guard) = self.guard.take_if(|_| self.programs.are_run()) else {
             return Ok(self.judge_by_header(publish, passes));
         };
         self.number = number;
