@@ -443,7 +443,9 @@ impl<'a> Director<'a> {
 
     /// Whether no more events are possible.
     fn is_alone(&self) -> bool {
-        let left = self.sum(|board| &board.connected) + self.sum(|board| &board.away);
+        // A client that moves from one to the other between the looks is seen in the third.
+        let connected = || self.sum(|board| &board.connected);
+        let left = connected() + self.sum(|board| &board.away) + connected();
         self.failed.is_some() || left == 0
     }
 

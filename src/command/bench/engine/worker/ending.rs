@@ -16,9 +16,14 @@ impl Worker {
         if self.begin_absence(index) {
             return;
         }
-        self.board.connected.fetch_sub(1, Ordering::Relaxed);
         let is_ending = self.is_ending();
         let place = &mut self.places[index as usize];
+        let comes_back = !is_ending && self.crews[usize::from(place.group)].shard.reconnects;
+        if comes_back && !self.returning.is_away(index) {
+            // First, so that the client counts at every moment.
+            self.board.away.fetch_add(1, Ordering::Relaxed);
+        }
+        self.board.connected.fetch_sub(1, Ordering::Relaxed);
         if is_ending {
             place.slot = Slot::Gone;
             return;

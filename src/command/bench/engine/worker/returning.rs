@@ -83,6 +83,11 @@ impl Returning {
         self.outages.is_empty()
     }
 
+    /// Whether a client has lost its connection and is not back.
+    pub(super) fn is_away(&self, index: u32) -> bool {
+        self.outages.contains_key(&index)
+    }
+
     /// When there is work next.
     pub(super) fn next(&self) -> Option<u64> {
         self.next_pause().into_iter().chain(self.next_cut.map(|(_, time)| time)).min()
@@ -109,7 +114,6 @@ impl Worker {
                 let impact = self.crews[group].shard.recorder.impact();
                 let window = impact.map_or(0, |impact| impact.lose(time));
                 place.insert(Outage { since: time, window, step: OutageStep::Pause });
-                self.board.away.fetch_add(1, Ordering::Relaxed);
             }
         }
         self.pause(index, error, time);
