@@ -50,13 +50,20 @@ fn packet_that_ends_each_link_ends_the_run_whatever_the_reason(#[values(0x88, 0x
     server.finish();
 }
 
-/// Without a packet of the client, a broker that shuts down is tried again.
-#[test]
-fn broker_that_shuts_down_while_nothing_is_outstanding_is_tried_again() {
-    let server = Server::start(|server| {
-        for _ in 0..6 {
+/// A broker that gives the reason for the end is tried again if it had nothing to answer, or a PINGREQ, which that
+/// answers.
+#[rstest]
+#[case::nothing_outstanding(6, &[])]
+#[case::at_each_pingreq(4, &["-k", "1"])]
+fn broker_that_shuts_down_is_tried_again(#[case] times: usize, #[case] keep_alive: &[&str]) {
+    let is_pinged = !keep_alive.is_empty();
+    let server = Server::start(move |server| {
+        for _ in 0..times {
             let mut peer = server.accept_session(V5);
             peer.grant_subscription(V5);
+            if is_pinged {
+                assert_eq!(peer.packet(), packets::pingreq());
+            }
             peer.send(&packets::disconnect(V5, 0x8B));
             peer.close();
         }
@@ -66,7 +73,7 @@ fn broker_that_shuts_down_while_nothing_is_outstanding_is_tried_again() {
         peer.expect_disconnect(V5);
     });
     let args = ["-V", "5", "-t", "a", "-C", "1"];
-    Mqtt::subscribe(server.port()).args(args).args(SOON).run().exits(0).prints("x\n");
+    Mqtt::subscribe(server.port()).args(args).args(keep_alive).args(SOON).run().exits(0).prints("x\n");
     server.finish();
 }
 
@@ -559,26 +566,5 @@ fn filter_that_is_refused_on_each_link_ends_the_run(#[values(V3_1_1, V5)] protoc
     let run = Mqtt::subscribe(server.port()).args(args).args(SOON).run().exits(1).prints("x\n");
     run.mentions("3 times in a row after it refused the subscription to 'refused/#': ")
         .mentions("leave out that filter");
-    server.finish();
-}
-
-/// A broker that gives the reason for the end has answered the PINGREQ.
-#[test]
-fn broker_that_shuts_down_at_each_pingreq_is_tried_again() {
-    let server = Server::start(|server| {
-        for _ in 0..4 {
-            let mut peer = server.accept_session(V5);
-            peer.grant_subscription(V5);
-            assert_eq!(peer.packet(), packets::pingreq());
-            peer.send(&packets::disconnect(V5, 0x8B));
-            peer.close();
-        }
-        let mut peer = server.accept_session(V5);
-        peer.grant_subscription(V5);
-        peer.send(&Message::new("a", b"x").bytes(V5));
-        peer.expect_disconnect(V5);
-    });
-    let args = ["-V", "5", "-t", "a", "-C", "1", "-k", "1"];
-    Mqtt::subscribe(server.port()).args(args).args(SOON).run().exits(0).prints("x\n");
     server.finish();
 }

@@ -20,17 +20,22 @@ const MESSAGES: [(&str, &[u8]); 5] = [
     ("s/5", b"7"),
 ];
 
+/// These messages as PUBLISH packets of QoS 1, with packet identifiers from 1 on.
+fn at_qos_1(messages: &[(&str, &[u8])]) -> Vec<u8> {
+    let packets = (1..).zip(messages).map(|(identifier, (topic, payload))| {
+        Message::new(topic, payload).at(QoS::AtLeastOnce, identifier).bytes(V5)
+    });
+    packets.flatten().collect()
+}
+
 /// A run that receives these messages at QoS 1, in one piece, and must acknowledge the first `acknowledged`
 /// of them.
 fn run_with(options: &[&str], messages: &[(&str, &[u8])], acknowledged: u16) -> Outcome {
-    let bytes: Vec<Vec<u8>> = (1..)
-        .zip(messages)
-        .map(|(id, (topic, payload))| Message::new(topic, payload).at(QoS::AtLeastOnce, id).bytes(V5))
-        .collect();
+    let bytes = at_qos_1(messages);
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(V5);
         peer.grant_subscription(V5);
-        peer.send(&bytes.concat());
+        peer.send(&bytes);
         for identifier in 1..=acknowledged {
             peer.expect(V5, &packets::ack(PubAck, identifier));
         }
@@ -230,14 +235,11 @@ fn endless_program_ends_the_run(#[case] program: &str, #[case] text: &str) {
 #[case::standard_output(&[])]
 #[case::file(&["--output", "OUT"])]
 fn output_of_earlier_messages_is_written_before_an_endless_program_ends_the_run(#[case] args: &[&str]) {
-    let bytes: Vec<Vec<u8>> = (1..)
-        .zip(MESSAGES)
-        .map(|(id, (topic, payload))| Message::new(topic, payload).at(QoS::AtLeastOnce, id).bytes(V5))
-        .collect();
+    let bytes = at_qos_1(&MESSAGES);
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(V5);
         peer.grant_subscription(V5);
-        peer.send(&bytes.concat());
+        peer.send(&bytes);
         // None is acknowledged.
         assert_eq!(peer.next(), None);
     });
