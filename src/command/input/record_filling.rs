@@ -37,42 +37,37 @@ impl RecordFilling {
     /// Fills in the texts of the user. The record of a received message has those of others: of its own texts
     /// none is filled in, only what the options add to it.
     pub(super) fn fill<'a>(&mut self, mut record: Record<'a>) -> Result<Record<'a>, NoRecord> {
-        let wrong = |why: String| NoRecord::new(format!("--template: {why}"));
         let is_own = !record.is_received();
-        self.values.start(self.number);
-        self.buffer.clear();
-        let is_filled = match (&record.topic, &self.topic) {
-            (Some(topic), _) if is_own => {
-                self.values.fill_in(topic.as_bytes(), &mut self.buffer).map_err(wrong)?;
-                true
-            }
-            (None, Some(topic)) => {
-                topic.fill(&mut self.values, &mut self.buffer).map_err(wrong)?;
-                true
-            }
-            _ => false,
-        };
-        if is_filled {
-            let name = topic::check_name(&self.buffer).map_err(|why| {
-                NoRecord::new(format!("topic '{}' (--template): {why}", shown(&self.buffer)))
-            })?;
+        let Self { values, buffer, .. } = self;
+        values.start(self.number);
+        let topic = record.topic.as_deref().map(str::as_bytes);
+        if fill_one(topic, is_own, self.topic.as_ref(), values, buffer)? {
+            let name = topic::check_name(buffer)
+                .map_err(|why| NoRecord::new(format!("topic '{}' (--template): {why}", shown(buffer))))?;
             record.topic = Some(name.to_owned().into());
         }
-        self.buffer.clear();
-        let is_filled = match (&record.payload, &self.payload) {
-            (Some(payload), _) if is_own && record.is_text => {
-                self.values.fill_in(payload, &mut self.buffer).map_err(wrong)?;
-                true
-            }
-            (None, Some(payload)) => {
-                payload.fill(&mut self.values, &mut self.buffer).map_err(wrong)?;
-                true
-            }
-            _ => false,
-        };
-        if is_filled {
-            record.payload = Some(self.buffer.to_vec().into());
+        let payload = record.payload.as_deref();
+        if fill_one(payload, is_own && record.is_text, self.payload.as_ref(), values, buffer)? {
+            record.payload = Some(buffer.to_vec().into());
         }
         Ok(record)
     }
+}
+
+/// Fills in the text of a record if `may_fill`, or that of the user for a record without one; returns whether one was.
+fn fill_one(
+    text: Option<&[u8]>,
+    may_fill: bool,
+    of_user: Option<&TextTemplate>,
+    values: &mut FieldValues,
+    buffer: &mut BytesMut,
+) -> Result<bool, NoRecord> {
+    buffer.clear();
+    let filled = match (text, of_user) {
+        (Some(text), _) if may_fill => values.fill_in(text, buffer),
+        (None, Some(template)) => template.fill(values, buffer),
+        _ => return Ok(false),
+    };
+    filled.map_err(|why| NoRecord::new(format!("--template: {why}")))?;
+    Ok(true)
 }
