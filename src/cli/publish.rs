@@ -245,7 +245,8 @@ struct TemplateArgs {
     /// variable, not in texts from standard input; {name}, in topics, the name of the file of -f. {{ and }}
     /// are braces. With --json fields are filled in in strings, not in payloads that are JSON or
     /// encoded, and not in the record of a received message (one with tst, payload-decoded or payload-error),
-    /// whose texts others have written; -t and -m are filled in for it. A line that cannot be filled in, and a topic that cannot be published to, is an error of that
+    /// whose texts others have written; -t and -m are filled in for it. A line that cannot be filled in, and a
+    /// topic that cannot be published to, is an error of that
     /// message and gives exit status 1.
     #[allow(clippy::doc_markdown, reason = "it is the text of the help")]
     #[arg(long)]
