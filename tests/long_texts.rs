@@ -148,7 +148,6 @@ fn long_texts_of_files_are_cut() {
     let lines = |line: &str| write(folder.path(), "o", line);
     for (args, content) in [
         (["-o"], format!("--{long} x\n")),
-        (["-o"], format!("{long}\n")),
         (["--config"], format!("{long} = 1\n")),
         (["--config"], format!("default-profile = '{long}'\n")),
         (["--config"], format!("default-profile = 'a'\n[profile.a]\n{long} = 1\n")),
