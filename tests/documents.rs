@@ -193,7 +193,7 @@ fn lasting(lines: &[String], home: &Path) -> String {
     let mut text = lines.join("\n").replace(&home.display().to_string(), EXAMPLE_HOME);
     for (pattern, name) in [
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d{4})?", "TIME"),
-        (r"auto-[0-9a-f]{16}", "auto-ID"),
+        (r"auto(-[0-9A-F]+){5}", "auto-ID"),
         (r"mqtt-rr/\w+", "mqtt-rr/ID"),
         (r#""mid":\d+"#, r#""mid":MID"#),
         (r"127\.0\.0\.1:\d+", "ADDRESS"),

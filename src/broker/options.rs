@@ -127,7 +127,7 @@ impl Default for Limits {
             receive_maximum: u16::MAX,
             maximum_packet_size: 64 << 20,
             maximum_qos: QoS::ExactlyOnce,
-            topic_alias_maximum: 32,
+            topic_alias_maximum: 10,
             unavailable: Vec::new(),
             server_keep_alive: None,
             session_expiry_interval: u32::MAX,

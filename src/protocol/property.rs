@@ -222,13 +222,13 @@ impl<'a> Properties<'a> {
         let mut seen = 0_u64;
         while !inner.is_empty() {
             let property = read_one(&mut inner)?;
+            // A Malformed Packet ([MQTT-2.2.2.2]). In other packets mosquitto 2.1 calls it a Protocol Error, and
+            // its tests expect that.
+            let is_for_filters = matches!(place, Place::Packet(packet) if packet.is_for_filters());
+            let violation =
+                |text| if is_for_filters { reader.malformed(text) } else { reader.protocol_error(text) };
             if !property.id.allowed_in(place) {
-                let text = format!("property {} is not allowed here", property.id.name());
-                // A Malformed Packet ([MQTT-2.2.2.2]). In other packets mosquitto 2.1 calls it a Protocol Error, and
-                // its tests expect that.
-                let is_for_filters = matches!(place, Place::Packet(packet) if packet.is_for_filters());
-                let error = if is_for_filters { reader.malformed(text) } else { reader.protocol_error(text) };
-                return Err(error);
+                return Err(violation(format!("property {} is not allowed here", property.id.name())));
             }
             let bit = 1 << property.id as u8;
             if seen & bit != 0 && !property.id.repeats_in(place) {
@@ -239,7 +239,7 @@ impl<'a> Properties<'a> {
                 && let Some(range) = out_of_range(property.id, number)
             {
                 let text = format!("property {} is {number} but {range}", property.id.name());
-                return Err(reader.protocol_error(text));
+                return Err(violation(text));
             }
         }
         Ok(Self { block })

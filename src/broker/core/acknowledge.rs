@@ -46,8 +46,9 @@ impl Core {
         now: Instant,
     ) -> Result<(), Malformed> {
         check_reason(PacketType::PubRec, ack.reason)?;
-        let reason = match self.stage(session, ack.packet_identifier) {
-            None => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
+        match self.stage(session, ack.packet_identifier) {
+            // As in mosquitto, it is answered as if it were known: it may belong to an earlier connection.
+            None => {}
             Some(DeliveryStage::Published(pending)) if pending.qos == QoS::AtLeastOnce => {
                 return Err(Malformed::protocol_error(PacketType::PubRec, "the message has QoS 1"));
             }
@@ -59,11 +60,10 @@ impl Core {
                 if let DeliveryStage::Published(pending) = std::mem::replace(stage, DeliveryStage::Released) {
                     self.release_pending(session, &pending);
                 }
-                ReasonCode::SUCCESS
             }
-        };
+        }
         if !ack.reason.is_failure() {
-            self.acknowledge(id, PacketType::PubRel, ack.packet_identifier, reason);
+            self.acknowledge(id, PacketType::PubRel, ack.packet_identifier, ReasonCode::SUCCESS);
         }
         Ok(())
     }
@@ -104,12 +104,11 @@ impl Core {
     ) -> Result<(), Malformed> {
         check_reason(PacketType::PubRel, ack.reason)?;
         let Some(state) = self.sessions.get_mut(session) else { return Ok(()) };
-        let known = state.received.remove(&ack.packet_identifier);
-        if known {
+        if state.received.remove(&ack.packet_identifier) {
             self.release(session, RECEIVED_BYTES);
         }
-        let reason = if known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };
-        self.acknowledge(id, PacketType::PubComp, ack.packet_identifier, reason);
+        // As in mosquitto, also for an unknown identifier: after a reconnect that is no error.
+        self.acknowledge(id, PacketType::PubComp, ack.packet_identifier, ReasonCode::SUCCESS);
         Ok(())
     }
 

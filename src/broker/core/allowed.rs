@@ -101,11 +101,13 @@ fn check_connect(connect: &Connect<'_>, packet: &Packet<'_>) -> Result<(), Malfo
         let reason = ReasonCode::CLIENT_IDENTIFIER_NOT_VALID;
         return Err(refused(packet, "client identifier", why, reason));
     }
-    let user_name = connect.user_name.and_then(topic::unwelcome).map(|why| ("user name", why));
+    if let Some(why) = connect.user_name.and_then(topic::unwelcome) {
+        return Err(refused(packet, "user name", why, ReasonCode::BAD_USER_NAME_OR_PASSWORD));
+    }
     let will = connect.will.as_ref();
     let will_topic = will.and_then(|will| topic::unwelcome(will.topic)).map(|why| ("will topic", why));
     let will_property = will.and_then(|will| will.properties.unwelcome()).map(|(id, why)| (id.name(), why));
-    match user_name.or(will_topic).or(will_property) {
+    match will_topic.or(will_property) {
         Some((what, why)) => Err(refused(packet, what, why, ReasonCode::MALFORMED_PACKET)),
         None => check_properties(packet),
     }

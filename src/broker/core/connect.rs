@@ -53,6 +53,9 @@ impl Core {
         if let Some(will) = &connect.will {
             // MQTT 3.x has no return code for it: the Network Connection is closed [MQTT-4.8.0-1].
             let broken = |error: Malformed| Malformed { packet: Some(PacketType::Connect), ..error };
+            if will.topic.is_empty() {
+                return Err(Malformed::protocol_error(PacketType::Connect, "the will topic is empty"));
+            }
             check_name(will.topic.as_bytes()).map_err(broken)?;
             if will.topic.starts_with(CONTROL) {
                 // As in mosquitto 2.1, it is not answered.
@@ -239,12 +242,21 @@ impl Core {
         self.leave(id, false, now);
     }
 
-    /// A new client identifier ([MQTT-3.1.3-6]). It is not a plain number: clients that reconnect to a
-    /// restarted broker must not get each other's session.
+    /// A new client identifier ([MQTT-3.1.3-6]), in mosquitto's form. It is not a plain number: clients that
+    /// reconnect to a restarted broker must not get each other's session.
     fn assign(&mut self) -> String {
         loop {
             self.assigned += 1;
-            let name = format!("auto-{:016x}", RandomState::new().hash_one(self.assigned));
+            let half = || RandomState::new().hash_one(self.assigned);
+            let (high, low) = (half(), half());
+            let name = format!(
+                "auto-{:08X}-{:04X}-{:04X}-{:04X}-{:012X}",
+                high >> 32,
+                high >> 16 & 0xFFFF,
+                high & 0xFFFF,
+                low >> 48,
+                low & 0xFFFF_FFFF_FFFF
+            );
             if !self.names.contains_key(name.as_str()) {
                 return name;
             }

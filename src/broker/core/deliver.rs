@@ -337,6 +337,8 @@ impl Core {
         let view = pending.message.view();
         // The rights or the user of the session may have changed since it was queued.
         if view.is_expired(now) || !may_read(session.rights.as_ref(), view.topic) {
+            // As in mosquitto, where a message has its packet identifier from the time it is queued.
+            session.in_flight.skip_packet_identifier();
             self.release_pending(id, &pending);
             self.lose(id, &pending.message.view(), pending.qos, DropCause::Expired);
             return true;

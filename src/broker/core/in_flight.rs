@@ -89,6 +89,12 @@ impl InFlight {
         packet_identifier(self.next_serial)
     }
 
+    /// Leaves out the next packet identifier.
+    pub(super) fn skip_packet_identifier(&mut self) {
+        self.next_packet_identifier();
+        self.next_serial += 1;
+    }
+
     /// Adds a message sent with the identifier that `next_packet_identifier` returned last.
     pub(super) fn push(&mut self, pending: Pending) {
         self.entries.push_back(DeliveryInFlight {

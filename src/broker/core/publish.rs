@@ -62,11 +62,6 @@ impl Core {
                 &*alias
             }
         };
-        let answer = match publish.qos {
-            QoS::AtMostOnce => None,
-            QoS::AtLeastOnce => Some(PacketType::PubAck),
-            QoS::ExactlyOnce => Some(PacketType::PubRec),
-        };
         if publish.qos == QoS::ExactlyOnce
             && self.sessions.get(session).is_some_and(|s| s.received.contains(&publish.packet_identifier))
         {
@@ -108,26 +103,34 @@ impl Core {
             let stored = (!large.is_empty()).then(|| view.store());
             let mut routed = stored.as_ref().map_or_else(|| Routed::borrowed(view), Routed::stored);
             let kept = !publish.retain || self.retain(&mut routed);
-            let matched = self.route(&mut routed, name, Some((id, session)), now);
-            match (kept, matched) {
-                (false, _) => {
-                    let reason = ReasonCode::QUOTA_EXCEEDED;
-                    self.tell(id, EventKind::Denied { publish, topic: name, reason });
-                    reason
+            if !kept {
+                self.tell(id, EventKind::Denied { publish, topic: name, reason: ReasonCode::QUOTA_EXCEEDED });
+            }
+            if !kept && publish.qos != QoS::AtMostOnce && self.speaks(id, Protocol::V5) {
+                // The client may publish it again, so it is not passed on.
+                ReasonCode::QUOTA_EXCEEDED
+            } else {
+                if publish.qos == QoS::ExactlyOnce {
+                    // As in mosquitto, PUBREC comes before the client's own copy of the message.
+                    if let Some(state) = self.sessions.get_mut(session) {
+                        state.received.insert(publish.packet_identifier);
+                    }
+                    self.acknowledge(id, PacketType::PubRec, publish.packet_identifier, ReasonCode::SUCCESS);
                 }
-                // As in mosquitto, which passes a message at QoS 2 on only after its PUBREL.
-                (true, false) if publish.qos == QoS::AtLeastOnce => ReasonCode::NO_MATCHING_SUBSCRIBERS,
-                (true, _) => ReasonCode::SUCCESS,
+                let matched = self.route(&mut routed, name, Some((id, session)), now);
+                // As in mosquitto, whose PUBREC does not say it.
+                let is_unmatched = !matched && publish.qos == QoS::AtLeastOnce;
+                if is_unmatched { ReasonCode::NO_MATCHING_SUBSCRIBERS } else { ReasonCode::SUCCESS }
             }
         };
-        if publish.qos == QoS::ExactlyOnce
-            && !reason.is_failure()
-            && let Some(state) = self.sessions.get_mut(session)
-        {
-            state.received.insert(publish.packet_identifier);
-        } else if is_held {
+        if is_held && reason.is_failure() {
             self.release(session, RECEIVED_BYTES);
         }
+        let answer = match publish.qos {
+            QoS::AtLeastOnce => Some(PacketType::PubAck),
+            QoS::ExactlyOnce if reason.is_failure() => Some(PacketType::PubRec),
+            _ => None,
+        };
         if let Some(answer) = answer {
             let sent = self.acknowledge(id, answer, publish.packet_identifier, reason);
             if !sent
@@ -304,7 +307,9 @@ enum Name<'a> {
 /// # Errors
 /// It is invalid ([MQTT-4.7.1-1], [MQTT-4.7.3-1]), or has too many levels.
 pub(super) fn check_name(name: &[u8]) -> Result<&str, Malformed> {
-    let name = topic::check_name(name).map_err(Malformed::topic_name)?;
+    // An empty name without an alias is 0x81 in mosquitto 2.1; section 4.13.1 leaves the choice of 0x81 and 0x82.
+    let broken_name = |error| Malformed::topic_name(error).with_reason(ReasonCode::MALFORMED_PACKET);
+    let name = topic::check_name(name).map_err(broken_name)?;
     if is_too_deep(name) {
         return Err(broken("the topic name has too many levels", ReasonCode::MALFORMED_PACKET));
     }

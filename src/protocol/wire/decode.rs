@@ -243,7 +243,8 @@ pub struct SubscriptionList<'a> {
 impl<'a> SubscriptionList<'a> {
     fn read(reader: &mut FieldReader<'a>, protocol: Protocol) -> Result<Self, Malformed> {
         if reader.is_empty() {
-            return Err(reader.protocol_error("no topic filter"));
+            // Section 4.13.1 leaves the choice of 0x81 and 0x82; mosquitto 2.1 has 0x81.
+            return Err(reader.malformed("no topic filter"));
         }
         let list = Self { body: reader.rest, packet: reader.packet, protocol };
         while !reader.is_empty() {
@@ -262,7 +263,7 @@ impl<'a> SubscriptionList<'a> {
         let qos = QoS::from_bits(options & 3).ok_or_else(|| reader.malformed("QoS 3 in a subscription"))?;
         let retain_handling = options >> 4 & 3;
         if retain_handling == 3 {
-            return Err(reader.protocol_error("Retain Handling 3"));
+            return Err(reader.malformed("Retain Handling 3")); // as without a topic filter
         }
         Ok(Subscription {
             filter,
@@ -507,11 +508,12 @@ fn connect(first: u8, mut reader: FieldReader<'_>) -> Result<Connect<'_>, Malfor
     } else {
         None
     };
-    let user_name = if flags & 0x80 != 0 { Some(reader.text()?) } else { None };
+    let credentials = |error: Malformed| error.with_reason(ReasonCode::BAD_USER_NAME_OR_PASSWORD);
+    let user_name = if flags & 0x80 != 0 { Some(reader.text().map_err(credentials)?) } else { None };
     if flags & 0x40 != 0 && user_name.is_none() && protocol != Protocol::V5 {
         return Err(reader.malformed("password without user name")); // 3.1.1 [MQTT-3.1.2-22]
     }
-    let password = if flags & 0x40 != 0 { Some(reader.binary()?) } else { None };
+    let password = if flags & 0x40 != 0 { Some(reader.binary().map_err(credentials)?) } else { None };
     reader.end()?;
     Ok(Connect {
         protocol,

@@ -42,7 +42,7 @@ fn refused_filters_and_messages() {
     assert_eq!(world.take(client), ["PUBACK #1 0x87", "PUBREC #2 0x87"]);
     // The exchange of a refused QoS 2 message has ended: the identifier is free.
     world.ack(client, PacketType::PubRel, 2, 0);
-    assert_eq!(world.take(client), ["PUBCOMP #2 0x92"]);
+    assert_eq!(world.take(client), ["PUBCOMP #2"]);
     let old = world.connect(V3_1_1, "old");
     world.publish(old, &message("a/b", 1, 1, ""));
     assert_eq!(world.take(old), ["PUBACK #1"]);

@@ -157,7 +157,7 @@ fn topic_aliases_of_the_client() {
     let mut world = World::new();
     let client = world.connect(V5, "c");
     world.subscribe(client, &[filter("#", 0)]);
-    let alias = numbers(&[(PropertyId::TopicAlias, 32)]);
+    let alias = numbers(&[(PropertyId::TopicAlias, 10)]);
     for topic in ["a", "", "b", ""] {
         world.publish(client, &Publish { properties: alias.view(), ..message(topic, 0, 0, "x") });
     }
@@ -168,7 +168,7 @@ fn topic_aliases_of_the_client() {
     world.publish(client, &Publish { properties: alias.view(), ..message("", 0, 0, "x") });
     assert_eq!(world.take(client), ["DISCONNECT 0x82"]);
     let client = world.connect(V5, "c");
-    let alias = numbers(&[(PropertyId::TopicAlias, 33)]);
+    let alias = numbers(&[(PropertyId::TopicAlias, 11)]);
     world.publish(client, &Publish { properties: alias.view(), ..message("a", 0, 0, "x") });
     assert_eq!(world.take(client), ["DISCONNECT 0x94"]);
 }
