@@ -18,7 +18,7 @@
 //! | TLS on a port used without TLS, at the first contact | the command line stays the same | [`Error::fatal`] in `client::connect` |
 //! | a packet that violates the standard, or one of ours that the broker reports as a violation, twice in a row | the first may come from a network that garbles bytes, or from a host on the path | [`Error::Protocol`], [`ReasonCode::retry`] |
 //! | a subscription refused at first, or later for good; a refusal that may pass (0x80, 0x83, 0x97 …) after the subscription was granted is retried | the filter and the client's rights stay the same | `command::resubscribing` |
-//! | the same packet, or a refused message, ends three links | it would end the next | `client::strikes` |
+//! | the same packet, a message of QoS 0 or a refused message ends three links | it would end the next | `client::strikes` |
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

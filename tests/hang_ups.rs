@@ -272,12 +272,29 @@ fn pingreq_of_an_idle_subscriber_that_is_not_taken_ends_the_run(#[values(V3_1_1,
 
 /// A broker can only close the connection at a QoS 0 message that the client may not publish.
 #[rstest]
-fn links_that_end_at_qos_0_messages_have_a_hint(#[values(V3_1_1, V5)] protocol: Protocol) {
+fn qos_0_message_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = ends_three_links(protocol, |peer| drop(peer.packet()));
     let args = ["-V", version(protocol), "-t", "a", "--repeat", "forever", "--interval", "10ms", "-m", "x"];
-    let run = Mqtt::publish(server.port()).args(args).args(["--reconnect", "always"]).args(SOON).spawn();
-    run.wait_for_stderr("this client may not have the right to publish these messages");
-    run.signal(Signal::TERM);
+    let run = Mqtt::publish(server.port()).args(args).args(["--reconnect", "always"]).args(SOON).run();
+    run.exits(1)
+        .mentions("ended the connection 3 times in a row soon after PUBLISH (QoS 0, topic 'a')")
+        .mentions("with -q 1 a broker that speaks MQTT 5 answers with the reason");
+    server.finish();
+}
+
+#[rstest]
+fn qos_0_response_that_is_not_taken_ends_the_run(
+    #[values(V3_1_1, V5)] protocol: Protocol,
+    #[values(QoS::AtMostOnce, QoS::AtLeastOnce)] qos: QoS,
+) {
+    let server = ends_three_links(protocol, move |peer| {
+        peer.grant_subscription(protocol);
+        peer.send(&Message::new("a", b"x").at(qos, 7).bytes(protocol));
+        assert_eq!(peer.packet()[0] >> 4, 3);
+    });
+    let args = ["-h", "127.0.0.1", "-p", &server.port().to_string(), "-V", version(protocol)];
+    let run = Mqtt::new(["respond"]).args(args).args(["-t", "a", "-e", "b", "--echo"]).args(SOON).run();
+    run.exits(1).mentions("ended the connection 3 times in a row soon after PUBLISH (QoS 0, topic 'b')");
     server.finish();
 }
 

@@ -219,6 +219,11 @@ impl Connection {
         now.saturating_duration_since(self.keep_alive.last_sent())
     }
 
+    /// How long ago the broker last showed that it is there.
+    pub(super) fn since_received(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.keep_alive.last_received())
+    }
+
     /// The next action.
     pub(super) fn next<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) -> Action {
         loop {
@@ -393,6 +398,7 @@ impl Connection {
             Poll::Ready(Ok(())) => self.leave(wake_up),
             Poll::Ready(Err(error)) => self.disconnect(wake_up, ReasonCode::SUCCESS, Some(error)),
         }
+        wake_up.session.date_unread(wake_up.now);
         wake_up.may_have_more = wake_up.output.len() > before;
         if wake_up.may_have_more {
             self.unwritten.filled(wake_up.output);

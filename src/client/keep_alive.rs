@@ -80,6 +80,11 @@ impl KeepAlive {
     }
 
     /// When bytes were last sent.
+    /// When the broker last showed that it is there.
+    pub(super) fn last_received(&self) -> Instant {
+        self.last_received
+    }
+
     pub(super) fn last_sent(&self) -> Instant {
         self.last_sent
     }

@@ -100,6 +100,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         self.connection.since_sent(Instant::now().into_std())
     }
 
+    /// How long ago the broker last showed that it is there.
+    pub(super) fn since_received(&self) -> Duration {
+        self.connection.since_received(Instant::now().into_std())
+    }
+
     /// The connection's own packet that the broker has not answered: AUTH or PINGREQ.
     pub(super) fn unanswered(&self) -> Option<&'static str> {
         self.connection.unanswered()

@@ -303,6 +303,8 @@ impl<'a> ClientRun<'a> {
             session_present: connected.session_present,
             lived: self.up_since.map_or(Duration::ZERO, |since| since.elapsed()),
             since_sent: link.since_sent(),
+            since_received: link.since_received(),
+            since_unread: self.session.unread_since().map(|since| since.elapsed()),
         };
         let of_link = link.unanswered();
         Err(LinkFailure::Link(self.judged(error, ended, of_link, handler)))

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use self::resumption::Unfinished;
-use self::unanswered::Acknowledgements;
+use self::unanswered::{Acknowledgements, Unread};
 pub(super) use self::unanswered::{AnswerCounts, acknowledgement_of};
 pub use self::unanswered::{AwaitedPacket, DeniedFilter, RefusedPublish, Unanswered};
 pub use super::event::Event;
@@ -62,6 +62,7 @@ pub struct Session {
     inherited: u16,
     /// Whether QoS 0 messages were published since the broker last confirmed that it had read everything.
     unconfirmed: bool,
+    unread: Unread,
     /// The number of unanswered PINGREQs.
     pings: u32,
     /// Received QoS 2 messages that are delivered but not yet released ([MQTT-4.3.3-10]).
@@ -98,6 +99,7 @@ impl Session {
             was_connected: false,
             inherited: 0,
             unconfirmed: false,
+            unread: Unread::default(),
             pings: 0,
             unreleased: HashSet::new(),
             inbound_aliases: InboundAliases::new(two(PropertyId::TopicAliasMaximum).unwrap_or(0)),
@@ -160,6 +162,7 @@ impl Session {
     /// The broker answered a PINGREQ that was sent last: it has read everything.
     pub fn confirmed(&mut self) {
         self.unconfirmed = false;
+        self.unread = Unread::default();
     }
 
     /// The identifiers of received QoS 2 messages that are delivered but not yet released.
@@ -215,6 +218,7 @@ impl Session {
         spare(bytes)?;
         let identifier = if template.qos() == QoS::AtMostOnce {
             self.unconfirmed = true;
+            self.unread.published(template);
             0
         } else {
             let kept = keep().map(|payload| Kept { template: Arc::clone(template), payload });
@@ -348,6 +352,7 @@ impl Session {
     /// Appends a PINGREQ; its answer comes as [`Event::Pong`], after all responses to packets sent before.
     pub fn ping(&mut self, out: &mut BytesMut) {
         self.pings += 1;
+        self.unread.pinged();
         wire::ping_request(out);
     }
 
@@ -422,6 +427,9 @@ impl Session {
             // Unless it answers a PINGREQ, it says nothing.
             Packet::PingResp => Ok(self.pings.checked_sub(1).map(|left| {
                 self.pings = left;
+                if left == 0 && self.unread.ponged() {
+                    self.answers.publishes += 1;
+                }
                 Event::Pong { last: left == 0 }
             })),
             Packet::Disconnect { reason, properties } if self.protocol == Protocol::V5 => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::limits::ServerLimits;
-use super::session::{Event, Session};
+use super::session::{Event, Session, Unanswered};
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Ack, Packet, PacketType, Publish, PublishTemplate, Subscription};
@@ -87,6 +87,22 @@ fn message(qos: QoS, packet_identifier: u16, dup: bool) -> Packet<'static> {
         properties: Properties::NONE,
         payload: b"x",
     })
+}
+
+/// A PINGRESP is the answer to the messages of QoS 0 before its PINGREQ.
+#[test]
+fn message_of_qos_0_is_unread_until_a_pingresp() {
+    let mut peer = Peer::new(Protocol::V5);
+    peer.publish(QoS::AtMostOnce, 1);
+    peer.session.ping(&mut BytesMut::new());
+    peer.publish(QoS::AtMostOnce, 2);
+    for answered in [1, 2] {
+        assert!(matches!(peer.session.unanswered(), Some(Unanswered::Unread { .. })));
+        peer.receive(&Packet::PingResp).unwrap();
+        assert_eq!(peer.session.answers().publishes, answered);
+        peer.session.ping(&mut BytesMut::new());
+    }
+    assert_eq!(peer.session.unanswered(), None);
 }
 
 #[test]

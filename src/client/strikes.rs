@@ -35,6 +35,9 @@ const MOST_SHORT_LINKS: u32 = 3;
 /// A connection that lasts less than this is short; an acknowledgement less than this before the end may be its
 /// cause.
 const SOON: Duration = Duration::from_secs(5);
+/// After this time without a packet a device in the network may have forgotten the connection, and ends it at
+/// the next packet.
+const SILENT: Duration = Duration::from_secs(60);
 /// From this packet size on, in bytes, the size may be the cause.
 const LARGE_BYTES: usize = 1024;
 
@@ -52,6 +55,10 @@ pub(super) struct Ended {
     pub(super) lived: Duration,
     /// The time between the last bytes sent and the end.
     pub(super) since_sent: Duration,
+    /// The time between the last sign of life from the broker and the end.
+    pub(super) since_received: Duration,
+    /// The time between the first message of QoS 0 that the broker has not shown to have read and the end.
+    pub(super) since_unread: Option<Duration>,
 }
 
 /// Where a link ended. Without progress, the next link ends at the same place.
@@ -59,6 +66,8 @@ pub(super) struct Ended {
 pub(super) enum EndPlace {
     /// At publishes; an answer to any of them is lasting progress.
     Publishes,
+    /// At a message of QoS 0, which has no answer; a PINGRESP after it is lasting progress.
+    Unread,
     /// At this packet, after this number of answers, which the next link needs again.
     Packet(&'static str, u64),
     /// At the acknowledgement of this packet identifier, the last of this number. Another identifier is
@@ -74,6 +83,7 @@ impl EndPlace {
     pub(super) fn of(what: &Unanswered, answers: AnswerCounts) -> Self {
         match what {
             Unanswered::Publishes { .. } => Self::Publishes,
+            Unanswered::Unread { .. } => Self::Unread,
             Unanswered::Request { name, .. } => Self::Packet(name, answers.publishes + answers.requests),
             Unanswered::Acknowledgement { packet, identifier, count } => {
                 Self::Acknowledgement(*packet, *identifier, *count)
@@ -89,6 +99,10 @@ impl EndPlace {
         match self {
             // An answered SUBSCRIBE is none: the next link needs it again.
             Self::Publishes => ended.answers.publishes == 0,
+            Self::Unread => {
+                let is_soon = ended.since_unread.is_some_and(|since| since < SOON);
+                ended.answers.publishes == 0 && is_soon && ended.since_received < SILENT
+            }
             Self::Packet(..) => true,
             // The link may have lasted long before: a message can take long to process.
             Self::Acknowledgement(..) => ended.since_sent < SOON,
@@ -165,6 +179,13 @@ pub(super) fn hopeless(links: u32, what: &Unanswered, client_identifier: &str) -
             hints.push(format!("it may not accept packets of {bytes} bytes"));
         }
     }
+    if let Unanswered::Unread { .. } = what {
+        hints.push(
+            "this client may not have the right to publish there: with -q 1 a broker that speaks MQTT 5 answers with \
+             the reason"
+                .to_owned(),
+        );
+    }
     if let Unanswered::Other(awaited) = what {
         hints.extend(awaited.hint.map(str::to_owned));
     }
@@ -196,6 +217,8 @@ mod tests {
         session_present: false,
         lived: Duration::from_millis(1),
         since_sent: Duration::from_millis(1),
+        since_received: Duration::from_millis(1),
+        since_unread: None,
     };
     const ANSWERED: Ended = Ended { answers: AnswerCounts { publishes: 1, requests: 0 }, ..ENDED };
     const AT_PUBLISHES: Option<EndPlace> = Some(EndPlace::Publishes);
@@ -254,6 +277,20 @@ mod tests {
         let place = Some(EndPlace::Acknowledgement(PacketType::PubAck, 7, 1));
         let worked = Ended { lived: 2 * SOON, ..ANSWERED };
         assert_eq!(verdicts([(worked, place); 9]).iter().position(is_hopeless), Some(4));
+    }
+
+    #[test]
+    fn a_message_of_qos_0_is_stuck_soon_before_the_end_and_without_a_pingresp() {
+        let place = Some(EndPlace::Unread);
+        let unread = Ended { since_unread: Some(Duration::ZERO), ..ENDED };
+        assert_eq!(verdicts([(unread, place); 9]).iter().position(is_hopeless), Some(2));
+        for other in [
+            Ended { since_unread: Some(SOON), ..unread },
+            Ended { since_received: SILENT, ..unread },
+            Ended { answers: ANSWERED.answers, ..unread },
+        ] {
+            assert!(!verdicts([(other, place); 60]).iter().any(is_hopeless), "{other:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The packets that the broker has not answered when a connection ends.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::BytesMut;
 
@@ -8,14 +10,14 @@ use super::super::inflight::{OpenIdentifier, OpenRequest, PublishStage};
 use super::Session;
 use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{self, PacketType, Publish};
+use crate::protocol::wire::{self, PacketType, Publish, PublishTemplate};
 use crate::quantity::counted;
 use crate::quotation::cut;
 
 /// The numbers of accepted publishes and of answered requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::client) struct AnswerCounts {
-    /// Refused ones are not progress.
+    /// Refused ones are not progress. The PINGRESP after messages of QoS 0 counts as one.
     pub(in crate::client) publishes: u64,
     /// SUBSCRIBE and UNSUBSCRIBE; those of an earlier link are sent and answered again on the next one.
     pub(in crate::client) requests: u64,
@@ -41,6 +43,41 @@ impl Acknowledgements {
     pub(super) fn add(&mut self, packet: PacketType, identifier: u16) {
         self.count += 1;
         self.latest = Some((packet, identifier));
+    }
+}
+
+/// The messages of QoS 0 sent on one link that the broker has not shown to have read.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    /// The first one before the latest PINGREQ.
+    before_ping: Option<Arc<PublishTemplate>>,
+    /// The first one after it.
+    after_ping: Option<Arc<PublishTemplate>>,
+    /// When the first one was sent.
+    since: Option<Instant>,
+}
+
+impl Unread {
+    #[inline]
+    pub(super) fn published(&mut self, template: &Arc<PublishTemplate>) {
+        if self.after_ping.is_none() {
+            self.after_ping = Some(Arc::clone(template));
+        }
+    }
+
+    pub(super) fn pinged(&mut self) {
+        let after_ping = self.after_ping.take();
+        self.before_ping = self.before_ping.take().or(after_ping);
+    }
+
+    /// The latest PINGREQ is answered. Returns whether a message was sent before it.
+    pub(super) fn ponged(&mut self) -> bool {
+        self.since = None;
+        self.before_ping.take().is_some()
+    }
+
+    fn first(&self) -> Option<&PublishTemplate> {
+        self.before_ping.as_deref().or(self.after_ping.as_deref())
     }
 }
 
@@ -105,6 +142,8 @@ pub enum Unanswered {
         /// The size of the oldest packet; 0 if it is no longer known.
         bytes: usize,
     },
+    /// PUBLISH of QoS 0 on this topic, and none before it on the link without a PINGRESP after it.
+    Unread { topic: Box<str> },
     /// SUBSCRIBE or UNSUBSCRIBE.
     Request { name: &'static str, identifier: u16 },
     /// The acknowledgement of a received message. It needs no answer, but nothing was received after it.
@@ -136,6 +175,7 @@ impl fmt::Display for Unanswered {
                     f.write_str(")")
                 }
             }
+            Self::Unread { topic } => write!(f, "soon after PUBLISH (QoS 0, topic '{}')", cut(topic)),
             Self::Request { name, identifier } => {
                 write!(f, "at the same packet: {name} (packet identifier {identifier})")
             }
@@ -184,6 +224,18 @@ impl Session {
         self.refused.as_deref()
     }
 
+    /// Messages appended since the last call are sent now.
+    pub(in crate::client) fn date_unread(&mut self, now: Instant) {
+        if self.unread.first().is_some() {
+            self.unread.since.get_or_insert(now);
+        }
+    }
+
+    /// When the first message of QoS 0 was sent on this link that the broker has not shown to have read.
+    pub(in crate::client) fn unread_since(&self) -> Option<Instant> {
+        self.unread.since
+    }
+
     /// The acknowledgement of the message received last is not sent yet.
     pub(in crate::client) fn acknowledgement_is_deferred(&mut self) {
         if self.acknowledgements.latest.take().is_some() {
@@ -197,10 +249,13 @@ impl Session {
         self.acknowledgements.add(packet, identifier);
     }
 
-    /// The oldest packets sent on this link without an answer; otherwise the acknowledgement that was the
-    /// last packet sent.
+    /// The oldest packets sent on this link without an answer; otherwise a message of QoS 0 or the
+    /// acknowledgement that was the last packet sent.
     pub(in crate::client) fn unanswered(&self) -> Option<Unanswered> {
         if self.open_publishes == 0 && self.open_requests == 0 {
+            if let Some(first) = self.unread.first() {
+                return Some(Unanswered::Unread { topic: String::from_utf8_lossy(first.topic()).into() });
+            }
             let Acknowledgements { count, latest } = self.acknowledgements;
             let (packet, identifier) = latest?;
             return Some(Unanswered::Acknowledgement { packet, identifier, count });
