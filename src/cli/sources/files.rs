@@ -55,6 +55,8 @@ pub(crate) fn found(subcommand: &Command, matches: &ArgMatches, needs: Needs) ->
         // The broker is known without the file: notes are enough.
         found.notes.append(&mut found.warnings);
     }
+    // The profile may have had TLS or a password for that broker.
+    found.warnings.append(&mut found.mistakes);
     let left_out = host::why_left_out(subcommand, matches, &options, &found.given);
     let is_open = |id: &str| {
         options.iter().all(|other| other.id != id)

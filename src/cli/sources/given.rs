@@ -75,6 +75,8 @@ pub(crate) struct Found {
     pub(crate) left_out: Option<LeftOut>,
     /// Settings with invalid values.
     pub(crate) broken: Vec<BrokenSetting>,
+    /// Mistakes in files that were not named explicitly, and so are not used.
+    pub(crate) mistakes: Vec<String>,
     /// Errors of files that were not named explicitly.
     pub(crate) warnings: Vec<String>,
     /// Such errors that are most likely unimportant for this run.

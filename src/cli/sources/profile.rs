@@ -27,9 +27,9 @@ const NO_TABLE: &str = "a profile is a table, [profile.NAME]";
 
 /// The options of the requested profile, or else of the default one.
 ///
-/// A file that was not named explicitly and cannot be read is not an error, unless the run asks for a
-/// profile: a service may well have the home of another user. A file that can be read and is invalid is an
-/// error: without the default profile, messages would go to another broker.
+/// A file that was not named explicitly and cannot be read, or has a mistake, is not an error unless the run
+/// asks for a profile: a service may well have the home of another user. An invalid value in a profile that
+/// was found is one, if its option matters.
 pub(crate) fn read(subcommand: &Command, matches: &ArgMatches) -> Result<Found, Error> {
     let asked = matches.get_one::<String>("profile").map(String::as_str);
     if let Some(path) = matches.get_one::<PathBuf>("config") {
@@ -39,7 +39,12 @@ pub(crate) fn read(subcommand: &Command, matches: &ArgMatches) -> Result<Found, 
         return absent(asked, &format!("{USUAL_PLACE} does not exist"));
     };
     match File::read(&path, Written::read_ordinary) {
-        Ok(file) => file.profile(subcommand, asked),
+        Ok(file) => match file.profile(subcommand, asked) {
+            Err(error) if asked.is_none() => {
+                Ok(Found { mistakes: vec![without_profile(&error)], ..Found::default() })
+            }
+            found => found,
+        },
         Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
             absent(asked, &format!("{} does not exist", path.display()))
         }
@@ -83,7 +88,8 @@ fn is_no_place(error: &Error) -> bool {
 }
 
 fn without_profile(error: &Error) -> String {
-    format!("{error}; no profile is used")
+    let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!("{error}{hint}; no profile is used")
 }
 
 /// The usual place, as the help writes it.
