@@ -176,7 +176,7 @@ impl Credentials {
         let Some((source, option)) = self.password else { return Ok(None) };
         let Secret(bytes) = match source {
             PasswordSource::Given(secret) => secret,
-            PasswordSource::File(path) => from_file(&path, origin)?,
+            PasswordSource::File(path) => from_file("--password-file", &path, origin)?,
             PasswordSource::Command(ShellCommand(command)) => {
                 password_command::password(&command, limit, origin)?
             }

@@ -374,7 +374,7 @@ impl TlsArgs {
                 .with_hint("--cafile takes a file with several certificate authorities"));
         }
         let key_password = match self.key_password_file.filter(|_| self.key.is_some()) {
-            Some(path) => Some(KeyPassword::new(from_file(&path, origin)?.0)),
+            Some(path) => Some(KeyPassword::new(from_file("--key-password-file", &path, origin)?.0)),
             None => None,
         };
         match (&self.cert, &self.key) {

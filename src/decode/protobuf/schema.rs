@@ -281,8 +281,8 @@ struct SchemaFiles {
     /// The name under which each opened file was opened first: under another name it is the same file.
     opened: RefCell<HashMap<PathBuf, String>>,
     paths: RefCell<HashMap<String, PathBuf>>,
-    /// The length of each opened file, in bytes.
-    lengths: RefCell<HashMap<String, usize>>,
+    /// The length of each opened file, in bytes, and whether it begins like a schema.
+    texts: RefCell<HashMap<String, (usize, bool)>>,
     bytes_left: Cell<u64>,
     files_left: Cell<usize>,
 }
@@ -296,7 +296,7 @@ impl SchemaFiles {
             google: GoogleFileResolver::new(),
             opened: RefCell::default(),
             paths: RefCell::default(),
-            lengths: RefCell::default(),
+            texts: RefCell::default(),
             bytes_left: Cell::new(most_bytes),
             files_left: Cell::new(MOST_SCHEMA_FILES),
         }
@@ -391,7 +391,7 @@ impl SchemaFiles {
         let source = read(path).map_err(|error| {
             Error::new(io::Error::new(error.kind(), format!("{}: {error}", path.display())))
         })?;
-        self.lengths.borrow_mut().insert(name.to_owned(), source.len());
+        self.texts.borrow_mut().insert(name.to_owned(), (source.len(), begins_like_a_schema(&source)));
         File::from_source(name, &source)
     }
 
@@ -402,7 +402,16 @@ impl SchemaFiles {
             Some((file, path)) => {
                 let place = self.position(file, error);
                 let place = place.map_or_else(String::new, |(line, column)| format!("{line}:{column}:"));
-                format!("{}:{place} {}", path.display(), shown(&error.to_string()))
+                let is_other = self.texts.borrow().get(file).is_some_and(|(_, is_schema)| !is_schema);
+                if is_other && error.is_parse() {
+                    // The compiler's text has a word of the file, which may hold a secret.
+                    format!(
+                        "{}:{place} it does not begin like a .proto file, with syntax, package, message …",
+                        path.display()
+                    )
+                } else {
+                    format!("{}:{place} {}", path.display(), shown(&error.to_string()))
+                }
             }
             None => shown(&error.to_string()),
         };
@@ -413,7 +422,7 @@ impl SchemaFiles {
     /// text that ends too early names no place, which is its end.
     fn position(&self, file: &str, error: &Error) -> Option<(usize, usize)> {
         let named = error.labels().and_then(|labels| labels.map(|label| label.offset()).max());
-        let end = || self.lengths.borrow().get(file).copied().filter(|_| error.is_parse());
+        let end = || self.texts.borrow().get(file).map(|(length, _)| *length).filter(|_| error.is_parse());
         let offset = named.or_else(end)?;
         let place = error.source_code()?.read_span(&(offset, 0).into(), 0, 0).ok()?;
         Some((place.line() + 1, place.column() + 1))
@@ -461,6 +470,27 @@ fn checked(mut bytes: Vec<u8>) -> Result<String, String> {
         Some(line) => Err(format!("line {line}: brackets are nested deeper than {MOST_NESTING} levels")),
         None => Ok(text),
     }
+}
+
+/// The words that can begin a statement of a schema.
+const BEGINNINGS: [&str; 9] =
+    ["syntax", "edition", "package", "import", "option", "message", "enum", "extend", "service"];
+
+/// Whether a text begins like a schema, after blanks, comments and empty statements; an empty one does.
+fn begins_like_a_schema(text: &str) -> bool {
+    let mut rest = text.trim_start();
+    loop {
+        let skipped = match rest.as_bytes() {
+            [b';', ..] => 1,
+            [b'/', b'/', ..] => rest.find('\n').unwrap_or(rest.len()),
+            [b'/', b'*', ..] => 1 + comment_bytes(&rest.as_bytes()[1..]),
+            _ => break,
+        };
+        let Some(after) = rest.get(skipped..) else { return false };
+        rest = after.trim_start();
+    }
+    let word = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+    rest.is_empty() || BEGINNINGS.contains(&word)
 }
 
 /// The line in which brackets are nested too deep, outside of strings and comments.
