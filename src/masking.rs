@@ -1,6 +1,6 @@
 //! Masks secrets in the answers of brokers, proxies and web servers: an answer may repeat a secret, and
 //! answers are shown in messages, logs and reports. Secrets are found plain, split by blanks or markup, escaped
-//! (`escapes`), and inside Base64 and hexadecimal digits.
+//! (`escapes`), and inside Base64 and hexadecimal digits; always without regard to the case of ASCII letters.
 
 mod escapes;
 mod markup;
@@ -30,8 +30,9 @@ const UNPADDED: GeneralPurpose =
 /// Texts that must not be repeated.
 #[derive(Clone, Default)]
 pub struct Confidential {
-    /// The texts of at least [`SHORTEST_PART`] bytes, without blanks.
+    /// The texts of at least [`SHORTEST_PART`] bytes, without blanks, in lower case.
     texts: BTreeSet<Vec<u8>>,
+    /// The shorter ones, in lower case.
     words: BTreeSet<String>,
 }
 
@@ -86,7 +87,8 @@ impl Confidential {
     }
 
     fn add_text(&mut self, text: &str) {
-        let solid: Vec<u8> = solid(text).map(|(_, c)| c).collect::<String>().into_bytes();
+        let text = text.to_ascii_lowercase();
+        let solid: Vec<u8> = solid(&text).map(|(_, c)| c).collect::<String>().into_bytes();
         if solid.len() >= SHORTEST_PART {
             self.texts.insert(solid);
         } else if !solid.is_empty() {
@@ -94,7 +96,7 @@ impl Confidential {
         }
     }
 
-    /// The length of the secret at the start of these bytes; the longest if several match.
+    /// The length of the secret at the start of these bytes, in lower case; the longest if several match.
     fn length_at(&self, bytes: &[u8]) -> Option<usize> {
         let mut limit = bytes;
         loop {
@@ -112,7 +114,7 @@ impl Confidential {
         }
     }
 
-    /// Whether these bytes are the beginning of a secret.
+    /// Whether these bytes, in lower case, are the beginning of a secret.
     fn goes_on_after(&self, bytes: &[u8]) -> bool {
         let mut after = self.texts.range::<[u8], _>((Bound::Included(bytes), Bound::Unbounded));
         bytes.len() >= SHORTEST_PART && after.next().is_some_and(|secret| secret.starts_with(bytes))
@@ -121,6 +123,7 @@ impl Confidential {
     /// Whether these bytes contain a secret, or end with the beginning of one. Short secrets would match any
     /// bytes and are ignored.
     fn is_in(&self, bytes: &[u8]) -> bool {
+        let bytes = bytes.to_ascii_lowercase();
         (0..bytes.len()).any(|at| self.length_at(&bytes[at..]).is_some() || self.goes_on_after(&bytes[at..]))
     }
 
@@ -128,7 +131,7 @@ impl Confidential {
     /// have been cut off there.
     fn places(&self, text: &str, view: &View) -> Vec<(usize, usize)> {
         let mut found: Vec<(usize, usize)> = Vec::new();
-        let bytes = &view.bytes;
+        let bytes = view.bytes.to_ascii_lowercase();
         let (mut at, mut last) = (0, 0);
         while at < bytes.len() {
             let end = self.length_at(&bytes[at..]).map(|length| at + length);
@@ -144,7 +147,9 @@ impl Confidential {
     /// The positions of short secrets that are whole words, and of words that hold a secret in Base64 or
     /// hexadecimal digits.
     fn words_in(&self, text: &str) -> Vec<(usize, usize)> {
-        let mut found: Vec<(usize, usize)> = self.words.iter().flat_map(|word| whole(text, word)).collect();
+        let in_lower_case = text.to_ascii_lowercase();
+        let words = self.words.iter();
+        let mut found: Vec<(usize, usize)> = words.flat_map(|word| whole(&in_lower_case, word)).collect();
         let encoded = encoded(text).chain(hexadecimal(text));
         found.extend(encoded.filter(|(_, decoded)| self.is_in(decoded)).map(|(place, _)| place));
         found
@@ -282,6 +287,11 @@ mod tests {
         assert_eq!(masked(&["hunter2", "hunter22"], "hunter22 hunter2"), "… …");
         assert_eq!(masked(&["pass word"], "password pass\tword"), "… …");
         assert_eq!(masked(&["pässwörd"], "ein pässwörd"), "ein …");
+        for text in ["HUNTER2", "Hunter2", "hUN<b>TEr2</b>", "HUNTER%32", "SFVOVEVSMg==", "48554E54455232"] {
+            let shown = masked(&["hunTer2"], &format!("no: {text}"));
+            assert!(shown.starts_with("no: …") && shown.len() <= 12, "{text}: {shown}");
+        }
+        assert_eq!(masked(&["aBc"], "ABC abcd"), "… abcd");
         assert_eq!(masked(&["hunter2"], "nothing"), "nothing");
         assert_eq!(masked(&[], "nothing"), "nothing");
     }
