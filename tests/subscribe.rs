@@ -331,6 +331,32 @@ fn hang_up_does_not_end_a_run_that_writes_to_a_file() {
     server.finish();
 }
 
+/// The same holds for a responder, which logs requests.
+#[test]
+fn hang_up_does_not_end_a_responder_that_writes_to_a_file() {
+    for (to_file, more) in [(true, &[][..]), (true, &["--exec", "cat"]), (false, &[])] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start(|server| {
+            let mut peer = server.accept_session(V5);
+            peer.grant_subscription(V5);
+            peer.expect_disconnect(V5);
+        });
+        let answer = if more.is_empty() { &["--echo"][..] } else { more };
+        let args = ["-h", "127.0.0.1", "-p", &server.port().to_string(), "-t", "a", "-V", "5", "-d", "-v"];
+        let run = Mqtt::new(["respond"]).args(args).args(answer);
+        let run = if to_file { run.stdout_file(&folder.path().join("log")) } else { run }.spawn();
+        run.wait_until_subscribed().signal(Signal::HUP);
+        if to_file {
+            run.wait_for_stderr(
+                "SIGHUP: standard output cannot be opened again; messages still go to the same file",
+            );
+            run.signal(Signal::TERM);
+        }
+        run.wait_for_end().exits(0);
+        server.finish();
+    }
+}
+
 /// A pipe cannot be opened again, and is not a log file: the run ends as by SIGTERM.
 #[test]
 fn hang_up_ends_a_run_that_writes_to_a_pipe() {

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
-use clap::ValueEnum;
+use clap::{ArgMatches, ValueEnum};
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::decode::DecodeArgs;
@@ -22,6 +22,7 @@ use crate::command::input::Source;
 use crate::command::respond::{Config, MOST_RESPONSE_BYTES, ResponseCommand, ResponsePayload};
 use crate::error::Error;
 use crate::jq::Program;
+use crate::output::stdout_is_file;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::{Protocol, QoS, topic};
 use crate::quotation::cut;
@@ -182,6 +183,10 @@ impl Subcommand for RespondArgs {
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)
+    }
+
+    fn outlasts_hang_ups(_typed: &ArgMatches) -> bool {
+        stdout_is_file()
     }
 
     fn is_for_reader(&self) -> bool {

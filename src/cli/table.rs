@@ -31,7 +31,7 @@ pub(super) static EXIT_STATUSES: &[(&str, &str)] = &[
     (
         "signal",
         "pub, rr, retain-clear or will-test ended by a signal; any command while it waits for a file or \
-         --password-command before it connects (SIGHUP does not end sub > FILE or --output), at a second signal, or \
+         --password-command before it connects (SIGHUP does not end sub or respond > FILE, or sub --output), at a second signal, or \
          if it has not ended 9 s after the first (not where it waits for a command of its own: --exec, broker -- COMMAND)",
     ),
 ];

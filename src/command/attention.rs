@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep};
 use crate::client::handler::{Change, Guess, Supervision};
 use crate::client::options::ClientOptions;
 use crate::error::{Error, Layer, Sign};
-use crate::output::{Diagnostics, Reader, Stdout};
+use crate::output::{Diagnostics, Reader, Reopened, Stdout};
 use crate::protocol::Direction;
 use crate::protocol::wire::Packet;
 use crate::quantity::{counted, duration};
@@ -202,6 +202,36 @@ pub(super) fn unanswered(request: &str, answer: &str, limit: Duration) -> Error 
     Error::fatal(Layer::Mqtt, cause)
         .signed(Sign::Silent)
         .with_hint("--connect-timeout sets this limit, and -W one for the whole run")
+}
+
+/// Processes SIGHUP in a run whose messages go to `stdout`; returns whether it ends the run. `remedy` names what can
+/// be opened again, for a file that the shell has opened.
+pub(super) fn hang_up_ends(
+    hang_up: HangUp,
+    stdout: &mut Stdout,
+    remedy: &str,
+    diagnostics: &Diagnostics,
+) -> bool {
+    if hang_up == HangUp::TerminalClosed {
+        return true;
+    }
+    match stdout.reopen() {
+        Ok(Reopened::Done) => false,
+        Ok(Reopened::NoFile) => true,
+        Ok(Reopened::Inherited) => {
+            diagnostics.warning(format_args!(
+                "SIGHUP: standard output cannot be opened again{remedy}; messages still go to the same file"
+            ));
+            false
+        }
+        Err(error) => {
+            diagnostics.warning(format_args!(
+                "SIGHUP: {error}; messages still go to the file that was open before, also if it was renamed \
+                 or deleted"
+            ));
+            false
+        }
+    }
 }
 
 /// Runs blocking work in a separate thread; the result can be awaited. The end of the program does not wait

@@ -21,7 +21,7 @@ pub use self::executing::MOST_RESPONSE_BYTES;
 use self::executing::ResponseCommands;
 use self::payloads::ResponsePayloads;
 use self::skips::{Skip, Skips};
-use super::attention::{Attention, Stop, Supervisor, unanswered};
+use super::attention::{Attention, Stop, Supervisor, hang_up_ends, unanswered};
 use super::decoding::Omissions;
 use super::deferred::DeferredRequests;
 use super::resubscribing::{Resubscribing, tell_refused};
@@ -113,10 +113,8 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
 
 /// The signals and the timeout of the run.
 fn attention(config: &Config) -> Result<Attention, Error> {
-    if config.command().is_none() {
-        return Attention::start(config.timeout);
-    }
-    let attention = Attention::over_commands(config.timeout)?;
+    let start = if config.command().is_none() { Attention::start } else { Attention::over_commands };
+    let attention = start(config.timeout)?;
     if hang_up_is_ignored() { Ok(attention) } else { attention.for_hang_ups() }
 }
 
@@ -553,7 +551,10 @@ impl Handler for Answerer<'_> {
         if self.ending.is_some() {
             return self.poll_ending(cx);
         }
-        let is_hung_up = self.supervisor.attention.poll_hang_up(cx).is_ready();
+        let mut is_hung_up = false;
+        while let Poll::Ready(hang_up) = self.supervisor.attention.poll_hang_up(cx) {
+            is_hung_up |= hang_up_ends(hang_up, &mut self.stdout, "", self.diagnostics);
+        }
         let outcome = match self.supervisor.attention.poll(cx) {
             Poll::Ready(Stop::Signal(_)) => {
                 self.diagnostics.end_interrupted_line();

@@ -10,10 +10,10 @@
 //! A run that was started with SIGHUP ignored (`nohup`) does not end. In the manner of `mosquitto_sub` SIGHUP
 //! ends the process.
 
-use super::super::attention::Attention;
+use super::super::attention::{Attention, hang_up_ends};
 use super::config::{Config, Display};
 use crate::error::Error;
-use crate::output::{Diagnostics, Reopened, Stdout};
+use crate::output::{Diagnostics, Stdout};
 use crate::signal::{HangUp, hang_up_is_ignored};
 
 pub(super) fn open(config: &Config) -> Result<Stdout, Error> {
@@ -53,27 +53,8 @@ pub(super) fn ends(
     stdout: &mut Stdout,
     diagnostics: &Diagnostics,
 ) -> bool {
-    if hang_up == HangUp::TerminalClosed {
-        return true;
-    }
-    if !is_for_stdout {
+    if hang_up == HangUp::Asked && !is_for_stdout {
         return false;
     }
-    match stdout.reopen() {
-        Ok(Reopened::Done) => false,
-        Ok(Reopened::NoFile) => true,
-        Ok(Reopened::Inherited) => {
-            diagnostics.warning(
-                "SIGHUP: standard output cannot be opened again (--output FILE can); messages still go to the same file",
-            );
-            false
-        }
-        Err(error) => {
-            diagnostics.warning(format_args!(
-                "SIGHUP: {error}; messages still go to the file that was open before, also if it was renamed \
-                 or deleted"
-            ));
-            false
-        }
-    }
+    hang_up_ends(hang_up, stdout, " (--output FILE can)", diagnostics)
 }
