@@ -174,7 +174,9 @@ impl<S: ByteStream> ConnectionTask<S> {
             Directive::Paused => wrote,
             Directive::Open if core.turn_is_over() => wrote,
             Directive::Open => match self.read(core, cx, now) {
-                Moved::Nothing => wrote,
+                // The next turn hands over what was held.
+                Moved::Nothing if self.held => wrote,
+                // What was written needs no other turn: the task is woken for more input.
                 read => read,
             },
             Directive::Closing => {
