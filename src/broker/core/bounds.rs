@@ -14,8 +14,8 @@ pub(super) const OUTPUT_FULL_BYTES: usize = 8 << 20;
 pub(super) const TURN_WORK: usize = 64 << 10;
 /// Bytes of a received message, or copied into output, that count as one unit of work.
 pub(super) const BYTES_OF_WORK: usize = 128;
-/// The work of one lookup of a retained message's name.
-pub(super) const NAME_WORK: usize = 8;
+/// The work of one lookup of a retained message's name: many new subscribers to `#` take turns of 2 ms.
+pub(super) const NAME_WORK: usize = 32;
 /// Bytes of an incomplete packet that do not count against the limit, per connection.
 pub(super) const FREE_PARTIAL_BYTES: usize = 128 << 10;
 /// The largest packet that is not a PUBLISH, and the most bytes of a PUBLISH's properties. A packet is decoded at once,
