@@ -194,6 +194,21 @@ pub fn read_at_most(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
     patiently(path, move |path| content(File::open(path)?, most_bytes))
 }
 
+/// The same for a file that must be a regular one: a pipe, for example, would block, or be empty the second time.
+///
+/// # Errors
+/// Like [`read_at_most`], and a file that is not regular.
+pub fn read_ordinary_at_most(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
+    content(open_ordinary(path)?, most_bytes)
+}
+
+fn open_ordinary(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    let file = files::without_waiting(&mut options).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not an ordinary file")) }
+}
+
 fn content(file: File, most_bytes: u64) -> io::Result<Vec<u8>> {
     let most = usize::try_from(most_bytes).unwrap_or(usize::MAX);
     read_all(file, most, 0)?.ok_or_else(|| too_long(most_bytes))
@@ -278,13 +293,7 @@ impl Written {
     /// # Errors
     /// Like [`Written::read`], and a file that is not regular.
     pub fn read_ordinary(path: &Path, most_bytes: u64) -> io::Result<Self> {
-        let mut options = File::options();
-        options.read(true);
-        let file = files::without_waiting(&mut options).open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is not an ordinary file"));
-        }
-        Self::from(path, file, most_bytes)
+        Self::from(path, open_ordinary(path)?, most_bytes)
     }
 
     fn from(path: &Path, file: File, most_bytes: u64) -> io::Result<Self> {

@@ -1,5 +1,7 @@
 //! Users, passwords and access rights, in mosquitto's formats.
 
+use std::process::Command;
+
 use rustix::process::Signal;
 
 use super::{Served, mosquitto};
@@ -162,6 +164,34 @@ fn bad_files_are_named_with_their_line() {
         let run = Mqtt::new(["broker", "-p", "0", "--user", &format!("cleo:{own}")]).run();
         run.exits(1).mentions("--user cleo: the password is empty");
     }
+}
+
+/// A pipe would block the broker's thread for ever, and have no content the second time.
+#[test]
+fn pipes_are_read_at_the_start_and_refused_at_hang_up() {
+    let (folder, passwords, acl) = files();
+    let pipe = folder.path().join("pipe").display().to_string();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = std::thread::spawn({
+        let (pipe, passwords) = (pipe.clone(), passwords.clone());
+        move || std::fs::write(pipe, std::fs::read(passwords).unwrap()).unwrap()
+    });
+    let broker = Served::start(&["--password-file", &pipe, "--acl-file", &acl]);
+    writer.join().unwrap();
+    let publish =
+        || broker.client("pub").args(["-u", "bert", "-P", "secret"]).args(["-t", "a", "-m", "1"]).run();
+    publish().succeeds();
+    broker.running.signal(Signal::HUP);
+    broker
+        .running
+        .wait_for_stderr("pipe: it is not an ordinary file; users and permissions stay as they were");
+    publish().succeeds();
+    // The broker does not wait for the pipe, and reads what is in its place at the next signal.
+    std::fs::remove_file(&pipe).unwrap();
+    std::fs::copy(&passwords, &pipe).unwrap();
+    broker.running.signal(Signal::HUP);
+    broker.running.wait_for_stderr("users and permissions were read again");
+    publish().succeeds();
 }
 
 /// The file of `--user` that is read again holds the same password, which is not what a new salt may hide.

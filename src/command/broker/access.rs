@@ -10,7 +10,7 @@ use super::journal::Logs;
 use crate::broker::{Access, BadLine, Broker};
 use crate::command::attention::in_background;
 use crate::error::Error;
-use crate::file::{mark, read_at_most};
+use crate::file::{mark, read_at_most, read_ordinary_at_most};
 use crate::notation::printable;
 use crate::output::Diagnostics;
 use crate::signal::{HangUp, HangUps};
@@ -21,6 +21,15 @@ const LONGEST_FILE_BYTES: u64 = 64 << 20;
 
 /// How long clients that connect wait for the files to be read again. Later ones get the previous rules.
 const LONGEST_HOLD: Duration = Duration::from_secs(2);
+
+/// When the files are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// At the start. A pipe of a shell is one of the files that are possible.
+    First,
+    /// At a SIGHUP. A pipe would block, or its content would be gone.
+    Again,
+}
 
 /// The users who may connect, and the rights of each client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,7 +60,10 @@ impl AccessFiles {
     ///
     /// # Errors
     /// A file that cannot be read, or an invalid line in it.
-    pub(super) fn load(&self) -> Result<Access, Error> {
+    pub(super) fn load(&self, reading: Reading) -> Result<Access, Error> {
+        let content = |option: &str, shown: Option<&Path>, path: &Path, most_bytes| {
+            content(reading, option, shown, path, most_bytes)
+        };
         let mut access = Access::default();
         if let Some(path) = &self.password_file {
             let text = content("--password-file", Some(path), path, LONGEST_FILE_BYTES)?;
@@ -86,10 +98,17 @@ impl AccessFiles {
 }
 
 /// `shown`: the path, if the error may name it.
-fn content(option: &str, shown: Option<&Path>, path: &Path, most_bytes: u64) -> Result<Vec<u8>, Error> {
+fn content(
+    reading: Reading,
+    option: &str,
+    shown: Option<&Path>,
+    path: &Path,
+    most_bytes: u64,
+) -> Result<Vec<u8>, Error> {
     let what = shown.map_or_else(|| option.to_owned(), |path| format!("{option}: {}", path.display()));
     let failed = |error: io::Error| Error::file(what.clone(), error);
-    let mut text = read_at_most(path, most_bytes).map_err(failed)?;
+    let read = if reading == Reading::First { read_at_most } else { read_ordinary_at_most };
+    let mut text = read(path, most_bytes).map_err(failed)?;
     let mark = mark(&text).map_err(failed)?;
     text.drain(..mark);
     Ok(text)
@@ -133,7 +152,7 @@ pub(super) async fn reload(
             continue;
         }
         let files = files.clone();
-        let loaded = match in_background(move || files.load()) {
+        let loaded = match in_background(move || files.load(Reading::Again)) {
             Ok(mut load) => {
                 if let Ok(loaded) = tokio::time::timeout(LONGEST_HOLD, &mut load).await {
                     loaded
