@@ -119,6 +119,59 @@ fn latencies_between_machines_have_an_error() {
     }
 }
 
+/// A disturbance hits the same clients as in one run, and its command runs once.
+#[rstest]
+fn disturbances_of_shards_equal_those_of_one_run(#[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind) {
+    let Some(broker) = AnyBroker::start(kind) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let ran = folder.path().join("ran");
+    let command = format!("1200ms: echo x >> {}", ran.display());
+    let load = ["e2e", "--publishers", "6", "--subscribers", "6", "--pattern", "all", "--rate", "100"];
+    let course = ["--duration", "2s", "--qos", "1", "-x", "10s"];
+    let disturbed = ["--reconnect", "always", "--disturb", "405ms: drop 50%", "--disturb", &command];
+    let line = [&load[..], &course, &disturbed].concat();
+    let one = report(&bench(broker.port(), &line).run().exits(0));
+    let same = shards(broker.port(), 3, &line, folder.path());
+    assert_eq!(std::fs::read_to_string(&ran).unwrap().lines().count(), 2, "once in each run");
+    let own: Value = serde_json::from_slice(&std::fs::read(&same[1]).unwrap()).unwrap();
+    assert_eq!(own["disturbances"][0]["messages"], Value::Null, "no shard knows what the others received");
+    let (other, ..) = on_machines(&broker, 2, 0, &line);
+    for (files, most_apart) in [(same, 0), (other, 12)] {
+        let whole = report(&merge(&files, &[]).exits(0));
+        for (place, single) in one["disturbances"].as_array().unwrap().iter().enumerate() {
+            let merged = &whole["disturbances"][place];
+            for name in ["cut", "lost", "back", "sessions_present", "sessions_lost"] {
+                assert_eq!(merged["connections"][name], single["connections"][name], "{name} {merged}");
+            }
+            let times = ["first_lost_s", "first_back_s", "half_back_s", "last_back_s"];
+            assert!(
+                place == 1 || times.iter().all(|name| merged["connections"][name].is_number()),
+                "{merged}"
+            );
+            let expected = [merged, single].map(|one| one["messages"]["expected"].as_u64().unwrap());
+            assert!(expected[0].abs_diff(expected[1]) <= most_apart, "{expected:?}");
+            // Between two clocks, a message that is due with a disturbance may be of the time before.
+            assert!(merged["messages"]["lost"].as_u64().unwrap() <= most_apart, "{merged}");
+            assert_eq!(merged["command_s"].is_number(), place == 1, "{merged}");
+            assert_eq!((&merged["what"], &merged["at_s"]), (&single["what"], &single["at_s"]));
+        }
+        let counted = whole["disturbances"].as_array().unwrap().iter().map(|found| {
+            let around = &found["latency_us"];
+            let count = |part: &str| around[part]["count"].as_u64().unwrap_or(0);
+            [count("before"), count("during"), count("after")]
+        });
+        let [first, second] = counted.collect::<Vec<_>>()[..] else { panic!("two disturbances") };
+        let delivered = whole["messages"]["delivered"].as_u64().unwrap();
+        assert_eq!(
+            first[0] + first[1] + second[0] + second[1] + second[2],
+            delivered,
+            "{first:?} {second:?}"
+        );
+        let marks = whole["series"].as_array().unwrap().iter();
+        assert_eq!(marks.map(|row| row["disturbances"].as_u64().unwrap()).sum::<u64>(), 2);
+    }
+}
+
 /// Shards begin each stage at the same instant, so every message counts in one stage at its publisher and its receiver.
 #[test]
 fn stages_of_shards_equal_those_of_one_run() {

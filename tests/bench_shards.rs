@@ -338,9 +338,14 @@ fn options_without_shard_support_are_refused() {
     refused(&["pub", "--embedded"], "--embedded would start a broker for each shard");
     refused(&["pub", "--size", "16,32"], "--shard is for one load");
     refused(&["pub", "--fail-if", "sent > 1", "--abort-on-fail", "1s"], "--abort-on-fail is not supported");
+    let disturbed = ["--reconnect", "always", "--disturb", "1s: drop 10%"];
     refused(
-        &["conn", "--hold", "9s", "--reconnect", "always", "--disturb", "1s: drop 10%"],
-        "--disturb is not supported",
+        &[&["conn", "--hold", "9s"], &disturbed[..]].concat(),
+        "--disturb with --shard needs --barrier or --start-at",
+    );
+    refused(
+        &[&["e2e", "--start-at", "2099-01-01T00:00:00Z"], &disturbed[..]].concat(),
+        "--disturb of a load with subscribers needs --barrier",
     );
     refused(&["conn", "--clients", "1", "--start-at", "2020-01-01T00:00:00Z"], "this time has passed");
     refused(&["find-limit", "pub", "--slo", "p99 < 1s"], "--shard is not supported by find-limit");

@@ -283,13 +283,23 @@ pub(super) fn check(load: &Load) -> Result<(), Error> {
             is_part && does(OperationKind::End),
             "--shard is not supported with wills: no shard knows when the connections of the others ended",
         ),
-        (!load.disturbances.all.is_empty(), "--disturb is not supported with --shard"),
         (
             is_part
                 && load.mode == Mode::EndToEnd
                 && !load.stages.is_empty()
                 && !matches!(shard.start, SharedStart::Barrier { .. }),
             "--stages of a load with subscribers needs --barrier: its shards have to begin a stage by one clock",
+        ),
+        (
+            is_part
+                && load.mode == Mode::EndToEnd
+                && !load.disturbances.all.is_empty()
+                && !matches!(shard.start, SharedStart::Barrier { .. }),
+            "--disturb of a load with subscribers needs --barrier: its shards have to be disturbed by one clock",
+        ),
+        (
+            is_part && !load.disturbances.all.is_empty() && shard.start == SharedStart::Unaligned,
+            "--disturb with --shard needs --barrier or --start-at, so that all shards are disturbed together",
         ),
         (
             is_counted && load.mode == Mode::Subscribe,

@@ -170,7 +170,7 @@ pub(super) async fn run(
     let fleet = Arc::new(fleet);
     let foreign_variables = fleet.load.disturbances.foreign_variables.clone();
     let commands = CommandOptions { jobs: usize::MAX, limit: LONGEST_COMMAND, foreign_variables };
-    let disturber = Disturber::new(&fleet.load.disturbances, &commands, diagnostics);
+    let disturber = Disturber::new(&fleet.load, &commands, diagnostics);
     let watch = LimitWatch::new(&fleet.load, limits);
     let watching = Watching::new(&fleet, watched, diagnostics);
     let mut director = Director::start(&fleet, disturber, watch, attention, watching, broken_off)?;

@@ -74,6 +74,14 @@ impl Disturbing {
 }
 
 impl Disturbance {
+    /// How long it keeps clients away.
+    pub(super) fn away(&self) -> Option<Duration> {
+        match self.what {
+            Disturbing::Away(_, away) => Some(away),
+            Disturbing::Command(_) | Disturbing::Drop(_) | Disturbing::Flap(..) => None,
+        }
+    }
+
     /// In the syntax of `--disturb`, without spaces in the time.
     #[must_use]
     pub fn written(&self) -> String {
@@ -139,11 +147,8 @@ impl Disturbances {
 
     /// How long each disturbance keeps clients away, in nanoseconds.
     pub(super) fn away(&self) -> Vec<Option<u64>> {
-        let away = |disturbance: &Disturbance| match disturbance.what {
-            Disturbing::Away(_, away) => Some(u64::try_from(away.as_nanos()).unwrap_or(u64::MAX)),
-            Disturbing::Command(_) | Disturbing::Drop(_) | Disturbing::Flap(..) => None,
-        };
-        self.all.iter().map(away).collect()
+        let nanoseconds = |away: Duration| u64::try_from(away.as_nanos()).unwrap_or(u64::MAX);
+        self.all.iter().map(|disturbance| disturbance.away().map(nanoseconds)).collect()
     }
 
     /// The disconnected clients of each disturbance, for groups with these names and client numbers; the same

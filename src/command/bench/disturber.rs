@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::super::exec::{CommandEnd, CommandInput, CommandOptions, Commands, ExecCommand, ExecOutput};
+use super::config::Load;
 use super::disturbance::{Disturbances, Disturbing};
 use crate::alarm::now;
 use crate::output::Diagnostics;
@@ -27,18 +28,18 @@ pub(super) struct Disturber<'a> {
     /// The time of each disturbance; empty until the start of the measurement is known.
     marks: Vec<u64>,
     begun: usize,
+    /// Whether this process runs the commands: one shard runs them for all.
+    runs_commands: bool,
     disturbed: Vec<Disturbed>,
 }
 
 impl<'a> Disturber<'a> {
-    pub(super) fn new(
-        disturbances: &'a Disturbances,
-        options: &'a CommandOptions,
-        diagnostics: &'a Diagnostics,
-    ) -> Self {
+    pub(super) fn new(load: &'a Load, options: &'a CommandOptions, diagnostics: &'a Diagnostics) -> Self {
+        let disturbances = &load.disturbances;
+        let runs_commands = load.shard.as_ref().is_none_or(|shard| shard.number == 1);
         let commands = Commands::new(options, ExecOutput::Collected { most_bytes: 0 });
         let disturbed = vec![Disturbed::default(); disturbances.all.len()];
-        Self { disturbances, commands, diagnostics, marks: Vec::new(), begun: 0, disturbed }
+        Self { disturbances, commands, diagnostics, marks: Vec::new(), begun: 0, runs_commands, disturbed }
     }
 
     /// `measure` is the start of the measurement.
@@ -59,7 +60,7 @@ impl<'a> Disturber<'a> {
             let disturbance = &self.disturbances.all[self.begun];
             let at = duration(disturbance.at);
             self.diagnostics.state(format_args!("disturbance at {at}: {}", disturbance.what));
-            if let Disturbing::Command(command) = &disturbance.what {
+            if let (Disturbing::Command(command), true) = (&disturbance.what, self.runs_commands) {
                 // Standard output is reserved for the report.
                 let command = ExecCommand::Shell(format!("exec >&2\n{command}").into());
                 let (payload, variables) = (Arc::from([]), Vec::new());

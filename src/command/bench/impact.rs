@@ -159,6 +159,28 @@ impl Window {
         let _ = self.slots[slot].get_or_insert_with(coarse_histogram).record_n(took, count);
     }
 
+    /// The slots that have latencies, by index.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (usize, &Latencies)> {
+        self.slots.iter().enumerate().filter_map(|(slot, found)| Some((slot, found.as_ref()?)))
+    }
+
+    /// Sets the latencies of a slot; false if there is no such slot.
+    pub(super) fn set_slot(&mut self, slot: usize, latencies: Latencies) -> bool {
+        if slot > self::slot(u64::MAX) {
+            return false;
+        }
+        if self.slots.len() <= slot {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        self.slots[slot] = Some(latencies);
+        true
+    }
+
+    /// Removes the latencies.
+    pub(super) fn forget_latencies(&mut self) {
+        self.slots.clear();
+    }
+
     /// Latencies of messages that were due up to `until` after the disturbance, and of later ones.
     pub(super) fn split(&self, until: Option<u64>) -> [Latencies; 2] {
         let mut parts = [coarse_histogram(), coarse_histogram()];

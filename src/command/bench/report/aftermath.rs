@@ -5,12 +5,12 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::super::config::{Load, Mode};
-use super::super::disturbance::Disturbing;
+use super::super::config::Mode;
 use super::super::disturber::Disturbed;
 use super::super::impact::{Impact, Latencies, Queue, Window};
 use super::SeriesSecond;
-use super::latency::{microseconds, round};
+use super::asked::AskedDisturbance;
+use super::latency::{is_certain, microseconds, round};
 use super::numbers::{count, short_time, whole};
 use crate::quantity::duration;
 
@@ -98,24 +98,32 @@ pub(crate) struct LatenciesAround {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct LatencyAround {
     pub(crate) count: u64,
-    pub(crate) p50: f64,
-    pub(crate) p99: f64,
-    pub(crate) max: f64,
+    /// Null if the clocks of shards differ by too much to tell.
+    pub(crate) p50: Option<f64>,
+    pub(crate) p99: Option<f64>,
+    pub(crate) max: Option<f64>,
 }
 
 impl LatencyAround {
     fn of(latencies: &Latencies) -> Option<Self> {
-        let at = |quantile| microseconds(latencies.value_at_quantile(quantile));
+        let at = |quantile| Some(microseconds(latencies.value_at_quantile(quantile)));
         (!latencies.is_empty()).then(|| Self {
             count: latencies.len(),
             p50: at(0.5),
             p99: at(0.99),
-            max: microseconds(latencies.max()),
+            max: Some(microseconds(latencies.max())),
         })
     }
 
+    fn doubt(&mut self, error: u64) {
+        for value in [&mut self.p50, &mut self.p99, &mut self.max] {
+            *value = value.filter(|value| is_certain(*value, error));
+        }
+    }
+
     fn shown(&self) -> String {
-        let [p50, p99, max] = [self.p50, self.p99, self.max].map(short_time);
+        let time = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), short_time);
+        let [p50, p99, max] = [self.p50, self.p99, self.max].map(time);
         format!("p50 {p50}, p99 {p99}, max {max}")
     }
 }
@@ -126,7 +134,7 @@ fn seconds(nanoseconds: u64) -> f64 {
 
 /// The effects of the disturbances that were started; the first connection was started at `began`.
 pub(crate) fn aftermaths(
-    load: &Load,
+    asked: &[AskedDisturbance],
     impact: &Impact,
     disturbed: &[Disturbed],
     began: u64,
@@ -135,14 +143,14 @@ pub(crate) fn aftermaths(
     let Some((first, windows)) = impact.windows.split_first() else { return Vec::new() };
     let [_, mut before] = first.split(None);
     let mut earlier = first;
-    let all = load.disturbances.all.iter().zip(disturbed).zip(windows);
+    let all = asked.iter().zip(disturbed).zip(windows);
     let aftermaths = all.map(|((disturbance, disturbed), window)| {
-        let [during, after] = window.split(recovery(&disturbance.what, disturbed, window));
+        let [during, after] = window.split(recovery(disturbance.is_command, disturbed, window));
         let late = later(&before, &[&during, &after]);
         let aftermath = Aftermath {
-            at_s: disturbance.at.as_secs_f64(),
+            at_s: Duration::from_nanos(disturbance.at_ns).as_secs_f64(),
             second: seconds(window.began.saturating_sub(began)),
-            what: disturbance.what.to_string(),
+            what: disturbance.what.clone(),
             command_s: disturbed.ended.map(|ended| seconds(ended.saturating_sub(window.began))),
             failure: disturbed.failure.clone(),
             connections: connections(window),
@@ -175,13 +183,9 @@ fn later(before: &Latencies, across: &[&Latencies]) -> Option<u64> {
 }
 
 /// The time from the disturbance until the load was as before; none if there was no effect.
-fn recovery(what: &Disturbing, disturbed: &Disturbed, window: &Window) -> Option<u64> {
-    let own = match what {
-        Disturbing::Command(_) => {
-            Some(disturbed.ended.map_or(u64::MAX, |ended| ended - window.began.min(ended)))
-        }
-        Disturbing::Drop(_) | Disturbing::Flap(..) | Disturbing::Away(..) => None,
-    };
+fn recovery(is_command: bool, disturbed: &Disturbed, window: &Window) -> Option<u64> {
+    let own =
+        is_command.then(|| disturbed.ended.map_or(u64::MAX, |ended| ended.saturating_sub(window.began)));
     let back = window.back.as_ref().map_or(0, Histogram::len);
     match window.lost {
         0 => own,
@@ -235,6 +239,19 @@ pub(crate) fn tells_messages(mode: Mode, is_interrupted: bool, unstamped: u64) -
 }
 
 impl Aftermath {
+    /// Removes times between two clocks that are not certain with this error, in nanoseconds.
+    pub(crate) fn doubt_one_way(&mut self, error: u64) {
+        let around = &mut self.latency_us;
+        let longest = around.before.as_ref().and_then(|before| before.max);
+        for latency in [&mut around.before, &mut around.during, &mut around.after] {
+            latency.iter_mut().for_each(|latency| latency.doubt(error));
+        }
+        if let Some(messages) = &mut self.messages {
+            messages.late =
+                messages.late.filter(|_| longest.is_some_and(|longest| is_certain(longest, error)));
+        }
+    }
+
     /// The disturbance as one line.
     pub(crate) fn title(&self) -> String {
         format!("at {}: {}", shown(self.at_s), self.what)
@@ -337,16 +354,15 @@ mod tests {
 
     #[test]
     fn recovery_is_when_all_are_back_and_the_command_has_ended() {
-        let command = Disturbing::Command("true".into());
+        let [command, drop] = [true, false];
         let ended = |ms: u64| Disturbed { ended: Some((1000 + ms) * MS), failure: None };
-        let drop = Disturbing::Drop(0.1.into());
         let ms = |found: Option<u64>| found.map(|time| if time == u64::MAX { time } else { time / MS });
-        assert_eq!(ms(recovery(&drop, &Disturbed::default(), &window(0, &[]))), None);
-        assert_eq!(ms(recovery(&drop, &Disturbed::default(), &window(2, &[30, 40]))), Some(40));
-        assert_eq!(ms(recovery(&drop, &Disturbed::default(), &window(2, &[30]))), Some(u64::MAX));
-        assert_eq!(ms(recovery(&command, &ended(70), &window(0, &[]))), Some(70));
-        assert_eq!(ms(recovery(&command, &ended(70), &window(1, &[40]))), Some(70));
-        assert_eq!(ms(recovery(&command, &Disturbed::default(), &window(0, &[]))), Some(u64::MAX));
+        assert_eq!(ms(recovery(drop, &Disturbed::default(), &window(0, &[]))), None);
+        assert_eq!(ms(recovery(drop, &Disturbed::default(), &window(2, &[30, 40]))), Some(40));
+        assert_eq!(ms(recovery(drop, &Disturbed::default(), &window(2, &[30]))), Some(u64::MAX));
+        assert_eq!(ms(recovery(command, &ended(70), &window(0, &[]))), Some(70));
+        assert_eq!(ms(recovery(command, &ended(70), &window(1, &[40]))), Some(70));
+        assert_eq!(ms(recovery(command, &Disturbed::default(), &window(0, &[]))), Some(u64::MAX));
     }
 
     /// A hundred messages of 5 ms, one in flight at the disturbance, and two due at it and later that are late.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::super::config::{Load, Mode, Rate, StopAfter};
+use super::super::disturbance::{Disturbance, Disturbing};
 use super::super::recorder::LatencyKind;
 use crate::protocol::QoS;
 
@@ -29,7 +30,7 @@ pub(crate) struct AskedLoad {
     /// Average messages per second.
     pub(crate) mean_rate: Option<f64>,
     pub(crate) stages: Vec<AskedStage>,
-    pub(crate) disturbances: u64,
+    pub(crate) disturbances: Vec<AskedDisturbance>,
     /// Whether this is one shard of a load, whose other shards are unknown here.
     #[serde(skip)]
     pub(crate) is_part: bool,
@@ -41,6 +42,32 @@ pub(crate) struct AskedStage {
     pub(crate) what: String,
     /// Average messages per second.
     pub(crate) rate: f64,
+}
+
+/// A requested disturbance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AskedDisturbance {
+    pub(crate) what: String,
+    /// Time since the start of the measurement.
+    pub(crate) at_ns: u64,
+    pub(crate) is_command: bool,
+    /// How long it keeps clients away.
+    pub(crate) away_ns: Option<u64>,
+}
+
+impl AskedDisturbance {
+    pub(crate) fn of(disturbance: &Disturbance) -> Self {
+        Self {
+            what: disturbance.what.to_string(),
+            at_ns: nanoseconds(disturbance.at),
+            is_command: matches!(disturbance.what, Disturbing::Command(_)),
+            away_ns: disturbance.away().map(nanoseconds),
+        }
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl AskedLoad {
@@ -61,7 +88,7 @@ impl AskedLoad {
             max_inflight: load.client.max_inflight,
             mean_rate: load.mean_rate(),
             stages: stages.map(|(stage, rate)| AskedStage { what: stage.to_string(), rate }).collect(),
-            disturbances: load.disturbances.all.len() as u64,
+            disturbances: load.disturbances.all.iter().map(AskedDisturbance::of).collect(),
             is_part: load.shards() > 1,
         }
     }

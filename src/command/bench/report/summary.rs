@@ -42,16 +42,11 @@ impl LoadReport {
     pub(crate) fn new(load: &Load, outcome: RunOutcome) -> Self {
         let (broker, protocol) = (outcome.broker.clone(), outcome.protocol.clone());
         let configuration = Configuration::of(load, broker, protocol, outcome.payload_bytes);
-        Self::sum_up((&AskedLoad::of(load), configuration), Some(load), outcome)
+        Self::sum_up((&AskedLoad::of(load), configuration), outcome)
     }
 
-    /// Computes the report from the requested load and the result; `load` is present if this process
-    /// generated it.
-    pub(crate) fn sum_up(
-        (asked, configuration): (&AskedLoad, Configuration),
-        load: Option<&Load>,
-        outcome: RunOutcome,
-    ) -> Self {
+    /// Computes the report from the requested load and the result.
+    pub(crate) fn sum_up((asked, configuration): (&AskedLoad, Configuration), outcome: RunOutcome) -> Self {
         let recorder = outcome.recorder;
         let counts = recorder.counts;
         let taken_s = (recorder.barrier_at > outcome.timeline.measure && counts.unconfirmed == 0)
@@ -110,11 +105,10 @@ impl LoadReport {
             broker: outcome.beside,
             stages: Vec::new(),
         };
-        if let (Some(impact), Some(load)) =
-            (recorder.beside.as_ref().and_then(|beside| beside.impact.as_ref()), load)
-        {
-            let tells = tells_messages(load.mode, report.interrupted, counts.unstamped);
-            report.disturbances = aftermaths(load, impact, &outcome.disturbed, outcome.began, tells);
+        if let Some(impact) = recorder.beside.as_ref().and_then(|beside| beside.impact.as_ref()) {
+            let tells = !asked.is_part && tells_messages(asked.mode, report.interrupted, counts.unstamped);
+            report.disturbances =
+                aftermaths(&asked.disturbances, impact, &outcome.disturbed, outcome.began, tells);
             aftermath::mark(&mut report.series, &report.disturbances);
         }
         let never = |kind| never(&report, kind, recorder.histogram(kind).is_some());
@@ -150,6 +144,7 @@ impl LoadReport {
             row.max_us = row.max_us.filter(|value| is_certain(*value, error));
         }
         self.stages.iter_mut().for_each(|stage| stage.part.doubt_one_way(error));
+        self.disturbances.iter_mut().for_each(|disturbance| disturbance.doubt_one_way(error));
     }
 }
 
@@ -342,7 +337,7 @@ impl LoadReport {
         }
         let connect = self.latency(LatencyKind::Connect).zip(statistic("p99"));
         notes.extend(connect.and_then(|(connect, p99)| syn_note(connect.measured(p99))));
-        let missed = asked.disturbances.saturating_sub(self.disturbances.len() as u64);
+        let missed = asked.disturbances.len().saturating_sub(self.disturbances.len()) as u64;
         if missed > 0 && !self.interrupted {
             notes.push(Note::NotDisturbed(missed));
         }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::super::beside::{Beside, StageRecords};
 use super::super::config::Configuration;
+use super::super::impact::Window;
 use super::super::recorder::{LatencyKind, Recorder};
 use super::super::report::asked::AskedLoad;
 use super::super::report::broker::BrokerReport;
@@ -18,6 +19,7 @@ use super::super::report::latency::{ONE_WAY, microseconds};
 use super::super::report::{Aborted, Drained, LoadReport, Phases, RunOutcome};
 use super::super::stamp::Timeline;
 use super::super::threshold::{RunLimits, Threshold};
+use super::around::MergedImpact;
 use super::digest::common;
 use super::file::{MeasuredShard, ShardFile, ShardIdentity};
 use super::named::NamedShards;
@@ -70,6 +72,7 @@ struct Merge {
     saturated: Vec<u32>,
     groups: Vec<(String, u32, Recorder)>,
     stages: Vec<(u64, Recorder)>,
+    impact: Option<MergedImpact>,
     series: MergedSeries,
     phases: Phases,
     warmup_ns: u64,
@@ -207,6 +210,10 @@ impl Merge {
         } = measured;
         self.add_groups(record.groups)?;
         self.add_stages(record.stages)?;
+        if let Some(impact) = record.impact {
+            let whole = || MergedImpact::new(&record.asked.disturbances, MEASURE);
+            impact.add_to(self.impact.get_or_insert_with(whole))?;
+        }
         // A shard that never started was connecting until its end.
         let connecting = phases.connect + phases.subscribe;
         self.series.add(series, record.start_s.unwrap_or(connecting).max(0.0));
@@ -325,7 +332,7 @@ impl Merge {
         };
         let configuration = self.whole_configuration(configuration);
         let outcome = self.outcome(&configuration, problems.into_iter().flatten().collect());
-        let mut report = LoadReport::sum_up((&asked, configuration), None, outcome);
+        let mut report = LoadReport::sum_up((&asked, configuration), outcome);
         match clock_error {
             Some(error) => {
                 report.doubt_one_way(error);
@@ -351,6 +358,8 @@ impl Merge {
         let groups = self.groups.iter_mut().map(|(.., recorder)| recorder);
         let stages = self.stages.iter_mut().map(|(_, recorder)| recorder);
         groups.chain(stages).for_each(|recorder| ONE_WAY.iter().for_each(|kind| recorder.forget(*kind)));
+        let windows = self.impact.iter_mut().flat_map(|whole| &mut whole.impact.windows);
+        windows.for_each(Window::forget_latencies);
         self.series.withhold();
     }
 
@@ -377,13 +386,16 @@ impl Merge {
         for (number, why) in self.failed {
             recorder.add_errors(format!("shard {number}: {why}"), 1);
         }
+        let (impact, disturbed) = self.impact.map_or((None, Vec::new()), MergedImpact::into_parts);
+        let mut beside = Beside { impact, ..Beside::default() };
         if !self.stages.is_empty() {
             let (marks, recorders): (Vec<u64>, Vec<Recorder>) = self.stages.into_iter().unzip();
             let marks = marks.into_iter().map(|begin| MEASURE.saturating_add(begin)).collect();
             let mut stages = StageRecords::new(marks);
             stages.recorders = recorders;
-            recorder.beside = Some(Box::new(Beside { stages: Some(stages), ..Beside::default() }));
+            beside.stages = Some(stages);
         }
+        recorder.beside = (!beside.is_empty()).then(|| Box::new(beside));
         let start = MEASURE.saturating_sub(self.warmup_ns);
         #[allow(
             clippy::cast_possible_truncation,
@@ -404,7 +416,7 @@ impl Merge {
             drained: self.drained,
             problems,
             beside: BrokerReport::default(),
-            disturbed: Vec::new(),
+            disturbed,
             began: start.saturating_sub(lead),
             started: self.started.unwrap_or_default(),
             broker: configuration.broker.clone(),

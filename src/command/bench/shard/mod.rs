@@ -5,6 +5,8 @@
 //! | `part` | the part of a load that this process has, and how the parts start together |
 //! | `shares` | its share of clients, threads and addresses |
 //! | `digest` | the settings that must be the same in all shards, as a short text |
+//! | `around` | a shard's records around disturbances |
+//! | `encoding` | histograms and counters as text |
 //! | `record`, `written` | a shard's records in its report for the merge; how they are taken from a run |
 //! | `file`, `merge` | a shard's report as read; the merged report |
 //! | `series` | the seconds of all shards on one axis |
@@ -13,9 +15,11 @@
 //! | `timing`, `offset` | how a shard learns the clock of shard 1; a line through round trips, and its error |
 //! | `named` | the numbers of some shards as text |
 
+mod around;
 mod assembly;
 pub(super) mod barrier;
 pub(super) mod digest;
+mod encoding;
 mod file;
 pub(super) mod merge;
 pub(super) mod named;

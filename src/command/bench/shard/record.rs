@@ -2,23 +2,15 @@
 //! that shards belong to one run. Times are nanoseconds since the start of the measurement.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Deserializer as HistogramReader, Serializer as _, V2DeflateSerializer};
 use serde::{Deserialize, Serialize};
 
 use super::super::machine;
 use super::super::recorder::{Counts, CpuTime, LatencyKind, Recorder};
 use super::super::report::asked::AskedLoad;
 use super::super::report::latency::LATENCIES;
-
-/// Maximum plausible count: sums over all shards fit into 64 bits.
-const LARGEST_COUNT: u64 = 100_000_000_000_000;
-/// The significant digits of every histogram in a report.
-const DIGITS: u8 = 3;
+use super::around::ImpactRecord;
+use super::encoding::{believed, decode, encode};
 
 /// The records of a shard in its report.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,6 +45,8 @@ pub(crate) struct ShardRecord {
     pub(crate) payload_bytes: usize,
     pub(crate) groups: Vec<GroupRecord>,
     pub(crate) stages: Vec<StageRecord>,
+    /// Null without disturbances.
+    pub(crate) impact: Option<ImpactRecord>,
 }
 
 /// The clock of a shard and its offset from the clock of shard 1, which stamps use. Fields are `None` if the offset is
@@ -202,9 +196,6 @@ impl RecordedCounts {
         let Self { counts, histograms_ns, waited_ns, errors, cpu_ns, fenced_ns, last_event_ns, shares } =
             self;
         check(&counts)?;
-        let believed = |count: u64| {
-            (count <= LARGEST_COUNT).then_some(count).ok_or_else(|| format!("{count} is too large a count"))
-        };
         let mut other = Recorder::default();
         other.counts = counts;
         for (all, has_answer) in [(histograms_ns, true), (waited_ns, false)] {
@@ -243,41 +234,11 @@ fn check(counts: &Counts) -> Result<(), String> {
         }
     }
     let largest = serde_json::to_value(counts).map_or(u64::MAX, |value| largest(&value));
-    if largest > LARGEST_COUNT {
-        return Err(format!("{largest} is too large a count"));
-    }
+    believed(largest)?;
     if counts.window.own_sent > counts.window.sent {
         return Err("more of its messages were sent in the measurement than messages".into());
     }
     Ok(())
-}
-
-fn encode(histogram: &Histogram<u64>) -> Option<String> {
-    if histogram.is_empty() {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    // Cannot fail: it writes to memory, and the counts are plausible.
-    V2DeflateSerializer::new().serialize(histogram, &mut bytes).ok()?;
-    Some(BASE64.encode(bytes))
-}
-
-fn decode(text: &str) -> Result<Histogram<u64>, String> {
-    let bytes = BASE64.decode(text).map_err(|_| "invalid base64")?;
-    let read: Result<Histogram<u64>, _> = HistogramReader::new().deserialize(&mut Cursor::new(bytes));
-    let mut histogram = read.map_err(|_| "it is not an encoded histogram")?;
-    if histogram.sigfig() != DIGITS || histogram.low() != 1 {
-        return Err(format!(
-            "it has {} digits from {}, and not {DIGITS} from 1",
-            histogram.sigfig(),
-            histogram.low()
-        ));
-    }
-    if histogram.len() > LARGEST_COUNT {
-        return Err(format!("{} is too large a count", histogram.len()));
-    }
-    histogram.auto(true); // so that values of other shards fit
-    Ok(histogram)
 }
 
 #[cfg(test)]

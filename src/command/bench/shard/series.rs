@@ -31,6 +31,8 @@ impl MergedSeries {
             let place = if phase == Course::Connect { row.second.floor() as i64 } else { number };
             // Percentiles cannot be added, and the histograms of single seconds are not in the report.
             (row.p50_us, row.p99_us) = (None, None);
+            // Those of all shards are the same, and the merged report marks them again.
+            row.disturbances = 0;
             let sum = self.rows.entry((phase, place));
             sum.and_modify(|sum| add(sum, &row)).or_insert(row);
         }
@@ -75,7 +77,7 @@ fn add(sum: &mut SeriesSecond, row: &SeriesSecond) {
         length_s,
         lost,
         reconnected,
-        disturbances,
+        disturbances: _,
         broker_cpu_share,
         broker_memory_bytes,
         broker_descriptors,
@@ -91,7 +93,6 @@ fn add(sum: &mut SeriesSecond, row: &SeriesSecond) {
         (&mut sum.overdue, overdue),
         (&mut sum.lost, lost),
         (&mut sum.reconnected, reconnected),
-        (&mut sum.disturbances, disturbances),
     ];
     for (sum, more) in counts {
         *sum = sum.saturating_add(*more);

@@ -11,6 +11,7 @@ use super::super::report::finding::Problem;
 use super::super::report::latency::round;
 use super::super::stamp::Timeline;
 use super::super::threshold::{RunLimits, Threshold};
+use super::around::ImpactRecord;
 use super::digest::digest;
 use super::part::SharedStart;
 use super::record::{GroupRecord, RecordedCounts, ShardClock, ShardRecord, StageRecord};
@@ -35,7 +36,9 @@ impl ShardRecord {
         let since = now().saturating_sub(start);
         let start_unix = clock::since_1970(SystemTime::now()).map(|time| time.as_secs_f64() - seconds(since));
         let texts = |all: &Vec<Threshold>| all.iter().map(|one| one.text().to_owned()).collect();
-        let records = outcome.recorder.beside.as_ref().and_then(|beside| beside.stages.as_ref());
+        let beside = outcome.recorder.beside.as_ref();
+        let records = beside.and_then(|beside| beside.stages.as_ref());
+        let impact = beside.and_then(|beside| beside.impact.as_ref());
         let stages = records.iter().flat_map(|records| {
             let stage = |(place, recorder): (usize, &Recorder)| StageRecord {
                 begin_ns: records.mark(place).unwrap_or(measure).saturating_sub(measure),
@@ -65,6 +68,7 @@ impl ShardRecord {
             payload_bytes: outcome.payload_bytes,
             groups,
             stages: stages.collect(),
+            impact: impact.map(|impact| ImpactRecord::of(impact, &outcome.disturbed, measure)),
         }))
     }
 }
