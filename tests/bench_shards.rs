@@ -199,6 +199,116 @@ fn loads_of_every_kind_are_merged() {
     assert_eq!(whole["groups"][1]["delivered"], one["groups"][1]["delivered"]);
 }
 
+/// What one shard publishes, another receives, whose figures count from the subscription or from the end of a
+/// connection.
+#[rstest]
+fn operations_of_shards_equal_those_of_one_run(
+    #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
+    #[values(1, 2, 3)] of: u32,
+) {
+    let Some(broker) = AnyBroker::start(kind) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let retained = ["retained", "--messages", "30", "--subscribers", "5", "--rate", "50/s"];
+    let wills = ["wills", "--clients", "12", "--subscribers", "2", "--rate", "60/s", "--qos", "1"];
+    for (line, latency) in [(&retained[..], "all_retained"), (&wills[..], "delivery")] {
+        let one = report(&bench(broker.port(), line).run().exits(0));
+        let files = shards(broker.port(), of, line, folder.path());
+        let whole = report(&merge(&files, &["--fail-if", "loss > 0"]).exits(0));
+        for name in ["expected", "delivered", "lost", "foreign"] {
+            assert_eq!(count(&whole, name), count(&one, name), "{name} of {line:?}");
+        }
+        for name in ["stored", "subscribes", "ends", "undone"] {
+            assert_eq!(whole["operations"][name], one["operations"][name], "{name} of {line:?}");
+        }
+        assert_eq!(whole["latency_us"][latency]["count"], one["latency_us"][latency]["count"]);
+        let [found, single] = [&whole, &one].map(|report| report["latency_us"][latency]["max"].as_f64());
+        assert!(found.is_some() && single.is_some(), "{line:?}");
+    }
+    let left = Mqtt::new(["retain-clear", "-h", "127.0.0.1", "-p", &broker.port().to_string()]);
+    left.args(["bench/#", "--dry-run"]).run().exits(0).prints("");
+}
+
+/// More shards than clients, also of the first groups to connect.
+#[test]
+fn shards_without_clients_take_part() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let loads: [&[&str]; 3] = [
+        &[
+            "e2e",
+            "--publishers",
+            "2",
+            "--subscribers",
+            "1",
+            "--rate",
+            "200",
+            "--count",
+            "40",
+            "--pattern",
+            "all",
+        ],
+        &["conn", "--clients", "2", "--hold", "100ms"],
+        &["retained", "--messages", "10", "--subscribers", "3"],
+    ];
+    for line in loads {
+        let one = report(&bench(broker.port(), line).run().exits(0));
+        let whole = report(&merge(&shards(broker.port(), 4, line, folder.path()), &[]).exits(0));
+        for name in ["sent", "delivered", "lost"] {
+            assert_eq!(count(&whole, name), count(&one, name), "{name} of {line:?}");
+        }
+        assert_eq!(whole["connections"]["connected"], one["connections"]["connected"]);
+        assert_eq!((&whole["merged"]["missing"], &whole["merged"]["failed"]), (&json!([]), &json!([])));
+    }
+}
+
+/// Shards that started at different times by one clock, and that were interrupted; conditions that differ; and files of
+/// shards that were killed.
+#[test]
+fn shards_that_did_not_measure_together_are_named() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let files = shards(broker.port(), 2, &SHORT, folder.path());
+    let with = |name: &str, change: &dyn Fn(&mut Value)| changed(&files[1], name, change);
+    let late = with("late.json", &|report| {
+        let start = report["shard"]["start_unix_s"].as_f64().unwrap();
+        report["shard"]["start_unix_s"] = json!(start + 4.0);
+    });
+    let both = |second: PathBuf| vec![files[0].clone(), second];
+    merge(&both(late), &[]).exits(3).mentions("not valid: the shards started 4.0");
+    let elsewhere = with("elsewhere.json", &|report| {
+        let start = report["shard"]["start_unix_s"].as_f64().unwrap();
+        report["shard"]["start_unix_s"] = json!(start + 4.0);
+        report["shard"]["clock"]["identity"] = json!("another machine");
+    });
+    merge(&both(elsewhere), &[]).exits(0);
+    let interrupted = with("interrupted.json", &|report| report["interrupted"] = json!(true));
+    merge(&both(interrupted), &[]).exits(3).mentions("interrupted shards: 1 of 2 (2)");
+    let other = with("other.json", &|report| report["shard"]["fail_if"] = json!(["sent < 1"]));
+    merge(&both(other), &[]).exits(2).mentions("have different --fail-if");
+    let whole = std::fs::read(&files[1]).unwrap();
+    for (content, words) in [(&b""[..], "empty; was its shard killed"), (&whole[..900], "its end is missing")]
+    {
+        let torn = folder.path().join("torn.json");
+        std::fs::write(&torn, content).unwrap();
+        let outcome = merge(&both(torn.clone()), &[]).exits(3);
+        let outcome = outcome.mentions("not valid: shards without a report: 1 of 2 (2)");
+        assert!(report(&outcome)["errors"].to_string().contains(words), "{words}");
+        merge(&[torn], &[]).exits(1).mentions("no shard has a report").mentions(words);
+    }
+}
+
+/// A broker that does not deliver the shard's own messages, because the user may not subscribe.
+#[test]
+fn broker_without_the_right_to_subscribe_is_named() {
+    let Some(broker) = Mosquitto::start(&Setup::new().quiet().access("topic write #\n")) else { return };
+    let more = ["--barrier", "meet", "--barrier-timeout", "1s"];
+    let silent = shard(broker.port(), (1, 1), &SHORT, &more).args(["-V", "311"]).run();
+    silent
+        .exits(27)
+        .mentions("the broker did not deliver this shard's own messages")
+        .mentions("below meet/r1");
+}
+
 /// Reports that do not belong together are refused, and missing ones are named.
 #[test]
 fn shards_that_do_not_fit_are_named() {
@@ -333,8 +443,9 @@ fn options_without_shard_support_are_refused() {
         &["e2e", "--stages", "hold 1s", "--start-at", "2099-01-01T00:00:00Z"],
         "--stages of a load with subscribers needs --barrier",
     );
-    refused(&["retained"], "--shard is not supported with retained");
-    refused(&["wills"], "--shard is not supported with wills");
+    let at = ["--start-at", "2099-01-01T00:00:00Z"];
+    refused(&[&["retained"], &at[..]].concat(), "--shard of retained needs --barrier");
+    refused(&[&["wills"], &at[..]].concat(), "--shard of wills needs --barrier");
     refused(&["pub", "--embedded"], "--embedded would start a broker for each shard");
     refused(&["pub", "--size", "16,32"], "--shard is for one load");
     refused(&["pub", "--fail-if", "sent > 1", "--abort-on-fail", "1s"], "--abort-on-fail is not supported");
@@ -349,8 +460,8 @@ fn options_without_shard_support_are_refused() {
     );
     refused(&["conn", "--clients", "1", "--start-at", "2020-01-01T00:00:00Z"], "this time has passed");
     refused(&["find-limit", "pub", "--slo", "p99 < 1s"], "--shard is not supported by find-limit");
-    let none = ["bench", "conn", "--clients", "1", "--shard", "2/2", "--run-id", "x"];
-    Mqtt::new(none).run().exits(2).mentions("shard 2/2 has no clients: the load has 1 client");
+    refused(&["pub", "-I", "x"], "-I is not supported with --shard");
+    refused(&["pub", "--barrier", &"x".repeat(1001)], "use a short topic");
 }
 
 /// All shards start at the given time, and one that is not connected by then fails.

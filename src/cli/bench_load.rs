@@ -508,6 +508,10 @@ impl CommonArgs {
         if origin.rank("disable_clean_session") > Rank::Default {
             return Err(Error::usage("-c is not supported by bench"));
         }
+        if self.shard.is_given() && origin.rank("id_prefix") > Rank::Default {
+            let what = "-I is not supported with --shard: each shard has another process identifier";
+            return Err(Error::usage(what).with_hint("use -i"));
+        }
         if !self.local_addr.is_empty() && typed("bind_address") {
             return Err(both("--local-addr", "-A"));
         }

@@ -14,10 +14,11 @@ use crate::command::bench::{ClockShift, LoadShard, SharedStart};
 use crate::command::input::{LookUp, Moment};
 use crate::error::Error;
 use crate::protocol::topic;
-use crate::quantity::counted;
 
 /// More shards than any job scheduler starts at once.
 const MOST_SHARDS: u32 = 100_000;
+/// Further levels follow the topic.
+const LONGEST_BARRIER_BYTES: usize = 1000;
 /// The default timeout of the shards' wait for each other.
 const BARRIER_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -128,8 +129,12 @@ fn moment(text: &str) -> Result<Moment, String> {
 
 fn barrier_topic(text: &str) -> Result<String, String> {
     topic::check_name(text.as_bytes()).map_err(|why| why.to_string())?;
-    if text.starts_with('$') || text.ends_with('/') {
-        return Err("use a topic such as bench-barrier, which neither begins with $ nor ends with /".into());
+    // The broker may refuse longer topics, and control characters.
+    let is_long = text.len() > LONGEST_BARRIER_BYTES || text.chars().any(char::is_control);
+    if text.starts_with('$') || text.ends_with('/') || is_long {
+        return Err(
+            "use a short topic such as bench-barrier, which neither begins with $ nor ends with /".into()
+        );
     }
     Ok(text.to_owned())
 }
@@ -264,6 +269,7 @@ impl ShardArgs {
 pub(super) fn check(load: &Load) -> Result<(), Error> {
     let Some(shard) = &load.shard else { return Ok(()) };
     let is_part = shard.of > 1;
+    let has_barrier = matches!(shard.start, SharedStart::Barrier { .. });
     let is_counted = is_part && matches!(load.stop, StopAfter::Count(_));
     let does = |kind| load.groups().iter().any(|group| group.operation.is_some_and(|own| own.kind == kind));
     let refused = [
@@ -276,25 +282,19 @@ pub(super) fn check(load: &Load) -> Result<(), Error> {
             "--abort-on-fail is not supported with --shard: no shard knows the figures of all",
         ),
         (
-            is_part && does(OperationKind::Fetch),
-            "--shard is not supported with retained: the shard that ends first would clear what the others still fetch",
+            is_part && does(OperationKind::Fetch) && !has_barrier,
+            "--shard of retained needs --barrier: the shard that ends first would clear what the others still receive",
         ),
         (
-            is_part && does(OperationKind::End),
-            "--shard is not supported with wills: no shard knows when the connections of the others ended",
+            is_part && does(OperationKind::End) && !has_barrier,
+            "--shard of wills needs --barrier: their latency is measured by one clock",
         ),
         (
-            is_part
-                && load.mode == Mode::EndToEnd
-                && !load.stages.is_empty()
-                && !matches!(shard.start, SharedStart::Barrier { .. }),
+            is_part && load.mode == Mode::EndToEnd && !load.stages.is_empty() && !has_barrier,
             "--stages of a load with subscribers needs --barrier: its shards have to begin a stage by one clock",
         ),
         (
-            is_part
-                && load.mode == Mode::EndToEnd
-                && !load.disturbances.all.is_empty()
-                && !matches!(shard.start, SharedStart::Barrier { .. }),
+            is_part && load.mode == Mode::EndToEnd && !load.disturbances.all.is_empty() && !has_barrier,
             "--disturb of a load with subscribers needs --barrier: its shards have to be disturbed by one clock",
         ),
         (
@@ -317,14 +317,6 @@ pub(super) fn check(load: &Load) -> Result<(), Error> {
         let what =
             "--shard of a load whose shards receive each other's messages needs --barrier or --start-at";
         return Err(Error::usage(what).with_hint("for example --barrier bench-barrier"));
-    }
-    if load.own_clients() == 0 {
-        let clients = counted(load.clients().into(), "client");
-        return Err(Error::usage(format!(
-            "shard {}/{} has no clients: the load has {clients}",
-            shard.number, shard.of
-        ))
-        .with_hint("members of a shared-subscription group are all in one shard"));
     }
     Ok(())
 }

@@ -238,6 +238,8 @@ struct Director<'a> {
     disturber: Disturber<'a>,
     watch: Option<LimitWatch<'a>>,
     began: u64,
+    /// The number of this process's clients that connect up to the current wave.
+    clients: u32,
     /// The number of threads that have connected, subscribed, finished.
     connected: usize,
     subscribed: usize,
@@ -291,6 +293,7 @@ impl<'a> Director<'a> {
             watch,
             aborted: None,
             began: fleet.began,
+            clients: 0,
             connected: 0,
             subscribed: 0,
             prepared: 0,
@@ -360,6 +363,7 @@ impl<'a> Director<'a> {
             return nobody;
         }
         for wave in 0..fleet.waves {
+            self.clients += fleet.own_clients_in(wave);
             if wave > 0 {
                 self.connected = 0;
                 self.order(Order::Connect(wave, now()));
@@ -441,12 +445,12 @@ impl<'a> Director<'a> {
         self.boards.iter().all(|board| which(board).load(Ordering::Acquire) == 1)
     }
 
-    /// Whether no more events are possible.
+    /// Whether no more events are possible. A shard without clients of its own, so far or at all, ends with the others.
     fn is_alone(&self) -> bool {
         // A client that moves from one to the other between the looks is seen in the third.
         let connected = || self.sum(|board| &board.connected);
         let left = connected() + self.sum(|board| &board.away) + connected();
-        self.failed.is_some() || left == 0
+        self.failed.is_some() || (self.clients > 0 && left == 0)
     }
 
     fn is_over(&self) -> bool {

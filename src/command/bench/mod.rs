@@ -252,7 +252,9 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
             return Err(error);
         }
     };
-    let nothing = outcome.recorder.counts.connected == 0 && !outcome.interrupted;
+    // A shard may have no clients.
+    let is_asked = load.own_clients() > 0;
+    let nothing = is_asked && outcome.recorder.counts.connected == 0 && !outcome.interrupted;
     let mut report = reported(&load, outcome, &results);
     report.generator.share_of_ceiling = calibration.map(|calibration| calibration.share(&report));
     let text = if results.json {

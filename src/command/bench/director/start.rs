@@ -12,7 +12,7 @@ use super::super::shard::barrier::ShardBarrier;
 use super::super::shard::part::SharedStart;
 use super::super::shard::record::ShardClock;
 use super::super::stamp::Timeline;
-use super::{Director, RUN_UP, SLOW_TICK, nanoseconds, seconds};
+use super::{Director, RUN_UP, SLOW_TICK, TICK, nanoseconds, seconds};
 use crate::alarm::now;
 use crate::clock;
 use crate::error::Error;
@@ -120,6 +120,14 @@ impl Director<'_> {
         let Some(limit) = lost else { return };
         let after_s = seconds(now().saturating_sub(measure));
         self.aborted.get_or_insert(Aborted { after_s, limit });
+    }
+
+    /// Waits until the clients of no other shard still receive messages, up to the time limit of the barrier.
+    pub(super) async fn await_others(&mut self) {
+        let Some(barrier) = self.barrier.as_ref().filter(|_| !self.interrupted) else { return };
+        barrier.done();
+        let limit = now().saturating_add(nanoseconds(barrier.limit()));
+        self.wait(limit, TICK, |this| this.barrier.as_ref().is_none_or(ShardBarrier::are_others_done)).await;
     }
 
     /// Leaves the other shards, and tells them if this one has failed. What is known of its clock.

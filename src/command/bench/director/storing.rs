@@ -46,6 +46,8 @@ impl Director<'_> {
             return;
         }
         self.retained_left = false;
+        self.order(Order::ExpectClearing);
+        self.await_others().await;
         self.watching.enter(Stage::Clear, now());
         self.order(Order::Clear);
         let all = self.orders.len();

@@ -1,6 +1,7 @@
 //! The clients of a group on one thread: their slots, and their send times.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -12,6 +13,60 @@ use super::client::{Abandoned, Client, Dialer};
 use super::fleet::{Fleet, FleetGroup};
 use super::shared::Shard;
 use super::wake::ClientWaker;
+
+/// The schedule of a group's messages or operations, as for one thread; none for a group without one.
+fn schedule(timeline: Timeline, of: &FleetGroup, fleet: &Fleet) -> Option<Schedule> {
+    let FleetGroup { group, plan, .. } = of;
+    let load = &fleet.load;
+    let count = match load.stop {
+        StopAfter::Count(count) => Some(count),
+        StopAfter::After(_) => None,
+    };
+    let (rate, arrivals, jitter, count) = match (&group.publish, &group.operation) {
+        (Some(_), _) if plan.prepares => return None,
+        (Some(publish), _) => match publish.rate {
+            Rate::PerSecond(rate) => (rate, publish.arrivals, publish.jitter, count),
+            Rate::Max => return None,
+        },
+        (None, Some(operation)) => {
+            let count = if operation.kind.is_done_once() { Some(plan.clients.into()) } else { count };
+            match operation.rate {
+                Rate::PerSecond(rate) => (rate, operation.arrivals, Duration::ZERO, count),
+                Rate::Max => (plan.clients.into(), Arrivals::Burst(plan.clients), Duration::ZERO, count),
+            }
+        }
+        (None, None) => return None,
+    };
+    Some(Schedule {
+        start: timeline.start,
+        measure: timeline.measure,
+        count,
+        rate,
+        arrivals,
+        jitter: u64::try_from(jitter.as_nanos()).unwrap_or(u64::MAX),
+        publishers: plan.clients,
+        thread: 0,
+        threads: 1,
+        seed: load.seed,
+        course: fleet.course_of(rate),
+    })
+}
+
+/// Records when the connections of other shards' clients are due to end. Only their own shards know when they ended,
+/// and their wills may arrive here.
+pub(super) fn expect_ends_elsewhere(timeline: Timeline, fleet: &Fleet) {
+    let (own, shards) = (fleet.load.shard_number(), fleet.load.shards());
+    for of in fleet.groups.iter().filter(|of| shards > 1 && of.group.does(OperationKind::End)) {
+        let Some(mut pacer) = schedule(timeline, of, fleet).map(Pacer::new) else { continue };
+        while let Some(due) = pacer.peek() {
+            pacer.advance();
+            let end = fleet.ends.get((of.plan.first_publisher + due.publisher) as usize);
+            if let Some(end) = end.filter(|_| due.publisher % shards != own) {
+                let _ = end.compare_exchange(0, due.at, Ordering::AcqRel, Ordering::Relaxed);
+            }
+        }
+    }
+}
 
 /// Maximum number of messages handed out per check, so that an excessive load leaves time for orders.
 const MOST_PER_LOOK: u32 = 1 << 16;
@@ -57,49 +112,13 @@ impl Crew {
     }
 
     /// Sets the timeline of the run, and with it the schedule.
-    pub(super) fn start(
-        &mut self,
-        timeline: Timeline,
-        FleetGroup { group, plan, .. }: &FleetGroup,
-        fleet: &Fleet,
-        thread: u32,
-    ) {
-        let load = &fleet.load;
-        let count = match load.stop {
-            StopAfter::Count(count) => Some(count),
-            StopAfter::After(_) => None,
-        };
-        let (rate, arrivals, jitter, count) = match (&group.publish, &group.operation) {
-            (Some(_), _) if plan.prepares => return,
-            (Some(publish), _) => match publish.rate {
-                Rate::PerSecond(rate) => (rate, publish.arrivals, publish.jitter, count),
-                Rate::Max => {
-                    self.pull_at = Some(timeline.start);
-                    return;
-                }
-            },
-            (None, Some(operation)) => {
-                let count = if operation.kind.is_done_once() { Some(plan.clients.into()) } else { count };
-                match operation.rate {
-                    Rate::PerSecond(rate) => (rate, operation.arrivals, Duration::ZERO, count),
-                    Rate::Max => (plan.clients.into(), Arrivals::Burst(plan.clients), Duration::ZERO, count),
-                }
-            }
-            (None, None) => return,
-        };
-        self.pacer = Some(Pacer::new(Schedule {
-            start: timeline.start,
-            measure: timeline.measure,
-            count,
-            rate,
-            arrivals,
-            jitter: u64::try_from(jitter.as_nanos()).unwrap_or(u64::MAX),
-            publishers: plan.clients,
-            thread,
-            threads: fleet.threads,
-            seed: load.seed,
-            course: fleet.course_of(rate),
-        }));
+    pub(super) fn start(&mut self, timeline: Timeline, of: &FleetGroup, fleet: &Fleet, thread: u32) {
+        let pulls = of.group.publish.as_ref().is_some_and(|publish| publish.rate == Rate::Max);
+        if pulls && !of.plan.prepares {
+            self.pull_at = Some(timeline.start);
+        }
+        self.pacer = schedule(timeline, of, fleet)
+            .map(|schedule| Pacer::new(Schedule { thread, threads: fleet.threads, ..schedule }));
     }
 
     /// Hands due messages to publishers; returns whether the schedule has ended.

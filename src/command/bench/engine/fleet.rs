@@ -258,6 +258,12 @@ impl Fleet {
         cut.hits(self.groups[usize::from(group)].plan.first + client)
     }
 
+    /// The number of this process's clients that connect in a wave.
+    pub(crate) fn own_clients_in(&self, wave: u32) -> u32 {
+        let groups = self.groups.iter().filter(|group| group.wave == wave);
+        groups.map(|group| self.load.own_clients_of(&group.plan)).sum()
+    }
+
     /// Whether connections are made on schedule instead of as fast as possible.
     pub(crate) fn has_ramp(&self) -> bool {
         self.load.ramp.is_some() || self.groups.iter().any(|group| group.group.ramp.is_some())

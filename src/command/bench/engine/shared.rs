@@ -40,6 +40,8 @@ pub(crate) enum Order {
     Snapshot,
     /// No message is due from this time on.
     End(u64),
+    /// Messages without stamps that arrive from now on clear what the broker retains.
+    ExpectClearing,
     /// Clients clear the messages that the broker retains.
     Clear,
     /// Disconnect all clients; connections that are not closed by this time are dropped.

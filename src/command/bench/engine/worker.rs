@@ -25,7 +25,7 @@ use super::super::stamp::Timeline;
 use super::super::topology::GroupPlan;
 use super::absences::Absences;
 use super::client::{Client, Dialer, Turn, is_resumed};
-use super::crew::{Crew, Seat, Slot};
+use super::crew::{Crew, Seat, Slot, expect_ends_elsewhere};
 use super::fleet::{Fleet, FleetGroup};
 use super::shared::{Board, FlowPlaces, News, Order, Shard};
 use super::wake::{ClientWaker, Ready};
@@ -202,6 +202,7 @@ impl Worker {
         match order {
             Order::Connect(wave, since) => self.begin_wave(wave, since),
             Order::Prepare => self.prepare(),
+            Order::ExpectClearing => self.crews.iter_mut().for_each(|crew| crew.shard.clears = true),
             Order::Clear => self.clear(),
             Order::Subscribe => {
                 self.stage = ClientStage::Subscribing;
@@ -267,6 +268,9 @@ impl Worker {
         self.stage = ClientStage::Running;
         for (crew, group) in self.crews.iter_mut().zip(&self.fleet.groups) {
             crew.start(timeline, group, &self.fleet, self.thread);
+        }
+        if self.thread == self.fleet.load.shard_number() {
+            expect_ends_elsewhere(timeline, &self.fleet);
         }
         self.keep_to(timeline);
         self.prepare_beside();

@@ -53,6 +53,8 @@ pub(crate) enum Problem {
     ShardsMissing(NamedShards),
     /// Shards whose run failed.
     ShardsFailed(NamedShards),
+    /// Shards that were interrupted.
+    ShardsInterrupted(NamedShards),
     /// Shards whose generator was saturated.
     ShardsSaturated(NamedShards),
     /// Shards that did not start together, according to their machines' clocks.
@@ -98,6 +100,7 @@ impl Problem {
             Self::CommandsFailed(_) => "commands-failed",
             Self::ShardsMissing(_) => "shards-missing",
             Self::ShardsFailed(_) => "shards-failed",
+            Self::ShardsInterrupted(_) => "shards-interrupted",
             Self::ShardsSaturated(_) => "shards-saturated",
             Self::ShardsApart { .. } => "shards-apart",
         }
@@ -149,6 +152,7 @@ impl fmt::Display for Problem {
             Self::CommandsFailed(failed) => write!(f, "commands of --disturb failed: {failed}"),
             Self::ShardsMissing(shards) => write!(f, "shards without a report: {shards}"),
             Self::ShardsFailed(shards) => write!(f, "shards that failed: {shards}"),
+            Self::ShardsInterrupted(shards) => write!(f, "interrupted shards: {shards}"),
             Self::ShardsSaturated(shards) => write!(f, "generator saturated in shards: {shards}"),
             Self::ShardsApart { apart_us } => write!(
                 f,
@@ -524,6 +528,7 @@ mod tests {
             Problem::CommandsFailed(1),
             Problem::ShardsMissing(shards),
             Problem::ShardsFailed(shards),
+            Problem::ShardsInterrupted(shards),
             Problem::ShardsSaturated(shards),
             Problem::ShardsApart { apart_us: 2e6 },
         ];

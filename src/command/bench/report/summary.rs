@@ -325,7 +325,8 @@ impl LoadReport {
         if asked.mode == Mode::Subscribe && unstamped > 0 {
             notes.push(Note::Unstamped(unstamped));
         }
-        let foreign_clock = asked.mode == Mode::Subscribe || asked.is_part && asked.mode == Mode::EndToEnd;
+        let foreign_clock = asked.mode == Mode::Subscribe
+            || asked.is_part && matches!(asked.mode, Mode::EndToEnd | Mode::Wills);
         if foreign_clock && self.measured().delivered > unstamped {
             notes.push(Note::OtherClock);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::word::{MOST_NUMBERS, ShardFailure, ShardMessage, ShardPresence};
+use super::word::{MOST_NUMBERS, ShardDone, ShardFailure, ShardMessage, ShardPresence};
 
 /// The time from the start message to the start: by then every shard has received it.
 pub(super) const RUN_UP_MS: u64 = 500;
@@ -12,6 +12,7 @@ pub(super) const RUN_UP_MS: u64 = 500;
 struct Member {
     token: u64,
     is_ready: bool,
+    is_done: bool,
 }
 
 /// All shards, as known to shard 1.
@@ -47,10 +48,18 @@ impl Assembly {
             }
             Some(_) => Some(ShardMessage::Doubled { shard }),
             None => {
-                self.members.insert(shard, Member { token: *token, is_ready: *is_ready });
+                self.members.insert(shard, Member { token: *token, is_ready: *is_ready, is_done: false });
                 Some(ShardMessage::Welcome { token: *token })
             }
         }
+    }
+
+    /// Handles the message of a shard whose clients have received all messages; returns whether those of all have.
+    pub(super) fn done(&mut self, shard: u32, done: ShardDone) -> bool {
+        if let Some(member) = self.members.get_mut(&shard).filter(|member| member.token == done.token) {
+            member.is_done = true;
+        }
+        self.is_started() && self.members.values().all(|member| member.is_done)
     }
 
     /// Handles the end of a shard; before the start, it may come back.
@@ -69,6 +78,11 @@ impl Assembly {
     /// Whether no shard has been heard, not even shard 1.
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty()
+    }
+
+    /// The number of shards that were heard.
+    pub(super) fn count(&self) -> usize {
+        self.members.len()
     }
 
     pub(super) fn is_complete(&self) -> bool {
@@ -144,6 +158,16 @@ mod tests {
         assert!(matches!(assembly.word(1_000_000, false), ShardMessage::Start { .. }));
         let late = assembly.present(2, &presence(22, false), 5_000_000);
         assert_eq!(late, Some(ShardMessage::Late { token: 22, after_ms: 4 }));
+    }
+
+    #[test]
+    fn all_are_done_when_each_is() {
+        let mut assembly = assembly(&[1, 2, 3]);
+        assert!(!assembly.done(1, ShardDone { token: 1 }), "before the start");
+        assert!(matches!(assembly.word(0, false), ShardMessage::Start { .. }));
+        assert!(!assembly.done(2, ShardDone { token: 2 }));
+        assert!(!assembly.done(3, ShardDone { token: 77 }), "another process");
+        assert!(assembly.done(3, ShardDone { token: 3 }));
     }
 
     #[test]

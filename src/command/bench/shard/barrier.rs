@@ -20,7 +20,7 @@ use super::digest::digest;
 use super::part::SharedStart;
 use super::record::ShardClock;
 use super::timing::{ClockKeeper, identity};
-use super::word::{ShardFailure, ShardMessage, ShardPresence, TimeAnswer, TimeRequest, missed};
+use super::word::{ShardDone, ShardFailure, ShardMessage, ShardPresence, TimeAnswer, TimeRequest, missed};
 use crate::alarm::now;
 use crate::client::handler::{Flow, Handler};
 use crate::client::options::{ClientOptions, Reconnect, Will};
@@ -54,9 +54,11 @@ struct BarrierResult {
     start: Option<u64>,
     /// Why there is no start.
     refused: Option<Error>,
+    /// The clients of all shards have received all messages.
+    are_all_done: bool,
     /// The first shard that failed, before or after the start, and why.
     failed: Option<(u32, String)>,
-    /// The shards that shard 1 waits for, as last reported.
+    /// What is to be said: the shards that shard 1 waits for, as last reported, or that the others are no longer heard.
     waiting: String,
     said: String,
 }
@@ -66,6 +68,8 @@ struct BarrierResult {
 struct BarrierRequest {
     /// Since when the clients are connected and subscribed.
     ready_since: Option<u64>,
+    /// The clients of this shard have received all messages.
+    is_done: bool,
     /// The failure to report to the others.
     failure: Option<String>,
     is_over: bool,
@@ -96,7 +100,10 @@ pub(in crate::command::bench) struct ShardBarrier {
     /// The clock that stamps are in.
     clock: Arc<ReferenceClock>,
     number: u32,
+    limit: Duration,
     stops: bool,
+    /// Lost connections are part of the load's result.
+    reconnects: bool,
     is_over: bool,
     is_shown: bool,
 }
@@ -148,18 +155,21 @@ impl ShardBarrier {
             token,
             configuration: configuration.clone(),
             limit: *limit,
+            reconnects: load.reconnects(),
             assembly: (own.number == 1).then(|| Assembly::new(own.of, configuration)),
             subscribing: BarrierSubscription::No,
             next_word: 0,
             has_said_ready: false,
+            has_said_done: false,
             began: now(),
             outbox: VecDeque::new(),
             clock: Arc::clone(&clock),
             questions: VecDeque::new(),
         };
         let client = Some(Box::pin(async move { client::run(&options, &mut link).await }) as BarrierClient);
-        let (number, stops, is_over, is_shown) = (own.number, *stops, false, false);
-        Some(Self { shared, client, clock, number, stops, is_over, is_shown })
+        let (number, limit, stops, is_over, is_shown) = (own.number, *limit, *stops, false, false);
+        let reconnects = load.reconnects();
+        Some(Self { shared, client, clock, number, limit, stops, reconnects, is_over, is_shown })
     }
 
     /// Continues its work.
@@ -172,6 +182,8 @@ impl ShardBarrier {
             let why = format!("the connection for --barrier ended: {error}");
             if shared.heard.start.is_none() {
                 shared.heard.refused.get_or_insert(error);
+            } else if self.reconnects {
+                shared.heard.waiting = format!("{why}; this shard no longer hears of the others");
             } else {
                 shared.heard.failed.get_or_insert((self.number, why));
             }
@@ -205,6 +217,22 @@ impl ShardBarrier {
     /// Records that the clients of this shard are connected and subscribed.
     pub(in crate::command::bench) fn ready(&self) {
         self.shared.borrow_mut().wanted.ready_since.get_or_insert_with(now);
+    }
+
+    /// Records that the clients of this shard have received all messages.
+    pub(in crate::command::bench) fn done(&self) {
+        self.shared.borrow_mut().wanted.is_done = true;
+    }
+
+    /// Whether the clients of no other shard still receive messages: all are done, or one has failed and will never be.
+    pub(in crate::command::bench) fn are_others_done(&self) -> bool {
+        let shared = self.shared.borrow();
+        shared.heard.are_all_done || shared.heard.failed.is_some() || self.client.is_none()
+    }
+
+    /// Maximum wait for other shards.
+    pub(in crate::command::bench) fn limit(&self) -> Duration {
+        self.limit
     }
 
     /// Whether shard 1 has admitted this shard, which may then connect its clients.
@@ -258,7 +286,11 @@ impl ShardBarrier {
         let is_said = heard.waiting.is_empty() || heard.waiting == heard.said;
         (!is_said).then(|| {
             heard.said.clone_from(&heard.waiting);
-            format!("waiting for the other shards: {}", heard.waiting)
+            if heard.start.is_some() {
+                heard.waiting.clone()
+            } else {
+                format!("waiting for the other shards: {}", heard.waiting)
+            }
         })
     }
 
@@ -302,6 +334,8 @@ struct BarrierLink {
     token: u64,
     configuration: String,
     limit: Duration,
+    /// Lost connections are part of the load's result, and a shard that lost its own may come back.
+    reconnects: bool,
     /// Only in shard 1.
     assembly: Option<Assembly>,
     subscribing: BarrierSubscription,
@@ -309,6 +343,8 @@ struct BarrierLink {
     next_word: u64,
     /// It has reported that its clients are connected.
     has_said_ready: bool,
+    /// It has reported that its clients have received all messages.
+    has_said_done: bool,
     /// When it started to wait for shard 1.
     began: u64,
     /// Topics and payloads to send.
@@ -370,10 +406,15 @@ impl BarrierLink {
     /// Sends periodic messages: this shard's presence, and in shard 1 the missing shards.
     fn say_what_is_due(&mut self) {
         let time = now();
-        let (ready_since, is_started, is_ready) = {
+        let (ready_since, is_started, is_ready, is_done) = {
             let shared = self.shared.borrow();
-            (shared.wanted.ready_since, shared.heard.start.is_some(), shared.is_ready(time))
+            let is_done = shared.wanted.is_done && !shared.heard.are_all_done;
+            (shared.wanted.ready_since, shared.heard.start.is_some(), shared.is_ready(time), is_done)
         };
+        if is_done {
+            self.has_said_done = true;
+            self.say(&format!("done/{}", self.number), &ShardDone { token: self.token });
+        }
         if !is_started {
             self.has_said_ready = is_ready;
             let presence = ShardPresence {
@@ -388,19 +429,40 @@ impl BarrierLink {
         let is_welcome = self.shared.borrow().heard.is_welcome;
         let since = if is_welcome { ready_since } else { Some(self.began) };
         let waited = since.map_or(0, |since| time.saturating_sub(since));
-        let waits = |assembly: &&mut Assembly| !assembly.is_started() && !assembly.is_empty();
-        if let Some(assembly) = self.assembly.as_mut().filter(waits) {
-            let word = assembly.word(self.clock.own(time), waited > limit);
-            self.say("all", &word);
-        } else if !is_started && self.number != 1 && waited > limit.saturating_add(GRACE) {
-            self.hear(&ShardMessage::Expired { missing: vec![1], unready: Vec::new() });
+        match self.assembly.as_mut().filter(|assembly| !assembly.is_started()) {
+            Some(assembly) if !assembly.is_empty() => {
+                let word = assembly.word(self.clock.own(time), waited > limit);
+                self.say("all", &word);
+            }
+            Some(_) if waited > limit => self.refuse_unheard("this shard's own messages"),
+            None if !is_started && self.number != 1 && waited > limit.saturating_add(GRACE) => {
+                if is_welcome {
+                    self.refuse_unheard("the start, which shard 1 publishes");
+                } else {
+                    self.hear(&ShardMessage::Expired { missing: vec![1], unready: Vec::new() });
+                }
+            }
+            Some(_) | None => {}
         }
+    }
+
+    /// Ends the wait for messages that the broker does not deliver.
+    fn refuse_unheard(&mut self, what: &str) {
+        let limit = duration(self.limit);
+        let error =
+            Error::timed_out(format!("after {limit} at the barrier: the broker did not deliver {what}"))
+                .with_hint(format!("may this user publish and subscribe below {}?", self.base));
+        self.shared.borrow_mut().heard.refused.get_or_insert(error);
     }
 
     /// Handles a message from shard 1 to all.
     fn hear(&mut self, word: &ShardMessage) {
         let mut shared = self.shared.borrow_mut();
         let BarrierState { heard, keeper, .. } = &mut *shared;
+        if matches!(word, ShardMessage::Done) {
+            heard.are_all_done |= heard.start.is_some();
+            return;
+        }
         if heard.start.is_some() {
             return;
         }
@@ -436,7 +498,7 @@ impl BarrierLink {
                 heard.is_welcome |= *token == self.token;
                 return;
             }
-            ShardMessage::Late { .. } => return,
+            ShardMessage::Late { .. } | ShardMessage::Done => return,
             ShardMessage::Doubled { shard } => other(format!("two processes are shard {shard}"))
                 .with_hint("is the run identifier of an earlier run used again?"),
             ShardMessage::Foreign { shard } => {
@@ -460,8 +522,11 @@ impl BarrierLink {
             }
         } else if let Some(shard) = rest.strip_prefix("present/").and_then(number) {
             if let (Some(assembly), Ok(presence)) = (&mut self.assembly, serde_json::from_slice(payload)) {
+                let known = (assembly.count(), assembly.is_complete());
                 let answer = assembly.present(shard, &presence, self.clock.own(now()));
-                if !assembly.is_started() && (assembly.is_complete() || shard == self.number) {
+                // At once, but not again for each message of this shard that comes back.
+                let is_news = known != (assembly.count(), assembly.is_complete());
+                if is_news && !assembly.is_started() && (assembly.is_complete() || shard == self.number) {
                     self.next_word = 0;
                 }
                 match answer {
@@ -471,6 +536,12 @@ impl BarrierLink {
                     Some(word) => self.say("all", &word),
                     None => {}
                 }
+            }
+        } else if let Some(shard) = rest.strip_prefix("done/").and_then(number) {
+            if let (Some(assembly), Ok(done)) = (&mut self.assembly, serde_json::from_slice(payload))
+                && assembly.done(shard, done)
+            {
+                self.say("all", &ShardMessage::Done);
             }
         } else if let Some(shard) = rest.strip_prefix("ask/").and_then(number) {
             if let Ok(question) = serde_json::from_slice(payload)
@@ -493,7 +564,7 @@ impl BarrierLink {
                 assembly.gone(shard, &failure);
             }
             let mut shared = self.shared.borrow_mut();
-            if !failure.is_gone || shared.heard.start.is_some() {
+            if !failure.is_gone || shared.heard.start.is_some() && !self.reconnects {
                 let why = ShardFailure::new(failure.token, &failure.why).why;
                 shared.heard.failed.get_or_insert((shard, printable(&why)));
             }
@@ -514,10 +585,10 @@ impl Handler for BarrierLink {
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
         // The director polls often enough, and this is polled with it.
-        let (failure, is_over, is_ready) = {
+        let (failure, is_over, is_ready, is_done) = {
             let mut shared = self.shared.borrow_mut();
             let is_ready = shared.is_ready(now());
-            (shared.wanted.failure.take(), shared.wanted.is_over, is_ready)
+            (shared.wanted.failure.take(), shared.wanted.is_over, is_ready, shared.wanted.is_done)
         };
         if let Some(why) = failure {
             let failure = ShardFailure::new(self.token, &why);
@@ -530,7 +601,8 @@ impl Handler for BarrierLink {
         match self.subscribing {
             BarrierSubscription::No => {
                 let [to, time] = ["to", "time"].map(|what| format!("{what}/{}", self.number));
-                let last: &[&str] = if self.number == 1 { &["present/+", "ask/+"] } else { &[&time] };
+                let last: &[&str] =
+                    if self.number == 1 { &["present/+", "ask/+", "done/+"] } else { &[&time] };
                 let own = ["all", "failed/+", &to];
                 let own = own.iter().chain(last).map(|topic| format!("{}/{topic}", self.base));
                 let own: Vec<String> = own.collect();
@@ -550,7 +622,8 @@ impl Handler for BarrierLink {
             BarrierSubscription::Sent => {}
             BarrierSubscription::Done => {
                 let time = now();
-                if time >= self.next_word || is_ready && !self.has_said_ready {
+                let has_news = is_ready && !self.has_said_ready || is_done && !self.has_said_done;
+                if time >= self.next_word || has_news {
                     self.next_word = time + EVERY;
                     self.say_what_is_due();
                 }

@@ -27,20 +27,20 @@ pub(super) fn encode<T: Counter>(histogram: &Histogram<T>) -> Option<String> {
 }
 
 /// A histogram of nanoseconds whose counters have the precision of this program.
-pub(super) trait Kept: Counter {
+pub(super) trait EncodedCounter: Counter {
     /// The significant digits of its histograms.
     const DIGITS: u8;
 }
 
-impl Kept for u64 {
+impl EncodedCounter for u64 {
     const DIGITS: u8 = 3;
 }
 
-impl Kept for u32 {
+impl EncodedCounter for u32 {
     const DIGITS: u8 = 2;
 }
 
-pub(super) fn decode<T: Kept>(text: &str) -> Result<Histogram<T>, String> {
+pub(super) fn decode<T: EncodedCounter>(text: &str) -> Result<Histogram<T>, String> {
     let bytes = BASE64.decode(text).map_err(|_| "invalid base64")?;
     let read: Result<Histogram<T>, _> = HistogramReader::new().deserialize(&mut Cursor::new(bytes));
     let mut histogram = read.map_err(|_| "it is not an encoded histogram")?;

@@ -1,8 +1,10 @@
 //! A shard's report, as read for the merge.
 
+use std::fmt;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::super::config::Configuration;
@@ -91,16 +93,48 @@ pub(super) struct MeasuredShard {
     pub(super) generator: GeneratorText,
 }
 
+/// A report, or what a shard that was killed has left of it.
+pub(super) type ReadShard = Result<ShardFile, TornReport>;
+
+/// What is left of the report of a shard that was killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TornReport {
+    Empty,
+    Torn,
+}
+
+impl fmt::Display for TornReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "empty; was its shard killed, or did it refuse its options?",
+            Self::Torn => "its end is missing; was its shard killed?",
+        })
+    }
+}
+
+/// Whether this is the beginning of a JSON object without its end, or nothing.
+fn torn(bytes: &[u8]) -> Option<TornReport> {
+    if bytes.trim_ascii().is_empty() {
+        return Some(TornReport::Empty);
+    }
+    let read: Result<IgnoredAny, serde_json::Error> = serde_json::from_slice(bytes);
+    read.is_err_and(|error| error.is_eof() && bytes.starts_with(b"{")).then_some(TornReport::Torn)
+}
+
 impl ShardFile {
-    /// Reads a report.
+    /// Reads a report. The file of a shard that was killed is empty or torn.
     ///
     /// # Errors
     /// A file that cannot be read, or is not the report of a shard.
-    pub(super) fn read(path: &Path) -> Result<Self, Error> {
+    pub(super) fn read(path: &Path) -> Result<ReadShard, Error> {
         let what = || format!("cannot read {}", path.display());
         let Written { bytes, .. } =
             Written::read(path, MOST_BYTES).map_err(|error| Error::file(what(), error))?;
-        Self::parse(&bytes).map_err(|why| Error::file(what(), std::io::Error::other(why)))
+        let why = match Self::parse(&bytes) {
+            Ok(file) => return Ok(Ok(file)),
+            Err(why) => why,
+        };
+        torn(&bytes).map(Err).ok_or_else(|| Error::file(what(), std::io::Error::other(why)))
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {

@@ -21,7 +21,7 @@ use super::super::stamp::Timeline;
 use super::super::threshold::{RunLimits, Threshold};
 use super::around::MergedImpact;
 use super::digest::common;
-use super::file::{MeasuredShard, ShardFile, ShardIdentity};
+use super::file::{MeasuredShard, ReadShard, ShardFile, ShardIdentity};
 use super::named::NamedShards;
 use super::record::{GroupRecord, MergedClock, MergedRun, StageRecord};
 use super::series::MergedSeries;
@@ -78,10 +78,15 @@ struct Merge {
     warmup_ns: u64,
     measure_ns: u64,
     window_s: f64,
-    interrupted: bool,
     aborted: Option<Aborted>,
     drained: Drained,
     subscribe_unanswered: bool,
+    /// Of all shards, if each has stored its messages.
+    stored_s: Option<f64>,
+    has_unstored: bool,
+    retained_left: bool,
+    interrupted: Vec<u32>,
+    unread: Vec<String>,
     window: Option<u16>,
     started: Option<String>,
     host: Option<super::super::machine::Host>,
@@ -90,8 +95,8 @@ struct Merge {
     threads: usize,
     brokers: BTreeSet<String>,
     clocks: Vec<MergedClock>,
-    /// The first and the last start, in seconds since 1970, if the shards were not aligned otherwise.
-    starts: Option<(f64, f64)>,
+    /// The first and the last start by each clock, in seconds since 1970.
+    starts: BTreeMap<String, (f64, f64)>,
     is_aligned_by_barrier: bool,
 }
 
@@ -101,7 +106,7 @@ struct Merge {
 /// A file that cannot be read, or does not belong to the run of the others.
 pub(in crate::command::bench) fn merge(config: &MergeConfig) -> Result<Merged, Error> {
     let mut merge = Merge::default();
-    let (send, receive) = mpsc::sync_channel::<(&Path, Result<ShardFile, Error>)>(1);
+    let (send, receive) = mpsc::sync_channel::<(&Path, Result<ReadShard, Error>)>(1);
     std::thread::scope(|scope| {
         // One report is read while another is added.
         start_in(scope, "reports", move || {
@@ -113,7 +118,13 @@ pub(in crate::command::bench) fn merge(config: &MergeConfig) -> Result<Merged, E
             }
         })?;
         let receive = receive; // moved, so that an error drops it and ends the reader
-        receive.iter().try_for_each(|(path, read)| merge.add(path, read?))
+        receive.iter().try_for_each(|(path, read)| match read? {
+            Ok(file) => merge.add(path, file),
+            Err(torn) => {
+                merge.unread.push(format!("{}: {torn}", path.display()));
+                Ok(())
+            }
+        })
     })?;
     merge.finish()
 }
@@ -181,7 +192,13 @@ impl Merge {
             return Ok(());
         };
         if record.configuration == first.digest {
-            return Ok(());
+            if record.fail_if == first.fail_if && record.stages_fail_if == first.stages_fail_if {
+                return Ok(());
+            }
+            let what = format!("{} and {} have different --fail-if", path.display(), first.path.display());
+            return Err(
+                Error::usage(what).with_hint("give the conditions to each shard, or to mqtt bench merge")
+            );
         }
         let different = differences(&common(configuration), &common(&first.configuration));
         let different =
@@ -227,7 +244,12 @@ impl Merge {
         self.warmup_ns = self.warmup_ns.max(record.warmup_ns);
         self.measure_ns = self.measure_ns.max(record.measure_ns);
         self.window_s = self.window_s.max(window_s);
-        self.interrupted |= interrupted;
+        if interrupted {
+            self.interrupted.push(record.number);
+        }
+        self.stored_s = self.stored_s.into_iter().chain(record.stored_s).reduce(f64::max);
+        self.has_unstored |= record.stored_s.is_none();
+        self.retained_left |= record.retained_left;
         if self.aborted.is_none() {
             self.aborted = aborted;
         }
@@ -248,11 +270,12 @@ impl Merge {
         if self.brokers.len() < MOST_BROKERS {
             self.brokers.insert(configuration.broker);
         }
+        let identity = record.clock.identity.clone();
         self.clocks.push(MergedClock { shard: record.number, clock: record.clock });
         self.is_aligned_by_barrier |= record.start == "barrier";
         if let Some(start) = record.start_unix_s {
-            let (first, last) = self.starts.unwrap_or((start, start));
-            self.starts = Some((first.min(start), last.max(start)));
+            let (first, last) = self.starts.entry(identity).or_insert((start, start));
+            (*first, *last) = (first.min(start), last.max(start));
         }
         Ok(())
     }
@@ -283,7 +306,8 @@ impl Merge {
 
     fn finish(mut self) -> Result<Merged, Error> {
         let Some((run, _)) = self.run.take() else {
-            return Err(Error::usage("merge needs the reports of shards"));
+            let why = std::io::Error::other(self.unread.join("; "));
+            return Err(Error::file("no shard has a report", why));
         };
         let Some(common) = self.common.take() else {
             let (number, why) = self.failed.first().cloned().unwrap_or_default();
@@ -295,6 +319,7 @@ impl Merge {
         let missing: Vec<u32> = (1..=run.of).filter(|number| !self.seen.contains_key(number)).collect();
         self.failed.sort();
         self.saturated.sort_unstable();
+        self.interrupted.sort_unstable();
         let failed: Vec<u32> = self.failed.iter().map(|(number, _)| *number).collect();
         let machines = self.clocks.iter().map(|known| &*known.clock.identity).collect::<BTreeSet<_>>().len();
         let is_one_way = machines > 1 && common.asked.main_latency() == Some(LatencyKind::Delivery);
@@ -303,12 +328,16 @@ impl Merge {
             self.withhold();
         }
         self.clocks.sort_by_key(|known| known.shard);
-        let spread = self.starts.map(|(first, last)| last - first);
-        let apart = spread.filter(|spread| !self.is_aligned_by_barrier && *spread > MOST_APART_S);
+        let spread = spread(self.starts.values());
+        // Shards at a barrier need no clocks that agree, but those with one clock have to start at one time by it.
+        let by_clock = self.starts.values().filter_map(|of_one| self::spread([of_one]));
+        let judged = if self.is_aligned_by_barrier { by_clock.reduce(f64::max) } else { spread };
+        let apart = judged.filter(|spread| *spread > MOST_APART_S);
         let named = |numbers: &[u32]| NamedShards::of(numbers, run.of);
         let problems = [
             named(&missing).map(Problem::ShardsMissing),
             named(&failed).map(Problem::ShardsFailed),
+            named(&self.interrupted).map(Problem::ShardsInterrupted),
             named(&self.saturated).map(Problem::ShardsSaturated),
             apart.map(|seconds| Problem::ShardsApart { apart_us: seconds * 1e6 }),
             self.subscribe_unanswered.then_some(Problem::SubscribeUnanswered),
@@ -383,6 +412,9 @@ impl Merge {
         for (.., of_group) in self.groups {
             recorder.merge(of_group);
         }
+        for unread in self.unread {
+            recorder.add_errors(unread, 1);
+        }
         for (number, why) in self.failed {
             recorder.add_errors(format!("shard {number}: {why}"), 1);
         }
@@ -411,7 +443,7 @@ impl Merge {
             phases: self.phases,
             timeline: Timeline { start, measure: MEASURE, end: MEASURE.saturating_add(self.measure_ns) },
             window_s: self.window_s,
-            interrupted: self.interrupted,
+            interrupted: !self.interrupted.is_empty(),
             aborted: self.aborted,
             drained: self.drained,
             problems,
@@ -426,11 +458,17 @@ impl Merge {
             window: self.window.unwrap_or(u16::MAX),
             process_cpu_s: self.process_cpu_s,
             memory_bytes: self.memory_bytes,
-            stored_s: None,
-            retained_left: false,
+            stored_s: self.stored_s.filter(|_| !self.has_unstored),
+            retained_left: self.retained_left,
             shard: None,
         }
     }
+}
+
+/// The time between the first and the last of these starts.
+fn spread<'a>(starts: impl IntoIterator<Item = &'a (f64, f64)>) -> Option<f64> {
+    let whole = starts.into_iter().copied().reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
+    whole.map(|(first, last)| last - first)
 }
 
 /// Thresholds from the texts in a report.

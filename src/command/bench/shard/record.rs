@@ -40,6 +40,10 @@ pub(crate) struct ShardRecord {
     pub(crate) drain_unanswered: bool,
     pub(crate) drain_arriving: bool,
     pub(crate) subscribe_unanswered: bool,
+    /// The time to store retained messages on the broker; null if there are none.
+    pub(crate) stored_s: Option<f64>,
+    /// Whether the broker still retains some of them.
+    pub(crate) retained_left: bool,
     /// The number of messages that the broker allows a client to have in flight.
     pub(crate) window: u16,
     pub(crate) payload_bytes: usize,

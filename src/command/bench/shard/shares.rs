@@ -21,7 +21,7 @@ impl Load {
 
     /// Whether its messages go from shard to shard, and are timed on the way.
     pub(in crate::command::bench) fn needs_one_clock(&self) -> bool {
-        self.mode == Mode::EndToEnd && self.shards() > 1
+        matches!(self.mode, Mode::EndToEnd | Mode::Wills) && self.shards() > 1
     }
 
     /// The number of clients of this process.

@@ -3,6 +3,7 @@
 //! | topic | from | to | payload |
 //! |---|---|---|---|
 //! | `present/NUMBER` | each shard, every second until the start | shard 1 | [`ShardPresence`] |
+//! | `done/NUMBER` | a shard whose clients have received all messages, every second until all have | shard 1 | [`ShardDone`] |
 //! | `all` | shard 1 | all | [`ShardMessage`] |
 //! | `to/NUMBER` | shard 1 | that shard | [`ShardMessage`] |
 //! | `failed/NUMBER` | each shard, and its Will Message | all | [`ShardFailure`] |
@@ -23,6 +24,12 @@ pub(super) struct ShardPresence {
     pub(super) is_ready: bool,
 }
 
+/// The clients of a shard have received all messages, or have waited for them long enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ShardDone {
+    pub(super) token: u64,
+}
+
 /// A message from shard 1 to all shards, or to one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
@@ -31,6 +38,8 @@ pub(super) enum ShardMessage {
     Waiting { ready: u32, missing: Vec<u32>, unready: Vec<u32> },
     /// All start this number of milliseconds after the message, which is this time of the clock of shard 1.
     Start { in_ms: u64, at_ns: u64 },
+    /// The clients of all shards have received all messages.
+    Done,
     /// The wait has timed out.
     Expired { missing: Vec<u32>, unready: Vec<u32> },
     /// For the process with this token: it may connect its clients.

@@ -64,6 +64,8 @@ impl ShardRecord {
             drain_unanswered: outcome.drained.is_unanswered,
             drain_arriving: outcome.drained.is_arriving,
             subscribe_unanswered: outcome.problems.contains(&Problem::SubscribeUnanswered),
+            stored_s: outcome.stored_s,
+            retained_left: outcome.retained_left,
             window: outcome.window,
             payload_bytes: outcome.payload_bytes,
             groups,

@@ -149,7 +149,8 @@ impl Shard {
                 }
             }
         }
-        if since > 0 {
+        // A connection of another shard may be lost before it is due to end.
+        if since > 0 && since <= arrived {
             let took = arrived.saturating_sub(since);
             let kinds = (LatencyKind::Delivery, LatencyKind::DeliveryFromSend);
             self.time(Phase::Measure, since, kinds, (took, None), 1);

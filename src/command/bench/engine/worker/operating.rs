@@ -99,10 +99,7 @@ impl Worker {
     pub(super) fn clear(&mut self) {
         self.stage = ClientStage::Clearing;
         self.unconnected.clear();
-        self.crews.iter_mut().for_each(|crew| {
-            crew.pacer = None;
-            crew.shard.clears = true;
-        });
+        self.crews.iter_mut().for_each(|crew| crew.pacer = None);
         self.each_open(|client, shard| {
             if shard.prepares {
                 client.clear();
