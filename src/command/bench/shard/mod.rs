@@ -10,7 +10,7 @@
 //! | `record`, `written` | a shard's records in its report for the merge; how they are taken from a run |
 //! | `file`, `merge` | a shard's report as read; the merged report |
 //! | `series` | the seconds of all shards on one axis |
-//! | `barrier` | how the shards wait for each other at the broker, and learn of failures |
+//! | `barrier`, `link` | how the shards wait for each other at the broker, and learn of failures; the client for that |
 //! | `assembly`, `word` | the shards known to shard 1; the messages between shards |
 //! | `timing`, `offset` | how a shard learns the clock of shard 1; a line through round trips, and its error |
 //! | `named` | the numbers of some shards as text |
@@ -21,6 +21,7 @@ pub(super) mod barrier;
 pub(super) mod digest;
 mod encoding;
 mod file;
+mod link;
 pub(super) mod merge;
 pub(super) mod named;
 mod offset;
