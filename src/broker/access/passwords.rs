@@ -61,8 +61,11 @@ impl StoredPassword {
         match self.iterations {
             None => verify_slices_are_equal(&salted(password, &self.salt), &self.hash).is_ok(),
             Some(iterations) => {
+                // HMAC fills a key up with zeros: the hash of a password is also that of the password and a zero byte,
+                // which no password of `mosquitto_passwd` has.
                 pbkdf2::verify(pbkdf2::PBKDF2_HMAC_SHA512, iterations, &self.salt, password, &self.hash)
                     .is_ok()
+                    && !password.ends_with(b"\0")
             }
         }
     }
@@ -143,6 +146,7 @@ mod tests {
         for (name, password) in [("anna", "pass word"), ("bert", "secret")] {
             assert!(users[name].is(password.as_bytes()), "{name}");
             assert!(!users[name].is(b"other"), "{name}");
+            assert!(!users[name].is(format!("{password}\0").as_bytes()), "{name}");
         }
     }
 
