@@ -347,7 +347,7 @@ fn embedded_broker_names_brokers_for_production() {
             std::process::Command::new(env!("CARGO_BIN_EXE_mqtt")).args(["broker", option]).output();
         String::from_utf8(program.unwrap().stdout).unwrap()
     };
-    assert!(help("--help").contains("for development and tests, not for production"));
+    assert!(help("--help").contains("for development and tests (in production: Mosquitto, EMQX)"));
     for (place, text) in [
         ("--help-all", help("--help-all")),
         ("README.md", section.to_owned()),

@@ -27,7 +27,7 @@ use crate::error::Error;
 /// As in mosquitto.
 const SYS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Run a scratch broker for development and tests, not for production
+/// Run a scratch broker for development and tests (in production: Mosquitto, EMQX)
 ///
 /// It keeps everything in memory only, and loses it when it ends. Where that matters, use a broker
 /// with persistence, such as Mosquitto, EMQX, HiveMQ, NanoMQ or VerneMQ.
