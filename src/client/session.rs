@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use self::resumption::Unfinished;
-use self::unanswered::{Acknowledgements, Unread};
+use self::unanswered::{Acknowledgements, UnreadPublishes};
 pub(super) use self::unanswered::{AnswerCounts, acknowledgement_of};
 pub use self::unanswered::{AwaitedPacket, DeniedFilter, RefusedPublish, Unanswered};
 pub use super::event::Event;
@@ -62,7 +62,7 @@ pub struct Session {
     inherited: u16,
     /// Whether QoS 0 messages were published since the broker last confirmed that it had read everything.
     unconfirmed: bool,
-    unread: Unread,
+    unread: UnreadPublishes,
     /// The number of unanswered PINGREQs.
     pings: u32,
     /// Received QoS 2 messages that are delivered but not yet released ([MQTT-4.3.3-10]).
@@ -99,7 +99,7 @@ impl Session {
             was_connected: false,
             inherited: 0,
             unconfirmed: false,
-            unread: Unread::default(),
+            unread: UnreadPublishes::default(),
             pings: 0,
             unreleased: HashSet::new(),
             inbound_aliases: InboundAliases::new(two(PropertyId::TopicAliasMaximum).unwrap_or(0)),
@@ -162,7 +162,7 @@ impl Session {
     /// The broker answered a PINGREQ that was sent last: it has read everything.
     pub fn confirmed(&mut self) {
         self.unconfirmed = false;
-        self.unread = Unread::default();
+        self.unread = UnreadPublishes::default();
     }
 
     /// The identifiers of received QoS 2 messages that are delivered but not yet released.

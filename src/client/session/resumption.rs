@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use super::super::inflight::{Kept, MOST_PUBLISHES, OpenIdentifier, PublishStage};
 use super::super::limits::ServerLimits;
 use super::super::refusal::Refusal;
-use super::unanswered::{Acknowledgements, Unread};
+use super::unanswered::{Acknowledgements, UnreadPublishes};
 use super::{Session, spare};
 use crate::error::Error;
 use crate::protocol::reason::ReasonCode;
@@ -44,7 +44,7 @@ impl Session {
         self.open_publishes = 0;
         self.open_requests = 0;
         self.unconfirmed = false;
-        self.unread = Unread::default();
+        self.unread = UnreadPublishes::default();
         self.pings = 0;
         self.acknowledgements = Acknowledgements::default();
         self.repeated_pubrecs = 0;

@@ -48,7 +48,7 @@ impl Acknowledgements {
 
 /// The messages of QoS 0 sent on one link that the broker has not shown to have read.
 #[derive(Debug, Default)]
-pub(super) struct Unread {
+pub(super) struct UnreadPublishes {
     /// The first one before the latest PINGREQ.
     before_ping: Option<Arc<PublishTemplate>>,
     /// The first one after it.
@@ -57,7 +57,7 @@ pub(super) struct Unread {
     since: Option<Instant>,
 }
 
-impl Unread {
+impl UnreadPublishes {
     #[inline]
     pub(super) fn published(&mut self, template: &Arc<PublishTemplate>) {
         if self.after_ping.is_none() {
