@@ -2,6 +2,8 @@
 
 use mqtt::protocol::Protocol::V5;
 
+use crate::support::Service as _;
+use crate::support::broker::Broker;
 use crate::support::mqtt::{Mqtt, Outcome};
 use crate::support::packets;
 use crate::support::server::Server;
@@ -357,4 +359,52 @@ fn forbidden_file_is_a_warning_unless_it_is_named() {
         run(&[&line[..], &["--profile", "home"]].concat()).fails(2, "no profile 'home': cannot read");
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
     }
+}
+
+/// A file at the usual place with a mistake is passed over with a warning, if nobody asked for it. The warning comes also where the broker is known: without the profile,
+/// the run may be without TLS or a password.
+#[test]
+fn mistake_in_a_file_that_nobody_named_is_a_warning() {
+    let broker = Broker::start();
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join(".config/mqtt");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("config.toml");
+    for (text, line, why) in [
+        ("default-profile = 'x'\n", 1, "unknown profile 'x' (the file holds no profile, [profile.NAME])"),
+        ("default-profile = 'a'\n[profile.a\n", 2, ""),
+        ("nonsense = 1\n", 1, "unknown option 'nonsense'"),
+        (
+            "default-profile = 'a'\n[profile.a]\nhots = 'h'\n",
+            3,
+            "unknown option 'hots' (did you mean 'host'?)",
+        ),
+        ("default-profile = 'a'\n[profile]\na = 1\n", 3, "a profile is a table, [profile.NAME]"),
+        (
+            "default-profile = 'a'\n[profile.a]\npassword-command = 'touch x'\nx = 1\n",
+            4,
+            "unknown option 'x'",
+        ),
+    ] {
+        write(&folder, "config.toml", text);
+        let place = format!("mqtt: warning: {}, line {line}: {why}", path.display());
+        for host in [&[][..], &["-h", "127.0.0.1"]] {
+            let run = Mqtt::new(["pub", "-t", "a", "-n", "-p", &broker.port().to_string()]).args(host);
+            let run = run.env("HOME", home.path()).run().exits(0);
+            run.mentions(&place).mentions("; no profile is used\n");
+        }
+        for asked in [&["--profile", "a"][..], &["--config", path.to_str().unwrap()]] {
+            let run = broker.publish().args(["-t", "a", "-n"]).args(asked).env("HOME", home.path()).run();
+            run.exits(2).does_not_mention("no profile is used");
+        }
+        let run =
+            broker.publish().args(["-t", "a", "-n"]).env("HOME", home.path()).env("MQTT_PROFILE", "a").run();
+        run.exits(2).does_not_mention("no profile is used");
+        // A command without profiles does not read the file.
+        Mqtt::new(&["broker", "--help"]).env("HOME", home.path()).run().exits(0).says("");
+    }
+    // A value that the run needs is another matter: the profile is found, and the broker that it names.
+    write(&folder, "config.toml", "default-profile = 'a'\n[profile.a]\nport = 'many'\n");
+    let run = Mqtt::new(["pub", "-t", "a", "-n"]).env("HOME", home.path()).run();
+    run.fails(2, &format!("{}, line 3: invalid value 'many'", path.display()));
 }

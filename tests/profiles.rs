@@ -504,53 +504,6 @@ fn missing_default_configuration_file_is_accepted() {
     }
 }
 
-/// The same holds for one with a mistake. The warning comes also where the broker is known: without the profile,
-/// the run may be without TLS or a password.
-#[test]
-fn mistake_in_a_file_that_nobody_named_is_a_warning() {
-    let broker = Broker::start();
-    let home = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(home.path().join(".config/mqtt")).unwrap();
-    let path = home.path().join(PLACE);
-    for (text, line, why) in [
-        ("default-profile = 'x'\n", 1, "unknown profile 'x' (the file holds no profile, [profile.NAME])"),
-        ("default-profile = 'a'\n[profile.a\n", 2, ""),
-        ("nonsense = 1\n", 1, "unknown option 'nonsense'"),
-        (
-            "default-profile = 'a'\n[profile.a]\nhots = 'h'\n",
-            3,
-            "unknown option 'hots' (did you mean 'host'?)",
-        ),
-        ("default-profile = 'a'\n[profile]\na = 1\n", 3, "a profile is a table, [profile.NAME]"),
-        (
-            "default-profile = 'a'\n[profile.a]\npassword-command = 'touch x'\nx = 1\n",
-            4,
-            "unknown option 'x'",
-        ),
-    ] {
-        write_all(home.path(), PLACE, text);
-        let place = format!("mqtt: warning: {}, line {line}: {why}", path.display());
-        for host in [&[][..], &["-h", "127.0.0.1"]] {
-            let run = Mqtt::new(["pub", "-t", "a", "-n", "-p", &broker.port().to_string()]).args(host);
-            let run = run.env("HOME", home.path()).run().exits(0);
-            run.mentions(&place).mentions("; no profile is used\n");
-        }
-        for asked in [&["--profile", "a"][..], &["--config", path.to_str().unwrap()]] {
-            let run = broker.publish().args(["-t", "a", "-n"]).args(asked).env("HOME", home.path()).run();
-            run.exits(2).does_not_mention("no profile is used");
-        }
-        let run =
-            broker.publish().args(["-t", "a", "-n"]).env("HOME", home.path()).env("MQTT_PROFILE", "a").run();
-        run.exits(2).does_not_mention("no profile is used");
-        // A command without profiles does not read the file.
-        Mqtt::new(&["broker", "--help"]).env("HOME", home.path()).run().exits(0).says("");
-    }
-    // A value that the run needs is another matter: the profile is found, and the broker that it names.
-    write_all(home.path(), PLACE, "default-profile = 'a'\n[profile.a]\nport = 'many'\n");
-    let run = Mqtt::new(["pub", "-t", "a", "-n"]).env("HOME", home.path()).run();
-    run.fails(2, &format!("{}, line 3: invalid value 'many'", path.display()));
-}
-
 /// The path of the file, below a home directory.
 const PLACE: &str = ".config/mqtt/config.toml";
 
