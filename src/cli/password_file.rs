@@ -25,13 +25,13 @@ pub(super) fn from_file(option: &str, path: &Path, origin: &Origin) -> Result<Se
     Ok(from_text(content, &path.display(), "save it as UTF-8", origin))
 }
 
-/// Whether a path that cannot be read may be the secret itself: there is no such file, and the path does not
-/// lead into a folder.
+/// Whether a path that cannot be read may be the secret itself: there is no such file, and none of the folders
+/// in the path exists.
 fn may_be_a_secret(path: &Path, error: &io::Error) -> bool {
     let kinds =
         [ErrorKind::NotFound, ErrorKind::NotADirectory, ErrorKind::InvalidFilename, ErrorKind::InvalidInput];
-    let is_in_folder = path.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && folder.is_dir());
-    kinds.contains(&error.kind()) && !is_in_folder
+    let is_folder = |folder: &Path| folder.file_name().is_some() && folder.is_dir();
+    kinds.contains(&error.kind()) && !path.ancestors().skip(1).any(is_folder)
 }
 
 /// The secret in a text from this place, without a byte-order mark at its beginning and a line feed at its
@@ -89,13 +89,13 @@ mod tests {
     fn value_that_is_not_a_path_is_not_shown() {
         let long = "hunter2".repeat(100);
         let error = |value: &str| from_file("--x", Path::new(value), &Origin::default()).unwrap_err();
-        for value in ["hunter2", "hunter2/x+/y==", "/hunter2/x", "./hunter2/x", &long, "hun\0ter2"] {
+        for value in ["hunter2", "hunter2/x+/y==", "/hunter2", "/hunter2/x", &long, "hun\0ter2"] {
             let error = error(value);
             assert!(error.to_string().starts_with("cannot read the file of --x: "), "{value}: {error}");
             assert!(error.hint().is_some_and(|hint| hint.contains("not the password")), "{value}");
             assert!(!error.to_string().contains("ter2"), "{error}");
         }
-        for value in ["./no-such", "/no-such", "/dev/no-such", "/dev"] {
+        for value in ["/dev/no-such", "/dev/no/such", "/dev"] {
             assert!(error(value).to_string().starts_with(&format!("cannot read the password in {value}: ")));
         }
     }
