@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::collected::Collected;
 pub(crate) use super::outcome::Outcome;
-use super::outcome::both_streams;
+use super::outcome::{both_streams, process_state};
 use super::{LIMIT, program};
 
 /// A command line of the program to run.
@@ -470,11 +470,8 @@ impl Running {
 
     #[track_caller]
     fn give_up(&self, what: &str) -> ! {
-        panic!(
-            "waited in vain for {what}\n$ {}\n{}",
-            self.line,
-            both_streams(&self.stdout.text(), &self.stderr.text())
-        );
+        let streams = both_streams(&self.stdout.text(), &self.stderr.text());
+        panic!("waited in vain for {what}\n$ {}\n{}{streams}", self.line, process_state(self.child.id()));
     }
 
     /// Standard output so far.

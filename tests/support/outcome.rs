@@ -100,3 +100,11 @@ pub(super) fn both_streams(stdout: &str, stderr: &str) -> String {
     };
     format!("--- stdout\n{}\n--- stderr\n{}", tail(stdout), tail(stderr))
 }
+
+/// The state of a process that did not end, as the system shows it: whether it runs, and its signals.
+pub(super) fn process_state(process: u32) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let names = ["State:", "Threads:", "SigPnd:", "ShdPnd:", "SigBlk:", "SigIgn:", "SigCgt:"];
+    let lines = status.lines().filter(|line| names.iter().any(|name| line.starts_with(name)));
+    lines.map(|line| format!("--- {line}\n")).collect()
+}
