@@ -112,3 +112,51 @@ fn limits_of_files_that_cannot_be_read_are_left_as_they_are() {
         }
     }
 }
+
+/// Whichever descriptor is refused: the report names that, and not a run that was killed.
+#[test]
+fn report_names_the_descriptor_that_was_refused() {
+    let broker = Broker::start();
+    let (folder, port) = (tempfile::tempdir().unwrap(), broker.port().to_string());
+    let report = folder.path().join("junit.xml");
+    for words in
+        [&["will-test", "--case", "reset"][..], &["bench", "conn", "--clients", "1", "--hold", "1ms"]]
+    {
+        let mut named = 0;
+        for limit in 6..=20 {
+            let _ = std::fs::remove_file(&report);
+            let run = Mqtt::new([&format!("--nofile={limit}"), program()]).instead("prlimit").args(words);
+            let run = run.args(["-h", "127.0.0.1", "-p", &port, "--json"]).arg_path("--junit", &report);
+            let run = run.env("PATH", "/usr/bin:/bin").run();
+            let Ok(xml) = std::fs::read_to_string(&report) else { continue };
+            let cause = "oo many open files";
+            if run.stderr.contains(cause) && !run.stderr.contains("cannot write") {
+                assert!(xml.contains(cause), "{run:?}\n{xml}");
+                assert!(
+                    words[0] != "will-test" || String::from_utf8_lossy(&run.stdout).contains(cause),
+                    "{run:?}"
+                );
+                named += 1;
+            }
+        }
+        assert!(named > 0, "{words:?}");
+    }
+}
+
+/// A report beyond the limit of a file's size is an error, and does not end the process by a signal.
+#[test]
+fn report_beyond_the_size_limit_is_an_error() {
+    let broker = Broker::start();
+    let (folder, port) = (tempfile::tempdir().unwrap(), broker.port().to_string());
+    for (words, status) in [
+        (&["will-test", "--case", "reset"][..], 1),
+        (&["will-test", "--nonsense"], 2),
+        (&["bench", "conn", "--nonsense"], 2),
+        (&["bench", "conn", "--clients", "1", "--hold", "1ms"], 1),
+    ] {
+        let run = Mqtt::new(["--fsize=0", program()]).instead("prlimit").args(words);
+        let run =
+            run.args(["-h", "127.0.0.1", "-p", &port]).arg_path("--junit", &folder.path().join("junit.xml"));
+        run.env("PATH", "/usr/bin:/bin").run().exits(status).mentions("junit.xml: File too large");
+    }
+}

@@ -61,6 +61,15 @@ impl Attention {
         Ok(Self { limit: limit.map(|limit| (limit, Box::pin(tokio::time::sleep(limit)))), ..attention })
     }
 
+    /// Like [`Attention::start`] without a limit, for a run whose reports also say why it could not be made: without
+    /// signals, and with the error, if they cannot be caught.
+    pub(super) fn start_for_reports() -> (Self, Result<(), Error>) {
+        match Self::start(None) {
+            Ok(attention) => (attention, Ok(())),
+            Err(error) => (Self::default(), Err(error)),
+        }
+    }
+
     /// Catches signals from now on, for a run that passes them on to another program and waits for its end.
     pub(super) fn for_another() -> Result<Self, Error> {
         Ok(Self { signals: Some(Signals::catch()?), ..Self::default() })

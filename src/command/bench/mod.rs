@@ -231,10 +231,14 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Ok((outputs, results.calibration.as_deref().map(Calibration::read).transpose()?))
     });
     let to_files = !results.files.is_empty();
-    let mut attention = attention_for(&results)?;
+    let (mut attention, caught) = attention_for(&results);
     let measured = match files {
         Ok((outputs, calibration)) => {
-            match put_load(&mut load, (&results.limits, &watched), &mut attention, diagnostics).await {
+            let put = match caught {
+                Ok(()) => put_load(&mut load, (&results.limits, &watched), &mut attention, diagnostics).await,
+                Err(error) => Err(error),
+            };
+            match put {
                 Ok(outcome) => Ok((outputs, calibration, outcome)),
                 Err(error) => {
                     outputs.fail(load.mode, &error);
@@ -281,9 +285,9 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
 
 /// The signals and readers that end a run early. If the report also goes to a file, the run does not end with
 /// the reader of standard output.
-fn attention_for(results: &Results) -> Result<Attention, Error> {
-    let attention = Attention::start(None)?;
-    Ok(if results.files.is_empty() { attention.for_reader() } else { attention })
+fn attention_for(results: &Results) -> (Attention, Result<(), Error>) {
+    let (attention, caught) = Attention::start_for_reports();
+    (if results.files.is_empty() { attention.for_reader() } else { attention }, caught)
 }
 
 /// The report of a run, with its thresholds.
@@ -331,7 +335,11 @@ async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics
     let Some(mode) = matrix.loads.first().map(|load| load.mode) else { return Ok(Exit::Success) };
     let watched = Watched::open(&results.watch, diagnostics)?;
     let outputs = Outputs::open(&results.files, mode)?;
-    let mut attention = attention_for(results)?;
+    let (mut attention, caught) = attention_for(results);
+    if let Err(error) = caught {
+        outputs.fail(mode, &error);
+        return Err(error);
+    }
     let mut report = MatrixReport::new(mode, matrix.loads.len());
     let mut exit = Exit::Success;
     let mut failure = None;
@@ -384,7 +392,11 @@ async fn run_matrix(matrix: Matrix, results: &Results, diagnostics: &Diagnostics
 async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let watched = Watched::open(&results.watch, diagnostics)?;
     let outputs = Outputs::open(&results.files, search.load.mode)?;
-    let mut attention = attention_for(results)?;
+    let (mut attention, caught) = attention_for(results);
+    if let Err(error) = caught {
+        outputs.fail(search.load.mode, &error);
+        return Err(error);
+    }
     let (mut ladder, mut report) = (Ladder::new(search.bounds), LimitReport::new(search));
     let mut failure = None;
     while let Some(rung) = ladder.next() {

@@ -44,6 +44,7 @@ use crate::protocol::Protocol;
 use crate::protocol::property::{PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::quantity::counted;
+use crate::signal::outlive_file_limit;
 use case::{CASES, Case, Death, Expected, Later};
 use judge::Verdict;
 use pulse::{PERIOD, Pulse};
@@ -126,11 +127,17 @@ async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         Ok(file) => Ok((file, path)),
         Err(error) => Err(cannot_write(&path, error)),
     });
-    let attention = Attention::start(None)?;
+    let (attention, caught) = Attention::start_for_reports();
     // A report that also goes into a file does not depend on the reader of standard output.
     let mut attention = if junit.is_none() { attention.for_reader() } else { attention };
     let (junit, prepared) = match junit.transpose() {
-        Ok(junit) => (junit, prepare(&mut config, &mut attention, diagnostics).await),
+        Ok(junit) => {
+            let prepared = match caught {
+                Ok(()) => prepare(&mut config, &mut attention, diagnostics).await,
+                Err(error) => Err(error),
+            };
+            (junit, prepared)
+        }
         Err(error) => (None, Err(error)),
     };
     let (results, total, end) = match prepared {
@@ -246,6 +253,7 @@ fn cannot_write(path: &Path, error: std::io::Error) -> Error {
 
 /// Opens a report file, whose old content stays until it is replaced.
 pub(super) fn output_file(path: &Path) -> std::io::Result<OutputFile> {
+    outlive_file_limit();
     OutputFile::new(OpenOptions::new().write(true).create(true).truncate(false).open(path)?, path)
 }
 
