@@ -499,6 +499,40 @@ fn packet_before_connack_is_named() {
         peer.send(b"\x30\x04\0\x01ax");
     });
     let run = Mqtt::publish(server.port()).args(["-V", "5", "-t", "a", "-n"]).run().exits(1);
-    run.mentions("the broker sent PUBLISH before CONNACK");
+    run.mentions("the broker sent PUBLISH before CONNACK").mentions("hint: CONNACK must be the first packet");
     server.finish();
+}
+
+/// A port that answers in MQTT expects no TLS.
+#[test]
+fn connack_that_is_cut_off_is_named() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept();
+        peer.expect_beginning();
+        peer.send(b"\x20\x03\0");
+    });
+    let run = Mqtt::publish(server.port()).args(["-V", "5", "-t", "a", "-n"]).run().exits(1);
+    run.mentions("in the middle of its answer to CONNECT").mentions("hint: 3 bytes of it arrived");
+    server.finish();
+}
+
+/// A broker of MQTT 3.1 closes the connection at MQTT 5 and refuses 3.1.1: it expects no TLS either.
+#[test]
+fn broker_of_3_1_does_not_have_mqtt_5() {
+    for (args, hint) in [
+        (&["--content-type", "x"][..], "the broker does not support MQTT 5, which --content-type needs"),
+        (&["-V", "5"], "it refuses MQTT 3.1.1; -V 31 uses MQTT 3.1"),
+    ] {
+        let server = Server::start(|listener| {
+            for _ in 0..2 {
+                listener.accept().expect_beginning();
+            }
+            let mut peer = listener.accept();
+            peer.expect_beginning();
+            peer.send(b"\x20\x02\0\x01");
+        });
+        let run = Mqtt::publish(server.port()).args(["-t", "a", "-n"]).args(args).run().exits(1);
+        run.mentions("closed the connection without answering CONNECT").mentions(&format!("hint: {hint}"));
+        server.finish();
+    }
 }

@@ -453,9 +453,14 @@ impl ConnectRequest<'_> {
             ));
         }
         let is_for_5 = wanted == Version::Only(Protocol::V5) || wanted == Version::Auto && !self.may_guess();
-        if is_mute && is_first && is_for_5 && self.speaks(Protocol::V3_1_1).await {
+        if is_mute
+            && is_first
+            && is_for_5
+            && let Some(takes) = self.speaks(Protocol::V3_1_1).await
+        {
             return match (needed_for, prefers) {
                 (Some(option), _) => error.with_hint(lacks_v5(option)),
+                (None, _) if !takes => error.with_hint("it refuses MQTT 3.1.1; -V 31 uses MQTT 3.1"),
                 (None, Some(advice)) => error.with_hint(format!("it answers MQTT 3.1.1: {advice}")),
                 (None, None) => error.with_hint("it answers MQTT 3.1.1: use -V 311"),
             };
@@ -512,18 +517,20 @@ impl ConnectRequest<'_> {
         }
     }
 
-    /// Whether the broker responds to a CONNECT of this version.
-    async fn speaks(&self, protocol: Protocol) -> bool {
+    /// Whether the broker accepts a CONNECT of this version; `None` if it does not respond.
+    async fn speaks(&self, protocol: Protocol) -> Option<bool> {
         let limit = self.options.connect_timeout.min(PROBE_LIMIT);
         let options = ClientOptions { version: Version::Only(protocol), ..self.bare_options(limit) };
         let (bare, watch) = (self.bare(&options), ConnectWatch::default());
         match tokio::time::timeout(limit, Box::pin(bare.attempt(protocol, &watch))).await {
             Ok(Ok(up)) => {
                 dismiss(up.stream).await;
-                true
+                Some(true)
             }
-            Ok(Err(failure)) => matches!(failure.error, Error::Refused { .. }) && !failure.refuses_version(),
-            Err(_) => false,
+            Ok(Err(failure)) => {
+                matches!(failure.error, Error::Refused { .. }).then(|| !failure.refuses_version())
+            }
+            Err(_) => None,
         }
     }
 

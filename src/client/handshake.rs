@@ -17,6 +17,7 @@ use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Malformed, Packet, PacketType};
 use crate::protocol::{Direction, Protocol};
+use crate::quantity::counted;
 
 /// The largest response to CONNECT accepted, in bytes. A peer must not fill the memory before it is known to
 /// be a broker.
@@ -403,7 +404,11 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
             Ok(0) if received.is_empty() => Error::link(Layer::Mqtt, UNANSWERED),
             Ok(0) => {
                 let cause = "the broker closed the connection in the middle of its answer to CONNECT";
-                return Err(Error::link(Layer::Mqtt, cause));
+                let begun = format!(
+                    "{} of it arrived; the broker's log may say why",
+                    counted(received.len() as u64, "byte")
+                );
+                return Err(Error::link(Layer::Mqtt, cause).with_hint(begun));
             }
             Ok(count) => {
                 received.extend_from_slice(&buffer[..count]);
@@ -460,7 +465,8 @@ fn not_mqtt(received: &[u8]) -> Error {
         return wants_tls(Error::link);
     }
     if let Some(packet) = early_packet(received) {
-        return Error::link(Layer::Mqtt, format!("the broker sent {} before CONNACK", packet.name()));
+        return Error::link(Layer::Mqtt, format!("the broker sent {} before CONNACK", packet.name()))
+            .with_hint("CONNACK must be the first packet from a broker [MQTT-3.2.0-1]");
     }
     let start = beginning(received);
     let error = Error::link(Layer::Mqtt, format!("the broker's answer is not MQTT: it begins '{start}'"));
