@@ -61,6 +61,12 @@ fn answers_to_subscribe_and_unsubscribe_are_timed() {
     server.finish();
 }
 
+/// The operations of all seconds.
+fn in_series(report: &Value) -> u64 {
+    let rows = report["series"].as_array().unwrap();
+    rows.iter().map(|row| row["operations"].as_u64().unwrap()).sum()
+}
+
 /// One of five connections is refused: the client connects again on schedule.
 #[test]
 fn connections_that_are_made_again_are_counted() {
@@ -81,6 +87,7 @@ fn connections_that_are_made_again_are_counted() {
     let line = ["churn", "-V", "311", "--clients", "1", "--connect-rate", "10/s", "--duration", "500ms"];
     let report = report(&bench(server.port(), &line).run().exits(0));
     assert_eq!(operations(&report, ["connects", "undone", "subscribes"]), [4, 1, 0]);
+    assert_eq!(in_series(&report), 4);
     assert_eq!(report["connections"]["connected"], 1, "at the beginning");
     assert_eq!(report["connections"]["failed_reconnects"], 1);
     assert_eq!(report["connections"]["lost"], 0);

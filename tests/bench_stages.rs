@@ -136,7 +136,7 @@ fn stages_are_in_every_report() {
     assert!(text(&html).contains("<td>2 spike 200/s 300ms</td>"));
     assert!(text(&markdown).contains("| 2 spike 200/s 300ms | 200 | 60 |"), "{}", text(&markdown));
     let heading = text(&csv).lines().next().unwrap().to_owned();
-    assert!(heading.ends_with(",stage"), "{heading}");
+    assert!(heading.ends_with(",stage,operations"), "{heading}");
 }
 
 /// A broker that stops answering ends a run of an hour.

@@ -490,6 +490,37 @@ fn scenarios_of_the_suite_have_its_parameters() {
     }
 }
 
+/// The counts that vendors of brokers published: clients that publish and subscribe, messages per second of a publisher.
+#[test]
+fn scenarios_of_vendors_have_their_counts() {
+    use crate::command::bench::config::{Pattern, Payload};
+    use crate::protocol::QoS;
+    for (name, publishers, subscribers, each, pattern, filter, is_persistent) in [
+        ("fanin-2k-100", 2_000, 100, 1.0, Pattern::Pairs, None, false),
+        ("fanout-10-2k", 10, 2_000, 1.0, Pattern::All, None, false),
+        ("p2p-200k-persistent", 200_000, 200_000, 1.0, Pattern::Pairs, None, true),
+        ("wildcard-100-3k", 100, 3_000, 10.0, Pattern::All, Some("wildcard/+/value"), false),
+    ] {
+        let load = load(&["scenario", "run", name]);
+        assert_eq!((load.publishers, load.subscribers), (publishers, subscribers), "{name}");
+        assert_eq!((load.client.keep_alive, load.stop), (300, StopAfter::After(minutes(30))), "{name}");
+        let groups = load.groups();
+        for group in &groups {
+            assert_eq!(group.connection.clean_start == Some(false), is_persistent, "{name}");
+            let expiry = group.connection.session_expiry_interval.or(load.client.session_expiry_interval);
+            assert_eq!(expiry.unwrap_or(0) > 0, is_persistent, "{name}");
+        }
+        let [senders, receivers] = &groups[..] else { panic!("{name}: {groups:?}") };
+        let publish = senders.publish.as_ref().unwrap();
+        assert_eq!(publish.rate, Rate::PerSecond(each * f64::from(publishers)), "{name}");
+        assert_eq!((publish.qos, &publish.payload), (QoS::AtLeastOnce, &Payload::Size(16)), "{name}");
+        let [subscription] = &receivers.subscribe[..] else { panic!("{name}: {receivers:?}") };
+        assert_eq!((subscription.qos, subscription.shared_groups), (QoS::AtLeastOnce, 0), "{name}");
+        let source = MessageSource::Group { group: 0, pattern, filter: filter.map(str::to_owned) };
+        assert_eq!(subscription.source, source, "{name}");
+    }
+}
+
 /// A version that is typed must have what the scenario uses.
 #[test]
 fn shared_subscriptions_of_a_scenario_need_mqtt_5() {

@@ -350,6 +350,7 @@ impl<'a> Director<'a> {
             sent: self.sum(|board| &board.sent),
             acknowledged: self.sum(|board| &board.acknowledged),
             delivered: self.sum(|board| &board.delivered),
+            operations: self.sum(|board| &board.operations),
         }
     }
 

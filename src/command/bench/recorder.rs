@@ -180,6 +180,8 @@ pub(super) struct Second {
     pub(super) lost: u64,
     /// Clients that resumed after that.
     pub(super) reconnected: u64,
+    /// Operations that were done, such as SUBSCRIBE.
+    pub(super) operations: u64,
     /// Unacknowledged messages at its end.
     pub(super) in_flight: u64,
     /// Messages due but not sent at its end.
@@ -305,6 +307,11 @@ impl Recorder {
     /// The counts of a step of operations.
     pub(super) fn step(&mut self, step: OperationStep) -> &mut OperationCounts {
         &mut self.counts.operations[step as usize]
+    }
+
+    /// The number of operations of the measurement that are done.
+    pub(super) fn operations_done(&self) -> u64 {
+        self.counts.operations.iter().map(|counts| counts.done).sum()
     }
 
     pub(super) fn messages(&mut self, phase: Phase) -> &mut MessageCounts {
@@ -472,6 +479,7 @@ impl Second {
             connected: self.connected + other.connected,
             lost: self.lost + other.lost,
             reconnected: self.reconnected + other.reconnected,
+            operations: self.operations + other.operations,
             in_flight: self.in_flight + other.in_flight,
             overdue: self.overdue + other.overdue,
             begin: if self.begin == 0 { other.begin } else { self.begin.min(other.begin) },

@@ -83,6 +83,7 @@ pub(crate) struct Board {
     pub(crate) acknowledged: AtomicU64,
     pub(crate) expected: AtomicU64,
     pub(crate) delivered: AtomicU64,
+    pub(crate) operations: AtomicU64,
     /// Schedule or quota have no more messages.
     pub(crate) ended: AtomicU64,
     /// All messages were sent and answered.

@@ -485,7 +485,7 @@ impl Worker {
     }
 
     fn show(&self) {
-        let (mut sent, mut acknowledged, mut expected, mut delivered) = (0, 0, 0, 0);
+        let (mut sent, mut acknowledged, mut expected, mut delivered, mut operations) = (0, 0, 0, 0, 0);
         for crew in &self.crews {
             let [warmup, measured] = &crew.shard.recorder.counts.messages;
             sent += warmup.sent + measured.sent;
@@ -495,11 +495,13 @@ impl Worker {
             // with a number of messages.
             let counts_warmup = self.fleet.load.mode != Mode::Subscribe;
             delivered += measured.delivered + if counts_warmup { warmup.delivered } else { 0 };
+            operations += crew.shard.recorder.operations_done();
         }
         self.board.sent.store(sent, Ordering::Relaxed);
         self.board.acknowledged.store(acknowledged, Ordering::Relaxed);
         self.board.expected.store(expected, Ordering::Relaxed);
         self.board.delivered.store(delivered, Ordering::Relaxed);
+        self.board.operations.store(operations, Ordering::Relaxed);
         if self.stage == ClientStage::Draining {
             let idle = self.open().all(Client::is_idle) && self.absences.is_idle();
             self.board.ended.store(1, Ordering::Release);

@@ -57,6 +57,8 @@ pub(crate) fn render(report: &LoadReport) -> String {
     let marks = report.disturbances.iter().map(|disturbance| disturbance.second);
     let marks: Vec<f64> = marks.chain(stages).collect();
     chart(&mut out, "Messages a second", "s", (&throughput(series), &marks), counts, count);
+    let operations = in_use(vec![line("operations", 'a', series, |s| rate(s, s.operations))]);
+    chart(&mut out, "Operations a second", "s", (&operations, &marks), counts, count);
     chart(&mut out, "Latency over time", "s", (&latency_over_time(series), &marks), times, count);
     percentiles(&mut out, report);
     let connected = in_use(vec![line("connected", 'a', series, |s| Some(number(s.connected)))]);

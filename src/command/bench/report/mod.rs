@@ -288,6 +288,8 @@ pub(crate) struct SeriesSecond {
     pub(crate) broker_descriptors: Option<u64>,
     /// The stage in which the row started, from 1; 0 without stages, and outside the measurement.
     pub(crate) stage: u64,
+    /// Operations done in it, of loads that have some.
+    pub(crate) operations: u64,
 }
 
 impl SeriesSecond {
@@ -316,6 +318,7 @@ impl SeriesSecond {
             broker_memory_bytes: None,
             broker_descriptors: None,
             stage: 0,
+            operations: second.operations,
         }
     }
 

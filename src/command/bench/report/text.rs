@@ -269,8 +269,13 @@ pub(crate) fn live_line(second: &SeriesSecond, connected_before: u64, has_messag
         let more = second.connected.saturating_sub(connected_before);
         let _ = write!(line, ", {}/s", rate(more));
     } else if has_messages {
-        let (sent, came) = (rate(second.sent), rate(second.delivered.max(second.acknowledged)));
-        let _ = write!(line, ", out {sent}/s, in {came}/s");
+        let came = second.delivered.max(second.acknowledged);
+        if second.operations > 0 {
+            let _ = write!(line, ", {} operations/s", rate(second.operations));
+        }
+        if second.operations == 0 || second.sent + came > 0 {
+            let _ = write!(line, ", out {}/s, in {}/s", rate(second.sent), rate(came));
+        }
     }
     if second.in_flight > 0 {
         let _ = write!(line, ", {} open", short(second.in_flight));
@@ -524,6 +529,8 @@ mod tests {
         assert!(live_line(&part, 0, true).starts_with("  2s warm-up 10.0k up, out 4000/s, in "));
         // Without messages, or before them, the line shows new connections.
         let idle = SeriesSecond { in_flight: 0, ..part };
+        let churning = SeriesSecond { sent: 0, delivered: 0, operations: 45, ..idle.clone() };
+        assert!(live_line(&churning, 0, true).starts_with("  2s warm-up 10.0k up, 90 operations/s, p50 "));
         let connecting = SeriesSecond { phase: Course::Connect, ..idle };
         assert!(live_line(&connecting, 9_500, true).starts_with("  2s connect 10.0k up, 1000/s, p50 "));
         let holding = live_line(&SeriesSecond { phase: Course::Measure, ..idle }, 0, false);

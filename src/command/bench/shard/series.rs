@@ -82,6 +82,7 @@ fn add(sum: &mut SeriesSecond, row: &SeriesSecond) {
         broker_memory_bytes,
         broker_descriptors,
         stage: _,
+        operations,
     } = row;
     let counts = [
         (&mut sum.connected, connected),
@@ -93,6 +94,7 @@ fn add(sum: &mut SeriesSecond, row: &SeriesSecond) {
         (&mut sum.overdue, overdue),
         (&mut sum.lost, lost),
         (&mut sum.reconnected, reconnected),
+        (&mut sum.operations, operations),
     ];
     for (sum, more) in counts {
         *sum = sum.saturating_add(*more);

@@ -35,7 +35,7 @@ const fn metric(name: &'static str, help: &'static str, read: fn(&SeriesSecond) 
 }
 
 /// Counters, summed up over the run.
-static COUNTERS: [SeriesMetric; 6] = [
+static COUNTERS: [SeriesMetric; 7] = [
     metric("mqtt_bench_messages_sent_total", "Messages written to a socket", |s| s.sent),
     metric("mqtt_bench_messages_acknowledged_total", "Messages that the broker acknowledged", |s| {
         s.acknowledged
@@ -46,6 +46,7 @@ static COUNTERS: [SeriesMetric; 6] = [
     metric("mqtt_bench_reconnections_total", "Clients that resumed after a lost connection", |s| {
         s.reconnected
     }),
+    metric("mqtt_bench_operations_total", "Operations that were done, such as SUBSCRIBE", |s| s.operations),
 ];
 
 /// Gauges, with the values of the last second.
@@ -308,6 +309,7 @@ mod tests {
             overdue: 7,
             lost: 8,
             reconnected: 9,
+            operations: 10,
             ..SeriesSecond::default()
         };
         let metrics = RunMetrics::default();
@@ -326,6 +328,7 @@ mod tests {
             format!("mqtt_bench_errors_total{labels} 12"),
             format!("mqtt_bench_connections_lost_total{labels} 16"),
             format!("mqtt_bench_reconnections_total{labels} 18"),
+            format!("mqtt_bench_operations_total{labels} 20"),
             format!("mqtt_bench_connections{labels} 1"),
             format!("mqtt_bench_messages_in_flight{labels} 5"),
             format!("mqtt_bench_messages_overdue{labels} 7"),

@@ -46,6 +46,7 @@ struct PanelRows {
     sent: bool,
     acknowledged: bool,
     delivered: bool,
+    operations: bool,
 }
 
 /// A second, and the connections made in it.
@@ -64,10 +65,11 @@ impl Panel {
         let name = load.scenario.as_ref().map_or(load.mode.name(), |scenario| &scenario.name);
         let title =
             format!("mqtt bench {name} against {} (MQTT {})", load.client.endpoint.address, fleet.protocol);
-        Self::of(load.mode, load.qos, &title)
+        let has_operations = load.groups().iter().any(|group| group.operation.is_some());
+        Self::of(load.mode, load.qos, has_operations, &title)
     }
 
-    fn of(mode: Mode, qos: QoS, title: &str) -> Self {
+    fn of(mode: Mode, qos: QoS, has_operations: bool, title: &str) -> Self {
         let publishes = mode.publishes();
         Self {
             title: printable(title).chars().take(WIDTH).collect(),
@@ -75,6 +77,7 @@ impl Panel {
                 sent: publishes,
                 acknowledged: publishes && qos > QoS::AtMostOnce,
                 delivered: mode.receives_its_own() || mode == Mode::Subscribe,
+                operations: has_operations,
             },
             latency: LatencyKind::main(mode, qos).map(|main| latency::entry(main).label),
             seconds: VecDeque::with_capacity(SECONDS),
@@ -105,7 +108,13 @@ impl Panel {
         let plain = |text: String| LiveLine { text, look: LiveLook::Plain };
         let mut lines = vec![LiveLine { text: self.title.clone(), look: LiveLook::Strong }, phase(place)];
         lines.push(plain(self.clients(look)));
-        let stages: [LiveRate<'_>; 3] = [
+        let stages: [LiveRate<'_>; 4] = [
+            (
+                self.has.operations && !self.has.sent,
+                "operations",
+                |second| second.operations,
+                look.operations,
+            ),
             (self.has.sent, "sent", |second| second.sent, look.sent),
             (self.has.acknowledged, "acknowledged", |second| second.acknowledged, look.acknowledged),
             (self.has.delivered, "delivered", |second| second.delivered, look.delivered),
@@ -154,6 +163,10 @@ impl Panel {
             let skipped = curve.chars().count().saturating_sub(room);
             let curve: String = curve.chars().skip(skipped).collect();
             let _ = write!(text, ", {}/s {curve}", last.map_or("-".into(), per_s));
+        } else if self.has.operations && self.has.sent {
+            // A row of its own would be the thirteenth.
+            let last = self.seconds.back().map(|PanelSecond { second, .. }| second.per_s(second.operations));
+            let _ = write!(text, ", {} operations/s", last.map_or("-".into(), per_s));
         }
         text
     }
@@ -237,12 +250,17 @@ mod tests {
             overdue: 999_600,
             length_s: 1.0,
             lost: 999_600,
+            operations: 1_234_567,
             ..SeriesSecond::default()
         }
     }
 
     fn panel(mode: Mode, seconds: u32) -> Vec<String> {
-        let mut panel = Panel::of(mode, QoS::ExactlyOnce, &"a long name ".repeat(20));
+        panel_of(mode, matches!(mode, Mode::Retained | Mode::Churn | Mode::Wills), seconds)
+    }
+
+    fn panel_of(mode: Mode, operates: bool, seconds: u32) -> Vec<String> {
+        let mut panel = Panel::of(mode, QoS::ExactlyOnce, operates, &"a long name ".repeat(20));
         (0..seconds).for_each(|number| panel.add(&second(number)));
         let text = "999999 of 999999 messages, about 59m 59s left".into();
         let place = RunPlace { phase: "subscribe", done: Some(0.99), text };
@@ -253,6 +271,7 @@ mod tests {
             sent: u64::MAX / 1_000_000_000_000,
             acknowledged: 99_999_999,
             delivered: 99_999_999,
+            operations: 99_999_999,
         };
         let process = ProcessSecond {
             cpu_share: Some(63.999),
@@ -265,9 +284,9 @@ mod tests {
 
     #[test]
     fn the_display_fits_twelve_lines_of_a_terminal() {
-        for mode in [Mode::Connect, Mode::Publish, Mode::Subscribe, Mode::EndToEnd, Mode::Request] {
-            for seconds in [0, 1, 2, 5, 100] {
-                let lines = panel(mode, seconds);
+        for mode in Mode::ALL {
+            for (seconds, operates) in [0, 1, 2, 5, 100].into_iter().flat_map(|s| [(s, true), (s, false)]) {
+                let lines = panel_of(mode, operates, seconds);
                 assert!(lines.len() <= LINES, "{lines:#?}");
                 let too_wide = |line: &&String| line.chars().count() > WIDTH && !line.contains("59m");
                 assert_eq!(lines.iter().find(too_wide), None, "{mode:?} {seconds}");
@@ -298,5 +317,8 @@ mod tests {
         assert_eq!(names(Mode::Subscribe), ["clients", "delivered", "delivery", "broker", "errors"]);
         let all = ["clients", "sent", "acknowledged", "delivered", "round", "open", "broker", "errors"];
         assert_eq!(names(Mode::Request), all);
+        assert_eq!(names(Mode::Churn), ["clients", "operations", "SUBACK", "broker", "errors"]);
+        let with_deliveries = ["clients", "operations", "delivered", "delivery", "broker", "errors"];
+        assert_eq!(names(Mode::Wills), with_deliveries);
     }
 }

@@ -34,6 +34,7 @@ pub(in super::super) struct Look {
     pub(in super::super) sent: u64,
     pub(in super::super) acknowledged: u64,
     pub(in super::super) delivered: u64,
+    pub(in super::super) operations: u64,
 }
 
 /// The progress as displayed.
@@ -43,6 +44,38 @@ pub(super) struct RunPlace {
     /// The completed share of the phase, 0 to 1, if known.
     pub(super) done: Option<f64>,
     pub(super) text: String,
+}
+
+/// What ends a run with a count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Sent,
+    Delivered,
+    /// Clients that ended their connections.
+    Ended,
+    /// Clients that have subscribed.
+    Subscribed,
+}
+
+impl Counted {
+    fn of(mode: Mode) -> Self {
+        match mode {
+            Mode::Subscribe => Self::Delivered,
+            Mode::Wills => Self::Ended,
+            Mode::Retained => Self::Subscribed,
+            Mode::Connect | Mode::Publish | Mode::EndToEnd | Mode::Request | Mode::Churn => Self::Sent,
+        }
+    }
+
+    /// The count, and its name.
+    fn read(self, look: &Look) -> (u64, &'static str) {
+        match self {
+            Self::Sent => (look.sent, "messages"),
+            Self::Delivered => (look.delivered, "messages"),
+            Self::Ended => (look.operations, "connections ended"),
+            Self::Subscribed => (look.operations, "subscribers"),
+        }
+    }
 }
 
 /// The progress of a run.
@@ -55,8 +88,7 @@ pub(super) struct RunProgress {
     count: Option<u64>,
     /// How long they take on schedule, if there is one.
     scheduled: Option<u64>,
-    /// Whether arriving messages are counted, as for [`Mode::Subscribe`].
-    counts_arrivals: bool,
+    counted: Counted,
     warmup: u64,
     /// The length of the measurement, if known.
     measure: Option<u64>,
@@ -93,7 +125,7 @@ impl RunProgress {
             clients: clients.into(),
             count,
             scheduled,
-            counts_arrivals: mode == Mode::Subscribe,
+            counted: Counted::of(mode),
             warmup: nanoseconds(warmup),
             measure: match stop {
                 StopAfter::After(duration) => Some(nanoseconds(duration)),
@@ -162,15 +194,15 @@ impl RunProgress {
             let text = format!("{} of {}{}", whole_seconds(passed), whole_seconds(all), about(Some(left)));
             return RunPlace { phase, done: Some(part(passed, all)), text };
         };
-        let all = if self.counts_arrivals { look.delivered } else { look.sent };
-        // If arrivals are counted, those of the warm-up count too.
-        let before = if self.counts_arrivals { 0 } else { *self.before.get_or_insert(all) };
+        let (all, what) = self.counted.read(look);
+        // Messages of the warm-up do not count, except arrivals.
+        let before = if self.counted == Counted::Sent { *self.before.get_or_insert(all) } else { 0 };
         let made = (all - before.min(all)).min(count);
         let left = match self.scheduled {
             Some(scheduled) => Some(scheduled.saturating_sub(passed)),
             None => (made > 0).then(|| scale(passed, count - made, made)),
         };
-        let text = format!("{made} of {count} messages{}", about(left));
+        let text = format!("{made} of {count} {what}{}", about(left));
         RunPlace { phase, done: Some(part(made, count)), text }
     }
 }
@@ -234,5 +266,20 @@ mod tests {
         closed.enter(Stage::Load(TIMELINE), SECOND);
         closed.at(3 * SECOND, &sent(7));
         assert_eq!(closed.at(4 * SECOND, &sent(257)).text, "250 of 500 messages, about 1s left");
+    }
+
+    /// Wills and retained messages end with the operations of their clients, whatever was sent before.
+    #[test]
+    fn operations_end_runs_of_wills_and_retained_messages() {
+        for (mode, words) in [(Mode::Wills, "connections ended"), (Mode::Retained, "subscribers")] {
+            let run = (Rate::Max, StopAfter::Count(60), Duration::ZERO);
+            let mut progress = RunProgress::of(mode, 61, run, 0);
+            progress.enter(Stage::Load(Timeline { start: SECOND, measure: SECOND, end: u64::MAX }), SECOND);
+            let done = |operations| Look { operations, sent: 500, delivered: 10_000, ..Look::default() };
+            assert_eq!(progress.at(SECOND, &done(0)).text, format!("0 of 60 {words}"));
+            let place = progress.at(3 * SECOND, &done(20));
+            assert_eq!(place.text, format!("20 of 60 {words}, about 4s left"));
+            assert!(place.done.is_some_and(|done| (done - 1.0 / 3.0).abs() < 1e-9), "{place:?}");
+        }
     }
 }

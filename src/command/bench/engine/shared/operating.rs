@@ -81,6 +81,7 @@ impl Shard {
             *(if is_done { &mut counts.done } else { &mut counts.undone }) += 1;
         }
         counts.in_window += u64::from(is_done && is_in_window);
+        self.recorder.second.operations += u64::from(is_done);
         self.recorder.last_event = time;
         if let Some(kind) = step.latency() {
             self.time(phase, due, (kind, kind), (time.saturating_sub(due), None), 1);
