@@ -14,7 +14,7 @@ use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::packets;
 use crate::support::server::{Peer, Server};
 
-fn of(report: &Value, path: &str) -> u64 {
+pub(crate) fn of(report: &Value, path: &str) -> u64 {
     report
         .pointer(&format!("/disturbances/0/{path}"))
         .and_then(Value::as_u64)

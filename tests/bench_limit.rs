@@ -193,10 +193,19 @@ fn rates_clients_and_sizes_are_searched(#[values(Real::Embedded, Real::Mosquitto
     let Some(broker) = broker.start() else { return };
     for (line, over, limit) in [
         (&["conn", "--hold", "10ms", "--from", "2", "--slo", "attempted <= 9"][..], "clients", 9.0),
-        (&["pub", "--over", "clients", "--publishers", "1", "--slo", "attempted <= 5"], "clients", 5.0),
-        (&["pub", "--over", "size", "--to", "128", "--slo", "refused = 0", "-q", "1"], "size", 128.0),
+        (
+            &["pub", "--over", "clients", "--publishers", "1", "--rate", "50", "--slo", "attempted <= 5"],
+            "clients",
+            5.0,
+        ),
+        (
+            &["pub", "--over", "size", "--rate", "50", "--to", "128", "--slo", "refused = 0", "-q", "1"],
+            "size",
+            128.0,
+        ),
         (&["e2e", "--from", "20/s", "--to", "40/s", "--slo", "loss = 0"], "rate", 40.0),
     ] {
+        // Five messages a run are too few for a backlog, however long the machine stalls.
         let course: &[&str] =
             if line[0] == "conn" { &[] } else { &["--step-duration", "0.1s", "--warmup", "0"] };
         let outcome = find_limit(broker.port(), &[line, course, &["--json"]].concat()).run().exits(0);

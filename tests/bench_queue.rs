@@ -5,6 +5,7 @@ use ::mqtt::protocol::Protocol;
 use rstest::rstest;
 
 use crate::bench::{bench, count, expect_probe, number};
+use crate::bench_disturb::of;
 use crate::bench_setup::{Real, accept_clients, scenario_report};
 use crate::support::packets;
 use crate::support::server::Server;
@@ -57,10 +58,9 @@ fn queued_and_lost_messages_are_counted() {
     assert_eq!(around["what"], "away 100% of receivers for 400ms");
     assert_eq!(around["queue"]["messages"], 37, "{around}");
     assert!(number(around, "/queue/drained_s") > 0.0 && number(around, "/queue/per_s") > 0.0, "{around}");
-    assert_eq!(
-        (count(&report, "lost"), count(&report, "reordered"), count(&report, "duplicates")),
-        (3, 0, 0)
-    );
+    // The last message before it may be in the socket when the client closes it.
+    assert_eq!(of(&report, "messages/lost"), 3, "{around}");
+    assert_eq!((count(&report, "reordered"), count(&report, "duplicates")), (0, 0));
     assert_eq!(around["connections"]["sessions_present"], 1);
     assert!(number(around, "/connections/first_back_s") >= 0.4);
 }
