@@ -164,12 +164,16 @@ pub(super) struct CeilingArgs {
     calibration: Option<PathBuf>,
 }
 
+/// The help of `--reconnect`, whose default is the same in every mode.
+const RECONNECT: &str = "When a connection is lost: never, always, or how many attempts in a row may fail; a lost connection is then part of the result [default: never]";
+
 /// The options of every load.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Course")]
 // Options that every load refuses.
 #[command(mut_arg("disable_clean_session", |arg| arg.hide(true)))]
 #[command(mut_arg("wait_for_server", |arg| arg.hide(true)))]
+#[command(mut_arg("reconnect", |arg| arg.help(RECONNECT)))]
 pub(super) struct CommonArgs {
     /// New connections a second, such as 2k/s [default: as fast as they are made]
     #[arg(long, value_name = "RATE", value_parser = ramp)]

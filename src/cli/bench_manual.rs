@@ -9,7 +9,7 @@ macro_rules! of_every_load {
             $($own,)*
             "Without --reconnect, a lost connection makes a run not valid. Before the load, one more connection is \
              made, to learn the broker's address and protocol version.",
-            "TLS connections are full handshakes, without session resumption.",
+            "TLS connections are full handshakes, unless --tls-resumption resume is given.",
             "On the broker's own machine both share the cores, and the figures describe that machine. A virtual \
              machine that is paused sends late; the report says so.",
             "SIGHUP ends a run without a report. A --credentials file needs about ten times its size in memory.",
