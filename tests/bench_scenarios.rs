@@ -94,6 +94,18 @@ fn each_group_of_a_fleet_is_counted(#[values(Real::Embedded, Real::Mosquitto)] b
     assert_eq!(report["connections"]["connected"], 40);
 }
 
+/// The line of the load names groups, unless these are publishers and subscribers.
+#[test]
+fn load_of_a_fleet_names_its_groups() {
+    let broker = Broker::start();
+    let (_folder, path) = file(FLEET);
+    let port = broker.port().to_string();
+    let line = ["bench", "scenario", "run", &path, "-h", "127.0.0.1", "-p", &port, "--quiet"];
+    let outcome = Mqtt::new(line).args(["--allow-saturated"]).run().exits(0);
+    let words = "load             40 clients in 4 groups, 90/s uniform, QoS 1, 64 bytes";
+    assert!(outcome.lines().contains(&words.into()), "{:?}", outcome.lines());
+}
+
 /// A broker that loses messages to one group: the loss is counted for the group and for the run.
 #[test]
 fn a_device_is_one_client_and_its_losses_are_counted() {

@@ -311,9 +311,13 @@ pub(crate) fn load(report: &LoadReport) -> String {
     ];
     let clients = clients.into_iter().flatten().map(|(number, what)| counted(number.into(), what));
     let mut parts: Vec<String> = clients.collect();
+    let fleet = fleet(report);
+    if let Some(clients) = &fleet {
+        parts = vec![clients.clone()];
+    }
     if let Some(receiving) = &c.receiving {
         match receiving.shared_groups {
-            0 if receiving.pattern == "all" => parts.push("all to all".into()),
+            0 if receiving.pattern == "all" && fleet.is_none() => parts.push("all to all".into()),
             0 => {}
             groups => parts.push(counted(groups.into(), "shared group")),
         }
@@ -342,6 +346,17 @@ pub(crate) fn load(report: &LoadReport) -> String {
         parts.push(counted(u64::try_from(sending.payload_bytes).unwrap_or(u64::MAX), "byte"));
     }
     parts.join(", ")
+}
+
+/// The clients of groups that are not one of publishers and one of subscribers.
+fn fleet(report: &LoadReport) -> Option<String> {
+    let c = &report.configuration;
+    let clients: u64 = report.groups.iter().map(|group| u64::from(group.clients)).sum();
+    let publishers = c.sending.as_ref().map_or(0, |sending| u64::from(sending.publishers));
+    let subscribers = c.receiving.as_ref().map_or(0, |receiving| u64::from(receiving.subscribers));
+    let is_pair = report.groups.len() <= 2 && (c.clients.is_some() || publishers + subscribers == clients);
+    let groups = || counted(report.groups.len() as u64, "group");
+    (!report.groups.is_empty() && !is_pair).then(|| format!("{} in {}", counted(clients, "client"), groups()))
 }
 
 /// The messages that the broker is given to retain.
