@@ -141,6 +141,28 @@ fn limit_of_connections_per_second_is_found() {
     let _ = finds(f64::from(CONNACKS), "fell-behind", connect_slowly, &line);
 }
 
+/// A search that is interrupted in its first run has a report too.
+#[test]
+fn search_interrupted_in_its_first_run_is_reported() {
+    let broker = Broker::start();
+    for more in [&[][..], &["--json"]] {
+        let port = broker.port().to_string();
+        let line =
+            ["bench", "find-limit", "pub", "--slo", "rate > 1", "--step-duration", "1m", "-h", "127.0.0.1"];
+        let running = Mqtt::new(line).args(["-p", &port, "--warmup", "0"]).args(more).spawn();
+        running.wait_for_stderr(" measure ");
+        running.signal(rustix::process::Signal::INT);
+        let outcome = running.finish().exits(0);
+        if more.is_empty() {
+            let answer = "limit            none: no run has ended, as the search was interrupted";
+            assert!(outcome.lines().contains(&answer.into()), "{:?}", outcome.lines());
+        } else {
+            let report = crate::support::report("bench-limit", &outcome.stdout);
+            assert_eq!((&report["interrupted"], &report["limit"]), (&Value::Bool(true), &Value::Null));
+        }
+    }
+}
+
 #[test]
 fn status_is_3_if_the_lowest_value_fails() {
     let broker = Broker::start();

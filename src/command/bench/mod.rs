@@ -438,7 +438,7 @@ async fn find_limit(search: &FindLimit, results: &Results, diagnostics: &Diagnos
     report.end(&ladder, failure.as_ref());
     let written = outputs.write_each(|form| report.as_form(form));
     let text = if results.json { report.as_object()? } else { report.as_table().into_bytes() };
-    if !report.steps().is_empty() {
+    if !report.steps().is_empty() || report.interrupted {
         print(&text, &mut attention, diagnostics).await?;
     } else if let Some(error) = &failure {
         print_failure((search.load.mode, None), results.json, error, &mut attention, diagnostics).await;
