@@ -58,6 +58,14 @@ fn thread_of_a_program(#[case] options: &[&str]) {
     run.fails(1, "cannot start a thread: ");
 }
 
+/// A load whose topics the system has no memory for is refused before the first connection.
+#[test]
+fn topics_of_a_load() {
+    let line = ["bench", "pub", "-h", "127.0.0.1", "-p", "1", "--topics", "100000000", "--threads", "2"];
+    let run = Mqtt::new(line).behind("ulimit -v 4000000").run();
+    run.fails(2, "MiB of memory are needed, and the system refuses as much");
+}
+
 /// A condition on the header needs no such thread.
 #[test]
 fn condition_on_the_header() {

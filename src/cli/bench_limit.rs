@@ -14,7 +14,7 @@ use super::text::shown;
 use super::value;
 use crate::command::bench::config::{Load, Mode, Payload, Rate, StopAfter};
 use crate::command::bench::{
-    Axis, BenchTask, Bounds, CONNECTING_S, Config, FindLimit, MOST_PUBLISHERS, Objective,
+    Axis, BenchTask, Bounds, CONNECTING_S, Config, FindLimit, LEAST_STAMP_BYTES, MOST_CLIENTS, Objective,
 };
 use crate::error::Error;
 
@@ -191,6 +191,20 @@ where
                 _ => format!("conditions on rate, cpu and failed-connections hold for every load; mqtt bench {mode} --help lists the figures"),
             }));
         }
+        let least = match load.payload {
+            _ if axis == Axis::Size => bounds.from,
+            Payload::Size(size) => bytes_as_number(size as u64),
+            _ => f64::INFINITY,
+        };
+        if least < bytes_as_number(LEAST_STAMP_BYTES as u64)
+            && let Some(objective) = search.slo.iter().find(|objective| objective.needs_stamps(&load))
+        {
+            let slo = shown(objective.text().as_ref());
+            let why =
+                format!("--slo '{slo}': payloads of less than {LEAST_STAMP_BYTES} bytes have no latency");
+            let option = if axis == Axis::Size { "--from" } else { "--size" };
+            return Err(Error::usage(why).with_hint(format!("{option} {LEAST_STAMP_BYTES}")));
+        }
         let find = FindLimit { load: *load, axis, bounds, objectives: search.slo, rate_per_client };
         Ok(Self { task: BenchTask::FindLimit(Box::new(find)), ..config })
     }
@@ -209,7 +223,7 @@ impl SearchArgs {
     fn bounds(&self, axis: Axis, load: &Load) -> Result<Bounds, Error> {
         let (own, most) = match axis {
             Axis::Rate if load.mode == Mode::Connect => {
-                (load.ramp.unwrap_or(RAMP), (f64::from(MOST_PUBLISHERS - 1) / CONNECTING_S).floor())
+                (load.ramp.unwrap_or(RAMP), (f64::from(MOST_CLIENTS - 1) / CONNECTING_S).floor())
             }
             Axis::Rate => match load.rate {
                 Rate::PerSecond(rate) => (rate, MOST_RATE),
@@ -219,7 +233,7 @@ impl SearchArgs {
                     ));
                 }
             },
-            Axis::Clients => (f64::from(load.clients()), f64::from(MOST_PUBLISHERS - 1)),
+            Axis::Clients => (f64::from(load.clients()), f64::from(MOST_CLIENTS - 1)),
             Axis::Size => match load.payload {
                 _ if load.mode == Mode::Connect => {
                     return Err(Error::usage("conn has no payloads: --over size is for the other loads"));

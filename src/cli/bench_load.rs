@@ -26,7 +26,9 @@ use crate::client::options::ClientOptions;
 use crate::client::options::Version;
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, StopAfter, TOPIC};
 use crate::command::bench::topic::check_topic;
-use crate::command::bench::{BenchTask, Config, Disturbance, LEAST_STAMP_BYTES, MOST_PUBLISHERS, Matrix};
+use crate::command::bench::{
+    BenchTask, Config, Disturbance, LEAST_STAMP_BYTES, Matrix, check_number_of_clients,
+};
 use crate::error::Error;
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::counted;
@@ -223,7 +225,7 @@ pub(super) struct CommonArgs {
     disturb: Vec<Disturbance>,
 
     /// Seed of everything random, to repeat the same load [default: 1]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = value::any_number)]
     seed: Option<u64>,
 
     #[command(flatten)]
@@ -262,10 +264,7 @@ impl Clients {
                 "--shared-groups is more than there are subscribers: {subscribers}"
             )));
         }
-        if publishers >= MOST_PUBLISHERS {
-            return Err(Error::usage(format!("the number of publishers must be below {MOST_PUBLISHERS}")));
-        }
-        Ok(())
+        check_number_of_clients(u64::from(publishers) + u64::from(subscribers)).map_err(Error::usage)
     }
 }
 

@@ -87,7 +87,7 @@ pub(super) struct ChurnArgs {
     arrivals: Option<Arrivals>,
 
     /// Topic filters in each SUBSCRIBE and UNSUBSCRIBE [default: 1]
-    #[arg(long, value_name = "COUNT", value_parser = value::clients, help_heading = "Load")]
+    #[arg(long, value_name = "COUNT", value_parser = value::filters, help_heading = "Load")]
     filters: Option<u32>,
 
     /// QoS of the subscriptions [default: 0]

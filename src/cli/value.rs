@@ -183,6 +183,11 @@ pub(super) fn session_expiry(text: &str) -> Result<u32, String> {
     }
 }
 
+/// A whole number of 64 bits, such as a seed.
+pub(super) fn any_number(text: &str) -> Result<u64, String> {
+    number(text, 0, u64::MAX)
+}
+
 /// A whole number between two bounds, which the error names.
 fn number<T: TryFrom<u64>>(text: &str, least: u64, most: u64) -> Result<T, String> {
     let number: Option<u64> = text.parse().ok().filter(|number| (least..=most).contains(number));
@@ -222,6 +227,11 @@ pub(super) fn count(text: &str) -> Result<u64, String> {
 /// A number of clients, threads, messages of a topic and the like, at least one.
 pub(super) fn clients(text: &str) -> Result<u32, String> {
     number(text, 1, u32::MAX.into())
+}
+
+/// A number of topic filters of a client, which are in one packet.
+pub(super) fn filters(text: &str) -> Result<u32, String> {
+    number(text, 1, 1_000_000)
 }
 
 /// A number of messages in flight, within the range of Receive Maximum ([MQTT-3.1.2.11.3]).

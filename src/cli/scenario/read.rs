@@ -446,7 +446,7 @@ fn subscriptions(table: Table<'_>, names: &[String], clients: u32) -> Result<Vec
         }
         Ok(text.to_owned())
     })?;
-    let filters = table.value("filters", value::clients)?;
+    let filters = table.value("filters", value::filters)?;
     let qos = table.value("qos", qos)?.unwrap_or_default();
     let shared_groups = table.value("shared-groups", value::clients)?.unwrap_or(0);
     let share_name = table.text("share-name")?.unwrap_or_else(|| SHARE_NAME.into());

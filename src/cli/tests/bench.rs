@@ -50,6 +50,15 @@ fn figures_that_the_load_does_not_measure_are_refused() {
         let line = [&["bench", "find-limit"], line, &["--slo", slo]].concat();
         super::all_wrong(&[(&line, &format!("--slo '{slo}': "))]);
     }
+    super::all_wrong(&[
+        (
+            &["bench", "find-limit", "--over", "size", "--from", "0", "--slo", "p99 < 1s"],
+            "payloads of less than 16 bytes have no latency",
+        ),
+        (&["bench", "find-limit", "--size", "8", "--slo", "p99 < 1s"], "payloads of less than 16 bytes"),
+    ]);
+    search(&["--over", "size", "--from", "0", "--slo", "loss = 0"]);
+    search(&["pub", "-q", "1", "--size", "8", "--slo", "p99 < 1s"]);
     for (line, slo) in [
         (&["pub", "-q", "1"][..], "p99 < 5ms"),
         (&["pub"], "rate > 5"),
@@ -292,7 +301,19 @@ fn wrong_values_are_refused() {
         #[cfg(feature = "broker")]
         (&["bench", "calibrate", "--rate", "5"], "--rate"),
         (&["bench", "-c", "-i", "x"], "-c"),
-        (&["bench", "--publishers", "20000000"], "16777216"),
+        (
+            &["bench", "--publishers", "20000000"],
+            "a load has fewer than 16777216 clients, and this one has 20000010",
+        ),
+        (&["bench", "--subscribers", "4294967295"], "and this one has 4294967305"),
+        (&["bench", "conn", "--clients", "4294967295"], "and this one has 4294967295"),
+        (&["bench", "retained", "--subscribers", "4294967295"], "a load has fewer than 16777216 clients"),
+        (
+            &["bench", "churn", "--clients", "4294967295", "--connect-rate", "1", "--subscribe-rate", "1"],
+            "a load has fewer than 16777216 clients",
+        ),
+        (&["bench", "wills", "--clients", "20000000"], "a load has fewer than 16777216 clients"),
+        (&["bench", "--seed", "-1"], "it must be a whole number, at least 0"),
         (&["bench", "--threads", "0"], "1"),
     ]);
 }

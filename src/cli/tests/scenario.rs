@@ -438,6 +438,10 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
     }
     let shared = FLEET.replacen("from = \"service\"", "from = \"service\"\nshared-groups = 1", 1);
     assert!(wrong(&shared).contains("cannot share its subscriptions"));
+    let many = "duration = 1\n".to_owned()
+        + &"[[group]]\nname = \"a\"\nclients = 4294967295\n".repeat(2).replacen("\"a\"", "\"b\"", 1);
+    let why = wrong(&many);
+    assert!(why.contains("line 4: clients: a load has fewer than 16777216 clients"), "{why}");
     let pairs = FLEET.replacen("pattern = \"all\"", "pattern = \"pairs\"", 1);
     assert!(wrong(&pairs).contains("does not match the topic"), "{}", wrong(&pairs));
 }

@@ -275,8 +275,11 @@ impl Load {
     #[must_use]
     pub fn clients(&self) -> u32 {
         match &self.scenario {
-            Some(scenario) => scenario.groups.iter().map(|group| group.clients).sum(),
-            None => self.publishers + self.subscribers,
+            Some(scenario) => {
+                let all = scenario.groups.iter().map(|group| group.clients);
+                all.fold(0, u32::saturating_add)
+            }
+            None => self.publishers.saturating_add(self.subscribers),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::config::Load;
 use super::stamp::hash;
 use super::topology::GroupPlan;
 use crate::error::Error;
+use crate::memory::spare;
 use crate::output::Diagnostics;
 use crate::platform::machine::{OpenFilesLimit, SystemNames, allow_open_files};
 use crate::platform::processes::lead_own_group;
@@ -83,8 +84,7 @@ const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 pub(super) fn check_limits(load: &Load, diagnostics: &Diagnostics) -> Result<(), Error> {
     descriptors(u64::from(load.own_clients()) + OTHER_DESCRIPTORS)?;
     ports(load)?;
-    check_memory(load, diagnostics);
-    Ok(())
+    check_memory(load, diagnostics)
 }
 
 fn descriptors(needed: u64) -> Result<(), Error> {
@@ -125,24 +125,37 @@ fn ports(load: &Load) -> Result<(), Error> {
     Err(short(format!("{clients} ports are needed, and {from} {ports}")).with_hint(hint))
 }
 
-/// Checks the memory. A shortage is only a warning, because free memory changes during the run.
-fn check_memory(load: &Load, diagnostics: &Diagnostics) {
+/// Checks the memory. A shortage is only a warning, because free memory changes during the run, and records of flows
+/// without messages take none. But each thread reserves its records at once.
+///
+/// # Errors
+/// The system does not give a thread as much.
+fn check_memory(load: &Load, diagnostics: &Diagnostics) -> Result<(), Error> {
     let each = if load.client.endpoint.transport.is_secure() { TLS_BYTES } else { PLAIN_BYTES };
-    let needed = u64::from(load.own_clients()) * each + flow_bytes(load);
+    let of_messages = message_bytes(load);
+    let of_thread = usize::try_from(of_messages / (load.threads as u64).max(1)).unwrap_or(usize::MAX);
+    let needed = (u64::from(load.own_clients()) * each).saturating_add(of_messages);
     let available = available_bytes();
+    let mebibytes = |bytes: u64| bytes >> 20;
+    if spare(of_thread).is_err() {
+        let why =
+            format!("about {} MiB of memory are needed, and the system refuses as much", mebibytes(needed));
+        return Err(short(why).with_hint("fewer topics, or fewer clients"));
+    }
     if available > 0 && needed > available {
-        let mebibytes = |bytes: u64| bytes >> 20;
         diagnostics.warning(format_args!(
             "about {} MiB of memory are needed, and {} MiB are free",
             mebibytes(needed),
             mebibytes(available)
         ));
     }
+    Ok(())
 }
 
-/// Maximum bytes of the records that tell messages apart.
-fn flow_bytes(load: &Load) -> u64 {
-    GroupPlan::all(&load.groups()).iter().map(GroupPlan::flow_bytes).sum()
+/// Maximum bytes of the packets of all topics, and of the records that tell messages apart.
+fn message_bytes(load: &Load) -> u64 {
+    let of = |plan: &GroupPlan| plan.flow_bytes().saturating_add(plan.topic_bytes(load.own_clients_of(plan)));
+    GroupPlan::all(&load.groups()).iter().map(of).fold(0, u64::saturating_add)
 }
 
 fn short(what: String) -> Error {

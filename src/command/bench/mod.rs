@@ -90,11 +90,11 @@ pub(super) use report::export::{json_of_failure, junit_of_failure};
 pub use report::help::help as figures_help;
 pub use shard::{LoadShard, MergeConfig, SharedStart};
 pub use stamp::{
-    LONG_BYTES as LONG_STAMP_BYTES, MOST_PUBLISHERS, SHORT_BYTES as LEAST_STAMP_BYTES,
+    LONG_BYTES as LONG_STAMP_BYTES, MOST_CLIENTS, SHORT_BYTES as LEAST_STAMP_BYTES,
     TEXT_BYTES as TEXT_STAMP_BYTES,
 };
 pub use threshold::{Objective, RunLimits, Threshold};
-pub use topology::{GroupFault, check as check_groups};
+pub use topology::{GroupFault, check as check_groups, check_number as check_number_of_clients};
 pub use watching::{WatchOptions, WatchedProcess};
 
 use std::path::PathBuf;

@@ -42,7 +42,7 @@ const MARK: &[u8; 11] = b"mqtt-bench-";
 /// Length of a stamp in its short form, in bytes. Shorter payloads have no stamp and are only counted.
 pub const SHORT_BYTES: usize = 16;
 /// Maximum number of publishers that stamps can distinguish.
-pub const MOST_PUBLISHERS: u32 = 1 << 24;
+pub const MOST_CLIENTS: u32 = 1 << 24;
 
 const SEQUENCE_BITS: u32 = 40;
 const CHECK_SHIFT: u32 = 40;
@@ -335,7 +335,7 @@ impl Flows {
 
     /// Bytes of memory for this number of flows when all of them are in use.
     pub(super) fn bytes(flows: usize, words: usize) -> u64 {
-        (flows * (words + 1) * 8) as u64
+        flows.saturating_mul((words + 1) * 8) as u64
     }
 
     /// Records a message; `None` if there is no such flow.
@@ -381,7 +381,7 @@ mod tests {
     const NOW: u64 = 400_000_000_000_000;
 
     fn stamp(run: u32, publisher: u32, sequence: u64) -> Stamp {
-        let publisher = publisher % MOST_PUBLISHERS;
+        let publisher = publisher % MOST_CLIENTS;
         let sequence = sequence % (1 << SEQUENCE_BITS);
         Stamp { run, phase: Phase::Measure, publisher, sequence, intended: 17, sent: Some(u64::MAX) }
     }

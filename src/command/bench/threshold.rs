@@ -340,6 +340,18 @@ impl Objective {
         }
     }
 
+    /// Whether it is a condition on a latency that stamps of messages measure.
+    #[must_use]
+    pub fn needs_stamps(&self, load: &Load) -> bool {
+        use LatencyKind::{Delivery, DeliveryFromSend, RoundTrip, RoundTripFromSend};
+        let kind = match self.0.what {
+            What::Latency(None, _) => LatencyKind::main(load.mode, load.qos),
+            What::Latency(Some(of), _) => Some(of.kind),
+            What::Figure(_) | What::Part(..) => None,
+        };
+        matches!(kind, Some(Delivery | DeliveryFromSend | RoundTrip | RoundTripFromSend))
+    }
+
     /// The result. The objective is not met if the figure has no value.
     pub(super) fn result(&self, report: &LoadReport) -> ObjectiveResult {
         let Self(condition) = self;

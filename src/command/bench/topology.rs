@@ -8,10 +8,13 @@ use super::config::Rate;
 use super::group::{ClientGroup, MessageSource, waves};
 use super::operation::OperationKind;
 use super::plan::{Plan, some_of};
-use super::stamp::{Flows, ONE_WORD, PLAIN_WORDS, SHARED_WORDS};
+use super::stamp::{Flows, MOST_CLIENTS, ONE_WORD, PLAIN_WORDS, SHARED_WORDS};
 use super::topic::TopicValues;
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
+
+/// Memory of a topic: a packet with a short name, and its allocation.
+const TOPIC_BYTES: u64 = 128;
 
 /// A group in the load.
 #[derive(Debug, Clone)]
@@ -216,8 +219,16 @@ impl GroupPlan {
 
     /// Maximum memory for recognising messages, in bytes.
     pub(super) fn flow_bytes(&self) -> u64 {
-        let all = |inlet: &Inlet| (0..self.clients).map(|client| inlet.plan.flows_of(client)).sum::<usize>();
-        Flows::bytes(self.inlets.iter().map(all).sum(), self.words())
+        let all = |inlet: &Inlet| {
+            (0..self.clients).map(|client| inlet.plan.flows_of(client)).fold(0, usize::saturating_add)
+        };
+        Flows::bytes(self.inlets.iter().map(all).fold(0, usize::saturating_add), self.words())
+    }
+
+    /// Memory for the topics of this number of its clients, in bytes: a PUBLISH packet for each.
+    pub(super) fn topic_bytes(&self, clients: u32) -> u64 {
+        let topics = self.outlet.as_ref().map_or(0, |outlet| u64::from(outlet.topics()));
+        u64::from(clients).saturating_mul(topics).saturating_mul(TOPIC_BYTES)
     }
 
     /// Whether its clients subscribe before the load.
@@ -306,12 +317,28 @@ impl GroupFault {
     }
 }
 
+/// Checks the number of all clients: the stamp of a message has 24 bits for that of its publisher.
+///
+/// # Errors
+/// There are too many, as one line.
+pub fn check_number(clients: u64) -> Result<(), String> {
+    if clients < MOST_CLIENTS.into() {
+        return Ok(());
+    }
+    Err(format!("a load has fewer than {MOST_CLIENTS} clients, and this one has {clients}"))
+}
+
 /// Checks these groups: each message must arrive once at its subscribers, and at no others. Filters are
 /// compared with the topics of a sample of clients.
 ///
 /// # Errors
 /// The fault and its place.
 pub fn check(groups: &[ClientGroup]) -> Result<(), GroupFault> {
+    let mut clients = 0;
+    for (place, group) in groups.iter().enumerate() {
+        clients += u64::from(group.clients);
+        check_number(clients).map_err(|why| GroupFault::new(place, "clients", why))?;
+    }
     if let Err(place) = waves(groups) {
         let why = format!("group '{}' would start after itself", groups[place].name);
         return Err(GroupFault::new(place, "starts-after", why));

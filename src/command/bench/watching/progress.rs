@@ -48,7 +48,7 @@ pub(super) struct RunPlace {
 
 /// What ends a run with a count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Counted {
+enum EndingCount {
     Sent,
     Delivered,
     /// Clients that ended their connections.
@@ -57,7 +57,7 @@ enum Counted {
     Subscribed,
 }
 
-impl Counted {
+impl EndingCount {
     fn of(mode: Mode) -> Self {
         match mode {
             Mode::Subscribe => Self::Delivered,
@@ -88,7 +88,7 @@ pub(super) struct RunProgress {
     count: Option<u64>,
     /// How long they take on schedule, if there is one.
     scheduled: Option<u64>,
-    counted: Counted,
+    counted: EndingCount,
     warmup: u64,
     /// The length of the measurement, if known.
     measure: Option<u64>,
@@ -125,7 +125,7 @@ impl RunProgress {
             clients: clients.into(),
             count,
             scheduled,
-            counted: Counted::of(mode),
+            counted: EndingCount::of(mode),
             warmup: nanoseconds(warmup),
             measure: match stop {
                 StopAfter::After(duration) => Some(nanoseconds(duration)),
@@ -196,7 +196,7 @@ impl RunProgress {
         };
         let (all, what) = self.counted.read(look);
         // Messages of the warm-up do not count, except arrivals.
-        let before = if self.counted == Counted::Sent { *self.before.get_or_insert(all) } else { 0 };
+        let before = if self.counted == EndingCount::Sent { *self.before.get_or_insert(all) } else { 0 };
         let made = (all - before.min(all)).min(count);
         let left = match self.scheduled {
             Some(scheduled) => Some(scheduled.saturating_sub(passed)),
