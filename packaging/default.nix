@@ -20,8 +20,13 @@ pkgs.rustPlatform.buildRustPackage {
   cargoTestFlags = [ "--lib" ];
 
   postInstall = ''
-    installManPage man/*.1
-    installShellCompletion --cmd mqtt \
+    for page in man/mqtt*.1; do
+      page="''${page#man/mqtt}"
+      install -Dm644 "man/mqtt$page" "$out/share/man/man1/${program}$page"
+    done
+    # Completions have the name of the program, too.
+    sed -i 's/\b_mqtt\b/_${program}/g; s/\bmqtt\b/${program}/g' completions/mqtt.bash completions/_mqtt completions/mqtt.fish
+    installShellCompletion --cmd ${program} \
       --bash completions/mqtt.bash --zsh completions/_mqtt --fish completions/mqtt.fish
   '' + pkgs.lib.optionalString (program != "mqtt") ''
     mv $out/bin/mqtt $out/bin/${program}
