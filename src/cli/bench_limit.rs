@@ -59,8 +59,8 @@ struct SearchArgs {
     /// What changes: rate, clients or size
     ///
     /// The default is rate, and for conn clients. rate: messages a second of all publishers together, for conn new connections
-    /// a second, with at least the clients that connect in two seconds. clients: all clients; publishers and subscribers keep their proportion, and with --rate-per-client the rate
-    /// grows with them. size: bytes of each payload.
+    /// a second, with at least the clients that connect in two seconds. clients: all clients; publishers and subscribers keep their
+    /// proportion, and the rate of a load with --rate-per-client grows with them. size: bytes of each payload.
     #[arg(long, value_name = "WHAT", hide_possible_values = true)]
     over: Option<AxisName>,
 

@@ -34,8 +34,7 @@ pub(super) struct QuietArgs {
     #[arg(long)]
     quiet: bool,
 
-    /// Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events always has
-    /// it
+    /// Begin each line on standard error with the time: RFC 3339, UTC, milliseconds
     #[arg(long)]
     #[allow(dead_code, reason = "it is heeded beside the subcommand, which does not care")]
     log_time: bool,
