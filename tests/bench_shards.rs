@@ -293,6 +293,7 @@ fn shards_that_did_not_measure_together_are_named() {
         let outcome = merge(&both(torn.clone()), &[]).exits(3);
         let outcome = outcome.mentions("not valid: shards without a report: 1 of 2 (2)");
         assert!(report(&outcome)["errors"].to_string().contains(words), "{words}");
+        assert!(!report(&outcome)["note_codes"].to_string().contains("rate-not-reached"), "{words}");
         merge(&[torn], &[]).exits(1).mentions("no shard has a report").mentions(words);
     }
 }

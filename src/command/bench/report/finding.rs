@@ -110,6 +110,11 @@ impl Problem {
     pub(crate) fn is_saturation(self) -> bool {
         SATURATION.contains(&self.code())
     }
+
+    /// Whether a part of the load is missing.
+    pub(crate) fn is_of_absent_shards(self) -> bool {
+        matches!(self, Self::ShardsMissing(_) | Self::ShardsFailed(_) | Self::ShardsInterrupted(_))
+    }
 }
 
 /// The advice for a saturated generator.

@@ -355,7 +355,8 @@ impl LoadReport {
             notes.push(Note::CutShort { measured_us, asked_us });
         }
         let cut_short = self.interrupted || self.aborted.is_some();
-        let disturbed = self.generator.saturated || cut_short || self.counts.lost > 0;
+        let is_partial = self.findings.problems.iter().any(|problem| problem.is_of_absent_shards());
+        let disturbed = self.generator.saturated || cut_short || is_partial || self.counts.lost > 0;
         // Jitter delays messages past the end, and a count ends with the last answer.
         let disturbed = disturbed || asked.has_jitter || asked.duration_s.is_none();
         if let Some(rate) = asked.mean_rate
