@@ -140,7 +140,7 @@ fn check_memory(load: &Load, diagnostics: &Diagnostics) -> Result<(), Error> {
     if spare(of_thread).is_err() {
         let why =
             format!("about {} MiB of memory are needed, and the system refuses as much", mebibytes(needed));
-        return Err(short(why).with_hint("fewer topics, or fewer clients"));
+        return Err(short(why).with_hint("fewer topics, retained messages or clients"));
     }
     if available > 0 && needed > available {
         diagnostics.warning(format_args!(

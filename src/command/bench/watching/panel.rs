@@ -20,7 +20,9 @@ use crate::protocol::QoS;
 const LINES: usize = 12;
 /// Width of the display.
 const WIDTH: usize = 80;
-/// Width of the progress bar.
+/// Width of the names of lines.
+const NAME: usize = 14;
+/// Width of the progress bar, unless a long text follows it.
 const BAR: usize = 32;
 /// The number of seconds in a curve, one column each.
 const SECONDS: usize = 36;
@@ -222,12 +224,14 @@ fn level(value: f64, most: f64) -> char {
     reason = "columns of a bar"
 )]
 fn phase(place: &RunPlace) -> LiveLine {
-    let bar = place.done.map_or_else(String::new, |done| {
-        let done = ((done * BAR as f64) as usize).min(BAR);
-        let head = if done < BAR { ">" } else { "" };
-        format!("[{:<BAR$}] ", format!("{}{head}", "=".repeat(done)))
+    // A long text shortens the bar: the remaining time is at its end.
+    let bar_width = WIDTH.saturating_sub(NAME + place.text.chars().count() + "[] ".len()).min(BAR);
+    let bar = place.done.filter(|_| bar_width > 0).map_or_else(String::new, |done| {
+        let done = ((done * bar_width as f64) as usize).min(bar_width);
+        let head = if done < bar_width { ">" } else { "" };
+        format!("[{:<bar_width$}] ", format!("{}{head}", "=".repeat(done)))
     });
-    LiveLine { text: format!("{:<14}{bar}{}", place.phase, place.text), look: LiveLook::Plain }
+    LiveLine { text: format!("{:<NAME$}{bar}{}", place.phase, place.text), look: LiveLook::Plain }
 }
 
 #[cfg(test)]
@@ -288,8 +292,9 @@ mod tests {
             for (seconds, operates) in [0, 1, 2, 5, 100].into_iter().flat_map(|s| [(s, true), (s, false)]) {
                 let lines = panel_of(mode, operates, seconds);
                 assert!(lines.len() <= LINES, "{lines:#?}");
-                let too_wide = |line: &&String| line.chars().count() > WIDTH && !line.contains("59m");
+                let too_wide = |line: &&String| line.chars().count() > WIDTH;
                 assert_eq!(lines.iter().find(too_wide), None, "{mode:?} {seconds}");
+                assert!(lines[1].contains("[===") && lines[1].ends_with("about 59m 59s left"), "{lines:#?}");
             }
         }
     }

@@ -169,7 +169,7 @@ impl RunProgress {
                 let passed = now.saturating_sub(timeline.start);
                 let left = timeline.measure.saturating_sub(now);
                 let ends = self.measure.map(|measure| measure.saturating_add(left));
-                let text = format!("{} of {}{}", whole_seconds(passed), whole_seconds(all), about(ends));
+                let text = format!("{} of {}{}", full_seconds(passed), whole_seconds(all), about(ends));
                 RunPlace { phase: "warm-up", done: Some(part(passed, all)), text }
             }
             Stage::Load(timeline) => self.measured(now - timeline.measure, look),
@@ -191,7 +191,7 @@ impl RunProgress {
         let Some(count) = self.count else {
             let all = self.measure.unwrap_or(0);
             let left = all.saturating_sub(passed);
-            let text = format!("{} of {}{}", whole_seconds(passed), whole_seconds(all), about(Some(left)));
+            let text = format!("{} of {}{}", full_seconds(passed), whole_seconds(all), about(Some(left)));
             return RunPlace { phase, done: Some(part(passed, all)), text };
         };
         let (all, what) = self.counted.read(look);
@@ -222,6 +222,11 @@ fn about(left: Option<u64>) -> String {
     left.map_or_else(String::new, |left| format!(", about {} left", whole_seconds(left)))
 }
 
+/// Rounded down, so that it and the rest that is rounded up are the whole.
+fn full_seconds(nanoseconds: u64) -> String {
+    duration(Duration::from_secs(nanoseconds / SECOND))
+}
+
 /// Rounded up, so that only the end shows 0.
 fn whole_seconds(nanoseconds: u64) -> String {
     duration(Duration::from_secs(nanoseconds.div_ceil(SECOND)))
@@ -249,6 +254,8 @@ mod tests {
         assert_eq!((place.phase, place.text.as_str()), ("warm-up", "1s of 2s, about 11s left"));
         let place = timed.at(6 * SECOND, &Look::default());
         assert_eq!((place.phase, place.text.as_str()), ("measure", "3s of 10s, about 7s left"));
+        let place = timed.at(6 * SECOND + SECOND / 2, &Look::default());
+        assert_eq!(place.text, "3s of 10s, about 7s left");
         timed.enter(Stage::Drain(18 * SECOND), 13 * SECOND);
         let place = timed.at(14 * SECOND, &Look::default());
         assert_eq!((place.text.as_str(), place.done), ("at most 4s left", Some(0.2)));
