@@ -305,7 +305,8 @@ fn handshake_failure_names_what_may_not_be_supported() {
         .exits(1);
     run.mentions("handshake_failure")
         .mentions("(DSA, Ed448, RSA-PSS) or on a curve (brainpool, secp256k1, P-224)")
-        .mentions("TLS 1.2 here is ECDHE");
+        .mentions("TLS 1.2 here is ECDHE")
+        .mentions("key exchange is on X25519, P-256, P-384 or P-521");
     server.finish();
 }
 

@@ -289,7 +289,11 @@ fn like_openssl_req(hosts: &[&str]) -> rcgen::CertificateParams {
 
 #[tokio::test]
 async fn a_self_signed_certificate_given_as_authority_is_accepted() {
-    for params in [like_openssl_req(&["localhost"]), params("localhost", &["localhost"])] {
+    // What it may be used for does not matter: the user has named it.
+    let mut for_signatures = like_openssl_req(&["localhost"]);
+    for_signatures.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+    for_signatures.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    for params in [like_openssl_req(&["localhost"]), params("localhost", &["localhost"]), for_signatures] {
         let files = Files::new();
         let identity = Identity::self_signed(&params);
         let options = TlsOptions {

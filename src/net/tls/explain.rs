@@ -102,8 +102,9 @@ fn refused(alert: AlertDescription, attempt: &FailedHandshake<'_>) -> Error {
         // The server has not requested a certificate at this point, so a missing client certificate is not
         // the cause.
         AlertDescription::HandshakeFailure => self::error(&TlsError::AlertReceived(alert))
-            .with_hint("it may offer only old cipher suites, or have a key of a kind (DSA, Ed448, RSA-PSS) or on a curve \
-             (brainpool, secp256k1, P-224) that is not supported here; TLS 1.2 here is ECDHE with AES-GCM or ChaCha20"),
+            .with_hint("it may offer only old cipher suites or key exchange (X448, finite fields), or have a key of a kind \
+             (DSA, Ed448, RSA-PSS) or on a curve (brainpool, secp256k1, P-224) that is not supported here; TLS 1.2 here is \
+             ECDHE with AES-GCM or ChaCha20, and key exchange is on X25519, P-256, P-384 or P-521"),
         _ => self::error(&TlsError::AlertReceived(alert)),
     }
 }
