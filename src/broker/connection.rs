@@ -172,7 +172,8 @@ impl<S: ByteStream> ConnectionTask<S> {
         match core.state(self.id) {
             Directive::Dead => Moved::End,
             Directive::Paused => wrote,
-            Directive::Open if core.turn_is_over() => wrote,
+            // The task is not yet woken for more input: the next turn looks for it.
+            Directive::Open if core.turn_is_over() => Moved::Some,
             Directive::Open => match self.read(core, cx, now) {
                 // The next turn hands over what was held.
                 Moved::Nothing if self.held => wrote,

@@ -255,6 +255,25 @@ fn bytes_of_answer(payload: usize) -> usize {
     publish_bytes(V5, QoS::AtLeastOnce, 1, &vec![0; payload]).len() + 4
 }
 
+/// A packet that uses the work of a turn up, and nothing after it: the client is read from again.
+#[tokio::test]
+async fn client_is_read_after_a_packet_that_ends_the_turn() {
+    let broker = Broker::start(Options::default()).unwrap();
+    let (own, other) = tokio::io::duplex(64 << 10);
+    broker.attach(other);
+    let mut client = Peer::join(own, V3_1_1, "c", true).await;
+    client.send(&publish_bytes(V3_1_1, QoS::AtMostOnce, 0, &vec![b'x'; 9 << 20])).await;
+    let published = async {
+        while broker.statistics().messages_received == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(20), published).await.expect("the message within 20 s");
+    client.send(&[0xC0, 0]).await;
+    assert_eq!(client.packet().await.unwrap()[..], [0xD0, 0]);
+    broker.shutdown().await;
+}
+
 #[tokio::test]
 async fn single_bytes() {
     let faults = Faults { single_byte_writes: true, ..Faults::default() };
