@@ -1,10 +1,13 @@
-//! Shards of `mqtt bench` that are killed: the others and the merge name them, in whichever phase that was.
+//! Shards of `mqtt bench` that are killed: the others and the merge name them, in whichever phase that was. A shard
+//! that may not subscribe.
 
 use rstest::rstest;
 use rustix::process::Signal;
 
 use crate::bench::report;
 use crate::bench_shards::{AnyBroker, Kind, SHORT, merge, shard};
+use crate::support::Service as _;
+use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::{Outcome, Running};
 
 fn kill(running: Running) {
@@ -112,4 +115,16 @@ fn shard_killed_at_the_end_is_named(#[values(Kind::Embedded, Kind::Mosquitto)] k
     let lost = "shard 2 failed: its connection to the broker was lost; after the load";
     let outcomes = [first, third].map(|running| running.finish().exits(0).mentions(lost));
     is_missed_by_merge(&outcomes, "1 of 3 (2)");
+}
+
+/// A broker that does not deliver the shard's own messages, because the user may not subscribe.
+#[test]
+fn broker_without_the_right_to_subscribe_is_named() {
+    let Some(broker) = Mosquitto::start(&Setup::new().quiet().access("topic write #\n")) else { return };
+    let more = ["--barrier", "meet", "--barrier-timeout", "1s"];
+    let silent = shard(broker.port(), (1, 1), &SHORT, &more).args(["-V", "311"]).run();
+    silent
+        .exits(27)
+        .mentions("the broker did not deliver this shard's own messages")
+        .mentions("below meet/r1");
 }

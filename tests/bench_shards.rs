@@ -298,18 +298,6 @@ fn shards_that_did_not_measure_together_are_named() {
     }
 }
 
-/// A broker that does not deliver the shard's own messages, because the user may not subscribe.
-#[test]
-fn broker_without_the_right_to_subscribe_is_named() {
-    let Some(broker) = Mosquitto::start(&Setup::new().quiet().access("topic write #\n")) else { return };
-    let more = ["--barrier", "meet", "--barrier-timeout", "1s"];
-    let silent = shard(broker.port(), (1, 1), &SHORT, &more).args(["-V", "311"]).run();
-    silent
-        .exits(27)
-        .mentions("the broker did not deliver this shard's own messages")
-        .mentions("below meet/r1");
-}
-
 /// Reports that do not belong together are refused, and missing ones are named.
 #[test]
 fn shards_that_do_not_fit_are_named() {
