@@ -24,7 +24,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(2);
 
 /// When the files are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum AccessReading {
     /// At the start. A pipe of a shell is one of the files that are possible.
     First,
     /// At a SIGHUP. A pipe would block, or its content would be gone.
@@ -60,7 +60,7 @@ impl AccessFiles {
     ///
     /// # Errors
     /// A file that cannot be read, or an invalid line in it.
-    pub(super) fn load(&self, reading: Reading) -> Result<Access, Error> {
+    pub(super) fn load(&self, reading: AccessReading) -> Result<Access, Error> {
         let content = |option: &str, shown: Option<&Path>, path: &Path, most_bytes| {
             content(reading, option, shown, path, most_bytes)
         };
@@ -99,7 +99,7 @@ impl AccessFiles {
 
 /// `shown`: the path, if the error may name it.
 fn content(
-    reading: Reading,
+    reading: AccessReading,
     option: &str,
     shown: Option<&Path>,
     path: &Path,
@@ -107,7 +107,7 @@ fn content(
 ) -> Result<Vec<u8>, Error> {
     let what = shown.map_or_else(|| option.to_owned(), |path| format!("{option}: {}", path.display()));
     let failed = |error: io::Error| Error::file(what.clone(), error);
-    let read = if reading == Reading::First { read_at_most } else { read_ordinary_at_most };
+    let read = if reading == AccessReading::First { read_at_most } else { read_ordinary_at_most };
     let mut text = read(path, most_bytes).map_err(failed)?;
     let mark = mark(&text).map_err(failed)?;
     text.drain(..mark);
@@ -152,7 +152,7 @@ pub(super) async fn reload(
             continue;
         }
         let files = files.clone();
-        let loaded = match in_background(move || files.load(Reading::Again)) {
+        let loaded = match in_background(move || files.load(AccessReading::Again)) {
             Ok(mut load) => {
                 if let Ok(loaded) = tokio::time::timeout(LONGEST_HOLD, &mut load).await {
                     loaded

@@ -14,7 +14,7 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 pub use self::access::AccessFiles;
-use self::access::Reading;
+use self::access::AccessReading;
 use self::certificates::reachable;
 pub use self::certificates::{Certificates, OwnCertificate};
 pub use self::journal::LogPlace;
@@ -104,7 +104,7 @@ async fn run_logged(
         diagnostics.warning(format_args!("the certificate of --cert {when}: clients refuse it"));
     }
     tls.iter().flat_map(ServerTls::warnings).for_each(|warning| diagnostics.warning(warning));
-    let access = config.access.load(Reading::First)?;
+    let access = config.access.load(AccessReading::First)?;
     let hang_ups = HangUps::catch()?;
     let listeners = config.listeners.clone();
     let (limits, faults) = (config.limits.clone(), config.faults.clone());
