@@ -43,6 +43,7 @@ pub(super) struct Panel {
 }
 
 /// The rows of the display that the run has.
+#[allow(clippy::struct_excessive_bools, reason = "each row is there or not, by itself")]
 #[derive(Debug, Clone, Copy)]
 struct PanelRows {
     sent: bool,
