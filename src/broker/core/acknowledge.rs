@@ -112,6 +112,14 @@ impl Core {
         Ok(())
     }
 
+    /// Accepts a QoS 2 message and sends PUBREC: as in mosquitto, before the client's own copy of the message.
+    pub(super) fn accept_once(&mut self, id: ConnectionId, session: SessionId, packet_identifier: u16) {
+        if let Some(state) = self.sessions.get_mut(session) {
+            state.received.insert(packet_identifier);
+        }
+        self.acknowledge(id, PacketType::PubRec, packet_identifier, ReasonCode::SUCCESS);
+    }
+
     /// Sends an acknowledgement, unless a simulated fault withholds it; returns whether it was sent.
     pub(super) fn acknowledge(
         &mut self,

@@ -111,11 +111,7 @@ impl Core {
                 ReasonCode::QUOTA_EXCEEDED
             } else {
                 if publish.qos == QoS::ExactlyOnce {
-                    // As in mosquitto, PUBREC comes before the client's own copy of the message.
-                    if let Some(state) = self.sessions.get_mut(session) {
-                        state.received.insert(publish.packet_identifier);
-                    }
-                    self.acknowledge(id, PacketType::PubRec, publish.packet_identifier, ReasonCode::SUCCESS);
+                    self.accept_once(id, session, publish.packet_identifier);
                 }
                 let matched = self.route(&mut routed, name, Some((id, session)), now);
                 // As in mosquitto, whose PUBREC does not say it.
