@@ -344,7 +344,7 @@ fn hang_up_does_not_end_a_responder_that_writes_to_a_file() {
         let answer = if more.is_empty() { &["--echo"][..] } else { more };
         let args = ["-h", "127.0.0.1", "-p", &server.port().to_string(), "-t", "a", "-V", "5", "-d", "-v"];
         let run = Mqtt::new(["respond"]).args(args).args(answer);
-        let run = if to_file { run.stdout_file(&folder.path().join("log")) } else { run }.spawn();
+        let run = if to_file { run.stdout_file(folder.path().join("log")) } else { run }.spawn();
         run.wait_until_subscribed().signal(Signal::HUP);
         if to_file {
             run.wait_for_stderr(

@@ -24,6 +24,20 @@ fn broken(what: &'static str, reason: ReasonCode) -> Malformed {
 }
 
 impl Core {
+    /// Checks the fixed header of a PUBLISH by the standard and by what was announced to the client.
+    fn check_header(&self, id: ConnectionId, publish: &Publish<'_>) -> Result<(), Malformed> {
+        if publish.qos > self.options.limits.maximum_qos {
+            return Err(broken("QoS over the Maximum QoS", ReasonCode::QOS_NOT_SUPPORTED)); // [MQTT-3.2.2-11]
+        }
+        if publish.retain && !self.options.limits.has(Feature::Retain) {
+            return Err(broken("RETAIN is not available", ReasonCode::RETAIN_NOT_SUPPORTED)); // [MQTT-3.2.2-14]
+        }
+        if publish.dup && publish.qos == QoS::AtMostOnce && self.speaks(id, Protocol::V3_1_1) {
+            return Err(broken("DUP at QoS 0", ReasonCode::MALFORMED_PACKET)); // 3.1.1 [MQTT-3.3.1-2]
+        }
+        Ok(())
+    }
+
     /// Handles a PUBLISH.
     ///
     /// # Errors
@@ -44,15 +58,7 @@ impl Core {
         {
             self.arm(id, now);
         }
-        if publish.qos > self.options.limits.maximum_qos {
-            return Err(broken("QoS over the Maximum QoS", ReasonCode::QOS_NOT_SUPPORTED)); // [MQTT-3.2.2-11]
-        }
-        if publish.retain && !self.options.limits.has(Feature::Retain) {
-            return Err(broken("RETAIN is not available", ReasonCode::RETAIN_NOT_SUPPORTED)); // [MQTT-3.2.2-14]
-        }
-        if publish.dup && publish.qos == QoS::AtMostOnce && self.speaks(id, Protocol::V3_1_1) {
-            return Err(broken("DUP at QoS 0", ReasonCode::MALFORMED_PACKET)); // 3.1.1 [MQTT-3.3.1-2]
-        }
+        self.check_header(id, publish)?;
         let sorted = Sorted::new(PacketType::Publish, publish.properties)?;
         let alias;
         let name = match self.resolve(id, publish.topic, sorted.topic_alias)? {

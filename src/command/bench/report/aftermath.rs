@@ -243,8 +243,8 @@ impl Aftermath {
     pub(crate) fn doubt_one_way(&mut self, error: u64) {
         let around = &mut self.latency_us;
         let longest = around.before.as_ref().and_then(|before| before.max);
-        for latency in [&mut around.before, &mut around.during, &mut around.after] {
-            latency.iter_mut().for_each(|latency| latency.doubt(error));
+        for latency in [&mut around.before, &mut around.during, &mut around.after].into_iter().flatten() {
+            latency.doubt(error);
         }
         if let Some(messages) = &mut self.messages {
             messages.late =

@@ -32,6 +32,7 @@ const KEEP_ALIVE_S: u16 = 10;
 type BarrierClient = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
 
 /// The connection to the other shards.
+#[allow(clippy::struct_excessive_bools, reason = "each is a state or a setting of its own")]
 pub(in crate::command::bench) struct ShardBarrier {
     shared: Rc<RefCell<BarrierState>>,
     client: Option<BarrierClient>,

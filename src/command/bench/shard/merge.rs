@@ -63,6 +63,7 @@ struct Common {
 
 /// The sums so far.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an answer of its own")]
 struct Merge {
     common: Option<Common>,
     /// The run of all reports, with the file of the first.

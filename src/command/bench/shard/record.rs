@@ -14,6 +14,7 @@ use super::encoding::{believed, decode, encode};
 
 /// The records of a shard in its report.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an answer of its own")]
 pub(crate) struct ShardRecord {
     pub(crate) run_id: String,
     /// From 1.
