@@ -102,15 +102,16 @@ fn check_connect(connect: &Connect<'_>, packet: &Packet<'_>) -> Result<(), Malfo
         return Err(refused(packet, "client identifier", why, reason));
     }
     if let Some(why) = connect.user_name.and_then(topic::unwelcome) {
-        return Err(refused(packet, "user name", why, ReasonCode::BAD_USER_NAME_OR_PASSWORD));
+        return Err(refused(packet, "user name", why, ReasonCode::MALFORMED_PACKET).unanswered());
     }
     let will = connect.will.as_ref();
-    let will_topic = will.and_then(|will| topic::unwelcome(will.topic)).map(|why| ("will topic", why));
-    let will_property = will.and_then(|will| will.properties.unwelcome()).map(|(id, why)| (id.name(), why));
-    match will_topic.or(will_property) {
-        Some((what, why)) => Err(refused(packet, what, why, ReasonCode::MALFORMED_PACKET)),
-        None => check_properties(packet),
+    if let Some(why) = will.and_then(|will| topic::unwelcome(will.topic)) {
+        return Err(refused(packet, "will topic", why, ReasonCode::MALFORMED_PACKET).unanswered());
     }
+    if let Some((id, why)) = will.and_then(|will| will.properties.unwelcome()) {
+        return Err(refused(packet, id.name(), why, ReasonCode::MALFORMED_PACKET));
+    }
+    check_properties(packet)
 }
 
 fn refused(packet: &Packet<'_>, what: &str, why: &str, reason: ReasonCode) -> Malformed {

@@ -52,7 +52,8 @@ impl Core {
         connection.alias_maximum = alias_maximum.unwrap_or(0).min(self.options.limits.topic_alias_maximum);
         if let Some(will) = &connect.will {
             // MQTT 3.x has no return code for it: the Network Connection is closed [MQTT-4.8.0-1].
-            let broken = |error: Malformed| Malformed { packet: Some(PacketType::Connect), ..error };
+            let broken =
+                |error: Malformed| Malformed { packet: Some(PacketType::Connect), ..error }.unanswered();
             if will.topic.is_empty() {
                 return Err(Malformed::protocol_error(PacketType::Connect, "the will topic is empty"));
             }

@@ -65,14 +65,14 @@ impl Core {
     }
 
     /// Ends a connection with an invalid CONNECT. Only two kinds are answered: an unknown version, in the format of
-    /// the newest version that the broker supports ([MQTT-3.1.2-2]), and MQTT 5 ([MQTT-3.1.4-1]), but as in mosquitto
-    /// 2.1 not if user name or password are malformed.
+    /// the newest version that the broker supports ([MQTT-3.1.2-2]), and MQTT 5 ([MQTT-3.1.4-1]), but not a CONNECT
+    /// that [`Malformed::is_unanswered`] leaves without an answer.
     fn fail_connect(&mut self, id: ConnectionId, packet: &[u8], malformed: &Malformed, now: Instant) {
         let is_connect = packet.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8);
         // For any length of the fixed header: the protocol name is followed by the protocol level.
         let is_v5 = packet.windows(7).take(5).any(|bytes| bytes == b"\x00\x04MQTT\x05");
         let newest = self.newest_protocol();
-        let is_answered = is_connect && malformed.reason != ReasonCode::BAD_USER_NAME_OR_PASSWORD;
+        let is_answered = is_connect && !malformed.is_unanswered;
         if is_answered && let Some(connection) = self.connections.get_mut(id) {
             let mut properties = PropertyBlock::default();
             if is_v5 {

@@ -314,6 +314,7 @@ fn any_packet(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed
             packet: None,
             what: "packet type 0".into(),
             reason: ReasonCode::PROTOCOL_ERROR,
+            is_unanswered: false,
         });
     };
     let mut reader = FieldReader::new(packet.get(1..).unwrap_or_default(), kind);
@@ -470,6 +471,7 @@ fn connect(first: u8, mut reader: FieldReader<'_>) -> Result<Connect<'_>, Malfor
         packet: Some(PacketType::Connect),
         what: what.into(),
         reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
+        is_unanswered: false,
     };
     let protocol = match (name, Protocol::from_level(level & 0x7F)) {
         (b"MQTT", Some(protocol @ (Protocol::V3_1_1 | Protocol::V5))) => protocol,
@@ -483,37 +485,35 @@ fn connect(first: u8, mut reader: FieldReader<'_>) -> Result<Connect<'_>, Malfor
     // MQTT 3.1 does not use these bits.
     let has_reserved = protocol != Protocol::V3_1;
     if has_reserved && first & 0x0F != 0 {
-        return Err(reader.malformed(RESERVED_FLAGS));
+        return Err(reader.malformed(RESERVED_FLAGS).unanswered());
     }
-    let flags = reader.u8()?;
+    let flags = reader.u8().map_err(Malformed::unanswered)?;
     if has_reserved && flags & 1 != 0 {
-        return Err(reader.malformed("reserved connect flag")); // [MQTT-3.1.2-3]
+        return Err(reader.malformed("reserved connect flag").unanswered()); // [MQTT-3.1.2-3]
     }
-    let keep_alive = reader.u16()?;
+    let keep_alive = reader.u16().map_err(Malformed::unanswered)?;
     let properties = reader.properties(protocol, Place::Packet(PacketType::Connect))?;
     let identifier_not_valid = |error: Malformed| error.with_reason(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID);
-    let identifier = reader.binary()?;
+    let identifier = reader.binary().map_err(Malformed::unanswered)?;
     let client_identifier = reader.text_of(identifier).map_err(identifier_not_valid)?; // [MQTT-3.1.3-4]
     let will = if flags & 4 != 0 {
         let qos = QoS::from_bits(flags >> 3 & 3).ok_or_else(|| reader.malformed("will QoS 3"))?;
-        Some(Will {
-            qos,
-            retain: flags & 0x20 != 0,
-            properties: reader.properties(protocol, Place::Will)?,
-            topic: reader.text()?,
-            payload: reader.binary()?,
-        })
+        let properties = reader.properties(protocol, Place::Will)?;
+        let topic = reader.binary()?;
+        let topic = reader.text_of(topic).map_err(Malformed::unanswered)?;
+        Some(Will { qos, retain: flags & 0x20 != 0, properties, topic, payload: reader.binary()? })
     } else if flags & 0x38 != 0 {
-        return Err(reader.malformed("will flags without a will")); // [MQTT-3.1.2-11]
+        return Err(reader.malformed("will flags without a will").unanswered()); // [MQTT-3.1.2-11]
     } else {
         None
     };
-    let credentials = |error: Malformed| error.with_reason(ReasonCode::BAD_USER_NAME_OR_PASSWORD);
-    let user_name = if flags & 0x80 != 0 { Some(reader.text().map_err(credentials)?) } else { None };
+    let user_name =
+        if flags & 0x80 != 0 { Some(reader.text().map_err(Malformed::unanswered)?) } else { None };
     if flags & 0x40 != 0 && user_name.is_none() && protocol != Protocol::V5 {
         return Err(reader.malformed("password without user name")); // 3.1.1 [MQTT-3.1.2-22]
     }
-    let password = if flags & 0x40 != 0 { Some(reader.binary().map_err(credentials)?) } else { None };
+    let password =
+        if flags & 0x40 != 0 { Some(reader.binary().map_err(Malformed::unanswered)?) } else { None };
     reader.end()?;
     Ok(Connect {
         protocol,

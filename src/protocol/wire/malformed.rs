@@ -15,14 +15,21 @@ pub struct Malformed {
     pub packet: Option<PacketType>,
     /// What is wrong.
     pub what: Cow<'static, str>,
-    /// The Reason Code to send in DISCONNECT ([MQTT-4.13]).
+    /// The Reason Code to send in CONNACK or DISCONNECT ([MQTT-4.13]).
     pub reason: ReasonCode,
+    /// A CONNECT that a broker leaves without an answer, as mosquitto 2.1 does ([MQTT-3.1.4-1] leaves the choice).
+    pub is_unanswered: bool,
 }
 
 impl Malformed {
     /// A packet that can be decoded but violates a rule ([MQTT-4.13.1], Protocol Error).
     pub fn protocol_error(packet: PacketType, what: impl Into<Cow<'static, str>>) -> Self {
-        Self { packet: Some(packet), what: what.into(), reason: ReasonCode::PROTOCOL_ERROR }
+        Self {
+            packet: Some(packet),
+            what: what.into(),
+            reason: ReasonCode::PROTOCOL_ERROR,
+            is_unanswered: false,
+        }
     }
 
     /// A PUBLISH with an invalid topic name ([MQTT-3.3.2-1], [MQTT-3.3.2-2], [MQTT-3.3.2-8]).
@@ -42,12 +49,18 @@ impl Malformed {
     pub fn too_large(packet: Option<PacketType>, part: &str, bytes: usize, most_bytes: u32) -> Self {
         let (bytes, most) = (counted(bytes as u64, "byte"), counted(most_bytes.into(), "byte"));
         let what = format!("{part} of {bytes} is larger than the {most} allowed").into();
-        Self { packet, what, reason: ReasonCode::PACKET_TOO_LARGE }
+        Self { packet, what, reason: ReasonCode::PACKET_TOO_LARGE, is_unanswered: false }
     }
 
     /// The same violation, with another Reason Code.
     #[must_use]
     pub fn with_reason(self, reason: ReasonCode) -> Self {
         Self { reason, ..self }
+    }
+
+    /// The same violation, in a CONNECT that is left without an answer.
+    #[must_use]
+    pub fn unanswered(self) -> Self {
+        Self { is_unanswered: true, ..self }
     }
 }
