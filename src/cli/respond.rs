@@ -178,6 +178,8 @@ impl Subcommand for RespondArgs {
              not answer itself: -e refuses a topic that a filter matches. In a kept session (-c) there may be filters of \
              earlier runs: a message on the topic of -e, or on a topic that no filter of this run matches, is acknowledged \
              and counted, and gets no response.",
+            "A broker may close the connection at a response to a topic on which this user may not publish. After three times in \
+             a row the responder ends: --allow-response-topic refuses such topics beforehand.",
         ],
     };
 
