@@ -30,6 +30,9 @@ const READ: &[(&str, &[&str])] = &[
     ("--tls-keylog", &["--tls-use-os-certs"]),
 ];
 
+/// Runs the program with the default action of SIGINT: a shell's job in the background, which the tests may be, ignores it.
+const DEFAULT_INT: &str = "exec env --default-signal=INT \"$0\" \"$@\"";
+
 fn subscribe(option: &str, path: &Path, more: &[&str]) -> Mqtt {
     Mqtt::new(["sub", "-t", "a", "-h", "127.0.0.1", "-p", "1"]).args(more).arg_path(option, path)
 }
@@ -83,7 +86,7 @@ fn file_without_content_ends_with_the_reader_or_a_signal() {
         run.wait_for_end().exits(0);
         drop(writer);
         for signal in [Signal::TERM, Signal::INT] {
-            let run = subscribe(option, &pipe, more).spawn();
+            let run = subscribe(option, &pipe, more).behind(DEFAULT_INT).spawn();
             let writer = waits(&pipe);
             run.signal(signal);
             run.wait_for_end().dies_of(signal);
