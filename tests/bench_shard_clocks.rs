@@ -34,11 +34,11 @@ fn on_machines(broker: &AnyBroker, of: u32, ahead: i64, line: &[&str]) -> (Vec<P
 }
 
 /// A clock with an offset of a quarter of a second or an hour and a drift of 50 parts in a million: the offset found is
-/// within the error of the report, and no latency includes it.
+/// within the error of the report, and no latency includes it. The clock that is behind is so by less than the machine runs.
 #[rstest]
 fn shifted_clock_is_found_within_its_error(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
-    #[values(250_000_000, -3_600_000_000_000)] ahead: i64,
+    #[values(-250_000_000, 3_600_000_000_000)] ahead: i64,
 ) {
     let Some(broker) = AnyBroker::start(kind) else { return };
     let load = [
