@@ -146,15 +146,15 @@ impl Config {
         (self.topics.len() / files.max(1)).max(1)
     }
 
-    /// The clock that sends records with the timing of the recording. `is_shown`: the user sees how much of
+    /// The clock that sends records with the timing of the recording. A user at a terminal sees how much of
     /// it has passed.
     pub(super) fn replay(
         &self,
         reader: Option<&RecordReader>,
-        is_shown: bool,
+        diagnostics: &Diagnostics,
     ) -> Result<Option<ReplayClock>, Error> {
         let Some(mut replay) = self.speed.map(ReplayClock::new).transpose()? else { return Ok(None) };
-        if let Some(reader) = reader.filter(|_| is_shown)
+        if let Some(reader) = reader.filter(|_| diagnostics.is_interactive())
             && let Some(last) = last_line(&stdin()?, self.terminator)
             && let Some(end) = reader.time(&last)
         {

@@ -92,7 +92,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         None => Attention::start(None)?,
     };
     let reader = config.reader();
-    let replay = config.replay(reader.as_ref(), diagnostics.is_interactive())?;
+    let replay = config.replay(reader.as_ref(), diagnostics)?;
     let mut publisher = Publisher {
         config: &config,
         diagnostics,
