@@ -114,7 +114,11 @@ impl Inflight {
     pub(super) fn open_publish(&mut self, kept: Option<Kept>, qos: QoS, token: u64) -> u16 {
         let identifier = self.open(published(qos, token));
         if kept.is_some() {
-            self.kept.resize_with(self.ring.len() - 1, || None);
+            let place = self.ring.len() - 1;
+            // Seldom: only after messages that are not kept.
+            if self.kept.len() != place {
+                self.kept.resize_with(place, || None);
+            }
             self.kept.push_back(kept);
         }
         identifier
