@@ -12,7 +12,7 @@ use crate::support::broker::Broker;
 use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::Mqtt;
 use crate::support::packets;
-use crate::support::server::Server;
+use crate::support::server::{Peer, Server};
 
 const LOAD: [&str; 8] = ["--publishers", "2", "--rate", "200", "--duration", "2s", "--drain", "1s"];
 
@@ -74,6 +74,34 @@ fn closed_loop_with_a_hung_broker_is_not_valid() {
         let codes = report["problem_codes"].as_array().unwrap();
         assert!(codes.contains(&"unanswered".into()), "{codes:?}");
     }
+}
+
+/// Each acknowledgement brings the next message: the kernel of a broker that does not set `TCP_NODELAY` sends
+/// further acknowledgements only when it hears from the client.
+#[test]
+fn closed_loop_sends_after_one_acknowledgement() {
+    let server = Server::start(|listener| {
+        expect_probe(listener);
+        let mut publisher = listener.accept_session(Protocol::V3_1_1);
+        let next = |publisher: &mut Peer| {
+            let packet = publisher.packet();
+            let topic = usize::from(packet[2]) << 8 | usize::from(packet[3]);
+            [0x40, 2, packet[4 + topic], packet[5 + topic]]
+        };
+        let mut answers: Vec<_> = (0..20).map(|_| next(&mut publisher)).collect();
+        for place in 0..3 {
+            publisher.send(&answers[place]);
+            answers.push(next(&mut publisher));
+        }
+        publisher.send(&answers[3..].concat());
+        publisher.expect(Protocol::V3_1_1, &packets::pingreq());
+        publisher.send(&packets::pingresp());
+        publisher.expect_disconnect(Protocol::V3_1_1);
+    });
+    let line = ["pub", "-V", "311", "--publishers", "1", "--qos", "1", "--count", "23", "--rate", "max"];
+    let report = report(&bench(server.port(), &line).run().exits(0));
+    assert_eq!(count(&report, "acknowledged"), 23);
+    server.finish();
 }
 
 /// Percentiles include a SUBSCRIBE without an answer, with its waiting time.

@@ -29,9 +29,6 @@ use crate::protocol::{Protocol, QoS};
 const MOST_PER_TURN: u32 = 4096;
 /// Maximum number of filters per SUBSCRIBE.
 const FILTERS_PER_REQUEST: usize = 100;
-/// From this window on, the closed loop refills at half of it: otherwise a broker that sends each PUBACK
-/// separately would also get each message separately.
-const HALVED_WINDOW: u16 = 10;
 
 /// Consecutive acknowledgements of messages with the same times, counted together.
 #[derive(Debug, Clone, Copy, Default)]
@@ -110,17 +107,12 @@ impl InTurn<'_> {
         Ok(())
     }
 
-    /// Sends messages of the closed loop while there is room.
+    /// Sends messages of the closed loop while there is room, also for one message: the next one carries the TCP
+    /// acknowledgement of the PUBACK. Without it a broker that does not set `TCP_NODELAY` would hold back its other
+    /// PUBACKs until the delayed acknowledgement, which takes 40 ms.
     fn pull(&mut self, session: &mut Session, out: &mut BytesMut) -> Result<(), Error> {
         let qos = self.shard.qos;
         let acknowledged = qos != QoS::AtMostOnce;
-        if acknowledged {
-            let (left, open) = (session.window_left(), session.unacknowledged());
-            let window = usize::from(left) + open;
-            if window >= usize::from(HALVED_WINDOW) && usize::from(left) * 2 < window {
-                return Ok(());
-            }
-        }
         let sent = now();
         let phase = self.shard.timeline.phase(sent);
         while out.len() < OUTPUT_BYTES && session.can_publish(qos) && self.budget > 0 {
