@@ -30,12 +30,7 @@ impl<'a> FieldReader<'a> {
 
     #[cold]
     pub(in crate::protocol) fn malformed(&self, what: impl Into<Cow<'static, str>>) -> Malformed {
-        Malformed {
-            packet: Some(self.packet),
-            what: what.into(),
-            reason: ReasonCode::MALFORMED_PACKET,
-            is_unanswered: false,
-        }
+        Malformed::new(Some(self.packet), what, ReasonCode::MALFORMED_PACKET)
     }
 
     #[cold]

@@ -310,12 +310,7 @@ pub fn decode(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed
 fn any_packet(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed> {
     let first = packet.first().copied().unwrap_or(0);
     let Some(kind) = PacketType::from_bits(first >> 4) else {
-        return Err(Malformed {
-            packet: None,
-            what: "packet type 0".into(),
-            reason: ReasonCode::PROTOCOL_ERROR,
-            is_unanswered: false,
-        });
+        return Err(Malformed::new(None, "packet type 0", ReasonCode::PROTOCOL_ERROR));
     };
     let mut reader = FieldReader::new(packet.get(1..).unwrap_or_default(), kind);
     reader.padded_integer()?;
@@ -467,11 +462,8 @@ fn connack(protocol: Protocol, mut reader: FieldReader<'_>) -> Result<Packet<'_>
 fn connect(first: u8, mut reader: FieldReader<'_>) -> Result<Connect<'_>, Malformed> {
     let name = reader.binary()?;
     let level = reader.u8()?;
-    let unsupported = |what: String| Malformed {
-        packet: Some(PacketType::Connect),
-        what: what.into(),
-        reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
-        is_unanswered: false,
+    let unsupported = |what: String| {
+        Malformed::new(Some(PacketType::Connect), what, ReasonCode::UNSUPPORTED_PROTOCOL_VERSION)
     };
     let protocol = match (name, Protocol::from_level(level & 0x7F)) {
         (b"MQTT", Some(protocol @ (Protocol::V3_1_1 | Protocol::V5))) => protocol,
@@ -499,7 +491,7 @@ fn connect(first: u8, mut reader: FieldReader<'_>) -> Result<Connect<'_>, Malfor
     let will = if flags & 4 != 0 {
         let qos = QoS::from_bits(flags >> 3 & 3).ok_or_else(|| reader.malformed("will QoS 3"))?;
         let properties = reader.properties(protocol, Place::Will)?;
-        let topic = reader.binary()?;
+        let topic = reader.binary()?; // one that is cut off is answered
         let topic = reader.text_of(topic).map_err(Malformed::unanswered)?;
         Some(Will { qos, retain: flags & 0x20 != 0, properties, topic, payload: reader.binary()? })
     } else if flags & 0x38 != 0 {

@@ -56,8 +56,7 @@ pub fn announced(buffer: &[u8]) -> Option<usize> {
 fn any_frame(buffer: &[u8], largest_bytes: u32) -> Result<Option<usize>, Malformed> {
     let Some(first) = buffer.first() else { return Ok(None) };
     let packet = PacketType::from_bits(first >> 4);
-    let malformed =
-        |what: Cow<'static, str>, reason| Err(Malformed { packet, what, reason, is_unanswered: false });
+    let malformed = |what: Cow<'static, str>, reason| Err(Malformed::new(packet, what, reason));
     if packet.is_none() {
         return malformed("not an MQTT packet (packet type 0)".into(), ReasonCode::PROTOCOL_ERROR);
     }

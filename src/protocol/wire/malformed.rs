@@ -17,19 +17,23 @@ pub struct Malformed {
     pub what: Cow<'static, str>,
     /// The Reason Code to send in CONNACK or DISCONNECT ([MQTT-4.13]).
     pub reason: ReasonCode,
-    /// A CONNECT that a broker leaves without an answer, as mosquitto 2.1 does ([MQTT-3.1.4-1] leaves the choice).
+    /// Whether a broker leaves this CONNECT without an answer, as mosquitto 2.1 does ([MQTT-3.1.4-1] leaves the choice).
     pub is_unanswered: bool,
 }
 
 impl Malformed {
+    /// A violation by this packet, which a broker answers with this Reason Code.
+    pub(in crate::protocol) fn new(
+        packet: Option<PacketType>,
+        what: impl Into<Cow<'static, str>>,
+        reason: ReasonCode,
+    ) -> Self {
+        Self { packet, what: what.into(), reason, is_unanswered: false }
+    }
+
     /// A packet that can be decoded but violates a rule ([MQTT-4.13.1], Protocol Error).
     pub fn protocol_error(packet: PacketType, what: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            packet: Some(packet),
-            what: what.into(),
-            reason: ReasonCode::PROTOCOL_ERROR,
-            is_unanswered: false,
-        }
+        Self::new(Some(packet), what, ReasonCode::PROTOCOL_ERROR)
     }
 
     /// A PUBLISH with an invalid topic name ([MQTT-3.3.2-1], [MQTT-3.3.2-2], [MQTT-3.3.2-8]).
@@ -48,8 +52,8 @@ impl Malformed {
     #[must_use]
     pub fn too_large(packet: Option<PacketType>, part: &str, bytes: usize, most_bytes: u32) -> Self {
         let (bytes, most) = (counted(bytes as u64, "byte"), counted(most_bytes.into(), "byte"));
-        let what = format!("{part} of {bytes} is larger than the {most} allowed").into();
-        Self { packet, what, reason: ReasonCode::PACKET_TOO_LARGE, is_unanswered: false }
+        let what = format!("{part} of {bytes} is larger than the {most} allowed");
+        Self::new(packet, what, ReasonCode::PACKET_TOO_LARGE)
     }
 
     /// The same violation, with another Reason Code.
@@ -58,7 +62,7 @@ impl Malformed {
         Self { reason, ..self }
     }
 
-    /// The same violation, in a CONNECT that is left without an answer.
+    /// The same violation, in a CONNECT that a broker leaves without an answer.
     #[must_use]
     pub fn unanswered(self) -> Self {
         Self { is_unanswered: true, ..self }
