@@ -52,12 +52,12 @@ impl Core {
         connection.alias_maximum = alias_maximum.unwrap_or(0).min(self.options.limits.topic_alias_maximum);
         if let Some(will) = &connect.will {
             // MQTT 3.x has no return code for it: the Network Connection is closed [MQTT-4.8.0-1].
-            let broken =
+            let invalid =
                 |error: Malformed| Malformed { packet: Some(PacketType::Connect), ..error }.unanswered();
             if will.topic.is_empty() {
                 return Err(Malformed::protocol_error(PacketType::Connect, "the will topic is empty"));
             }
-            check_name(will.topic.as_bytes()).map_err(broken)?;
+            check_name(will.topic.as_bytes()).map_err(invalid)?;
             if will.topic.starts_with(CONTROL) {
                 // As in mosquitto 2.1, it is not answered.
                 self.tell_leaving(

@@ -65,8 +65,8 @@ impl Core {
     }
 
     /// Ends a connection with an invalid CONNECT. Only two kinds are answered: an unknown version, in the format of
-    /// the newest version that the broker supports ([MQTT-3.1.2-2]), and MQTT 5 ([MQTT-3.1.4-1]), but not a CONNECT
-    /// that [`Malformed::is_unanswered`] leaves without an answer.
+    /// the newest version that the broker supports ([MQTT-3.1.2-2]), and MQTT 5 ([MQTT-3.1.4-1]), except where the
+    /// violation [`Malformed::is_unanswered`].
     fn fail_connect(&mut self, id: ConnectionId, packet: &[u8], malformed: &Malformed, now: Instant) {
         let is_connect = packet.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8);
         // For any length of the fixed header: the protocol name is followed by the protocol level.
