@@ -236,6 +236,12 @@ fn what_a_broker_does_to_messages_is_counted_exactly(#[values(64, 16)] size: usi
     }
 }
 
+/// The PUBACK of a short PUBLISH of MQTT 3.1.1 at QoS 1.
+pub(crate) fn acknowledgement_of(publish: &[u8]) -> [u8; 4] {
+    let identifier = 4 + (usize::from(publish[2]) << 8 | usize::from(publish[3]));
+    [0x40, 2, publish[identifier], publish[identifier + 1]]
+}
+
 #[test]
 fn known_delay_is_measured() {
     const DELAY: Duration = Duration::from_millis(50);
@@ -243,11 +249,9 @@ fn known_delay_is_measured() {
         expect_probe(listener);
         let mut publisher = listener.accept_session(Protocol::V3_1_1);
         for _ in 0..20 {
-            let packet = publisher.packet();
-            let topic = usize::from(packet[2]) << 8 | usize::from(packet[3]);
-            let identifier = [packet[4 + topic], packet[5 + topic]];
+            let answer = acknowledgement_of(&publisher.packet());
             std::thread::sleep(DELAY);
-            publisher.send(&[0x40, 2, identifier[0], identifier[1]]);
+            publisher.send(&answer);
         }
         publisher.expect(Protocol::V3_1_1, &packets::pingreq());
         publisher.send(&packets::pingresp());

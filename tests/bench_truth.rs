@@ -6,13 +6,15 @@ use ::mqtt::protocol::Protocol;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::bench::{accept_pair, bench, count, expect_probe, is_not_made, number, report, watched};
+use crate::bench::{
+    accept_pair, acknowledgement_of, bench, count, expect_probe, is_not_made, number, report, watched,
+};
 use crate::support::Service as _;
 use crate::support::broker::Broker;
 use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::Mqtt;
 use crate::support::packets;
-use crate::support::server::{Peer, Server};
+use crate::support::server::Server;
 
 const LOAD: [&str; 8] = ["--publishers", "2", "--rate", "200", "--duration", "2s", "--drain", "1s"];
 
@@ -83,15 +85,10 @@ fn closed_loop_sends_after_one_acknowledgement() {
     let server = Server::start(|listener| {
         expect_probe(listener);
         let mut publisher = listener.accept_session(Protocol::V3_1_1);
-        let next = |publisher: &mut Peer| {
-            let packet = publisher.packet();
-            let topic = usize::from(packet[2]) << 8 | usize::from(packet[3]);
-            [0x40, 2, packet[4 + topic], packet[5 + topic]]
-        };
-        let mut answers: Vec<_> = (0..20).map(|_| next(&mut publisher)).collect();
+        let mut answers: Vec<_> = (0..20).map(|_| acknowledgement_of(&publisher.packet())).collect();
         for place in 0..3 {
             publisher.send(&answers[place]);
-            answers.push(next(&mut publisher));
+            answers.push(acknowledgement_of(&publisher.packet()));
         }
         publisher.send(&answers[3..].concat());
         publisher.expect(Protocol::V3_1_1, &packets::pingreq());

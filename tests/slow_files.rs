@@ -30,7 +30,8 @@ const READ: &[(&str, &[&str])] = &[
     ("--tls-keylog", &["--tls-use-os-certs"]),
 ];
 
-/// Runs the program with the default action of SIGINT: a shell's job in the background, which the tests may be, ignores it.
+/// Gives the program the default action of SIGINT. It would inherit that the tests ignore it, as a shell's job in the
+/// background does.
 const DEFAULT_INT: &str = "exec env --default-signal=INT \"$0\" \"$@\"";
 
 fn subscribe(option: &str, path: &Path, more: &[&str]) -> Mqtt {
