@@ -115,7 +115,7 @@ impl Inflight {
         let identifier = self.open(published(qos, token));
         if kept.is_some() {
             let place = self.ring.len() - 1;
-            // Seldom: only after messages that are not kept.
+            // Only after messages that are not kept; the comparison saves a call for each message.
             if self.kept.len() != place {
                 self.kept.resize_with(place, || None);
             }

@@ -107,9 +107,9 @@ impl InTurn<'_> {
         Ok(())
     }
 
-    /// Sends messages of the closed loop while there is room, also for one message: the next one carries the TCP
-    /// acknowledgement of the PUBACK. Without it a broker that does not set `TCP_NODELAY` would hold back its other
-    /// PUBACKs until the delayed acknowledgement, which takes 40 ms.
+    /// Sends messages of the closed loop while there is room. Each PUBACK must bring the next message at once, as that
+    /// carries the TCP acknowledgement: a broker that does not set `TCP_NODELAY` holds its further PUBACKs back until
+    /// then, or for the 40 ms of a delayed acknowledgement.
     fn pull(&mut self, session: &mut Session, out: &mut BytesMut) -> Result<(), Error> {
         let qos = self.shard.qos;
         let acknowledged = qos != QoS::AtMostOnce;
