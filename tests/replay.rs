@@ -392,8 +392,10 @@ fn ended_replay_keeps_what_was_due() {
     let broker = crate::support::broker::Broker::start();
     let receiver = Mqtt::subscribe(broker.port()).args(["-t", "a", "-q", "1", "-d"]).spawn();
     receiver.wait_until_subscribed();
-    let publish = Mqtt::publish(broker.port()).args(["--json", "-q", "1", "--timing", "recorded"]);
+    let publish = Mqtt::publish(broker.port()).args(["--json", "-q", "1", "--timing", "recorded", "-d"]);
     let running = publish.arg_path("--spool", &spool).stdin_file(path).spawn();
+    // Without its acknowledgement the first message would stay in the spool.
+    running.wait_for_stderr("received PUBACK");
     receiver.wait_for_stdout("1\n");
     running.signal(rustix::process::Signal::TERM);
     running.wait_for_end();
