@@ -115,6 +115,7 @@ fn a_killed_subscriber(#[values(V3_1_1, V5)] protocol: Protocol) {
 fn an_earlier_run_has_delivered_it() {
     let protocol = Protocol::V3_1_1;
     let folder = tempfile::tempdir().unwrap();
+    let ((released, is_released), (killed_it, is_killed)) = (mpsc::channel(), mpsc::channel());
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(protocol);
         peer.grant_subscription(protocol);
@@ -124,8 +125,11 @@ fn an_earlier_run_has_delivered_it() {
         }
         peer.send(&packets::ack(PacketType::PubRel, 3));
         peer.expect(protocol, &packets::ack(PacketType::PubComp, 3));
-        peer.close();
-        // The first run was killed; the second receives one message again, and a new one.
+        // With its link, as the first run would otherwise come back on another.
+        released.send(()).unwrap();
+        is_killed.recv().unwrap();
+        drop(peer);
+        // The second receives one message again, and a new one.
         let mut peer = server.accept_kept_session(protocol);
         peer.grant_subscription(protocol);
         for (identifier, payload) in [(4, b"2"), (3, b"3")] {
@@ -148,9 +152,10 @@ fn an_earlier_run_has_delivered_it() {
         let args = ["-V", "311", "-t", "a", "-q", "2", "-c", "-i", "me", "--session-file"];
         Mqtt::subscribe(server.port()).args(args).args([folder.path().join("session")])
     };
-    let first = subscribe().args(["--reconnect-max-delay", "1h", "-d"]).spawn();
-    first.wait_for_stderr("connection lost");
+    let first = subscribe().spawn();
+    is_released.recv().unwrap();
     assert_eq!(killed(first), [1, 2]);
+    killed_it.send(()).unwrap();
     let second = subscribe().args(["-d"]).spawn();
     second.wait_for_stderr_times("sending PUBCOMP", 2);
     second.signal(Signal::TERM);
