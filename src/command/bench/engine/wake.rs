@@ -1,7 +1,7 @@
 //! The wakers of a thread: the list of its clients that have work.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 
 /// The clients of a thread that have work. Each client has its own waker, which adds its number to a list;
@@ -18,21 +18,38 @@ struct List {
     clients: Vec<u32>,
     /// The waker of the thread's task.
     task: Option<Waker>,
+    /// Whether the task waits. While it runs, it looks at the list itself: a wake-up would only bring it back
+    /// to an empty one.
+    waits: bool,
 }
 
 impl Ready {
-    /// The waker of the next client.
-    pub(crate) fn register(&self, task: &Waker) {
-        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
-        if list.task.as_ref().is_none_or(|known| !known.will_wake(task)) {
-            list.task = Some(task.clone());
-        }
+    fn list(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The task runs: until [`Self::wait`] it is not woken.
+    pub(crate) fn run(&self) {
+        self.list().waits = false;
     }
 
     /// Takes the list and leaves an empty one.
     pub(crate) fn take(&self, empty: &mut Vec<u32>) {
-        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut list.clients, empty);
+        std::mem::swap(&mut self.list().clients, empty);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list().clients.is_empty()
+    }
+
+    /// From now on the task is woken, unless the list has clients; returns whether it has none.
+    pub(crate) fn wait(&self, task: &Waker) -> bool {
+        let mut list = self.list();
+        if list.task.as_ref().is_none_or(|known| !known.will_wake(task)) {
+            list.task = Some(task.clone());
+        }
+        list.waits = list.clients.is_empty();
+        list.waits
     }
 }
 
@@ -64,10 +81,10 @@ impl Wake for ClientWaker {
         if self.listed.swap(true, Ordering::Relaxed) {
             return;
         }
-        let mut list = self.ready.list.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut list = self.ready.list();
         list.clients.push(self.client);
         // Once is enough: the task goes through the whole list.
-        if list.clients.len() == 1
+        if std::mem::take(&mut list.waits)
             && let Some(task) = &list.task
         {
             task.wake_by_ref();

@@ -161,7 +161,7 @@ impl Worker {
 
     /// Whether there is work left.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.ready.register(cx.waker());
+        self.ready.run();
         for _ in 0..LOOKS_PER_POLL {
             while let Poll::Ready(order) = self.orders.poll_recv(cx) {
                 // The director is gone: the program ends.
@@ -178,17 +178,18 @@ impl Worker {
             }
             self.hand_out(time);
             self.keep_time(time);
-            let busy = self.take_turns();
+            self.take_turns();
             self.go_on();
             self.show();
-            if self.is_over(now()) {
+            if self.is_over() {
                 return Poll::Ready(());
             }
-            if busy {
+            if !self.ready.is_empty() {
                 continue;
             }
-            let Some(wake) = self.next_time(time) else { return Poll::Pending };
-            if self.alarm.poll_until(cx, wake).is_pending() {
+            // What the turns made due has a time that has passed.
+            let is_due = self.next_time(time).is_some_and(|wake| self.alarm.poll_until(cx, wake).is_ready());
+            if !is_due && self.ready.wait(cx.waker()) {
                 return Poll::Pending;
             }
         }
@@ -369,8 +370,8 @@ impl Worker {
         self.fleet.load.mode.has_schedule() && self.crews.iter().all(Crew::has_sent_all)
     }
 
-    /// Gives each client with work a turn; returns whether any are left.
-    fn take_turns(&mut self) -> bool {
+    /// Gives each client with work a turn.
+    fn take_turns(&mut self) {
         let mut list = std::mem::take(&mut self.list);
         self.ready.take(&mut list);
         for (turn, index) in list.iter().copied().enumerate() {
@@ -379,10 +380,8 @@ impl Worker {
             }
             self.take_turn(index);
         }
-        let busy = !list.is_empty();
         list.clear();
         self.list = list;
-        busy
     }
 
     fn take_turn(&mut self, index: u32) {
@@ -509,9 +508,9 @@ impl Worker {
         }
     }
 
-    fn is_over(&self, time: u64) -> bool {
+    fn is_over(&self) -> bool {
         let ClientStage::Leaving(until) = self.stage else { return false };
-        time >= until || self.open().next().is_none()
+        now() >= until || self.open().next().is_none()
     }
 
     /// When there is work even without events.
