@@ -62,6 +62,8 @@ pub(crate) struct Worker {
     ready: Arc<Ready>,
     list: Vec<u32>,
     alarm: Alarm,
+    /// When to look at the schedules again while the load runs; 0 is at once.
+    next_look: u64,
     stage: ClientStage,
     rows: Rows,
     returning: Returning,
@@ -141,6 +143,7 @@ impl Worker {
             ready,
             list: Vec::new(),
             alarm,
+            next_look: 0,
             stage: ClientStage::Connecting,
             rows: Rows::new(fleet.began),
             returning: Returning::new(&fleet.load),
@@ -167,17 +170,12 @@ impl Worker {
                 // The director is gone: the program ends.
                 let Some(order) = order else { return Poll::Ready(()) };
                 self.obey(order);
+                self.next_look = 0;
             }
             let time = now();
-            self.connect_more(time);
-            self.disturb(time);
-            self.read_on(time);
-            // First, so that messages due now do not make the ended row look late.
-            while let Some(done) = self.rows.cut(time, self.timeline) {
-                self.report(done);
+            if time >= self.next_look || self.stage != ClientStage::Running {
+                self.look(time);
             }
-            self.hand_out(time);
-            self.keep_time(time);
             self.take_turns();
             self.go_on();
             self.show();
@@ -185,11 +183,14 @@ impl Worker {
                 return Poll::Ready(());
             }
             if !self.ready.is_empty() {
+                self.next_look = 0;
                 continue;
             }
             // What the turns made due has a time that has passed.
-            let is_due = self.next_time(time).is_some_and(|wake| self.alarm.poll_until(cx, wake).is_ready());
-            if !is_due && self.ready.wait(cx.waker()) {
+            let (due, other) = (self.due().unwrap_or(u64::MAX), self.next_time());
+            self.next_look = due.min(other);
+            let wake = other.min(due.max(time + SHORTEST_SLEEP));
+            if self.alarm.poll_until(cx, wake).is_pending() && self.ready.wait(cx.waker()) {
                 return Poll::Pending;
             }
         }
@@ -197,6 +198,19 @@ impl Worker {
         // waking this task would not.
         let _ = pin!(tokio::task::yield_now()).poll(cx);
         Poll::Pending
+    }
+
+    /// Does what is due without events.
+    fn look(&mut self, time: u64) {
+        self.connect_more(time);
+        self.disturb(time);
+        self.read_on(time);
+        // First, so that messages due now do not make the ended row look late.
+        while let Some(done) = self.rows.cut(time, self.timeline) {
+            self.report(done);
+        }
+        self.hand_out(time);
+        self.keep_time(time);
     }
 
     fn obey(&mut self, order: Order) {
@@ -513,9 +527,8 @@ impl Worker {
         now() >= until || self.open().next().is_none()
     }
 
-    /// When there is work even without events.
-    fn next_time(&self, time: u64) -> Option<u64> {
-        let due = self.due().map(|due| due.max(time + SHORTEST_SLEEP));
+    /// When there is work even without events, other than messages.
+    fn next_time(&self) -> u64 {
         let connect = self.unconnected.front().filter(|_| self.connecting < self.most_connecting);
         let connect = connect.map(|index| {
             let place = &self.places[*index as usize];
@@ -529,8 +542,8 @@ impl Worker {
             ClientStage::Leaving(until) => Some(until),
             _ => None,
         };
-        let row = Some(self.rows.end(self.timeline));
-        [due, connect, self.returning.next(), self.slow.next(), mark, row].into_iter().flatten().min()
+        let times = [connect, self.returning.next(), self.slow.next(), mark];
+        times.into_iter().flatten().fold(self.rows.end(self.timeline), u64::min)
     }
 }
 
