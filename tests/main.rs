@@ -116,6 +116,7 @@ mod terminal;
 mod tls;
 mod tls_options;
 mod versions;
+mod versions_parallel;
 mod view;
 mod ways;
 mod will_test;

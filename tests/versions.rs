@@ -108,62 +108,6 @@ fn connection_in_the_old_form_is_left_with_disconnect() {
     server.finish();
 }
 
-/// Half of this timeout is less than three seconds.
-const QUICKLY: [&str; 2] = ["--connect-timeout", "4s"];
-
-#[test]
-fn first_answer_of_two_versions_wins_mqtt_5() {
-    let server = Server::start(|server| {
-        let mut slow = server.accept();
-        slow.expect_connect(V5);
-        let mut rival = server.accept();
-        rival.expect_connect(V3_1_1);
-        slow.send(&packets::connack(V5, false, 0));
-        slow.expect(V5, &Message::new("a", b"x").bytes(V5));
-        rival.expect_disconnect(V3_1_1);
-        slow.expect_barrier_and_disconnect(V5);
-    });
-    Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).args(QUICKLY).run().succeeds();
-    server.finish();
-}
-
-#[test]
-fn first_answer_of_two_versions_wins_3_1_1() {
-    let server = Server::start(|server| {
-        let mut silent = server.accept();
-        silent.expect_connect(V5);
-        let mut peer = server.accept_session(V3_1_1);
-        peer.expect(V3_1_1, &Message::new("a", b"x").bytes(V3_1_1));
-        silent.expect_disconnect(V3_1_1);
-        peer.expect_barrier_and_disconnect(V3_1_1);
-    });
-    Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).args(QUICKLY).run().succeeds();
-    server.finish();
-}
-
-/// A broker that reads the CONNECT of the abandoned connection lets it take over the session.
-#[test]
-fn session_taken_over_by_the_losing_connection_is_made_again() {
-    let server = Server::start(|server| {
-        let mut slow = server.accept();
-        slow.expect_connect(V5);
-        let mut rival = server.accept();
-        rival.expect_connect(V3_1_1);
-        slow.send(&packets::connack(V5, false, 0));
-        slow.expect_publish(V5, QoS::AtLeastOnce, b"x");
-        slow.send(&packets::disconnect(V5, 0x8E));
-        slow.close();
-        let mut peer = server.accept_session(V5);
-        peer.expect_publish(V5, QoS::AtLeastOnce, b"x");
-        peer.send(&packets::ack(PacketType::PubAck, 2));
-        peer.send(&packets::ack(PacketType::PubAck, 1));
-        peer.expect_disconnect(V5);
-    });
-    let args = ["-t", "a", "-m", "x", "-q", "1", "-i", "same"];
-    Mqtt::publish(server.port()).args(args).args(QUICKLY).run().exits(0);
-    server.finish();
-}
-
 #[test]
 fn other_refusals_are_not_asked_again() {
     for reason in [0x80, 0x82, 0x85, 0x86, 0x87, 0x88, 0x8A, 0x97] {

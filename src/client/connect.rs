@@ -10,7 +10,7 @@
 //! | accepts in the form of 3.1.1 | 3.1.1, remembered: the broker has not read the CONNECT as MQTT 5 |
 //! | refuses in the form of 3.1.1 for another reason | 3.1.1, whose response counts: the broker may have misread the CONNECT of MQTT 5 |
 //! | closes or resets without a response | 5 once more, then 3.1.1, for this connection |
-//! | is silent for [`SILENCE`] | 3.1.1 on a second parallel connection, for this connection: the first response wins, the other connection is closed |
+//! | is silent for three seconds ([`parallel`]) | 3.1.1 on a second parallel connection, and 3.1 if that is refused by its version, for this connection: the first response wins, the other connection is closed |
 //! | refuses for another reason | no further attempt |
 //! | refuses the version of a CONNECT of 3.1.1 as well | 3.1, remembered |
 //!
@@ -20,12 +20,14 @@
 //! 3.1.1 ([`ClientOptions::prefers_v5`]): like a run with an option that needs MQTT 5, it asks for 5 again at its
 //! next attempt.
 
+mod parallel;
+
 use std::pin::{Pin, pin};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::handler::Guess;
 use super::handshake::{Connected, Opening, wants_tls};
@@ -37,10 +39,6 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire;
 use crate::protocol::{Direction, Protocol};
 use crate::quantity::duration;
-
-/// How long a broker may be silent after a CONNECT of MQTT 5 before 3.1.1 is tried as well; half the timeout
-/// if that is less.
-const SILENCE: Duration = Duration::from_secs(3);
 
 /// How long to wait for a broker's response to 3.1.1 if the attempt is made only to explain a failure.
 const PROBE_LIMIT: Duration = Duration::from_secs(3);
@@ -192,6 +190,9 @@ impl ConnectRequest<'_> {
                     tried.push(protocol);
                     guess = Some(Guess::Silent);
                 }
+                if answered == Protocol::V3_1 {
+                    tried.push(Protocol::V3_1_1);
+                }
                 protocol = answered;
                 outcome
             } else {
@@ -317,104 +318,6 @@ impl ConnectRequest<'_> {
         let at = if opening.is_old_form(&packet) { At::OldForm } else { At::Answer };
         let connected = accepted.map_err(|error| Failure { error, at })?;
         Ok(Answer { connected, leftover, connect: opening.into_connect() })
-    }
-
-    /// One attempt with MQTT 5 and, if the broker stays silent, a parallel one with 3.1.1. Returns the
-    /// version that decided, and its outcome.
-    async fn attempt_both(&self, watch: &ConnectWatch) -> (Protocol, Result<Up, Failure>) {
-        let limit = self.options.connect_timeout;
-        let patience = SILENCE.min(limit / 2);
-        // One timer covers the connection and the silence. A second timer that fires earlier than the one the
-        // runtime waits for would cost a system call.
-        let mut silence = pin!(sleep(patience.min(self.endpoint.connect_timeout)));
-        let mut stream = match self.dial(watch, silence.as_mut()).await {
-            Ok(stream) => stream,
-            Err(failure) => return (Protocol::V5, Err(failure)),
-        };
-        silence.as_mut().reset(Instant::now() + patience);
-        let until = Instant::now() + limit;
-        let mut rival = None;
-        let (protocol, answer) = {
-            let mut first = pin!(async {
-                let timer = pin!(sleep_until(until));
-                self.ask(&mut stream, Protocol::V5, timer, watch).await
-            });
-            let answer = net::within(first.as_mut(), silence).await;
-            if answer.is_none() {
-                watch.unaccepted(Protocol::V5, || {
-                    format!("no answer to CONNECT within {}", duration(patience))
-                });
-            }
-            match answer {
-                Some(answer) => (Protocol::V5, answer),
-                None if self.may_guess() => Box::pin(self.race(first, self, &mut rival, until, watch)).await,
-                None => {
-                    let options = self.bare_options(limit);
-                    let bare = self.bare(&options);
-                    let race = self.race(first, &bare, &mut rival, until, watch);
-                    let (protocol, answer) = Box::pin(race).await;
-                    (protocol, if protocol == Protocol::V5 { answer } else { Err(no_5(answer.err())) })
-                }
-            }
-        };
-        // Brokers read CONNECT before they notice that its connection is closed: a DISCONNECT after it keeps
-        // them from publishing the will.
-        let (winner, loser) =
-            if protocol == Protocol::V5 { (Some(stream), rival) } else { (rival, Some(stream)) };
-        let had_rival = loser.is_some();
-        if let Some(loser) = loser {
-            dismiss(loser).await;
-        }
-        let up = |answer| winner.map(|stream| Up { stream, answer, had_rival, guess: None });
-        match answer.map(up) {
-            Ok(Some(up)) => (protocol, Ok(up)),
-            Ok(None) => {
-                let error = Error::link(Layer::Connect, "the connection was lost");
-                (protocol, Err(Failure { error, at: At::Way }))
-            }
-            Err(failure) => (protocol, Err(failure)),
-        }
-    }
-
-    /// Tries 3.1.1 on a second connection while `first` waits for a response to MQTT 5. The first response
-    /// decides. After a refused version, a closed connection or a failed dial the other connection decides.
-    async fn race(
-        &self,
-        mut first: Pin<&mut impl Future<Output = Result<Answer, Failure>>>,
-        other: &ConnectRequest<'_>,
-        rival: &mut Option<Stream>,
-        until: Instant,
-        watch: &ConnectWatch,
-    ) -> (Protocol, Result<Answer, Failure>) {
-        let mut second = pin!(async {
-            let mut timer = pin!(sleep(other.endpoint.connect_timeout));
-            let stream = rival.insert(other.dial(watch, timer.as_mut()).await?);
-            timer.as_mut().reset(until);
-            other.ask(stream, Protocol::V3_1_1, timer, watch).await
-        });
-        let (mut no_5, mut no_3_1_1) = (None, None);
-        loop {
-            tokio::select! {
-                biased;
-                answer = first.as_mut(), if no_5.is_none() => match answer {
-                    Err(failure) if failure.at != At::Answer || failure.refuses_version() => no_5 = Some(failure),
-                    answer => return (Protocol::V5, answer),
-                },
-                answer = second.as_mut(), if no_3_1_1.is_none() => match answer {
-                    Err(failure) if failure.at != At::Answer || failure.refuses_version() => no_3_1_1 = Some(failure),
-                    answer => return (Protocol::V3_1_1, answer),
-                },
-                else => {}
-            }
-            match (no_5.take(), no_3_1_1.take()) {
-                // The response to 3.1.1 decides whether 3.1 is tried.
-                (Some(_), Some(failure)) if failure.refuses_version() => {
-                    return (Protocol::V3_1_1, Err(failure));
-                }
-                (Some(failure), Some(_)) => return (Protocol::V3_1_1, Err(failure)),
-                (five, three) => (no_5, no_3_1_1) = (five, three),
-            }
-        }
     }
 
     /// The error to report, with its known cause and a possible remedy. At the first contact, further
@@ -550,17 +453,6 @@ impl ConnectRequest<'_> {
         error.with_hint(
             "if this port expects TLS, use mqtts:// or --cafile; if it expects WebSockets, ws:// or --ws",
         )
-    }
-}
-
-/// The failure of a broker that was silent to MQTT 5, after 3.1.1 was answered or failed as well.
-fn no_5(failure: Option<Failure>) -> Failure {
-    match failure {
-        Some(failure) if failure.at != At::Answer || failure.refuses_version() => failure,
-        _ => {
-            let cause = "the broker answers CONNECT in MQTT 3.1.1, but not in MQTT 5";
-            Failure { error: Error::link(Layer::Mqtt, cause), at: At::Older }
-        }
     }
 }
 
