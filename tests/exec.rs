@@ -158,6 +158,44 @@ fn output_that_cannot_be_written_ends_the_run(
     server.finish();
 }
 
+/// The command has written: the run does not wait for a further message when the reader leaves.
+#[test]
+fn reader_of_the_commands_leaves_while_no_message_comes() {
+    let server = Server::start(|server| {
+        let mut peer = session(server);
+        peer.send(&at_1("a", b"1\n", 1));
+        peer.expect(V5, &packets::ack(PubAck, 1));
+        peer.expect_disconnect(V5);
+    });
+    subscribe(server.port(), "9")
+        .args(["--exec", "cat"])
+        .close_stdout_after(1)
+        .run()
+        .succeeds()
+        .prints("1\n");
+    server.finish();
+}
+
+/// A service whose commands write nothing does not depend on a reader.
+#[test]
+fn commands_that_write_nothing_are_run_without_a_reader() {
+    let (left, has_left) = mpsc::channel::<()>();
+    let server = Server::start(move |server| {
+        let mut peer = session(server);
+        peer.send(&at_1("a", b"1", 1));
+        peer.expect(V5, &packets::ack(PubAck, 1));
+        has_left.recv().unwrap();
+        peer.send(&at_1("a", b"2", 2));
+        peer.expect(V5, &packets::ack(PubAck, 2));
+        peer.expect_disconnect(V5);
+    });
+    let mut running = subscribe(server.port(), "2").args(["--exec", "true"]).hold_stdout().spawn();
+    running.close_stdout();
+    left.send(()).unwrap();
+    running.wait_for_end().succeeds();
+    server.finish();
+}
+
 /// The command for the failed message runs again before the others of its topic; those of another topic
 /// continue.
 #[test]

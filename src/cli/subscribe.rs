@@ -34,7 +34,7 @@ use crate::protocol::topic;
 ///
 /// Writes each message to standard output, and acknowledges it only then. Ends after -C messages, after -W
 /// seconds, after --idle seconds without a message, when it is interrupted, or when the reader of standard
-/// output goes away (not with -E, -U without -t, or --output; with --exec when a command writes); reconnects
+/// output goes away (not with -E, -U without -t, or --output; with --exec once a command has written); reconnects
 /// and subscribes again when the connection is lost.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Selection")]

@@ -93,6 +93,13 @@ impl Attention {
         self
     }
 
+    /// Like [`Attention::for_reader`], for a run that is going on. It changes nothing once the end was requested.
+    pub(super) fn watch_reader(&mut self) {
+        if self.asked.is_none() {
+            self.reader.get_or_insert_default();
+        }
+    }
+
     /// From now on the run no longer depends on the reader of standard output.
     pub(super) fn without_reader(&mut self) {
         self.reader = None;

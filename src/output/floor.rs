@@ -13,19 +13,31 @@ const PIECE_BYTES: usize = 4096;
 
 /// The right to write, which one command holds at a time.
 #[derive(Debug, Clone, Default)]
-pub struct Floor(Arc<AtomicBool>);
+pub struct Floor(Arc<FloorState>);
+
+#[derive(Debug, Default)]
+struct FloorState {
+    is_held: AtomicBool,
+    was_used: AtomicBool,
+}
 
 impl Floor {
     /// Takes the floor, unless another command holds it.
     #[must_use]
     pub fn take(&self) -> Option<HeldFloor> {
-        (!self.0.swap(true, Ordering::Acquire)).then(|| HeldFloor(Arc::clone(&self.0)))
+        (!self.0.is_held.swap(true, Ordering::Acquire)).then(|| HeldFloor(Arc::clone(&self.0)))
+    }
+
+    /// Whether a command has written anything.
+    #[must_use]
+    pub fn was_used(&self) -> bool {
+        self.0.was_used.load(Ordering::Relaxed)
     }
 }
 
 /// The held floor; it is released when this is dropped.
 #[derive(Debug)]
-pub struct HeldFloor(Arc<AtomicBool>);
+pub struct HeldFloor(Arc<FloorState>);
 
 impl HeldFloor {
     /// The descriptor to wait for until [`Self::write`] accepts bytes without blocking.
@@ -41,12 +53,14 @@ impl HeldFloor {
     /// The system's error.
     pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         let piece = &bytes[..bytes.len().min(PIECE_BYTES)];
-        standard_output::write(piece)
+        let count = standard_output::write(piece)?;
+        self.0.was_used.store(true, Ordering::Relaxed);
+        Ok(count)
     }
 }
 
 impl Drop for HeldFloor {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+        self.0.is_held.store(false, Ordering::Release);
     }
 }

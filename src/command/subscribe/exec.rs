@@ -52,6 +52,8 @@ pub(super) struct Executor<'a> {
     settled: VecDeque<bool>,
     first_unsettled: u64,
     commands: Commands<'a>,
+    /// Standard output, which the commands share.
+    floor: Floor,
     pause: Option<Pin<Box<Sleep>>>,
     /// Whether no further command is started.
     is_ending: bool,
@@ -63,6 +65,7 @@ pub(super) struct Executor<'a> {
 
 impl<'a> Executor<'a> {
     pub(super) fn new(exec: &'a Exec, diagnostics: &'a Diagnostics) -> Self {
+        let floor = Floor::default();
         Self {
             exec,
             diagnostics,
@@ -72,7 +75,8 @@ impl<'a> Executor<'a> {
             next_number: 0,
             settled: VecDeque::new(),
             first_unsettled: 0,
-            commands: Commands::new(&exec.options, ExecOutput::Shared(Floor::default())),
+            commands: Commands::new(&exec.options, ExecOutput::Shared(floor.clone())),
+            floor,
             pause: None,
             is_ending: false,
             count_failed: 0,
@@ -142,6 +146,11 @@ impl<'a> Executor<'a> {
     /// Whether no message waits, and no command is running.
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.running.is_empty()
+    }
+
+    /// Whether a command has written to standard output. Commands that write nothing do not depend on its reader.
+    pub(super) fn has_written(&self) -> bool {
+        self.floor.was_used()
     }
 
     /// Starts no further command. Waiting messages stay unacknowledged.

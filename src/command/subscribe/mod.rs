@@ -445,6 +445,9 @@ impl Handler for Subscriber<'_> {
         {
             return self.leave(cx, Ok(()));
         }
+        if self.executor.as_ref().is_some_and(Executor::has_written) {
+            self.supervisor.attention.watch_reader();
+        }
         if self.work == SubscribeWork::Over || self.outcome.is_some() {
             if let Some(executor) = &mut self.executor
                 && let Poll::Ready(stop @ Stop::Signal(_)) = self.supervisor.attention.poll(cx)
