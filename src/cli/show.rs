@@ -20,7 +20,8 @@ use crate::output::stdout_columns;
 ///
 /// Takes the connection options of every other command, and shows each value that is not the default, and
 /// where it came from: a flag, the environment, the options file or a profile. Settings of a profile that are
-/// not used, because they belong to another host, are listed. Passwords and other secrets are not shown.
+/// not used, because they belong to another host, are listed. Passwords and other secrets are not shown; the paths
+/// of files that hold them are.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ShowArgs {
     /// Write one JSON object instead of text
