@@ -111,6 +111,7 @@ fn errors_of_options_files_give_no_secret_away() {
     let folder = tempfile::tempdir().unwrap();
     for (line, says) in [
         ("-Phunter2", "-P and its value are one word"),
+        ("-rt hunter2", "-r and other letters are one word"),
         ("-Lmqtt://me:hunter2@h", "-L and its value are one word"),
         ("--passwort=hunter2", "unknown option '--passwort'"),
         ("--url=mqtt://me:hunter2@h:x", "invalid value 'mqtt://…@h:x'"),

@@ -71,11 +71,14 @@ fn option(subcommand: &Command, place: FilePlace, text: &[u8]) -> Result<Given, 
             return Err(Error::usage(format!("{place}: this line is not an option"))
                 .with_hint("each line is an option with its dashes, a comment (#), or empty"));
         }
-        if option.len() > name.len()
-            && subcommand.get_arguments().any(|arg| is_called(arg, name) && arg.get_action().takes_values())
-        {
-            let message = format!("{place}: {name} and its value are one word");
-            return Err(Error::usage(message).with_hint(format!("a blank stands between them: {name} VALUE")));
+        let joined = subcommand.get_arguments().find(|arg| option.len() > name.len() && is_called(arg, name));
+        if let Some(arg) = joined {
+            let (fault, hint) = if arg.get_action().takes_values() {
+                ("and its value are one word", format!("a blank stands between them: {name} VALUE"))
+            } else {
+                ("and other letters are one word", "each option has a line of its own".into())
+            };
+            return Err(Error::usage(format!("{place}: {name} {fault}")).with_hint(hint));
         }
         let names = subcommand.get_arguments().filter_map(Arg::get_long);
         return Err(unknown(&place, name, names));
