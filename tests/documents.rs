@@ -5,7 +5,8 @@
 //! first, `beside COMMAND` while the block runs, `with profile` uses the document's last TOML block as
 //! configuration and no broker in the environment, `with responder` starts a client that answers
 //! `service/echo`, `needs PROGRAM` skips the block where the program is not installed, and `not run, REASON`
-//! only checks for valid command lines.
+//! only checks for valid command lines. Shell blocks (`sh`) show no output; the `mqtt` command lines in them must
+//! be valid, and those of the way to TLS are run.
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
@@ -17,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
 use super::support::broker::Broker;
-use super::support::{Service as _, program, skip, words, write};
+use super::support::{Service as _, mosquitto, program, skip, words, write};
 
 /// The number of blocks that are not run, and of commands that are run, in all documents. A new example
 /// changes one of them.
@@ -246,15 +247,17 @@ fn run(block: &Block) -> (usize, Vec<String>) {
     (ran, wrong)
 }
 
+fn is_installed(program: &str) -> bool {
+    std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|path| path.join(program).exists())
+}
+
 #[test]
 fn examples_print_what_the_documents_say() {
     let (mut not_run, mut skipped) = (0, 0);
     let mut runnable = Vec::new();
     for block in documents().iter().flat_map(|document| blocks(document)) {
         let shown = block.commands.iter().filter(|example| !example.output.is_empty()).count();
-        let missing = block.need("needs ").filter(|program| {
-            !std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|path| path.join(program).exists())
-        });
+        let missing = block.need("needs ").filter(|program| !is_installed(program));
         match (block.need("not run, "), missing) {
             (Some(reason), _) => {
                 assert!(!reason.is_empty() && shown > 0, "{}", block.place);
@@ -281,6 +284,53 @@ fn examples_print_what_the_documents_say() {
     assert_eq!((ran + skipped, not_run), (RUN, NOT_RUN), "commands that are run, and blocks that are not");
 }
 
+/// The shell blocks of a document, without the indentation of a list.
+fn scripts(path: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let (mut found, mut lines) = (Vec::new(), text.lines());
+    while let Some(line) = lines.next() {
+        let Some(indent) = line.strip_suffix("```sh") else { continue };
+        let inside = lines.by_ref().take_while(|line| line.trim_start() != "```");
+        found.push(inside.map(|line| line.strip_prefix(indent).unwrap_or(line).to_owned() + "\n").collect());
+    }
+    found
+}
+
+/// The command lines of a shell block that begin with `mqtt`, with values for its variables.
+fn calls(script: &str) -> Vec<String> {
+    let variable = Regex::new(r"\$\(\(.*?\)\)|\$(i|RUN)\b").unwrap();
+    let script = script.replace("\\\n", " ").replace("$START", "2026-12-01T10:00:00Z");
+    let lines = script.lines().map(str::trim).filter(|line| line.starts_with("mqtt "));
+    lines.map(|line| variable.replace_all(line, "1").into_owned()).collect()
+}
+
+/// Authority, keys, certificates, mosquitto and each command, as a reader of the guide runs them one after the
+/// other.
+#[test]
+fn way_to_tls_works_as_written() {
+    const START: &str = "mosquitto -c mosquitto.conf -d";
+    let Some(mosquitto) = mosquitto::installed() else { return };
+    if !is_installed("openssl") {
+        return skip("openssl is not installed");
+    }
+    let place = Place::without_profile();
+    let steps = scripts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/tls.md"));
+    assert_eq!(steps.len(), 6, "from the authority to the warning of an expiry");
+    let port = mosquitto::free_port().to_string();
+    // mosquitto has to end with the test, and as root it needs another user, as the guide says.
+    let wait = format!("until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do kill -0 $!; done");
+    let start = format!("{} -c mosquitto.conf 2>/dev/null &\n{wait}", mosquitto.display());
+    let script = steps.concat();
+    assert!(script.contains(START), "{script}");
+    let script =
+        script.replace("8883", &port).replace("require_certificate", "user root\nrequire_certificate");
+    let (mut child, lines) = place.start(&format!("set -e\n{}echo done\n", script.replace(START, &start)));
+    let printed: Vec<String> = lines.take_while(|line| line != "done").collect();
+    end(&mut child);
+    let printed = printed.join("\n");
+    assert!(printed.contains("\nattic/temperature 23.4") && !printed.contains("mqtt: "), "{printed}");
+}
+
 #[test]
 fn command_lines_of_the_documents_are_valid() {
     let mut command = ::mqtt::cli::command();
@@ -294,7 +344,15 @@ fn command_lines_of_the_documents_are_valid() {
             checked += 1;
         }
     }
-    assert!(checked > 50, "{checked} command lines were found");
+    for document in documents() {
+        for call in scripts(&document).iter().flat_map(|script| calls(script)) {
+            let words = words(&call).unwrap();
+            let matches = command.clone().try_get_matches_from(&words);
+            assert!(matches.is_ok(), "{}: {call}: {:?}", document.display(), matches.err());
+            checked += 1;
+        }
+    }
+    assert!(checked > 60, "{checked} command lines were found");
 }
 
 /// Whether the document shows it as wrong usage.

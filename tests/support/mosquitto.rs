@@ -114,10 +114,7 @@ struct Process {
 impl Mosquitto {
     /// Starts a mosquitto; `None` if it is not installed.
     pub(crate) fn start(setup: &Setup) -> Option<Self> {
-        let Some(program) = program("mosquitto") else {
-            skip("mosquitto is not installed");
-            return None;
-        };
+        let program = installed()?;
         let folder = tempfile::tempdir().unwrap();
         for (name, content) in &setup.files {
             std::fs::write(folder.path().join(name), content).unwrap();
@@ -263,6 +260,16 @@ fn program(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|file| Path::is_file(file))
 }
 
-fn free_port() -> u16 {
+/// The program, or a note that a test is skipped.
+pub(crate) fn installed() -> Option<PathBuf> {
+    let program = program("mosquitto");
+    if program.is_none() {
+        skip("mosquitto is not installed");
+    }
+    program
+}
+
+/// A port that no program uses now; another one may take it.
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
