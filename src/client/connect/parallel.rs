@@ -17,7 +17,7 @@ use crate::quantity::duration;
 const SILENCE: Duration = Duration::from_secs(3);
 
 impl ConnectRequest<'_> {
-    /// One attempt with MQTT 5 and, if the broker stays silent, a parallel one with 3.1.1. Returns the
+    /// One attempt with MQTT 5 and, if the broker stays silent, a parallel one with older versions. Returns the
     /// version that decided, and its outcome.
     pub(super) async fn attempt_both(&self, watch: &ConnectWatch) -> (Protocol, Result<Up, Failure>) {
         let limit = self.options.connect_timeout;
@@ -74,7 +74,7 @@ impl ConnectRequest<'_> {
         }
     }
 
-    /// Tries 3.1.1 on a second connection while `first` waits for a response to MQTT 5. The first response
+    /// Asks for older versions on a second connection while `first` waits for a response to MQTT 5. The first response
     /// decides. After a refused version, a closed connection or a failed dial the other connection decides.
     async fn race(
         &self,
