@@ -1,12 +1,20 @@
 //! A broker that is silent after a CONNECT of MQTT 5 is asked for older versions on a second connection.
 
-use mqtt::protocol::Protocol::{V3_1, V3_1_1, V5};
+use mqtt::protocol::Protocol::{self, V3_1, V3_1_1, V5};
 use mqtt::protocol::QoS;
 use mqtt::protocol::wire::PacketType;
 
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
-use crate::support::server::Server;
+use crate::support::server::{Listener, Server};
+
+/// A connection on which the broker refuses this version.
+fn refuse_version(server: &mut Listener, protocol: Protocol) {
+    let mut peer = server.accept();
+    peer.expect_connect(protocol);
+    peer.send(&packets::connack(protocol, false, 1));
+    peer.close();
+}
 
 /// Half of this timeout is less than three seconds.
 const QUICKLY: [&str; 2] = ["--connect-timeout", "4s"];
@@ -47,10 +55,7 @@ fn version_3_1_is_asked_for_while_mqtt_5_is_not_answered() {
     let server = Server::start(|server| {
         let mut silent = server.accept();
         silent.expect_connect(V5);
-        let mut older = server.accept();
-        older.expect_connect(V3_1_1);
-        older.send(&[0x20, 2, 0, 1]);
-        older.close();
+        refuse_version(server, V3_1_1);
         let mut peer = server.accept_session(V3_1);
         peer.expect(V3_1, &Message::new("a", b"x").bytes(V3_1));
         silent.expect_disconnect(V3_1_1);
@@ -70,12 +75,8 @@ fn late_mqtt_5_wins_where_all_others_are_refused() {
     let server = Server::start(|server| {
         let mut slow = server.accept();
         slow.expect_connect(V5);
-        for protocol in [V3_1_1, V3_1] {
-            let mut older = server.accept();
-            older.expect_connect(protocol);
-            older.send(&[0x20, 2, 0, 1]);
-            older.close();
-        }
+        refuse_version(server, V3_1_1);
+        refuse_version(server, V3_1);
         slow.send(&packets::connack(V5, false, 0));
         slow.expect(V5, &Message::new("a", b"x").bytes(V5));
         slow.expect_barrier_and_disconnect(V5);
