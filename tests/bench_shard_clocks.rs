@@ -34,7 +34,8 @@ fn on_machines(broker: &AnyBroker, of: u32, ahead: i64, line: &[&str]) -> (Vec<P
 }
 
 /// A clock with an offset of a quarter of a second or an hour and a drift of 50 parts in a million: the offset found is
-/// within the error of the report, and no latency includes it. No clock may be behind by more than the time since the start of the machine.
+/// within the error of the report, and no latency includes it. A clock may be behind only by less than
+/// the uptime of the machine.
 #[rstest]
 fn shifted_clock_is_found_within_its_error(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,

@@ -125,7 +125,7 @@ fn an_earlier_run_has_delivered_it() {
         }
         peer.send(&packets::ack(PacketType::PubRel, 3));
         peer.expect(protocol, &packets::ack(PacketType::PubComp, 3));
-        // With its link, as the first run would otherwise come back on another.
+        // The link stays open until the first run is killed; otherwise that run would reconnect.
         released.send(()).unwrap();
         is_killed.recv().unwrap();
         drop(peer);
